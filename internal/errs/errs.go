@@ -1,0 +1,70 @@
+// Package errs gives every error of the journey a class. A driver classifies an error once, where it arises; the edges
+// (HTTP, hub, command line) translate the class once, where it leaves. An error without a class is internal.
+package errs
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is the class of an error. The texts are stable: clients see them in problem documents and completions.
+type Code string
+
+// The classes, with the HTTP status that the API gives them.
+const (
+	Invalid     Code = "invalid"     // 422: the request names something that cannot be; trying again is useless
+	TooLarge    Code = "too_large"   // 413: a size limit was exceeded
+	NotFound    Code = "not_found"   // 404
+	Forbidden   Code = "forbidden"   // 403
+	Conflict    Code = "conflict"    // 409
+	Unavailable Code = "unavailable" // 503: cannot be kept now; try again with the same id
+	Internal    Code = "internal"    // 500: a fault of ours
+)
+
+// Error is a classified error. Msg is written for whoever sent the request; Err, which may be nil, is the cause and is
+// only logged.
+type Error struct {
+	Code  Code
+	Field string // the field at fault, when there is one
+	Msg   string
+	Err   error
+}
+
+// Error returns the message and the cause.
+func (e *Error) Error() string {
+	s := e.Msg
+	if e.Field != "" {
+		s = e.Field + ": " + s
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Field returns an Invalid error about one field of a request.
+func Field(name, format string, args ...any) *Error {
+	return &Error{Code: Invalid, Field: name, Msg: fmt.Sprintf(format, args...)}
+}
+
+// Wrap classifies err, with a message for whoever sent the request. It returns nil when err is nil.
+func Wrap(code Code, err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Code: code, Msg: fmt.Sprintf(format, args...), Err: err}
+}
+
+// CodeOf returns the class of err: that of the first Error in its chain, Internal when there is none, and "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return Internal
+}

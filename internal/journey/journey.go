@@ -1,0 +1,98 @@
+// Package journey is the way of a message, from the sender to every reader, in three steps:
+//
+//	sender ─► Accept ─► broker ─► Persist ─► broker ─► Deliver ─► readers
+//	                                 └─► store ──────────┘ (catch-up)
+//
+// Read it first. It names no mechanism; what stands behind the interfaces is chosen in package server.
+package journey
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"restante/internal/chat"
+)
+
+// Publisher is the broker's work queue: Publish returns nil once the message can no longer be lost.
+type Publisher interface {
+	Publish(ctx context.Context, m chat.Message) error
+}
+
+// Appender is the store: it numbers the messages of a batch, drops repeats by id, and returns every message of the
+// batch as stored once they are on stable storage, all or none.
+type Appender interface {
+	Append(ctx context.Context, batch []chat.Message) ([]chat.Message, error)
+}
+
+// Announcer is the broker's fan-out of stored messages to every node.
+type Announcer interface {
+	Announce(ctx context.Context, stored []chat.Message) error
+}
+
+// Deliverer wakes the readers of the rooms that stored belongs to. It does not block and keeps nothing of the slice.
+type Deliverer interface {
+	Deliver(stored []chat.Message)
+}
+
+// Accept is the first step: what a sender hands in is complete, valid, stamped, and safe with the broker.
+type Accept struct {
+	Broker Publisher
+	Now    func() time.Time // default time.Now
+}
+
+// Accept validates m, stamps it, gives it an id if it has none, and returns it when the broker has confirmed it. Errors
+// are classified (package errs); after one that is not errs.Invalid, accepting the returned message again with its id
+// is safe. It blocks until the broker has answered or ctx is done, and may be called concurrently.
+func (a *Accept) Accept(ctx context.Context, m chat.Message) (chat.Message, error) {
+	now := time.Now
+	if a.Now != nil {
+		now = a.Now
+	}
+	if m.ID == "" {
+		m.ID = uuid.Must(uuid.NewV7()).String()
+	} else if id, err := chat.ParseID(m.ID); err == nil {
+		m.ID = id
+	}
+	if m.Room == "" {
+		m.Room = chat.DefaultRoom
+	}
+	m.Seq, m.SentAt, m.StoredAt = 0, chat.Micros(now()), time.Time{}
+	if err := m.Validate(); err != nil {
+		return m, err
+	}
+	if err := a.Broker.Publish(ctx, m); err != nil {
+		return m, fmt.Errorf("accept message %s: %w", m.ID, err)
+	}
+	return m, nil
+}
+
+// Persist is the second step, the handler of the work queue: store first, then announce, then (by returning nil)
+// acknowledge.
+type Persist struct {
+	Store  Appender
+	Broker Announcer
+}
+
+// Persist appends a batch to the store and announces all of it, repeats too: their first announcement may have died
+// with the node that stored them. A batch that comes again appends nothing new.
+func (p *Persist) Persist(ctx context.Context, batch []chat.Message) error {
+	stored, err := p.Store.Append(ctx, batch)
+	if err != nil {
+		return fmt.Errorf("persist batch of %d: %w", len(batch), err)
+	}
+	if err := p.Broker.Announce(ctx, stored); err != nil {
+		return fmt.Errorf("announce batch of %d: %w", len(batch), err)
+	}
+	return nil
+}
+
+// Deliver is the last step, the handler of announcements.
+type Deliver struct {
+	Hub Deliverer
+}
+
+// Deliver wakes the readers of the rooms that stored belongs to.
+func (d *Deliver) Deliver(stored []chat.Message) { d.Hub.Deliver(stored) }

@@ -1,0 +1,56 @@
+// Package driver is the contract between the concrete store.Store and the databases behind it. The suite in
+// store/drivertest is its specification: every sentence here is tested there.
+package driver
+
+import (
+	"context"
+	"time"
+
+	"restante/internal/chat"
+)
+
+// Driver keeps the rooms' logs in one database. All methods may be called concurrently and block until the database has
+// answered or ctx is done. Errors are classified (errs.CodeOf): Invalid for a message that this database can never hold,
+// Unavailable for a database that cannot do it now (full, read-only, locked, gone), Internal for what should not happen,
+// corruption among it. A cancelled call returns the context's error.
+type Driver interface {
+	// Append stores a batch in one transaction and returns when that is on stable storage: all of the batch, or nothing
+	// when it returns an error (after a lost connection: nothing or all; appending again is always safe). Under the
+	// lock of each room it drops the messages whose (Room, ID) is there already, also within the batch, and gives the
+	// others the next numbers of their room in batch order, without gaps, and a StoredAt of now in microseconds, or
+	// one microsecond after the room's newest if the clock is not past that. It keeps neither batch nor its strings.
+	Append(ctx context.Context, batch []chat.Message) (Appended, error)
+
+	// After returns up to limit messages of the room with Seq > seq, ascending. An unknown room has none.
+	After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
+
+	// Before returns the up to limit newest messages of the room with Seq < seq, ascending.
+	Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
+
+	// SeqAt returns the greatest Seq of the room whose StoredAt is not later than t, or 0: the cursor for "since t".
+	SeqAt(ctx context.Context, room string, t time.Time) (int64, error)
+
+	// Room returns what is known of one room: zero but for the name when it has no messages.
+	Room(ctx context.Context, name string) (chat.Room, error)
+
+	// Rooms returns up to limit rooms whose name sorts after the given one (bytewise), ascending.
+	Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error)
+
+	// Check returns nil when the database can be read and written now.
+	Check(ctx context.Context) error
+
+	// Retryable reports whether the same call may succeed at once, such as after a serialization failure.
+	Retryable(err error) bool
+
+	// Close ends the driver, after the calls in progress. Later calls return an Unavailable error.
+	Close() error
+}
+
+// Appended is the outcome of one Append.
+type Appended struct {
+	// Messages has one entry per message of the batch, in its order: as stored, with Seq and StoredAt. For a repeat it
+	// is the message that was there first.
+	Messages []chat.Message
+	// Fresh counts the messages that were not repeats.
+	Fresh int
+}
