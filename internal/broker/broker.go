@@ -1,0 +1,132 @@
+// Package broker is the work queue between Accept and Persist and the fan-out between Persist and Deliver. Broker is
+// the concrete type that the journey uses; time limits, retries and metrics are written here once, whatever the driver.
+package broker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/broker/driver"
+	"restante/internal/chat"
+	"restante/internal/errs"
+)
+
+// Config configures a Broker. The zero value is ready to use.
+type Config struct {
+	// Log gets a line per confirmed message at debug. Default: discarded.
+	Log *slog.Logger
+	// Metrics is where the metrics are registered. Default: nowhere.
+	Metrics prometheus.Registerer
+	// PublishTimeout limits one Publish, retries included. Default 10 s.
+	PublishTimeout time.Duration
+	// MaxBackoff is the longest pause between two attempts. Default 1 s.
+	MaxBackoff time.Duration
+}
+
+// Broker passes messages on. Its methods may be called concurrently.
+type Broker struct {
+	d       driver.Driver
+	cfg     Config
+	metrics metrics
+}
+
+// New returns a Broker over d, which it owns from then on.
+func New(d driver.Driver, cfg Config) *Broker {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.PublishTimeout == 0 {
+		cfg.PublishTimeout = 10 * time.Second
+	}
+	if cfg.MaxBackoff == 0 {
+		cfg.MaxBackoff = time.Second
+	}
+	return &Broker{d: d, cfg: cfg, metrics: newMetrics(cfg.Metrics)}
+}
+
+// Publish returns nil once m can no longer be lost. Otherwise the outcome is unknown, and publishing m again with the
+// same id is safe. It blocks for PublishTimeout at most; errors are classified.
+func (b *Broker) Publish(ctx context.Context, m chat.Message) error {
+	b.metrics.accepted.Inc()
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.PublishTimeout)
+	defer cancel()
+
+	err := b.retry(ctx, func() error { return b.d.Publish(ctx, m) })
+	if err != nil {
+		err = classify(err)
+		b.metrics.failed.WithLabelValues(string(errs.CodeOf(err))).Inc()
+		return err
+	}
+	b.metrics.confirmed.Inc()
+	b.metrics.confirmSeconds.Observe(time.Since(start).Seconds())
+	b.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "confirmed", slog.String("id", m.ID), slog.String("room", m.Room))
+	return nil
+}
+
+// Announce tells every subscriber of every node what has been stored. It blocks until the broker has it.
+func (b *Broker) Announce(ctx context.Context, stored []chat.Message) error {
+	if err := b.retry(ctx, func() error { return b.d.Announce(ctx, stored) }); err != nil {
+		return classify(err)
+	}
+	b.metrics.announced.Add(float64(len(stored)))
+	return nil
+}
+
+// Consume passes published messages to handle until ctx is done; see driver.Driver.
+func (b *Broker) Consume(ctx context.Context, handle driver.Handler) error {
+	return b.d.Consume(ctx, func(ctx context.Context, batch []chat.Message) error {
+		err := handle(ctx, batch)
+		if err == nil {
+			return nil
+		}
+		code := errs.CodeOf(err)
+		if code == errs.Invalid && len(batch) > 1 {
+			return err // each message is about to be tried alone; only the bad one is worth a line
+		}
+		b.metrics.batchesFailed.WithLabelValues(string(code)).Inc()
+		b.cfg.Log.LogAttrs(ctx, slog.LevelError, "batch failed", slog.Int("messages", len(batch)),
+			slog.String("first_id", batch[0].ID), slog.String("room", batch[0].Room), slog.Any("error", err))
+		return err
+	})
+}
+
+// Subscribe passes announced messages to handle until ctx is done; see driver.Driver.
+func (b *Broker) Subscribe(ctx context.Context, handle func([]chat.Message)) error {
+	return b.d.Subscribe(ctx, handle)
+}
+
+// Check returns nil when the broker can take a message now.
+func (b *Broker) Check(ctx context.Context) error { return b.d.Check(ctx) }
+
+// Close ends the driver after the batch in hand.
+func (b *Broker) Close() error { return b.d.Close() }
+
+// retry calls attempt until it succeeds, fails for good, or ctx is done, with growing, jittered pauses.
+func (b *Broker) retry(ctx context.Context, attempt func() error) error {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, b.cfg.MaxBackoff) {
+		err := attempt()
+		if err == nil || !b.d.Retryable(err) {
+			return err
+		}
+		b.metrics.retries.Inc()
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+// classify gives an error of the context, which says only that time ran out, the class that a sender understands.
+func classify(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return errs.Wrap(errs.Unavailable, err, "the broker has not confirmed in time")
+	}
+	return err
+}

@@ -1,0 +1,193 @@
+package drivertest
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"restante/internal/chat"
+	"restante/internal/errs"
+)
+
+func testFailedHandler(t *testing.T, h Harness) {
+	d, c := open(t, h), newCollector()
+	var failed atomic.Bool
+	consume(t, d, func(ctx context.Context, batch []chat.Message) error {
+		if failed.CompareAndSwap(false, true) {
+			return errNotNow
+		}
+		return c.handle(ctx, batch)
+	})
+	err := d.Publish(t.Context(), message("a", 1))
+	switch {
+	case h.Keeps && err != nil:
+		t.Errorf("Publish: %v", err)
+	case !h.Keeps && !isNotNow(err):
+		t.Errorf("Publish of a message whose batch failed: %v, want the handler's error", err)
+	}
+	if !h.Keeps { // the sender tries again
+		if err := d.Publish(t.Context(), message("a", 1)); err != nil {
+			t.Errorf("Publish again: %v", err)
+		}
+	}
+	if err := d.Publish(t.Context(), message("a", 2)); err != nil {
+		t.Errorf("Publish after a failed batch: %v", err)
+	}
+	sameOrder(t, h, c.waitFor(t, 2), "a", 2)
+}
+
+// testPoison: of messages published together, the one that can never be stored is set aside; the others arrive, in order.
+func testPoison(t *testing.T, h Harness) {
+	d, c := open(t, h), newCollector()
+	const n, bad = 40, 17
+	hold := make(chan struct{})
+	first := sync.OnceFunc(func() { <-hold })
+	consume(t, d, func(ctx context.Context, batch []chat.Message) error {
+		first() // so that the rest arrives in one batch
+		for _, m := range batch {
+			if m.ID == message("a", bad).ID {
+				return errs.Field("msg", "cannot be stored")
+			}
+		}
+		return c.handle(ctx, batch)
+	})
+	results := make([]chan error, n+1)
+	for i := 1; i <= n; i++ {
+		results[i] = make(chan error, 1)
+		go func() { results[i] <- d.Publish(t.Context(), message("a", i)) }()
+	}
+	close(hold)
+	for i := 1; i <= n; i++ {
+		err := wait(t, results[i], "Publish to return")
+		switch {
+		case i == bad && !h.Keeps && errs.CodeOf(err) != errs.Invalid:
+			t.Errorf("Publish of the bad message: %v, want class %s", err, errs.Invalid)
+		case (i != bad || h.Keeps) && err != nil:
+			t.Errorf("Publish of message %d: %v", i, err)
+		}
+	}
+	ids := map[string]bool{}
+	for _, m := range c.waitFor(t, n-1) {
+		ids[m.ID] = true
+	}
+	if len(ids) != n-1 || ids[message("a", bad).ID] {
+		t.Errorf("handled %d different messages (the bad one: %v), want %d without the bad one",
+			len(ids), ids[message("a", bad).ID], n-1)
+	}
+}
+
+func testFinishesBatch(t *testing.T, h Harness) {
+	d := open(t, h)
+	entered, release := make(chan struct{}, 1), make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	consumed := make(chan error, 1)
+	var handlerErr atomic.Value
+	go func() {
+		consumed <- d.Consume(ctx, func(ctx context.Context, _ []chat.Message) error {
+			entered <- struct{}{}
+			<-release
+			if ctx.Err() != nil {
+				handlerErr.Store(ctx.Err())
+			}
+			return ctx.Err()
+		})
+	}()
+	answered := make(chan error, 1)
+	go func() { answered <- d.Publish(t.Context(), message("a", 1)) }()
+	wait(t, entered, "the handler to be called")
+	cancel()
+	select {
+	case <-consumed:
+		t.Error("Consume returned while a batch was in hand")
+	default:
+	}
+	close(release)
+	if err := wait(t, consumed, "Consume to return"); err != nil {
+		t.Errorf("Consume: %v", err)
+	}
+	if err := wait(t, answered, "Publish to return"); err != nil {
+		t.Errorf("Publish of a message of the last batch: %v", err)
+	}
+	if err := handlerErr.Load(); err != nil {
+		t.Errorf("the batch in hand was cancelled: %v", err)
+	}
+}
+
+func testSubscribe(t *testing.T, h Harness) {
+	d := open(t, h)
+	const subscribers, n = 3, 50
+	cs := make([]*collector, subscribers)
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	for i := range cs {
+		cs[i] = newCollector()
+		wg.Go(func() {
+			if err := d.Subscribe(ctx, cs[i].add); err != nil {
+				t.Errorf("Subscribe: %v", err)
+			}
+		})
+	}
+	ready(t, d, cs)
+	for i := 1; i <= n; i++ {
+		if err := d.Announce(t.Context(), []chat.Message{message("a", i)}); err != nil {
+			t.Fatalf("Announce: %v", err)
+		}
+	}
+	for _, c := range cs {
+		var got []chat.Message
+		for want := n; len(got) < n; want++ { // the probes of ready come too
+			got = got[:0]
+			for _, m := range c.waitFor(t, want) {
+				if m.Room == "a" {
+					got = append(got, m)
+				}
+			}
+		}
+		sameOrder(t, h, got, "a", n)
+	}
+}
+
+// ready announces probes until every subscriber hears them: how soon a subscription begins is not promised.
+func ready(t *testing.T, d announcer, cs []*collector) {
+	t.Helper()
+	for _, c := range cs {
+		for heard := false; !heard; {
+			if err := d.Announce(t.Context(), []chat.Message{message("probe", 1)}); err != nil {
+				t.Fatalf("Announce: %v", err)
+			}
+			c.mu.Lock()
+			heard = len(c.got) > 0
+			c.mu.Unlock()
+		}
+	}
+}
+
+type announcer interface {
+	Announce(ctx context.Context, stored []chat.Message) error
+}
+
+func testSubscribeEnds(t *testing.T, h Harness) {
+	d, c := open(t, h), newCollector()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Subscribe(ctx, c.add) }()
+	ready(t, d, []*collector{c})
+	cancel()
+	if err := wait(t, ended, "Subscribe to return"); err != nil {
+		t.Errorf("Subscribe: %v", err)
+	}
+	c.mu.Lock()
+	before := len(c.got)
+	c.mu.Unlock()
+	if err := d.Announce(t.Context(), []chat.Message{message("a", 1)}); err != nil {
+		t.Errorf("Announce without subscribers: %v", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.got) != before {
+		t.Error("a subscription that has ended was called")
+	}
+}

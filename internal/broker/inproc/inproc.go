@@ -1,0 +1,227 @@
+// Package inproc is the broker of one machine. It keeps nothing: Publish hands a message to the consumer's batcher and
+// returns when the batch that the message is in has been handled, which means that the store has committed it. There is
+// no second durable copy, and a message that the consumer cannot take is an error to its sender, never a drop.
+package inproc
+
+import (
+	"context"
+	"sync"
+
+	"restante/internal/broker/driver"
+	"restante/internal/chat"
+	"restante/internal/errs"
+)
+
+// Config configures a Driver. The zero value is ready to use.
+type Config struct {
+	// MaxBatch is the most messages that are handled at once. Default 512.
+	MaxBatch int
+	// Queue is how many messages may wait for the batch in hand; beyond it, publishers block. Default 8192.
+	Queue int
+}
+
+// Driver implements driver.Driver within one process.
+type Driver struct {
+	maxBatch int
+	queue    chan *item
+
+	closing chan struct{} // closed when Close begins: nothing is taken any more
+	ended   chan struct{} // closed when the batch in hand is finished too
+	once    sync.Once
+	working sync.WaitGroup // running Consume calls; added to under mu, and not after closing
+
+	mu   sync.Mutex
+	subs map[*subscriber]struct{}
+}
+
+var _ driver.Driver = (*Driver)(nil)
+
+// item is a published message on its way through a batch. done has room for the one answer.
+type item struct {
+	m    chat.Message
+	done chan error
+}
+
+type subscriber struct {
+	mu     sync.Mutex // one call at a time
+	ended  bool
+	handle func([]chat.Message)
+}
+
+// New returns a driver whose publishers wait until Consume is called.
+func New(cfg Config) *Driver {
+	if cfg.MaxBatch == 0 {
+		cfg.MaxBatch = 512
+	}
+	if cfg.Queue == 0 {
+		cfg.Queue = 8192
+	}
+	return &Driver{
+		maxBatch: cfg.MaxBatch,
+		queue:    make(chan *item, cfg.Queue),
+		closing:  make(chan struct{}),
+		ended:    make(chan struct{}),
+		subs:     make(map[*subscriber]struct{}),
+	}
+}
+
+func errClosed() error {
+	return &errs.Error{Code: errs.Unavailable, Msg: "the server is shutting down"}
+}
+
+// Publish implements driver.Driver. The error of a message whose batch failed is the handler's.
+func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	it := &item{m: m, done: make(chan error, 1)}
+	select {
+	case <-d.closing:
+		return errClosed()
+	default:
+	}
+	select {
+	case d.queue <- it:
+	case <-d.closing:
+		return errClosed()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-it.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-d.ended:
+	}
+	select {
+	case err := <-it.done: // it was in the last batch
+		return err
+	default:
+		return errClosed()
+	}
+}
+
+// Consume implements driver.Driver.
+func (d *Driver) Consume(ctx context.Context, handle driver.Handler) error {
+	if !d.startWork() {
+		return errClosed()
+	}
+	defer d.working.Done()
+	var items []*item
+	var batch []chat.Message
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.closing:
+			return nil
+		case first := <-d.queue:
+			items = d.gather(append(items[:0], first))
+		}
+		batch = batch[:0]
+		for _, it := range items {
+			batch = append(batch, it.m)
+		}
+		// The batch in hand is finished even if ctx ends meanwhile: its senders are waiting for the answer.
+		for i, err := range driver.Isolate(context.WithoutCancel(ctx), batch, handle) {
+			items[i].done <- err
+		}
+		clear(items)
+		clear(batch)
+	}
+}
+
+func (d *Driver) startWork() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	select {
+	case <-d.closing:
+		return false
+	default:
+		d.working.Add(1)
+		return true
+	}
+}
+
+// gather adds what is waiting. It does not wait for more: while one batch commits, the next one collects.
+func (d *Driver) gather(items []*item) []*item {
+	for len(items) < d.maxBatch {
+		select {
+		case it := <-d.queue:
+			items = append(items, it)
+		default:
+			return items
+		}
+	}
+	return items
+}
+
+// Announce implements driver.Driver: it calls the subscribers before it returns.
+func (d *Driver) Announce(_ context.Context, stored []chat.Message) error {
+	d.mu.Lock()
+	subs := make([]*subscriber, 0, len(d.subs))
+	for s := range d.subs {
+		subs = append(subs, s)
+	}
+	d.mu.Unlock()
+	for _, s := range subs {
+		s.call(stored)
+	}
+	return nil
+}
+
+func (s *subscriber) call(stored []chat.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.handle(stored)
+	}
+}
+
+// Subscribe implements driver.Driver. After it has returned, handle is not called any more.
+func (d *Driver) Subscribe(ctx context.Context, handle func([]chat.Message)) error {
+	s := &subscriber{handle: handle}
+	d.mu.Lock()
+	d.subs[s] = struct{}{}
+	d.mu.Unlock()
+
+	select {
+	case <-ctx.Done():
+	case <-d.ended:
+	}
+
+	d.mu.Lock()
+	delete(d.subs, s)
+	d.mu.Unlock()
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	return nil
+}
+
+// Check implements driver.Driver.
+func (d *Driver) Check(context.Context) error {
+	select {
+	case <-d.closing:
+		return errClosed()
+	default:
+		return nil
+	}
+}
+
+// Retryable implements driver.Driver: what failed here failed in the store, which has retried already.
+func (d *Driver) Retryable(error) bool { return false }
+
+// Close implements driver.Driver.
+func (d *Driver) Close() error {
+	d.once.Do(func() {
+		d.mu.Lock()
+		close(d.closing)
+		d.mu.Unlock()
+		d.working.Wait()
+		close(d.ended)
+	})
+	<-d.ended
+	return nil
+}
