@@ -5,6 +5,7 @@ package errs
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code is the class of an error. The texts are stable: clients see them in problem documents and completions.
@@ -67,4 +68,44 @@ func CodeOf(err error) Code {
 		return e.Code
 	}
 	return Internal
+}
+
+// All returns the classified errors within err, in order: joined errors report several faults at once.
+func All(err error) []*Error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := err.(*Error); ok { //nolint:errorlint // this is the walk that errors.As does, but for every branch
+		return []*Error{e}
+	}
+	switch u := err.(type) { //nolint:errorlint // as above
+	case interface{ Unwrap() []error }:
+		var all []*Error
+		for _, e := range u.Unwrap() {
+			all = append(all, All(e)...)
+		}
+		return all
+	case interface{ Unwrap() error }:
+		return All(u.Unwrap())
+	}
+	return nil
+}
+
+// Public returns what whoever sent the request may read: the messages of the classified errors, without their causes.
+func Public(err error) string {
+	var texts []string
+	for _, e := range All(err) {
+		if e.Code == Internal {
+			continue
+		}
+		text := e.Msg
+		if e.Field != "" {
+			text = e.Field + ": " + text
+		}
+		texts = append(texts, text)
+	}
+	if len(texts) == 0 {
+		return "internal error"
+	}
+	return strings.Join(texts, "; ")
 }

@@ -1,0 +1,203 @@
+// Package hub is the last step of the journey: it brings the rooms' logs to the connections. Every connection is a
+// reader of logs with a cursor per room; live delivery, catching up, reconnecting and being slow are one mechanism (see
+// conn). A room in memory is a short tail of its log, encoded once and shared by all readers (see tail); what is older
+// comes from the store, page by page (see pages).
+package hub
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/chat"
+	"restante/internal/signalr"
+)
+
+// Accepter is the first step of the journey, for messages that come in over a connection.
+type Accepter interface {
+	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
+}
+
+// Config configures a Hub. The zero value is ready to use.
+type Config struct {
+	// Log gets a line per delivered message at debug. Default: discarded.
+	Log *slog.Logger
+	// Metrics is where the metrics are registered. Default: nowhere.
+	Metrics prometheus.Registerer
+	// TailBytes is how much of the newest end of each room is kept in memory, per encoding in use. Default 512 KiB.
+	TailBytes int
+	// StreamKeepAlive is how often a quiet event stream gets a comment. Default 15 s.
+	StreamKeepAlive time.Duration
+	// StreamStall is how long an event stream may take no bytes before it is ended. Default 5 min.
+	StreamStall time.Duration
+	// SignalR configures the protocol server. Its Log and Metrics default to those of the hub.
+	SignalR signalr.Config
+}
+
+// Hub delivers messages to connections. Its methods may be called concurrently.
+type Hub struct {
+	cfg     Config
+	history History
+	accept  Accepter
+	pages   *pages
+	pumps   []*pump
+	signalr *signalr.Server
+	metrics *metrics
+	conns   atomic.Uint32 // how many there ever were; spreads them over the pumps
+
+	mu       sync.RWMutex
+	rooms    map[string]*room // the rooms that have readers
+	streams  map[*stream]context.CancelFunc
+	draining bool
+}
+
+// New returns a hub that reads history for connections that are behind, and passes what they send to accept. Messages
+// are delivered while Run runs.
+func New(cfg Config, history History, accept Accepter) *Hub {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.TailBytes == 0 {
+		cfg.TailBytes = 512 << 10
+	}
+	if cfg.StreamKeepAlive == 0 {
+		cfg.StreamKeepAlive = 15 * time.Second
+	}
+	if cfg.StreamStall == 0 {
+		cfg.StreamStall = 5 * time.Minute
+	}
+	if cfg.SignalR.Log == nil {
+		cfg.SignalR.Log = cfg.Log
+	}
+	if cfg.SignalR.Metrics == nil {
+		cfg.SignalR.Metrics = cfg.Metrics
+	}
+	h := &Hub{
+		cfg: cfg, history: history, accept: accept,
+		rooms: make(map[string]*room), streams: make(map[*stream]context.CancelFunc),
+	}
+	h.metrics = newMetrics(cfg.Metrics, h.slowestLag, h.openRooms)
+	h.pages = newPages(history, h.metrics)
+	for i := range runtime.GOMAXPROCS(0) {
+		h.pumps = append(h.pumps, newPump(i, h.metrics))
+	}
+	h.signalr = signalr.New(chatHub{h}, cfg.SignalR)
+	return h
+}
+
+// Run delivers messages until ctx is done, and returns nil.
+func (h *Hub) Run(ctx context.Context) error {
+	var pumps sync.WaitGroup
+	for _, p := range h.pumps {
+		pumps.Go(func() { p.run(ctx) })
+	}
+	pumps.Wait()
+	return nil
+}
+
+// Deliver wakes the readers of the rooms that stored belongs to. It does not block and keeps nothing of the slice. The
+// messages of a room come in the order of their numbers; those that the hub knows already are ignored.
+func (h *Hub) Deliver(stored []chat.Message) {
+	for r, messages := range h.byRoom(stored) {
+		readers := r.extend(messages, h.cfg.TailBytes)
+		for _, p := range h.pumps {
+			p.mark(r)
+		}
+		if !h.cfg.Log.Enabled(context.Background(), slog.LevelDebug) {
+			continue
+		}
+		for _, m := range messages {
+			h.cfg.Log.Debug("delivering", slog.String("id", m.ID), slog.String("room", m.Room),
+				slog.Int64("seq", m.Seq), slog.Int("readers", readers))
+		}
+	}
+}
+
+// byRoom groups the messages of those rooms that have readers here.
+func (h *Hub) byRoom(stored []chat.Message) map[*room][]chat.Message {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	groups := make(map[*room][]chat.Message)
+	for _, m := range stored {
+		if r := h.rooms[m.Room]; r != nil {
+			groups[r] = append(groups[r], m)
+		}
+	}
+	return groups
+}
+
+// Drain ends the hub's connections: SignalR clients are told to reconnect, spread over the time until ctx's deadline,
+// and event streams end; their clients reconnect by themselves. New ones are refused. It returns when the
+// SignalR connections are gone or ctx is done.
+func (h *Hub) Drain(ctx context.Context) error {
+	h.mu.Lock()
+	h.draining = true
+	for _, end := range h.streams {
+		end()
+	}
+	h.mu.Unlock()
+	return h.signalr.Drain(ctx)
+}
+
+// ServeHTTP serves the SignalR endpoint and its /negotiate.
+func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.signalr.ServeHTTP(w, r) }
+
+// newConn returns a connection that follows no room yet. Close it.
+func (h *Hub) newConn(s sink, e encoding) *conn {
+	n := int(h.conns.Add(1)) % len(h.pumps)
+	return &conn{hub: h, sink: s, enc: e, pump: h.pumps[n]}
+}
+
+// enter returns the room, which is open until leave is called as often as enter.
+func (h *Hub) enter(ctx context.Context, name string) (*room, error) {
+	h.mu.Lock()
+	r := h.rooms[name]
+	if r == nil {
+		r = newRoom(name, len(h.pumps))
+		h.rooms[name] = r
+	}
+	r.refs++
+	h.mu.Unlock()
+	if err := r.load(ctx, h.history); err != nil {
+		h.leave(r)
+		return nil, err
+	}
+	return r, nil
+}
+
+func (h *Hub) leave(r *room) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r.refs--; r.refs == 0 {
+		delete(h.rooms, r.name)
+	}
+}
+
+func (h *Hub) openRooms() float64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return float64(len(h.rooms))
+}
+
+// slowestLag returns how many messages the slowest reader is behind.
+func (h *Hub) slowestLag() float64 {
+	h.mu.RLock()
+	var readers []*reader
+	for _, r := range h.rooms {
+		for i := range h.pumps {
+			readers = r.appendReaders(readers, i)
+		}
+	}
+	h.mu.RUnlock()
+	slowest := int64(0)
+	for _, rd := range readers {
+		slowest = max(slowest, rd.conn.lag())
+	}
+	return float64(slowest)
+}

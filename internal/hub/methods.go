@@ -1,0 +1,223 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"restante/internal/chat"
+	"restante/internal/errs"
+	"restante/internal/signalr"
+)
+
+// The methods that a client may invoke; docs/api/hub.md describes them.
+const (
+	sendMessage      = "SendMessage"
+	joinRoom         = "JoinRoom"
+	leaveRoom        = "LeaveRoom"
+	getMessagesSince = "GetMessagesSince"
+)
+
+// Methods implements signalr.Hub.
+func (chatHub) Methods() []string {
+	return []string{sendMessage, joinRoom, leaveRoom, getMessagesSince}
+}
+
+// Invoke implements signalr.Session.
+func (s *session) Invoke(ctx context.Context, inv signalr.Invocation) (any, error) {
+	var result any
+	var err error
+	switch inv.Target {
+	case sendMessage:
+		result, err = s.sendMessage(ctx, inv.Args)
+	case joinRoom:
+		result, err = s.joinRoom(ctx, inv.Args)
+	case leaveRoom:
+		err = s.leaveRoom(inv.Args)
+	case getMessagesSince:
+		result, err = s.getMessagesSince(ctx, inv.Args)
+	default:
+		err = fmt.Errorf("method %s is announced but not there", inv.Target)
+	}
+	if err == nil {
+		return result, nil
+	}
+	if argErr, ok := errors.AsType[*signalr.ArgumentError](err); ok {
+		return nil, argErr
+	}
+	if code := errs.CodeOf(err); code == errs.Internal || code == errs.Unavailable {
+		s.hub.cfg.Log.ErrorContext(ctx, "hub method failed", slog.String("method", inv.Target), slog.Any("error", err))
+	}
+	return nil, hubError(err)
+}
+
+// hubError translates an error for a client: its class, a colon, and what the client may read.
+func hubError(err error) error {
+	return &signalr.HubError{Msg: string(errs.CodeOf(err)) + ": " + errs.Public(err)}
+}
+
+type sent struct {
+	ID     string `json:"id"`
+	SentAt string `json:"sent_at"`
+}
+
+// sendMessage takes (room, msg, id?) or one object {room?, msg, id?, client_id?}, and answers when the message is safe.
+func (s *session) sendMessage(ctx context.Context, args []json.RawMessage) (any, error) {
+	var in struct {
+		Room     string `json:"room"`
+		Msg      string `json:"msg"`
+		ID       string `json:"id"`
+		ClientID string `json:"client_id"`
+	}
+	var err error
+	if len(args) == 1 {
+		err = decodeObject(args[0], &in)
+	} else {
+		err = decode(args, 2, arg{"room", &in.Room}, arg{"msg", &in.Msg}, arg{"id", &in.ID})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if in.ClientID == "" {
+		in.ClientID = s.clientID
+	}
+	if in.ClientID == "" {
+		return nil, errs.Field("client_id", "is missing: name the sender in the hub URL (?client_id=ann) or in the message")
+	}
+	m, err := s.hub.accept.Accept(ctx, chat.Message{ID: in.ID, Room: in.Room, ClientID: in.ClientID, Msg: in.Msg})
+	if err != nil {
+		return nil, err
+	}
+	return sent{ID: m.ID, SentAt: m.SentAt.Format(chat.TimeFormat)}, nil
+}
+
+type joined struct {
+	LastSeq   int64 `json:"last_seq"`
+	OldestSeq int64 `json:"oldest_seq"`
+}
+
+// joinRoom takes (room, after?).
+func (s *session) joinRoom(ctx context.Context, args []json.RawMessage) (any, error) {
+	var room string
+	after := Now
+	if err := decode(args, 1, arg{"room", &room}, arg{"after", &after}); err != nil {
+		return nil, err
+	}
+	if after < 0 && len(args) > 1 && !isNull(args[1]) {
+		return nil, errs.Field("after", "must be the number of a message, or 0, is %d", after)
+	}
+	known, next, err := s.hub.place(ctx, room, after)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.conn.follow(ctx, room, next); err != nil {
+		return nil, err
+	}
+	return joined{LastSeq: known.LastSeq, OldestSeq: known.OldestSeq}, nil
+}
+
+// leaveRoom takes (room). Leaving a room that is not joined is not an error.
+func (s *session) leaveRoom(args []json.RawMessage) error {
+	var room string
+	if err := decode(args, 1, arg{"room", &room}); err != nil {
+		return err
+	}
+	if err := chat.ValidateRoom(room); err != nil {
+		return err
+	}
+	s.conn.unfollow(room)
+	return nil
+}
+
+type page struct {
+	Messages  []chat.Message `json:"messages"`
+	LastSeq   int64          `json:"last_seq"`
+	OldestSeq int64          `json:"oldest_seq"`
+}
+
+// getMessagesSince takes (room, seq, limit?).
+func (s *session) getMessagesSince(ctx context.Context, args []json.RawMessage) (any, error) {
+	var room string
+	var seq int64
+	limit := defaultPage
+	if err := decode(args, 2, arg{"room", &room}, arg{"seq", &seq}, arg{"limit", &limit}); err != nil {
+		return nil, err
+	}
+	var seqErr, limitErr error
+	if seq < 0 {
+		seqErr = errs.Field("seq", "must be the number of a message, or 0, is %d", seq)
+	}
+	if limit < 1 || limit > chat.MaxPage {
+		limitErr = errs.Field("limit", "must be from 1 to %d, is %d", chat.MaxPage, limit)
+	}
+	if err := errors.Join(chat.ValidateRoom(room), seqErr, limitErr); err != nil {
+		return nil, err
+	}
+	known, err := s.hub.history.Room(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := s.hub.history.After(ctx, room, seq, limit)
+	if err != nil {
+		return nil, err
+	}
+	if messages == nil {
+		messages = []chat.Message{}
+	}
+	return page{Messages: messages, LastSeq: known.LastSeq, OldestSeq: known.OldestSeq}, nil
+}
+
+const defaultPage = 100
+
+// arg is a positional argument: its name, and a pointer to where it goes.
+type arg struct {
+	name string
+	to   any
+}
+
+// decode reads positional arguments, of which the first required ones must be there; the others may be null.
+func decode(args []json.RawMessage, required int, want ...arg) error {
+	if len(args) < required || len(args) > len(want) {
+		expects := fmt.Sprint(required)
+		if required < len(want) {
+			expects = fmt.Sprintf("%d to %d", required, len(want))
+		}
+		return &signalr.ArgumentError{
+			Msg: fmt.Sprintf("Invocation provides %d argument(s) but target expects %s.", len(args), expects),
+		}
+	}
+	for i, raw := range args {
+		if isNull(raw) && i < required {
+			return errs.Field(want[i].name, "must not be null")
+		}
+		if err := json.Unmarshal(raw, want[i].to); err != nil {
+			return errs.Field(want[i].name, "has the wrong type: %v", typeFault(err))
+		}
+	}
+	return nil
+}
+
+func decodeObject(raw json.RawMessage, to any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(to); err != nil {
+		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && t.Field != "" {
+			return errs.Field(t.Field, "has the wrong type: %v", typeFault(err))
+		}
+		return errs.Field("message", "must be an object {room?, msg, id?, client_id?}: %v", typeFault(err))
+	}
+	return nil
+}
+
+// typeFault says what is wrong with a value without quoting it.
+func typeFault(err error) string {
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Sprintf("a %s where a %s is expected", t.Value, t.Type.Kind())
+	}
+	return err.Error()
+}
+
+func isNull(raw json.RawMessage) bool { return string(bytes.TrimSpace(raw)) == "null" }

@@ -1,0 +1,40 @@
+package hub
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	delivered      prometheus.Counter
+	fallenBehind   prometheus.Counter
+	pageReads      prometheus.Counter
+	deliverSeconds prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer, lag func() float64, rooms func() float64) *metrics {
+	m := &metrics{
+		delivered: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_delivered_total", Help: "Messages written to readers, counted once per reader.",
+		}),
+		fallenBehind: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_readers_fallen_behind_total",
+			Help: "Times a connection began to catch up: it joined with an old cursor, or was slow.",
+		}),
+		pageReads: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_catchup_reads_total", Help: "Pages of history read from the store for readers that were behind.",
+		}),
+		deliverSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "restante_deliver_seconds",
+			Help:    "From accepting the newest message of a pass to the end of that pass over its level readers.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
+		}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.deliverSeconds,
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "restante_slowest_reader_lag_messages", Help: "How many messages the slowest reader is behind.",
+			}, lag),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "restante_open_rooms", Help: "Rooms that have readers on this node.",
+			}, rooms))
+	}
+	return m
+}

@@ -1,0 +1,53 @@
+package hub
+
+import (
+	"sort"
+
+	"restante/internal/chat"
+)
+
+// maxWrite is how many bytes a reader is given at once, unless one message is larger.
+const maxWrite = 64 << 10
+
+// segment is a run of consecutive messages of one room in one encoding, as contiguous bytes. What is in it never
+// changes, so any number of readers use it without a lock. A longer copy may share its array: the room alone appends,
+// behind the end of every copy.
+type segment struct {
+	first int64    // seq of the first message
+	ends  []uint32 // ends[i] is where message first+i ends in buf
+	buf   []byte
+}
+
+// last returns the seq of the last message, first-1 if there is none.
+func (s *segment) last() int64 { return s.first + int64(len(s.ends)) - 1 }
+
+// holds reports whether the message is in the segment.
+func (s *segment) holds(seq int64) bool { return s.first <= seq && seq <= s.last() }
+
+// from returns messages from seq on, maxWrite bytes at most but always one, and the seq of the last of them. The
+// segment must hold seq.
+func (s *segment) from(seq int64) (payload []byte, upto int64) {
+	i := int(seq - s.first)
+	start := uint32(0)
+	if i > 0 {
+		start = s.ends[i-1]
+	}
+	n := sort.Search(len(s.ends)-i, func(n int) bool { return s.ends[i+n]-start > maxWrite })
+	n = max(n, 1)
+	return s.buf[start:s.ends[i+n-1]], seq + int64(n) - 1
+}
+
+// append adds a message, which must be the next one.
+func (s *segment) append(e encoding, m *chat.Message) {
+	s.buf = e.append(s.buf, m)
+	s.ends = append(s.ends, uint32(len(s.buf))) //nolint:gosec // a segment is some 64 KiB, or one page of messages
+}
+
+// encode returns a segment of messages that follow each other.
+func encode(e encoding, messages []chat.Message) segment {
+	s := segment{first: messages[0].Seq, ends: make([]uint32, 0, len(messages))}
+	for i := range messages {
+		s.append(e, &messages[i])
+	}
+	return s
+}

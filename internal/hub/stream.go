@@ -1,0 +1,153 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"restante/internal/errs"
+)
+
+// StreamWriter is where an event stream goes; http.ResponseController has all but Write. Write and Flush block while the
+// peer is slow, until the deadline.
+type StreamWriter interface {
+	io.Writer
+	Flush() error
+	SetWriteDeadline(deadline time.Time) error
+}
+
+// Follow writes a room's log to w as server-sent events: the messages after the given seq, or with Now those to come,
+// history first, then live. It blocks until ctx is done or the hub drains, and returns nil, or until a write fails. A
+// cursor that cannot be is refused with an errs.Invalid error before anything is written.
+func (h *Hub) Follow(ctx context.Context, room string, after int64, w StreamWriter) error {
+	_, next, err := h.place(ctx, room, after)
+	if err != nil {
+		return err
+	}
+	s := &stream{
+		pending: []byte(comment), // opens the stream at the client
+		filled:  make(chan struct{}, 1), emptied: make(chan struct{}, 1),
+	}
+	s.filled <- struct{}{}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := h.addStream(s, cancel); err != nil {
+		return err
+	}
+	defer h.removeStream(s)
+	// A write to a slow peer gives up when the stream is to end.
+	stop := context.AfterFunc(ctx, func() { _ = w.SetWriteDeadline(time.Now()) })
+	defer stop()
+
+	c := h.newConn(s, eventStream)
+	defer c.close()
+	if err := c.follow(ctx, room, next); err != nil {
+		return err
+	}
+	return h.writeStream(ctx, s, w)
+}
+
+// addStream notes how to end a stream, which Drain does.
+func (h *Hub) addStream(s *stream, end context.CancelFunc) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.draining {
+		return &errs.Error{Code: errs.Unavailable, Msg: "the server is shutting down"}
+	}
+	h.streams[s] = end
+	return nil
+}
+
+func (h *Hub) removeStream(s *stream) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.streams, s)
+}
+
+func (h *Hub) writeStream(ctx context.Context, s *stream, w StreamWriter) error {
+	quiet := time.NewTimer(h.cfg.StreamKeepAlive)
+	defer quiet.Stop()
+	for {
+		var payload []byte
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.filled:
+			payload = s.take()
+		case <-quiet.C:
+			payload = []byte(comment)
+		}
+		if err := writeEvents(ctx, w, payload, h.cfg.StreamStall); err != nil {
+			return err
+		}
+		quiet.Reset(h.cfg.StreamKeepAlive)
+	}
+}
+
+func writeEvents(ctx context.Context, w StreamWriter, payload []byte, stall time.Duration) error {
+	if err := w.SetWriteDeadline(time.Now().Add(stall)); err != nil {
+		return fmt.Errorf("event stream: %w", err)
+	}
+	if ctx.Err() != nil { // else the deadline that ends the stream is still to come
+		return nil
+	}
+	if _, err := w.Write(payload); err != nil {
+		return fmt.Errorf("event stream: %w", err)
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("event stream: %w", err)
+	}
+	return nil
+}
+
+// comment is a line that clients ignore (WHATWG HTML section 9.2.6).
+const comment = ":\n\n"
+
+// stream is the sink of an event stream: bytes between those who push and the one goroutine that may wait for the peer.
+type stream struct {
+	filled  chan struct{} // has room for one: there is something to take
+	emptied chan struct{} // has room for one: it has been taken
+
+	mu      sync.Mutex
+	pending []byte
+}
+
+// TryWrite implements sink. It takes up to maxWrite bytes, or one payload, more than the peer has taken.
+func (s *stream) TryWrite(payload []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending) > 0 && len(s.pending)+len(payload) > maxWrite {
+		return false
+	}
+	s.pending = append(s.pending, payload...)
+	select {
+	case s.filled <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// Wait implements sink. One goroutine at a time may wait.
+func (s *stream) Wait(ctx context.Context) error {
+	select {
+	case <-s.emptied:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// take returns what is pending. The buffer is not used again: a quiet stream keeps none.
+func (s *stream) take() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	payload := s.pending
+	s.pending = nil
+	select {
+	case s.emptied <- struct{}{}:
+	default:
+	}
+	return payload
+}

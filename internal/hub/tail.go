@@ -1,0 +1,88 @@
+package hub
+
+import (
+	"slices"
+	"time"
+
+	"restante/internal/chat"
+)
+
+// Segments of a tail begin small, so that a quiet room costs little, and grow to about what one write takes.
+const (
+	minSegment = 2 << 10
+	maxSegment = maxWrite
+)
+
+// tail is the newest end of a room's log as the hub knows it: how far the log goes, and the newest messages, once per
+// encoding in use. It is an immutable picture; the room replaces it with a longer one (see with).
+type tail struct {
+	last   int64     // seq of the newest message
+	sentAt time.Time // when that one was accepted; zero when the hub has not seen it
+	segs   [encodings][]segment
+}
+
+// find returns the segment that holds the message.
+func (t *tail) find(e encoding, seq int64) (segment, bool) {
+	segs := t.segs[e]
+	for i := len(segs) - 1; i >= 0; i-- { // most readers are at the end
+		if segs[i].holds(seq) {
+			return segs[i], true
+		}
+	}
+	return segment{}, false
+}
+
+// with returns a tail that has the messages too, in the given encodings, and at most about limit bytes per encoding.
+// Messages that the tail has passed are left out. When some are missing before a message, the tail begins anew with
+// it: readers fetch the missing ones from the store, where they are if a later one is.
+func (t *tail) with(messages []chat.Message, using [encodings]int, limit int) *tail {
+	next := &tail{last: t.last, sentAt: t.sentAt}
+	for e := range next.segs {
+		if using[e] > 0 {
+			next.segs[e] = slices.Clone(t.segs[e])
+		}
+	}
+	for i := range messages {
+		m := &messages[i]
+		if m.Seq <= next.last {
+			continue
+		}
+		if m.Seq > next.last+1 {
+			next.segs = [encodings][]segment{}
+		}
+		for e, n := range using {
+			if n > 0 {
+				next.segs[e] = extend(next.segs[e], encoding(e), m)
+			}
+		}
+		next.last, next.sentAt = m.Seq, m.SentAt
+	}
+	for e, segs := range next.segs {
+		next.segs[e] = trim(segs, limit)
+	}
+	return next
+}
+
+// extend adds a message to the last segment, or to a new one when that is full. The last segment's array may grow into
+// a new one, which leaves the copies that readers hold as they are.
+func extend(segs []segment, e encoding, m *chat.Message) []segment {
+	if n := len(segs); n > 0 && len(segs[n-1].buf) < maxSegment {
+		segs[n-1].append(e, m)
+		return segs
+	}
+	s := segment{first: m.Seq, buf: make([]byte, 0, minSegment)}
+	s.append(e, m)
+	return append(segs, s)
+}
+
+// trim drops the oldest segments beyond limit bytes, but never the last one.
+func trim(segs []segment, limit int) []segment {
+	size := 0
+	for i := len(segs) - 1; i >= 0; i-- {
+		size += len(segs[i].buf)
+		if size > limit && i < len(segs)-1 {
+			return slices.Clone(segs[i+1:])
+		}
+	}
+	return segs
+}
