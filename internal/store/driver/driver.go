@@ -18,10 +18,13 @@ type Driver interface {
 	// when it returns an error (after a lost connection: nothing or all; appending again is always safe). Under the
 	// lock of each room it drops the messages whose (Room, ID) is there already, also within the batch, and gives the
 	// others the next numbers of their room in batch order, without gaps, and a StoredAt of now in microseconds, or
-	// one microsecond after the room's newest if the clock is not past that. It keeps neither batch nor its strings.
+	// one microsecond after the room's newest if the clock is not past that. It neither changes batch nor reads it after
+	// it has returned, even when ctx ended first; then the commit in flight may still take place.
 	Append(ctx context.Context, batch []chat.Message) (Appended, error)
 
-	// After returns up to limit messages of the room with Seq > seq, ascending. An unknown room has none.
+	// After returns up to limit messages of the room with Seq > seq, ascending. An unknown room has none, and a limit
+	// below 1 returns none; so it is with Before and Rooms. What Append has returned is read by every call after that,
+	// and no call ever sees a message without those before it.
 	After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
 
 	// Before returns the up to limit newest messages of the room with Seq < seq, ascending.
@@ -36,13 +39,15 @@ type Driver interface {
 	// Rooms returns up to limit rooms whose name sorts after the given one (bytewise), ascending.
 	Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error)
 
-	// Check returns nil when the database can be read and written now.
+	// Check returns nil when the database can be read and written now. It may answer with the outcome of a write that is
+	// younger than a second, but after a failed Append it returns an error until a write has succeeded.
 	Check(ctx context.Context) error
 
 	// Retryable reports whether the same call may succeed at once, such as after a serialization failure.
 	Retryable(err error) bool
 
-	// Close ends the driver, after the calls in progress. Later calls return an Unavailable error.
+	// Close ends the driver, after the calls in progress. Later calls return an Unavailable error; later calls of Close
+	// do nothing.
 	Close() error
 }
 

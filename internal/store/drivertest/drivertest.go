@@ -1,0 +1,167 @@
+// Package drivertest is the specification of a store driver as tests: whoever passes Run keeps the promises of
+// driver.Driver, and with them those of the journey that rest on the store.
+package drivertest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"restante/internal/chat"
+	"restante/internal/store/driver"
+)
+
+// Harness connects the suite to a driver.
+type Harness struct {
+	// Open returns a driver over a new, empty database that stamps with the clock now. The harness closes it at the end
+	// of the test.
+	Open func(t *testing.T, now func() time.Time) driver.Driver
+	// Reopen closes d and returns another driver over the same data.
+	Reopen func(t *testing.T, d driver.Driver, now func() time.Time) driver.Driver
+	// Break makes every write of d fail until repair is called. If nil, the tests of failure and recovery are left out.
+	Break func(t *testing.T, d driver.Driver) (repair func())
+}
+
+// Run runs the suite.
+func Run(t *testing.T, h Harness) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, Harness)
+	}{
+		{"Append_NumbersWithoutGaps", testNumbers},
+		{"Append_EmptyBatch", testEmptyBatch},
+		{"Append_RepeatInBatch", testRepeatInBatch},
+		{"Append_RepeatLater", testRepeatLater},
+		{"Append_RepeatConsumesNoNumber", testRepeatConsumesNoNumber},
+		{"Append_SameIDInTwoRooms", testSameIDInTwoRooms},
+		{"Append_SameIDConcurrently", testSameIDConcurrently},
+		{"Append_InvalidStoresNothing", testInvalidStoresNothing},
+		{"Append_DoesNotTouchItsArgument", testArgument},
+		{"Append_Cancelled", testCancelled},
+		{"Append_ConcurrentDense", testConcurrent},
+		{"StoredAt_StrictlyIncreasing", testStoredAt},
+		{"StoredAt_ClockStepsBack", testClockStepsBack},
+		{"SeqAt_Bounds", testSeqAt},
+		{"SeqAt_TruncatedNeverSkips", testSeqAtTruncated},
+		{"SeqAt_PageBorders", testSeqAtPages},
+		{"Page_BothWays", testPages},
+		{"Page_Limits", testLimits},
+		{"Page_TextKeptExactly", testTexts},
+		{"Page_Cancelled", testReadCancelled},
+		{"Room_State", testRoom},
+		{"Rooms_Paged", testRooms},
+		{"Restart_KeepsEverything", testRestart},
+		{"Restart_RepeatAndClock", testRestartRepeat},
+		{"Check_Healthy", testCheck},
+		{"Close_RefusesLaterCalls", testClose},
+		{"Close_WaitsForAppends", testCloseUnderLoad},
+		{"Failure_RefusesAndRecovers", testRecovery},
+		{"Model_Agrees", testModel},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, h) })
+	}
+}
+
+// clock is a clock that stands still until it is set.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func newClock() *clock { return &clock{t: time.Date(2026, 3, 14, 15, 9, 26, 535_897_932, time.UTC)} }
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *clock) step(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+}
+
+// message returns a message of its own id that is ready to be stored.
+func message(room, text string) chat.Message {
+	return chat.Message{
+		ID: uuid.NewString(), Room: room, ClientID: "ann", Msg: text,
+		SentAt: time.Date(2026, 3, 14, 15, 9, 26, 123_456_000, time.UTC),
+	}
+}
+
+func messages(room string, n int) []chat.Message {
+	batch := make([]chat.Message, n)
+	for i := range batch {
+		batch[i] = message(room, fmt.Sprintf("text %d", i))
+	}
+	return batch
+}
+
+// put appends a batch that must be stored, and checks that each message came back as itself.
+func put(t testing.TB, d driver.Driver, batch ...chat.Message) driver.Appended {
+	t.Helper()
+	done, err := d.Append(t.Context(), batch)
+	if err != nil {
+		t.Fatalf("append %d messages: %v", len(batch), err)
+	}
+	if len(done.Messages) != len(batch) {
+		t.Fatalf("append %d messages: %d came back", len(batch), len(done.Messages))
+	}
+	for i, m := range done.Messages {
+		if m.ID != batch[i].ID || m.Room != batch[i].Room {
+			t.Fatalf("message %d of the batch: came back as %s in %q, want %s in %q", i, m.ID, m.Room, batch[i].ID, batch[i].Room)
+		}
+	}
+	return done
+}
+
+// log reads a whole room, page by page, and checks that its numbers are dense and its times rise.
+func log(t testing.TB, d driver.Driver, room string) []chat.Message {
+	t.Helper()
+	var all []chat.Message
+	for {
+		page, err := d.After(t.Context(), room, int64(len(all)), chat.MaxPage)
+		if err != nil {
+			t.Fatalf("read %q: %v", room, err)
+		}
+		if len(page) == 0 {
+			return all
+		}
+		for _, m := range page {
+			if m.Seq != int64(len(all))+1 || m.Room != room {
+				t.Fatalf("%q: number %d follows %d", m.Room, m.Seq, len(all))
+			}
+			if len(all) > 0 && !m.StoredAt.After(all[len(all)-1].StoredAt) {
+				t.Fatalf("%q: number %d is stored at %v, the one before at %v", room, m.Seq, m.StoredAt, all[len(all)-1].StoredAt)
+			}
+			all = append(all, m)
+		}
+	}
+}
+
+// same checks that two logs are equal in everything, times down to the microsecond and in UTC.
+func same(t testing.TB, what string, got, want []chat.Message) {
+	t.Helper()
+	if slices.Equal(got, want) {
+		return
+	}
+	t.Errorf("%s: got %d messages, want %d", what, len(got), len(want))
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			t.Fatalf("%s: message %d differs:\n got %+v\nwant %+v", what, i, got[i], want[i])
+		}
+	}
+	t.FailNow()
+}
+
+func canceled(t testing.TB) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}

@@ -1,0 +1,144 @@
+// Package sqlite is the store driver of one machine: all rooms in one SQLite file, written by one goroutine that commits
+// for all waiting callers at once, read by a pool of connections in parallel. In the journey it stands behind Persist's
+// append and behind every reader that catches up.
+//
+// # Durability
+//
+// The journal is a write-ahead log with synchronous=FULL: a commit returns after the log has been synced, and a crash or
+// power cut loses nothing that was committed. The writer copies the log into the database file (a checkpoint) whenever
+// it has grown past 16 MiB: pages that were written many times meanwhile are copied once, and only the caller whose
+// commit crosses that mark waits for it. Readers never wait for the writer, nor the writer for readers; a reader
+// that is in the middle of a page can only postpone the part of a checkpoint that it still reads. Close checkpoints
+// everything and empties the log, so that a closed store is one file, which can be copied.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/errs"
+	"restante/internal/store/driver"
+)
+
+// Config configures a Driver. The zero value is ready to use.
+type Config struct {
+	// Now is the clock that stamps StoredAt. Default time.Now.
+	Now func() time.Time
+	// Readers is how many reads run at the same time; further ones wait. Default: twice the processors, at least 4.
+	Readers int
+	// BusyTimeout is how long a commit waits while another program (a backup, the sqlite3 shell) holds the database.
+	// Default 2 s.
+	BusyTimeout time.Duration
+	// CheckInterval is how long Check answers with the outcome of the last commit before it writes again. Default 1 s.
+	CheckInterval time.Duration
+	// Metrics is where the metrics are registered. Default: nowhere.
+	Metrics prometheus.Registerer
+}
+
+func (c Config) withDefaults() Config {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Readers == 0 {
+		c.Readers = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	if c.BusyTimeout == 0 {
+		c.BusyTimeout = 2 * time.Second
+	}
+	if c.CheckInterval == 0 {
+		c.CheckInterval = time.Second
+	}
+	return c
+}
+
+// Driver is an open SQLite store. Its methods may be called concurrently.
+type Driver struct {
+	cfg    Config
+	file   *file
+	writer *writer
+	db     *sql.DB // the readers' pool
+	reads  reads
+
+	mu      sync.Mutex
+	closed  bool
+	calls   sync.WaitGroup // the calls in progress
+	closing func() error   // closes once
+}
+
+var _ driver.Driver = (*Driver)(nil)
+
+// Open opens the database file at path, and creates it, its directories (for its owner only) and its tables if they are
+// not there. It refuses a file that another process has open, that is damaged, that is no database of Restante, or that
+// a newer Restante has written; errors are classified and name the file. The caller closes the Driver.
+func Open(ctx context.Context, path string, cfg Config) (*Driver, error) {
+	cfg = cfg.withDefaults()
+	f, err := openFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	d := &Driver{cfg: cfg, file: f}
+	d.closing = sync.OnceValue(d.shut)
+	if err := d.start(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", f.classify(err)), f.close())
+	}
+	return d, nil
+}
+
+// start brings the schema up to date and starts the writer.
+func (d *Driver) start(ctx context.Context) error {
+	w := newWriter(d.file, d.cfg)
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	db, err := d.file.open(d.cfg.BusyTimeout, "query_only(1)", "cache_size(-4096)")
+	if err != nil {
+		return errors.Join(err, w.disconnect())
+	}
+	db.SetMaxOpenConns(d.cfg.Readers)
+	db.SetMaxIdleConns(d.cfg.Readers)
+	if d.reads, err = prepareReads(ctx, db); err != nil {
+		return errors.Join(err, db.Close(), w.disconnect())
+	}
+	d.db, d.writer = db, w
+	w.start(newMetrics(d.cfg.Metrics))
+	return nil
+}
+
+// begin registers a call, so that Close waits for it. Whoever gets no error calls d.calls.Done at the end.
+func (d *Driver) begin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return &errs.Error{Code: errs.Unavailable, Msg: "the store is closed"}
+	}
+	d.calls.Add(1)
+	return nil
+}
+
+// Close implements driver.Driver: it waits for the calls in progress, and for what callers that have given up left to be
+// written. Further calls of Close return the same.
+func (d *Driver) Close() error { return d.closing() }
+
+func (d *Driver) shut() error {
+	d.mu.Lock()
+	d.closed = true
+	d.mu.Unlock()
+	d.calls.Wait()
+
+	err := d.db.Close() // the readers first, so that the checkpoint can empty the log
+	err = errors.Join(err, d.writer.stop(), d.file.close())
+	if err != nil {
+		return fmt.Errorf("close store: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package sqlite
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"restante/internal/store/driver"
+	"restante/internal/store/drivertest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestDriver(t *testing.T) {
+	drivertest.Run(t, drivertest.Harness{
+		Open: func(t *testing.T, now func() time.Time) driver.Driver {
+			return open(t, filepath.Join(t.TempDir(), "restante.db"), testConfig(now))
+		},
+		Reopen: func(t *testing.T, d driver.Driver, now func() time.Time) driver.Driver {
+			if err := d.Close(); err != nil {
+				t.Fatalf("close: %v", err)
+			}
+			return open(t, d.(*Driver).file.path, testConfig(now))
+		},
+		Break: func(t *testing.T, d driver.Driver) (repair func()) {
+			path := d.(*Driver).file.path
+			rename(t, path, path+".away")
+			return func() { rename(t, path+".away", path) }
+		},
+	})
+}
+
+// testConfig checks with a write each time.
+func testConfig(now func() time.Time) Config { return Config{Now: now, CheckInterval: 1} }
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,177 @@
+// Package store keeps the rooms' logs: Persist appends to them, and every reader that is not level with its room reads
+// from them. Store is the concrete type that the journey uses; time limits, retries, metrics and the limits of a page are
+// written here once, whatever the driver.
+package store
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/chat"
+	"restante/internal/errs"
+	"restante/internal/store/driver"
+)
+
+// Config configures a Store. The zero value is ready to use.
+type Config struct {
+	// Log gets a line per stored message at debug. Default: discarded.
+	Log *slog.Logger
+	// Metrics is where the metrics are registered. Default: nowhere.
+	Metrics prometheus.Registerer
+	// AppendTimeout limits one Append, retries included. Default 10 s.
+	AppendTimeout time.Duration
+	// ReadTimeout limits one read, retries included. Default 5 s.
+	ReadTimeout time.Duration
+	// CheckTimeout limits one Check. Default 2 s.
+	CheckTimeout time.Duration
+	// MaxBackoff is the longest pause between two attempts. Default 500 ms.
+	MaxBackoff time.Duration
+}
+
+// Store keeps the rooms' logs. Its methods may be called concurrently. Their errors are classified; a call that ran out
+// of time, its own limit or that of ctx, is errs.Unavailable.
+type Store struct {
+	d       driver.Driver
+	cfg     Config
+	metrics metrics
+}
+
+// New returns a Store over d, which it owns from then on.
+func New(d driver.Driver, cfg Config) *Store {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	for limit, value := range map[*time.Duration]time.Duration{
+		&cfg.AppendTimeout: 10 * time.Second,
+		&cfg.ReadTimeout:   5 * time.Second,
+		&cfg.CheckTimeout:  2 * time.Second,
+		&cfg.MaxBackoff:    500 * time.Millisecond,
+	} {
+		if *limit == 0 {
+			*limit = value
+		}
+	}
+	return &Store{d: d, cfg: cfg, metrics: newMetrics(cfg.Metrics)}
+}
+
+// Append numbers and stores a batch, and returns it as stored, in its order, once it is on stable storage. A message
+// whose room and id are there already adds nothing: the one that was there first is returned in its place. After an error
+// nothing or (when the outcome is unknown) all has been stored; appending the batch again is safe. It does not change
+// batch.
+func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Message, error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	start := time.Now()
+	done, err := call(ctx, s, "append", s.cfg.AppendTimeout, func(ctx context.Context) (driver.Appended, error) {
+		return s.d.Append(ctx, batch)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.metrics.appended(done, time.Since(start))
+	if s.cfg.Log.Enabled(ctx, slog.LevelDebug) {
+		for i := range done.Messages {
+			m := &done.Messages[i]
+			s.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "stored",
+				slog.String("id", m.ID), slog.String("room", m.Room), slog.Int64("seq", m.Seq))
+		}
+	}
+	return done.Messages, nil
+}
+
+// After returns the oldest messages of the room with Seq > seq, ascending: up to limit of them, or chat.MaxPage if limit is
+// not between 1 and that. An unknown room has none.
+func (s *Store) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
+	return read(ctx, s, "after", func(ctx context.Context) ([]chat.Message, error) {
+		return s.d.After(ctx, room, seq, clamp(limit))
+	})
+}
+
+// Before returns the newest messages of the room with Seq < seq, ascending; limit is as in After. With math.MaxInt64 it
+// returns the newest page.
+func (s *Store) Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
+	return read(ctx, s, "before", func(ctx context.Context) ([]chat.Message, error) {
+		return s.d.Before(ctx, room, seq, clamp(limit))
+	})
+}
+
+// SeqAt returns the greatest Seq of the room whose StoredAt is not later than t, or 0: the cursor for "since t".
+func (s *Store) SeqAt(ctx context.Context, room string, t time.Time) (int64, error) {
+	return read(ctx, s, "seq_at", func(ctx context.Context) (int64, error) { return s.d.SeqAt(ctx, room, t) })
+}
+
+// Room returns what is known of one room: zero but for the name when it has no messages.
+func (s *Store) Room(ctx context.Context, name string) (chat.Room, error) {
+	return read(ctx, s, "room", func(ctx context.Context) (chat.Room, error) { return s.d.Room(ctx, name) })
+}
+
+// Rooms returns the rooms whose name sorts after the given one (bytewise), ascending; limit is as in After.
+func (s *Store) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error) {
+	return read(ctx, s, "rooms", func(ctx context.Context) ([]chat.Room, error) {
+		return s.d.Rooms(ctx, after, clamp(limit))
+	})
+}
+
+// Check returns nil when the database can be read and written now; after a failed Append not before a write has
+// succeeded again. It is cheap enough to be called several times a second.
+func (s *Store) Check(ctx context.Context) error {
+	_, err := call(ctx, s, "check", s.cfg.CheckTimeout, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, s.d.Check(ctx)
+	})
+	return err
+}
+
+// Close ends the driver, after the calls in progress. Later calls return an error of class errs.Unavailable.
+func (s *Store) Close() error { return s.d.Close() }
+
+func clamp(limit int) int {
+	if limit < 1 || limit > chat.MaxPage {
+		return chat.MaxPage
+	}
+	return limit
+}
+
+func read[T any](ctx context.Context, s *Store, operation string, f func(context.Context) (T, error)) (T, error) {
+	start := time.Now()
+	v, err := call(ctx, s, operation, s.cfg.ReadTimeout, f)
+	if err == nil {
+		s.metrics.readSeconds.WithLabelValues(operation).Observe(time.Since(start).Seconds())
+	}
+	return v, err
+}
+
+// call runs f until it succeeds, fails for good, or the time is up, with growing, jittered pauses.
+func call[T any](ctx context.Context, s *Store, operation string, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	v, err := f(ctx)
+	for pause := 5 * time.Millisecond; err != nil && s.d.Retryable(err); pause = min(2*pause, s.cfg.MaxBackoff) {
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+			s.metrics.retries.Inc()
+			v, err = f(ctx)
+		case <-ctx.Done():
+			return v, s.fail(operation, err)
+		}
+	}
+	if err != nil {
+		return v, s.fail(operation, err)
+	}
+	return v, nil
+}
+
+// fail counts an error. An error of the context, which says only that time ran out, gets a class that a sender
+// understands.
+func (s *Store) fail(operation string, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		err = errs.Wrap(errs.Unavailable, err, "the store has not answered in time")
+	}
+	s.metrics.failed.WithLabelValues(operation, string(errs.CodeOf(err))).Inc()
+	return err
+}
