@@ -84,7 +84,7 @@ func New(cfg Config, history History, accept Accepter) *Hub {
 	}
 	h.metrics = newMetrics(cfg.Metrics, h.slowestLag, h.openRooms)
 	h.pages = newPages(history, h.metrics)
-	for i := range runtime.GOMAXPROCS(0) {
+	for i := range runtime.NumCPU() {
 		h.pumps = append(h.pumps, newPump(i, h.metrics))
 	}
 	h.signalr = signalr.New(chatHub{h}, cfg.SignalR)

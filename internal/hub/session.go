@@ -10,7 +10,7 @@ import (
 	"restante/internal/signalr"
 )
 
-// Now, as a cursor, means: from the next message on.
+// Now as a cursor means from the next message on.
 const Now int64 = -1
 
 // chatHub is the hub as package signalr sees it.

@@ -1,0 +1,75 @@
+# `make` prints what there is; every line below with two hashes is its help.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+UNIT := $$(go list ./... | grep -v /test/)
+FUZZTIME ?= 20s
+ARGS ?=
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## run a server on http://127.0.0.1:8080 (ARGS="--listen 127.0.0.1:9000" for other flags)
+	go run ./cmd/restante serve $(ARGS)
+
+.PHONY: build
+build: ## build bin/restante, one static binary
+	CGO_ENABLED=0 go build -trimpath -o bin/restante ./cmd/restante
+
+.PHONY: test
+test: deps lint test-unit test-whole ## everything that must pass before a change lands; installs what it needs
+	@scripts/summary.sh
+
+.PHONY: test-unit
+test-unit: vet fmt ## vet, formatting and the tests of the packages, with the race detector
+	@mkdir -p .cache
+	go test -race -timeout 15m $(UNIT) 2>&1 | tee .cache/test-unit.log
+
+.PHONY: test-whole
+test-whole: deps ## the tests of the whole: the real binary, the official client, a browser, faults
+	@mkdir -p .cache
+	go test -count=1 -timeout 25m ./test/... 2>&1 | tee .cache/test-whole.log
+
+.PHONY: deps
+deps: ## install what the tests need besides Go and Node
+	@scripts/deps.sh
+
+.PHONY: vet
+vet: ## go vet
+	go vet ./...
+
+.PHONY: fmt
+fmt: ## check the formatting (gofmt -w FILE mends it)
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
+	if [ -n "$$unformatted" ]; then printf 'not formatted as gofmt does:\n%s\n' "$$unformatted"; exit 1; fi
+
+.PHONY: lint
+lint: ## golangci-lint with .golangci.yml; the first time builds it, which takes about three minutes
+	@scripts/lint.sh
+
+.PHONY: fuzz
+fuzz: ## every fuzz test for FUZZTIME (20s) each
+	@scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: build ## measure the server: publish, fan-out, paced, recovery, idle (ARGS="--scenario fanout" for less)
+	bin/restante bench $(ARGS)
+
+.PHONY: cover
+cover: ## coverage of the packages by their tests; .cache/cover.html shows it line by line
+	@mkdir -p .cache
+	go test -coverprofile .cache/cover.out -coverpkg ./internal/... $(UNIT)
+	go tool cover -html .cache/cover.out -o .cache/cover.html
+	go tool cover -func .cache/cover.out | tail -n 1
+
+.PHONY: vuln
+vuln: ## known vulnerabilities in what is imported; asks vuln.go.dev
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin .cache test/e2e/js/node_modules

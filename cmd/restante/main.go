@@ -1,0 +1,21 @@
+// Command restante is the server and its command line client; package cli has the commands.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"restante/internal/cli"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	signal.Ignore(syscall.SIGPIPE) // a server outlives the reader of its log; a client sees the error of its write
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal ends the process at once
+	return cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}

@@ -1,0 +1,64 @@
+// Package archtest holds the arrows of the house: which package may import which. They are an ordinary test, so that a
+// new import that turns the journey around fails where its author sees it. Nothing imports this package.
+package archtest
+
+// arrows lists, for each package, what it may import from this module. A package that is not listed is an error: a new
+// one gets its line here and a reason in docs/decisions. Tests may import what they need.
+var arrows = map[string][]string{
+	// the words and the flow
+	"internal/errs":    {},
+	"internal/chat":    {"internal/errs"},
+	"internal/journey": {"internal/chat", "internal/errs"},
+
+	// the two mechanisms, each a concrete type over a driver
+	"internal/broker":            {"internal/broker/driver", "internal/chat", "internal/errs"},
+	"internal/broker/driver":     {"internal/chat", "internal/errs"},
+	"internal/broker/drivertest": {"internal/broker/driver", "internal/chat", "internal/errs"},
+	"internal/broker/inproc":     {"internal/broker/driver", "internal/chat", "internal/errs"},
+	"internal/store":             {"internal/store/driver", "internal/chat", "internal/errs"},
+	"internal/store/driver":      {"internal/chat", "internal/errs"},
+	"internal/store/drivertest":  {"internal/store/driver", "internal/chat", "internal/errs"},
+	"internal/store/sqlite":      {"internal/store/driver", "internal/chat", "internal/errs"},
+
+	// the edges
+	"internal/signalr": {"internal/errs"}, // the protocol: no chat
+	"internal/hub":     {"internal/signalr", "internal/chat", "internal/errs"},
+	"internal/api":     {"internal/chat", "internal/errs"}, // it declares the few methods it needs
+	"client":           {},                                 // the web page, embedded
+
+	// the whole
+	"internal/config": {},
+	"internal/server": {
+		"internal/config", "internal/errs", "internal/chat", "internal/journey",
+		"internal/broker", "internal/broker/driver", "internal/broker/inproc",
+		"internal/store", "internal/store/driver", "internal/store/sqlite",
+		"internal/signalr", "internal/hub", "internal/api", "client",
+	},
+	"internal/load": {"internal/chat", "internal/signalr"}, // it works a server from outside
+	"internal/cli":  {"internal/config", "internal/server", "internal/load", "internal/store", "internal/chat"},
+	"cmd/restante":  {"internal/cli"},
+
+	// the tests' own
+	"internal/testkit":  {"internal/config", "internal/server", "internal/load", "internal/chat", "internal/errs"},
+	"internal/archtest": {},
+	"test/e2e":          {},
+	"test/faults":       {},
+}
+
+// keepers lists the libraries that only some packages may import, so that a mechanism can be replaced in one place.
+var keepers = map[string][]string{
+	"modernc.org/sqlite":         {"internal/store/sqlite"},
+	"github.com/gobwas":          {"internal/signalr", "internal/load", "internal/testkit"},
+	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "client"},
+	"database/sql":               {"internal/store/sqlite"},
+	"github.com/alecthomas/kong": {"internal/config", "internal/cli"},
+}
+
+// pure lists the packages that import nothing but this module and the standard library, with the exceptions named.
+var pure = map[string][]string{
+	"internal/errs":          {},
+	"internal/chat":          {},
+	"internal/journey":       {"github.com/google/uuid"},
+	"internal/broker/driver": {},
+	"internal/store/driver":  {},
+}

@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"restante/internal/chat"
+)
+
+// target is the flags that say which room of which server.
+type target struct {
+	URL  string `name:"url" env:"RESTANTE_URL" placeholder:"URL" default:"http://127.0.0.1:8080" help:"Where the server is (default ${default})."`
+	Room string `short:"r" env:"RESTANTE_ROOM" placeholder:"ROOM" default:"lobby" help:"The room (default ${default})."`
+}
+
+// client speaks the HTTP API of the server at a target. It is meant for one goroutine.
+type client struct {
+	base string
+	room string
+	http *http.Client
+}
+
+func (t *target) client() (*client, error) {
+	base, err := url.Parse(t.URL)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" {
+		return nil, &exitError{exitUsage, fmt.Errorf("--url: %q is not the address of a server, such as http://127.0.0.1:8080", t.URL)}
+	}
+	if err := chat.ValidateRoom(t.Room); err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("--%w", err)}
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	return &client{
+		base: strings.TrimSuffix(t.URL, "/"), room: t.Room,
+		http: &http.Client{Transport: transport},
+	}, nil
+}
+
+func (c *client) close() { c.http.CloseIdleConnections() }
+
+// refusal is an answer that is not a success.
+type refusal struct {
+	status     int
+	text       string
+	retryAfter time.Duration // 0 when the server has not said
+}
+
+func (r *refusal) Error() string { return r.text }
+
+// temporary reports whether the same request may succeed later: no answer came, or one that says so.
+func temporary(err error) bool {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r.status == http.StatusTooManyRequests || r.status == http.StatusRequestTimeout || r.status >= 500
+	}
+	return true
+}
+
+// do sends a request and returns the answer if it is a success; the caller closes its body.
+func (c *client) do(ctx context.Context, method, path string, query url.Values, body any) (*http.Response, error) {
+	var content io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		content = bytes.NewReader(b)
+	}
+	address := c.base + path
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, content)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
+		}
+		return nil, err
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	return nil, readRefusal(resp)
+}
+
+// readRefusal makes an error of an answer, from its problem document (RFC 9457) if it has one.
+func readRefusal(resp *http.Response) error {
+	r := &refusal{status: resp.StatusCode, text: "the server answers " + resp.Status}
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		r.retryAfter = time.Duration(seconds) * time.Second
+	}
+	var problem struct {
+		Detail string
+		Errors []struct{ Field, Message string }
+	}
+	if json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&problem) == nil && problem.Detail != "" {
+		r.text += ": " + problem.Detail
+		for _, e := range problem.Errors {
+			r.text += fmt.Sprintf("; %s: %s", e.Field, e.Message)
+		}
+	}
+	return r
+}
+
+// page returns the first messages of the room that a query of GET /rooms/{room}/messages selects, and the number of the
+// room's newest message.
+func (c *client) page(ctx context.Context, query url.Values) (messages []chat.Message, last int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	resp, err := c.do(ctx, http.MethodGet, "/rooms/"+c.room+"/messages", query, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer resp.Body.Close()
+	var page struct {
+		Messages []chat.Message
+		LastSeq  int64 `json:"last_seq"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
+		return nil, 0, fmt.Errorf("read a page of messages: %w", err)
+	}
+	return page.Messages, page.LastSeq, nil
+}
+
+// attemptTimeout limits one request that is no stream. It is longer than the server takes to say that it cannot.
+const attemptTimeout = 20 * time.Second
+
+// retrier waits between attempts, for longer and longer and never for the same time as everybody else.
+type retrier struct {
+	limit  time.Duration   // how long to go on after the first failure; 0: for ever
+	notice func(err error) // told of the first failure after a success
+
+	backoff *backoff.ExponentialBackOff
+	failing time.Time // since when; zero after a success
+}
+
+func newRetrier(limit time.Duration, notice func(error)) *retrier {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval, b.Multiplier = 200*time.Millisecond, 10*time.Second, 2
+	return &retrier{limit: limit, notice: notice, backoff: b}
+}
+
+// success makes the next failure the first one.
+func (r *retrier) success() { r.failing = time.Time{} }
+
+// wait returns nil when it is time to try again after err, and otherwise the error to give up with: err itself when trying
+// again is useless or the time is up, the context's when that is done.
+func (r *retrier) wait(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if !temporary(err) {
+		return err
+	}
+	if r.failing.IsZero() {
+		r.failing = time.Now()
+		r.backoff.Reset()
+		r.notice(err)
+	}
+	pause := r.backoff.NextBackOff()
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		pause = max(pause, refused.retryAfter)
+	}
+	if r.limit > 0 && time.Since(r.failing)+pause > r.limit {
+		return &exitError{exitUnavailable, fmt.Errorf("gave up after %v: %w", r.limit, err)}
+	}
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"restante/internal/chat"
+)
+
+type sendCmd struct {
+	target   `embed:""`
+	ClientID string        `name:"client-id" env:"RESTANTE_CLIENT_ID" placeholder:"NAME" default:"${user}" help:"Who sends (default: the user's name)."`
+	Timeout  time.Duration `default:"30s" placeholder:"DURATION" help:"How long a message that is not accepted is tried again (default ${default})."`
+	Quiet    bool          `short:"q" xor:"output" help:"Print nothing for an accepted message, instead of its id."`
+	JSON     bool          `xor:"output" help:"Print each accepted message as a line of JSON, instead of its id."`
+	Msg      []string      `arg:"" optional:"" help:"The message; several words are joined by spaces. Without it: one message per line of standard input."`
+}
+
+// Help is what `restante send --help` says below the usage line.
+func (sendCmd) Help() string {
+	return `Examples:
+
+  restante send "Hello, everyone"
+  restante send --room ops --client-id deploy "v1.4 is out"
+  tail -f app.log | restante send --room app --quiet
+  RESTANTE_URL=https://chat.example.org restante send hi
+
+Each message gets an id before the first attempt and keeps it, so that trying again never makes two of it: a lost connection, "busy" (429) and "unavailable" (503) are tried again until --timeout. Lines are sent in order, the next one only when the server has the one before on stable storage. Empty lines are left out.
+
+Exit codes:
+  0    every message was accepted
+  1    the server refused a message, which it will always refuse; messages before it were accepted
+  2    the command line makes no sense
+  3    gave up after --timeout: the message in hand may have been accepted, those after it were not sent
+  130  interrupted`
+}
+
+// Run sends the message of the arguments, or those of standard input.
+func (c *sendCmd) Run(ctx context.Context, s *streams) error {
+	if err := chat.ValidateClientID(c.ClientID); err != nil {
+		return &exitError{exitUsage, fmt.Errorf("--client-id, RESTANTE_CLIENT_ID: %w", err)}
+	}
+	if c.Timeout <= 0 {
+		return &exitError{exitUsage, fmt.Errorf("--timeout: %v is not a time to wait", c.Timeout)}
+	}
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer cl.close()
+	sn := &sender{cmd: c, client: cl, out: s.out, retrier: newRetrier(c.Timeout, func(err error) {
+		fmt.Fprintf(s.err, "restante: not accepted yet, trying again: %v\n", err)
+	})}
+	if len(c.Msg) > 0 {
+		err = sn.send(ctx, strings.Join(c.Msg, " "))
+	} else {
+		err = sn.sendLines(ctx, s)
+	}
+	if errors.Is(err, context.Canceled) {
+		return &exitError{exitInterrupted, errors.New("interrupted")}
+	}
+	return err
+}
+
+// sender sends messages, one after the other.
+type sender struct {
+	cmd     *sendCmd
+	client  *client
+	retrier *retrier
+	out     io.Writer
+	sent    int
+}
+
+// maxLine is the longest line that is read, so that input without line ends cannot fill the memory. What is longer than
+// a message may be is refused by the server, with its reason.
+const maxLine = 1 << 20
+
+// sendLines sends each line of standard input. It reads no further than the line in hand, but for its buffer.
+func (sn *sender) sendLines(ctx context.Context, s *streams) error {
+	progress := newProgress(s)
+	defer progress.end()
+	lines := bufio.NewScanner(s.in)
+	lines.Buffer(make([]byte, 0, chat.MaxMsgBytes), maxLine)
+	number := 0
+	for read(ctx, lines) {
+		number++
+		if lines.Text() == "" {
+			continue
+		}
+		if err := sn.send(ctx, lines.Text()); err != nil {
+			return fmt.Errorf("line %d: %w", number, err)
+		}
+		progress.sent(sn.sent)
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("standard input, line %d: %w", number+1, err)
+	}
+	return context.Cause(ctx)
+}
+
+// read is lines.Scan, given up when ctx is done: reading a terminal cannot be interrupted otherwise. The read that is left
+// behind ends with the process.
+func read(ctx context.Context, lines *bufio.Scanner) bool {
+	got := make(chan bool, 1)
+	go func() { got <- lines.Scan() }()
+	select {
+	case ok := <-got:
+		return ok && ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// send sends one message until it is accepted, and prints it as the flags say.
+func (sn *sender) send(ctx context.Context, text string) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make an id: %w", err)
+	}
+	for {
+		answer, err := sn.post(ctx, id.String(), text)
+		if err == nil {
+			sn.retrier.success()
+			sn.sent++
+			return sn.print(id.String(), answer)
+		}
+		if err := sn.retrier.wait(ctx, err); err != nil {
+			return fmt.Errorf("message %s: %w", id, err)
+		}
+	}
+}
+
+// post makes one attempt and returns the answer's body, a message.
+func (sn *sender) post(ctx context.Context, id, text string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, min(attemptTimeout, sn.cmd.Timeout))
+	defer cancel()
+	body := struct {
+		ID       string `json:"id"`
+		ClientID string `json:"client_id"`
+		Msg      string `json:"msg"`
+	}{id, sn.cmd.ClientID, text}
+	resp, err := sn.client.do(ctx, http.MethodPost, "/rooms/"+sn.client.room+"/messages", nil, body)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	// The status has said it all; the body, if it does not come whole, is not worth sending again for.
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return answer, nil
+}
+
+func (sn *sender) print(id string, answer []byte) error {
+	var err error
+	switch {
+	case sn.cmd.Quiet:
+	case sn.cmd.JSON:
+		var line bytes.Buffer
+		if json.Compact(&line, answer) != nil {
+			return fmt.Errorf("message %s was accepted, but the answer is not JSON: is %s the address of a restante server?", id, sn.client.base)
+		}
+		line.WriteByte('\n')
+		_, err = sn.out.Write(line.Bytes())
+	default:
+		_, err = fmt.Fprintln(sn.out, id)
+	}
+	return err
+}
+
+// progress shows on a terminal how many lines have gone, when nothing else appears there.
+type progress struct {
+	out   io.Writer // nil: nobody looks
+	shown time.Time
+	count int
+}
+
+func newProgress(s *streams) *progress {
+	if !isTerminal(s.err) || isTerminal(s.in) || isTerminal(s.out) {
+		return &progress{}
+	}
+	return &progress{out: s.err, shown: time.Now()}
+}
+
+func (p *progress) sent(count int) {
+	p.count = count
+	if p.out != nil && time.Since(p.shown) > time.Second/5 {
+		p.shown = time.Now()
+		fmt.Fprintf(p.out, "\r%d messages accepted", count)
+	}
+}
+
+func (p *progress) end() {
+	if p.out != nil && p.count > 0 {
+		fmt.Fprintf(p.out, "\r%d messages accepted\n", p.count)
+	}
+}

@@ -1,0 +1,207 @@
+package config_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"go.uber.org/goleak"
+
+	"restante/internal/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// parse fills a Config as the command line does: from arguments, the environment and, with --config, a file.
+func parse(t *testing.T, args ...string) (config.Config, error) {
+	t.Helper()
+	var app struct {
+		Serve struct {
+			config.Config
+			File config.File `name:"config" env:"RESTANTE_CONFIG"`
+		} `cmd:""`
+		Send struct{} `cmd:""`
+	}
+	parser, err := kong.New(&app, kong.Exit(func(int) { t.Fatal("kong ended the process") }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = parser.Parse(args)
+	return app.Serve.Config, err
+}
+
+func writeFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "restante.yaml")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestConfig_ZeroValueIsTheDocumentedDefault(t *testing.T) {
+	for name, parsed := range map[string]func() (config.Config, error){
+		"zero value": func() (config.Config, error) { return config.Config{}, nil },
+		"no flags":   func() (config.Config, error) { return parse(t, "serve") },
+	} {
+		c, err := parsed()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if err := c.Validate(); err != nil {
+			t.Error(name, err)
+		}
+		c = c.Complete()
+		if c.Listen != "127.0.0.1:8080" || c.Drain != 10*time.Second || c.LogLevel != slog.LevelInfo || c.LogFormat != "auto" || c.Auth != "" {
+			t.Errorf("%s: %+v", name, c)
+		}
+		if filepath.Base(c.Data) != "restante" || c.StorePath() != filepath.Join(c.Data, "restante.db") {
+			t.Errorf("%s: data %q, store %q", name, c.Data, c.Store)
+		}
+	}
+}
+
+func TestConfig_FlagsGoBeforeEnvironmentBeforeFile(t *testing.T) {
+	file := writeFile(t, `
+listen: 127.0.0.1:1111
+data: /file/data
+drain: 11s
+log-level: error
+cors-origin: [https://a.example, https://b.example]
+`)
+	t.Setenv("RESTANTE_LISTEN", "127.0.0.1:2222")
+	t.Setenv("RESTANTE_DATA", "/env/data")
+	c, err := parse(t, "serve", "--config", file, "--listen", "127.0.0.1:3333")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:3333" {
+		t.Errorf("listen %q: the flag must win", c.Listen)
+	}
+	if c.Data != "/env/data" {
+		t.Errorf("data %q: the environment must win over the file", c.Data)
+	}
+	if c.Drain != 11*time.Second || c.LogLevel != slog.LevelError || strings.Join(c.CORSOrigin, " ") != "https://a.example https://b.example" {
+		t.Errorf("not from the file: %+v", c)
+	}
+}
+
+func TestConfig_EveryFlagHasAnEnvironmentVariable(t *testing.T) {
+	file := writeFile(t, "drain: 3s\n")
+	for name, value := range map[string]string{
+		"LISTEN": "[::1]:1", "DATA": "/d", "STORE": "sqlite:/s", "AUTH": "none", "CORS_ORIGIN": "https://a.example,https://b.example",
+		"LOG_LEVEL": "debug", "LOG_FORMAT": "json", "CONFIG": file,
+	} {
+		t.Setenv("RESTANTE_"+name, value)
+	}
+	c, err := parse(t, "serve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "[::1]:1" || c.Data != "/d" || c.Store != "sqlite:/s" || c.Auth != "none" || len(c.CORSOrigin) != 2 ||
+		c.LogLevel != slog.LevelDebug || c.LogFormat != "json" || c.Drain != 3*time.Second {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestFile_Faults(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "none.yaml")
+	for name, tc := range map[string]struct{ path, want string }{
+		"missing":     {missing, "none.yaml: no such file"},
+		"not YAML":    {writeFile(t, "listen: [1"), "restante.yaml: line 1"},
+		"not a map":   {writeFile(t, "- listen"), "restante.yaml: "},
+		"unknown key": {writeFile(t, "lisen: 127.0.0.1:1\n"), `"lisen" is not the name of a flag of "serve"`},
+		"itself":      {writeFile(t, "config: other.yaml\n"), `"config" is not the name`},
+		"wrong type":  {writeFile(t, "drain: [1, 2]\n"), "--drain"},
+	} {
+		_, err := parse(t, "serve", "--config", tc.path)
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, tc.want)
+		}
+	}
+}
+
+func TestFile_IsReadByItsCommandOnly(t *testing.T) {
+	t.Setenv("RESTANTE_CONFIG", filepath.Join(t.TempDir(), "none.yaml"))
+	if _, err := parse(t, "send"); err != nil {
+		t.Error("a command without --config failed over RESTANTE_CONFIG:", err)
+	}
+	empty := writeFile(t, "")
+	if _, err := parse(t, "serve", "--config", empty); err != nil {
+		t.Error("an empty file:", err)
+	}
+}
+
+func TestConfig_RefusesAnOpenAddressWithoutAuth(t *testing.T) {
+	for listen, local := range map[string]bool{
+		"127.0.0.1:0": true, "127.9.9.9:8080": true, "[::1]:8080": true, "[::ffff:127.0.0.1]:80": true, "localhost:8080": true,
+		":8080": false, "0.0.0.0:8080": false, "[::]:8080": false, "192.0.2.1:8080": false, "[2001:db8::1]:80": false,
+	} {
+		err := config.Config{Listen: listen}.Validate()
+		if local != (err == nil) {
+			t.Errorf("%s without --auth: %v", listen, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "--auth none") {
+			t.Errorf("%s: the refusal does not say what to do: %v", listen, err)
+		}
+		if err := (config.Config{Listen: listen, Auth: config.AuthNone}).Validate(); err != nil {
+			t.Errorf("%s with --auth none: %v", listen, err)
+		}
+	}
+	err := config.Config{Listen: "no-such-host.invalid:80"}.Validate()
+	if err == nil || !strings.Contains(err.Error(), "look up") {
+		t.Errorf("a name that stands for nothing: %v", err)
+	}
+}
+
+func TestConfig_ListsEveryFaultAtOnce(t *testing.T) {
+	err := config.Config{
+		Listen: "nonsense", Store: "mysql://x", Auth: "magic", LogFormat: "xml", Drain: -time.Second,
+		CORSOrigin: []string{"*", "https://ok.example"},
+	}.Validate()
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{"--listen", "--store", "--auth", "--log-format", "--drain", "--cors-origin: '*'"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no word of %s in:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "ok.example") {
+		t.Errorf("a good origin is called bad:\n%v", err)
+	}
+}
+
+func TestConfig_Ports(t *testing.T) {
+	for listen, ok := range map[string]bool{
+		"127.0.0.1:http": true, "127.0.0.1:65535": true,
+		"127.0.0.1:65536": false, "127.0.0.1:-1": false, "127.0.0.1:": false, "127.0.0.1": false, "::1:8080": false,
+	} {
+		if err := (config.Config{Listen: listen}).Validate(); ok != (err == nil) {
+			t.Errorf("%q: %v", listen, err)
+		}
+	}
+}
+
+func TestConfig_OriginsAreCompareableWithWhatABrowserSends(t *testing.T) {
+	for origin, want := range map[string]string{ // "": accepted; otherwise what the fault must say
+		"https://chat.example.org": "", "http://localhost:8081": "", "http://[::1]:3000": "", "capacitor://localhost": "",
+		"https://chat.example.org/":    "use https://chat.example.org",
+		"https://Chat.Example.org":     "use https://chat.example.org",
+		"https://chat.example.org:443": "use https://chat.example.org",
+		"http://chat.example.org:80/x": "use http://chat.example.org",
+		"chat.example.org":             "is not an origin",
+		"null":                         "is not an origin",
+		"https://":                     "is not an origin",
+		"https://u:p@chat.example.org": "is not an origin",
+	} {
+		err := config.Config{CORSOrigin: []string{origin}}.Validate()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", origin, err, want)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+)
+
+// File is a flag that names a YAML file with values for the other flags of its command, by their long names without the
+// dashes. What the command line or the environment says goes before the file. A name that is no flag is an error, so
+// that a mistyped one does not pass in silence.
+type File string
+
+// BeforeResolve is called by kong once the flag itself is known; it adds the file as a source of values.
+func (f File) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
+	command := ctx.Selected()
+	if command == nil || !slices.Contains(command.Flags, trace.Flag) {
+		return nil // the environment variable is set, but this command has no configuration file
+	}
+	path, _ := ctx.FlagValue(trace.Flag).(File)
+	if path == "" {
+		return nil
+	}
+	values, err := readFile(string(path))
+	if err != nil {
+		return err
+	}
+	known := make(map[string]bool)
+	for _, flag := range command.Flags {
+		known[flag.Name] = flag != trace.Flag && flag.Name != "help"
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if !known[name] {
+			err = errors.Join(err, fmt.Errorf("%s: %q is not the name of a flag of %q", path, name, command.Name))
+		}
+	}
+	ctx.AddResolver(resolver(values))
+	return err
+}
+
+func readFile(path string) (map[string]any, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("--config: %w", err)
+	}
+	defer f.Close()
+	values := make(map[string]any)
+	if err := yaml.NewDecoder(f).Decode(&values); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("--config: %s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	return values, nil
+}
+
+// resolver gives the file's values to the flags that the environment leaves open: on its own, kong lets a file win.
+func resolver(values map[string]any) kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		if slices.ContainsFunc(flag.Envs, isSet) {
+			return nil, nil
+		}
+		return values[flag.Name], nil
+	})
+}
+
+func isSet(env string) bool {
+	_, ok := os.LookupEnv(env)
+	return ok
+}

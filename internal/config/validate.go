@@ -1,0 +1,109 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Validate returns every fault of the configuration, joined into one error, each with what to do about it. Kong calls it
+// on a command line. It blocks for the name lookup of a Listen host that is not an address, at most five seconds.
+func (c Config) Validate() error {
+	c = c.Complete()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	faults := []error{c.validateListen(ctx), c.validateStore()}
+	if c.Auth != AuthUnsaid && c.Auth != AuthNone {
+		faults = append(faults, fmt.Errorf("--auth: %q is not known; the only mode of this version is none", c.Auth))
+	}
+	for _, origin := range c.CORSOrigin {
+		faults = append(faults, validateOrigin(origin))
+	}
+	switch c.LogFormat {
+	case LogAuto, LogText, LogJSON:
+	default:
+		faults = append(faults, fmt.Errorf("--log-format: %q is not known; use text, json or auto", c.LogFormat))
+	}
+	if c.Drain <= 0 {
+		faults = append(faults, fmt.Errorf("--drain: %v is not a time to wait; use one above zero, such as 10s", c.Drain))
+	}
+	return errors.Join(faults...)
+}
+
+func (c Config) validateStore() error {
+	path, ok := strings.CutPrefix(c.Store, sqliteScheme)
+	if !ok || path == "" {
+		return fmt.Errorf("--store: %q is not a store; use sqlite:PATH, such as sqlite:/var/lib/restante/restante.db", c.Store)
+	}
+	return nil
+}
+
+// validateListen checks the form of the address, and that whoever opens a server to other machines has said that it
+// asks nobody who they are.
+func (c Config) validateListen(ctx context.Context) error {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %q is not HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080", c.Listen)
+	}
+	if _, err := net.DefaultResolver.LookupPort(ctx, "tcp", port); err != nil || port == "" {
+		return fmt.Errorf("--listen: %q has no port that can be listened on; use 1 to 65535, or 0 for any that is free", c.Listen)
+	}
+	if c.Auth != AuthUnsaid {
+		return nil
+	}
+	local, err := isLoopback(ctx, host)
+	if err != nil {
+		return fmt.Errorf("--listen: %w; use an address, or a name that this machine can look up", err)
+	}
+	if !local {
+		return fmt.Errorf("--listen: other machines can reach %q, and nobody is asked who they are: "+
+			"listen on 127.0.0.1 (behind a proxy, say), or allow everyone to read and send with --auth none", c.Listen)
+	}
+	return nil
+}
+
+// isLoopback reports whether a listener on host can be reached from this machine only. A name counts when every address
+// it stands for does, since which one is taken is not ours to say. No host means all addresses.
+func isLoopback(ctx context.Context, host string) (bool, error) {
+	if host == "" {
+		return false, nil
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().IsLoopback(), nil
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return false, fmt.Errorf("look up %q: %w", host, err)
+	}
+	for _, ip := range ips {
+		if !ip.Unmap().IsLoopback() {
+			return false, nil
+		}
+	}
+	return len(ips) > 0, nil
+}
+
+// validateOrigin accepts what a browser sends in an Origin header, letter by letter, since that is what it is compared
+// with.
+func validateOrigin(origin string) error {
+	if origin == "*" {
+		return errors.New("--cors-origin: '*' would let every web page act for its visitors; name each origin")
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme == "" || u.Hostname() == "" || u.User != nil {
+		return fmt.Errorf("--cors-origin: %q is not an origin such as https://chat.example.org or http://localhost:8081", origin)
+	}
+	host := strings.ToLower(u.Host)
+	if u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443" {
+		host = strings.TrimSuffix(host, ":"+u.Port()) // browsers leave the scheme's own port out
+	}
+	if want := u.Scheme + "://" + host; origin != want {
+		return fmt.Errorf("--cors-origin: %q never equals what a browser sends; use %s", origin, want)
+	}
+	return nil
+}

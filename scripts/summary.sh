@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The last lines of `make test`: what has passed. A failure has ended make before this.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+for part in unit whole; do
+  log=.cache/test-$part.log
+  printf '%-5s  %s packages passed, %s without tests\n' "$part" "$(grep -c '^ok ' "$log")" "$(grep -c 'no test files' "$log" || true)"
+done
