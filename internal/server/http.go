@@ -27,7 +27,7 @@ func newHandler(cfg config.Config, log *slog.Logger, metrics *prometheus.Registr
 	handler, err := api.New(api.Config{
 		Accept: accept, History: st, Rooms: st, Follow: follow(h, accept), Hub: h, Site: site,
 		Checks: []api.Check{
-			{Name: "stopping", Do: accept.check},
+			{Name: "accepting", Do: accept.check},
 			{Name: "broker", Do: b.Check},
 			{Name: "store", Do: st.Check},
 		},
