@@ -1,0 +1,193 @@
+package load
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"restante/internal/chat"
+)
+
+// Evidence is what one run against one room has left behind.
+type Evidence struct {
+	Sends     []Send         // every send, accepted or not
+	Stored    []chat.Message // the whole log of the room, as ReadRoom returns it
+	Readings  []Reading      // what the readers saw, each of which was given the time to see everything
+	Strangers bool           // the room also has messages that are not among Sends
+}
+
+// Report is what Check found. Each count is of broken promises; all are zero when the server kept its word.
+type Report struct {
+	Accepted, Stored, Readers int
+	Deliveries                int64 // messages that arrived at readers
+
+	Lost       int // accepted, but not stored
+	Duplicated int // ids stored more than once
+	Gaps       int // places where the numbers are not 1, 2, 3, …
+	Altered    int // stored otherwise than sent
+	Unknown    int // stored, but never sent
+	Unordered  int // sent after another's 2xx, but with a lower number
+	Unclocked  int // stored_at not later than the one before
+
+	Incomplete int   // readers that did not get to the end of the log
+	Missed     int64 // numbers that a reader never saw though it saw later ones
+	Repeated   int64 // numbers that a reader saw again
+	OutOfOrder int64 // numbers that a reader saw after a higher one
+	Mistaken   int   // readers that saw another message under a number than the log has
+
+	Examples []string // of what is wrong, a few of each kind
+}
+
+// Check compares what was sent and seen with what is stored. These are the promises, and there is no other list of them:
+//
+//   - every accepted id is stored, once, as it was sent, and nothing else is;
+//   - numbers are dense from 1, in the order of stored_at;
+//   - a message whose sending began after another's 2xx has the higher number;
+//   - every reader saw each number after its cursor exactly once, in order, up to the last.
+func Check(e Evidence) Report {
+	r := Report{Stored: len(e.Stored), Readers: len(e.Readings)}
+	r.checkLog(e.Stored)
+	r.checkSends(e)
+	r.checkOrder(e)
+	for i := range e.Readings {
+		r.checkReading(i, &e.Readings[i], e.Stored)
+	}
+	return r
+}
+
+// OK reports whether every promise was kept.
+func (r *Report) OK() bool { return len(r.Examples) == 0 }
+
+// Err returns nil when every promise was kept, else what was broken, with examples.
+func (r *Report) Err() error {
+	if r.OK() {
+		return nil
+	}
+	return fmt.Errorf("%s\n  %s", r, strings.Join(r.Examples, "\n  "))
+}
+
+// String returns the counts on one line.
+func (r *Report) String() string {
+	return fmt.Sprintf("accepted %d, stored %d: lost %d, duplicated %d, gaps %d, altered %d, unknown %d, unordered %d, unclocked %d; "+
+		"%d readers, %d deliveries: incomplete %d, missed %d, repeated %d, out of order %d, mistaken %d",
+		r.Accepted, r.Stored, r.Lost, r.Duplicated, r.Gaps, r.Altered, r.Unknown, r.Unordered, r.Unclocked,
+		r.Readers, r.Deliveries, r.Incomplete, r.Missed, r.Repeated, r.OutOfOrder, r.Mistaken)
+}
+
+// examplesOfAKind bounds Report.Examples.
+const examplesOfAKind = 5
+
+// broken counts a broken promise, with an example if there are not enough of the kind yet.
+func (r *Report) broken(count *int, format string, args ...any) {
+	if *count++; *count <= examplesOfAKind {
+		r.Examples = append(r.Examples, fmt.Sprintf(format, args...))
+	}
+}
+
+func (r *Report) checkLog(stored []chat.Message) {
+	for i := range stored {
+		m := &stored[i]
+		if want := int64(i) + 1; i == 0 && m.Seq != want || i > 0 && m.Seq != stored[i-1].Seq+1 {
+			r.broken(&r.Gaps, "place %d of the log has number %d", want, m.Seq)
+		}
+		if i > 0 && !m.StoredAt.After(stored[i-1].StoredAt) {
+			r.broken(&r.Unclocked, "number %d stored at %s, the one before at %s", m.Seq,
+				m.StoredAt.Format(chat.TimeFormat), stored[i-1].StoredAt.Format(chat.TimeFormat))
+		}
+	}
+}
+
+func (r *Report) checkSends(e Evidence) {
+	sent := make(map[string]*Send, len(e.Sends))
+	for i := range e.Sends {
+		sent[e.Sends[i].ID] = &e.Sends[i]
+		if !e.Sends[i].Accepted.IsZero() {
+			r.Accepted++
+		}
+	}
+	places := make(map[string]int64, len(e.Stored))
+	for i := range e.Stored {
+		m := &e.Stored[i]
+		if first, again := places[m.ID]; again {
+			r.broken(&r.Duplicated, "id %s has the numbers %d and %d", m.ID, first, m.Seq)
+			continue
+		}
+		places[m.ID] = m.Seq
+		s := sent[m.ID]
+		if s == nil {
+			if !e.Strangers {
+				r.broken(&r.Unknown, "number %d, id %s, was never sent", m.Seq, m.ID)
+			}
+			continue
+		}
+		if m.Room != s.Room || m.ClientID != s.ClientID || m.Msg != s.Text {
+			r.broken(&r.Altered, "number %d, id %s: sent %.80q by %s, stored %.80q by %s in %s", m.Seq, m.ID, s.Text, s.ClientID, m.Msg, m.ClientID, m.Room)
+		}
+	}
+	for i := range e.Sends {
+		s := &e.Sends[i]
+		if _, ok := places[s.ID]; !ok && !s.Accepted.IsZero() {
+			r.broken(&r.Lost, "id %s, accepted at %s after %d attempts, is not stored", s.ID, s.Accepted.Format(chat.TimeFormat), s.Attempts)
+		}
+	}
+}
+
+// checkOrder goes through the log backwards with the earliest 2xx of what it has passed: whoever began after that and
+// has a lower number is out of order.
+func (r *Report) checkOrder(e Evidence) {
+	sent := make(map[string]*Send, len(e.Sends))
+	for i := range e.Sends {
+		sent[e.Sends[i].ID] = &e.Sends[i]
+	}
+	earliest, of := time.Time{}, ""
+	for _, m := range slices.Backward(e.Stored) {
+		s := sent[m.ID]
+		if s == nil {
+			continue
+		}
+		if of != "" && s.Begun.After(earliest) {
+			r.broken(&r.Unordered, "number %d, id %s, began %v after the 2xx of id %s, which has a higher number", m.Seq, m.ID, s.Begun.Sub(earliest), of)
+		}
+		if !s.Accepted.IsZero() && (of == "" || s.Accepted.Before(earliest)) {
+			earliest, of = s.Accepted, m.ID
+		}
+	}
+}
+
+func (r *Report) checkReading(n int, seen *Reading, stored []chat.Message) {
+	r.Deliveries += seen.Seen
+	last := seen.After
+	if len(stored) > 0 {
+		last = max(last, stored[len(stored)-1].Seq)
+	}
+	if !seen.Left && seen.Last != last {
+		r.broken(&r.Incomplete, "reader %d stands at %d, the log ends with %d (%v)", n, seen.Last, last, seen.Err)
+	}
+	r.add(&r.Missed, seen.Lost, "reader %d never saw %d numbers before %d", n, seen.Lost, seen.Last)
+	r.add(&r.Repeated, seen.Repeated, "reader %d saw %d numbers again", n, seen.Repeated)
+	r.add(&r.OutOfOrder, seen.OutOfOrder, "reader %d saw %d numbers after higher ones", n, seen.OutOfOrder)
+	if seen.sum == 0 || seen.Lost+seen.Repeated+seen.OutOfOrder > 0 || seen.Last > last {
+		return
+	}
+	var sum uint64
+	for i := range stored {
+		if stored[i].Seq > seen.After && stored[i].Seq <= seen.Last {
+			sum = chain(sum, []byte(stored[i].ID))
+		}
+	}
+	if sum != seen.sum {
+		r.broken(&r.Mistaken, "reader %d saw other ids than the log has", n)
+	}
+}
+
+func (r *Report) add(total *int64, count int64, format string, args ...any) {
+	if count == 0 {
+		return
+	}
+	*total += count
+	if len(r.Examples) < math.MaxInt8 {
+		r.Examples = append(r.Examples, fmt.Sprintf(format, args...))
+	}
+}

@@ -1,0 +1,93 @@
+// Package load works a running server and checks what it promised. Senders post messages and remember each answer,
+// readers follow rooms over SignalR WebSockets and remember each number, and Check compares both with the log that the
+// server serves. `restante bench` and the fault tests are made of it; it talks to the server as any client does, and
+// knows nothing of its inside.
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"restante/internal/chat"
+)
+
+// page is what GET /rooms/{room}/messages answers.
+type page struct {
+	Messages  []chat.Message `json:"messages"`
+	LastSeq   int64          `json:"last_seq"`
+	OldestSeq int64          `json:"oldest_seq"`
+}
+
+// ReadRoom reads the log of a room from the server at base, after the number given, page by page, until a page is
+// empty. An answer that is not 200 is an error.
+func ReadRoom(ctx context.Context, base, room string, after int64) ([]chat.Message, error) {
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	var all []chat.Message
+	for {
+		q := url.Values{"after": {strconv.FormatInt(after, 10)}, "limit": {strconv.Itoa(chat.MaxPage)}}
+		var p page
+		if err := getJSON(ctx, client, base+"/rooms/"+room+"/messages?"+q.Encode(), &p); err != nil {
+			return nil, fmt.Errorf("read room %s after %d: %w", room, after, err)
+		}
+		if len(p.Messages) == 0 {
+			return all, nil
+		}
+		all = append(all, p.Messages...)
+		next := p.Messages[len(p.Messages)-1].Seq
+		if next <= after {
+			return nil, fmt.Errorf("read room %s after %d: page ends with %d", room, after, next)
+		}
+		after = next
+	}
+}
+
+// LastSeq returns the number of the newest message of a room, 0 for a room without messages.
+func LastSeq(ctx context.Context, base, room string) (int64, error) {
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	var p page
+	if err := getJSON(ctx, client, base+"/rooms/"+room+"/messages?limit=1", &p); err != nil {
+		return 0, fmt.Errorf("last number of room %s: %w", room, err)
+	}
+	return p.LastSeq, nil
+}
+
+func getJSON(ctx context.Context, client *http.Client, address string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		return fmt.Errorf("%s: %s", resp.Status, text)
+	}
+	return json.NewDecoder(resp.Body).Decode(into)
+}
+
+// hostOf returns host:port of the server at base, an http URL.
+func hostOf(base string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return "", fmt.Errorf("server address %q: %w", base, err)
+	}
+	if u.Scheme != "http" || u.Host == "" {
+		return "", fmt.Errorf("server address %q: want http://host:port", base)
+	}
+	if u.Port() == "" {
+		return net.JoinHostPort(u.Hostname(), "80"), nil
+	}
+	return u.Host, nil
+}

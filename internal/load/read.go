@@ -1,0 +1,271 @@
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// ReaderConfig says how to read a room. Only URL is required.
+type ReaderConfig struct {
+	URL   string          // the server, or a proxy before it, http://host:port
+	Room  string          // default "lobby"
+	After int64           // the cursor to begin with
+	Gate  <-chan struct{} // when not nil: connect at once, join only when it is closed
+
+	Reconnect bool                                                                 // connect again, with the cursor, whenever the connection ends
+	Backoff   time.Duration                                                        // before connecting again; default 50 ms
+	Latency   bool                                                                 // measure from the time in a TimedText to its arrival
+	IDs       bool                                                                 // keep a checksum of the ids, for Check
+	Dial      func(ctx context.Context, network, address string) (net.Conn, error) // default net.Dialer
+}
+
+// Reading is what a reader has seen. A correct server leaves Lost, Repeated and OutOfOrder zero.
+type Reading struct {
+	Room        string
+	After, Last int64 // everything from After+1 to Last was to be seen
+	Left        bool  // it was ended before it could see everything: set it for Check
+	Seen        int64 // messages that arrived, repeats included
+	Lost        int64 // numbers before Last that never arrived
+	Repeated    int64
+	OutOfOrder  int64 // arrived after a higher number
+	Connects    int   // connections that joined
+	Err         error // what ended the reader or, if it reconnects, its newest connection; nil if Stop did
+	Latencies   []time.Duration
+
+	sum uint64 // of the ids in the order of arrival, see chain
+}
+
+// Reader follows a room over a SignalR WebSocket in the JSON protocol. Run it once.
+type Reader struct {
+	cfg               ReaderConfig
+	host              string
+	connected, joined chan struct{} // closed the first time
+	position          atomic.Int64  // the highest number seen without anything missing before
+
+	// Of Run's goroutine only.
+	seen                  Reading
+	next                  int64
+	missing               map[int64]struct{}
+	hint                  int
+	isConnected, isJoined bool // of the connection in hand
+}
+
+// NewReader returns a reader that has not connected yet.
+func NewReader(cfg ReaderConfig) (*Reader, error) {
+	host, err := hostOf(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Room = orDefault(cfg.Room, "lobby")
+	cfg.Backoff = orDefault(cfg.Backoff, 50*time.Millisecond)
+	r := &Reader{cfg: cfg, host: host, connected: make(chan struct{}), joined: make(chan struct{}), next: cfg.After + 1}
+	r.position.Store(cfg.After)
+	r.missing = map[int64]struct{}{}
+	r.seen = Reading{Room: cfg.Room, After: cfg.After}
+	return r, nil
+}
+
+// Connected is closed after the first handshake.
+func (r *Reader) Connected() <-chan struct{} { return r.connected }
+
+// Joined is closed when the server has answered the first JoinRoom.
+func (r *Reader) Joined() <-chan struct{} { return r.joined }
+
+// Position returns the highest number seen with nothing missing before it. It may be called at any time.
+func (r *Reader) Position() int64 { return r.position.Load() }
+
+// Run reads until ctx ends or, unless it reconnects, the connection does, and returns what it has seen.
+func (r *Reader) Run(ctx context.Context) Reading {
+	for {
+		err := r.connection(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		r.seen.Err = err
+		if !r.cfg.Reconnect {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(r.cfg.Backoff):
+		}
+	}
+	r.seen.Last, r.seen.Lost = r.next-1, int64(len(r.missing))
+	return r.seen
+}
+
+// connection connects, joins from the cursor, and reads until the end.
+func (r *Reader) connection(ctx context.Context) error {
+	d := ws.Dialer{Timeout: 30 * time.Second, NetDial: r.dial,
+		Header: ws.HandshakeHeaderHTTP(http.Header{"User-Agent": {"restante-load"}})}
+	conn, early, _, err := d.Dial(ctx, "ws://"+r.host+"/messageHub?room=")
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close() }()
+	if early != nil {
+		return errors.New("connect: the server spoke before the handshake")
+	}
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	r.isConnected, r.isJoined = false, false
+	in := &stream{control: func(op ws.OpCode, payload []byte) error { return control(conn, op, payload) }}
+	hello := "{\"protocol\":\"json\",\"version\":1}\x1e"
+	if r.cfg.Gate != nil && !r.isClosed(r.cfg.Gate) {
+		if err := r.enter(ctx, conn, in, hello); err != nil {
+			return err
+		}
+		hello = ""
+	}
+	if err := write(conn, hello+r.joinCall()); err != nil {
+		return fmt.Errorf("join: %w", err)
+	}
+	for {
+		if err := r.read(conn, in); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Reader) isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// enter makes the handshake and waits at the gate.
+func (r *Reader) enter(ctx context.Context, conn net.Conn, in *stream, hello string) error {
+	if err := write(conn, hello); err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	for !r.isConnected {
+		if err := r.read(conn, in); err != nil {
+			return fmt.Errorf("handshake: %w", err)
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-r.cfg.Gate:
+		return nil
+	}
+}
+
+func (r *Reader) joinCall() string {
+	return fmt.Sprintf("{\"type\":1,\"invocationId\":\"join\",\"target\":\"JoinRoom\",\"arguments\":[%q,%d]}\x1e", r.cfg.Room, r.position.Load())
+}
+
+func (r *Reader) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := r.cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	return dial(ctx, network, address)
+}
+
+// read takes what one read of the socket gives.
+func (r *Reader) read(conn net.Conn, in *stream) error {
+	if err := in.fill(conn); err != nil {
+		return fmt.Errorf("read: %w", err)
+	}
+	err := in.each(r.message)
+	if len(r.missing) == 0 {
+		r.position.Store(r.next - 1)
+	}
+	return err
+}
+
+// message takes one hub message.
+func (r *Reader) message(b []byte) error {
+	if len(b) > len(invocation) && string(b[:len(invocation)]) == string(invocation) {
+		seq, ok := seqOf(b, &r.hint)
+		if !ok {
+			return fmt.Errorf("event without a number: %.200s", b)
+		}
+		r.event(seq, b)
+		return nil
+	}
+	var m hubMessage
+	if err := json.Unmarshal(b, &m); err != nil {
+		return fmt.Errorf("hub message %.200q: %w", b, err)
+	}
+	switch {
+	case m.Type == 0 && m.Error == "" && !r.isConnected:
+		r.isConnected = true
+		once(r.connected)
+	case m.Type == 3 && m.InvocationID == "join" && m.Error == "":
+		r.isJoined = true
+		r.seen.Connects++
+		once(r.joined)
+	case m.Type == 6:
+	case m.Type == 7:
+		return &Closed{Reason: m.Error, AllowReconnect: m.AllowReconnect}
+	default:
+		return fmt.Errorf("unexpected hub message: %.200s", b)
+	}
+	return nil
+}
+
+// once closes a channel that only this goroutine closes.
+func once(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+		close(c)
+	}
+}
+
+func (r *Reader) event(seq int64, b []byte) {
+	r.seen.Seen++
+	switch {
+	case seq == r.next:
+		r.next++
+	case seq > r.next:
+		for n := r.next; n < seq; n++ {
+			r.missing[n] = struct{}{}
+		}
+		r.next = seq + 1
+	default:
+		if _, late := r.missing[seq]; late {
+			delete(r.missing, seq)
+			r.seen.OutOfOrder++
+		} else {
+			r.seen.Repeated++
+		}
+	}
+	if r.cfg.IDs {
+		r.seen.sum = chain(r.seen.sum, idOf(b))
+	}
+	if r.cfg.Latency {
+		if t, ok := sentAt(b); ok {
+			r.seen.Latencies = append(r.seen.Latencies, time.Since(t))
+		}
+	}
+}
+
+// control answers a WebSocket control frame.
+func control(conn net.Conn, op ws.OpCode, payload []byte) error {
+	switch op {
+	case ws.OpPing:
+		return ws.WriteFrame(conn, ws.MaskFrame(ws.NewPongFrame(payload)))
+	case ws.OpClose:
+		code, reason := ws.ParseCloseFrameData(payload)
+		return fmt.Errorf("WebSocket closed with status code %d %s", code, reason)
+	default:
+		return nil
+	}
+}
+
+func write(conn net.Conn, text string) error {
+	return ws.WriteFrame(conn, ws.MaskFrame(ws.NewTextFrame([]byte(text))))
+}

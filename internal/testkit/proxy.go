@@ -1,0 +1,265 @@
+package testkit
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Direction is one of the two ways through a Proxy.
+type Direction int
+
+// The directions.
+const (
+	Up   Direction = iota // from client to server
+	Down                  // from server to client
+)
+
+// Proxy is a TCP proxy that misbehaves on request. What is set for a direction holds for all its connections, those to
+// come too. Its methods may be called concurrently.
+type Proxy struct {
+	listener net.Listener
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+	valves   [2]valve
+
+	mu     sync.Mutex
+	target string
+	refuse bool
+	links  map[*link]struct{}
+}
+
+// link is one proxied connection: ends[Up] is the client's socket, ends[Down] the server's.
+type link struct{ ends [2]*net.TCPConn }
+
+// proxyBuffer bounds what the kernel holds for a proxied connection, so that a slow one is felt by the server soon.
+const proxyBuffer = 64 << 10
+
+// StartProxy starts a proxy on a free port to the target, host:port. It ends with the test.
+func StartProxy(t testing.TB, target string) *Proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("start proxy: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &Proxy{listener: listener, cancel: cancel, target: target, links: map[*link]struct{}{}}
+	for d := range p.valves {
+		p.valves[d].changed = make(chan struct{})
+	}
+	p.running.Go(func() { p.accept(ctx) })
+	t.Cleanup(p.close)
+	return p
+}
+
+// Addr returns host:port of the proxy.
+func (p *Proxy) Addr() string { return p.listener.Addr().String() }
+
+// URL returns the proxy's address as http://host:port.
+func (p *Proxy) URL() string { return "http://" + p.Addr() }
+
+// Cut resets every connection. New ones are taken.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		l.reset()
+	}
+}
+
+// Refuse says whether new connections are reset at once.
+func (p *Proxy) Refuse(refuse bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuse = refuse
+}
+
+// Retarget sends new connections to another address.
+func (p *Proxy) Retarget(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
+// Stall stops a direction without closing anything; Resume lets it go on.
+func (p *Proxy) Stall(d Direction) { p.valves[d].set(func(v *valve) { v.stalled = true }) }
+
+// Resume ends Stall.
+func (p *Proxy) Resume(d Direction) { p.valves[d].set(func(v *valve) { v.stalled = false }) }
+
+// Slow limits each connection in a direction to so many bytes a second; 0 removes the limit.
+func (p *Proxy) Slow(d Direction, bytesPerSecond int) {
+	p.valves[d].set(func(v *valve) { v.rate = bytesPerSecond })
+}
+
+// HalfClose ends one direction of every open connection: the receiver reads the end of the stream, the other direction
+// goes on.
+func (p *Proxy) HalfClose(d Direction) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		_ = l.ends[1-d].CloseWrite() // fails only on a connection that is over
+	}
+}
+
+// Links returns the number of open connections.
+func (p *Proxy) Links() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.links)
+}
+
+func (p *Proxy) close() {
+	p.cancel()
+	_ = p.listener.Close()
+	p.Cut()
+	p.running.Wait()
+}
+
+func (p *Proxy) accept(ctx context.Context) {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		p.running.Go(func() { p.serve(ctx, client.(*net.TCPConn)) })
+	}
+}
+
+func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
+	p.mu.Lock()
+	target, refuse := p.target, p.refuse
+	p.mu.Unlock()
+	l := &link{}
+	l.ends[Up] = client
+	var d net.Dialer
+	server, err := d.DialContext(ctx, "tcp", target)
+	if err != nil || refuse {
+		l.ends[Down], _ = server.(*net.TCPConn)
+		l.reset()
+		return
+	}
+	l.ends[Down] = server.(*net.TCPConn)
+	p.mu.Lock()
+	p.links[l] = struct{}{}
+	p.mu.Unlock()
+	if ctx.Err() != nil { // close may have cut before this link was known
+		l.reset()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var pipes sync.WaitGroup
+	for _, d := range []Direction{Up, Down} {
+		_ = l.ends[d].SetReadBuffer(proxyBuffer)
+		_ = l.ends[d].SetWriteBuffer(proxyBuffer)
+		pipes.Go(func() {
+			if err := p.valves[d].pipe(ctx, l.ends[1-d], l.ends[d]); err != nil {
+				cancel()
+				l.reset()
+			}
+		})
+	}
+	pipes.Wait()
+	cancel()
+	p.mu.Lock()
+	delete(p.links, l)
+	p.mu.Unlock()
+	l.reset()
+}
+
+// reset closes both sockets so that their peers see a reset, not an end.
+func (l *link) reset() {
+	for _, c := range l.ends {
+		if c != nil {
+			_ = c.SetLinger(0)
+			_ = c.Close()
+		}
+	}
+}
+
+// valve is what one direction does to its bytes.
+type valve struct {
+	mu      sync.Mutex
+	stalled bool
+	rate    int           // bytes a second, 0 without limit
+	changed chan struct{} // closed and replaced by set
+}
+
+func (v *valve) set(change func(*valve)) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	change(v)
+	close(v.changed)
+	v.changed = make(chan struct{})
+}
+
+// wait returns the rate in force once the direction is not stalled.
+func (v *valve) wait(ctx context.Context) (rate int, changed <-chan struct{}, err error) {
+	for {
+		v.mu.Lock()
+		stalled, rate, changed := v.stalled, v.rate, v.changed
+		v.mu.Unlock()
+		if !stalled {
+			return rate, changed, ctx.Err()
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return 0, nil, ctx.Err()
+		}
+	}
+}
+
+// pipe copies until the end of from, which it passes on, or an error.
+func (v *valve) pipe(ctx context.Context, to, from *net.TCPConn) error {
+	buf := make([]byte, 32<<10)
+	for {
+		rate, _, err := v.wait(ctx)
+		if err != nil {
+			return err
+		}
+		n, err := from.Read(buf[:piece(rate, len(buf))])
+		for b := buf[:n]; len(b) > 0; {
+			passed, err := v.pass(ctx, to, b)
+			if err != nil {
+				return err
+			}
+			b = b[passed:]
+		}
+		if errors.Is(err, io.EOF) {
+			return to.CloseWrite()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// piece returns how many of n bytes go at once: a twentieth of a second's, when there is a limit.
+func piece(rate, n int) int {
+	if rate == 0 {
+		return n
+	}
+	return max(1, min(n, rate/20))
+}
+
+// pass writes some of b, takes the time that the rate asks for, and returns how much it was.
+func (v *valve) pass(ctx context.Context, to *net.TCPConn, b []byte) (int, error) {
+	rate, changed, err := v.wait(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := to.Write(b[:piece(rate, len(b))])
+	if err != nil || rate == 0 {
+		return n, err
+	}
+	select {
+	case <-time.After(time.Duration(n) * time.Second / time.Duration(rate)):
+	case <-changed:
+	case <-ctx.Done():
+	}
+	return n, ctx.Err()
+}

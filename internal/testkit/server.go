@@ -1,0 +1,196 @@
+package testkit
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"restante/internal/chat"
+	"restante/internal/load"
+)
+
+// Rig is one shape of the product. A test body that takes a Rig proves the same promise for each shape.
+type Rig struct {
+	Name  string
+	Start func(t testing.TB, o Options) *Server
+}
+
+// Rigs returns every shape there is.
+func Rigs() []Rig { return []Rig{{Name: "embedded", Start: Start}} }
+
+// EachRig runs a test body once for each shape, as subtests.
+func EachRig(t *testing.T, body func(t *testing.T, rig Rig)) {
+	for _, rig := range Rigs() {
+		t.Run(rig.Name, func(t *testing.T) { body(t, rig) })
+	}
+}
+
+// Options change how a server is started. The zero value is a server with its data in a temporary directory.
+type Options struct {
+	Data string   // directory of its data; default: a temporary one
+	Args []string // further flags of `restante serve`
+	Env  []string // further variables, NAME=value
+}
+
+// Server is a running server, in a process of its own. The test that started it fails if the process says that it has
+// seen a data race, and prints the log if it fails itself.
+type Server struct {
+	t       testing.TB
+	o       Options
+	process *load.Process
+}
+
+// startLimit bounds the start of a server, which is slow under the race detector on a busy machine.
+const startLimit = 30 * time.Second
+
+// Start starts a server that ends with the test.
+func Start(t testing.TB, o Options) *Server {
+	t.Helper()
+	if o.Data == "" {
+		o.Data = filepath.Join(t.TempDir(), "data")
+	}
+	s := &Server{t: t, o: o}
+	s.start("127.0.0.1:0")
+	t.Cleanup(s.end)
+	return s
+}
+
+// TryStart starts a server that may refuse to: the error then has its exit code and log. A server that did start is
+// killed at once.
+func TryStart(t testing.TB, o Options) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
+	defer cancel()
+	p, err := load.StartProcess(ctx, command(t, o, "127.0.0.1:0"))
+	if err == nil {
+		p.Kill()
+	}
+	return err
+}
+
+func command(t testing.TB, o Options, listen string) load.Command {
+	t.Helper()
+	args := append([]string{"serve", "--listen", listen, "--data", o.Data, "--log-format", "json"}, o.Args...)
+	env := append([]string{"GORACE=atexit_sleep_ms=0"}, o.Env...) // or a binary with the race detector takes a second to exit
+	return load.Command{Path: Binary(t), Args: args, Env: env}
+}
+
+func (s *Server) start(listen string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), startLimit)
+	defer cancel()
+	p, err := load.StartProcess(ctx, command(s.t, s.o, listen))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.process = p
+}
+
+func (s *Server) end() {
+	s.process.Kill()
+	s.checkLog()
+}
+
+// checkLog looks for what a log must never have.
+func (s *Server) checkLog() {
+	log := s.Log()
+	for _, bad := range []string{"DATA RACE", "panic:", "goroutine 1 ["} {
+		if strings.Contains(log, bad) {
+			s.t.Errorf("the server's log has %q", bad)
+		}
+	}
+	if s.t.Failed() {
+		s.t.Logf("log of the server (the end of it):\n%s", log[max(0, len(log)-16<<10):])
+	}
+}
+
+// URL returns the server's address, http://host:port.
+func (s *Server) URL() string { return s.process.URL() }
+
+// Addr returns the server's address, host:port.
+func (s *Server) Addr() string { return strings.TrimPrefix(s.process.URL(), "http://") }
+
+// PID returns the process id.
+func (s *Server) PID() int { return s.process.PID() }
+
+// Log returns what the running process has logged.
+func (s *Server) Log() string { return s.process.Log() }
+
+// Data returns the directory of the server's data.
+func (s *Server) Data() string { return s.o.Data }
+
+// Kill ends the server as kill -9 does.
+func (s *Server) Kill() { s.process.Kill() }
+
+// Terminate sends SIGTERM and returns at once.
+func (s *Server) Terminate() {
+	s.t.Helper()
+	if err := s.process.Terminate(); err != nil {
+		s.t.Fatalf("terminate server: %v", err)
+	}
+}
+
+// Stop sends SIGTERM and returns the exit code; the test fails if the server is not gone within limit.
+func (s *Server) Stop(limit time.Duration) int {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
+	defer cancel()
+	code, err := s.process.Stop(ctx)
+	if err != nil {
+		s.t.Fatalf("%v; its log:\n%s", err, s.Log())
+	}
+	return code
+}
+
+// Restart starts the server again, after Kill or Stop, on the same data and the same port.
+func (s *Server) Restart() {
+	s.t.Helper()
+	addr := s.Addr()
+	s.checkLog()
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		s.t.Fatalf("restart server: %v", err)
+	}
+	s.start(addr)
+}
+
+// Ready returns the HTTP status of /readyz, 0 when there is no answer.
+func (s *Server) Ready() int {
+	status, err := load.Ready(s.t.Context(), s.URL())
+	if err != nil {
+		return 0
+	}
+	return status
+}
+
+// Usage returns what the server's process has used.
+func (s *Server) Usage() load.Usage {
+	s.t.Helper()
+	u, err := load.UsageOf(s.PID())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return u
+}
+
+// ReadRoom returns the whole log of a room.
+func (s *Server) ReadRoom(room string) []chat.Message {
+	s.t.Helper()
+	stored, err := load.ReadRoom(s.t.Context(), s.URL(), room, 0)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return stored
+}
+
+// Check reads the room and fails the test if a promise is broken for it.
+func (s *Server) Check(room string, sends []load.Send, readings []load.Reading) load.Report {
+	s.t.Helper()
+	report := load.Check(load.Evidence{Sends: sends, Stored: s.ReadRoom(room), Readings: readings})
+	if err := report.Err(); err != nil {
+		s.t.Errorf("promises broken: %v", err)
+	}
+	return report
+}

@@ -1,0 +1,118 @@
+// Package testkit gives a test a whole server: the real binary in a process of its own, on a free port, with its data in
+// a temporary directory, to be killed, stopped and restarted; and a TCP proxy that cuts, stalls and slows what lies
+// between it and its clients. The end-to-end and fault tests are built on it.
+package testkit
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// Variables that steer a test run.
+const (
+	binaryVariable = "RESTANTE_TEST_BINARY" // a binary to test, instead of building one
+	raceVariable   = "RESTANTE_TEST_RACE"   // when not empty, the binary is built with the race detector
+)
+
+// Main runs the tests of a package that starts servers: it builds the binary once, runs the tests, and removes it. Call
+// it from TestMain. Goroutines that a test has left behind are a failure.
+func Main(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	if os.Getenv(binaryVariable) == "" {
+		dir, err := os.MkdirTemp("", "restante-test-")
+		if err != nil {
+			return 1, err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		binary := filepath.Join(dir, "restante")
+		if err := build(binary, os.Getenv(raceVariable) != ""); err != nil {
+			return 1, err
+		}
+		if err := os.Setenv(binaryVariable, binary); err != nil {
+			return 1, err
+		}
+	}
+	if code := m.Run(); code != 0 {
+		return code, nil
+	}
+	return 0, goleak.Find()
+}
+
+// build builds the binary of this module.
+func build(binary string, race bool) error {
+	args := []string{"build", "-o", binary}
+	if race {
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, "restante/cmd/restante")...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("build the binary to test: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// Binary returns the path of the binary under test.
+func Binary(t testing.TB) string {
+	t.Helper()
+	path := os.Getenv(binaryVariable)
+	if path == "" {
+		t.Fatal("no binary to test: TestMain must call testkit.Main")
+	}
+	return path
+}
+
+// Race reports whether the binary under test was built with the race detector, which makes it several times slower.
+func Race() bool { return os.Getenv(raceVariable) != "" }
+
+// Need skips the test when a program is not installed, and fails it under CI=true, where nothing may be missing. It
+// returns the program's path.
+func Need(t testing.TB, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		Missing(t, "%s is not installed: %v", program, err)
+	}
+	return path
+}
+
+// Missing skips the test, or fails it under CI=true, for want of something that the machine should have.
+func Missing(t testing.TB, format string, args ...any) {
+	t.Helper()
+	text := "MISSING: " + fmt.Sprintf(format, args...)
+	if os.Getenv("CI") == "true" {
+		t.Fatal(text)
+	}
+	t.Skip(text)
+}
+
+// Run runs a program to its end with the given standard input and returns its standard output; an exit code other than 0
+// fails the test, with what it wrote to standard error.
+func Run(t testing.TB, stdin string, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.Output()
+	if err != nil {
+		text := ""
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+			text = string(exit.Stderr)
+		}
+		t.Fatalf("%s %s: %v\n%s%s", program, strings.Join(args, " "), err, out, text)
+	}
+	return string(out)
+}

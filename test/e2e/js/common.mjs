@@ -1,0 +1,102 @@
+// What every script of this folder needs: a server's address on the command line, waiting with a limit, and connections
+// of the official client.
+import assert from 'node:assert/strict';
+import {HubConnectionBuilder, HttpTransportType, JsonHubProtocol, LogLevel} from '@microsoft/signalr';
+import {MessagePackHubProtocol} from '@microsoft/signalr-protocol-msgpack';
+
+export {assert};
+
+/** The script's arguments, after its name. */
+export const args = process.argv.slice(2);
+
+/** The named transports and protocols of the client library. */
+export const transports = {
+  websockets: HttpTransportType.WebSockets,
+  sse: HttpTransportType.ServerSentEvents,
+  longpolling: HttpTransportType.LongPolling,
+};
+export const protocols = {json: () => new JsonHubProtocol(), messagepack: () => new MessagePackHubProtocol()};
+
+/** A connection that has not started. options go to withUrl; retry, if given, to withAutomaticReconnect. */
+export function connection(url, {transport = 'websockets', protocol = 'json', retry, ...options} = {}) {
+  const builder = new HubConnectionBuilder()
+    .withUrl(url, {transport: transports[transport], ...options})
+    .withHubProtocol(protocols[protocol]())
+    .configureLogging(LogLevel.None);
+  if (retry) builder.withAutomaticReconnect(retry);
+  return builder.build();
+}
+
+/** Messages that arrive at a connection, in the order of arrival. */
+export class Inbox {
+  messages = [];
+  #waiting = [];
+
+  constructor(hub) {
+    hub.on('ReceiveMessage', (...received) => {
+      assert.equal(received.length, 1, 'one argument');
+      this.add(received[0]);
+    });
+  }
+
+  add(message) {
+    this.messages.push(message);
+    this.#waiting = this.#waiting.filter(w => !w());
+  }
+
+  /** Resolves when enough(messages) is true; it is asked after each arrival. */
+  until(what, enough, seconds = 20) {
+    return limit(seconds, what + `; ${this.messages.length} messages arrived`, new Promise(resolve => {
+      const check = () => enough(this.messages) && (resolve(this.messages), true);
+      if (!check()) this.#waiting.push(check);
+    }));
+  }
+
+  /** Resolves when n messages have arrived. */
+  count(n) {
+    return this.until(`${n} messages`, all => all.length >= n);
+  }
+}
+
+/** Rejects if the promise takes longer than that. */
+export function limit(seconds, what, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not in ${seconds} s: ${what}`)), seconds * 1000);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** Posts a message over HTTP and returns the answer's body. */
+export async function post(url, room, body) {
+  const response = await fetch(`${url}/rooms/${room}/messages`, {
+    method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({client_id: 'poster', ...body}),
+  });
+  assert.equal(response.status, 202, await response.clone().text());
+  return response.json();
+}
+
+/** The messages of a room after a number, as the HTTP API gives them. */
+export async function history(url, room, after = 0) {
+  const response = await fetch(`${url}/rooms/${room}/messages?after=${after}&limit=500`);
+  assert.equal(response.status, 200);
+  return (await response.json()).messages;
+}
+
+/** Asserts that a promise is rejected with a message that matches. */
+export async function rejects(promise, pattern) {
+  const error = await limit(20, `a rejection like ${pattern}`, promise.then(() => assert.fail(`not rejected; want ${pattern}`), e => e));
+  assert.match(error.message, pattern);
+}
+
+/** Numbers first, first+1, … last: once each, in order. */
+export function assertDense(messages, first, last) {
+  assert.deepEqual(messages.map(m => m.seq), Array.from({length: last - first + 1}, (_, i) => first + i));
+}
+
+/** Texts that have broken a chat before. */
+export const hardTexts = [
+  'plain', '👩‍👩‍👧‍👦 🇪🇺 🏳️‍🌈', 'שלום עולם \u202eמימין\u202c', 'مرحبا بالعالم', 'line\nbreak\r\nand\ttab', 'U+2028\u2028 and U+2029\u2029',
+  'quotes " \\ / \b \f and \u0001 \u001e \u001f \u007f', '</script><script>alert(1)</script>', '{"type":1,"target":"x"}\u001e', 'data: x\n\nevent: y\n\n',
+  '日本語 中文 한국어', '\ufeffbom', 'e\u0301 is not é', '\ud83d\ude00'.repeat(100), ' leading and trailing ', 'nul \u0000 nul', '%20 + & = ? #',
+];

@@ -1,0 +1,27 @@
+// A client on a line that is cut: it comes back by itself and joins with the number that it has seen last.
+// node reconnect.mjs URL TRANSPORT PROTOCOL ROOM TOTAL
+// It prints "seen N" as it goes, and ends when it has seen TOTAL messages, each once and in order.
+import {args, assertDense, connection, Inbox, limit} from './common.mjs';
+
+const [url, transport, protocol, room, total] = args;
+const hub = connection(`${url}/messageHub?room=`, {transport, protocol, retry: {nextRetryDelayInMilliseconds: () => 100}});
+const inbox = new Inbox(hub);
+let reconnects = 0;
+const join = () => hub.invoke('JoinRoom', room, inbox.messages.at(-1)?.seq ?? 0).catch(() => {}); // cut again: onreconnected comes again
+hub.onreconnected(() => { reconnects++; return join(); });
+hub.onclose(error => { console.error('closed for good:', error); process.exit(1); });
+for (;;) {
+  try {
+    await limit(20, 'start', hub.start());
+    break;
+  } catch (error) {
+    console.log('start:', error.message);
+  }
+}
+await join();
+const progress = setInterval(() => console.log('seen', inbox.messages.length), 50);
+await inbox.until(`${total} messages`, all => all.at(-1)?.seq >= Number(total), 45);
+clearInterval(progress);
+assertDense(inbox.messages, 1, Number(total));
+console.log(`ok after ${reconnects} reconnects`);
+process.exit(0);

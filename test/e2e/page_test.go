@@ -1,0 +1,25 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"restante/internal/testkit"
+)
+
+func TestPage_TwoPeopleTalk(t *testing.T) {
+	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
+		chromium := testkit.Need(t, "chromium")
+		s := rig.Start(t, testkit.Options{})
+		dir := t.TempDir()
+		if keep := os.Getenv("RESTANTE_TEST_SCREENSHOTS"); keep != "" {
+			dir = keep
+		}
+		script(t, "page.mjs", s.URL(), chromium, dir).wait()
+		picture := filepath.Join(dir, "page.png")
+		if info, err := os.Stat(picture); err != nil || info.Size() < 1000 {
+			t.Errorf("no picture of the page: %v", err)
+		}
+	})
+}

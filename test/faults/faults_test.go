@@ -1,0 +1,104 @@
+// Package faults breaks a running server, under load, in every way that it promises to survive, and lets load.Check say
+// whether it has kept its word.
+package faults
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"testing"
+	"time"
+
+	"restante/internal/load"
+	"restante/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// within returns a context for what has to happen within a time that is generous on a busy machine.
+func within(t *testing.T, limit time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// noError fails the test at once.
+func noError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// seeded returns the dice of a test, and prints the seed when the test fails.
+func seeded(t *testing.T, seed uint64) *rand.Rand {
+	t.Helper()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("seed %d", seed)
+		}
+	})
+	return rand.New(rand.NewPCG(seed, seed))
+}
+
+func startSenders(t *testing.T, cfg load.SenderConfig) *load.Senders {
+	t.Helper()
+	s, err := load.StartSenders(t.Context(), cfg)
+	noError(t, err)
+	t.Cleanup(func() { s.Stop() })
+	return s
+}
+
+func startReaders(t *testing.T, n int, cfg load.ReaderConfig) *load.Readers {
+	t.Helper()
+	cfg.IDs = true
+	r, err := load.StartReaders(t.Context(), n, cfg)
+	noError(t, err)
+	t.Cleanup(func() { r.Stop() })
+	return r
+}
+
+// fill sends n messages to a room and waits until they are accepted.
+func fill(t *testing.T, url, room string, n int) []load.Send {
+	t.Helper()
+	const senders = 50
+	s := startSenders(t, load.SenderConfig{URL: url, Room: room, Senders: min(n, senders), Each: max(1, n/senders)})
+	s.Wait()
+	return s.Stop()
+}
+
+func lastSeq(t *testing.T, s *testkit.Server, room string) int64 {
+	t.Helper()
+	last, err := load.LastSeq(t.Context(), s.URL(), room)
+	noError(t, err)
+	return last
+}
+
+// waitReady returns when /readyz has the status.
+func waitReady(t *testing.T, s *testkit.Server, status int) {
+	t.Helper()
+	ctx := within(t, 20*time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for s.Ready() != status {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("/readyz is %d, want %d", s.Ready(), status)
+		}
+	}
+}
+
+// get200 makes a request that must be answered with 200.
+func get200(t *testing.T, url string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(within(t, 10*time.Second), http.MethodGet, url, nil)
+	noError(t, err)
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	noError(t, err)
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s: %s", url, resp.Status)
+	}
+}

@@ -1,0 +1,89 @@
+package faults
+
+import (
+	"testing"
+	"time"
+
+	"restante/internal/load"
+	"restante/internal/testkit"
+)
+
+const (
+	slowLag   = 100_000 // messages that the slow reader falls behind
+	slowRate  = 1 << 10 // bytes a second that it reads
+	fastOnes  = 100
+	growthMax = 32 << 20 // a queue of the lag would take some 40 MB, without what the collector needs for it
+)
+
+// One reader takes 1 KB a second while a hundred others are level: they do not notice, the server keeps nothing for it,
+// and when it reads faster it still gets everything.
+func TestSlow_HurtsNobodyAndLosesNothing(t *testing.T) {
+	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
+		s := rig.Start(t, testkit.Options{})
+		proxy := testkit.StartProxy(t, s.Addr())
+		// The tail, the page cache and the heap are as large as they get from that many messages, slow reader or not.
+		sends := append(fill(t, s.URL(), "lobby", slowLag), burst(t, s, slowLag/5)...)
+		without, more := pacedLatency(t, s)
+		sends = append(sends, more...)
+		before := s.Usage().RSS
+
+		proxy.Slow(testkit.Down, slowRate)
+		slow := startReaders(t, 1, load.ReaderConfig{URL: proxy.URL(), Reconnect: true})
+		noError(t, slow.WaitJoined(within(t, 20*time.Second)))
+		sends = append(sends, burst(t, s, slowLag)...)
+		with, more := pacedLatency(t, s)
+		sends = append(sends, more...)
+		after := s.Usage().RSS
+		lag := lastSeq(t, s, "lobby") - slow.Positions()[0]
+		t.Logf("lag %d messages; others' p99 %v without, %v with the slow reader; resident %.1f MB before, %.1f MB after", lag, without, with, float64(before)/1e6, float64(after)/1e6)
+		if lag < slowLag {
+			t.Errorf("the slow reader is only %d messages behind", lag)
+		}
+		// Three times plus 10 ms: two identical runs on a busy two-core machine differ by up to that.
+		if with > 3*without+10*time.Millisecond {
+			t.Errorf("a slow reader makes the others' p99 %v instead of %v", with, without)
+		}
+		if after-before > growthMax && !testkit.Race() {
+			t.Errorf("the server has grown by %d bytes", after-before)
+		}
+
+		proxy.Slow(testkit.Down, 0)
+		began := time.Now()
+		noError(t, slow.WaitSeq(within(t, time.Minute), lastSeq(t, s, "lobby")))
+		t.Logf("caught up in %v", time.Since(began))
+		readings := slow.Stop()
+		if readings[0].Connects != 1 {
+			t.Errorf("the slow reader was disconnected %d times: %v", readings[0].Connects-1, readings[0].Err)
+		}
+		s.Check("lobby", sends, readings)
+	})
+}
+
+// burst sends n messages as fast as they are acknowledged, to a hundred readers.
+func burst(t *testing.T, s *testkit.Server, n int) []load.Send {
+	t.Helper()
+	last := lastSeq(t, s, "lobby")
+	readers := startReaders(t, fastOnes, load.ReaderConfig{URL: s.URL(), After: last})
+	noError(t, readers.WaitJoined(within(t, 20*time.Second)))
+	sends := fill(t, s.URL(), "lobby", n)
+	noError(t, readers.WaitSeq(within(t, time.Minute), last+int64(n)))
+	for _, r := range readers.Stop() {
+		if r.Lost+r.Repeated+r.OutOfOrder > 0 || r.Last != last+int64(n) {
+			t.Fatalf("a fast reader: %+v", r)
+		}
+	}
+	return sends
+}
+
+// pacedLatency returns the p99 of a hundred readers at 200 messages a second.
+func pacedLatency(t *testing.T, s *testkit.Server) (time.Duration, []load.Send) {
+	t.Helper()
+	last := lastSeq(t, s, "lobby")
+	readers := startReaders(t, fastOnes, load.ReaderConfig{URL: s.URL(), After: last, Latency: true})
+	noError(t, readers.WaitJoined(within(t, 20*time.Second)))
+	senders := startSenders(t, load.SenderConfig{URL: s.URL(), Senders: 4, Each: 150, Every: 20 * time.Millisecond})
+	senders.Wait()
+	sends := senders.Stop()
+	noError(t, readers.WaitSeq(within(t, 20*time.Second), last+int64(len(sends))))
+	return load.Percentile(load.Latencies(readers.Stop()), 0.99), sends
+}
