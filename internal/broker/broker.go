@@ -18,7 +18,7 @@ import (
 
 // Config configures a Broker. The zero value is ready to use.
 type Config struct {
-	// Log gets a line per confirmed message at debug. Default: discarded.
+	// Log gets a line per accepted and one per confirmed message at debug. Default: discarded.
 	Log *slog.Logger
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
@@ -53,6 +53,7 @@ func New(d driver.Driver, cfg Config) *Broker {
 // same id is safe. It blocks for PublishTimeout at most; errors are classified.
 func (b *Broker) Publish(ctx context.Context, m chat.Message) error {
 	b.metrics.accepted.Inc()
+	b.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "accepted", slog.String("id", m.ID), slog.String("room", m.Room))
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.PublishTimeout)
 	defer cancel()

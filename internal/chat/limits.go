@@ -5,8 +5,31 @@ const (
 	MaxMsgBytes      = 32 << 10 // of Message.Msg, in bytes of UTF-8
 	MaxClientIDBytes = 128
 	MaxRoomBytes     = 64
-	MaxPage          = 500 // messages in one page of history
+	MaxPage          = 500     // messages in one page of history
+	MaxPageBytes     = 1 << 20 // of their texts together: a page of long messages has fewer, but always one
 )
 
 // DefaultRoom is the room of requests that name none.
 const DefaultRoom = "lobby"
+
+// FirstPage returns the first messages of a list, as many as fit into a page. It shares the list's array.
+func FirstPage(messages []Message) []Message {
+	size := 0
+	for i := range messages {
+		if size += len(messages[i].Msg); size > MaxPageBytes && i > 0 {
+			return messages[:i]
+		}
+	}
+	return messages
+}
+
+// LastPage returns the last messages of a list, as many as fit into a page. It shares the list's array.
+func LastPage(messages []Message) []Message {
+	size := 0
+	for i := len(messages) - 1; i >= 0; i-- {
+		if size += len(messages[i].Msg); size > MaxPageBytes && i < len(messages)-1 {
+			return messages[i+1:]
+		}
+	}
+	return messages
+}

@@ -9,7 +9,7 @@ import (
 )
 
 // sink is where a connection's bytes go. TryWrite takes all of payload without blocking, or reports false and takes
-// nothing while earlier bytes wait for the peer; it does not keep payload. Wait blocks until that has changed; an error
+// nothing while earlier bytes wait for the peer; it does not keep payload. Wait blocks while such bytes wait; an error
 // means that the connection is over.
 type sink interface {
 	TryWrite(payload []byte) bool
@@ -174,12 +174,14 @@ func (c *conn) catchUp(ctx context.Context) {
 			return
 		}
 		for _, rd := range behind {
+			// Wait first, read then: what waits for a slow peer is bytes that its sink has, never a page of history.
+			if c.sink.Wait(ctx) != nil {
+				return
+			}
 			a, err := c.read(ctx, rd)
 			if err == nil {
 				pause = firstPause
-				if err = c.write(ctx, rd, a); err != nil {
-					return
-				}
+				c.write(rd, a)
 				continue
 			}
 			if ctx.Err() != nil {
@@ -237,26 +239,16 @@ func (c *conn) read(ctx context.Context, rd *reader) (a advance, err error) {
 	return a, nil
 }
 
-// write writes what was read, as soon as the peer takes it, and moves the cursor, unless the client has moved it or left
-// the room meanwhile: a client never gets a message from before a move after the answer to it.
-func (c *conn) write(ctx context.Context, rd *reader, a advance) error {
-	for {
-		c.mu.Lock()
-		if rd.left || rd.moves != a.moves {
-			c.mu.Unlock()
-			return nil
-		}
-		if c.sink.TryWrite(a.payload) {
-			rd.next = a.upto + 1
-			c.mu.Unlock()
-			c.hub.metrics.delivered.Add(float64(a.upto - a.from + 1))
-			return nil
-		}
-		c.mu.Unlock()
-		if err := c.sink.Wait(ctx); err != nil {
-			return err
-		}
+// write writes what was read and moves the cursor, unless the peer has become slow, or the client has moved the cursor or
+// left the room meanwhile: a client never gets a message from before a move after the answer to it.
+func (c *conn) write(rd *reader, a advance) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if rd.left || rd.moves != a.moves || !c.sink.TryWrite(a.payload) {
+		return
 	}
+	rd.next = a.upto + 1
+	c.hub.metrics.delivered.Add(float64(a.upto - a.from + 1))
 }
 
 // lag returns how many messages the connection has not been given of the room it is furthest behind in.

@@ -48,7 +48,8 @@ func (s *session) Invoke(ctx context.Context, inv signalr.Invocation) (any, erro
 	if argErr, ok := errors.AsType[*signalr.ArgumentError](err); ok {
 		return nil, argErr
 	}
-	if code := errs.CodeOf(err); code == errs.Internal || code == errs.Unavailable {
+	// A call that was cut short because its client has gone is nobody's fault.
+	if code := errs.CodeOf(err); ctx.Err() == nil && (code == errs.Internal || code == errs.Unavailable) {
 		s.hub.cfg.Log.ErrorContext(ctx, "hub method failed", slog.String("method", inv.Target), slog.Any("error", err))
 	}
 	return nil, hubError(err)
@@ -167,7 +168,7 @@ func (s *session) getMessagesSince(ctx context.Context, args []json.RawMessage) 
 	if messages == nil {
 		messages = []chat.Message{}
 	}
-	return page{Messages: messages, LastSeq: known.LastSeq, OldestSeq: known.OldestSeq}, nil
+	return page{Messages: chat.FirstPage(messages), LastSeq: known.LastSeq, OldestSeq: known.OldestSeq}, nil
 }
 
 const defaultPage = 100

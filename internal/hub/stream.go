@@ -131,11 +131,18 @@ func (s *stream) TryWrite(payload []byte) bool {
 
 // Wait implements sink. One goroutine at a time may wait.
 func (s *stream) Wait(ctx context.Context) error {
-	select {
-	case <-s.emptied:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	for {
+		s.mu.Lock()
+		empty := len(s.pending) == 0
+		s.mu.Unlock()
+		if empty {
+			return ctx.Err()
+		}
+		select {
+		case <-s.emptied:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

@@ -217,7 +217,7 @@ func (s *Server) listen(ctx context.Context, addr string, handler http.Handler) 
 	}()
 	s.started("http", func(ctx context.Context) error {
 		defer func() { <-done }()
-		shutCtx, cancel := share(ctx, 0.9)
+		shutCtx, cancel := share(ctx, 0.5)
 		defer cancel()
 		if err := srv.Shutdown(shutCtx); err != nil {
 			s.log.Warn("cut the requests that were still in progress", "error", err)
@@ -228,15 +228,16 @@ func (s *Server) listen(ctx context.Context, addr string, handler http.Handler) 
 	return nil
 }
 
-// drain is the first step of a stop, while requests are still answered.
+// drain is the first step of a stop, while requests are still answered. It and the requests that follow leave a sixth of
+// the time for the parts that have nobody to wait for.
 func (s *Server) drain(ctx context.Context, accept *gate, h *hub.Hub) error {
 	s.log.Info("stopping: no message is accepted any more, clients are told to reconnect")
-	shutCtx, cancel := share(ctx, 0.3)
+	shutCtx, cancel := share(ctx, 0.2)
 	defer cancel()
 	if err := accept.shut(shutCtx); err != nil {
 		s.log.Warn("messages still wait for their confirmation; their senders will not know", "error", err)
 	}
-	drainCtx, cancel := share(ctx, 0.7)
+	drainCtx, cancel := share(ctx, 0.6)
 	defer cancel()
 	if err := h.Drain(drainCtx); err != nil {
 		s.log.Warn("cut the connections that had not ended in time", "error", err)
