@@ -1,5 +1,7 @@
 package chat
 
+import "slices"
+
 // The limits of a message. They are part of the API: lowering one breaks clients.
 const (
 	MaxMsgBytes      = 32 << 10 // of Message.Msg, in bytes of UTF-8
@@ -12,23 +14,25 @@ const (
 // DefaultRoom is the room of requests that name none.
 const DefaultRoom = "lobby"
 
-// FirstPage returns the first messages of a list, as many as fit into a page. It shares the list's array.
+// FirstPage returns the first messages of a list, as many as fit into a page. If it leaves any out it is a copy,
+// so that the others are not kept in memory.
 func FirstPage(messages []Message) []Message {
 	size := 0
 	for i := range messages {
 		if size += len(messages[i].Msg); size > MaxPageBytes && i > 0 {
-			return messages[:i]
+			return slices.Clone(messages[:i])
 		}
 	}
 	return messages
 }
 
-// LastPage returns the last messages of a list, as many as fit into a page. It shares the list's array.
+// LastPage returns the last messages of a list, as many as fit into a page. If it leaves any out it is a copy,
+// so that the others are not kept in memory.
 func LastPage(messages []Message) []Message {
 	size := 0
 	for i := len(messages) - 1; i >= 0; i-- {
 		if size += len(messages[i].Msg); size > MaxPageBytes && i < len(messages)-1 {
-			return messages[i+1:]
+			return slices.Clone(messages[i+1:])
 		}
 	}
 	return messages

@@ -1,0 +1,170 @@
+// Package api is the HTTP surface: the door through which messages come in (journey.Accept) and the pages and streams
+// through which the rooms' logs are read. It translates: requests into the words of package chat, and classified errors
+// (package errs) into problem documents. Operations are declared with huma, which makes the OpenAPI document of them and
+// of the Go types; what huma would read too leniently is read by strict first.
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/chat"
+)
+
+// Accepter takes a message in: journey.Accept is one. After an error the returned message carries the id with which it
+// can safely be sent again. It blocks until the message is kept or refused, and is called concurrently.
+type Accepter interface {
+	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
+}
+
+// History reads the log of a room; store.Store is one. Methods block, are called concurrently, return pages in ascending
+// order and classified errors. A room without messages is empty, not an error.
+type History interface {
+	// After returns up to limit messages with Seq > seq.
+	After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
+	// Before returns the up to limit newest messages with Seq < seq.
+	Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
+	// SeqAt returns the greatest Seq whose StoredAt is not later than t, or 0.
+	SeqAt(ctx context.Context, room string, t time.Time) (int64, error)
+}
+
+// Directory knows the rooms; store.Store is one.
+type Directory interface {
+	// Room returns what is known of one room, zero but for its name when it has no messages.
+	Room(ctx context.Context, name string) (chat.Room, error)
+	// Rooms returns up to limit rooms whose name sorts after the given one, ascending.
+	Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error)
+}
+
+// StreamWriter is where a Follow function writes server-sent events. The first Write sends the response's header.
+// SetWriteDeadline may be called while a Write blocks, to end it.
+type StreamWriter interface {
+	Write(p []byte) (int, error)
+	Flush() error
+	SetWriteDeadline(deadline time.Time) error
+}
+
+// Follow streams the log of a room as server-sent events: what comes after the number after (-1: only what is yet to
+// come), then live. It blocks until ctx ends or a write fails. hub.Hub has such a method.
+type Follow func(ctx context.Context, room string, after int64, w StreamWriter) error
+
+// Site is the embedded web client: a handler of the paths that it lists.
+type Site interface {
+	http.Handler
+	Paths() []string
+}
+
+// Config says what the API stands on. Accept, History, Rooms and Follow are required; every other field may be zero.
+type Config struct {
+	Accept  Accepter
+	History History
+	Rooms   Directory
+	Follow  Follow
+
+	Hub  http.Handler // mounted at /messageHub and below, with its own CORS, log and metrics; nil: not mounted
+	Site Site         // the page at / and its assets; nil: none
+
+	Checks  []Check             // what /readyz asks; none: always ready
+	Build   Build               // what /version answers
+	Gather  prometheus.Gatherer // what /metrics shows; nil: no such path
+	Metrics prometheus.Registerer
+
+	AllowedOrigins []string // other origins whose pages may use the API, such as https://chat.example.org; default none
+
+	Log *slog.Logger // default: discard
+}
+
+// The limits of requests and answers. They are part of the API: lowering one breaks clients.
+const (
+	maxBody      = 256 << 10 // bytes: a message of chat.MaxMsgBytes with every byte written as a \u escape, and room to spare
+	defaultLimit = 100       // entries of a page that names no limit
+	bodyTimeout  = 30 * time.Second
+	stallTimeout = 5 * time.Minute // how long a reader may take to read an answer or, of a stream, nothing at all
+)
+
+// Limits that belong to the http.Server which serves the API.
+const (
+	ReadHeaderTimeout = 10 * time.Second // no longer: nothing of ours has a header that takes longer
+	IdleTimeout       = 2 * time.Minute  // between the requests of a connection
+	MaxHeaderBytes    = 256 << 10        // a whole message may stand in the query: three bytes for each of its own, escaped
+)
+
+// API is the handler of everything that the server answers over HTTP. Its write time limits are per write, so the
+// http.Server must have no WriteTimeout. It is safe for concurrent use.
+type API struct {
+	cfg     Config
+	log     *slog.Logger
+	mux     *http.ServeMux
+	origins origins
+	metrics metrics
+	ids     requestIDs
+}
+
+// New returns the API over cfg. It fails if cfg is incomplete or names an origin that is none.
+func New(cfg Config) (*API, error) {
+	if cfg.Accept == nil || cfg.History == nil || cfg.Rooms == nil || cfg.Follow == nil {
+		return nil, fmt.Errorf("api: Accept, History, Rooms and Follow are required")
+	}
+	a := &API{cfg: cfg, log: cfg.Log, mux: http.NewServeMux(), ids: newRequestIDs()}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if a.origins, err = newOrigins(cfg.AllowedOrigins); err != nil {
+		return nil, err
+	}
+	if a.metrics, err = newMetrics(cfg.Metrics); err != nil {
+		return nil, err
+	}
+	doc := a.operations()
+	if err := a.documents(doc); err != nil {
+		return nil, err
+	}
+	a.probes()
+	if cfg.Site != nil {
+		for _, path := range cfg.Site.Paths() {
+			a.mux.Handle("GET "+exact(path), cfg.Site)
+		}
+	}
+	return a, nil
+}
+
+// operations declares what the OpenAPI document lists, and returns the document.
+func (a *API) operations() *huma.OpenAPI {
+	h := humago.New(a.mux, huma.Config{
+		OpenAPI:      description(a.cfg.Build.Version),
+		Formats:      map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat},
+		Transformers: []huma.Transformer{a.toProblem},
+	})
+	h.UseMiddleware(a.strict)
+	a.postMessage(h)
+	a.getMissedMessages(h)
+	a.sendToRoom(h)
+	a.listMessages(h)
+	a.streamRoom(h)
+	a.listRooms(h)
+	return tidy(h.OpenAPI())
+}
+
+// exact returns the mux pattern that matches path and nothing below it.
+func exact(path string) string {
+	if strings.HasSuffix(path, "/") {
+		return path + "{$}"
+	}
+	return path
+}
+
+const hubPath = "/messageHub"
+
+func isHub(path string) bool {
+	rest, ok := strings.CutPrefix(path, hubPath)
+	return ok && (rest == "" || rest[0] == '/')
+}

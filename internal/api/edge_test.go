@@ -1,0 +1,218 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"restante/internal/chat"
+	"restante/internal/errs"
+)
+
+type handlerSite struct{ http.HandlerFunc }
+
+func (handlerSite) Paths() []string { return []string{"/", "/app.js"} }
+
+func TestAPI_MountsHubAndSite(t *testing.T) {
+	say := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(text + r.URL.Path)) }
+	}
+	a := newAPI(t, newMemory(), func(c *Config) { c.Hub, c.Site = say("hub"), handlerSite{say("site")} })
+	for target, want := range map[string]string{
+		"/messageHub": "hub/messageHub", "/messageHub/negotiate": "hub/messageHub/negotiate", "/": "site/", "/app.js": "site/app.js",
+	} {
+		if w := do(a, "GET", target, ""); w.Body.String() != want {
+			t.Errorf("%s: %q", target, w.Body)
+		}
+	}
+	for _, target := range []string{"/messageHubs", "/app.jsx"} {
+		if p := problemIn(t, do(a, "GET", target, "")); p.Status != 404 {
+			t.Errorf("%s: %+v", target, p)
+		}
+	}
+	if p := problemIn(t, do(newAPI(t, newMemory()), "GET", "/messageHub", "")); p.Status != 404 {
+		t.Errorf("no hub: %+v", p)
+	}
+}
+
+func TestAPI_CORS(t *testing.T) {
+	const friend = "https://chat.example.org"
+	a := newAPI(t, newMemory(), func(c *Config) { c.AllowedOrigins = []string{friend} })
+	for _, target := range []string{"/rooms", "/nothing", "/rooms/-/messages"} { // success, mux error, own error
+		h := do(a, "GET", target, "", "Origin", friend).Header()
+		if h.Get("Access-Control-Allow-Origin") != friend || h.Get("Access-Control-Allow-Credentials") != "true" ||
+			!strings.Contains(h.Get("Access-Control-Expose-Headers"), "Link") || h.Get("Vary") != "Origin" {
+			t.Errorf("%s: %v", target, h)
+		}
+	}
+	for _, origin := range []string{"https://evil.example.org", friend + ".evil.org", "http://chat.example.org", "null", ""} {
+		h := do(a, "GET", "/rooms", "", "Origin", origin).Header()
+		if h.Get("Access-Control-Allow-Origin") != "" || h.Get("Vary") != "Origin" {
+			t.Errorf("%q: %v", origin, h)
+		}
+	}
+	w := do(a, "OPTIONS", "/message", "", "Origin", friend, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type")
+	if h := w.Header(); w.Code != 204 || h.Get("Access-Control-Allow-Origin") != friend || h.Get("Access-Control-Allow-Headers") != "content-type" ||
+		!strings.Contains(h.Get("Access-Control-Allow-Methods"), "POST") {
+		t.Errorf("preflight: %d %v", w.Code, h)
+	}
+	if p := problemIn(t, do(a, "OPTIONS", "/message", "", "Origin", "https://evil.example.org", "Access-Control-Request-Method", "POST")); p.Status != 405 {
+		t.Errorf("preflight of a foreign page: %+v", p)
+	}
+}
+
+func TestAPI_LetsNoForeignPageSend(t *testing.T) {
+	const friend = "https://chat.example.org"
+	a := newAPI(t, newMemory(), func(c *Config) { c.AllowedOrigins = []string{friend} })
+	for _, tt := range []struct {
+		origin, site string
+		status       int
+	}{
+		{"", "", 202}, {friend, "cross-site", 202}, {"http://example.com", "same-origin", 202}, {"http://example.com", "", 202},
+		{"https://evil.example.org", "cross-site", 403}, {"https://evil.example.org", "", 403}, {"null", "", 403},
+	} {
+		w := do(a, "POST", "/message?msg=a&client_id=b", "", "Origin", tt.origin, "Sec-Fetch-Site", tt.site)
+		if w.Code != tt.status {
+			t.Errorf("%+v: %d %s", tt, w.Code, w.Body)
+		}
+		if w.Code >= 400 {
+			problemIn(t, w)
+		}
+	}
+}
+
+func TestAPI_LogsRequestsWithoutTheirQueries(t *testing.T) {
+	var logged bytes.Buffer
+	a := newAPI(t, newMemory(), func(c *Config) {
+		c.Log = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	w := do(a, "POST", "/message?msg=private&client_id=ann&access_token=token", "", "X-Request-Id", "bad\nid")
+	id := w.Header().Get("X-Request-Id")
+	if !regexp.MustCompile(`^[0-9a-f]{8}-1$`).MatchString(id) {
+		t.Errorf("request id %q", id)
+	}
+	for _, want := range []string{"request_id=" + id, `route="POST /message"`, "status=202"} {
+		if !strings.Contains(logged.String(), want) {
+			t.Errorf("no %s in %s", want, &logged)
+		}
+	}
+	if strings.Contains(logged.String(), "private") || strings.Contains(logged.String(), "token") {
+		t.Errorf("the log tells too much: %s", &logged)
+	}
+}
+
+func TestAPI_Probes(t *testing.T) {
+	s := newMemory()
+	var broken error
+	a := newAPI(t, s, func(c *Config) {
+		c.Checks = []Check{{"broker", func(context.Context) error { return nil }}, {"store", func(context.Context) error { return broken }}}
+	})
+	if w := do(a, "GET", "/healthz", ""); w.Code != 200 || w.Body.String() != `{"status":"alive"}`+"\n" {
+		t.Errorf("healthz: %d %s", w.Code, w.Body)
+	}
+	if w := do(a, "GET", "/readyz", ""); w.Code != 200 || w.Body.String() != `{"status":"ready","checks":[{"name":"broker","ok":true},{"name":"store","ok":true}]}`+"\n" {
+		t.Errorf("readyz: %d %s", w.Code, w.Body)
+	}
+	broken = errs.Wrap(errs.Unavailable, errors.New("secret"), "the disk is full")
+	w := do(a, "GET", "/readyz", "")
+	p := problemIn(t, w)
+	if p.Status != 503 || !slices.Equal(p.Checks, []checked{{"broker", true, ""}, {"store", false, "the disk is full"}}) || w.Header().Get("Retry-After") == "" {
+		t.Errorf("readyz: %s", w.Body)
+	}
+	broken = errors.New("secret")
+	if w := do(a, "GET", "/readyz", ""); strings.Contains(w.Body.String(), "secret") || w.Code != 503 {
+		t.Errorf("readyz: %s", w.Body)
+	}
+	if w := do(a, "GET", "/version", ""); w.Body.String() != `{"version":"1.2.3"}`+"\n" {
+		t.Errorf("version: %s", w.Body)
+	}
+	if w := do(a, "GET", "/metrics", ""); !strings.Contains(w.Body.String(), `restante_http_requests_total{route="GET /readyz",status="503"} 2`) {
+		t.Errorf("metrics: %s", w.Body)
+	}
+}
+
+func TestOpenAPI_ListsTheOperations(t *testing.T) {
+	a := newAPI(t, newMemory())
+	var doc struct {
+		OpenAPI string `json:"openapi"`
+		Paths   map[string]map[string]struct {
+			OperationID string         `json:"operationId"`
+			Responses   map[string]any `json:"responses"`
+		}
+		Components struct {
+			Schemas map[string]struct{ Properties map[string]any }
+		}
+	}
+	if err := json.Unmarshal(do(a, "GET", "/openapi.json", "").Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for path, item := range doc.Paths {
+		for method, op := range item {
+			got[op.OperationID] = method + " " + path
+			for _, status := range []string{"422", "503", "500"} {
+				if op.Responses[status] == nil {
+					t.Errorf("%s does not tell of %s", op.OperationID, status)
+				}
+			}
+		}
+	}
+	want := map[string]string{
+		"PostMessage": "post /message", "GetMissedMessages": "get /messages/since",
+		"SendToRoom": "post /rooms/{room}/messages", "ListMessages": "get /rooms/{room}/messages",
+		"StreamRoom": "get /rooms/{room}/events", "ListRooms": "get /rooms",
+	}
+	if !reflect.DeepEqual(got, want) || !strings.HasPrefix(doc.OpenAPI, "3.1") {
+		t.Errorf("OpenAPI %s with %v", doc.OpenAPI, got)
+	}
+	if w := do(a, "GET", "/openapi.yaml", ""); !strings.Contains(w.Body.String(), "operationId: PostMessage") {
+		t.Errorf("YAML: %.200s", w.Body)
+	}
+	if doc.Components.Schemas["ErrorModel"].Properties != nil {
+		t.Error("huma's own error is in the document")
+	}
+}
+
+func TestMessage_DescribesChatMessage(t *testing.T) {
+	var wire map[string]any
+	m := chat.Message{ID: anID, Room: "a", Seq: 1, ClientID: "b", Msg: "c", SentAt: epoch, StoredAt: epoch}
+	if err := json.Unmarshal(m.AppendJSON(nil), &wire); err != nil {
+		t.Fatal(err)
+	}
+	typ := reflect.TypeFor[message]()
+	if typ.NumField() != len(wire) {
+		t.Errorf("%d fields are described, %d are sent", typ.NumField(), len(wire))
+	}
+	for i := range typ.NumField() {
+		if name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ","); wire[name] == nil {
+			t.Errorf("%s is described but not sent", name)
+		}
+	}
+}
+
+func TestDocs_FetchNothingFromElsewhere(t *testing.T) {
+	w := do(newAPI(t, newMemory()), "GET", "/docs", "")
+	page := w.Body.String()
+	for _, name := range []string{"PostMessage", "GetMissedMessages", "SendToRoom", "ListMessages", "StreamRoom", "ListRooms", "Problem"} {
+		if !strings.Contains(page, `id="`+name+`"`) {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	if found := regexp.MustCompile(`(?i)<(script|img|iframe|link)|(src|href)="(//|[a-z]+:)|url\(|@import`).FindAllString(page, -1); found != nil {
+		t.Errorf("the page fetches: %q", found)
+	}
+	if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; style-src 'sha256-") {
+		t.Errorf("Content-Security-Policy %q", csp)
+	}
+	if again := do(newAPI(t, newMemory()), "GET", "/docs", "", "If-None-Match", w.Header().Get("ETag")); again.Code != 304 || again.Body.Len() > 0 {
+		t.Errorf("again: %d", again.Code)
+	}
+}

@@ -1,0 +1,100 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"restante/internal/errs"
+)
+
+// Check is one of the things without which the server is not ready.
+type Check struct {
+	Name string                          // such as store
+	Do   func(ctx context.Context) error // honours ctx, and is called concurrently
+}
+
+// Build says what is running.
+type Build struct {
+	Version string `json:"version"`          // such as 1.2.3, or devel
+	Commit  string `json:"commit,omitempty"` // of the source
+	Go      string `json:"go,omitempty"`     // the toolchain
+}
+
+// checked is the outcome of a Check.
+type checked struct {
+	Name   string `json:"name" example:"store"`
+	OK     bool   `json:"ok"`
+	Reason string `json:"reason,omitempty" doc:"why it is not" example:"the disk is full"`
+}
+
+const checkTimeout = 3 * time.Second
+
+// probes mounts what machines ask: alive, ready, how much, which.
+func (a *API) probes() {
+	a.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"status": "alive"}) })
+	a.mux.HandleFunc("GET /readyz", a.ready)
+	a.mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.cfg.Build) })
+	if a.cfg.Gather != nil {
+		a.mux.Handle("GET /metrics", promhttp.HandlerFor(a.cfg.Gather, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
+	}
+}
+
+func (a *API) ready(w http.ResponseWriter, r *http.Request) {
+	results := a.check(r.Context())
+	for _, c := range results {
+		if !c.OK {
+			p := newProblem(http.StatusServiceUnavailable, string(errs.Unavailable), "the server is not ready: "+c.Name+": "+c.Reason)
+			p.Checks = results
+			w.(*recorder).problem(p)
+			return
+		}
+	}
+	answer(w, struct {
+		Status string    `json:"status"`
+		Checks []checked `json:"checks"`
+	}{"ready", results})
+}
+
+// check does all checks at once and waits for them.
+func (a *API) check(ctx context.Context) []checked {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	results := make([]checked, len(a.cfg.Checks))
+	var wg sync.WaitGroup
+	for i, c := range a.cfg.Checks {
+		wg.Go(func() {
+			results[i] = checked{Name: c.Name, OK: true}
+			if err := c.Do(ctx); err != nil {
+				results[i] = checked{Name: c.Name, Reason: reason(err)}
+				a.log.Warn("not ready", "check", c.Name, "err", err)
+			}
+		})
+	}
+	wg.Wait()
+	return results
+}
+
+// reason is what an operator may read without the log: what a classified error says, not its cause.
+func reason(err error) string {
+	if e, ok := errors.AsType[*errs.Error](err); ok && e.Msg != "" {
+		return e.Msg
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer within " + checkTimeout.String()
+	}
+	return "it failed; the log has the cause"
+}
+
+func answer(w http.ResponseWriter, v any) {
+	h := w.Header()
+	h.Set("Content-Type", jsonType)
+	h.Set("Cache-Control", "no-store")
+	b, _ := json.Marshal(v) // strings and booleans always encode
+	_, _ = w.Write(append(b, '\n'))
+}

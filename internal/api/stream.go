@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"restante/internal/chat"
+	"restante/internal/errs"
+)
+
+const (
+	eventsPath = "/rooms/{room}/events"
+	fromNow    = -1 // as Follow takes it
+)
+
+type streamInput struct {
+	Room        string   `path:"room" example:"lobby"`
+	After       seqParam `query:"after" doc:"begin with the messages after this number; without it, with those yet to come" example:"42"`
+	LastEventID string   `header:"Last-Event-ID" doc:"what an EventSource sends when it comes back: the number of its last message; goes before after" example:"57"`
+}
+
+func (a *API) streamRoom(h huma.API) {
+	op := huma.Operation{
+		OperationID: "StreamRoom", Method: http.MethodGet, Path: eventsPath, Tags: []string{tagRooms},
+		Summary: "Follow a room",
+		Description: "Server-sent events, for any EventSource: `id` is the message's number, `event` is `message`, `data` the message as JSON. " +
+			"First the history after the cursor, then what comes, in one stream without a hole. A comment line keeps a quiet stream alive.",
+		Responses: map[string]*huma.Response{"200": {
+			Description: "the events; the stream ends only with the connection",
+			Content: map[string]*huma.MediaType{"text/event-stream": {
+				Schema:  &huma.Schema{Type: huma.TypeString},
+				Example: "id: 43\nevent: message\ndata: {\"id\":\"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f\",\"room\":\"lobby\",\"seq\":43,\"client_id\":\"ann\",\"msg\":\"hello\"}\n\n",
+			}},
+		}},
+	}
+	errorAnswers(h, &op, readErrors...)
+	huma.Register(h, op, func(_ context.Context, in *streamInput) (*huma.StreamResponse, error) {
+		after, err := in.cursor()
+		if err := errors.Join(chat.ValidateRoom(in.Room), err); err != nil {
+			return nil, failed(err)
+		}
+		return &huma.StreamResponse{Body: func(h huma.Context) {
+			r, w := humago.Unwrap(h)
+			a.stream(r, w, in.Room, after)
+		}}, nil
+	})
+}
+
+// cursor returns the number after which the stream begins. The header goes before the query, because an EventSource
+// that comes back sends the query that it was made with.
+func (in *streamInput) cursor() (int64, error) {
+	if in.LastEventID != "" {
+		n, err := strconv.ParseInt(in.LastEventID, 10, 64)
+		if err != nil || n < 0 {
+			return 0, errs.Field("Last-Event-ID", "must be the number of a message")
+		}
+		return n, nil
+	}
+	if in.After.Set {
+		return in.After.Value, nil
+	}
+	return fromNow, nil
+}
+
+func (a *API) stream(r *http.Request, w http.ResponseWriter, room string, after int64) {
+	events := &eventWriter{w: w, rc: http.NewResponseController(w)}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-cache, no-transform")
+	h.Set("X-Accel-Buffering", "no") // proxies hand on each event at once
+	if r.Method == http.MethodHead {
+		return
+	}
+	_ = events.rc.SetReadDeadline(time.Time{}) // a stream outlives what the server grants a request; a recorder in tests has none
+	err := a.cfg.Follow(r.Context(), room, after, events)
+	if err == nil || r.Context().Err() != nil || events.err != nil {
+		return // the reader has gone, or the server sends it away
+	}
+	p := a.problemOf(&failure{err: err}, w)
+	if rec, ok := w.(*recorder); ok {
+		rec.problem(p) // unless the stream has begun: then the reader comes back after its end
+	}
+}
+
+// eventWriter remembers whether a write has failed, which is then no fault of the stream's.
+type eventWriter struct {
+	w   http.ResponseWriter
+	rc  *http.ResponseController
+	err error // of the first write that failed
+}
+
+// Write implements StreamWriter.
+func (e *eventWriter) Write(p []byte) (int, error) {
+	n, err := e.w.Write(p)
+	e.keep(err)
+	return n, err
+}
+
+// Flush implements StreamWriter.
+func (e *eventWriter) Flush() error {
+	err := e.rc.Flush()
+	e.keep(err)
+	return err
+}
+
+// SetWriteDeadline implements StreamWriter.
+func (e *eventWriter) SetWriteDeadline(deadline time.Time) error {
+	return e.rc.SetWriteDeadline(deadline)
+}
+
+func (e *eventWriter) keep(err error) {
+	if e.err == nil {
+		e.err = err
+	}
+}

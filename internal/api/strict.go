@@ -1,0 +1,200 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"restante/internal/errs"
+)
+
+const (
+	jsonType = "application/json"
+	formType = "application/x-www-form-urlencoded"
+)
+
+// inner is huma.Context under a name that does not hide its method Context when it is embedded.
+type inner = huma.Context
+
+// request is what huma sees of a request: query and body as strict has read them.
+type request struct {
+	inner
+	query query
+	body  []byte
+}
+
+// Unwrap lets humago.Unwrap reach the HTTP request.
+func (r *request) Unwrap() huma.Context { return r.inner }
+
+// Query returns the value of a parameter.
+func (r *request) Query(name string) string { return r.query.get(name) }
+
+// BodyReader returns the body, as JSON.
+func (r *request) BodyReader() io.Reader { return bytes.NewReader(r.body) }
+
+// Header returns a header of the request. There is one content type in and one out, whatever was asked for.
+func (r *request) Header(name string) string {
+	switch name {
+	case "Content-Type", "Accept":
+		return jsonType
+	}
+	return r.inner.Header(name)
+}
+
+// strict reads query and body before huma does. huma's own reader drops parameters that are escaped wrongly or follow
+// one without a value, takes the first of several, and answers 500 to a body that breaks off: all of that could lose or
+// change a message in silence.
+func (a *API) strict(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	op := ctx.Operation()
+	req := &request{inner: ctx}
+	var p *problem
+	if req.query, p = readQuery(r.URL.RawQuery, op.Parameters); p == nil && op.RequestBody != nil {
+		req.body, p = readBody(w, r)
+	}
+	if p != nil {
+		w.(*recorder).problem(p)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	// An answer that nobody reads is not kept for ever. The next request of the connection begins without a limit.
+	rc := http.NewResponseController(w) // a recorder in tests has no deadlines
+	_ = rc.SetWriteDeadline(time.Now().Add(stallTimeout))
+	next(req)
+	_ = rc.SetWriteDeadline(time.Time{})
+}
+
+// query is a parsed query, in the order of the request.
+type query []parameter
+
+type parameter struct{ name, value string }
+
+func (q query) get(name string) string {
+	for _, p := range q {
+		if p.name == name {
+			return p.value
+		}
+	}
+	return ""
+}
+
+// readQuery parses a query. Parameters that are not known are left alone; one that is known must come once, escaped
+// properly, in UTF-8. A ';' is an ordinary character, as in the WHATWG's URLs.
+func readQuery(raw string, known []*huma.Param) (query, *problem) {
+	q := make(query, 0, 8)
+	for pair := range strings.SplitSeq(raw, "&") {
+		rawName, rawValue, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(rawName)
+		if err != nil || !slices.ContainsFunc(known, func(p *huma.Param) bool { return p.In == "query" && p.Name == name }) {
+			continue
+		}
+		value, err := url.QueryUnescape(rawValue)
+		switch {
+		case err != nil:
+			return nil, fieldProblem(http.StatusBadRequest, codeMalformed, name, "has a '%' that no two hexadecimal digits follow; a '%' of the text is written %25")
+		case !utf8.ValidString(value):
+			return nil, fieldProblem(http.StatusUnprocessableEntity, string(errs.Invalid), name, "must be valid UTF-8")
+		case slices.ContainsFunc(q, func(p parameter) bool { return p.name == name }):
+			return nil, fieldProblem(http.StatusUnprocessableEntity, string(errs.Invalid), name, "is given more than once")
+		}
+		q = append(q, parameter{name, value})
+	}
+	return q, nil
+}
+
+// readBody reads the body, limited before it is read, and returns it as JSON.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
+	if r.ContentLength > maxBody {
+		w.Header().Set("Connection", "close") // the rest is not worth reading
+		return nil, tooLarge()
+	}
+	if r.Body == nil || r.ContentLength == 0 {
+		return nil, nil
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // huma lifts it; a recorder in tests has none
+	var buf bytes.Buffer
+	if r.ContentLength > 0 {
+		buf.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	if _, err := buf.ReadFrom(http.MaxBytesReader(w.(*recorder).ResponseWriter, r.Body, maxBody)); err != nil {
+		return nil, bodyProblem(err)
+	}
+	if buf.Len() == 0 {
+		return nil, nil
+	}
+	return asJSON(r.Header.Get("Content-Type"), buf.Bytes())
+}
+
+func bodyProblem(err error) *problem {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge()
+	}
+	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+		return newProblem(http.StatusRequestTimeout, codeTimeout, fmt.Sprintf("the body did not arrive within %s", bodyTimeout))
+	}
+	return fieldProblem(http.StatusBadRequest, codeMalformed, "body", "could not be read to its end")
+}
+
+func tooLarge() *problem {
+	return fieldProblem(http.StatusRequestEntityTooLarge, string(errs.TooLarge), "body", fmt.Sprintf("must be at most %d bytes long", maxBody))
+}
+
+// asJSON returns the body as JSON if it is JSON or a form. What curl -d sends is called a form whatever it is: a form
+// that begins with '{' is taken for the JSON that it is.
+func asJSON(contentType string, body []byte) ([]byte, *problem) {
+	if contentType == "" || contentType == jsonType {
+		return body, nil
+	}
+	mediaType, params, err := mime.ParseMediaType(contentType)
+	charset := strings.ToLower(params["charset"])
+	switch {
+	case err != nil || charset != "" && charset != "utf-8" && charset != "us-ascii":
+	case mediaType == jsonType || strings.HasSuffix(mediaType, "+json"):
+		return body, nil
+	case mediaType == formType && body[0] == '{':
+		return body, nil
+	case mediaType == formType:
+		return formToJSON(string(body))
+	}
+	return nil, fieldProblem(http.StatusUnsupportedMediaType, codeMediaType, "Content-Type", "must be "+jsonType+" or "+formType+", in UTF-8")
+}
+
+// formToJSON writes the fields of a form as an object of strings; a field that comes twice does so there, too.
+func formToJSON(form string) ([]byte, *problem) {
+	out := []byte{'{'}
+	for pair := range strings.SplitSeq(form, "&") {
+		if pair == "" {
+			continue
+		}
+		rawName, rawValue, _ := strings.Cut(pair, "=")
+		name, err1 := url.QueryUnescape(rawName)
+		value, err2 := url.QueryUnescape(rawValue)
+		if err1 != nil || err2 != nil {
+			return nil, fieldProblem(http.StatusBadRequest, codeMalformed, cut(strings.ToValidUTF8(name, "?")), "has a '%' that no two hexadecimal digits follow")
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		var err error
+		if out, err = jsontext.AppendQuote(out, name); err == nil {
+			out, err = jsontext.AppendQuote(append(out, ':'), value)
+		}
+		if err != nil {
+			return nil, fieldProblem(http.StatusUnprocessableEntity, string(errs.Invalid), cut(strings.ToValidUTF8(name, "?")), "must be valid UTF-8")
+		}
+	}
+	return append(out, '}'), nil
+}

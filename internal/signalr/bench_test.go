@@ -1,0 +1,67 @@
+package signalr
+
+import (
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// benchConn is a connection and its client.
+func benchConn(b *testing.B) (*wsClient, *Conn) {
+	b.Helper()
+	r := newRigWith(b, newEchoHub(), Config{})
+	c := r.connect("json")
+	return c, r.nextConn()
+}
+
+// BenchmarkConn_TryWrite is the cost of one small message to a client that takes it; it must not allocate.
+func BenchmarkConn_TryWrite(b *testing.B) {
+	c, conn := benchConn(b)
+	go func() { _, _ = io.Copy(io.Discard, c.in) }()
+	payload := []byte(strings.Repeat("x", 200))
+	b.ReportAllocs()
+	for b.Loop() {
+		if !conn.TryWrite(payload) {
+			if err := write(b.Context(), conn, payload); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkConn_Echo is the cost of a call and its answer, client included.
+func BenchmarkConn_Echo(b *testing.B) {
+	c, _ := benchConn(b)
+	call := `{"type":1,"invocationId":"1","target":"Echo","arguments":["hello"]}` + "\x1e"
+	b.ReportAllocs()
+	for b.Loop() {
+		c.send(call)
+		c.read()
+	}
+}
+
+// BenchmarkConn_Idle is the memory of an idle connection, the client's end in the same process included.
+func BenchmarkConn_Idle(b *testing.B) {
+	r := newRigWith(b, newEchoHub(), Config{})
+	memory := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc + m.StackInuse
+	}
+	before := memory()
+	const n = 500
+	for range n {
+		c := r.connect("json")
+		c.in = nil
+		<-r.hub.conns
+		<-r.hub.queries
+	}
+	each := float64(memory()-before) / n
+	for b.Loop() { // there is nothing to repeat
+	}
+	b.ReportMetric(each, "B/conn")
+	b.ReportMetric(0, "ns/op")
+}

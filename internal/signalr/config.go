@@ -1,0 +1,110 @@
+package signalr
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config is the server's configuration. The zero value is usable and means the documented defaults.
+type Config struct {
+	Log     *slog.Logger          // default: discard
+	Metrics prometheus.Registerer // default: not registered
+
+	// AllowedOrigins are the origins (scheme://host[:port]) of web pages that may use the hub besides the hub's own.
+	// Default: none.
+	AllowedOrigins []string
+
+	KeepAlive        time.Duration // silence after which the server pings; default 15 s
+	ClientTimeout    time.Duration // silence after which a client that has once pinged is given up; default 30 s
+	HandshakeTimeout time.Duration // from opening a transport to a complete handshake; default 15 s
+	PollTimeout      time.Duration // longest wait of a long poll; default 90 s
+	IdleTimeout      time.Duration // longest pause between polls or within a POST, and life of an unused token; default 15 s
+
+	// StallTimeout is how long a peer may take none of the bytes that wait for it, while nothing is heard from it
+	// either, before it is cut. A reader that is slow but takes something is never cut. Default 5 min.
+	StallTimeout time.Duration
+
+	// MaxMessage is the size of the largest hub message accepted, in bytes; default 256 KiB.
+	MaxMessage int
+
+	// MaxUnused bounds the tokens handed out by negotiate and not used yet; beyond it negotiate answers 503.
+	// Default 10,000.
+	MaxUnused int
+
+	// SendBuffer is the size in bytes asked of the kernel for a WebSocket's send buffer, so that a slow peer costs
+	// little; negative leaves the system's default. Default 128 KiB.
+	SendBuffer int
+}
+
+// Fixed limits of the protocol's machinery.
+const (
+	queueBound     = 64 << 10        // bytes that may wait in the server for an SSE or long-polling client
+	handshakeLimit = 4 << 10         // bytes of a handshake request
+	closeWait      = 5 * time.Second // for a closing connection to take its last bytes and to answer
+	writeChunk     = 4 << 10         // bytes given at once to a blocking writer: progress is seen at this grain
+	readBuffer     = 16 << 10        // size of the pooled read buffers
+)
+
+// Validate reports every fault of the configuration at once.
+func (c Config) Validate() error {
+	var faults []error
+	for _, o := range c.AllowedOrigins {
+		u, err := url.Parse(o)
+		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != o {
+			faults = append(faults, fmt.Errorf("origin %q: want scheme://host or scheme://host:port", o))
+		}
+	}
+	for name, d := range map[string]time.Duration{
+		"keep-alive": c.KeepAlive, "client timeout": c.ClientTimeout, "handshake timeout": c.HandshakeTimeout,
+		"poll timeout": c.PollTimeout, "idle timeout": c.IdleTimeout, "stall timeout": c.StallTimeout,
+	} {
+		if d < 0 {
+			faults = append(faults, fmt.Errorf("%s %s: must not be negative", name, d))
+		}
+	}
+	if c.MaxMessage < 0 || c.MaxUnused < 0 {
+		faults = append(faults, errors.New("limits must not be negative"))
+	}
+	return errors.Join(faults...)
+}
+
+// withDefaults returns the configuration with the documented defaults in place of zero values.
+func (c Config) withDefaults() Config {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	setDefault(&c.KeepAlive, 15*time.Second)
+	setDefault(&c.ClientTimeout, 30*time.Second)
+	setDefault(&c.HandshakeTimeout, 15*time.Second)
+	setDefault(&c.PollTimeout, 90*time.Second)
+	setDefault(&c.IdleTimeout, 15*time.Second)
+	setDefault(&c.StallTimeout, 5*time.Minute)
+	setDefault(&c.MaxMessage, 256<<10)
+	setDefault(&c.MaxUnused, 10_000)
+	setDefault(&c.SendBuffer, 128<<10)
+	origins := make([]string, len(c.AllowedOrigins))
+	for i, o := range c.AllowedOrigins {
+		origins[i] = strings.ToLower(o)
+	}
+	c.AllowedOrigins = origins
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// tick is how often the sweeper looks: once a second, as ASP.NET does, or oftener when a timeout is very short.
+func (c Config) tick() time.Duration {
+	shortest := min(c.KeepAlive, c.ClientTimeout, c.HandshakeTimeout, c.IdleTimeout, c.StallTimeout)
+	return min(time.Second, max(shortest/4, time.Millisecond))
+}

@@ -1,0 +1,138 @@
+package signalr
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+)
+
+// handle decodes a message and acts on it.
+func (c *Conn) handle(content []byte) {
+	decoder := c.server.decoders.Get().(*jsonDecoder)
+	m, err := c.protocol.decode(decoder, content)
+	c.server.decoders.Put(decoder)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.server.metrics.received(m.kind)
+	switch m.kind {
+	case kindInvocation, kindStreamInvocation:
+		c.call(&m)
+	case kindPing:
+		c.armed.Store(true)
+	case kindClose:
+		c.stop(causeClient, c.protocol.appendClose(nil, "", false))
+	default:
+		// The server opens no streams and makes no calls that are answered: items, completions and cancellations name
+		// ids that it does not know. Acks and sequences belong to stateful reconnect, which was not offered.
+	}
+}
+
+// call runs an invocation and answers it if it has an id.
+func (c *Conn) call(m *message) {
+	method := c.server.method(m.target)
+	answer, outcome := c.answer(m, method)
+	c.server.metrics.invoked(method, outcome)
+	if m.id != "" && answer != nil {
+		c.reply(answer)
+	}
+}
+
+// answer makes the completion of an invocation. method is nil when the hub has none of that name.
+func (c *Conn) answer(m *message, method *method) (completion []byte, outcome callOutcome) {
+	failed := func(text string) []byte { return c.protocol.appendError(nil, m.id, text) }
+	switch {
+	case method == nil:
+		return failed("Unknown hub method '" + m.target + "'"), callUnknown
+	case m.kind == kindStreamInvocation:
+		return failed("The client attempted to invoke the non-streaming '" + m.target +
+			"' method with a streaming invocation."), callInvalid
+	case m.streams != 0:
+		return failed(failedText(m.target) + fmt.Sprintf(" HubException: Client sent %d stream(s), Hub method expects 0.",
+			m.streams)), callInvalid
+	case m.argErr != nil:
+		return failed(argumentText(m.target, m.argErr.Error())), callInvalid
+	}
+	result, err := c.invoke(Invocation{Target: method.name, Args: m.args})
+	if err == nil {
+		completion, err = c.protocol.appendResult(nil, m.id, result)
+	}
+	if err == nil {
+		return completion, callOK
+	}
+	return c.failure(m, failed, err)
+}
+
+// failure makes the completion of a call that the hub has refused.
+func (c *Conn) failure(m *message, failed func(string) []byte, err error) ([]byte, callOutcome) {
+	if e, ok := errors.AsType[*ArgumentError](err); ok {
+		return failed(argumentText(m.target, e.Msg)), callInvalid
+	}
+	if e, ok := errors.AsType[*HubError](err); ok {
+		return failed(failedText(m.target) + " HubException: " + e.Msg), callRefused
+	}
+	if c.stopped.Load() { // what was cut short by the end of the connection is nobody's fault
+		return nil, callCanceled
+	}
+	c.server.log.Error("hub method failed", "connection", c.id, "method", m.target, "error", err)
+	return failed(failedText(m.target)), callFailed
+}
+
+// recovered turns a panic in the hub into an error, as net/http does for handlers: the fault of one call must not end
+// all other connections.
+func recovered(what string, err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic in hub, %s: %v\n%s", what, p, debug.Stack())
+	}
+}
+
+func (c *Conn) invoke(inv Invocation) (result any, err error) {
+	defer recovered(inv.Target, &err)
+	return c.session.Invoke(c.ctx, inv)
+}
+
+func failedText(target string) string {
+	return "An unexpected error occurred invoking '" + target + "' on the server."
+}
+
+func argumentText(target, detail string) string {
+	text := "Failed to invoke '" + target + "' due to an error on the server."
+	if detail != "" {
+		text += " InvalidDataException: " + detail
+	}
+	return text
+}
+
+// method is one of the hub's, with its counters.
+type method struct {
+	name     string
+	outcomes [callOutcomes]counter
+}
+
+// method finds a target, exactly or without regard to case.
+func (s *Server) method(target string) *method {
+	if m := s.methods[target]; m != nil {
+		return m
+	}
+	return s.methods[strings.ToLower(target)]
+}
+
+// callOutcome is how a call ended: a label of the metrics.
+type callOutcome int
+
+const (
+	callOK callOutcome = iota
+	callInvalid
+	callRefused
+	callFailed
+	callCanceled
+	callUnknown
+	callOutcomes
+)
+
+// String is the value of the metrics' label.
+func (o callOutcome) String() string {
+	return [callOutcomes]string{"ok", "invalid", "refused", "failed", "canceled", "unknown"}[o]
+}

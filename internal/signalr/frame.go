@@ -1,0 +1,136 @@
+package signalr
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/gobwas/ws"
+)
+
+// maxFrame bounds the length that a client's WebSocket frame may declare. Nothing is allocated for a declared length
+// (frames are handled as their bytes arrive, and a frame may hold many messages), so this only ends the wait for bytes
+// that no stock client would send.
+const maxFrame = 64 << 20
+
+// errFrame says that the client breaks the WebSocket protocol.
+var errFrame = errors.New("websocket protocol error")
+
+// frameReader takes WebSocket frames apart as their bytes arrive. It keeps no payload except that of an incomplete
+// control frame.
+type frameReader struct {
+	head       [ws.MaxHeaderSize]byte
+	headed     int8 // bytes of the header so far
+	inFrame    bool // the header is complete
+	fragmented bool // a data message is open
+	fin        bool
+	op         ws.OpCode
+	mask       [4]byte
+	read, size int64  // payload bytes so far, and in all
+	control    []byte // payload of an incomplete control frame
+}
+
+// next takes the first piece of data apart: bytes of a data frame, unmasked in place, or a whole control frame. It
+// returns what follows; whole is false when data ended before there was anything to hand on. A piece of a data frame may
+// be empty.
+func (f *frameReader) next(data []byte) (op ws.OpCode, payload, rest []byte, whole bool, err error) {
+	if !f.inFrame {
+		if data, err = f.header(data); err != nil || !f.inFrame {
+			return 0, nil, nil, false, err
+		}
+	}
+	n := int(min(f.size-f.read, int64(len(data))))
+	payload, rest = data[:n:n], data[n:]
+	ws.Cipher(payload, f.mask, int(f.read&3))
+	f.read += int64(n)
+	f.inFrame = f.read < f.size
+	if !f.op.IsControl() {
+		return f.op, payload, rest, n > 0 || !f.inFrame, nil
+	}
+	if f.inFrame || len(f.control) > 0 {
+		f.control = append(f.control, payload...)
+		payload = f.control
+	}
+	if f.inFrame {
+		return 0, nil, nil, false, nil
+	}
+	f.control = nil
+	return f.op, payload, rest, true, nil
+}
+
+// header collects the header's bytes and checks it when it is complete.
+func (f *frameReader) header(data []byte) ([]byte, error) {
+	need := f.headerSize()
+	for int(f.headed) < need {
+		if len(data) == 0 {
+			return nil, nil
+		}
+		n := copy(f.head[f.headed:need], data)
+		f.headed += int8(n)
+		data = data[n:]
+		need = f.headerSize()
+	}
+	f.headed = 0
+	f.inFrame = true
+	return data, f.check()
+}
+
+// headerSize is what is known of the header's size: with two bytes, all.
+func (f *frameReader) headerSize() int {
+	if f.headed < 2 {
+		return 2
+	}
+	size := 2
+	switch f.head[1] & 0x7f {
+	case 126:
+		size += 2
+	case 127:
+		size += 8
+	}
+	if f.head[1]&0x80 != 0 {
+		size += 4
+	}
+	return size
+}
+
+func (f *frameReader) check() error {
+	f.fin, f.op = f.head[0]&0x80 != 0, ws.OpCode(f.head[0]&0x0f)
+	at := 2
+	switch n := f.head[1] & 0x7f; n {
+	case 126:
+		f.size, at = int64(binary.BigEndian.Uint16(f.head[2:])), 4
+	case 127:
+		f.size, at = int64(binary.BigEndian.Uint64(f.head[2:])), 10
+	default:
+		f.size = int64(n)
+	}
+	f.read = 0
+	copy(f.mask[:], f.head[at:])
+	switch {
+	case f.head[0]&0x70 != 0, f.head[1]&0x80 == 0, f.op.IsReserved():
+		return errFrame // a reserved bit, no mask, an unknown opcode
+	case f.size < 0 || f.size > maxFrame:
+		return errTooLarge
+	case f.op.IsControl():
+		if !f.fin || f.size > ws.MaxControlFramePayloadSize {
+			return errFrame
+		}
+		return nil
+	case (f.op == ws.OpContinuation) != f.fragmented:
+		return errFrame // a continuation of nothing, or a new message inside another
+	}
+	f.fragmented = !f.fin
+	return nil
+}
+
+// appendFrameHeader appends the header of a server's frame.
+func appendFrameHeader(dst []byte, op ws.OpCode, size int) []byte {
+	dst = append(dst, 0x80|byte(op))
+	switch {
+	case size < 126:
+		return append(dst, byte(size))
+	case size <= 0xffff:
+		return binary.BigEndian.AppendUint16(append(dst, 126), uint16(size))
+	default:
+		return binary.BigEndian.AppendUint64(append(dst, 127), uint64(size))
+	}
+}

@@ -1,0 +1,85 @@
+package signalr
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+)
+
+// newestVersion is that of the handshake; clients that ask for stateful reconnect send 2, others 1, some old ones 0.
+const newestVersion = 2
+
+// shake answers the handshake request and, when it is sound, connects the client to the hub. The answer is queued before
+// the hub learns of the connection, so that it is the first thing on the wire.
+func (c *Conn) shake(request []byte) {
+	protocol, problem := parseHandshake(request)
+	if problem == "" && protocol == MessagePack && c.transport == ServerSentEvents {
+		problem = "Cannot use the 'messagepack' protocol on the current transport. " +
+			"The transport does not support 'Binary' transfer format."
+	}
+	if problem != "" {
+		c.stop(causeHandshake, handshakeError(problem))
+		return
+	}
+	c.accept(protocol)
+	if c.stopped.Load() { // the sweeper or Close was quicker
+		return
+	}
+	session, err := c.connect()
+	if err != nil {
+		text := closedText
+		if e, ok := errors.AsType[*HubError](err); ok {
+			text += " HubException: " + e.Msg
+		} else {
+			c.server.log.Warn("hub refused connection", "connection", c.id, "error", err)
+		}
+		c.stop(causeRefused, c.protocol.appendClose(nil, text, false))
+		return
+	}
+	c.session = session
+}
+
+// accept answers the handshake. From here on the client understands messages.
+func (c *Conn) accept(protocol Protocol) {
+	c.phase.Lock()
+	defer c.phase.Unlock()
+	c.protocol = protocol // from here on the frames' type, too: that of the answer is the new one
+	c.reply([]byte("{}\x1e"))
+	c.shaken.Store(true)
+}
+
+// connect shows the connection to the hub.
+func (c *Conn) connect() (session Session, err error) {
+	defer recovered("connect", &err)
+	return c.server.hub.Connect(c.ctx, c, c.hubQuery())
+}
+
+// parseHandshake returns the protocol asked for, or the error text to answer.
+func parseHandshake(request []byte) (Protocol, string) {
+	var h struct {
+		Protocol *string `json:"protocol"`
+		Version  *int    `json:"version"`
+	}
+	if err := json.Unmarshal(request, &h); err != nil || h.Protocol == nil || h.Version == nil {
+		return JSON, "An unexpected error occurred during connection handshake."
+	}
+	protocol := JSON
+	switch *h.Protocol {
+	case "json":
+	case "messagepack":
+		protocol = MessagePack
+	default:
+		return JSON, "The protocol '" + *h.Protocol + "' is not supported."
+	}
+	if *h.Version > newestVersion {
+		return JSON, fmt.Sprintf("The server does not support version %d of the '%s' protocol.", *h.Version, *h.Protocol)
+	}
+	return protocol, ""
+}
+
+// handshakeError is the answer to a handshake that fails; it is JSON in every protocol.
+func handshakeError(text string) []byte {
+	b := appendJSONString([]byte(`{"error":`), text)
+	return append(b, '}', recordSeparator)
+}

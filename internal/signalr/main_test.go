@@ -1,0 +1,312 @@
+package signalr
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must come.
+const patience = 10 * time.Second
+
+// echoHub is a hub whose methods do one thing each. Its sessions and connections come out of channels.
+type echoHub struct {
+	conns   chan *Conn
+	queries chan url.Values
+	closed  chan string   // ids of the connections whose sessions were closed
+	entered chan struct{} // Block has begun
+	refuse  error         // of Connect
+	closes  atomic.Int32
+}
+
+func newEchoHub() *echoHub {
+	return &echoHub{
+		conns: make(chan *Conn, 100), queries: make(chan url.Values, 100), closed: make(chan string, 1000),
+		entered: make(chan struct{}, 100),
+	}
+}
+
+func (h *echoHub) Methods() []string {
+	return []string{"Echo", "Void", "Refuse", "BadArgs", "Fail", "Panic", "Block", "Bye", "Unencodable"}
+}
+
+func (h *echoHub) Connect(ctx context.Context, c *Conn, query url.Values) (Session, error) {
+	if h.refuse != nil {
+		return nil, h.refuse
+	}
+	h.queries <- query
+	h.conns <- c
+	return &echoSession{h, c, atomic.Bool{}}, nil
+}
+
+type echoSession struct {
+	hub     *echoHub
+	c       *Conn
+	running atomic.Bool
+}
+
+func (s *echoSession) Invoke(ctx context.Context, inv Invocation) (any, error) {
+	if s.running.Swap(true) {
+		panic("two calls at once")
+	}
+	defer s.running.Store(false)
+	switch inv.Target {
+	case "Echo":
+		if len(inv.Args) != 1 {
+			return nil, &ArgumentError{"Invocation provides " + string(rune('0'+len(inv.Args))) + " argument(s) but target expects 1."}
+		}
+		return json.RawMessage(bytes.Clone(inv.Args[0])), nil
+	case "Refuse":
+		return nil, &HubError{"no"}
+	case "BadArgs":
+		return nil, &ArgumentError{}
+	case "Fail":
+		return nil, errors.New("secret detail")
+	case "Panic":
+		panic("secret detail")
+	case "Block":
+		s.hub.entered <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	case "Bye":
+		s.c.Close("bye", false)
+	case "Unencodable":
+		return func() {}, nil
+	}
+	return nil, nil
+}
+
+func (s *echoSession) Close() {
+	if s.running.Load() {
+		panic("closed during a call")
+	}
+	s.hub.closes.Add(1)
+	s.hub.closed <- s.c.ID()
+}
+
+// rig is a server with its hub behind a real listener.
+type rig struct {
+	t      testing.TB
+	hub    *echoHub
+	server *Server
+	http   *httptest.Server
+	client *http.Client
+}
+
+func newRig(t *testing.T, cfg Config) *rig { return newRigWith(t, newEchoHub(), cfg) }
+
+func newRigWith(t testing.TB, hub *echoHub, cfg Config) *rig {
+	t.Helper()
+	r := &rig{t: t, hub: hub, server: New(hub, cfg)}
+	r.http = httptest.NewServer(r.server)
+	r.client = &http.Client{Transport: &http.Transport{}, Timeout: patience}
+	t.Cleanup(func() {
+		r.server.Close()
+		r.client.CloseIdleConnections()
+		r.http.Close()
+	})
+	return r
+}
+
+// answer is an HTTP answer that has been read.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// do sends a request to the hub's path plus suffix.
+func (r *rig) do(method, suffix, body string, headers ...string) answer {
+	r.t.Helper()
+	req, err := http.NewRequest(method, r.http.URL+"/hub"+suffix, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(b)}
+}
+
+func (r *rig) want(a answer, status int, text string) {
+	r.t.Helper()
+	if a.status != status || (text != "" && a.body != text) {
+		r.t.Fatalf("got %d %q, want %d %q", a.status, a.body, status, text)
+	}
+}
+
+// negotiate returns a new token.
+func (r *rig) negotiate() string {
+	r.t.Helper()
+	a := r.do("POST", "/negotiate?negotiateVersion=1", "")
+	var n negotiation
+	if err := json.Unmarshal([]byte(a.body), &n); err != nil || a.status != 200 || n.Token == "" {
+		r.t.Fatalf("negotiate: %d %q %v", a.status, a.body, err)
+	}
+	return n.Token
+}
+
+// nextConn is the connection that the hub has seen.
+func (r *rig) nextConn() *Conn { return await(r.t, r.hub.conns) }
+
+func await[T any](t testing.TB, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(patience):
+		t.Fatal("waited in vain")
+		panic("unreachable")
+	}
+}
+
+// wsClient is a WebSocket client that shows every frame.
+type wsClient struct {
+	t    testing.TB
+	conn net.Conn
+	in   *bufio.Reader
+	left bool // the client has sent a Close frame
+}
+
+// dial opens a WebSocket at the hub's path plus suffix.
+func (r *rig) dial(suffix string) *wsClient {
+	r.t.Helper()
+	c, err := r.tryDial(suffix)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return c
+}
+
+func (r *rig) tryDial(suffix string) (*wsClient, error) {
+	conn, in, _, err := ws.Dial(context.Background(), "ws"+strings.TrimPrefix(r.http.URL, "http")+"/hub"+suffix)
+	if err != nil {
+		return nil, err
+	}
+	if in == nil {
+		in = bufio.NewReader(conn)
+	}
+	c := &wsClient{t: r.t, conn: conn, in: in}
+	r.t.Cleanup(func() { _ = conn.Close() })
+	return c, nil
+}
+
+func (c *wsClient) frame(f ws.Frame) {
+	c.t.Helper()
+	c.left = f.Header.OpCode == ws.OpClose
+	if err := ws.WriteFrame(c.conn, ws.MaskFrame(f)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// send sends text as one text frame.
+func (c *wsClient) send(text string) {
+	c.t.Helper()
+	c.frame(ws.NewTextFrame([]byte(text)))
+}
+
+// read returns the next frame.
+func (c *wsClient) read() ws.Frame {
+	c.t.Helper()
+	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	f, err := ws.ReadFrame(c.in)
+	if err != nil {
+		c.t.Fatal("read frame:", err)
+	}
+	return f
+}
+
+func (c *wsClient) expect(op ws.OpCode, payload string) {
+	c.t.Helper()
+	if f := c.read(); f.Header.OpCode != op || string(f.Payload) != payload {
+		c.t.Fatalf("got frame %v %q, want %v %q", f.Header.OpCode, f.Payload, op, payload)
+	}
+}
+
+// expectText expects one text frame with the payload and RS.
+func (c *wsClient) expectText(payload string) {
+	c.t.Helper()
+	c.expect(ws.OpText, payload+"\x1e")
+}
+
+// expectEnd expects a Close frame with the code, answers it, and expects the end of the stream.
+func (c *wsClient) expectEnd(code ws.StatusCode) {
+	c.t.Helper()
+	c.expect(ws.OpClose, string(binary.BigEndian.AppendUint16(nil, uint16(code))))
+	if !c.left {
+		_ = ws.WriteFrame(c.conn, ws.MaskFrame(ws.NewCloseFrame(nil))) // the server may be gone already
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	if b, err := io.ReadAll(c.in); err != nil && !errors.Is(err, io.EOF) || len(b) > 0 {
+		c.t.Fatalf("after the Close frame: %q, %v", b, err)
+	}
+}
+
+const jsonHandshake = `{"protocol":"json","version":1}` + "\x1e"
+
+// connect opens a WebSocket without negotiation and shakes hands.
+func (r *rig) connect(protocol string) *wsClient {
+	r.t.Helper()
+	c := r.dial("")
+	c.send(`{"protocol":"` + protocol + `","version":1}` + "\x1e")
+	if protocol == "json" {
+		c.expectText("{}")
+	} else {
+		c.expect(ws.OpBinary, "{}\x1e")
+	}
+	return c
+}
+
+// dialer is a plain connection to the server.
+type dialer struct {
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+func newDialer(t testing.TB, addr string) dialer {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return dialer{conn, bufio.NewReader(conn)}
+}
+
+// write sends payload as soon as the connection takes it, as a hub's reader that is behind does.
+func write(ctx context.Context, c *Conn, payload []byte) error {
+	for {
+		if err := c.Wait(ctx); err != nil {
+			return err
+		}
+		if c.TryWrite(payload) {
+			return nil
+		}
+	}
+}

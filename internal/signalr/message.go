@@ -1,0 +1,62 @@
+package signalr
+
+import (
+	"encoding/json"
+	"errors"
+)
+
+// kind is the type number of a hub message.
+type kind int
+
+const (
+	kindUnknown kind = iota // a number that the protocol does not know: the message is ignored
+	kindInvocation
+	kindStreamItem
+	kindCompletion
+	kindStreamInvocation
+	kindCancel
+	kindPing
+	kindClose
+	kindAck
+	kindSequence
+)
+
+// kindOf maps numbers that the protocol does not know to kindUnknown.
+func kindOf(n int64) kind {
+	if n < int64(kindInvocation) || n > int64(kindSequence) {
+		return kindUnknown
+	}
+	return kind(n)
+}
+
+// String is the value of the metrics' label.
+func (k kind) String() string {
+	return [...]string{
+		"unknown", "invocation", "stream_item", "completion", "stream_invocation", "cancel", "ping", "close", "ack",
+		"sequence",
+	}[k]
+}
+
+// calls reports whether the message names a method.
+func (k kind) calls() bool { return k == kindInvocation || k == kindStreamInvocation }
+
+// needsID reports whether the message makes no sense without an invocation id.
+func (k kind) needsID() bool {
+	return k == kindStreamItem || k == kindCompletion || k == kindStreamInvocation || k == kindCancel
+}
+
+// message is a decoded hub message: what the server needs of it.
+type message struct {
+	kind    kind
+	id      string // the invocation id; "" is none
+	target  string
+	args    []json.RawMessage
+	argErr  error // why an argument cannot be passed on; the message as such is sound
+	streams int   // number of upload streams announced
+}
+
+// errMalformed is wrapped by every error of a codec: such a message ends its connection.
+var errMalformed = errors.New("malformed message")
+
+// errTooLarge says that a message, or the length it announces, is beyond the limit.
+var errTooLarge = errors.New("message too large")

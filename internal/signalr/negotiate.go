@@ -1,0 +1,76 @@
+package signalr
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// negotiation is the answer to negotiate. It says nothing of stateful reconnect, which is not offered.
+type negotiation struct {
+	Version    int             `json:"negotiateVersion"`
+	ID         string          `json:"connectionId"`
+	Token      string          `json:"connectionToken,omitempty"`
+	Transports []transportInfo `json:"availableTransports"`
+}
+
+type transportInfo struct {
+	Transport string   `json:"transport"`
+	Formats   []string `json:"transferFormats"`
+}
+
+// serveNegotiate hands out a token, which opens one connection. What cannot be negotiated is told in an answer of status
+// 200, because clients show nothing of any other.
+func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		notAllowed(w, "POST, OPTIONS", "Method not allowed")
+		return
+	}
+	version := 0
+	if v := queryValue(r.URL.Query(), "negotiateVersion"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			writeJSON(w, map[string]string{"error": "The client requested a non-integer protocol version."})
+			return
+		}
+		version = max(0, min(n, 1))
+	}
+	c := s.newConn(newSecret())
+	if refused := s.registry.add(s, c); refused != nil {
+		refused.write(w)
+		return
+	}
+	answer := negotiation{Version: version, ID: c.id, Token: c.token, Transports: []transportInfo{
+		{WebSockets.String(), []string{"Text", "Binary"}},
+		{ServerSentEvents.String(), []string{"Text"}},
+		{LongPolling.String(), []string{"Text", "Binary"}},
+	}}
+	if version == 0 { // the one id that such a client knows is the secret
+		answer.ID, answer.Token = c.token, ""
+	}
+	writeJSON(w, answer)
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	b, err := json.Marshal(v)
+	if err != nil { // cannot happen: the types are ours
+		http.Error(w, "Internal server error", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(b) // a client that has gone away needs no answer
+}
+
+// newSecret returns 128 random bits that need no escaping in a URL.
+func newSecret() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func (s *Server) newConn(token string) *Conn {
+	return &Conn{server: s, id: newSecret(), token: token, openedAt: s.now()}
+}

@@ -1,0 +1,49 @@
+package signalr
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// servePost is the sending half of Server-Sent Events and long polling: it answers when all messages in the body have
+// been handled. Requests of one connection wait for each other. The body is handled as it arrives and may be of any
+// length; a message in it may not.
+func (s *Server) servePost(w http.ResponseWriter, r *http.Request) {
+	c, refused := s.lookup(r)
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	switch transport, live := s.registry.state(c); {
+	case transport == WebSockets:
+		notAllowed(w, "GET", "POST requests are not allowed for WebSocket connections.")
+		return
+	case !live:
+		(&refusal{http.StatusBadRequest, "The connection has no transport yet."}).write(w)
+		return
+	case c.stopped.Load():
+		errNoConnection.write(w)
+		return
+	}
+	buffer := s.buffers.Get().(*[]byte)
+	defer s.buffers.Put(buffer)
+	rc := http.NewResponseController(w)
+	defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
+	for !c.stopped.Load() {
+		_ = rc.SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // a recorder in tests has none
+		n, err := r.Body.Read(*buffer)
+		if n > 0 {
+			c.receive((*buffer)[:n])
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil { // what has come cannot be told from what the client will send again
+			c.stopSaying(causeGone, "", true)
+			(&refusal{http.StatusBadRequest, "The body could not be read."}).write(w)
+			return
+		}
+	}
+	w.WriteHeader(http.StatusOK)
+}

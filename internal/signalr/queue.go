@@ -1,0 +1,138 @@
+package signalr
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// queue is the outlet of the transports whose bytes leave in the answers to requests: Server-Sent Events and long
+// polling. Up to queueBound bytes wait here for the goroutine of such a request.
+type queue struct {
+	backlog
+	c      *Conn
+	wake   chan struct{}            // capacity 1: there is something to look at
+	stream *http.ResponseController // of the request that is being answered, to cut it short; nil between requests
+
+	seat    chan struct{} // long polling: held by the poll that may take bytes
+	present chan struct{} // closed to send the newest poll away; guarded by mu
+	polls   atomic.Int32  // requests in progress
+	left    atomic.Int64  // when the last of them ended, as Server.now
+}
+
+func newQueue(c *Conn) *queue {
+	return &queue{backlog: backlog{bound: queueBound}, c: c, wake: make(chan struct{}, 1), seat: make(chan struct{}, 1)}
+}
+
+// write implements outlet.
+func (q *queue) write(payload []byte, force bool) outcome {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.ended:
+		return ended
+	case len(payload) == 0:
+		return taken
+	case len(q.pending) > 0 && len(q.pending)+len(payload) > q.bound && !force:
+		return full
+	}
+	q.put(payload)
+	q.c.sent.Store(q.c.server.now())
+	return taken
+}
+
+func (q *queue) put(payload []byte) {
+	if len(q.pending) == 0 && !q.moving {
+		q.since = q.c.server.now()
+	}
+	q.pending = append(q.pending, payload...)
+	q.signal()
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take hands out all that waits; the caller writes it and then calls wrote. done is true when nothing will come after.
+func (q *queue) take() (waiting []byte, done bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiting, q.pending = q.pending, nil
+	q.moving = len(waiting) > 0
+	q.madeRoom()
+	return waiting, q.ended
+}
+
+// wrote ends what take began. What could not be written goes back to the front, for the next poll.
+func (q *queue) wrote(rest []byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.moving = false
+	q.since = q.c.server.now()
+	if len(rest) > 0 {
+		q.pending = append(rest[:len(rest):len(rest)], q.pending...)
+	}
+}
+
+// progress notes that the peer has taken something.
+func (q *queue) progress() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.since = q.c.server.now()
+}
+
+// attach says through which request bytes leave, nil that there is none.
+func (q *queue) attach(stream *http.ResponseController) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stream = stream
+	if q.stream != nil && q.ended {
+		_ = q.stream.SetWriteDeadline(time.Now().Add(closeWait))
+	}
+}
+
+// finish implements outlet.
+func (q *queue) finish(farewell []byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ended {
+		return
+	}
+	q.put(farewell)
+	q.close(closeWait)
+}
+
+// abort implements outlet.
+func (q *queue) abort() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.pending = nil
+	q.close(0)
+}
+
+// close lets nothing more in and bounds the write in progress. mu is held.
+func (q *queue) close(wait time.Duration) {
+	q.ended = true
+	q.madeRoom()
+	q.signal()
+	if q.stream != nil {
+		_ = q.stream.SetWriteDeadline(time.Now().Add(wait))
+	}
+}
+
+// send writes b to the client in pieces, noting progress after each, and returns what could not be written.
+func (q *queue) send(w http.ResponseWriter, b []byte) (rest []byte) {
+	for len(b) > 0 {
+		n, err := w.Write(b[:min(len(b), writeChunk)])
+		b = b[n:]
+		if err != nil {
+			return b
+		}
+		q.c.server.metrics.written(n)
+		q.progress()
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package signalr
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Server is the hub's endpoint. It is an http.Handler for the hub's path and for the negotiate path below it. Its
+// methods may be called concurrently.
+type Server struct {
+	hub      Hub
+	cfg      Config
+	log      *slog.Logger
+	metrics  *metrics
+	methods  map[string]*method // by canonical and by lower-case name
+	registry registry
+	epoch    time.Time
+	buffers  sync.Pool      // of *[]byte, for reading
+	decoders sync.Pool      // of *jsonDecoder
+	running  sync.WaitGroup // every goroutine that the server starts
+}
+
+// New returns a server for hub. It starts nothing: goroutines run only while there are connections. Config.Validate
+// says what is wrong with a configuration.
+func New(hub Hub, cfg Config) *Server {
+	cfg = cfg.withDefaults()
+	s := &Server{hub: hub, cfg: cfg, log: cfg.Log, epoch: time.Now(), methods: map[string]*method{}}
+	s.buffers.New = func() any { b := make([]byte, readBuffer); return &b }
+	s.decoders.New = func() any { return newJSONDecoder() }
+	s.metrics = newMetrics(cfg.Metrics)
+	for _, name := range hub.Methods() {
+		m := &method{name: name, outcomes: s.metrics.method(name)}
+		s.methods[name], s.methods[strings.ToLower(name)] = m, m
+	}
+	s.registry.init(cfg.MaxUnused)
+	return s
+}
+
+// now is the time since the server was made: monotonic, and small enough for an atomic integer.
+func (s *Server) now() int64 { return int64(time.Since(s.epoch)) }
+
+// ServeHTTP answers one request to the hub, by method and then by what the client can take. A WebSocket outlives it; a
+// stream of events or a poll is answered inside it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.cors(w, r) {
+		return
+	}
+	if strings.HasSuffix(r.URL.Path, "/negotiate") {
+		s.serveNegotiate(w, r)
+		return
+	}
+	switch r.Method {
+	case http.MethodGet:
+		switch {
+		case isUpgrade(r):
+			s.serveWebSocket(w, r)
+		case strings.Contains(r.Header.Get("Accept"), "text/event-stream"):
+			s.serveEvents(w, r)
+		default:
+			s.servePoll(w, r)
+		}
+	case http.MethodPost:
+		s.servePost(w, r)
+	case http.MethodDelete:
+		s.serveDelete(w, r)
+	default:
+		notAllowed(w, "GET, POST, DELETE, OPTIONS", "Method not allowed")
+	}
+}
+
+func isUpgrade(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
+
+// refusal is an HTTP error with the protocol's text; nil is none.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (e *refusal) write(w http.ResponseWriter) {
+	if e.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(e.status)
+	_, _ = io.WriteString(w, e.text) // a client that has gone away needs no answer
+}
+
+func notAllowed(w http.ResponseWriter, allow, text string) {
+	w.Header().Set("Allow", allow)
+	(&refusal{http.StatusMethodNotAllowed, text}).write(w)
+}
+
+// lookup finds the connection that a request names.
+func (s *Server) lookup(r *http.Request) (*Conn, *refusal) {
+	token := queryValue(r.URL.Query(), "id")
+	if token == "" {
+		return nil, &refusal{http.StatusBadRequest, "Connection ID required"}
+	}
+	if c := s.registry.find(token); c != nil {
+		return c, nil
+	}
+	return nil, errNoConnection
+}
+
+var errNoConnection = &refusal{http.StatusNotFound, "No Connection with that ID"}
+
+// queryValue finds a parameter without regard to the case of its name, as ASP.NET does.
+func queryValue(query url.Values, name string) string {
+	if v, ok := query[name]; ok {
+		return v[0]
+	}
+	for key, v := range query {
+		if strings.EqualFold(key, name) {
+			return v[0]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,87 @@
+// Package signalr speaks the ASP.NET Core SignalR protocol to stock clients: negotiation, WebSockets, Server-Sent Events
+// and long polling, JSON and MessagePack, handshake, invocations, keep-alive and close. It knows no chat: a Hub gives it
+// methods to call, and gets connections to write to. In the journey of a message it is the door of SendMessage on one
+// end and the wire of Deliver on the other.
+//
+// Files in the order in which things happen: server (routing) → negotiate → websocket, events, longpoll, post (the
+// transports) → inbox (bytes to messages) → handshake → json, messagepack (codecs) → dispatch (messages to the hub) →
+// conn, socket, queue (what is written) → sweep (time) → drain (the end).
+package signalr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+)
+
+// Hub is what the protocol serves: methods that clients call, and a session for each connection.
+type Hub interface {
+	// Methods returns the canonical names of the methods; clients' targets are matched without regard to case. It is
+	// called once.
+	Methods() []string
+
+	// Connect is called once for a connection, after the handshake's answer is queued and before the first message is
+	// read. query is that of the hub URL at the transport's opening request, without the connection's secrets. ctx
+	// carries the values of that request and ends with the connection. An error closes the connection; the text of a
+	// *HubError is shown to the client.
+	Connect(ctx context.Context, c *Conn, query url.Values) (Session, error)
+}
+
+// Session is the hub's side of one connection.
+type Session interface {
+	// Invoke runs one call. Calls of a connection come one at a time, in the order sent. The result is marshalled with
+	// encoding/json (and transcoded for MessagePack); nil is a void completion. A *HubError's text is shown to the
+	// client, an *ArgumentError says that the arguments do not fit; of any other error the client learns nothing, and
+	// it is logged. ctx ends with the connection.
+	Invoke(ctx context.Context, inv Invocation) (result any, err error)
+
+	// Close is called exactly once, after the last Invoke has returned, when the connection has ended.
+	Close()
+}
+
+// Invocation is a client's call of a hub method.
+type Invocation struct {
+	Target string            // the canonical name
+	Args   []json.RawMessage // valid JSON, transcoded when the client speaks MessagePack; valid until Invoke returns
+}
+
+// HubError is a deliberate error: its text is shown to the client.
+type HubError struct{ Msg string }
+
+// Error returns the text for the client.
+func (e *HubError) Error() string { return e.Msg }
+
+// ArgumentError says that a call's arguments do not fit the method; its text is shown to the client.
+type ArgumentError struct{ Msg string }
+
+// Error returns the text for the client.
+func (e *ArgumentError) Error() string { return e.Msg }
+
+// ErrClosed is the error of Conn.Write after the connection has ended.
+var ErrClosed = errors.New("signalr: connection closed")
+
+// Transport is the way in which a connection's bytes travel.
+type Transport int
+
+// The transports, by their names in the negotiation.
+const (
+	noTransport Transport = iota // negotiated, not opened yet
+	WebSockets
+	ServerSentEvents
+	LongPolling
+)
+
+// String returns the transport's name in the negotiation.
+func (t Transport) String() string {
+	switch t {
+	case WebSockets:
+		return "WebSockets"
+	case ServerSentEvents:
+		return "ServerSentEvents"
+	case LongPolling:
+		return "LongPolling"
+	default:
+		return "None"
+	}
+}

@@ -1,0 +1,235 @@
+package signalr
+
+import (
+	"errors"
+	"net"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// socket is the WebSockets transport of one connection: an outlet that writes straight from the caller's bytes, and the
+// one goroutine at a time that reads. An idle socket costs that goroutine's small stack and nothing else: no buffer, no timer.
+type socket struct {
+	backlog
+	c        *Conn
+	conn     net.Conn
+	io       rawIO
+	frames   frameReader
+	header   [10]byte      // of the frame being written, where it needs no allocation
+	deaf     bool          // the peer's frames make no sense any more; used by the reader only
+	flushing chan struct{} // closed when the flusher has ended; nil while none runs
+}
+
+func newSocket(c *Conn, conn net.Conn) *socket {
+	s := &socket{c: c, conn: conn}
+	s.io.init(conn, &c.server.buffers)
+	return s
+}
+
+// run begins to read. early is what had been read before.
+func (s *socket) run(early []byte) {
+	if len(early) > 0 && !s.consume(early) {
+		s.leave()
+		return
+	}
+	s.c.server.running.Go(s.read)
+}
+
+// read waits for bytes, handles them, and leaves the next wait to a goroutine of its own: handling has grown this one's
+// stack to twice or four times what waiting needs, and a stack that is a bit larger than needed never shrinks. A new
+// goroutine costs a fraction of the system call that has read the bytes.
+func (s *socket) read() {
+	data, err := s.io.read()
+	open := err == nil && s.consume(data)
+	s.io.done()
+	if open {
+		s.c.server.running.Go(s.read)
+	} else {
+		s.leave()
+	}
+}
+
+// leave ends the socket when there is nothing more to read from the peer.
+func (s *socket) leave() {
+	s.c.stop(causeGone, nil)
+	s.mu.Lock()
+	flushing := s.flushing
+	s.mu.Unlock()
+	if flushing != nil {
+		<-flushing // the deadline set by finish bounds it
+	}
+	_ = s.conn.Close()
+	s.c.finished()
+}
+
+// consume handles received bytes, and reports whether more should be read. After the end has begun it only looks for
+// the peer's Close frame: closing a socket before the peer has stopped sending would make the kernel reset it, and the
+// last bytes could be lost on their way.
+func (s *socket) consume(data []byte) bool {
+	for len(data) > 0 && !s.deaf {
+		op, payload, rest, whole, err := s.frames.next(data)
+		if err != nil {
+			s.protocolError(err)
+			return true
+		}
+		data = rest
+		if !whole {
+			continue
+		}
+		switch op {
+		case ws.OpClose:
+			s.c.stop(causeClient, nil)
+			return false
+		case ws.OpPing:
+			s.c.received.Store(s.c.server.now())
+			s.pong(payload)
+		case ws.OpPong:
+			s.c.received.Store(s.c.server.now())
+		default:
+			s.c.receive(payload)
+		}
+	}
+	return true
+}
+
+// protocolError ends the connection of a peer whose frames make no sense any more.
+func (s *socket) protocolError(err error) {
+	s.c.server.log.Debug("connection failed", "connection", s.c.id, "error", err)
+	s.deaf = true
+	why, code := causeMalformed, ws.StatusProtocolError
+	if errors.Is(err, errTooLarge) {
+		why, code = causeTooLarge, ws.StatusMessageTooBig
+	}
+	if s.c.begin(why) {
+		s.end(nil, code)
+		s.c.server.running.Go(s.c.release)
+	}
+	_, moving := s.stuckSince()
+	if half, ok := s.conn.(interface{ CloseWrite() error }); ok && !moving {
+		_ = half.CloseWrite() // an answer to the Close frame would not be understood: do not wait for it
+	}
+}
+
+// op is the opcode of data frames.
+func (s *socket) op() ws.OpCode {
+	if s.c.protocol == MessagePack {
+		return ws.OpBinary
+	}
+	return ws.OpText
+}
+
+func (s *socket) pong(payload []byte) {
+	s.mu.Lock()
+	if !s.ended {
+		s.put(ws.OpPong, payload)
+	}
+	s.mu.Unlock()
+	s.c.awaitRoom()
+}
+
+// write implements outlet. The fast path is one system call, from the caller's bytes.
+func (s *socket) write(payload []byte, force bool) outcome {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ended:
+		return ended
+	case len(payload) == 0:
+		return taken
+	case len(s.pending) > 0 && !force:
+		return full
+	}
+	s.put(s.op(), payload)
+	s.c.sent.Store(s.c.server.now())
+	return taken
+}
+
+// put writes a frame, or what the kernel takes of it, and leaves the rest to the flusher. mu is held.
+func (s *socket) put(op ws.OpCode, payload []byte) {
+	header := appendFrameHeader(s.header[:0], op, len(payload))
+	s.c.server.metrics.written(len(header) + len(payload))
+	if len(s.pending) > 0 {
+		s.pending = append(append(s.pending, header...), payload...)
+		return
+	}
+	n, err := s.io.writeNow(header, payload)
+	if err != nil {
+		s.broken()
+		return
+	}
+	if n == len(header)+len(payload) {
+		return
+	}
+	s.pending = make([]byte, 0, len(header)+len(payload)-n)
+	s.pending = append(s.pending, header[min(n, len(header)):]...)
+	s.pending = append(s.pending, payload[max(n-len(header), 0):]...)
+	s.since = s.c.server.now()
+	if s.flushing == nil {
+		s.moving = true
+		s.flushing = make(chan struct{})
+		s.c.server.running.Go(s.flush)
+	}
+}
+
+// flush writes what waits until nothing does.
+func (s *socket) flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.pending) > 0 {
+		waiting := s.pending
+		s.mu.Unlock()
+		n, err := s.io.writeSome(waiting) // others only append behind waiting
+		s.mu.Lock()
+		if err != nil {
+			s.broken()
+			break
+		}
+		if len(s.pending) > 0 { // abort may have dropped it
+			s.pending = s.pending[n:]
+		}
+		s.since = s.c.server.now()
+	}
+	s.pending, s.moving = nil, false
+	close(s.flushing)
+	s.flushing = nil
+	s.madeRoom()
+}
+
+// broken ends what cannot be written to any more; the reader, which notices, does the rest. The connection is stopped
+// here all the same, since the reader may have calls left that nobody waits for any more. mu is held.
+func (s *socket) broken() {
+	s.ended, s.pending = true, nil
+	s.madeRoom()
+	_ = s.conn.Close()
+	if s.c.begin(causeGone) {
+		s.c.server.running.Go(s.c.release)
+	}
+}
+
+// finish implements outlet: the farewell, a Close frame, and some time for the peer to take both and to answer.
+func (s *socket) finish(farewell []byte) { s.end(farewell, ws.StatusNormalClosure) }
+
+func (s *socket) end(farewell []byte, code ws.StatusCode) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	if len(farewell) > 0 {
+		s.put(s.op(), farewell)
+	}
+	if !s.ended { // the first put may have found it broken
+		s.put(ws.OpClose, []byte{byte(code >> 8), byte(code)})
+	}
+	s.ended = true
+	s.madeRoom()
+	_ = s.conn.SetDeadline(time.Now().Add(closeWait))
+}
+
+// abort implements outlet.
+func (s *socket) abort() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken()
+}

@@ -1,0 +1,76 @@
+package signalr
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+
+	"github.com/gobwas/ws"
+)
+
+// serveWebSocket upgrades the request and hands the connection to a goroutine of its own, so that net/http's buffers and
+// the stack that the request has grown are freed. Without an id in the query it makes a connection: the client has
+// skipped the negotiation.
+func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+	c, refused := s.claimWebSocket(r)
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	conn, rw, _, err := ws.HTTPUpgrader{}.Upgrade(r, w)
+	if err != nil {
+		s.log.Debug("websocket upgrade failed", "connection", c.id, "error", err)
+		if conn != nil {
+			_ = conn.Close()
+		}
+		s.registry.remove(c)
+		return
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok && s.cfg.SendBuffer > 0 {
+		_ = tcp.SetWriteBuffer(s.cfg.SendBuffer) // a hint: the system's default works as well
+	}
+	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	early = bytes.Clone(early)
+	socket := newSocket(c, conn)
+	s.open(c, r, socket, &socket.backlog)
+	s.running.Go(func() { socket.run(early) })
+}
+
+func (s *Server) claimWebSocket(r *http.Request) (*Conn, *refusal) {
+	// CORS does not cover WebSockets: without this any page that somebody looks at could read their server.
+	if origin := r.Header.Get("Origin"); origin != "" && !s.originAllowed(r, origin) {
+		return nil, &refusal{http.StatusForbidden, "Pages of this origin may not connect; the operator can allow it"}
+	}
+	if queryValue(r.URL.Query(), "id") != "" {
+		c, _, refused := s.claim(r, WebSockets)
+		return c, refused
+	}
+	c := s.newConn("")
+	c.transport = WebSockets
+	return c, s.registry.add(s, c)
+}
+
+// claim finds the connection that a request names and gives it its transport if it has none. first says that this is
+// the request that opens it.
+func (s *Server) claim(r *http.Request, t Transport) (c *Conn, first bool, refused *refusal) {
+	if c, refused = s.lookup(r); refused != nil {
+		return nil, false, refused
+	}
+	first, refused = s.registry.claim(c, t)
+	return c, first, refused
+}
+
+// open makes a claimed connection live.
+func (s *Server) open(c *Conn, r *http.Request, out outlet, lag *backlog) {
+	c.out, c.lag = out, lag
+	c.query, c.openedAt = r.URL.RawQuery, s.now()
+	c.received.Store(c.openedAt)
+	c.sent.Store(c.openedAt)
+	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
+	s.metrics.opened(c.transport)
+	s.log.Debug("connection opened", "connection", c.id, "transport", c.transport.String(), "remote", r.RemoteAddr)
+	if draining := s.registry.activate(c); draining {
+		c.stopSaying(causeDrain, "", true)
+	}
+}
