@@ -13,12 +13,12 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## run a server on http://127.0.0.1:8080 (ARGS="--listen 127.0.0.1:9000" for other flags)
-	go run ./cmd/restante serve $(ARGS)
+run: build ## run a server on http://127.0.0.1:8080 (ARGS="--listen 127.0.0.1:9000" for other flags)
+	@exec bin/restante serve $(ARGS)
 
 .PHONY: build
 build: ## build bin/restante, one static binary
-	CGO_ENABLED=0 go build -trimpath -o bin/restante ./cmd/restante
+	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -o bin/restante ./cmd/restante
 
 .PHONY: test
 test: deps lint test-unit test-whole ## everything that must pass before a change lands; installs what it needs

@@ -164,7 +164,7 @@ func (a *API) problemOf(f *failure, w http.ResponseWriter) *problem {
 	case errs.Unavailable:
 		p.Detail = unavailable(f)
 	default:
-		p.Errors = fieldErrors(nil, f.err)
+		p.Errors = fieldErrors(f.err)
 		p.Detail = detailFaults
 		if len(p.Errors) == 0 {
 			p.Detail = publicText(f.err)
@@ -215,21 +215,12 @@ func publicText(err error) string {
 	return "the server cannot do it now"
 }
 
-// fieldErrors collects the faults of fields from a tree of joined errors.
-func fieldErrors(found []fieldError, err error) []fieldError {
-	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
-	case *errs.Error:
+// fieldErrors lists the faults of fields.
+func fieldErrors(err error) (found []fieldError) {
+	for _, e := range errs.All(err) {
 		if e.Field != "" {
-			return append(found, fieldError{e.Field, e.Msg})
+			found = append(found, fieldError{e.Field, e.Msg})
 		}
-	case interface{ Unwrap() []error }:
-		for _, inner := range e.Unwrap() {
-			found = fieldErrors(found, inner)
-		}
-		return found
-	}
-	if inner := errors.Unwrap(err); inner != nil {
-		return fieldErrors(found, inner)
 	}
 	return found
 }
