@@ -3,11 +3,9 @@ package signalr
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -43,34 +41,4 @@ func TestWebSocket_ForeignPagesAreRefused(t *testing.T) {
 			_ = conn.Close()
 		}
 	}
-}
-
-func TestPost_BodyThatStopsComingEndsTheConnection(t *testing.T) {
-	r := newRig(t, Config{IdleTimeout: 300 * time.Millisecond})
-	suffix := "?id=" + r.negotiate()
-	r.events(suffix)
-	body, never := io.Pipe()
-	defer never.Close()
-	req, err := http.NewRequest("POST", r.http.URL+"/hub"+suffix, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answered := make(chan int, 1)
-	go func() {
-		resp, err := r.client.Do(req)
-		if err != nil {
-			answered <- 0
-			return
-		}
-		_ = resp.Body.Close()
-		answered <- resp.StatusCode
-	}()
-	if _, err := io.WriteString(never, jsonHandshake); err != nil {
-		t.Fatal(err)
-	}
-	if status := await(t, answered); status != http.StatusBadRequest && status != 0 {
-		t.Errorf("a body without an end is answered %d", status)
-	}
-	conn := r.nextConn()
-	await(t, conn.ctx.Done())
 }

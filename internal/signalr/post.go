@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -29,14 +30,15 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request) {
 	buffer := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buffer)
 	rc := http.NewResponseController(w)
-	defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
 	for !c.stopped.Load() {
+		// It stays in force for what net/http reads after a body that was not read to its end.
 		_ = rc.SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // a recorder in tests has none
 		n, err := r.Body.Read(*buffer)
 		if n > 0 {
 			c.receive((*buffer)[:n])
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
+			_ = rc.SetReadDeadline(time.Time{})
 			break
 		}
 		if err != nil { // what has come cannot be told from what the client will send again
