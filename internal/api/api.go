@@ -85,7 +85,6 @@ type Config struct {
 // The limits of requests and answers. They are part of the API: lowering one breaks clients.
 const (
 	maxBody      = 256 << 10 // bytes: a message of chat.MaxMsgBytes with every byte written as a \u escape, and room to spare
-	defaultLimit = 100       // entries of a page that names no limit
 	bodyTimeout  = 30 * time.Second
 	stallTimeout = 5 * time.Minute // how long a reader may take to read an answer or, of a stream, nothing at all
 )

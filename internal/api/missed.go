@@ -80,7 +80,8 @@ func (a *API) missed(ctx context.Context, in *missedInput) (*missedAnswer, error
 	if limit == 0 {
 		limit = chat.MaxPage
 	}
-	if out.page, err = a.pageAfter(ctx, out.room, after, limit); err != nil || len(out.page) == 0 {
+	var more bool
+	if out.page, more, err = a.pageAfter(ctx, out.room, after, limit); err != nil || !more {
 		return out, err
 	}
 	room, err := a.cfg.Rooms.Room(ctx, out.room)
@@ -109,10 +110,11 @@ func (a *API) cursor(ctx context.Context, room string, after seqParam, since str
 	return a.cfg.History.SeqAt(ctx, room, t)
 }
 
-// pageAfter reads a page forward, bounded in messages and in bytes.
-func (a *API) pageAfter(ctx context.Context, room string, after int64, limit int) ([]chat.Message, error) {
+// pageAfter reads a page forward, bounded in messages and in bytes. more says that there may be others after it.
+func (a *API) pageAfter(ctx context.Context, room string, after int64, limit int) (page []chat.Message, more bool, err error) {
 	list, err := a.cfg.History.After(ctx, room, after, limit)
-	return chat.FirstPage(list), err
+	page = chat.FirstPage(list)
+	return page, len(list) == limit || len(page) < len(list), err
 }
 
 // send writes the array, page by page. A read that fails in the middle ends the connection.
@@ -131,7 +133,7 @@ func (out *missedAnswer) send(ctx context.Context, a *API, w http.ResponseWriter
 			break
 		}
 		var err error
-		if page, err = a.pageAfter(ctx, out.room, page[len(page)-1].Seq, chat.MaxPage); err != nil {
+		if page, _, err = a.pageAfter(ctx, out.room, page[len(page)-1].Seq, chat.MaxPage); err != nil {
 			a.logFailure(newProblem(statusOf(classOf(err)), "", ""), &failure{err: fmt.Errorf("read on in the middle of an answer: %w", err)})
 			panic(http.ErrAbortHandler)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"restante/internal/chat"
 	"restante/internal/errs"
 )
 
@@ -39,7 +40,7 @@ func (limitParam) Schema(huma.Registry) *huma.Schema {
 
 func (l limitParam) orDefault() int {
 	if l == 0 {
-		return defaultLimit
+		return chat.DefaultPage
 	}
 	return int(l)
 }

@@ -88,7 +88,8 @@ func (a *API) read(ctx context.Context, in *listMessagesInput, forward bool) ([]
 	if err != nil {
 		return nil, err
 	}
-	return a.pageAfter(ctx, in.Room, after, limit)
+	page, _, err := a.pageAfter(ctx, in.Room, after, limit)
+	return page, err
 }
 
 func nextMessages(in *listMessagesInput, direction string, seq int64) string {

@@ -1,39 +1,14 @@
 package chat
 
-import "slices"
-
 // The limits of a message. They are part of the API: lowering one breaks clients.
 const (
 	MaxMsgBytes      = 32 << 10 // of Message.Msg, in bytes of UTF-8
 	MaxClientIDBytes = 128
 	MaxRoomBytes     = 64
 	MaxPage          = 500     // messages in one page of history
+	DefaultPage      = 100     // the same, for a request that does not say
 	MaxPageBytes     = 1 << 20 // of their texts together: a page of long messages has fewer, but always one
 )
 
 // DefaultRoom is the room of requests that name none.
 const DefaultRoom = "lobby"
-
-// FirstPage returns the first messages of a list, as many as fit into a page. If it leaves any out it is a copy,
-// so that the others are not kept in memory.
-func FirstPage(messages []Message) []Message {
-	size := 0
-	for i := range messages {
-		if size += len(messages[i].Msg); size > MaxPageBytes && i > 0 {
-			return slices.Clone(messages[:i])
-		}
-	}
-	return messages
-}
-
-// LastPage returns the last messages of a list, as many as fit into a page. If it leaves any out it is a copy,
-// so that the others are not kept in memory.
-func LastPage(messages []Message) []Message {
-	size := 0
-	for i := len(messages) - 1; i >= 0; i-- {
-		if size += len(messages[i].Msg); size > MaxPageBytes && i < len(messages)-1 {
-			return slices.Clone(messages[i+1:])
-		}
-	}
-	return messages
-}

@@ -143,7 +143,7 @@ type page struct {
 func (s *session) getMessagesSince(ctx context.Context, args []json.RawMessage) (any, error) {
 	var room string
 	var seq int64
-	limit := defaultPage
+	limit := chat.DefaultPage
 	if err := decode(args, 2, arg{"room", &room}, arg{"seq", &seq}, arg{"limit", &limit}); err != nil {
 		return nil, err
 	}
@@ -170,8 +170,6 @@ func (s *session) getMessagesSince(ctx context.Context, args []json.RawMessage) 
 	}
 	return page{Messages: chat.FirstPage(messages), LastSeq: known.LastSeq, OldestSeq: known.OldestSeq}, nil
 }
-
-const defaultPage = 100
 
 // arg is a positional argument: its name, and a pointer to where it goes.
 type arg struct {
