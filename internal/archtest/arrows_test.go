@@ -15,41 +15,57 @@ var arrows = map[string][]string{
 	"internal/broker/driver":     {"internal/chat", "internal/errs"},
 	"internal/broker/drivertest": {"internal/broker/driver", "internal/chat", "internal/errs"},
 	"internal/broker/inproc":     {"internal/broker/driver", "internal/chat", "internal/errs"},
+	"internal/broker/rabbitmq":   {"internal/broker/driver", "internal/event", "internal/peer", "internal/chat", "internal/errs"},
 	"internal/store":             {"internal/store/driver", "internal/chat", "internal/errs"},
 	"internal/store/driver":      {"internal/chat", "internal/errs"},
 	"internal/store/drivertest":  {"internal/store/driver", "internal/chat", "internal/errs"},
 	"internal/store/sqlite":      {"internal/store/driver", "internal/chat", "internal/errs"},
+	"internal/store/postgres":    {"internal/store/driver", "internal/chat", "internal/errs"},
+
+	// what nodes and other services say to each other
+	"internal/event": {"internal/chat", "internal/errs"},
+	"internal/peer":  {},
 
 	// the edges
 	"internal/signalr": {"internal/errs"}, // the protocol: no chat
+	"internal/route":   {"internal/peer"}, // requests that belong to another node
 	"internal/hub":     {"internal/signalr", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/chat", "internal/errs"}, // it declares the few methods it needs
 	"client":           {},                                 // the web page, embedded
 
 	// the whole
-	"internal/config": {},
+	"internal/config":    {"internal/peer"},
+	"internal/telemetry": {},
 	"internal/server": {
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
-		"internal/broker", "internal/broker/driver", "internal/broker/inproc",
-		"internal/store", "internal/store/driver", "internal/store/sqlite",
-		"internal/signalr", "internal/hub", "internal/api", "client",
+		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
+		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
+		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/route", "internal/telemetry", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it works a server from outside
-	"internal/cli":  {"internal/config", "internal/server", "internal/load", "internal/store", "internal/chat"},
-	"cmd/restante":  {"internal/cli"},
+	"internal/cli": {
+		"internal/config", "internal/server", "internal/load", "internal/chat", "internal/errs",
+		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
+		"internal/broker/rabbitmq",
+	},
+	"cmd/restante": {"internal/cli"},
 
 	// the tests' own
-	"internal/testkit":  {"internal/config", "internal/server", "internal/load", "internal/chat", "internal/errs"},
-	"internal/archtest": {},
-	"test/e2e":          {},
-	"test/faults":       {},
+	"internal/testkit":       {"internal/config", "internal/server", "internal/load", "internal/chat", "internal/errs", "internal/testkit/nodes"},
+	"internal/testkit/nodes": {},
+	"test/nodes":             {"internal/testkit/nodes"},
+	"internal/archtest":      {},
+	"test/e2e":               {},
+	"test/faults":            {},
 }
 
 // keepers lists the libraries that only some packages may import, so that a mechanism can be replaced in one place.
 var keepers = map[string][]string{
 	"modernc.org/sqlite":         {"internal/store/sqlite"},
+	"github.com/jackc/pgx":       {"internal/store/postgres", "internal/testkit/nodes"},
+	"github.com/rabbitmq":        {"internal/broker/rabbitmq"},
 	"github.com/gobwas":          {"internal/signalr", "internal/load", "internal/testkit"},
-	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "client"},
+	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/route", "internal/telemetry", "client"},
 	"database/sql":               {"internal/store/sqlite"},
 	"github.com/alecthomas/kong": {"internal/config", "internal/cli"},
 }

@@ -97,9 +97,9 @@ func (b *Broker) Consume(ctx context.Context, handle driver.Handler) error {
 	})
 }
 
-// Subscribe passes announced messages to handle until ctx is done; see driver.Driver.
-func (b *Broker) Subscribe(ctx context.Context, handle func([]chat.Message)) error {
-	return b.d.Subscribe(ctx, handle)
+// Subscribe tells s what is announced until ctx is done; see driver.Driver.
+func (b *Broker) Subscribe(ctx context.Context, s driver.Subscriber) error {
+	return b.d.Subscribe(ctx, s)
 }
 
 // Check returns nil when the broker can take a message now.

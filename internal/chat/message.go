@@ -17,6 +17,10 @@ type Message struct {
 	Msg      string    // the text, kept exactly as sent
 	SentAt   time.Time // when it was accepted; UTC, microseconds
 	StoredAt time.Time // when it was stored: strictly increasing within a room; UTC, microseconds
+
+	// Trace is the trace that the message is part of on its way, as a W3C traceparent, empty when nobody traces it. It
+	// is neither stored nor shown to clients.
+	Trace string
 }
 
 // TimeFormat is how times are written everywhere: RFC 3339 in UTC with microseconds, so that texts sort as times do.

@@ -32,9 +32,12 @@ type Announcer interface {
 	Announce(ctx context.Context, stored []chat.Message) error
 }
 
-// Deliverer wakes the readers of the rooms that stored belongs to. It does not block and keeps nothing of the slice.
+// Deliverer wakes the readers of rooms. It does not block.
 type Deliverer interface {
+	// Deliver wakes the readers of the rooms that stored belongs to. It keeps nothing of the slice.
 	Deliver(stored []chat.Message)
+	// Resync compares what is known of every room that has readers with the store, and wakes those that are behind.
+	Resync()
 }
 
 // Accept is the first step: what a sender hands in is complete, valid, stamped, and safe with the broker.
@@ -89,10 +92,13 @@ func (p *Persist) Persist(ctx context.Context, batch []chat.Message) error {
 	return nil
 }
 
-// Deliver is the last step, the handler of announcements.
+// Deliver is the last step, the subscriber of announcements.
 type Deliver struct {
 	Hub Deliverer
 }
 
 // Deliver wakes the readers of the rooms that stored belongs to.
 func (d *Deliver) Deliver(stored []chat.Message) { d.Hub.Deliver(stored) }
+
+// Missed says that announcements may have been lost. The store has all of them.
+func (d *Deliver) Missed() { d.Hub.Resync() }

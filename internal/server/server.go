@@ -105,7 +105,7 @@ func (s *Server) start(ctx context.Context, cfg config.Config) error {
 	s.background(ctx, "hub", h.Run)
 
 	deliver := &journey.Deliver{Hub: h}
-	s.background(ctx, "deliver", func(ctx context.Context) error { return b.Subscribe(ctx, deliver.Deliver) })
+	s.background(ctx, "deliver", func(ctx context.Context) error { return b.Subscribe(ctx, deliver) })
 	persist := &journey.Persist{Store: st, Broker: b}
 	s.background(ctx, "persist", func(ctx context.Context) error { return b.Consume(ctx, persist.Persist) })
 

@@ -125,56 +125,36 @@ func testSubscribe(t *testing.T, h Harness) {
 	for i := range cs {
 		cs[i] = newCollector()
 		wg.Go(func() {
-			if err := d.Subscribe(ctx, cs[i].add); err != nil {
+			if err := d.Subscribe(ctx, cs[i]); err != nil {
 				t.Errorf("Subscribe: %v", err)
 			}
 		})
 	}
-	ready(t, d, cs)
+	ready(t, cs...)
 	for i := 1; i <= n; i++ {
 		if err := d.Announce(t.Context(), []chat.Message{message("a", i)}); err != nil {
 			t.Fatalf("Announce: %v", err)
 		}
 	}
 	for _, c := range cs {
-		var got []chat.Message
-		for want := n; len(got) < n; want++ { // the probes of ready come too
-			got = got[:0]
-			for _, m := range c.waitFor(t, want) {
-				if m.Room == "a" {
-					got = append(got, m)
-				}
-			}
-		}
-		sameOrder(t, h, got, "a", n)
+		sameOrder(t, h, c.waitFor(t, n), "a", n)
 	}
 }
 
-// ready announces probes until every subscriber hears them: how soon a subscription begins is not promised.
-func ready(t *testing.T, d announcer, cs []*collector) {
+// ready waits until every subscription has begun.
+func ready(t *testing.T, cs ...*collector) {
 	t.Helper()
 	for _, c := range cs {
-		for heard := false; !heard; {
-			if err := d.Announce(t.Context(), []chat.Message{message("probe", 1)}); err != nil {
-				t.Fatalf("Announce: %v", err)
-			}
-			c.mu.Lock()
-			heard = len(c.got) > 0
-			c.mu.Unlock()
-		}
+		wait(t, c.began, "Missed, which says that a subscription has begun")
 	}
-}
-
-type announcer interface {
-	Announce(ctx context.Context, stored []chat.Message) error
 }
 
 func testSubscribeEnds(t *testing.T, h Harness) {
 	d, c := open(t, h), newCollector()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- d.Subscribe(ctx, c.add) }()
-	ready(t, d, []*collector{c})
+	go func() { ended <- d.Subscribe(ctx, c) }()
+	ready(t, c)
 	cancel()
 	if err := wait(t, ended, "Subscribe to return"); err != nil {
 		t.Errorf("Subscribe: %v", err)

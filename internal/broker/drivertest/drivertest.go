@@ -94,15 +94,22 @@ func wait[T any](t *testing.T, c <-chan T, what string) T {
 	}
 }
 
-// collector is a handler that keeps copies of what it was given.
+// collector is a handler and a subscriber that keeps copies of what it was given.
 type collector struct {
+	began   chan struct{} // has an element for each call of Missed
 	mu      sync.Mutex
 	got     []chat.Message
 	largest int
 	changed chan struct{}
 }
 
-func newCollector() *collector { return &collector{changed: make(chan struct{}, 1)} }
+func newCollector() *collector {
+	return &collector{began: make(chan struct{}, 100), changed: make(chan struct{}, 1)}
+}
+
+func (c *collector) Missed() { c.began <- struct{}{} }
+
+func (c *collector) Deliver(stored []chat.Message) { c.add(stored) }
 
 func (c *collector) handle(_ context.Context, batch []chat.Message) error {
 	c.add(batch)

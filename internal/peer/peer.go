@@ -1,0 +1,111 @@
+// Package peer is what the nodes of a cluster know of each other: who is there, with which roles, and at which address.
+// Nodes tell it each other over the broker, several times a second; the table here is what one node has heard.
+package peer
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Role is a part of the journey that a node takes.
+type Role string
+
+// The roles. A node has one or more of them.
+const (
+	API      Role = "api"      // answers HTTP: Accept, and reading the log
+	Consumer Role = "consumer" // Persist
+	Hub      Role = "hub"      // Deliver: connections and event streams
+)
+
+// Roles returns every role.
+func Roles() []Role { return []Role{API, Consumer, Hub} }
+
+// Interval is how often a node says that it is there, Expiry how long the others believe it.
+const (
+	Interval = 500 * time.Millisecond
+	Expiry   = 2 * time.Second
+)
+
+// Node is what a node tells the others of itself.
+type Node struct {
+	ID    string `json:"id"`    // one process: a restarted node is another one
+	URL   string `json:"url"`   // where other nodes reach it, http://HOST:PORT
+	Roles []Role `json:"roles"` // what it does
+}
+
+// NewID returns an id for a node.
+func NewID() string { return strings.ReplaceAll(uuid.NewString(), "-", "")[:16] }
+
+// Has reports whether the node has the role.
+func (n Node) Has(role Role) bool { return slices.Contains(n.Roles, role) }
+
+// Table is what one node has heard of all nodes, itself among them. Its methods may be called concurrently.
+type Table struct {
+	self Node
+
+	mu    sync.Mutex
+	nodes map[string]entry
+}
+
+type entry struct {
+	node  Node
+	heard time.Time
+}
+
+// memory is how long a node that is silent can still be found: requests for it may arrive when the broker, over which
+// it would be heard, does not answer.
+const memory = 10 * time.Minute
+
+// NewTable returns the table of the node self, which has heard of nobody.
+func NewTable(self Node) *Table { return &Table{self: self, nodes: make(map[string]entry)} }
+
+// Self returns the node whose table it is.
+func (t *Table) Self() Node { return t.self }
+
+// Heard notes that a node has said it is there. It forgets those that were not heard of for long.
+func (t *Table) Heard(n Node, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, known := t.nodes[n.ID]; !known {
+		for id, e := range t.nodes {
+			if now.Sub(e.heard) > memory {
+				delete(t.nodes, id)
+			}
+		}
+	}
+	t.nodes[n.ID] = entry{n, now}
+}
+
+// Gone notes that a node has said it is leaving.
+func (t *Table) Gone(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.nodes, id)
+}
+
+// Alive returns the nodes with the role that were heard of within Expiry before now, sorted by id. The node itself is
+// among them only when it has heard itself: one that hears nobody cannot know that it is alone.
+func (t *Table) Alive(role Role, now time.Time) []Node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var alive []Node
+	for _, e := range t.nodes {
+		if e.node.Has(role) && now.Sub(e.heard) <= Expiry {
+			alive = append(alive, e.node)
+		}
+	}
+	slices.SortFunc(alive, func(a, b Node) int { return strings.Compare(a.ID, b.ID) })
+	return alive
+}
+
+// Find returns a node that was heard of, lately or not.
+func (t *Table) Find(id string) (Node, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e, ok := t.nodes[id]
+	return e.node, ok
+}
