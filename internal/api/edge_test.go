@@ -113,7 +113,10 @@ func TestAPI_Probes(t *testing.T) {
 	s := newMemory()
 	var broken error
 	a := newAPI(t, s, func(c *Config) {
-		c.Checks = []Check{{"broker", func(context.Context) error { return nil }}, {"store", func(context.Context) error { return broken }}}
+		c.Checks = []Check{
+			{Name: "broker", Do: func(context.Context) error { return nil }},
+			{Name: "store", Do: func(context.Context) error { return broken }},
+		}
 	})
 	if w := do(a, "GET", "/healthz", ""); w.Code != 200 || w.Body.String() != `{"status":"alive"}`+"\n" {
 		t.Errorf("healthz: %d %s", w.Code, w.Body)
@@ -124,7 +127,7 @@ func TestAPI_Probes(t *testing.T) {
 	broken = errs.Wrap(errs.Unavailable, errors.New("secret"), "the disk is full")
 	w := do(a, "GET", "/readyz", "")
 	p := problemIn(t, w)
-	if p.Status != 503 || !slices.Equal(p.Checks, []checked{{"broker", true, ""}, {"store", false, "the disk is full"}}) || w.Header().Get("Retry-After") == "" {
+	if p.Status != 503 || !slices.Equal(p.Checks, []checked{{Name: "broker", OK: true}, {Name: "store", Reason: "the disk is full"}}) || w.Header().Get("Retry-After") == "" {
 		t.Errorf("readyz: %s", w.Body)
 	}
 	broken = errors.New("secret")
@@ -214,5 +217,23 @@ func TestDocs_FetchNothingFromElsewhere(t *testing.T) {
 	}
 	if again := do(newAPI(t, newMemory()), "GET", "/docs", "", "If-None-Match", w.Header().Get("ETag")); again.Code != 304 || again.Body.Len() > 0 {
 		t.Errorf("again: %d", again.Code)
+	}
+}
+
+func TestAPI_DegradedIsReady(t *testing.T) {
+	down := func(context.Context) error { return errs.Wrap(errs.Unavailable, errors.New("secret"), "the database is away") }
+	checks := []Check{
+		{Name: "store", Do: down, Degrades: true},
+		{Name: "broker", Do: func(context.Context) error { return nil }},
+	}
+	a := newAPI(t, newMemory(), func(c *Config) { c.Checks = checks })
+	want := `{"status":"degraded","checks":[{"name":"store","ok":false,"reason":"the database is away"},{"name":"broker","ok":true}]}` + "\n"
+	if w := do(a, "GET", "/readyz", ""); w.Code != 200 || w.Body.String() != want {
+		t.Errorf("readyz: %d %s", w.Code, w.Body)
+	}
+	checks[1].Do = down
+	a = newAPI(t, newMemory(), func(c *Config) { c.Checks = checks })
+	if w := do(a, "GET", "/readyz", ""); w.Code != 503 {
+		t.Errorf("readyz: %d %s", w.Code, w.Body)
 	}
 }

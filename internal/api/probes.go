@@ -17,6 +17,9 @@ import (
 type Check struct {
 	Name string                          // such as store
 	Do   func(ctx context.Context) error // honours ctx, and is called concurrently
+	// Degrades says that the server is of use without it, so that its failure is told but does not take the server out
+	// of service.
+	Degrades bool
 }
 
 // Build says what is running.
@@ -31,6 +34,8 @@ type checked struct {
 	Name   string `json:"name" example:"store"`
 	OK     bool   `json:"ok"`
 	Reason string `json:"reason,omitempty" doc:"why it is not" example:"the disk is full"`
+
+	degrades bool
 }
 
 const checkTimeout = 3 * time.Second
@@ -47,8 +52,13 @@ func (a *API) probes() {
 
 func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 	results := a.check(r.Context())
+	status := "ready"
 	for _, c := range results {
-		if !c.OK {
+		switch {
+		case c.OK:
+		case c.degrades:
+			status = "degraded"
+		default:
 			p := newProblem(http.StatusServiceUnavailable, string(errs.Unavailable), "the server is not ready: "+c.Name+": "+c.Reason)
 			p.Checks = results
 			w.(*recorder).problem(p)
@@ -58,7 +68,7 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 	answer(w, struct {
 		Status string    `json:"status"`
 		Checks []checked `json:"checks"`
-	}{"ready", results})
+	}{status, results})
 }
 
 // check does all checks at once and waits for them.
@@ -69,9 +79,9 @@ func (a *API) check(ctx context.Context) []checked {
 	var wg sync.WaitGroup
 	for i, c := range a.cfg.Checks {
 		wg.Go(func() {
-			results[i] = checked{Name: c.Name, OK: true}
+			results[i] = checked{Name: c.Name, OK: true, degrades: c.Degrades}
 			if err := c.Do(ctx); err != nil {
-				results[i] = checked{Name: c.Name, Reason: reason(err)}
+				results[i].OK, results[i].Reason = false, reason(err)
 				a.log.Warn("not ready", "check", c.Name, "err", err)
 			}
 		})

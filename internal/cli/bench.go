@@ -19,6 +19,7 @@ type benchCmd struct {
 	Idle      int           `placeholder:"N" default:"5000" help:"Connections of the scenario idle (default ${default})."`
 	Missed    int           `placeholder:"N" default:"500" help:"Messages that each reader of the scenario recover has missed (default ${default})."`
 	MsgBytes  int           `placeholder:"N" default:"128" help:"Bytes of a message's text (default ${default})."`
+	Rooms     int           `placeholder:"N" default:"8" help:"Rooms over which the scenario publish spreads its senders (default ${default})."`
 	NoPinning bool          `help:"Do not give server and load generator a processor core each."`
 }
 
@@ -42,6 +43,6 @@ func (c *benchCmd) Run(ctx context.Context, s *streams) error {
 	return load.Bench(ctx, s.out, load.Options{
 		URL: c.URL, PID: c.PID, Command: []string{self, "serve"}, NoPin: c.NoPinning,
 		Scenarios: c.Scenario, Duration: c.Duration,
-		Senders: c.Senders, Readers: c.Readers, Idle: c.Idle, Missed: c.Missed, MsgBytes: c.MsgBytes,
+		Senders: c.Senders, Readers: c.Readers, Idle: c.Idle, Missed: c.Missed, MsgBytes: c.MsgBytes, Rooms: c.Rooms,
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"restante/internal/config"
+	"restante/internal/peer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -203,5 +205,62 @@ func TestConfig_OriginsAreCompareableWithWhatABrowserSends(t *testing.T) {
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", origin, err, want)
 		}
+	}
+}
+
+const (
+	amqpURL     = "amqp://guest:secret@rabbit.example:5672/chat"
+	postgresURL = "postgres://restante:secret@db.example/restante"
+)
+
+func TestConfig_ManyMachines(t *testing.T) {
+	t.Setenv("RESTANTE_BROKER", amqpURL+",amqps://b.example")
+	t.Setenv("RESTANTE_ROLES", "api,hub")
+	c, err := parse(t, "serve", "--store", postgresURL, "--partitions", "16", "--advertise", "http://10.0.0.7:8080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.ManyMachines() || len(c.Broker) != 2 || c.Broker[0] != amqpURL || c.Store != postgresURL || c.Partitions != 16 ||
+		!slices.Equal(c.Roles, []peer.Role{peer.API, peer.Hub}) {
+		t.Errorf("%+v", c)
+	}
+	if alone := (config.Config{}); alone.ManyMachines() || !slices.Equal(alone.Complete().Roles, peer.Roles()) {
+		t.Errorf("by default: %+v", alone.Complete())
+	}
+}
+
+func TestValidate_ShapesAndRoles(t *testing.T) {
+	cluster := config.Config{Broker: []string{amqpURL}, Store: postgresURL}
+	for name, tc := range map[string]struct {
+		change func(c *config.Config)
+		want   string
+	}{
+		"no broker for PostgreSQL": {func(c *config.Config) { c.Broker = nil }, "--store: PostgreSQL goes with RabbitMQ"},
+		"SQLite for RabbitMQ":      {func(c *config.Config) { c.Store = "" }, "--store: RabbitMQ goes with PostgreSQL"},
+		"no such store":            {func(c *config.Config) { c.Store = "mysql://secret@db" }, "--store: not a store"},
+		"no such broker":           {func(c *config.Config) { c.Broker = []string{amqpURL, "kafka://secret@b"} }, "--broker: address 2 of 2"},
+		"broker without a host":    {func(c *config.Config) { c.Broker = []string{"amqp:///x"} }, "--broker: address 1 of 1"},
+		"two shapes":               {func(c *config.Config) { c.Broker = []string{"inproc:", amqpURL} }, "--broker: address 1 of 2"},
+		"no such role":             {func(c *config.Config) { c.Roles = []peer.Role{"api", "king"} }, `--roles: "king" is not known`},
+		"a role twice":             {func(c *config.Config) { c.Roles = []peer.Role{"api", "api"} }, `--roles: "api" is there twice`},
+		"roles of one machine": {func(c *config.Config) {
+			c.Broker, c.Store, c.Roles = nil, "", []peer.Role{"api"}
+		}, "--roles: a server alone has all roles"},
+		"too many partitions":       {func(c *config.Config) { c.Partitions = 257 }, "--partitions: 257 is not between 1 and 256"},
+		"partitions of one machine": {func(c *config.Config) { c.Broker, c.Store, c.Partitions = nil, "", 4 }, "--partitions: only RabbitMQ has them"},
+		"advertised path":           {func(c *config.Config) { c.Advertise = "http://a.example/x" }, "--advertise:"},
+		"advertised scheme":         {func(c *config.Config) { c.Advertise = "https://a.example" }, "--advertise:"},
+	} {
+		c := cluster
+		tc.change(&c)
+		err := c.Validate()
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: got %v, want %q", name, err, tc.want)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error shows a password: %v", name, err)
+		}
+	}
+	if err := cluster.Validate(); err != nil {
+		t.Error(err)
 	}
 }

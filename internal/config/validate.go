@@ -7,8 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+
+	"restante/internal/peer"
 )
 
 // Validate returns every fault of the configuration, joined into one error, each with what to do about it. Kong calls it
@@ -17,7 +20,7 @@ func (c Config) Validate() error {
 	c = c.Complete()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	faults := []error{c.validateListen(ctx), c.validateStore()}
+	faults := []error{c.validateListen(ctx), c.validateBroker(), c.validateStore(), c.validateNode()}
 	if c.Auth != AuthUnsaid && c.Auth != AuthNone {
 		faults = append(faults, fmt.Errorf("--auth: %q is not known; the only mode of this version is none", c.Auth))
 	}
@@ -35,12 +38,61 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-func (c Config) validateStore() error {
-	path, ok := strings.CutPrefix(c.Store, sqliteScheme)
-	if !ok || path == "" {
-		return fmt.Errorf("--store: %q is not a store; use sqlite:PATH, such as sqlite:/var/lib/restante/restante.db", c.Store)
+// validateBroker checks the form of the addresses. Their passwords are never shown.
+func (c Config) validateBroker() error {
+	if slices.Equal(c.Broker, []string{InprocBroker}) {
+		return nil
+	}
+	for i, broker := range c.Broker {
+		u, err := url.Parse(broker)
+		if err != nil || !isAMQP(broker) || u.Hostname() == "" {
+			return fmt.Errorf("--broker: address %d of %d is not a broker; use inproc:, or amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps:// for TLS "+
+				"(special characters in a password are written as %%XX)", i+1, len(c.Broker))
+		}
 	}
 	return nil
+}
+
+// validateStore checks the form of the store, and that it goes with the broker.
+func (c Config) validateStore() error {
+	switch path, sqlite := strings.CutPrefix(c.Store, sqliteScheme); {
+	case isPostgres(c.Store) && !c.ManyMachines():
+		return errors.New("--store: PostgreSQL goes with RabbitMQ: add --broker amqp://…, or keep messages in sqlite:PATH")
+	case sqlite && path != "" && c.ManyMachines():
+		return errors.New("--store: RabbitMQ goes with PostgreSQL, which every node can reach: add --store postgres://…")
+	case isPostgres(c.Store), sqlite && path != "":
+		return nil
+	default:
+		return errors.New("--store: not a store; use sqlite:PATH, such as sqlite:/var/lib/restante/restante.db, or postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+	}
+}
+
+// validateNode checks what makes a server one node among others.
+func (c Config) validateNode() (err error) {
+	for i, role := range c.Roles {
+		if !slices.Contains(peer.Roles(), role) {
+			err = errors.Join(err, fmt.Errorf("--roles: %q is not known; use api, consumer, hub, or several separated by commas", role))
+		}
+		if slices.Contains(c.Roles[:i], role) {
+			err = errors.Join(err, fmt.Errorf("--roles: %q is there twice", role))
+		}
+	}
+	if len(c.Roles) < len(peer.Roles()) && !c.ManyMachines() {
+		err = errors.Join(err, errors.New("--roles: a server alone has all roles; to share them add --broker amqp://… and --store postgres://…"))
+	}
+	if c.Partitions < 0 || c.Partitions > MaxPartitions {
+		err = errors.Join(err, fmt.Errorf("--partitions: %d is not between 1 and %d", c.Partitions, MaxPartitions))
+	}
+	if c.Partitions != 0 && !c.ManyMachines() {
+		err = errors.Join(err, errors.New("--partitions: only RabbitMQ has them: add --broker amqp://…"))
+	}
+	if c.Advertise == "" {
+		return err
+	}
+	if u, parseErr := url.Parse(c.Advertise); parseErr != nil || u.Scheme != "http" || u.Hostname() == "" || "http://"+u.Host != c.Advertise {
+		err = errors.Join(err, fmt.Errorf("--advertise: %q is not http://HOST:PORT", c.Advertise))
+	}
+	return err
 }
 
 // validateListen checks the form of the address, and that whoever opens a server to other machines has said that it

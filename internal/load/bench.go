@@ -33,6 +33,7 @@ type Options struct {
 	Idle      int           // connections of scenario idle; default 5,000
 	Missed    int           // messages that each reader of scenario recover has missed; default 500
 	MsgBytes  int           // of a message's text; default 128
+	Rooms     int           // over which scenario publish spreads its senders; default 8
 }
 
 func (o *Options) defaults() {
@@ -41,6 +42,7 @@ func (o *Options) defaults() {
 	o.Readers = orDefault(o.Readers, 1000)
 	o.Idle = orDefault(o.Idle, 5000)
 	o.Missed = orDefault(o.Missed, 500)
+	o.Rooms = min(orDefault(o.Rooms, 8), o.Senders)
 	o.MsgBytes = max(orDefault(o.MsgBytes, 128), 22)
 	if len(o.Scenarios) == 0 {
 		o.Scenarios = Scenarios()
@@ -185,9 +187,12 @@ func (b *bench) cost(before Usage, count int64, of string) error {
 	return nil
 }
 
-// evidence reads back the room.
-func (b *bench) evidence(ctx context.Context, sends []Send, readings []Reading) (*Report, error) {
-	stored, err := ReadRoom(ctx, b.URL, b.room, 0)
+// evidence reads back a room, when all that was accepted there is stored.
+func (b *bench) evidence(ctx context.Context, room string, sends []Send, readings []Reading) (*Report, error) {
+	if err := WaitStored(ctx, b.URL, room, sends); err != nil {
+		return nil, err
+	}
+	stored, err := ReadRoom(ctx, b.URL, room, 0)
 	if err != nil {
 		return nil, err
 	}

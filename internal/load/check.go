@@ -57,6 +57,23 @@ func Check(e Evidence) Report {
 	return r
 }
 
+// merge adds what was found in another room.
+func (r *Report) merge(other *Report) {
+	for sum, more := range map[*int]int{
+		&r.Accepted: other.Accepted, &r.Stored: other.Stored, &r.Readers: other.Readers,
+		&r.Lost: other.Lost, &r.Duplicated: other.Duplicated, &r.Gaps: other.Gaps, &r.Altered: other.Altered,
+		&r.Unknown: other.Unknown, &r.Unordered: other.Unordered, &r.Unclocked: other.Unclocked,
+		&r.Incomplete: other.Incomplete, &r.Mistaken: other.Mistaken,
+	} {
+		*sum += more
+	}
+	r.Deliveries += other.Deliveries
+	r.Missed += other.Missed
+	r.Repeated += other.Repeated
+	r.OutOfOrder += other.OutOfOrder
+	r.Examples = append(r.Examples, other.Examples...)
+}
+
 // OK reports whether every promise was kept.
 func (r *Report) OK() bool { return len(r.Examples) == 0 }
 

@@ -7,6 +7,7 @@ package load
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -58,6 +59,30 @@ func LastSeq(ctx context.Context, base, room string) (int64, error) {
 		return 0, fmt.Errorf("last number of room %s: %w", room, err)
 	}
 	return p.LastSeq, nil
+}
+
+// WaitStored returns when the room has at least as many messages as were accepted there, or with an error when ctx ends
+// first. A broker that keeps messages itself accepts them before they are stored.
+func WaitStored(ctx context.Context, base, room string, sends []Send) error {
+	accepted := int64(0)
+	for i := range sends {
+		if sends[i].Room == room && !sends[i].Accepted.IsZero() {
+			accepted++
+		}
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		last, err := LastSeq(ctx, base, room)
+		if err == nil && last >= accepted {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d accepted messages of %s are stored: %w", last, accepted, room, errors.Join(context.Cause(ctx), err))
+		}
+	}
 }
 
 func getJSON(ctx context.Context, client *http.Client, address string, into any) error {

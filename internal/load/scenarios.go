@@ -3,19 +3,24 @@ package load
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // scenario measures one thing, prints it, and returns what Check found.
 type scenario func(ctx context.Context, b *bench) (*Report, error)
 
 // Scenarios returns the names of what Bench can measure, in the order in which it does.
-func Scenarios() []string { return []string{"publish", "fanout", "paced", "recover", "idle"} }
+func Scenarios() []string { return []string{"publish", "alone", "fanout", "paced", "recover", "idle"} }
 
 func scenarioOf(name string) scenario {
 	switch name {
 	case "publish":
 		return publish
+	case "alone":
+		return alone
 	case "fanout":
 		return fanout
 	case "paced":
@@ -54,22 +59,75 @@ func (b *bench) send(ctx context.Context, cfg SenderConfig) ([]Send, time.Durati
 	return sends, took, ctx.Err()
 }
 
-// publish measures how fast messages become durable.
+// publish measures how fast messages become durable, and how fast they are stored.
 func publish(ctx context.Context, b *bench) (*Report, error) {
-	fmt.Fprintf(b.out, "publish: %d senders, each the next message as soon as the last one is acknowledged\n", b.Senders)
+	fmt.Fprintf(b.out, "publish: %d senders in %d rooms, each the next message as soon as the last one is acknowledged\n", b.Senders, b.Rooms)
 	before, err := b.used()
 	if err != nil {
 		return nil, err
 	}
-	sends, took, err := b.send(ctx, b.sender())
+	began := time.Now()
+	sends, took, err := b.sendToRooms(ctx)
 	if err != nil {
 		return nil, err
 	}
-	b.sent(sends, took)
-	if err := b.cost(before, int64(len(sends)), "messages"); err != nil {
+	b.sent(slices.Concat(sends...), took)
+	total := 0
+	for i, s := range sends {
+		total += len(s)
+		if err := WaitStored(ctx, b.URL, b.roomOf(i), s); err != nil {
+			return nil, err
+		}
+	}
+	all := time.Since(began)
+	b.line("stored", "%.0f messages/s, the last one %.2f s after the last acknowledgement", float64(total)/all.Seconds(), (all - took).Seconds())
+	if err := b.cost(before, int64(total), "messages"); err != nil {
 		return nil, err
 	}
-	return b.evidence(ctx, sends, nil)
+	var report Report
+	for i, s := range sends {
+		r, err := b.evidence(ctx, b.roomOf(i), s, nil)
+		if err != nil {
+			return nil, err
+		}
+		report.merge(r)
+	}
+	return &report, nil
+}
+
+func (b *bench) roomOf(i int) string { return fmt.Sprintf("%s-%d", b.room, i) }
+
+// sendToRooms sends for the time of the scenario, and returns what was sent to each room.
+func (b *bench) sendToRooms(ctx context.Context) ([][]Send, time.Duration, error) {
+	sends := make([][]Send, b.Rooms)
+	group, ctx := errgroup.WithContext(ctx)
+	began := time.Now()
+	for i := range sends {
+		cfg := b.sender()
+		cfg.Room = b.roomOf(i)
+		cfg.Senders = (b.Senders + i) / b.Rooms // the remainder is spread
+		group.Go(func() (err error) {
+			sends[i], _, err = b.send(ctx, cfg)
+			return err
+		})
+	}
+	err := group.Wait()
+	return sends, time.Since(began), err
+}
+
+// alone measures how long a message is under way when nothing else is.
+func alone(ctx context.Context, b *bench) (*Report, error) {
+	fmt.Fprintln(b.out, "alone: one sender, the next message as soon as the last one is acknowledged, one reader")
+	r := b.reader()
+	r.Latency = true
+	readers, err := b.read(ctx, 1, r)
+	if err != nil {
+		return nil, err
+	}
+	defer readers.Stop()
+	s := b.sender()
+	s.Senders = 1
+	return b.deliver(ctx, readers, s)
 }
 
 func (b *bench) sent(sends []Send, took time.Duration) {
@@ -133,6 +191,9 @@ func (b *bench) deliver(ctx context.Context, readers *Readers, cfg SenderConfig)
 	if err != nil {
 		return nil, err
 	}
+	if err := WaitStored(ctx, b.URL, b.room, sends); err != nil {
+		return nil, err
+	}
 	last, err := LastSeq(ctx, b.URL, b.room)
 	if err != nil {
 		return nil, err
@@ -153,7 +214,7 @@ func (b *bench) deliver(ctx context.Context, readers *Readers, cfg SenderConfig)
 	if latencies := Latencies(readings); len(latencies) > 0 {
 		b.line("latency", "from send to receive p50 %s, p99 %s", milliseconds(latencies, 0.50), milliseconds(latencies, 0.99))
 	}
-	return b.evidence(ctx, sends, readings)
+	return b.evidence(ctx, b.room, sends, readings)
 }
 
 // recovery measures how long many readers that come back at once need to catch up.
@@ -191,7 +252,7 @@ func recovery(ctx context.Context, b *bench) (*Report, error) {
 	if err := b.cost(before, int64(b.Readers)*int64(len(sends)), "deliveries"); err != nil {
 		return nil, err
 	}
-	return b.evidence(ctx, sends, readers.Stop())
+	return b.evidence(ctx, b.room, sends, readers.Stop())
 }
 
 // idle measures the memory of connections that have nothing to do.
@@ -221,5 +282,5 @@ func idle(ctx context.Context, b *bench) (*Report, error) {
 	}
 	b.line("memory", "%.1f KB a connection (%.1f MB before, %.1f MB with them)", float64(after.RSS-before.RSS)/float64(b.Idle)/1e3,
 		float64(before.RSS)/1e6, float64(after.RSS)/1e6)
-	return b.evidence(ctx, nil, readers.Stop())
+	return b.evidence(ctx, b.room, nil, readers.Stop())
 }

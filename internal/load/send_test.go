@@ -120,7 +120,7 @@ func TestSenders_StopEndsThem(t *testing.T) {
 func TestBench_PrintsAndChecks(t *testing.T) {
 	var out bytes.Buffer
 	url := logStub(t, func(int) int { return http.StatusAccepted })
-	err := Bench(t.Context(), &out, Options{URL: url, Scenarios: []string{"publish"}, Senders: 2, Duration: 50 * time.Millisecond})
+	err := Bench(t.Context(), &out, Options{URL: url, Scenarios: []string{"publish"}, Senders: 2, Rooms: 1, Duration: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
