@@ -27,10 +27,11 @@ type Proxy struct {
 	running  sync.WaitGroup
 	valves   [2]valve
 
-	mu     sync.Mutex
-	target string
-	refuse bool
-	links  map[*link]struct{}
+	mu      sync.Mutex
+	targets []string
+	turn    int // of the next connection
+	refuse  bool
+	links   map[*link]struct{}
 }
 
 // link is one proxied connection: ends[Up] is the client's socket, ends[Down] the server's.
@@ -39,15 +40,16 @@ type link struct{ ends [2]*net.TCPConn }
 // proxyBuffer bounds what the kernel holds for a proxied connection, so that a slow one is felt by the server soon.
 const proxyBuffer = 64 << 10
 
-// StartProxy starts a proxy on a free port to the target, host:port. It ends with the test.
-func StartProxy(t testing.TB, target string) *Proxy {
+// StartProxy starts a proxy on a free port to the target, host:port. It ends with the test. With several targets it is a
+// load balancer: connections go to one after the other, leaving out those that refuse them.
+func StartProxy(t testing.TB, targets ...string) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("start proxy: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Proxy{listener: listener, cancel: cancel, target: target, links: map[*link]struct{}{}}
+	p := &Proxy{listener: listener, cancel: cancel, targets: targets, links: map[*link]struct{}{}}
 	for d := range p.valves {
 		p.valves[d].changed = make(chan struct{})
 	}
@@ -78,11 +80,11 @@ func (p *Proxy) Refuse(refuse bool) {
 	p.refuse = refuse
 }
 
-// Retarget sends new connections to another address.
-func (p *Proxy) Retarget(target string) {
+// Retarget sends new connections to other addresses.
+func (p *Proxy) Retarget(targets ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.target = target
+	p.targets = targets
 }
 
 // Stall stops a direction without closing anything; Resume lets it go on.
@@ -131,19 +133,12 @@ func (p *Proxy) accept(ctx context.Context) {
 }
 
 func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
-	p.mu.Lock()
-	target, refuse := p.target, p.refuse
-	p.mu.Unlock()
 	l := &link{}
 	l.ends[Up] = client
-	var d net.Dialer
-	server, err := d.DialContext(ctx, "tcp", target)
-	if err != nil || refuse {
-		l.ends[Down], _ = server.(*net.TCPConn)
+	if l.ends[Down] = p.dial(ctx); l.ends[Down] == nil {
 		l.reset()
 		return
 	}
-	l.ends[Down] = server.(*net.TCPConn)
 	p.mu.Lock()
 	p.links[l] = struct{}{}
 	p.mu.Unlock()
@@ -168,6 +163,25 @@ func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
 	delete(p.links, l)
 	p.mu.Unlock()
 	l.reset()
+}
+
+// dial connects to the target whose turn it is, or the next one that can be reached. It returns nil when there is none,
+// or connections are refused.
+func (p *Proxy) dial(ctx context.Context) *net.TCPConn {
+	p.mu.Lock()
+	targets, turn, refuse := p.targets, p.turn, p.refuse
+	p.turn++
+	p.mu.Unlock()
+	if refuse {
+		return nil
+	}
+	var d net.Dialer
+	for i := range targets {
+		if server, err := d.DialContext(ctx, "tcp", targets[(turn+i)%len(targets)]); err == nil {
+			return server.(*net.TCPConn)
+		}
+	}
+	return nil
 }
 
 // reset closes both sockets so that their peers see a reset, not an end.

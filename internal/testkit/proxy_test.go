@@ -138,3 +138,43 @@ func TestProxy_RefuseEndsNewConnections(t *testing.T) {
 		t.Errorf("read from a refused connection: %v", err)
 	}
 }
+
+func TestProxy_SpreadsConnectionsOverTargetsThatAnswer(t *testing.T) {
+	var targets []string
+	heard := make(chan int)
+	for i := range 3 {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		targets = append(targets, listener.Addr().String())
+		if i == 1 {
+			_ = listener.Close()
+			continue
+		}
+		t.Cleanup(func() { _ = listener.Close() })
+		go func() {
+			for {
+				c, err := listener.Accept()
+				if err != nil {
+					return // closed
+				}
+				heard <- i
+				_ = c.Close()
+			}
+		}()
+	}
+	p := StartProxy(t, targets...)
+	count := map[int]int{}
+	for range 6 {
+		c, err := net.Dial("tcp", p.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		count[<-heard]++
+		_ = c.Close()
+	}
+	if count[0] != 2 || count[2] != 4 {
+		t.Errorf("connections by target: %v; want 2 of the first and 4 of the last, the middle one refuses", count)
+	}
+}

@@ -1,6 +1,6 @@
 // Package testkit gives a test a whole server: the real binary in a process of its own, on a free port, with its data in
 // a temporary directory, to be killed, stopped and restarted; and a TCP proxy that cuts, stalls and slows what lies
-// between it and its clients. The end-to-end and fault tests are built on it.
+// between it and its clients. RabbitMQ and PostgreSQL servers of its own make it a cluster. The end-to-end and fault tests are built on it.
 package testkit
 
 import (
@@ -32,6 +32,25 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
+// MainWithoutBinary is Main for a package whose tests use RabbitMQ or PostgreSQL, but no server of ours.
+func MainWithoutBinary(m *testing.M) { os.Exit(runAndStop(m)) }
+
+// runAndStop runs the tests, ends the servers that they share, and looks for goroutines that were left behind.
+func runAndStop(m *testing.M) (code int) {
+	code = func() int {
+		defer stopShared()
+		return m.Run()
+	}()
+	if code != 0 {
+		return code
+	}
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
 func run(m *testing.M) (code int, err error) {
 	if os.Getenv(binaryVariable) == "" {
 		dir, err := os.MkdirTemp("", "restante-test-")
@@ -47,10 +66,7 @@ func run(m *testing.M) (code int, err error) {
 			return 1, err
 		}
 	}
-	if code := m.Run(); code != 0 {
-		return code, nil
-	}
-	return 0, goleak.Find()
+	return runAndStop(m), nil
 }
 
 // build builds the binary of this module.

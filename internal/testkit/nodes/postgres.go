@@ -1,0 +1,196 @@
+package nodes
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// PostgresConfig changes how a server is started. The zero value is a server with the settings that durability needs.
+type PostgresConfig struct {
+	Settings []string // further settings, NAME=VALUE
+}
+
+// Postgres is a private PostgreSQL server, whose user postgres needs no password. Its methods may be called
+// concurrently, but for those that start and end it.
+type Postgres struct {
+	cfg     PostgresConfig
+	bin     string
+	dir     string
+	port    int
+	as      *syscall.Credential // nil: whoever runs this program
+	running *process
+}
+
+// StartPostgres starts a server and returns when it answers. Stop must be called.
+func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
+	bin, err := postgresPrograms()
+	if err != nil {
+		return nil, err
+	}
+	as, err := unprivileged()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "restante-postgres-")
+	if err != nil {
+		return nil, err
+	}
+	p := &Postgres{cfg: cfg, bin: bin, dir: dir, as: as}
+	if err := p.create(ctx); err != nil {
+		p.Stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+// postgresPrograms returns the directory of initdb and postgres, of the newest version.
+func postgresPrograms() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // the pattern is well formed
+	if path, err := exec.LookPath("initdb"); err == nil && len(found) == 0 {
+		found = append(found, path)
+	}
+	if len(found) == 0 {
+		return "", fmt.Errorf("PostgreSQL (package postgresql): %w", ErrMissing)
+	}
+	return filepath.Dir(slices.Max(found)), nil
+}
+
+// unprivileged returns whom the server runs as when this program runs as root, which PostgreSQL refuses.
+func unprivileged() (*syscall.Credential, error) {
+	if os.Getuid() != 0 {
+		return nil, nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		u, err = user.Lookup("nobody")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("no user to run PostgreSQL as: %w", err)
+	}
+	uid, uidErr := strconv.ParseUint(u.Uid, 10, 32)
+	gid, gidErr := strconv.ParseUint(u.Gid, 10, 32)
+	if uidErr != nil || gidErr != nil {
+		return nil, fmt.Errorf("user %s has the ids %s and %s", u.Username, u.Uid, u.Gid)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+func (p *Postgres) create(ctx context.Context) (err error) {
+	if p.as != nil {
+		if err := os.Chown(p.dir, int(p.as.Uid), int(p.as.Gid)); err != nil {
+			return err
+		}
+	}
+	initdb := p.command(ctx, "initdb", "-D", p.data(), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	for range 3 { // somebody may take the port first
+		if p.port, err = freePort(); err != nil {
+			return err
+		}
+		if err = p.Restart(ctx); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (p *Postgres) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, program), args...)
+	cmd.Dir = p.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as}
+	return cmd
+}
+
+func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
+func (p *Postgres) log() string  { return filepath.Join(p.dir, "log") }
+
+// Restart starts the server again, on the same port and data, after Kill; it ends it first if it runs. It returns when
+// the server answers, after recovery.
+func (p *Postgres) Restart(ctx context.Context) error {
+	p.Kill()
+	args := []string{"-D", p.data(), "-p", strconv.Itoa(p.port)}
+	settings := append([]string{
+		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200",
+		"shared_buffers=64MB", "dynamic_shared_memory_type=mmap", // which leaves nothing behind when killed
+	}, p.cfg.Settings...)
+	for _, s := range settings {
+		args = append(args, "-c", s)
+	}
+	running, err := start(p.command(context.WithoutCancel(ctx), "postgres", args...), p.log())
+	if err != nil {
+		return err
+	}
+	p.running = running
+	return running.await(ctx, "PostgreSQL", p.log(), func(ctx context.Context) bool {
+		conn, err := pgx.Connect(ctx, p.url("postgres")+"&connect_timeout=1")
+		if err != nil {
+			return false
+		}
+		return conn.Close(ctx) == nil
+	})
+}
+
+// Addr returns the server's address, HOST:PORT.
+func (p *Postgres) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)) }
+
+func (p *Postgres) url(database string) string {
+	return "postgres://postgres@" + p.Addr() + "/" + database + "?sslmode=disable"
+}
+
+// Database creates an empty database and returns its URL.
+func (p *Postgres) Database(ctx context.Context, name string) (string, error) {
+	conn, err := pgx.Connect(ctx, p.url("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+		return "", fmt.Errorf("create database %s: %w", name, err)
+	}
+	return p.url(name), nil
+}
+
+// Kill ends the server and all its processes as kill -9 does.
+func (p *Postgres) Kill() {
+	if p.running != nil {
+		p.running.kill()
+	}
+}
+
+// Pause freezes every process of the server.
+func (p *Postgres) Pause() { p.running.signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (p *Postgres) Resume() { p.running.signal(syscall.SIGCONT) }
+
+// Log returns the end of the server's log.
+func (p *Postgres) Log() string { return tail(p.log()) }
+
+// Version returns what the program says of itself.
+func (p *Postgres) Version(ctx context.Context) string {
+	out, _ := p.command(ctx, "postgres", "--version").Output() // for people only
+	return strings.TrimSpace(string(out))
+}
+
+// Stop ends the server and removes its data.
+func (p *Postgres) Stop() {
+	if p.running != nil {
+		p.running.signal(syscall.SIGCONT)
+		p.running.terminate(syscall.SIGINT, 5*time.Second)
+	}
+	_ = os.RemoveAll(p.dir) // a temporary directory that stays does no harm
+}

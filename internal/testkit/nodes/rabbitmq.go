@@ -1,0 +1,258 @@
+package nodes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// rabbitHome is where Debian's package has the programs that run as whoever calls them.
+const rabbitHome = "/usr/lib/rabbitmq/bin"
+
+// RabbitMQConfig changes how servers are started. The zero value is one node.
+type RabbitMQConfig struct {
+	Nodes    int      // of one cluster; default 1
+	Settings []string // further lines of rabbitmq.conf
+}
+
+// RabbitMQ is a private node or cluster with the management plugin; the user is guest with the password guest. Its
+// methods may be called concurrently, but for those that start and end it.
+type RabbitMQ struct {
+	dir      string
+	cfg      RabbitMQConfig
+	epmdPort int
+	epmd     *process
+	nodes    []*RabbitNode
+}
+
+// RabbitNode is one node. Its methods may be called concurrently, but for those that start and end it.
+type RabbitNode struct {
+	cluster                    *RabbitMQ
+	name, dir                  string
+	amqpPort, distPort, uiPort int
+	running                    *process
+}
+
+// StartRabbitMQ starts the nodes together and returns when each of them answers. Stop must be called.
+func StartRabbitMQ(ctx context.Context, cfg RabbitMQConfig) (_ *RabbitMQ, err error) {
+	if _, err := os.Stat(filepath.Join(rabbitHome, "rabbitmq-server")); err != nil {
+		return nil, fmt.Errorf("RabbitMQ (package rabbitmq-server): %w", ErrMissing)
+	}
+	cfg.Nodes = max(cfg.Nodes, 1)
+	for range 3 { // somebody may take one of the ports first
+		c := &RabbitMQ{cfg: cfg}
+		if err = c.start(ctx); err == nil {
+			return c, nil
+		}
+		c.Stop()
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, err
+}
+
+func (c *RabbitMQ) start(ctx context.Context) (err error) {
+	if c.dir, err = os.MkdirTemp("", "restante-rabbitmq-"); err != nil {
+		return err
+	}
+	if c.epmdPort, err = freePort(); err != nil {
+		return err
+	}
+	epmd := exec.CommandContext(context.WithoutCancel(ctx), "epmd", "-address", "127.0.0.1", "-port", strconv.Itoa(c.epmdPort))
+	if c.epmd, err = start(epmd, filepath.Join(c.dir, "epmd.log")); err != nil {
+		return err
+	}
+	for i := range c.cfg.Nodes {
+		n, err := c.newNode(i)
+		if err != nil {
+			return err
+		}
+		c.nodes = append(c.nodes, n)
+	}
+	for _, n := range c.nodes {
+		if err := errors.Join(n.configure(), n.launch(ctx)); err != nil {
+			return err
+		}
+	}
+	for _, n := range c.nodes {
+		if err := n.await(ctx); err != nil {
+			return err
+		}
+	}
+	return c.awaitCluster(ctx)
+}
+
+func (c *RabbitMQ) newNode(i int) (*RabbitNode, error) {
+	name := fmt.Sprintf("r%d", i+1)
+	n := &RabbitNode{cluster: c, name: name + "@localhost", dir: filepath.Join(c.dir, name)}
+	for _, port := range []*int{&n.amqpPort, &n.distPort, &n.uiPort} {
+		var err error
+		if *port, err = freePort(); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.Mkdir(n.dir, 0o700); err != nil {
+		return nil, err
+	}
+	return n, os.WriteFile(filepath.Join(n.dir, ".erlang.cookie"), []byte("restante-"+filepath.Base(c.dir)), 0o400)
+}
+
+func (n *RabbitNode) path(name string) string { return filepath.Join(n.dir, name) }
+
+func (n *RabbitNode) configure() error {
+	lines := []string{
+		fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d", n.amqpPort),
+		"management.tcp.ip = 127.0.0.1",
+		fmt.Sprintf("management.tcp.port = %d", n.uiPort),
+		"log.file.level = warning",
+		"disk_free_limit.absolute = 50MB",
+		"cluster_partition_handling = pause_minority",
+	}
+	if len(n.cluster.nodes) > 1 {
+		lines = append(lines, "cluster_formation.peer_discovery_backend = classic_config")
+		for i, other := range n.cluster.nodes {
+			lines = append(lines, fmt.Sprintf("cluster_formation.classic_config.nodes.%d = %s", i+1, other.name))
+		}
+	}
+	lines = append(lines, n.cluster.cfg.Settings...)
+	return errors.Join(
+		os.WriteFile(n.path("rabbitmq.conf"), []byte(strings.Join(lines, "\n")+"\n"), 0o600),
+		os.WriteFile(n.path("enabled_plugins"), []byte("[rabbitmq_management].\n"), 0o600),
+		os.WriteFile(n.path("env.conf"), nil, 0o600),
+	)
+}
+
+// environment keeps the node, and the tools that talk to it, away from everything else on the machine.
+func (n *RabbitNode) environment() []string {
+	return append(os.Environ(),
+		"HOME="+n.dir,
+		"ERL_EPMD_PORT="+strconv.Itoa(n.cluster.epmdPort), "ERL_EPMD_ADDRESS=127.0.0.1",
+		"RABBITMQ_NODENAME="+n.name, "RABBITMQ_CONF_ENV_FILE="+n.path("env.conf"),
+		"RABBITMQ_NODE_IP_ADDRESS=127.0.0.1", "RABBITMQ_NODE_PORT="+strconv.Itoa(n.amqpPort), "RABBITMQ_DIST_PORT="+strconv.Itoa(n.distPort),
+		"RABBITMQ_MNESIA_BASE="+n.path("mnesia"), "RABBITMQ_LOG_BASE="+n.path("log"), "RABBITMQ_PID_FILE="+n.path("pid"),
+		"RABBITMQ_CONFIG_FILE="+n.path("rabbitmq.conf"), "RABBITMQ_ENABLED_PLUGINS_FILE="+n.path("enabled_plugins"),
+		"RABBITMQ_SCHEDULER_BIND_TYPE=u",
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
+	)
+}
+
+func (n *RabbitNode) launch(ctx context.Context) (err error) {
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(rabbitHome, "rabbitmq-server"))
+	cmd.Env = n.environment()
+	cmd.Dir = n.dir
+	n.running, err = start(cmd, n.path("out.log"))
+	return err
+}
+
+// await returns when the node answers the greeting of AMQP 0-9-1 with a method frame.
+func (n *RabbitNode) await(ctx context.Context) error {
+	return n.running.await(ctx, "RabbitMQ node "+n.name, n.path("out.log"), func(ctx context.Context) bool {
+		b, err := firstByte(ctx, n.Addr(), "AMQP\x00\x00\x09\x01")
+		return err == nil && b == 1
+	})
+}
+
+// awaitCluster returns when the management page of the first node knows every node as running.
+func (c *RabbitMQ) awaitCluster(ctx context.Context) error {
+	return c.nodes[0].running.await(ctx, "RabbitMQ cluster", c.nodes[0].path("out.log"), func(ctx context.Context) bool {
+		body, err := c.nodes[0].Manage(ctx, http.MethodGet, "/nodes", "")
+		return err == nil && strings.Count(body, `"running":true`) == len(c.nodes)
+	})
+}
+
+// Node returns the i-th node, from 0.
+func (c *RabbitMQ) Node(i int) *RabbitNode { return c.nodes[i] }
+
+// URLs returns the addresses of all nodes, with the default vhost.
+func (c *RabbitMQ) URLs() []string { return c.urls("") }
+
+func (c *RabbitMQ) urls(vhost string) []string {
+	urls := make([]string, len(c.nodes))
+	for i, n := range c.nodes {
+		urls[i] = n.URL() + url.PathEscape(vhost)
+	}
+	return urls
+}
+
+// VHost creates a virtual host and returns the addresses of all nodes with it.
+func (c *RabbitMQ) VHost(ctx context.Context, name string) ([]string, error) {
+	path := "/vhosts/" + url.PathEscape(name)
+	if _, err := c.nodes[0].Manage(ctx, http.MethodPut, path, `{}`); err != nil {
+		return nil, err
+	}
+	path = "/permissions/" + url.PathEscape(name) + "/guest"
+	if _, err := c.nodes[0].Manage(ctx, http.MethodPut, path, `{"configure":".*","write":".*","read":".*"}`); err != nil {
+		return nil, err
+	}
+	return c.urls(name), nil
+}
+
+// Stop ends all nodes and removes their data.
+func (c *RabbitMQ) Stop() {
+	for _, n := range c.nodes {
+		n.Kill()
+	}
+	if c.epmd != nil {
+		c.epmd.kill()
+	}
+	_ = os.RemoveAll(c.dir) // a temporary directory that stays does no harm
+}
+
+// Addr returns the node's AMQP address, HOST:PORT.
+func (n *RabbitNode) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.amqpPort)) }
+
+// URL returns the node's AMQP address as a URL that ends with a slash: the name of a vhost may follow.
+func (n *RabbitNode) URL() string { return "amqp://guest:guest@" + n.Addr() + "/" }
+
+// Name returns the node's name in the cluster.
+func (n *RabbitNode) Name() string { return n.name }
+
+// ManagementURL returns the address of the node's management page.
+func (n *RabbitNode) ManagementURL() string { return fmt.Sprintf("http://127.0.0.1:%d", n.uiPort) }
+
+// Kill ends the node as kill -9 does.
+func (n *RabbitNode) Kill() {
+	if n.running != nil {
+		n.running.kill()
+	}
+}
+
+// Pause freezes the node.
+func (n *RabbitNode) Pause() { n.running.signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (n *RabbitNode) Resume() { n.running.signal(syscall.SIGCONT) }
+
+// Restart starts the node again, on the same ports and data, after Kill; it kills it first if it runs. It returns when
+// the node answers.
+func (n *RabbitNode) Restart(ctx context.Context) error {
+	n.Kill()
+	if err := n.launch(ctx); err != nil {
+		return err
+	}
+	return n.await(ctx)
+}
+
+// Log returns the end of what the node has written.
+func (n *RabbitNode) Log() string { return tail(n.path("out.log")) }
+
+// Ctl runs rabbitmqctl against the node and returns what it prints. That takes about a second.
+func (n *RabbitNode) Ctl(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(rabbitHome, "rabbitmqctl"), append([]string{"-n", n.name}, args...)...)
+	cmd.Env = n.environment()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("rabbitmqctl %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out), nil
+}

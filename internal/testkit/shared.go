@@ -1,0 +1,119 @@
+package testkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"restante/internal/testkit/nodes"
+)
+
+// shared are the servers that the tests of one process share, each test in a vhost and a database of its own. It is a
+// variable of the package because the tests have nothing else in common; Main ends the servers.
+var shared struct {
+	mu       sync.Mutex
+	rabbit   *nodes.RabbitMQ
+	postgres *nodes.Postgres
+}
+
+// stopShared ends the servers that were started.
+func stopShared() {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.rabbit != nil {
+		shared.rabbit.Stop()
+		shared.rabbit = nil
+	}
+	if shared.postgres != nil {
+		shared.postgres.Stop()
+		shared.postgres = nil
+	}
+}
+
+// RabbitMQ returns the node that the tests of this process share; the first call starts it. A test that breaks a node
+// uses OwnRabbitMQ.
+func RabbitMQ(t testing.TB) *nodes.RabbitMQ {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.rabbit == nil {
+		shared.rabbit = startRabbitMQ(t, 1)
+	}
+	return shared.rabbit
+}
+
+// VHost returns the address of a new virtual host on the shared node.
+func VHost(t testing.TB) []string {
+	t.Helper()
+	urls, err := RabbitMQ(t).VHost(t.Context(), "test-"+uuid.NewString()[:8])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return urls
+}
+
+// OwnRabbitMQ starts a cluster of n nodes for one test.
+func OwnRabbitMQ(t testing.TB, n int) *nodes.RabbitMQ {
+	t.Helper()
+	c := startRabbitMQ(t, n)
+	t.Cleanup(c.Stop)
+	return c
+}
+
+func startRabbitMQ(t testing.TB, n int) *nodes.RabbitMQ {
+	t.Helper()
+	c, err := nodes.StartRabbitMQ(context.WithoutCancel(t.Context()), nodes.RabbitMQConfig{Nodes: n})
+	started(t, err)
+	return c
+}
+
+// Postgres returns the server that the tests of this process share; the first call starts it. A test that breaks it
+// uses OwnPostgres.
+func Postgres(t testing.TB) *nodes.Postgres {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.postgres == nil {
+		shared.postgres = startPostgres(t)
+	}
+	return shared.postgres
+}
+
+// Database returns the URL of a new database on the shared server.
+func Database(t testing.TB) string {
+	t.Helper()
+	url, err := Postgres(t).Database(t.Context(), "test_"+uuid.NewString()[:8])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+// OwnPostgres starts a server for one test.
+func OwnPostgres(t testing.TB) *nodes.Postgres {
+	t.Helper()
+	p := startPostgres(t)
+	t.Cleanup(p.Stop)
+	return p
+}
+
+func startPostgres(t testing.TB) *nodes.Postgres {
+	t.Helper()
+	p, err := nodes.StartPostgres(context.WithoutCancel(t.Context()), nodes.PostgresConfig{})
+	started(t, err)
+	return p
+}
+
+func started(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, nodes.ErrMissing) {
+		Missing(t, "%v", err)
+	}
+	if err != nil {
+		t.Fatal(fmt.Errorf("start a server for the test: %w", err))
+	}
+}
