@@ -31,8 +31,8 @@ test-unit: vet fmt ## vet, formatting and the tests of the packages, with the ra
 
 .PHONY: test-whole
 test-whole: deps ## the tests of the whole: the real binary, the official client, a browser, faults
-	@mkdir -p .cache
-	go test -count=1 -timeout 25m ./test/... 2>&1 | tee .cache/test-whole.log
+	@mkdir -p .cache && rm -f .cache/pauses.log
+	RESTANTE_TEST_PAUSES=$(CURDIR)/.cache/pauses.log go test -count=1 -timeout 25m ./test/... 2>&1 | tee .cache/test-whole.log
 
 .PHONY: deps
 deps: ## install what the tests need besides Go and Node

@@ -181,18 +181,19 @@ func (a *API) problemOf(f *failure, w http.ResponseWriter) *problem {
 }
 
 func (a *API) logFailure(p *problem, f *failure) {
-	level, text := slog.LevelError, "request failed"
-	switch {
-	case errors.Is(f.err, context.Canceled):
-		level, text = slog.LevelDebug, "request was given up by its sender"
-	case p.Status == http.StatusServiceUnavailable:
-		level, text = slog.LevelWarn, "request could not be served now"
-	}
+	ctx := context.Background()
 	attrs := []slog.Attr{slog.Any("err", f.err), slog.String("request_id", p.RequestID)}
 	if f.message.ID != "" {
 		attrs = append(attrs, slog.String("id", f.message.ID), slog.String("room", f.message.Room))
 	}
-	a.log.LogAttrs(context.Background(), level, text, attrs...)
+	switch {
+	case errors.Is(f.err, context.Canceled):
+		a.log.LogAttrs(ctx, slog.LevelDebug, "request was given up by its sender", attrs...)
+	case p.Status == http.StatusServiceUnavailable:
+		a.log.LogAttrs(ctx, slog.LevelWarn, "request could not be served now", attrs...)
+	default:
+		a.log.LogAttrs(ctx, slog.LevelError, "request failed", attrs...)
+	}
 }
 
 // unavailable says to a sender that it still has its message, and to a reader that it may come again.

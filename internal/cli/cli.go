@@ -32,6 +32,8 @@ type commands struct {
 	Send    sendCmd    `cmd:"" help:"Send messages to a room."`
 	Tail    tailCmd    `cmd:"" help:"Follow the messages of a room."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server, and check that it keeps its promises."`
+	Health  healthCmd  `cmd:"" help:"Ask whether a server is ready."`
+	Dead    deadCmd    `cmd:"" help:"Look after the messages that could not be stored."`
 	Version versionCmd `cmd:"" help:"Print which build this is."`
 }
 

@@ -95,7 +95,7 @@ func TestMain_Help(t *testing.T) {
 	if got := run(t.Context(), ""); got.code != exitOK || !strings.Contains(got.out, "restante serve") {
 		t.Errorf("no arguments: %+v", got)
 	}
-	for _, command := range []string{"serve", "send", "tail", "bench", "version"} {
+	for _, command := range []string{"serve", "send", "tail", "bench", "health", "version"} {
 		got := run(t.Context(), "", command, "--help")
 		if got.code != exitOK || got.err != "" || !strings.Contains(got.out, "Examples:\n\n    restante "+command) {
 			t.Errorf("%s --help: code %d, %s%s", command, got.code, got.out, got.err)
@@ -108,6 +108,7 @@ func TestMain_UsageErrors(t *testing.T) {
 		"nonsense", "serve --nonsense", "serve --listen :8080", "serve --drain soon", "serve --log-level loud",
 		"send --url nonsense hi", "send --url ftp://x hi", "send --room NO hi", "send --timeout -1s hi", "send --quiet --json hi",
 		"tail --after -1", "tail --after x", "tail --since yesterday", "tail --after 1 --since 1h", "tail --url http://h/?q=1",
+		"health --url nonsense", "health --timeout 0s", "health now",
 	} {
 		if got := run(t.Context(), "", strings.Fields(line)...); got.code != exitUsage || got.err == "" || got.out != "" {
 			t.Errorf("%s: %+v", line, got)

@@ -32,18 +32,28 @@ type client struct {
 }
 
 func (t *target) client() (*client, error) {
-	base, err := url.Parse(t.URL)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" {
-		return nil, &exitError{exitUsage, fmt.Errorf("--url: %q is not the address of a server, such as http://127.0.0.1:8080", t.URL)}
+	base, err := parseBase(t.URL)
+	if err != nil {
+		return nil, err
 	}
 	if err := chat.ValidateRoom(t.Room); err != nil {
 		return nil, &exitError{exitUsage, fmt.Errorf("--%w", err)}
 	}
+	return newClient(base, t.Room), nil
+}
+
+// parseBase returns a server's address as it is put before a path.
+func parseBase(address string) (string, error) {
+	base, err := url.Parse(address)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" {
+		return "", &exitError{exitUsage, fmt.Errorf("--url: %q is not the address of a server, such as http://127.0.0.1:8080", address)}
+	}
+	return strings.TrimSuffix(address, "/"), nil
+}
+
+func newClient(base, room string) *client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	return &client{
-		base: strings.TrimSuffix(t.URL, "/"), room: t.Room,
-		http: &http.Client{Transport: transport},
-	}, nil
+	return &client{base: base, room: room, http: &http.Client{Transport: transport}}
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }

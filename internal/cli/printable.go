@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // printable returns text with the characters escaped that would do something to a terminal instead of showing: controls,
@@ -22,6 +23,15 @@ func printable(text string) string {
 		b.WriteString(quoted[1 : len(quoted)-1])
 	}
 	return b.String()
+}
+
+// printableBytes is printable for what may be no text: then every byte that is not printable ASCII is escaped.
+func printableBytes(b []byte) string {
+	if utf8.Valid(b) {
+		return printable(string(b))
+	}
+	quoted := strconv.QuoteToASCII(string(b))
+	return quoted[1 : len(quoted)-1]
 }
 
 func acts(r rune) bool {

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"restante/internal/chat"
 )
 
 // sink is where a connection's bytes go. TryWrite takes all of payload without blocking, or reports false and takes
@@ -46,16 +48,18 @@ type reader struct {
 	left  bool
 }
 
-// follow begins to read a room from the message next on, or moves the cursor there if the room is joined already. It
-// blocks while it asks the store about a room that nobody here reads yet.
-func (c *conn) follow(ctx context.Context, name string, next func(*room) int64) error {
-	r, err := c.hub.enter(ctx, name)
+// follow begins to read a room from the message next on, or moves the cursor there if the room is joined already. known
+// is what the store has said of the room: all of that is read, announced or not. It blocks while it asks the store about
+// a room that nobody here reads yet.
+func (c *conn) follow(ctx context.Context, known chat.Room, next int64) error {
+	r, err := c.hub.enter(ctx, known.Name)
 	if err != nil {
 		return err
 	}
+	r.saw(known.LastSeq)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	rd := c.reader(name)
+	rd := c.reader(known.Name)
 	if c.closed || rd != nil {
 		c.hub.leave(r) // a reader holds its room once
 	}
@@ -63,14 +67,14 @@ func (c *conn) follow(ctx context.Context, name string, next func(*room) int64) 
 	case c.closed:
 		return nil
 	case rd != nil:
-		rd.next = next(r)
+		rd.next = next
 		rd.moves++
 	default:
-		rd = &reader{conn: c, room: r, next: next(r)}
+		rd = &reader{conn: c, room: r, next: next}
 		c.readers = append(c.readers, rd)
 		r.add(rd)
 	}
-	// A message that came between next and add woke nobody for this reader.
+	// A message that was announced before add, or not at all yet, has woken nobody for this reader.
 	if rd.next <= r.last() {
 		c.fallBehind(ctx)
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"restante/internal/chat"
 )
 
 // seqsOf returns the numbers of the events in a stream.
@@ -22,7 +24,8 @@ func seqsOf(events []byte) (seqs []int64) {
 	return seqs
 }
 
-func after(seq int64) func(*room) int64 { return func(*room) int64 { return seq + 1 } }
+// at is a room of which nothing is known.
+func at(name string) chat.Room { return chat.Room{Name: name} }
 
 func upTo(first, last int64) (seqs []int64) {
 	for seq := first; seq <= last; seq++ {
@@ -36,7 +39,7 @@ func join(t *testing.T, h *Hub, p *peer, seq int64) *conn {
 	t.Helper()
 	c := h.newConn(p, eventStream)
 	t.Cleanup(func() { p.end(); c.close() })
-	if err := c.follow(t.Context(), "a", after(seq)); err != nil {
+	if err := c.follow(t.Context(), at("a"), seq+1); err != nil {
 		t.Fatalf("follow: %v", err)
 	}
 	return c
@@ -137,7 +140,7 @@ func TestConn_JoiningAgainMovesTheCursor(t *testing.T) {
 	p := newPeer()
 	c := join(t, h, p, 40)
 	p.waitSeq(t, 50)
-	if err := c.follow(t.Context(), "a", after(45)); err != nil {
+	if err := c.follow(t.Context(), at("a"), 46); err != nil {
 		t.Fatalf("follow again: %v", err)
 	}
 	h.Deliver(log.append("a", 1))
@@ -164,7 +167,7 @@ func TestConn_NothingOfTheOldPlaceAfterAMove(t *testing.T) {
 	p.stall(false)
 	before := p.seqs()
 	h.Deliver(log.append("a", 1))
-	if err := c.follow(t.Context(), "a", after(21)); err != nil {
+	if err := c.follow(t.Context(), at("a"), 22); err != nil {
 		t.Fatalf("follow: %v", err)
 	}
 	p.waitSeq(t, 22)
@@ -179,7 +182,7 @@ func TestConn_CloseEndsACatchUpThatWaits(t *testing.T) {
 	p.stall(true)
 	c := join(t, h, p, 0)
 	c.close()
-	if err := c.follow(context.Background(), "a", after(0)); err != nil {
+	if err := c.follow(context.Background(), at("a"), 1); err != nil {
 		t.Errorf("follow after close: %v", err)
 	}
 	if len(h.rooms) != 0 {

@@ -51,6 +51,8 @@ type Hub struct {
 	metrics *metrics
 	conns   atomic.Uint32 // how many there ever were; spreads them over the pumps
 
+	resyncAsked chan struct{} // has room for one
+
 	mu       sync.RWMutex
 	rooms    map[string]*room // the rooms that have readers
 	streams  map[*stream]context.CancelFunc
@@ -81,6 +83,7 @@ func New(cfg Config, history History, accept Accepter) *Hub {
 	h := &Hub{
 		cfg: cfg, history: history, accept: accept,
 		rooms: make(map[string]*room), streams: make(map[*stream]context.CancelFunc),
+		resyncAsked: make(chan struct{}, 1),
 	}
 	h.metrics = newMetrics(cfg.Metrics, h.slowestLag, h.openRooms)
 	h.pages = newPages(history, h.metrics)
@@ -91,13 +94,14 @@ func New(cfg Config, history History, accept Accepter) *Hub {
 	return h
 }
 
-// Run delivers messages until ctx is done, and returns nil.
+// Run delivers messages, and does what Resync asks for, until ctx is done. It returns nil.
 func (h *Hub) Run(ctx context.Context) error {
-	var pumps sync.WaitGroup
+	var running sync.WaitGroup
 	for _, p := range h.pumps {
-		pumps.Go(func() { p.run(ctx) })
+		running.Go(func() { p.run(ctx) })
 	}
-	pumps.Wait()
+	running.Go(func() { h.runResyncs(ctx) })
+	running.Wait()
 	return nil
 }
 
@@ -154,7 +158,8 @@ func (h *Hub) newConn(s sink, e encoding) *conn {
 	return &conn{hub: h, sink: s, enc: e, pump: h.pumps[n]}
 }
 
-// enter returns the room, which is open until leave is called as often as enter.
+// enter returns the room, which is open until leave is called as often as enter. The tail of a room that was open may be
+// behind the store, while announcements are late or the broker is away; see place.
 func (h *Hub) enter(ctx context.Context, name string) (*room, error) {
 	h.mu.Lock()
 	r := h.rooms[name]

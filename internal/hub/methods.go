@@ -114,7 +114,7 @@ func (s *session) joinRoom(ctx context.Context, args []json.RawMessage) (any, er
 	if err != nil {
 		return nil, err
 	}
-	if err := s.conn.follow(ctx, room, next); err != nil {
+	if err := s.conn.follow(ctx, known, next); err != nil {
 		return nil, err
 	}
 	return joined{LastSeq: known.LastSeq, OldestSeq: known.OldestSeq}, nil

@@ -7,6 +7,8 @@ type metrics struct {
 	fallenBehind   prometheus.Counter
 	pageReads      prometheus.Counter
 	deliverSeconds prometheus.Histogram
+	resyncs        prometheus.Counter
+	roomsBehind    prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, lag func() float64, rooms func() float64) *metrics {
@@ -26,9 +28,16 @@ func newMetrics(reg prometheus.Registerer, lag func() float64, rooms func() floa
 			Help:    "From accepting the newest message of a pass to the end of that pass over its level readers.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
 		}),
+		resyncs: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_hub_resyncs_total",
+			Help: "Times all open rooms were compared with the store, because announcements may have been lost.",
+		}),
+		roomsBehind: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_hub_resync_rooms_behind_total", Help: "Rooms that were found behind the store in such a comparison.",
+		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.deliverSeconds,
+		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.deliverSeconds, m.resyncs, m.roomsBehind,
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_slowest_reader_lag_messages", Help: "How many messages the slowest reader is behind.",
 			}, lag),

@@ -13,6 +13,7 @@ import (
 type room struct {
 	name   string
 	tail   atomic.Pointer[tail]
+	stored atomic.Int64  // the greatest last seq that a join has seen in the store: the tail may be behind it
 	marked []atomic.Bool // per pump: it has yet to look at the newest messages
 	refs   int           // readers, and those about to be; guarded by Hub.mu
 
@@ -40,13 +41,34 @@ func (r *room) load(ctx context.Context, h History) error {
 	if err != nil {
 		return fmt.Errorf("open room %s: %w", r.name, err)
 	}
+	r.reach(known.LastSeq)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.loaded = true
-	if known.LastSeq > r.tail.Load().last {
-		r.tail.Store(&tail{last: known.LastSeq})
-	}
 	return nil
+}
+
+// reach makes the tail end at last if it ended before that, and reports whether it did. It holds no messages then:
+// readers fetch them from the store.
+func (r *room) reach(last int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last <= r.tail.Load().last {
+		return false
+	}
+	r.tail.Store(&tail{last: last})
+	return true
+}
+
+// saw notes what a join has seen in the store. The tail stays as it is, and nobody else is woken: most often the
+// announcement is on its way, and dropping the tail would send all readers of a busy room to the store at each join.
+func (r *room) saw(last int64) {
+	for {
+		seen := r.stored.Load()
+		if last <= seen || r.stored.CompareAndSwap(seen, last) {
+			return
+		}
+	}
 }
 
 // extend adds stored messages to the tail and returns how many readers the room has.
@@ -60,8 +82,8 @@ func (r *room) extend(messages []chat.Message, limit int) (readers int) {
 	return readers
 }
 
-// last returns the seq of the newest message that the room knows of.
-func (r *room) last() int64 { return r.tail.Load().last }
+// last returns the seq of the newest message that is known to be stored.
+func (r *room) last() int64 { return max(r.tail.Load().last, r.stored.Load()) }
 
 // add adds a reader to the list of its pump.
 func (r *room) add(rd *reader) {

@@ -36,9 +36,9 @@ func (c chatHub) Connect(ctx context.Context, sc *signalr.Conn, query url.Values
 		clientID: query.Get("client_id"),
 	}
 	for _, p := range places {
-		_, next, err := c.hub.place(ctx, p.Room, p.Seq)
+		known, next, err := c.hub.place(ctx, p.Room, p.Seq)
 		if err == nil {
-			err = s.conn.follow(ctx, p.Room, next)
+			err = s.conn.follow(ctx, known, next)
 		}
 		if err != nil {
 			s.conn.close()
@@ -75,24 +75,27 @@ func placesOf(query url.Values) ([]chat.Cursor, error) {
 	return places, nil
 }
 
-// place checks a cursor and returns what is known of its room and where to read from.
-func (h *Hub) place(ctx context.Context, name string, after int64) (known chat.Room, next func(*room) int64, err error) {
+// place checks a cursor and returns what the store knows of its room and the message to read from. The store alone says
+// what "now" is, the same to the client (last_seq) as to its reader: announcements may be late, or lost until the next
+// Resync, so that the room's tail can be behind, or by the time it is looked at ahead. A reader that began after the
+// tail would get messages again that the client knows to be before now, or not get those that came in between.
+func (h *Hub) place(ctx context.Context, name string, after int64) (known chat.Room, next int64, err error) {
 	if err := chat.ValidateRoom(name); err != nil {
-		return known, nil, err
+		return known, 0, err
 	}
 	// The look is short and has a time limit of its own. Tied to the connection's context it would leave 360 bytes of
 	// bookkeeping there for the life of every connection.
 	if known, err = h.history.Room(context.WithoutCancel(ctx), name); err != nil {
-		return known, nil, err
+		return known, 0, err
 	}
 	switch {
 	case after == Now:
-		return known, func(r *room) int64 { return r.last() + 1 }, nil
+		return known, known.LastSeq + 1, nil
 	case after < 0 || after > known.LastSeq:
-		return known, nil, errs.Field("after", "must be from 0 to the number of the newest message, %d, is %d",
+		return known, 0, errs.Field("after", "must be from 0 to the number of the newest message, %d, is %d",
 			known.LastSeq, after)
 	}
-	return known, func(*room) int64 { return after + 1 }, nil
+	return known, after + 1, nil
 }
 
 // Close implements signalr.Session.

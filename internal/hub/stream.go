@@ -22,7 +22,7 @@ type StreamWriter interface {
 // history first, then live. It blocks until ctx is done or the hub drains, and returns nil, or until a write fails. A
 // cursor that cannot be is refused with an errs.Invalid error before anything is written.
 func (h *Hub) Follow(ctx context.Context, room string, after int64, w StreamWriter) error {
-	_, next, err := h.place(ctx, room, after)
+	known, next, err := h.place(ctx, room, after)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (h *Hub) Follow(ctx context.Context, room string, after int64, w StreamWrit
 
 	c := h.newConn(s, eventStream)
 	defer c.close()
-	if err := c.follow(ctx, room, next); err != nil {
+	if err := c.follow(ctx, known, next); err != nil {
 		return err
 	}
 	return h.writeStream(ctx, s, w)

@@ -27,6 +27,31 @@ func Latencies(readings []Reading) []time.Duration {
 	return all
 }
 
+// AcceptPause returns the longest time between a 2xx and the next one, of whichever sends.
+func AcceptPause(sends []Send) time.Duration {
+	times := make([]time.Time, 0, len(sends))
+	for i := range sends {
+		if !sends[i].Accepted.IsZero() {
+			times = append(times, sends[i].Accepted)
+		}
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	var pause time.Duration
+	for i := 1; i < len(times); i++ {
+		pause = max(pause, times[i].Sub(times[i-1]))
+	}
+	return pause
+}
+
+// DeliveryPause returns the longest time that any of the readers had to wait between a message and the next one.
+func DeliveryPause(readings []Reading) time.Duration {
+	var pause time.Duration
+	for i := range readings {
+		pause = max(pause, readings[i].Pause)
+	}
+	return pause
+}
+
 // Percentile returns the smallest of the values that the share p (0 to 1) of them does not exceed, 0 for none. It sorts
 // values.
 func Percentile(values []time.Duration, p float64) time.Duration {

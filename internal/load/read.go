@@ -39,6 +39,7 @@ type Reading struct {
 	Connects    int   // connections that joined
 	Err         error // what ended the reader or, if it reconnects, its newest connection; nil if Stop did
 	Latencies   []time.Duration
+	Pause       time.Duration // the longest time between a message and the next one
 
 	sum uint64 // of the ids in the order of arrival, see chain
 }
@@ -54,6 +55,7 @@ type Reader struct {
 	seen                  Reading
 	next                  int64
 	missing               map[int64]struct{}
+	heard                 time.Time // when messages arrived last
 	hint                  int
 	isConnected, isJoined bool // of the connection in hand
 }
@@ -178,11 +180,23 @@ func (r *Reader) read(conn net.Conn, in *stream) error {
 	if err := in.fill(conn); err != nil {
 		return fmt.Errorf("read: %w", err)
 	}
+	before := r.seen.Seen
 	err := in.each(r.message)
+	if r.seen.Seen > before {
+		r.arrived(time.Now())
+	}
 	if len(r.missing) == 0 {
 		r.position.Store(r.next - 1)
 	}
 	return err
+}
+
+// arrived notes that messages have arrived.
+func (r *Reader) arrived(now time.Time) {
+	if !r.heard.IsZero() {
+		r.seen.Pause = max(r.seen.Pause, now.Sub(r.heard))
+	}
+	r.heard = now
 }
 
 // message takes one hub message.

@@ -29,7 +29,7 @@ func newHandler(cfg config.Config, log *slog.Logger, metrics *prometheus.Registr
 		Checks: []api.Check{
 			{Name: "accepting", Do: accept.check},
 			{Name: "broker", Do: b.Check},
-			{Name: "store", Do: st.Check},
+			{Name: "store", Do: st.Check, Degrades: cfg.ManyMachines()},
 		},
 		Build: ReadBuild(), Gather: metrics, Metrics: metrics,
 		AllowedOrigins: cfg.CORSOrigin, Log: log,

@@ -16,15 +16,16 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
 
 	"restante/internal/broker"
-	"restante/internal/broker/inproc"
 	"restante/internal/config"
 	"restante/internal/hub"
 	"restante/internal/journey"
+	"restante/internal/peer"
+	"restante/internal/route"
 	"restante/internal/signalr"
 	"restante/internal/store"
-	"restante/internal/store/sqlite"
 )
 
 // Server is a running server. Its methods may be called concurrently.
@@ -77,46 +78,61 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, e
 		defer cancel()
 		return nil, errors.Join(err, s.stopAll(stopCtx))
 	}
-	log.Info("serving", "url", "http://"+s.Addr(), "version", ReadBuild().Version, "store", cfg.Store,
+	log.Info("serving", "url", "http://"+s.Addr(), "version", ReadBuild().Version, "roles", cfg.Roles,
+		"broker", withoutPasswords(cfg.Broker), "store", withoutPassword(cfg.Store),
 		"authentication", "none: everyone who reaches this address can read and send")
 	return s, nil
 }
 
 // start is the journey put together, from its end to its beginning, so that nothing is let in before there is a way out.
+// The node has the parts of the journey that its roles name.
 func (s *Server) start(ctx context.Context, cfg config.Config) error {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	database, err := sqlite.Open(ctx, cfg.StorePath(), sqlite.Config{Metrics: metrics})
+	listener, err := s.listen(ctx, cfg.Listen) // first, because other nodes are told the address
 	if err != nil {
-		return fmt.Errorf("%w (--data and --store choose where messages are kept)", err)
+		return err
 	}
-	st := store.New(database, store.Config{Log: s.log, Metrics: metrics})
+	self, err := newNode(cfg, listener.Addr())
+	if err != nil {
+		return err
+	}
+	peers := peer.NewTable(self)
+	base, err := openShape(ctx, cfg, peers, s.log, metrics)
+	if err != nil {
+		return err
+	}
+	st := store.New(base.store, store.Config{Log: s.log, Metrics: metrics})
 	s.started("store", func(context.Context) error { return st.Close() })
-
-	b := broker.New(inproc.New(inproc.Config{}), broker.Config{Log: s.log, Metrics: metrics})
+	b := broker.New(base.broker, broker.Config{Log: s.log, Metrics: metrics})
 	s.started("broker", func(context.Context) error { return b.Close() })
 
 	accept := &gate{next: &journey.Accept{Broker: b}}
+	forward := route.New(peers, route.Config{Log: s.log, Metrics: metrics})
 	h := hub.New(hub.Config{
 		Log: s.log, Metrics: metrics,
-		SignalR: signalr.Config{AllowedOrigins: cfg.CORSOrigin},
+		SignalR: signalr.Config{AllowedOrigins: cfg.CORSOrigin, Node: self.ID, Forward: forward.ToNode},
 	}, st, accept)
-	s.background(ctx, "hub", h.Run)
-
-	deliver := &journey.Deliver{Hub: h}
-	s.background(ctx, "deliver", func(ctx context.Context) error { return b.Subscribe(ctx, deliver) })
-	persist := &journey.Persist{Store: st, Broker: b}
-	s.background(ctx, "persist", func(ctx context.Context) error { return b.Consume(ctx, persist.Persist) })
+	if self.Has(peer.Hub) {
+		s.background(ctx, "hub", h.Run)
+		deliver := &journey.Deliver{Hub: h}
+		s.background(ctx, "deliver", func(ctx context.Context) error { return b.Subscribe(ctx, deliver) })
+	}
+	if self.Has(peer.Consumer) {
+		persist := &journey.Persist{Store: st, Broker: b}
+		s.background(ctx, "persist", func(ctx context.Context) error { return b.Consume(ctx, persist.Persist) })
+		if base.inbox != nil {
+			s.background(ctx, "inbox", func(ctx context.Context) error { return base.inbox(ctx, accept.Accept) })
+		}
+	}
 
 	handler, err := newHandler(cfg, s.log, metrics, st, b, h, accept)
 	if err != nil {
 		return err
 	}
-	if err := s.listen(ctx, cfg.Listen, handler); err != nil {
-		return err
-	}
-	s.started("connections", func(ctx context.Context) error { return s.drain(ctx, accept, h) })
+	s.serve(listener, byRole(self, handler, forward.ToRole))
+	s.started("connections", func(ctx context.Context) error { return s.drain(ctx, accept, h, forward) })
 	return nil
 }
 
@@ -200,19 +216,30 @@ func (s *Server) fail(err error) {
 	}
 }
 
-// listen opens the address and serves handler on it.
-func (s *Server) listen(ctx context.Context, addr string, handler http.Handler) error {
+// listen opens the address. Requests wait until serve.
+func (s *Server) listen(ctx context.Context, addr string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return explainListen(err)
+		return nil, explainListen(err)
 	}
 	s.addr = listener.Addr()
+	s.started("listener", func(context.Context) error {
+		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return listener, nil
+}
+
+// serve answers what comes to the listener with handler.
+func (s *Server) serve(listener net.Listener, handler http.Handler) {
 	srv := newHTTPServer(handler, s.log)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.fail(fmt.Errorf("serve on %s: %w", addr, err))
+			s.fail(fmt.Errorf("serve on %s: %w", listener.Addr(), err))
 		}
 	}()
 	s.started("http", func(ctx context.Context) error {
@@ -225,12 +252,11 @@ func (s *Server) listen(ctx context.Context, addr string, handler http.Handler) 
 		}
 		return nil
 	})
-	return nil
 }
 
 // drain is the first step of a stop, while requests are still answered. It and the requests that follow leave a sixth of
 // the time for the parts that have nobody to wait for.
-func (s *Server) drain(ctx context.Context, accept *gate, h *hub.Hub) error {
+func (s *Server) drain(ctx context.Context, accept *gate, h *hub.Hub, forward *route.Forwarder) error {
 	s.log.Info("stopping: no message is accepted any more, clients are told to reconnect")
 	shutCtx, cancel := share(ctx, 0.2)
 	defer cancel()
@@ -239,7 +265,10 @@ func (s *Server) drain(ctx context.Context, accept *gate, h *hub.Hub) error {
 	}
 	drainCtx, cancel := share(ctx, 0.6)
 	defer cancel()
-	if err := h.Drain(drainCtx); err != nil {
+	var draining errgroup.Group
+	draining.Go(func() error { return h.Drain(drainCtx) })
+	draining.Go(func() error { return forward.Drain(drainCtx) })
+	if err := draining.Wait(); err != nil {
 		s.log.Warn("cut the connections that had not ended in time", "error", err)
 	}
 	return nil

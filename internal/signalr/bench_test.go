@@ -65,3 +65,24 @@ func BenchmarkConn_Idle(b *testing.B) {
 	b.ReportMetric(each, "B/conn")
 	b.ReportMetric(0, "ns/op")
 }
+
+// BenchmarkServer_UnusedToken is the memory of a token that is not used.
+func BenchmarkServer_UnusedToken(b *testing.B) {
+	s := New(newEchoHub(), Config{Node: "0123456789abcdef"})
+	defer s.Close()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	const n = 50_000
+	for range n {
+		if refused := s.registry.reserve(s, s.newToken()); refused != nil {
+			b.Fatal(refused.text)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	for b.Loop() { // there is nothing to repeat
+	}
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/token")
+	b.ReportMetric(0, "ns/op")
+}

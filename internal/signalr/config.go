@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -15,6 +16,13 @@ import (
 type Config struct {
 	Log     *slog.Logger          // default: discard
 	Metrics prometheus.Registerer // default: not registered
+
+	// Node is the name of this node among several, of a-z and 0-9; the tokens that it hands out begin with it. Default: it
+	// is alone.
+	Node string
+	// Forward returns what passes requests on to another node, or nil for one that is not known; a connection there counts
+	// as unknown then. It sees to it that a request is passed on once at most. Default: no other node is known.
+	Forward func(node string) http.Handler
 
 	// AllowedOrigins are the origins (scheme://host[:port]) of web pages that may use the hub besides the hub's own.
 	// Default: none.
@@ -33,8 +41,9 @@ type Config struct {
 	// MaxMessage is the size of the largest hub message accepted, in bytes; default 256 KiB.
 	MaxMessage int
 
-	// MaxUnused bounds the tokens handed out by negotiate and not used yet; beyond it negotiate answers 503.
-	// Default 10,000.
+	// MaxUnused bounds the tokens handed out by negotiate and not used yet; beyond it negotiate answers 503. Clients that
+	// open WebSockets on another node than they negotiated with leave theirs unused, until IdleTimeout is over. One takes
+	// about 100 bytes. Default 100,000.
 	MaxUnused int
 
 	// SendBuffer is the size in bytes asked of the kernel for a WebSocket's send buffer, so that a slow peer costs
@@ -54,6 +63,9 @@ const (
 // Validate reports every fault of the configuration at once.
 func (c Config) Validate() error {
 	var faults []error
+	if c.Node != "" && !isNode(c.Node) {
+		faults = append(faults, fmt.Errorf("node %q: want 1 to %d letters a-z and digits", c.Node, maxNode))
+	}
 	for _, o := range c.AllowedOrigins {
 		u, err := url.Parse(o)
 		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != o {
@@ -86,7 +98,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.IdleTimeout, 15*time.Second)
 	setDefault(&c.StallTimeout, 5*time.Minute)
 	setDefault(&c.MaxMessage, 256<<10)
-	setDefault(&c.MaxUnused, 10_000)
+	setDefault(&c.MaxUnused, 100_000)
 	setDefault(&c.SendBuffer, 128<<10)
 	origins := make([]string, len(c.AllowedOrigins))
 	for i, o := range c.AllowedOrigins {

@@ -13,12 +13,12 @@ import (
 type Conn struct {
 	server    *Server
 	id        string
-	token     string    // opens the connection; "" when negotiation was skipped
-	transport Transport // set once, by registry.claim
-	out       outlet    // set before the connection is live
-	lag       *backlog  // of out
-	query     string    // of the opening request, until the hub has seen it
-	openedAt  int64     // as Server.now
+	token     string // opens the connection; "" when negotiation was skipped
+	transport Transport
+	out       outlet   // set before the connection is live
+	lag       *backlog // of out
+	query     string   // of the opening request, until the hub has seen it
+	openedAt  int64    // as Server.now
 
 	// Messages also arrive in requests of their own (POST), so the connection's life is not a call that a context
 	// could be passed down; what the hub is handed is made from these.

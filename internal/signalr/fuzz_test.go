@@ -221,9 +221,9 @@ func FuzzConversation(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, pack bool) {
 		hub := newEchoHub()
 		s := New(hub, Config{})
-		c := s.newConn(newSecret())
-		s.registry.add(s, c)
-		target := "/hub?id=" + c.token
+		token := newSecret()
+		s.registry.reserve(s, token)
+		target := "/hub?id=" + token
 		s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", target, nil))
 		if pack {
 			data = append([]byte(`{"protocol":"messagepack","version":1}`+"\x1e"), data...)

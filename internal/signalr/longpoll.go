@@ -114,13 +114,14 @@ func (s *Server) answerPoll(w http.ResponseWriter, q *queue, stream *http.Respon
 
 // serveDelete ends a long polling connection, which has no other way to be hung up.
 func (s *Server) serveDelete(w http.ResponseWriter, r *http.Request) {
-	c, refused := s.lookup(r)
+	notPolling := &refusal{http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint."}
+	c, refused := s.lookup(r, notPolling)
 	if refused != nil {
 		refused.write(w)
 		return
 	}
 	if s.registry.queue(c) == nil || c.transport != LongPolling {
-		(&refusal{http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint."}).write(w)
+		notPolling.write(w)
 		return
 	}
 	c.drop(causeClient)

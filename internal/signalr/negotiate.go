@@ -37,18 +37,18 @@ func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request) {
 		}
 		version = max(0, min(n, 1))
 	}
-	c := s.newConn(newSecret())
-	if refused := s.registry.add(s, c); refused != nil {
+	token := s.newToken()
+	if refused := s.registry.reserve(s, token); refused != nil {
 		refused.write(w)
 		return
 	}
-	answer := negotiation{Version: version, ID: c.id, Token: c.token, Transports: []transportInfo{
+	answer := negotiation{Version: version, ID: publicID(token), Token: token, Transports: []transportInfo{
 		{WebSockets.String(), []string{"Text", "Binary"}},
 		{ServerSentEvents.String(), []string{"Text"}},
 		{LongPolling.String(), []string{"Text", "Binary"}},
 	}}
 	if version == 0 { // the one id that such a client knows is the secret
-		answer.ID, answer.Token = c.token, ""
+		answer.ID, answer.Token = token, ""
 	}
 	writeJSON(w, answer)
 }
@@ -71,6 +71,15 @@ func newSecret() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-func (s *Server) newConn(token string) *Conn {
-	return &Conn{server: s, id: newSecret(), token: token, openedAt: s.now()}
+const secretLength = 22 // of 128 bits in base64
+
+// newConn returns a connection that a request is about to open; token is empty for one that was not negotiated.
+func (s *Server) newConn(token string, t Transport) *Conn {
+	c := &Conn{server: s, token: token, transport: t, openedAt: s.now()}
+	if token == "" {
+		c.id = newSecret()
+	} else {
+		c.id = publicID(token)
+	}
+	return c
 }

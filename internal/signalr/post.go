@@ -11,7 +11,8 @@ import (
 // been handled. Requests of one connection wait for each other. The body is handled as it arrives and may be of any
 // length; a message in it may not.
 func (s *Server) servePost(w http.ResponseWriter, r *http.Request) {
-	c, refused := s.lookup(r)
+	noTransport := &refusal{http.StatusBadRequest, "The connection has no transport yet."}
+	c, refused := s.lookup(r, noTransport)
 	if refused != nil {
 		refused.write(w)
 		return
@@ -21,7 +22,7 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request) {
 		notAllowed(w, "GET", "POST requests are not allowed for WebSocket connections.")
 		return
 	case !live:
-		(&refusal{http.StatusBadRequest, "The connection has no transport yet."}).write(w)
+		noTransport.write(w)
 		return
 	case c.stopped.Load():
 		errNoConnection.write(w)

@@ -1,16 +1,17 @@
 package signalr
 
 import (
+	"maps"
 	"net/http"
 	"sync"
 )
 
-// registry holds the connections, from negotiation or upgrade to the end, and decides what a token may open.
+// registry holds the connections and the tokens that may open one, and decides what a token may open.
 type registry struct {
 	mu        sync.Mutex
 	conns     map[*Conn]struct{}
-	tokens    map[string]*Conn
-	unused    int // negotiated and not opened
+	tokens    map[string]*Conn // those that have opened a connection
+	unused    map[string]int64 // those that were handed out since, as Server.now
 	maxUnused int
 	sweeping  bool
 	closed    bool          // no new connections
@@ -18,32 +19,67 @@ type registry struct {
 }
 
 func (g *registry) init(maxUnused int) {
-	g.conns, g.tokens, g.empty = map[*Conn]struct{}{}, map[string]*Conn{}, make(chan struct{})
+	g.conns, g.tokens, g.unused = map[*Conn]struct{}{}, map[string]*Conn{}, map[string]int64{}
+	g.empty = make(chan struct{})
 	g.maxUnused = maxUnused
 }
 
-// add admits a new connection, and sees to it that the sweeper runs.
+var (
+	errGoingDown = &refusal{http.StatusServiceUnavailable, "The server is going down"}
+	errIsOpen    = &refusal{http.StatusConflict, "The connection is open already"}
+)
+
+// reserve notes a token that may open a connection.
+func (g *registry) reserve(s *Server, token string) *refusal {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return errGoingDown
+	}
+	if len(g.unused) >= g.maxUnused {
+		return &refusal{http.StatusServiceUnavailable, "Too many negotiated connections wait to be opened"}
+	}
+	g.unused[token] = s.now()
+	g.watch(s)
+	return nil
+}
+
+// add admits a new connection whose token, if it has one, was not reserved here.
 func (g *registry) add(s *Server, c *Conn) *refusal {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
-		return &refusal{http.StatusServiceUnavailable, "The server is going down"}
+		return errGoingDown
 	}
-	if c.transport == noTransport {
-		if g.unused >= g.maxUnused {
-			return &refusal{http.StatusServiceUnavailable, "Too many negotiated connections wait to be opened"}
-		}
-		g.unused++
+	if g.tokens[c.token] != nil {
+		return errIsOpen
 	}
+	g.insert(s, c)
+	return nil
+}
+
+// insert adds a connection. mu is held.
+func (g *registry) insert(s *Server, c *Conn) {
 	if c.token != "" {
 		g.tokens[c.token] = c
 	}
 	g.conns[c] = struct{}{}
+	g.watch(s)
+}
+
+// watch sees to it that the sweeper runs. mu is held.
+func (g *registry) watch(s *Server) {
 	if !g.sweeping {
 		g.sweeping = true
 		s.running.Go(s.sweep)
 	}
-	return nil
+}
+
+func (g *registry) isUnused(token string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, unused := g.unused[token]
+	return unused
 }
 
 func (g *registry) find(token string) *Conn {
@@ -52,29 +88,29 @@ func (g *registry) find(token string) *Conn {
 	return g.tokens[token]
 }
 
-// claim gives the connection its transport. WebSockets and Server-Sent Events are claimed once; long polling with each
-// poll.
-func (g *registry) claim(c *Conn, t Transport) (first bool, refused *refusal) {
+// claim opens the connection of a token, or finds the one that it has opened. WebSockets and Server-Sent Events are
+// claimed once; long polling with each poll.
+func (g *registry) claim(s *Server, token string, t Transport) (c *Conn, first bool, refused *refusal) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, known := g.conns[c]
+	if _, unused := g.unused[token]; unused {
+		delete(g.unused, token)
+		c = s.newConn(token, t)
+		g.insert(s, c)
+		return c, true, nil
+	}
+	c = g.tokens[token]
 	switch {
-	case !known:
-		return false, errNoConnection
-	case c.transport == noTransport && g.closed:
-		return false, &refusal{http.StatusServiceUnavailable, "The server is going down"}
-	case c.transport == noTransport:
-		c.transport = t
-		g.unused--
-		return true, nil
+	case c == nil:
+		return nil, false, errNoConnection
 	case c.transport != t:
-		return false, &refusal{http.StatusBadRequest, "Cannot change transports mid-connection"}
+		return nil, false, &refusal{http.StatusBadRequest, "Cannot change transports mid-connection"}
 	case t == LongPolling:
-		return false, nil
+		return c, false, nil
 	case c.stopped.Load():
-		return false, errNoConnection
+		return nil, false, errNoConnection
 	default:
-		return false, &refusal{http.StatusConflict, "The connection is open already"}
+		return nil, false, errIsOpen
 	}
 }
 
@@ -108,19 +144,11 @@ func (g *registry) queue(c *Conn) *queue {
 func (g *registry) remove(c *Conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.forget(c)
-}
-
-// forget removes c if it is there. mu is held.
-func (g *registry) forget(c *Conn) {
 	if _, known := g.conns[c]; !known {
 		return
 	}
 	delete(g.conns, c)
 	delete(g.tokens, c.token)
-	if c.transport == noTransport {
-		g.unused--
-	}
 	g.announceEmpty()
 }
 
@@ -135,16 +163,12 @@ func (g *registry) announceEmpty() {
 	}
 }
 
-// close lets in no more connections, forgets the unopened ones, and returns those that are live.
+// close lets in no more connections, forgets the unused tokens, and returns the connections that are live.
 func (g *registry) close() []*Conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
-	for c := range g.conns {
-		if c.transport == noTransport {
-			g.forget(c)
-		}
-	}
+	clear(g.unused)
 	g.announceEmpty()
 	return g.liveConns(nil)
 }
@@ -159,16 +183,12 @@ func (g *registry) liveConns(dst []*Conn) []*Conn {
 	return dst
 }
 
-// inspect forgets tokens not used since the time given and appends the live connections. It returns nil, and the
-// sweeper must end, when there is none of either.
-func (g *registry) inspect(dst []*Conn, usedBefore int64) (live []*Conn, more bool) {
+// inspect forgets unused tokens that were handed out before the time given, and appends the live connections. The sweeper
+// must end when there is none of either.
+func (g *registry) inspect(dst []*Conn, handedOutBefore int64) (live []*Conn, more bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for c := range g.conns {
-		if c.transport == noTransport && c.openedAt < usedBefore {
-			g.forget(c)
-		}
-	}
-	g.sweeping = len(g.conns) > 0
+	maps.DeleteFunc(g.unused, func(_ string, since int64) bool { return since < handedOutBefore })
+	g.sweeping = len(g.conns)+len(g.unused) > 0
 	return g.liveConns(dst), g.sweeping
 }

@@ -54,6 +54,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveNegotiate(w, r)
 		return
 	}
+	if s.forward(w, r) {
+		return
+	}
 	switch r.Method {
 	case http.MethodGet:
 		switch {
@@ -97,19 +100,25 @@ func notAllowed(w http.ResponseWriter, allow, text string) {
 	(&refusal{http.StatusMethodNotAllowed, text}).write(w)
 }
 
-// lookup finds the connection that a request names.
-func (s *Server) lookup(r *http.Request) (*Conn, *refusal) {
+// lookup finds the open connection that a request names. unopened is the answer for a token that has opened none yet.
+func (s *Server) lookup(r *http.Request, unopened *refusal) (*Conn, *refusal) {
 	token := queryValue(r.URL.Query(), "id")
 	if token == "" {
-		return nil, &refusal{http.StatusBadRequest, "Connection ID required"}
+		return nil, errNoID
 	}
 	if c := s.registry.find(token); c != nil {
 		return c, nil
 	}
+	if s.registry.isUnused(token) {
+		return nil, unopened
+	}
 	return nil, errNoConnection
 }
 
-var errNoConnection = &refusal{http.StatusNotFound, "No Connection with that ID"}
+var (
+	errNoID         = &refusal{http.StatusBadRequest, "Connection ID required"}
+	errNoConnection = &refusal{http.StatusNotFound, "No Connection with that ID"}
+)
 
 // queryValue finds a parameter without regard to the case of its name, as ASP.NET does.
 func queryValue(query url.Values, name string) string {

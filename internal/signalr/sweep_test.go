@@ -20,8 +20,7 @@ import (
 func pipe(t *testing.T, s *Server) (send func(text string), frames <-chan ws.Frame, hang func()) {
 	t.Helper()
 	near, far := net.Pipe()
-	c := s.newConn("")
-	c.transport = WebSockets
+	c := s.newConn("", WebSockets)
 	if refused := s.registry.add(s, c); refused != nil {
 		t.Fatal(refused.text)
 	}
@@ -152,8 +151,7 @@ func TestServer_CutsWhoTakesNothingAndSaysNothing(t *testing.T) {
 		hub := newEchoHub()
 		s := New(hub, Config{})
 		near, far := net.Pipe()
-		c := s.newConn("")
-		c.transport = WebSockets
+		c := s.newConn("", WebSockets)
 		s.registry.add(s, c)
 		socket := newSocket(c, far)
 		s.open(c, httptest.NewRequest("GET", "/hub", nil), socket, &socket.backlog)
@@ -199,9 +197,9 @@ func TestServer_LongPollingIdles(t *testing.T) {
 		hub := newEchoHub()
 		s := New(hub, Config{})
 		token := func() string {
-			c := s.newConn(newSecret())
-			s.registry.add(s, c)
-			return c.token
+			t := newSecret()
+			s.registry.reserve(s, t)
+			return t
 		}
 		request := func(ctx context.Context, method, token, body string) int {
 			w := httptest.NewRecorder()
@@ -256,7 +254,7 @@ func TestServer_DrainSpreads(t *testing.T) {
 				t.Errorf("connection %d was told after %s, want %s", i, at, want)
 			}
 		}
-		if refused := s.registry.add(s, s.newConn("t")); refused == nil || refused.status != 503 {
+		if refused := s.registry.reserve(s, "t"); refused == nil || refused.status != 503 {
 			t.Errorf("after Drain: %v", refused)
 		}
 	})

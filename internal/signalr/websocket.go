@@ -11,7 +11,7 @@ import (
 
 // serveWebSocket upgrades the request and hands the connection to a goroutine of its own, so that net/http's buffers and
 // the stack that the request has grown are freed. Without an id in the query it makes a connection: the client has
-// skipped the negotiation.
+// skipped the negotiation. So it does for the token of another node.
 func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	c, refused := s.claimWebSocket(r)
 	if refused != nil {
@@ -42,23 +42,30 @@ func (s *Server) claimWebSocket(r *http.Request) (*Conn, *refusal) {
 	if origin := r.Header.Get("Origin"); origin != "" && !s.originAllowed(r, origin) {
 		return nil, &refusal{http.StatusForbidden, "Pages of this origin may not connect; the operator can allow it"}
 	}
-	if queryValue(r.URL.Query(), "id") != "" {
-		c, _, refused := s.claim(r, WebSockets)
-		return c, refused
+	token := queryValue(r.URL.Query(), "id")
+	if _, foreign := s.foreign(token); token == "" || foreign && s.registry.find(token) == nil {
+		return s.adopt(token)
 	}
-	c := s.newConn("")
-	c.transport = WebSockets
+	c, _, refused := s.claim(r, WebSockets)
+	return c, refused
+}
+
+// adopt makes a connection for a WebSocket that has no token, or one that another node has handed out. Asking that node
+// would gain nothing: a token is no permission, it only tells the requests of one connection from those of others, and a
+// WebSocket is one request; without a token it would be let in as well. Here it opens one connection at a time. The
+// other node forgets it after IdleTimeout, and that it may be gone already is no reason to send the client back.
+func (s *Server) adopt(token string) (*Conn, *refusal) {
+	c := s.newConn(token, WebSockets)
 	return c, s.registry.add(s, c)
 }
 
-// claim finds the connection that a request names and gives it its transport if it has none. first says that this is
-// the request that opens it.
+// claim finds the connection that a request names, or opens it if nobody has. first says that this request has.
 func (s *Server) claim(r *http.Request, t Transport) (c *Conn, first bool, refused *refusal) {
-	if c, refused = s.lookup(r); refused != nil {
-		return nil, false, refused
+	token := queryValue(r.URL.Query(), "id")
+	if token == "" {
+		return nil, false, errNoID
 	}
-	first, refused = s.registry.claim(c, t)
-	return c, first, refused
+	return s.registry.claim(s, token, t)
 }
 
 // open makes a claimed connection live.

@@ -51,7 +51,7 @@ func chaos(t *testing.T, rig testkit.Rig, seed uint64) {
 	sends := append(before, senders.Stop()...)
 	stop()
 	comers.Wait()
-	last := lastSeq(t, s, "lobby")
+	last := settled(t, s, "lobby", sends)
 	noError(t, stayers.WaitSeq(within(t, 30*time.Second), last))
 	report := s.Check("lobby", sends, append(readings, stayers.Stop()...))
 	t.Logf("%s; answers %v", &report, senders.Answers())

@@ -20,6 +20,15 @@ import (
 	"restante/internal/testkit"
 )
 
+// withDisk runs a test body for each shape whose server has its data on its own disk.
+func withDisk(t *testing.T, body func(t *testing.T, rig testkit.Rig)) {
+	for _, rig := range testkit.Rigs() {
+		if rig.Name == embedded {
+			t.Run(rig.Name, func(t *testing.T) { body(t, rig) })
+		}
+	}
+}
+
 // mount mounts a file system on a new directory until the test ends, or skips the test where that is not allowed.
 func mount(t *testing.T, args ...string) string {
 	t.Helper()
@@ -38,7 +47,7 @@ func mount(t *testing.T, args ...string) string {
 // A disk that fills up: nothing more is accepted, with a reason; reading goes on; when there is space again the server
 // accepts again, without a restart, and whatever it had accepted is there.
 func TestDisk_FullRefusesAndRecovers(t *testing.T) {
-	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
+	withDisk(t, func(t *testing.T, rig testkit.Rig) {
 		dir := mount(t, "-t", "tmpfs", "-o", "size=24m", "tmpfs")
 		s := rig.Start(t, testkit.Options{Data: filepath.Join(dir, "data")})
 		readers := startReaders(t, 10, load.ReaderConfig{URL: s.URL(), Reconnect: true})
@@ -66,7 +75,7 @@ func TestDisk_FullRefusesAndRecovers(t *testing.T) {
 
 // The disk is full and the power fails: what was accepted before is there when there is space again.
 func TestDisk_FullAndKilled(t *testing.T) {
-	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
+	withDisk(t, func(t *testing.T, rig testkit.Rig) {
 		dir := mount(t, "-t", "tmpfs", "-o", "size=16m", "tmpfs")
 		s := rig.Start(t, testkit.Options{Data: filepath.Join(dir, "data")})
 		senders := startSenders(t, load.SenderConfig{URL: s.URL(), Senders: 16})
@@ -125,7 +134,7 @@ func wantRefusal(t *testing.T, s *testkit.Server) {
 
 // A database that cannot be written any more while it is open.
 func TestDisk_TurnedReadOnlyRefusesAndRecovers(t *testing.T) {
-	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
+	withDisk(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{})
 		senders := startSenders(t, load.SenderConfig{URL: s.URL(), Senders: 16, Retry: 100 * time.Millisecond})
 		noError(t, senders.WaitAccepted(within(t, 30*time.Second), 500))
@@ -162,7 +171,7 @@ func immutable(t *testing.T, dir, mode string) {
 
 // A data directory that cannot be written is a start that fails, and says so.
 func TestDisk_ReadOnlyAtStartSaysSo(t *testing.T) {
-	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
+	withDisk(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{Data: filepath.Join(mount(t, "-t", "tmpfs", "-o", "size=24m", "tmpfs"), "data")})
 		fill(t, s.URL(), "lobby", 50)
 		if code := s.Stop(20 * time.Second); code != 0 {
@@ -189,7 +198,7 @@ func TestDisk_ReadOnlyAtStartSaysSo(t *testing.T) {
 
 // Two servers on one database would number twice: the second one must not start.
 func TestDisk_SecondServerIsRefused(t *testing.T) {
-	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
+	withDisk(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{})
 		if err := testkit.TryStart(t, testkit.Options{Data: s.Data()}); err == nil {
 			t.Error("a second server has opened the same database")

@@ -4,8 +4,12 @@ package faults
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +17,19 @@ import (
 	"restante/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	if death := os.Getenv(deathVariable); death != "" {
+		os.Exit(runMortal(death))
+	}
+	testkit.Main(m)
+}
+
+// embedded is the name of the rig that is one process with a disk of its own.
+const embedded = "embedded"
+
+// limit is what anything that the tests wait for may take at most, on a busy machine: far above the pauses that are
+// measured, so that a failure means "never".
+const limit = 60 * time.Second
 
 // within returns a context for what has to happen within a time that is generous on a busy machine.
 func within(t *testing.T, limit time.Duration) context.Context {
@@ -75,30 +91,45 @@ func lastSeq(t *testing.T, s *testkit.Server, room string) int64 {
 	return last
 }
 
-// waitReady returns when /readyz has the status.
-func waitReady(t *testing.T, s *testkit.Server, status int) {
+// settled waits until everything that was accepted is stored, and returns the number of the room's last message.
+func settled(t *testing.T, s *testkit.Server, room string, sends []load.Send) int64 {
 	t.Helper()
-	ctx := within(t, 20*time.Second)
+	noError(t, load.WaitStored(within(t, limit), s.URL(), room, sends))
+	return lastSeq(t, s, room)
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ctx := within(t, limit)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for s.Ready() != status {
+	for !holds() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("/readyz is %d, want %d", s.Ready(), status)
+			t.Fatalf("never came true: %s", what)
 		}
 	}
 }
 
-// get200 makes a request that must be answered with 200.
-func get200(t *testing.T, url string) {
+// waitReady returns when /readyz has the status.
+func waitReady(t *testing.T, s *testkit.Server, status int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("/readyz answers %d", status), func() bool { return s.Ready() == status })
+}
+
+// get200 makes a request that must be answered with 200, and returns the lines of the answer.
+func get200(t *testing.T, url string) []string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(within(t, 10*time.Second), http.MethodGet, url, nil)
 	noError(t, err)
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
 	noError(t, err)
+	body, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("GET %s: %s", url, resp.Status)
+	if resp.StatusCode != http.StatusOK || err != nil {
+		t.Fatalf("GET %s: %s, %v", url, resp.Status, err)
 	}
+	return strings.Split(string(body), "\n")
 }

@@ -25,7 +25,7 @@ func TestKill_LosesNothingThatWasAccepted(t *testing.T) {
 		}
 		noError(t, senders.WaitAccepted(within(t, 30*time.Second), senders.Accepted()+100))
 		sends := senders.Stop()
-		noError(t, readers.WaitSeq(within(t, 30*time.Second), lastSeq(t, s, "lobby")))
+		noError(t, readers.WaitSeq(within(t, 30*time.Second), settled(t, s, "lobby", sends)))
 		report := s.Check("lobby", sends, readers.Stop())
 		t.Logf("%s; answers %v", &report, senders.Answers())
 		if answers := senders.Answers(); answers[0] == 0 {

@@ -36,14 +36,15 @@ func TestRepeat_OfAnIDAddsNothing(t *testing.T) {
 		s.Kill()
 		s.Restart()
 		again()
-		if last := lastSeq(t, s, "lobby"); last != int64(len(sends)) {
-			t.Errorf("%d messages stored, want %d", last, len(sends))
-		}
-		noError(t, readers.WaitSeq(within(t, 20*time.Second), int64(len(sends))))
-		var evidence []load.Send
+		// What follows comes after all repeats.
+		evidence := fill(t, s.URL(), "lobby", 1)
 		for _, send := range sends {
 			evidence = append(evidence, *send)
 		}
+		if last := settled(t, s, "lobby", evidence); last != int64(len(evidence)) {
+			t.Errorf("%d messages stored, want %d", last, len(evidence))
+		}
+		noError(t, readers.WaitSeq(within(t, 20*time.Second), int64(len(evidence))))
 		s.Check("lobby", evidence, readers.Stop())
 	})
 }

@@ -40,7 +40,7 @@ func TestTerminate_LosesNothingAndSendsClientsAway(t *testing.T) {
 		s.Restart()
 		noError(t, senders.WaitAccepted(within(t, 30*time.Second), senders.Accepted()+500))
 		sends := senders.Stop()
-		noError(t, stayers.WaitSeq(within(t, 30*time.Second), lastSeq(t, s, "lobby")))
+		noError(t, stayers.WaitSeq(within(t, 30*time.Second), settled(t, s, "lobby", sends)))
 		report := s.Check("lobby", sends, append(left, stayers.Stop()...))
 		t.Logf("%s; answers %v", &report, senders.Answers())
 	})

@@ -132,12 +132,12 @@ func testSubscribe(t *testing.T, h Harness) {
 	}
 	ready(t, cs...)
 	for i := 1; i <= n; i++ {
-		if err := d.Announce(t.Context(), []chat.Message{message("a", i)}); err != nil {
+		if err := d.Announce(t.Context(), []chat.Message{stored("a", i)}); err != nil {
 			t.Fatalf("Announce: %v", err)
 		}
 	}
 	for _, c := range cs {
-		sameOrder(t, h, c.waitFor(t, n), "a", n)
+		sameMessages(t, h, c.waitFor(t, n), "a", n, stored)
 	}
 }
 
@@ -162,7 +162,7 @@ func testSubscribeEnds(t *testing.T, h Harness) {
 	c.mu.Lock()
 	before := len(c.got)
 	c.mu.Unlock()
-	if err := d.Announce(t.Context(), []chat.Message{message("a", 1)}); err != nil {
+	if err := d.Announce(t.Context(), []chat.Message{stored("a", 1)}); err != nil {
 		t.Errorf("Announce without subscribers: %v", err)
 	}
 	c.mu.Lock()

@@ -56,6 +56,13 @@ func message(room string, n int) chat.Message {
 	}
 }
 
+// stored returns the nth message of a room as the store returns it.
+func stored(room string, n int) chat.Message {
+	m := message(room, n)
+	m.Seq, m.StoredAt = int64(n), m.SentAt.Add(time.Millisecond)
+	return m
+}
+
 func open(t *testing.T, h Harness) driver.Driver {
 	t.Helper()
 	d := h.Open(t)
@@ -150,6 +157,12 @@ func (c *collector) waitFor(t *testing.T, n int) []chat.Message {
 // only where the broker keeps messages.
 func sameOrder(t *testing.T, h Harness, got []chat.Message, room string, n int) {
 	t.Helper()
+	sameMessages(t, h, got, room, n, message)
+}
+
+// sameMessages is sameOrder for messages in the form that want gives them.
+func sameMessages(t *testing.T, h Harness, got []chat.Message, room string, n int, want func(room string, n int) chat.Message) {
+	t.Helper()
 	next, seen := 1, map[string]bool{}
 	for _, m := range got {
 		if m.Room != room {
@@ -158,7 +171,7 @@ func sameOrder(t *testing.T, h Harness, got []chat.Message, room string, n int) 
 		if h.Keeps && seen[m.ID] {
 			continue
 		}
-		if want := message(room, next); m != want {
+		if want := want(room, next); m != want {
 			t.Fatalf("message %d of room %s: got %+v, want %+v", next, room, m, want)
 		}
 		seen[m.ID] = true

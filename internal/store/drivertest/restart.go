@@ -100,7 +100,8 @@ func testCloseUnderLoad(t *testing.T, h Harness) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	stored := map[int64]chat.Message{}
-	running := make(chan struct{}, 1)
+	running, refused := make(chan struct{}, 1), make(chan struct{})
+	var once sync.Once
 	for range 8 {
 		all.Go(func() {
 			for {
@@ -109,6 +110,7 @@ func testCloseUnderLoad(t *testing.T, h Harness) {
 					if errs.CodeOf(err) != errs.Unavailable {
 						t.Errorf("append while closing: %v", err)
 					}
+					once.Do(func() { close(refused) })
 					return
 				}
 				mu.Lock()
@@ -123,7 +125,11 @@ func testCloseUnderLoad(t *testing.T, h Harness) {
 			}
 		})
 	}
-	<-running
+	select {
+	case <-running:
+	case <-refused:
+		t.Fatal("refused before it was closed")
+	}
 	reopened := h.Reopen(t, d, c.now)
 	all.Wait()
 	found := log(t, reopened, "a")

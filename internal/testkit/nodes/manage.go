@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,4 +32,19 @@ func (n *RabbitNode) Manage(ctx context.Context, method, path, body string) (str
 		err = fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, text)
 	}
 	return string(text), err
+}
+
+// Version returns RabbitMQ's version, "" when it does not answer.
+func (c *RabbitMQ) Version(ctx context.Context) string {
+	body, err := c.nodes[0].Manage(ctx, http.MethodGet, "/overview", "")
+	var overview struct {
+		Version string `json:"rabbitmq_version"`
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(body), &overview)
+	}
+	if err != nil {
+		return ""
+	}
+	return overview.Version
 }

@@ -1,0 +1,98 @@
+package rabbitmq
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"restante/internal/errs"
+)
+
+// address is one way to reach the broker.
+type address struct {
+	url  string // with the password: never shown
+	host string // host:port, for logs
+}
+
+// parseAddresses reads the addresses of one broker. They must agree on the virtual host.
+func parseAddresses(urls []string) ([]address, error) {
+	if len(urls) == 0 {
+		return nil, errs.Field("broker", "needs an address such as amqp://user:password@host:5672/vhost")
+	}
+	var addresses []address
+	var vhost string
+	for i, u := range urls {
+		uri, err := parseURL(u)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 && uri.Vhost != vhost {
+			return nil, errs.Field("broker", "the addresses must be of one virtual host, are of %q and %q", vhost, uri.Vhost)
+		}
+		vhost = uri.Vhost
+		for _, file := range [...]string{uri.CACertFile, uri.CertFile, uri.KeyFile} {
+			if file == "" {
+				continue
+			}
+			if _, err := os.ReadFile(file); err != nil {
+				return nil, errs.Wrap(errs.Invalid, err, "broker: a file that the address names cannot be read")
+			}
+		}
+		addresses = append(addresses, address{url: u, host: fmt.Sprintf("%s:%d", uri.Host, uri.Port)})
+	}
+	return addresses, nil
+}
+
+// parseURL reads an address. Its errors do not show it, since it may hold a password.
+func parseURL(text string) (amqp.URI, error) {
+	uri, err := amqp.ParseURI(text)
+	if err == nil {
+		return uri, nil
+	}
+	if _, ok := errors.AsType[*url.Error](err); ok { // its cause may quote a part of the password
+		err = errors.New("special characters in a user name or password are written as %XX")
+	}
+	return uri, errs.Field("broker", "must be an address such as amqp://user:password@host:5672/vhost: %v", err)
+}
+
+// refused returns err as an error for whoever runs the server, if it is one that waiting cannot mend, else nil.
+func refused(err error, host string) error {
+	if e, ok := errors.AsType[*amqp.Error](err); ok && e.Server {
+		switch {
+		case e.Code == amqp.AccessRefused:
+			return errs.Wrap(errs.Forbidden, err, "the broker at %s refuses the user: check name, password and permissions", host)
+		case e.Code == amqp.NotAllowed && !strings.Contains(e.Reason, "limit"):
+			return errs.Wrap(errs.NotFound, err, "the broker at %s has no such virtual host for this user: add it, or grant permissions", host)
+		case e.Code == amqp.PreconditionFailed:
+			return errs.Wrap(errs.Conflict, err, "the broker at %s has what restante needs in another form: use another virtual host, or delete it there when it is empty", host)
+		}
+		return nil
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return errs.Wrap(errs.Forbidden, err, "the certificate of the broker at %s cannot be verified: name its CA with ?cacertfile=FILE", host)
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return errs.Wrap(errs.Invalid, err, "the broker at %s does not speak TLS: use amqp:// or its TLS port, usually 5671", host)
+	}
+	return nil
+}
+
+// plain is the mechanism PLAIN. It also tells the broker that this client understands a refusal: the client library does
+// not, and a refused connection would look like one that was cut.
+type plain struct {
+	amqp.PlainAuth
+	properties amqp.Table
+}
+
+// Response implements amqp.Authentication. It is called when the properties are complete, before they are sent.
+func (p *plain) Response() string {
+	if capabilities, ok := p.properties["capabilities"].(amqp.Table); ok {
+		capabilities["authentication_failure_close"] = true
+	}
+	return p.PlainAuth.Response()
+}

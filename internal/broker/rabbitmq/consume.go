@@ -1,0 +1,260 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"restante/internal/broker/driver"
+	"restante/internal/peer"
+)
+
+const (
+	// maxBatch is the most messages that are handled at once, and the most that the broker delivers ahead.
+	maxBatch = 500
+	// maxBatchBytes bounds their texts: beyond it a batch ends, but it has one message at least.
+	maxBatchBytes = 4 << 20
+	// maxGather is how long a batch is gathered at most. A batch is a transaction, and many small ones cost more.
+	maxGather = 20 * time.Millisecond
+)
+
+// Consume implements driver.Driver. Every node that consumes has a consumer on every partition; the broker makes one of
+// them the active one, the others stand by.
+func (d *Driver) Consume(ctx context.Context, handle driver.Handler) error {
+	ctx, end, ok := d.begin(ctx)
+	if !ok {
+		return errClosed()
+	}
+	defer end()
+	if _, err := d.consuming.session(ctx); err != nil {
+		return nil //nolint:nilerr // ctx is done before the broker could be reached
+	}
+	partitions := int(d.topology.partitions.Load())
+	d.balance.consuming(partitions)
+	defer d.balance.consuming(0)
+	var workers sync.WaitGroup
+	busy := &busy{last: make([]atomic.Int64, partitions)}
+	for q := range partitions {
+		workers.Go(func() {
+			w := &worker{d: d, q: q, queue: intakeQueue + strconv.Itoa(q), handle: handle, busy: busy}
+			w.run(ctx)
+		})
+	}
+	workers.Wait()
+	return nil
+}
+
+// worker consumes one partition, one batch after the other.
+type worker struct {
+	d      *Driver
+	q      int
+	queue  string
+	handle driver.Handler
+	busy   *busy
+
+	version   int       // of the members, as known to this worker
+	versionAt time.Time // when it came to know it
+	released  int       // how often it has given up the partition since
+}
+
+// run consumes until ctx is done, over one channel after the other.
+func (w *worker) run(ctx context.Context) {
+	pause := minPause
+	for ctx.Err() == nil {
+		s := w.session(ctx)
+		if s == nil {
+			return
+		}
+		began := time.Now()
+		err := w.consume(ctx, s)
+		if err == nil { // released, or ctx is done
+			continue
+		}
+		if !isClosed(s.lost) { // otherwise the link has said so
+			w.d.cfg.Log.WarnContext(ctx, "consuming was interrupted", slog.String("queue", w.queue), slog.Any("error", err))
+		}
+		if time.Since(began) > 2*maxPause {
+			pause = minPause
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+		}
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// session waits for a session, nil when ctx is done. When that takes long the other nodes are told.
+func (w *worker) session(ctx context.Context) *session {
+	soon, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	s, err := w.d.consuming.session(soon)
+	if err != nil {
+		w.d.balance.register(w.q, false)
+		s, _ = w.d.consuming.session(ctx)
+	}
+	return s
+}
+
+// registration is a consumer on the queue, from its beginning to the end of its channel. What was delivered over it can
+// only be acknowledged over it.
+type registration struct {
+	ch      *amqp.Channel
+	backlog *backlog
+	version int       // of the members, at its beginning
+	active  time.Time // when it got its first message
+}
+
+// consume handles batches over one registration. It returns nil when it has given up the partition or ctx is done, with
+// nothing in hand, and an error when the registration was lost. Whatever was delivered and not acknowledged is delivered
+// again, in its order, to whoever is next.
+func (w *worker) consume(ctx context.Context, s *session) error {
+	r, err := w.register(s)
+	if err != nil {
+		w.d.balance.register(w.q, false)
+		return err
+	}
+	w.d.balance.register(w.q, true)
+	defer func() {
+		s.closeChannel(r.ch)
+		<-r.backlog.over
+		if !r.active.IsZero() {
+			w.d.metrics.held.Dec()
+		}
+	}()
+	for {
+		batch, err := w.next(ctx, r)
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		if done, err := w.work(ctx, r, batch); !done || err != nil {
+			return err
+		}
+	}
+}
+
+func (w *worker) register(s *session) (*registration, error) {
+	version := w.d.balance.claim(w.q).version
+	var deliveries <-chan amqp.Delivery
+	ch, err := s.channel(func(ch *amqp.Channel) (err error) {
+		if err := ch.Qos(maxBatch, 0, false); err != nil {
+			return err
+		}
+		deliveries, err = ch.Consume(w.queue, "restante "+w.d.node, false, false, false, false, nil)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("consume from %s: %w", w.queue, err)
+	}
+	return &registration{ch: ch, backlog: gather(deliveries, math.MaxInt), version: version}, nil
+}
+
+var errInterrupted = errors.New("the broker has closed the channel")
+
+// next waits for a batch. It returns none when ctx is done, or the partition is to be given up.
+func (w *worker) next(ctx context.Context, r *registration) ([]arrival, error) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		now := time.Now()
+		n, since := r.backlog.waiting()
+		if n > 0 && r.active.IsZero() {
+			r.active = now
+			w.d.metrics.held.Inc()
+		}
+		release, changed := w.release(r, now)
+		if !release.IsZero() && !now.Before(release) {
+			w.noteRelease(ctx, r)
+			return nil, nil
+		}
+		ready := since.Add(w.busy.pause(w.q, now))
+		if n >= maxBatch || n > 0 && !now.Before(ready) {
+			w.busy.note(w.q, now)
+			return r.backlog.take(maxBatch, maxBatchBytes), nil
+		}
+		wake := time.Hour
+		arrived := r.backlog.arrived
+		if n > 0 {
+			wake, arrived = ready.Sub(now), nil // it is being gathered: no need to look at each
+		}
+		if !release.IsZero() {
+			wake = min(wake, release.Sub(now))
+		}
+		timer.Reset(wake)
+		select {
+		case <-arrived:
+		case <-timer.C:
+		case <-changed:
+		case <-r.backlog.over:
+			return nil, errInterrupted
+		case <-ctx.Done():
+			return nil, nil
+		}
+	}
+}
+
+// settleTime is how long an active consumer that is not the owner waits for the others to queue up behind the owner.
+const settleTime = peer.Interval / 2
+
+// release returns from when on the partition is to be given up to its owner, zero for never, and a channel that is closed
+// when the answer may be another. Who is given the partition again and again, because its owner does not take it, waits
+// longer each time.
+func (w *worker) release(r *registration, now time.Time) (time.Time, <-chan struct{}) {
+	c := w.d.balance.claim(w.q)
+	if c.version != w.version {
+		w.version, w.versionAt, w.released = c.version, now, 0
+	}
+	switch {
+	case c.owner:
+	case !r.active.IsZero():
+		since := w.versionAt
+		if r.active.After(since) {
+			since = r.active
+		}
+		return since.Add(settleTime << min(w.released, 7)), c.changed
+	case c.version != r.version:
+		return now, c.changed
+	}
+	return time.Time{}, c.changed
+}
+
+func (w *worker) noteRelease(ctx context.Context, r *registration) {
+	if !r.active.IsZero() {
+		w.released++
+		w.d.metrics.released.Inc()
+		w.d.cfg.Log.DebugContext(ctx, "partition given up to its owner", slog.String("queue", w.queue))
+	}
+}
+
+// busy knows which partitions this node has handled batches of lately. A batch is a transaction of its own: when many
+// partitions are busy, longer batches save more than they delay, and when only one is, waiting saves nothing.
+type busy struct {
+	last []atomic.Int64 // when the last batch of a partition was taken, in nanoseconds of Unix time
+}
+
+const (
+	lately    = 100 * time.Millisecond
+	gatherFor = 5 * time.Millisecond // for each other partition that is busy
+)
+
+func (b *busy) note(q int, now time.Time) { b.last[q].Store(now.UnixNano()) }
+
+// pause returns for how long a batch of partition q is gathered.
+func (b *busy) pause(q int, now time.Time) time.Duration {
+	pause := time.Duration(0)
+	for other := range b.last {
+		if other != q && now.UnixNano()-b.last[other].Load() < int64(lately) {
+			pause += gatherFor
+		}
+	}
+	return min(pause, maxGather)
+}

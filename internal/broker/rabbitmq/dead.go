@@ -1,0 +1,186 @@
+package rabbitmq
+
+import (
+	"cmp"
+	"maps"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"restante/internal/chat"
+)
+
+// Where a message was when it died.
+const (
+	fromIntake = "intake"
+	fromInbox  = "inbox"
+)
+
+// A dead letter is the message as it was, body, properties and headers, with headers that say what became of it. These
+// are their names. Only headerReplays goes with a message that is replayed: it comes back with it if it dies again.
+const (
+	headerLetter  = "restante-letter"      // the id of the letter, a UUID
+	headerReason  = "restante-reason"      // why it cannot be stored
+	headerFrom    = "restante-from"        // fromIntake or fromInbox
+	headerDiedAt  = "restante-died-at"     // chat.TimeFormat
+	headerKey     = "restante-routing-key" // under which it came
+	headerDirect  = "restante-direct"      // there, and true, when it came straight to the queue and the key tells no room
+	headerReplays = "restante-replays"     // how often it was replayed, an integer
+	headerOmitted = "restante-omitted"     // bytes of original headers that would not have fitted into a frame
+)
+
+const (
+	maxReason  = 1000     // bytes of headerReason
+	maxHeaders = 64 << 10 // bytes of original headers: they must fit into a frame (131072 by default) together with ours
+)
+
+// deadPublishing returns the letter for a message that cannot be stored. It is to be published to the dead letters'
+// exchange, mandatory and confirmed, before the message is acknowledged. The body is shared with the original.
+func deadPublishing(original *amqp.Delivery, reason, from string) amqp.Publishing {
+	p := publishingOf(original)
+	if size := tableSize(original.Headers); size > maxHeaders {
+		p.Headers = amqp.Table{headerOmitted: int64(size)}
+	}
+	p.Headers[headerLetter] = uuid.Must(uuid.NewV7()).String()
+	p.Headers[headerReason] = cutText(reason, maxReason)
+	p.Headers[headerFrom] = from
+	p.Headers[headerDiedAt] = time.Now().UTC().Format(chat.TimeFormat)
+	p.Headers[headerKey] = original.RoutingKey
+	if original.Exchange == "" {
+		p.Headers[headerDirect] = true
+	}
+	return p
+}
+
+// replayPublishing returns the message that a letter holds, to be published under the letter's routing key to where it
+// died. A message without an id gets the letter's, so that it is the same message if it is replayed twice.
+func replayPublishing(letter *amqp.Delivery) amqp.Publishing {
+	p := publishingOf(letter)
+	e := parseLetter(letter)
+	for _, name := range [...]string{headerLetter, headerReason, headerFrom, headerDiedAt, headerKey, headerDirect, headerOmitted} {
+		delete(p.Headers, name)
+	}
+	p.Headers[headerReplays] = e.Replays + 1
+	p.MessageId = cmp.Or(p.MessageId, e.ID)
+	return p
+}
+
+// publishingOf returns a delivery as it is to be published again. A time to live is left out, since a dead letter is kept
+// until somebody has looked at it, and so is the user, whom the broker would compare with our own.
+func publishingOf(d *amqp.Delivery) amqp.Publishing {
+	headers := maps.Clone(d.Headers)
+	if headers == nil {
+		headers = amqp.Table{}
+	}
+	delete(headers, headerDeliveries)
+	return amqp.Publishing{
+		Headers:         headers,
+		ContentType:     d.ContentType,
+		ContentEncoding: d.ContentEncoding,
+		DeliveryMode:    amqp.Persistent,
+		Priority:        d.Priority,
+		CorrelationId:   d.CorrelationId,
+		ReplyTo:         d.ReplyTo,
+		MessageId:       d.MessageId,
+		Timestamp:       d.Timestamp,
+		Type:            d.Type,
+		AppId:           d.AppId,
+		Body:            d.Body,
+	}
+}
+
+// headerDeliveries is how often a quorum queue has delivered a message before; the broker sets it.
+const headerDeliveries = "x-delivery-count"
+
+// DeadLetter is what is known of a message that could not be stored.
+type DeadLetter struct {
+	ID        string    `json:"id"`               // of the letter
+	MessageID string    `json:"message_id"`       // of the message; "" when it has none that could be read
+	Room      string    `json:"room"`             // "" when it could not be read
+	ClientID  string    `json:"client_id"`        // "" when it could not be read
+	Reason    string    `json:"reason"`           // why it cannot be stored
+	From      string    `json:"from"`             // "intake", "inbox", or "" for a message that restante has not put there
+	DiedAt    time.Time `json:"died_at,omitzero"` // zero for a message that restante has not put there
+	Replays   int64     `json:"replays"`          // how often it was replayed before
+	Size      int       `json:"size"`             // of the body, in bytes
+
+	key    string // the routing key under which it came
+	direct bool   // it came straight to the queue
+}
+
+// parseLetter reads a letter. It makes the best of one that restante has not written: any user of the broker may put
+// messages into the queue.
+func parseLetter(d *amqp.Delivery) DeadLetter {
+	e := DeadLetter{
+		ID:        headerText(d.Headers, headerLetter),
+		MessageID: d.MessageId,
+		Reason:    headerText(d.Headers, headerReason),
+		From:      headerText(d.Headers, headerFrom),
+		Size:      len(d.Body),
+		key:       headerText(d.Headers, headerKey),
+	}
+	if e.ID == "" {
+		e.ID = uuid.NewSHA1(uuid.Nil, append([]byte(d.MessageId+"\n"), d.Body...)).String()
+	}
+	e.DiedAt, _ = time.Parse(chat.TimeFormat, headerText(d.Headers, headerDiedAt))
+	e.Replays, _ = d.Headers[headerReplays].(int64)
+	e.direct, _ = d.Headers[headerDirect].(bool)
+	var m chat.Message
+	if m.UnmarshalJSON(d.Body) == nil { // the intake's form, and the plain one of the inbox
+		e.MessageID, e.Room, e.ClientID = cmp.Or(m.ID, e.MessageID), m.Room, m.ClientID
+	}
+	if e.MessageID == "" {
+		e.MessageID = headerText(d.Headers, "cloudEvents:id")
+	}
+	if e.ClientID == "" {
+		e.ClientID = headerText(d.Headers, "cloudEvents:clientid")
+	}
+	if e.From == fromInbox && e.Room == "" && !e.direct {
+		e.Room = e.key
+	}
+	return e
+}
+
+func headerText(headers amqp.Table, name string) string {
+	text, _ := headers[name].(string)
+	return text
+}
+
+// cutText returns at most limit bytes of a text, as UTF-8.
+func cutText(text string, limit int) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
+}
+
+// tableSize returns about how many bytes a value of a header takes on the wire.
+func tableSize(value any) int {
+	const scalar = 9 // the kind and the longest number
+	switch v := value.(type) {
+	case amqp.Table:
+		size := scalar
+		for name, field := range v {
+			size += 1 + len(name) + tableSize(field)
+		}
+		return size
+	case []any:
+		size := scalar
+		for _, field := range v {
+			size += tableSize(field)
+		}
+		return size
+	case string:
+		return scalar + len(v)
+	case []byte:
+		return scalar + len(v)
+	}
+	return scalar
+}

@@ -1,0 +1,173 @@
+package rabbitmq
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"restante/internal/chat"
+	"restante/internal/errs"
+	"restante/internal/testkit"
+)
+
+// letters waits until there are n dead letters and returns them.
+func letters(t *testing.T, urls []string, n int) (*DeadLetters, []DeadLetter) {
+	t.Helper()
+	d, err := OpenDead(t.Context(), urls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	for limit := time.Now().Add(20 * time.Second); ; {
+		got, total, err := d.List(t.Context(), 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if total == n {
+			return d, got
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("there are %d dead letters, want %d: %+v", total, n, got)
+		}
+	}
+}
+
+func TestDeadLetters_AReplayAfterTheFixDelivers(t *testing.T) {
+	urls := testkit.VHost(t)
+	d, err := Open(t.Context(), Config{URLs: urls, Partitions: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	var fixed atomic.Bool
+	stored := make(chan chat.Message, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- d.Consume(ctx, func(_ context.Context, batch []chat.Message) error {
+			for _, m := range batch {
+				if m.Msg == "poison" && !fixed.Load() {
+					return errs.Field("msg", "is poison")
+				}
+			}
+			for _, m := range batch {
+				stored <- m
+			}
+			return nil
+		})
+	}()
+	want := chat.Message{ID: uuid.NewString(), Room: "ops", ClientID: "ann", Msg: "poison", SentAt: chat.Micros(time.Now())}
+	good := want
+	good.ID, good.Msg = uuid.NewString(), "good"
+	for _, m := range []chat.Message{want, good} {
+		if err := d.Publish(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := <-stored; m != good {
+		t.Errorf("stored is %+v", m)
+	}
+	office, list := letters(t, urls, 1)
+	l := list[0]
+	if l.MessageID != want.ID || l.Room != "ops" || l.ClientID != "ann" || l.From != fromIntake || l.Replays != 0 || l.Reason != "msg: is poison" {
+		t.Errorf("the letter is %+v", l)
+	}
+	// Too early: it comes back, and says that it was tried.
+	if n, err := office.Replay(t.Context(), Pick{All: true}, nil); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	_, list = letters(t, urls, 1)
+	if list[0].Replays != 1 || list[0].MessageID != want.ID {
+		t.Errorf("after a replay the letter is %+v", list[0])
+	}
+	fixed.Store(true)
+	if n, err := office.Replay(t.Context(), Pick{IDs: []string{want.ID}}, nil); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if m := <-stored; m != want {
+		t.Errorf("stored is %+v, want %+v", m, want)
+	}
+	letters(t, urls, 0)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDeadLetters_OfTheInbox(t *testing.T) {
+	urls := testkit.VHost(t)
+	d, err := Open(t.Context(), Config{URLs: urls})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	accepted := make(chan chat.Message, 10)
+	var bans atomic.Bool
+	bans.Store(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- d.Inbox(ctx, func(_ context.Context, m chat.Message) (chat.Message, error) {
+			if m.ClientID == "eve" && bans.Load() {
+				return m, errs.Field("client_id", "is banned")
+			}
+			accepted <- m
+			return m, nil
+		})
+	}()
+	conn, err := amqp.Dial(urls[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ch.Confirm(false); err != nil {
+		t.Fatal(err)
+	}
+	send := func(exchange, key, body string) {
+		t.Helper()
+		c, err := ch.PublishWithDeferredConfirm(exchange, key, true, false, amqp.Publishing{Body: []byte(body), DeliveryMode: amqp.Persistent, UserId: "guest", Expiration: "60000"})
+		if err != nil || !c.Wait() {
+			t.Fatal("publish:", err)
+		}
+	}
+	send(inboxExchange, "ops", `{"msg":7}`)
+	send(inboxExchange, "ops", `{"msg":"hi","client_id":"eve"}`)
+	send("", inboxQueue, `{"msg":"straight to the queue","client_id":"ann","room":"den"}`)
+	send(inboxExchange, "ops", `{"msg":"hi","client_id":"ann"}`)
+	if m := <-accepted; m.Room != "den" || m.ClientID != "ann" {
+		t.Errorf("accepted is %+v", m)
+	}
+	if m := <-accepted; m.Room != "ops" || m.ClientID != "ann" || m.Msg != "hi" {
+		t.Errorf("accepted is %+v", m)
+	}
+	office, list := letters(t, urls, 2)
+	if l := list[0]; l.From != fromInbox || l.Room != "ops" || l.Reason != `body: the field "msg" must be a text` {
+		t.Errorf("the first letter is %+v", l)
+	}
+	if l := list[1]; l.From != fromInbox || l.ClientID != "eve" || l.Reason != "client_id: is banned" {
+		t.Errorf("the second letter is %+v", l)
+	}
+	bans.Store(false)
+	if n, err := office.Replay(t.Context(), Pick{All: true}, nil); n != 2 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	// It had no id. Now it has one, and keeps it however often it is replayed.
+	if m := <-accepted; m.ClientID != "eve" || m.ID != list[1].ID {
+		t.Errorf("accepted is %+v", m)
+	}
+	if _, list = letters(t, urls, 1); list[0].Replays != 1 {
+		t.Errorf("left is %+v", list)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,185 @@
+package rabbitmq
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"restante/internal/chat"
+	"restante/internal/errs"
+	"restante/internal/event"
+)
+
+// inboxAhead is how many messages of the inbox are taken at once, over all rooms.
+const inboxAhead = 256
+
+// AcceptFunc is the first step of the journey: it returns the message as accepted. See journey.Accept.
+type AcceptFunc = func(ctx context.Context, m chat.Message) (chat.Message, error)
+
+// Inbox passes what other services send to restante.inbox to accept: messages of several rooms at the same time, those of
+// a room in their order. A message is acknowledged when accept has returned nil for it. One that is malformed, or that
+// accept refuses as errs.Invalid, becomes a dead letter with the reason; after another error the same message is tried
+// again. One node at a time does this, whichever have called. Inbox blocks until ctx is done or the driver is closed,
+// finishes what it has in hand, and returns nil.
+func (d *Driver) Inbox(ctx context.Context, accept AcceptFunc) error {
+	ctx, end, ok := d.begin(ctx)
+	if !ok {
+		return errClosed()
+	}
+	defer end()
+	for pause := minPause; ; {
+		s, err := d.consuming.session(ctx)
+		if err != nil {
+			return nil //nolint:nilerr // ctx is done
+		}
+		began := time.Now()
+		if err := d.inboxOn(ctx, s, accept); err != nil && !isClosed(s.lost) {
+			d.cfg.Log.WarnContext(ctx, "reading the inbox was interrupted", slog.Any("error", err))
+		}
+		if time.Since(began) > 2*maxPause {
+			pause = minPause
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+			pause = min(2*pause, maxPause)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// inboxOn reads the inbox over one channel until ctx is done, for which it returns nil, or the channel is lost.
+func (d *Driver) inboxOn(ctx context.Context, s *session, accept AcceptFunc) error {
+	var deliveries <-chan amqp.Delivery
+	ch, err := s.channel(func(ch *amqp.Channel) (err error) {
+		if err := ch.Qos(inboxAhead, 0, false); err != nil {
+			return err
+		}
+		deliveries, err = ch.Consume(inboxQueue, "restante "+d.node, false, false, false, false, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("consume from %s: %w", inboxQueue, err)
+	}
+	backlog := gather(deliveries, math.MaxInt)
+	in := &inbox{d: d, ch: ch, accept: accept, rooms: map[string][]posted{}}
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() {
+		cancel()
+		in.work.Wait()
+		s.closeChannel(ch)
+		<-backlog.over
+	}()
+	for {
+		select {
+		case <-backlog.arrived:
+			for _, a := range backlog.take(inboxAhead, math.MaxInt) {
+				in.put(ctx, a)
+			}
+		case <-backlog.over:
+			return errInterrupted
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// inbox is what was delivered over one channel and is not acknowledged yet.
+type inbox struct {
+	d      *Driver
+	accept AcceptFunc
+	work   sync.WaitGroup // a goroutine for each of rooms
+
+	mu    sync.Mutex
+	rooms map[string][]posted // what waits, by room; a room that is being worked on is there
+	ch    *amqp.Channel       // for one goroutine at a time
+}
+
+// posted is a message that somebody has put into the inbox.
+type posted struct {
+	amqp.Delivery
+	message chat.Message
+	fault   error // why it is not one
+}
+
+// put hands a delivery to the goroutine of its room.
+func (in *inbox) put(ctx context.Context, a arrival) {
+	if a.Redelivered {
+		in.d.metrics.redelivered.Inc()
+	}
+	p := posted{Delivery: a.Delivery}
+	p.message, p.fault = inboxMessage(&a.Delivery)
+	room := p.message.Room
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if waiting, working := in.rooms[room]; working {
+		in.rooms[room] = append(waiting, p)
+		return
+	}
+	in.rooms[room] = nil
+	in.work.Go(func() { in.drain(ctx, room, p) })
+}
+
+func inboxMessage(d *amqp.Delivery) (chat.Message, error) {
+	room := d.RoutingKey
+	if d.Exchange == "" {
+		room = "" // it came straight to the queue: the key is the queue's name
+	}
+	m, err := event.DecodeInbox(event.Wire{
+		ID: d.MessageId, ContentType: d.ContentType, Headers: d.Headers, Body: d.Body, Time: d.Timestamp,
+	}, room)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	m.Trace = headerText(d.Headers, traceHeader)
+	return m, nil
+}
+
+// drain works on the messages of a room, the first and those that come meanwhile. Those that it cannot finish before ctx is
+// done are left to the broker.
+func (in *inbox) drain(ctx context.Context, room string, p posted) {
+	for in.settle(ctx, p) {
+		in.mu.Lock()
+		waiting := in.rooms[room]
+		if len(waiting) == 0 {
+			delete(in.rooms, room)
+			in.mu.Unlock()
+			return
+		}
+		p, in.rooms[room] = waiting[0], waiting[1:]
+		in.mu.Unlock()
+	}
+}
+
+// settle reports whether the message was accepted or set aside, and acknowledged.
+func (in *inbox) settle(ctx context.Context, p posted) bool {
+	unlimited := context.WithoutCancel(ctx) // what is in hand is finished; accept has a time limit of its own
+	for pause := minRetry; ; pause = min(2*pause, maxRetry) {
+		err := p.fault
+		if err == nil {
+			var m chat.Message
+			if m, err = in.accept(unlimited, p.message); m.ID != "" {
+				p.message.ID = m.ID // the same id when it is tried again
+			}
+		}
+		if errs.CodeOf(err) == errs.Invalid {
+			err = in.d.bury(unlimited, &p.Delivery, err, fromInbox)
+		}
+		if err == nil {
+			in.mu.Lock()
+			defer in.mu.Unlock()
+			return in.ch.Ack(p.DeliveryTag, false) == nil
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+			return false
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package rabbitmq
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	up          *prometheus.GaugeVec
+	connects    *prometheus.CounterVec
+	blocked     prometheus.Gauge
+	inFlight    prometheus.Gauge
+	unacked     prometheus.Gauge
+	held        prometheus.Gauge
+	dead        *prometheus.CounterVec
+	redelivered prometheus.Counter
+	released    prometheus.Counter
+	undecodable prometheus.Counter
+	batch       prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "restante_broker_up", Help: "1 while this connection to the broker is there, by what it is for.",
+		}, []string{"connection"}),
+		connects: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "restante_broker_connects_total", Help: "Connections made to the broker; all but the first are reconnections.",
+		}, []string{"connection"}),
+		blocked: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "restante_broker_blocked", Help: "1 while the broker takes no messages because of a memory or disk alarm.",
+		}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "restante_publish_in_flight", Help: "Messages that wait for the broker's confirm.",
+		}),
+		unacked: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "restante_unacked", Help: "Messages that the broker has delivered to this node and that are not stored yet.",
+		}),
+		held: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "restante_partitions_active", Help: "Partitions from which this node has got messages and still does.",
+		}),
+		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "restante_dead_total", Help: "Messages set aside as dead letters, by where they came from.",
+		}, []string{"from"}),
+		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_redelivered_total", Help: "Messages that the broker delivered again.",
+		}),
+		released: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_partitions_released_total", Help: "Partitions given up because another node has become their owner.",
+		}),
+		undecodable: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_announcements_undecodable_total", Help: "Announcements that were skipped because they are not restante's.",
+		}),
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "restante_batch_messages", Help: "Messages handled at once.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
+		}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.up, m.connects, m.blocked, m.inFlight, m.unacked, m.held, m.dead, m.redelivered, m.released,
+			m.undecodable, m.batch)
+	}
+	return m
+}

@@ -1,0 +1,130 @@
+package rabbitmq
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"restante/internal/broker/driver"
+	"restante/internal/chat"
+	"restante/internal/event"
+)
+
+const (
+	maxHeard      = 10_000   // announcements that may wait for a node at the broker; older ones are dropped then
+	maxHeardBytes = 64 << 20 // and within the node, in bytes; beyond it the subscription begins anew
+	maxDelivered  = 1000     // announcements passed on at once
+)
+
+// Subscribe implements driver.Driver. Each subscription has a queue of its own, which goes when it ends.
+func (d *Driver) Subscribe(ctx context.Context, subscriber driver.Subscriber) error {
+	ctx, end, ok := d.begin(ctx)
+	if !ok {
+		return nil
+	}
+	defer end()
+	for pause := minPause; ; {
+		s, err := d.hearing.session(ctx)
+		if err != nil {
+			return nil //nolint:nilerr // ctx is done
+		}
+		began := time.Now()
+		if err := d.hearOn(ctx, s, subscriber); err != nil && !isClosed(s.lost) {
+			d.cfg.Log.WarnContext(ctx, "hearing announcements was interrupted", slog.Any("error", err))
+		}
+		if time.Since(began) > 2*maxPause {
+			pause = minPause
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+			pause = min(2*pause, maxPause)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// hearOn passes on announcements until ctx is done, for which it returns nil, or the subscription is interrupted.
+func (d *Driver) hearOn(ctx context.Context, s *session, subscriber driver.Subscriber) error {
+	name := hubQueue + d.node + "." + uuid.NewString()[:8] // a queue that was lost with its connection may still be there
+	ch, heard, err := listen(s, name, messagesExchange, roomKey+"#", maxHeard, 0)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		s.closeChannel(ch)
+		<-heard.over
+	}()
+	subscriber.Missed()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		default:
+		}
+		select {
+		case <-heard.arrived:
+			for deliveries := heard.take(maxDelivered, maxHeardBytes); len(deliveries) > 0 && ctx.Err() == nil; {
+				d.pass(ctx, deliveries, subscriber)
+				deliveries = heard.take(maxDelivered, maxHeardBytes)
+			}
+		case <-heard.full:
+			return fmt.Errorf("more than %d bytes of announcements are waiting", maxHeardBytes)
+		case <-heard.over:
+			return errInterrupted
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (d *Driver) pass(ctx context.Context, deliveries []arrival, subscriber driver.Subscriber) {
+	stored := make([]chat.Message, 0, len(deliveries))
+	for i := range deliveries {
+		delivery := &deliveries[i].Delivery
+		m, err := event.Decode(event.Wire{
+			ID: delivery.MessageId, ContentType: delivery.ContentType, Headers: delivery.Headers, Body: delivery.Body,
+		})
+		if err != nil {
+			d.metrics.undecodable.Inc()
+			d.cfg.Log.WarnContext(ctx, "skipped an announcement that is not restante's", slog.String("id", delivery.MessageId),
+				slog.String("key", delivery.RoutingKey), slog.Any("error", err))
+			continue
+		}
+		m.Trace = headerText(delivery.Headers, traceHeader)
+		stored = append(stored, m)
+	}
+	if len(stored) > 0 {
+		subscriber.Deliver(stored)
+	}
+}
+
+// listen declares a queue that goes with its channel, binds it, and consumes from it without acknowledging. The queue keeps
+// the newest messages, so many and for so long; 0 is without end.
+func listen(s *session, queue, exchange, key string, most int, age time.Duration) (*amqp.Channel, *backlog, error) {
+	arguments := amqp.Table{"x-max-length": most}
+	if age > 0 {
+		arguments["x-message-ttl"] = age.Milliseconds()
+	}
+	var deliveries <-chan amqp.Delivery
+	ch, err := s.channel(func(ch *amqp.Channel) error {
+		if _, err := ch.QueueDeclare(queue, false, true, true, false, arguments); err != nil {
+			return err
+		}
+		if err := ch.QueueBind(queue, key, exchange, false, nil); err != nil {
+			return err
+		}
+		var err error
+		deliveries, err = ch.Consume(queue, "", true, true, false, false, nil)
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("listen to %s: %w", exchange, err)
+	}
+	return ch, gather(deliveries, maxHeardBytes), nil
+}

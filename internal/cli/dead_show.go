@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+	"time"
+	"unicode/utf8"
+
+	"restante/internal/broker/rabbitmq"
+)
+
+type deadListCmd struct {
+	office `embed:""`
+	Limit  int  `short:"n" default:"100" placeholder:"COUNT" help:"How many, the oldest first (default ${default})."`
+	JSON   bool `help:"Print each as a line of JSON."`
+}
+
+// Help is what `restante dead list --help` says below the usage line.
+func (deadListCmd) Help() string {
+	return `Examples:
+
+  restante dead list --broker amqp://restante:secret@rabbit/chat
+  restante dead list --limit 1000 --json | jq -r 'select(.room == "ops") | .id' | xargs restante dead replay
+
+A message becomes a dead letter when it can never be stored as it is: the reason says why. Its room goes on without it. The list shows no text of messages, which 'restante dead show' does. It takes nothing away, and says on standard error when there are more than it shows.` + deadCodes
+}
+
+// Run lists letters.
+func (c *deadListCmd) Run(ctx context.Context, s *streams) error {
+	if c.Limit < 1 {
+		return &exitError{exitUsage, fmt.Errorf("--limit: %d is not how many to list", c.Limit)}
+	}
+	return c.with(ctx, func(d *rabbitmq.DeadLetters) error {
+		letters, total, err := d.List(ctx, c.Limit)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			err = printLines(s.out, letters)
+		} else {
+			err = printTable(s.out, letters)
+		}
+		switch {
+		case total == 0:
+			fmt.Fprintln(s.err, "restante: there are no dead letters")
+		case total > len(letters):
+			fmt.Fprintf(s.err, "restante: these are %d of %d dead letters; --limit %d shows more\n", len(letters), total, total)
+		}
+		return err
+	})
+}
+
+func printLines[T any](out io.Writer, list []T) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	for _, l := range list {
+		if err := enc.Encode(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printTable(out io.Writer, letters []rabbitmq.DeadLetter) error {
+	if len(letters) == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tDIED\tFROM\tROOM\tCLIENT\tREPLAYS\tBYTES\tREASON")
+	for _, l := range letters {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", printable(l.ID), localTime(l.DiedAt), orDash(l.From), orDash(l.Room),
+			orDash(l.ClientID), l.Replays, l.Size, orDash(l.Reason))
+	}
+	return table.Flush()
+}
+
+func localTime(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format(time.DateTime)
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return printableBytes([]byte(text))
+}
+
+type deadShowCmd struct {
+	office `embed:""`
+	JSON   bool     `help:"Print each as a line of JSON, the body as \"body\" or, when it is no text, as \"body_base64\"."`
+	IDs    []string `arg:"" name:"id" help:"Of the letters, or of the messages in them."`
+}
+
+// Help is what `restante dead show --help` says below the usage line.
+func (deadShowCmd) Help() string {
+	return `Examples:
+
+  restante dead show 01a2050d-d456-7a4a-970a-265bf9ff262a
+  restante dead show --json 01a2050d-d456-7a4a-970a-265bf9ff262a | jq -r .body
+
+It shows the text of messages. Control characters in it are shown as \x1b and the like.` + deadCodes
+}
+
+// Run shows letters.
+func (c *deadShowCmd) Run(ctx context.Context, s *streams) error {
+	return c.with(ctx, func(d *rabbitmq.DeadLetters) error {
+		var failures error
+		for i, id := range c.IDs {
+			found, err := d.Get(ctx, id)
+			if err == nil {
+				err = c.print(s.out, found, i > 0)
+			}
+			failures = errors.Join(failures, err)
+			if ctx.Err() != nil {
+				break
+			}
+		}
+		return failures
+	})
+}
+
+func (c *deadShowCmd) print(out io.Writer, found []rabbitmq.DeadContent, more bool) error {
+	for _, l := range found {
+		var err error
+		if c.JSON {
+			err = printLines(out, []shownLetter{shown(l)})
+		} else {
+			if more {
+				fmt.Fprintln(out)
+			}
+			err = printLetter(out, l)
+		}
+		if err != nil {
+			return err
+		}
+		more = true
+	}
+	return nil
+}
+
+// shownLetter is the JSON form of a letter with its body.
+type shownLetter struct {
+	rabbitmq.DeadLetter
+	ContentType string         `json:"content_type"`
+	Headers     map[string]any `json:"headers"`
+	Body        *string        `json:"body,omitempty"`
+	BodyBase64  []byte         `json:"body_base64,omitempty"`
+}
+
+func shown(l rabbitmq.DeadContent) shownLetter {
+	j := shownLetter{DeadLetter: l.DeadLetter, ContentType: l.ContentType, Headers: l.Headers}
+	if utf8.Valid(l.Body) {
+		body := string(l.Body)
+		j.Body = &body
+	} else {
+		j.BodyBase64 = l.Body
+	}
+	return j
+}
+
+func printLetter(out io.Writer, l rabbitmq.DeadContent) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, row := range [][2]string{
+		{"id", l.ID}, {"message", l.MessageID}, {"room", l.Room}, {"client", l.ClientID}, {"reason", l.Reason}, {"from", l.From},
+		{"died", localTime(l.DiedAt)}, {"replayed", strconv.FormatInt(l.Replays, 10)}, {"type", l.ContentType},
+	} {
+		fmt.Fprintf(table, "%s\t%s\n", row[0], orDash(row[1]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.Headers)) {
+		value := fmt.Sprint(l.Headers[name])
+		if b, ok := l.Headers[name].([]byte); ok {
+			value = string(b)
+		}
+		fmt.Fprintf(table, "header %s\t%s\n", printableBytes([]byte(name)), printableBytes([]byte(value)))
+	}
+	fmt.Fprintf(table, "body\t%s\n", printableBytes(l.Body))
+	return table.Flush()
+}

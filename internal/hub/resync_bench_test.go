@@ -1,0 +1,94 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"restante/internal/chat"
+	"restante/internal/store"
+	"restante/internal/store/sqlite"
+)
+
+// countSink takes everything, and says when that was the last of what is expected.
+type countSink struct {
+	expected *atomic.Int64
+	all      chan<- struct{}
+}
+
+func (s countSink) TryWrite([]byte) bool {
+	if s.expected.Add(-1) == 0 {
+		s.all <- struct{}{}
+	}
+	return true
+}
+
+func (countSink) Wait(ctx context.Context) error { return ctx.Err() }
+
+// slowStore is a store at the other end of a network.
+type slowStore struct {
+	History
+	roundTrip time.Duration
+}
+
+func (s slowStore) Room(ctx context.Context, name string) (chat.Room, error) {
+	<-time.After(s.roundTrip)
+	return s.History.Room(ctx, name)
+}
+
+func (s slowStore) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
+	<-time.After(s.roundTrip)
+	return s.History.After(ctx, room, seq, limit)
+}
+
+// BenchmarkHub_Resync is the time from Resync until every one of 5,000 rooms' readers has a message that was not
+// announced.
+func BenchmarkHub_Resync(b *testing.B) {
+	for name, slow := range map[string]time.Duration{"near": 0, "network": 500 * time.Microsecond} {
+		b.Run(name, func(b *testing.B) { benchResync(b, slow) })
+	}
+}
+
+func benchResync(b *testing.B, roundTrip time.Duration) {
+	const rooms = 5000
+	database, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "db"), sqlite.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	st := store.New(database, store.Config{AppendTimeout: time.Minute})
+	defer st.Close()
+	var history History = st
+	if roundTrip > 0 {
+		history = slowStore{st, roundTrip}
+	}
+	h := start(b, history)
+	var expected atomic.Int64
+	all := make(chan struct{})
+	for i := range rooms {
+		c := h.newConn(countSink{&expected, all}, eventStream)
+		defer c.close()
+		if err := c.follow(b.Context(), chat.Room{Name: fmt.Sprint("room", i)}, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+	round := 0
+	for b.Loop() {
+		b.StopTimer()
+		round++
+		batch := make([]chat.Message, rooms)
+		for i := range batch {
+			batch[i] = message(fmt.Sprint("room", i), 0, "hi")
+			batch[i].ID = fmt.Sprintf("%08d-0000-4000-8000-%012d", round, i)
+		}
+		expected.Store(rooms)
+		if _, err := st.Append(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		h.Resync()
+		<-all
+	}
+}

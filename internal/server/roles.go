@@ -1,0 +1,34 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"restante/internal/peer"
+)
+
+// byRole answers what the node's roles cover and passes on the rest, so that any node can be asked for anything.
+func byRole(self peer.Node, local http.Handler, forward func(role peer.Role) http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if role, any := roleOf(r.URL.Path); !any && !self.Has(role) {
+			forward(role).ServeHTTP(w, r)
+			return
+		}
+		local.ServeHTTP(w, r)
+	})
+}
+
+// roleOf returns the role that a request needs; any says that every node answers it for itself.
+func roleOf(path string) (role peer.Role, any bool) {
+	switch path {
+	case "/healthz", "/readyz", "/metrics", "/version":
+		return "", true
+	}
+	stream := strings.HasPrefix(path, "/rooms/") && strings.HasSuffix(path, "/events")
+	if stream || path == hubPath || strings.HasPrefix(path, hubPath+"/") {
+		return peer.Hub, false
+	}
+	return peer.API, false
+}
+
+const hubPath = "/messageHub"

@@ -1,0 +1,121 @@
+package signalr
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// A token is a secret, behind the name of the node that knows it when there are several. That name is only ever looked
+// up (Config.Forward): a token cannot lead a node to an address of the client's choice.
+
+func (s *Server) newToken() string {
+	if s.cfg.Node == "" {
+		return newSecret()
+	}
+	return s.cfg.Node + "." + newSecret()
+}
+
+// publicID returns the name of the connection that a token opens. Every node knows it without being told, so that the id
+// that the client was given is the one in the logs, wherever it connects; the token cannot be found from it.
+func publicID(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// nodeOf returns the node that a token names; ok is false for tokens without one.
+func nodeOf(token string) (node string, ok bool) {
+	node, secret, _ := strings.Cut(token, ".")
+	return node, isNode(node) && len(secret) == secretLength
+}
+
+// isNode reports whether a name can be that of a node.
+func isNode(name string) bool {
+	return name != "" && len(name) <= maxNode && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+}
+
+const maxNode = 64 // bytes of a node's name
+
+// foreign returns the other node that a token names.
+func (s *Server) foreign(token string) (node string, ok bool) {
+	node, ok = nodeOf(token)
+	return node, ok && s.cfg.Node != "" && node != s.cfg.Node
+}
+
+// forward passes a request whose connection is on another node on to that node, and reports whether it was answered.
+// WebSockets are opened here (see adopt), and a connection that was is found here.
+func (s *Server) forward(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodDelete || isUpgrade(r) {
+		return false
+	}
+	token := queryValue(r.URL.Query(), "id")
+	node, foreign := s.foreign(token)
+	if !foreign || s.registry.find(token) != nil {
+		return false
+	}
+	var to http.Handler
+	if s.cfg.Forward != nil {
+		to = s.cfg.Forward(node)
+	}
+	if to == nil {
+		errNoConnection.write(w)
+		return true
+	}
+	pass(w, r, to, s.cfg.IdleTimeout)
+	return true
+}
+
+// pass hands a request to another node, with the same patience for its body as servePost, and none of a server's limits
+// for its answer, which may be a stream. The origin is left out: whether its pages may read the answer was decided here,
+// and is not to be said twice.
+func pass(w http.ResponseWriter, r *http.Request, to http.Handler, patience time.Duration) {
+	stream := http.NewResponseController(w)
+	_ = stream.SetReadDeadline(time.Time{}) // a recorder in tests has none
+	_ = stream.SetWriteDeadline(time.Time{})
+	out := *r
+	out.Header = r.Header.Clone()
+	out.Header.Del("Origin")
+	if r.Body != nil && r.Body != http.NoBody {
+		out.Body = &patientBody{r.Body, stream, patience}
+	}
+	to.ServeHTTP(w, &out)
+}
+
+// patientBody gives up a body that stops coming.
+type patientBody struct {
+	io.ReadCloser
+	stream   *http.ResponseController
+	patience time.Duration
+}
+
+// Read sets the time limit of each read.
+func (b *patientBody) Read(p []byte) (int, error) {
+	_ = b.stream.SetReadDeadline(time.Now().Add(b.patience)) // stays in force for what net/http reads after the handler
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		_ = b.stream.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// Elsewhere returns the hub's endpoint on a node that has no connections: requests of a connection go to the node that
+// its token names, by way of forward, which returns nil for a node that it does not know; all others, such as
+// negotiations and WebSockets, go to next, which is to find any node that has connections. Those nodes decide which
+// origins they let in.
+func Elsewhere(forward func(node string) http.Handler, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		node, named := nodeOf(queryValue(r.URL.Query(), "id"))
+		if !named || isUpgrade(r) || r.Method == http.MethodOptions || strings.HasSuffix(r.URL.Path, "/negotiate") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if to := forward(node); to != nil {
+			to.ServeHTTP(w, r)
+			return
+		}
+		errNoConnection.write(w)
+	})
+}

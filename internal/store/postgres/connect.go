@@ -1,0 +1,101 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"restante/internal/errs"
+)
+
+const defaultMaxConns = 16
+
+// newPool returns a pool that has not connected yet, and its server's name for people.
+func newPool(url string, cfg Config) (*pgxpool.Pool, string, error) {
+	c, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, "", errs.Wrap(errs.Invalid, err, "the address of the database makes no sense; use postgres://USER:PASSWORD@HOST:PORT/DATABASE "+
+			"(special characters in a password are written as %%XX)")
+	}
+	cc := c.ConnConfig
+	c.MaxConns = poolSize(url, c, cfg)
+	c.PingTimeout = time.Second
+	c.MaxConnLifetimeJitter = 5 * time.Minute
+	if cfg.ConnectTimeout != 0 {
+		cc.ConnectTimeout = cfg.ConnectTimeout
+	} else if cc.ConnectTimeout == 0 {
+		cc.ConnectTimeout = 3 * time.Second
+	}
+	cc.DialFunc = dialer(cc.ConnectTimeout).DialContext
+	if cc.ValidateConnect == nil { // several hosts are tried until one takes writes
+		cc.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	if cc.RuntimeParams["application_name"] == "" {
+		cc.RuntimeParams["application_name"] = "restante"
+	}
+	c.AfterConnect = configure
+	c.BeforeClose = func(conn *pgx.Conn) {
+		// A farewell to a server that hangs must not hold up whoever closes.
+		_ = conn.PgConn().Conn().SetDeadline(time.Now().Add(time.Second))
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), c)
+	if err != nil {
+		return nil, "", errs.Wrap(errs.Invalid, err, "the settings of the database's connections make no sense")
+	}
+	return pool, fmt.Sprintf("%s/%s", net.JoinHostPort(cc.Host, strconv.Itoa(int(cc.Port))), cc.Database), nil
+}
+
+// poolSize prefers what was configured, then what the URL says.
+func poolSize(url string, c *pgxpool.Config, cfg Config) int32 {
+	if cfg.MaxConns > 0 {
+		return int32(cfg.MaxConns)
+	}
+	if said, err := pgx.ParseConfig(url); err == nil && said.RuntimeParams["pool_max_conns"] != "" {
+		return c.MaxConns
+	}
+	return defaultMaxConns
+}
+
+// configure sets up a session. The limits are the server's side of Config.AttemptTimeout: a statement whose client has
+// gone must not hold locks. They are set here and not as start-up parameters, which PgBouncer refuses.
+func configure(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SELECT set_config(name, value, false) FROM (VALUES
+		('statement_timeout', '10s'), ('idle_in_transaction_session_timeout', '10s'),
+		('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'),
+		('tcp_user_timeout', '10000')) AS settings (name, value)`)
+	return err
+}
+
+// inspect refuses a database that cannot hold messages, and warns of settings that endanger the promise.
+func (d *Driver) inspect(ctx context.Context, conn *pgx.Conn) error {
+	var encoding, fsync, pages string
+	err := conn.QueryRow(ctx, `SELECT current_setting('server_encoding'), current_setting('fsync'),
+		current_setting('full_page_writes')`).Scan(&encoding, &fsync, &pages)
+	if err != nil {
+		return err
+	}
+	if encoding != "UTF8" {
+		return &finalError{errs.Wrap(errs.Unavailable, fmt.Errorf("database %s has the encoding %s", d.server, encoding),
+			"the database cannot hold every text; create one with ENCODING 'UTF8' TEMPLATE template0")}
+	}
+	if fsync != "on" || pages != "on" {
+		d.cfg.Log.Warn("the server may lose accepted messages when it crashes; set fsync and full_page_writes to on",
+			"fsync", fsync, "full_page_writes", pages)
+	}
+	return nil
+}
+
+// dialer finds out within seconds that a peer is gone, on connections in use and on idle ones.
+func dialer(timeout time.Duration) *net.Dialer {
+	return &net.Dialer{
+		Timeout:         timeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3},
+		ControlContext:  limitUnanswered,
+	}
+}

@@ -1,0 +1,33 @@
+package postgres
+
+import (
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// registerMetrics shows the state of the pool, read when it is asked for.
+func registerMetrics(reg prometheus.Registerer, pool *pgxpool.Pool) {
+	if reg == nil {
+		return
+	}
+	gauge := func(name, help string, value func(*pgxpool.Stat) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(pool.Stat()) })
+	}
+	counter := func(name, help string, value func(*pgxpool.Stat) float64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return value(pool.Stat()) })
+	}
+	reg.MustRegister(
+		gauge("restante_postgres_connections_in_use", "Connections that work for an operation now.",
+			func(s *pgxpool.Stat) float64 { return float64(s.AcquiredConns()) }),
+		gauge("restante_postgres_connections_idle", "Open connections that wait for work.",
+			func(s *pgxpool.Stat) float64 { return float64(s.IdleConns()) }),
+		gauge("restante_postgres_connections_max", "Connections that this node opens at most.",
+			func(s *pgxpool.Stat) float64 { return float64(s.MaxConns()) }),
+		counter("restante_postgres_connects_total", "Connections that were opened, or tried to be.",
+			func(s *pgxpool.Stat) float64 { return float64(s.NewConnsCount()) }),
+		counter("restante_postgres_connection_waits_total", "Operations that waited for a connection, all being in use or none open.",
+			func(s *pgxpool.Stat) float64 { return float64(s.EmptyAcquireCount()) }),
+		counter("restante_postgres_connection_wait_seconds_total", "Time that those operations waited.",
+			func(s *pgxpool.Stat) float64 { return s.EmptyAcquireWaitTime().Seconds() }),
+	)
+}

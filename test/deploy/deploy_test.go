@@ -1,0 +1,58 @@
+// Package deploy checks what operators start the server with, and what they read: the container image, the compose file
+// and the files it mounts, and the manual. There is no container engine in it: what can be checked without one is.
+package deploy
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"restante/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// root is the module's directory, as seen from here.
+const root = "../.."
+
+// read returns a file of the module.
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// serveHelp is what `restante serve --help` prints: every flag, and every variable, as $NAME.
+func serveHelp(t *testing.T) string {
+	t.Helper()
+	return testkit.Run(t, "", testkit.Binary(t), "serve", "--help")
+}
+
+// all returns the first group of every match, without repeats.
+func all(expression, text string) []string {
+	seen := map[string]bool{}
+	var found []string
+	for _, m := range regexp.MustCompile(expression).FindAllStringSubmatch(text, -1) {
+		if !seen[m[1]] {
+			seen[m[1]] = true
+			found = append(found, m[1])
+		}
+	}
+	return found
+}
+
+// uncommented returns the text without what follows a hash at the beginning of a line.
+func uncommented(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "#") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
+}

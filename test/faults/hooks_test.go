@@ -1,0 +1,193 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"restante/internal/broker"
+	"restante/internal/broker/rabbitmq"
+	"restante/internal/chat"
+	"restante/internal/journey"
+	"restante/internal/store"
+	"restante/internal/store/postgres"
+)
+
+// The product has no hooks to die at. This binary therefore starts itself again as a consumer that is made of the same
+// parts, with a point between two of them where it ends as kill -9 does.
+
+// Variables that make this binary such a consumer.
+const (
+	deathVariable  = "RESTANTE_FAULTS_DEATH" // one of the deaths
+	brokerVariable = "RESTANTE_FAULTS_BROKER"
+	storeVariable  = "RESTANTE_FAULTS_STORE"
+)
+
+// The points between storing, announcing and acknowledging a batch.
+const (
+	beforeCommit  = "before the commit"
+	afterCommit   = "after the commit and before the announcement"
+	afterAnnounce = "after the announcement and before the acknowledgement"
+)
+
+// mortal is a consumer that lives until its standard input ends, and dies in the next batch.
+type mortal struct {
+	death  string
+	doomed atomic.Bool
+	store  *store.Store
+	broker *broker.Broker
+}
+
+// consumeAndDie runs the consumer. It returns only when that fails.
+func consumeAndDie(ctx context.Context, death string) error {
+	d, err := rabbitmq.Open(ctx, rabbitmq.Config{URLs: strings.Split(os.Getenv(brokerVariable), ",")})
+	if err != nil {
+		return err
+	}
+	database, err := postgres.Open(ctx, os.Getenv(storeVariable), postgres.Config{})
+	if err != nil {
+		return err
+	}
+	m := &mortal{death: death, store: store.New(database, store.Config{}), broker: broker.New(d, broker.Config{})}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		m.doomed.Store(true)
+	}()
+	persist := &journey.Persist{Store: m, Broker: m}
+	return m.broker.Consume(ctx, persist.Persist)
+}
+
+// Append implements journey.Appender.
+func (m *mortal) Append(ctx context.Context, batch []chat.Message) ([]chat.Message, error) {
+	m.dieAt(beforeCommit)
+	stored, err := m.store.Append(ctx, batch)
+	if err == nil {
+		m.dieAt(afterCommit)
+	}
+	return stored, err
+}
+
+// Announce implements journey.Announcer.
+func (m *mortal) Announce(ctx context.Context, stored []chat.Message) error {
+	err := m.broker.Announce(ctx, stored)
+	if err == nil {
+		m.dieAt(afterAnnounce)
+	}
+	return err
+}
+
+func (m *mortal) dieAt(point string) {
+	if m.death == point && m.doomed.Load() {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {} // until it has arrived
+	}
+}
+
+// A consumer dies in the middle of a batch, at each point where it matters. Another one takes over, and every reader sees
+// everything once.
+func TestConsumer_KilledInTheMiddleOfABatch(t *testing.T) {
+	for _, death := range []string{beforeCommit, afterCommit, afterAnnounce} {
+		t.Run(death, func(t *testing.T) {
+			c := newCluster(t)
+			edge := c.node("api,hub")
+			die := c.startMortal(death)
+			w := startWork(t, workConfig{Post: edge.URL(), Read: edge.URL()}) // it is the mortal one that stores
+			heir := c.node(consumer)
+			f := follow(t, w, edge)
+			if stored := metric(t, heir, "restante_stored_total"); stored > 0 {
+				t.Fatalf("the heir has stored %v messages before it was its turn", stored)
+			}
+			die()
+			w.flow(50)
+			f.stop()
+			w.check("consumer killed " + death)
+			if death != beforeCommit && metric(t, heir, "restante_duplicates_total") == 0 {
+				t.Error("nothing was stored twice: the kill came at the wrong time")
+			}
+		})
+	}
+}
+
+// A consumer dies while PostgreSQL is at work on its batch, in a transaction that holds the locks of rooms. Another one
+// takes over, and it makes no difference whether the transaction of the dead one still takes place.
+func TestConsumer_KilledInTheTransaction(t *testing.T) {
+	c := newCluster(t)
+	edge := c.node("api,hub")
+	victim := c.node(consumer)
+	w := startWork(t, workConfig{Post: edge.URL(), Read: edge.URL(), Rooms: 4, Senders: 2})
+	f := follow(t, w, edge)
+	db := c.database()
+	tx, err := db.Begin(within(t, limit))
+	noError(t, err)
+	_, err = tx.Exec(within(t, limit), `LOCK TABLE restante.messages IN SHARE MODE`) // reading goes on, storing waits
+	noError(t, err)
+	waiting := func(n int) func() bool {
+		return func() bool {
+			var count int
+			noError(t, tx.QueryRow(within(t, limit), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&count))
+			return count >= n
+		}
+	}
+	eventually(t, "a transaction waits", waiting(1))
+	victim.Kill()
+	c.node(consumer)
+	eventually(t, "a transaction of the heir waits too", waiting(2))
+	w.accept(20)
+	noError(t, tx.Rollback(within(t, limit)))
+	w.flow(50)
+	f.stop()
+	w.check("consumer killed in the transaction")
+}
+
+// startMortal starts this binary as a consumer. die makes it die in its next batch, and waits for that.
+func (c cluster) startMortal(death string) (die func()) {
+	c.t.Helper()
+	self, err := os.Executable()
+	noError(c.t, err)
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), deathVariable+"="+death, brokerVariable+"="+strings.Join(c.broker, ","), storeVariable+"="+c.store)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var log strings.Builder
+	cmd.Stdout, cmd.Stderr = &log, &log
+	stdin, err := cmd.StdinPipe()
+	noError(c.t, err)
+	noError(c.t, cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	over := false
+	c.t.Cleanup(func() {
+		if !over {
+			_ = cmd.Process.Kill()
+			<-ended
+		}
+	})
+	return func() {
+		c.t.Helper()
+		_ = stdin.Close()
+		select {
+		case err := <-ended:
+			over = true
+			exit, ok := errors.AsType[*exec.ExitError](err)
+			if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+				c.t.Fatalf("it has ended with %v; its log:\n%s", err, log.String())
+			}
+		case <-within(c.t, limit).Done():
+			c.t.Fatal("it has not died: no batch came")
+		}
+	}
+}
+
+// runMortal is TestMain of such a process.
+func runMortal(death string) int {
+	if err := consumeAndDie(context.Background(), death); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	return 1
+}

@@ -1,0 +1,84 @@
+package faults
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"restante/internal/load"
+	"restante/internal/testkit"
+)
+
+// The database refuses one message, for whatever reason. Its room goes on without it; it is found with its reason among
+// the dead letters, and delivered, by `restante dead replay`, when the reason is gone.
+func TestPoison_IsSetAsideAndReplayed(t *testing.T) {
+	c := newCluster(t)
+	node := c.node(allRoles)
+	w := startWork(t, workConfig{Post: node.URL(), Read: node.URL(), Rooms: 1})
+	room := w.rooms[0]
+	const text = "what the database refuses"
+	c.sql(`ALTER TABLE restante.messages ADD CONSTRAINT no_poison CHECK (msg <> '` + text + `'::bytea)`)
+	poison := load.Send{ID: uuid.NewString(), Room: room.name, ClientID: "ann", Text: text, Begun: time.Now()}
+	if !try(t, node, &poison) {
+		t.Fatal("not accepted: the broker cannot know that it is poison")
+	}
+	w.flow(100)
+	list := c.waitDead(1)
+	if !strings.Contains(list, poison.ID) {
+		t.Errorf("dead list does not name %s:\n%s", poison.ID, list)
+	}
+	if show := c.dead("show", poison.ID); !strings.Contains(show, "no_poison") {
+		t.Errorf("dead show does not say why:\n%s", show)
+	}
+	c.sql(`ALTER TABLE restante.messages DROP CONSTRAINT no_poison`)
+	t.Log(c.dead("replay", poison.ID))
+	eventually(t, "the message is stored", func() bool {
+		for _, m := range node.ReadRoom(room.name) {
+			if m.ID == poison.ID {
+				return true
+			}
+		}
+		return false
+	})
+	poison.Begun, poison.Accepted = time.Now(), time.Time{} // its place is where the replay has put it
+	room.more = append(room.more, poison)
+	w.check("a message that the database refuses")
+	c.waitDead(0)
+}
+
+// sql runs a statement on the database of the cluster.
+func (c cluster) sql(statement string) {
+	c.t.Helper()
+	db := c.database()
+	_, err := db.Exec(within(c.t, limit), statement)
+	noError(c.t, err)
+}
+
+// database connects to the database of the cluster until the test ends.
+func (c cluster) database() *pgx.Conn {
+	c.t.Helper()
+	db, err := pgx.Connect(within(c.t, limit), c.store)
+	noError(c.t, err)
+	c.t.Cleanup(func() { _ = db.Close(context.WithoutCancel(c.t.Context())) })
+	return db
+}
+
+// dead runs a command of `restante dead`.
+func (c cluster) dead(command string, args ...string) string {
+	c.t.Helper()
+	return testkit.Run(c.t, "", testkit.Binary(c.t), append([]string{"dead", command, "--broker", strings.Join(c.broker, ",")}, args...)...)
+}
+
+// waitDead waits until there are n dead letters, and returns the list of them.
+func (c cluster) waitDead(n int) (list string) {
+	c.t.Helper()
+	eventually(c.t, "the dead letters are as many as expected", func() bool {
+		list = c.dead("list", "--json")
+		return strings.Count(list, "\n") == n
+	})
+	return list
+}

@@ -1,0 +1,51 @@
+package faults
+
+import (
+	"testing"
+	"time"
+
+	"restante/internal/testkit"
+	"restante/internal/testkit/nodes"
+)
+
+// PostgreSQL dies, or stands still: every message is still accepted, and stored and delivered when it is back.
+func TestPostgreSQL_AwayAndBack(t *testing.T) {
+	for _, tc := range []struct {
+		what       string
+		lasting    time.Duration
+		away, back func(*testing.T, *nodes.Postgres)
+	}{
+		{"PostgreSQL killed and restarted", 3 * time.Second,
+			func(_ *testing.T, pg *nodes.Postgres) { pg.Kill() },
+			func(t *testing.T, pg *nodes.Postgres) { noError(t, pg.Restart(within(t, limit))) }},
+		{"PostgreSQL frozen for 8 s", 8 * time.Second,
+			func(_ *testing.T, pg *nodes.Postgres) { pg.Pause() },
+			func(_ *testing.T, pg *nodes.Postgres) { pg.Resume() }},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			t.Parallel()
+			pg := testkit.OwnPostgres(t)
+			store, err := pg.Database(t.Context(), "restante")
+			noError(t, err)
+			c := cluster{t: t, broker: testkit.VHost(t), store: store}
+			servers := c.nodes(2, allRoles)
+			edge := balancer(t, servers...).URL()
+			w := startWork(t, workConfig{Post: edge, Read: edge, Timeout: 5 * time.Second})
+			f := follow(t, w, servers...)
+			tc.away(t, pg)
+			for away := within(t, tc.lasting); away.Err() == nil; {
+				w.accept(10)
+			}
+			if status := servers[0].Ready(); status != 200 {
+				t.Errorf("/readyz is %d, want 200: taking the node out would help nobody", status)
+			}
+			tc.back(t, pg)
+			w.flow(100)
+			f.stop()
+			w.check(tc.what)
+			if a := w.answers(); len(a) != 1 || a[202] == 0 {
+				t.Errorf("answers %v, want nothing but 202", a)
+			}
+		})
+	}
+}

@@ -1,0 +1,73 @@
+// Command nodes starts a private RabbitMQ and a private PostgreSQL, tells `restante` of them through the environment,
+// and runs a command, or waits for Ctrl-C. It ends them with the command, and nothing is left behind:
+//
+//	go run ./test/nodes -- bin/restante serve
+//	go run ./test/nodes -rabbitmq-nodes 3 -- bin/restante bench --scenario publish,alone
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"restante/internal/testkit/nodes"
+)
+
+func main() {
+	size := flag.Int("rabbitmq-nodes", 1, "nodes of the RabbitMQ cluster")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: nodes [-rabbitmq-nodes N] [--] [COMMAND ARGUMENT…]")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, *size, flag.Args())
+	stop()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		os.Exit(exit.ExitCode())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nodes:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, size int, command []string) error {
+	fmt.Fprintln(os.Stderr, "starting RabbitMQ and PostgreSQL, about ten seconds")
+	rabbit, err := nodes.StartRabbitMQ(ctx, nodes.RabbitMQConfig{Nodes: size})
+	if err != nil {
+		return err
+	}
+	defer rabbit.Stop()
+	postgres, err := nodes.StartPostgres(ctx, nodes.PostgresConfig{})
+	if err != nil {
+		return err
+	}
+	defer postgres.Stop()
+	store, err := postgres.Database(ctx, "restante")
+	if err != nil {
+		return err
+	}
+	broker := strings.Join(rabbit.URLs(), ",")
+	fmt.Fprintf(os.Stderr, "RABBITMQ    %s, %d nodes; management page %s (guest, guest)\n", rabbit.Version(ctx), size, rabbit.Node(0).ManagementURL())
+	fmt.Fprintf(os.Stderr, "POSTGRESQL  %s\n", postgres.Version(ctx))
+	fmt.Fprintf(os.Stderr, "RESTANTE_BROKER=%s\nRESTANTE_STORE=%s\n", broker, store)
+	if len(command) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // a signal reaches it by itself, and it is waited for
+	cmd.Env = append(os.Environ(), "RESTANTE_BROKER="+broker, "RESTANTE_STORE="+store)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })() // once more does no harm
+	return cmd.Wait()
+}
