@@ -34,6 +34,8 @@ type commands struct {
 	Bench   benchCmd   `cmd:"" help:"Measure a server, and check that it keeps its promises."`
 	Health  healthCmd  `cmd:"" help:"Ask whether a server is ready."`
 	Dead    deadCmd    `cmd:"" help:"Look after the messages that could not be stored."`
+	Copy    copyCmd    `cmd:"" help:"Copy everything from one store to another, such as from SQLite to PostgreSQL."`
+	Migrate migrateCmd `cmd:"" help:"Bring the tables of a store up to date, as a server does when it starts."`
 	Version versionCmd `cmd:"" help:"Print which build this is."`
 }
 

@@ -11,13 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"restante/internal/config"
 	"restante/internal/server"
+	"restante/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testkit.MainWithoutBinary(m) }
 
 // outcome is what a command line has done.
 type outcome struct {

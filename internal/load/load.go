@@ -70,17 +70,22 @@ func WaitStored(ctx context.Context, base, room string, sends []Send) error {
 			accepted++
 		}
 	}
+	return WaitSeq(ctx, base, room, accepted)
+}
+
+// WaitSeq returns when the room has the message with the number seq, or with an error when ctx ends first.
+func WaitSeq(ctx context.Context, base, room string, seq int64) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		last, err := LastSeq(ctx, base, room)
-		if err == nil && last >= accepted {
+		if err == nil && last >= seq {
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d accepted messages of %s are stored: %w", last, accepted, room, errors.Join(context.Cause(ctx), err))
+			return fmt.Errorf("%d of %d messages of %s are stored: %w", last, seq, room, errors.Join(context.Cause(ctx), err))
 		}
 	}
 }

@@ -12,22 +12,6 @@ import (
 	"restante/internal/load"
 )
 
-// Rig is one shape of the product. A test body that takes a Rig proves the same promise for each shape.
-type Rig struct {
-	Name  string
-	Start func(t testing.TB, o Options) *Server
-}
-
-// Rigs returns every shape there is.
-func Rigs() []Rig { return []Rig{{Name: "embedded", Start: Start}} }
-
-// EachRig runs a test body once for each shape, as subtests.
-func EachRig(t *testing.T, body func(t *testing.T, rig Rig)) {
-	for _, rig := range Rigs() {
-		t.Run(rig.Name, func(t *testing.T) { body(t, rig) })
-	}
-}
-
 // Options change how a server is started. The zero value is a server with its data in a temporary directory.
 type Options struct {
 	Data string   // directory of its data; default: a temporary one
@@ -185,9 +169,27 @@ func (s *Server) ReadRoom(room string) []chat.Message {
 	return stored
 }
 
-// Check reads the room and fails the test if a promise is broken for it.
+// settleLimit is how long a message that was accepted may take to be stored, also after a fault.
+const settleLimit = 30 * time.Second
+
+// WaitSeq waits until the room has the message with the number seq: a message may be accepted some time before.
+func (s *Server) WaitSeq(room string, seq int64) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), settleLimit)
+	defer cancel()
+	if err := load.WaitSeq(ctx, s.URL(), room, seq); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// Check waits until what was accepted is stored, reads the room, and fails the test if a promise is broken for it.
 func (s *Server) Check(room string, sends []load.Send, readings []load.Reading) load.Report {
 	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), settleLimit)
+	defer cancel()
+	if err := load.WaitStored(ctx, s.URL(), room, sends); err != nil {
+		s.t.Error(err)
+	}
 	report := load.Check(load.Evidence{Sends: sends, Stored: s.ReadRoom(room), Readings: readings})
 	if err := report.Err(); err != nil {
 		s.t.Errorf("promises broken: %v", err)

@@ -29,6 +29,7 @@ func TestContract_CurlLinesWork(t *testing.T) {
 		}
 		run("-H", "Content-Type: application/json", "-d", `{"msg":"json 👋","client_id":"bob"}`, s.URL()+"/message")
 		run("-d", `{"msg":"rooms api","client_id":"bob"}`, "-H", "Content-Type: application/json", s.URL()+"/rooms/lobby/messages")
+		s.WaitSeq("lobby", 3)
 		var missed []chat.Message
 		decode(t, []byte(run(s.URL()+"/messages/since?since=2026-01-01T00:00:00Z")), &missed)
 		if len(missed) != 3 || missed[0].Msg != "hi" || missed[1].Msg != "json 👋" || missed[0].Seq != 1 || missed[2].Seq != 3 || missed[0].ID != accepted.ID {
@@ -48,6 +49,7 @@ func TestContract_SinceIsExactAndNeverSkips(t *testing.T) {
 		for range n {
 			get(t, "POST", s.URL()+"/message?msg=x&client_id=ann", 202)
 		}
+		s.WaitSeq("lobby", n)
 		all := s.ReadRoom("lobby")
 		for i, m := range all {
 			var exact, truncated []chat.Message
@@ -70,6 +72,7 @@ func TestContract_SinceGivesEverythingWithoutALimit(t *testing.T) {
 		s := rig.Start(t, testkit.Options{})
 		const n = 1200 // more than two pages
 		testkit.Run(t, strings.Repeat("line\n", n), testkit.Binary(t), "send", "--url", s.URL(), "--client-id", "ann", "--quiet")
+		s.WaitSeq("lobby", n)
 		var missed, page []chat.Message
 		body, _ := get(t, "GET", s.URL()+"/messages/since?since=2026-01-01T00:00:00%2B01:00", 200)
 		decode(t, body, &missed)
@@ -118,6 +121,7 @@ func TestContract_ProbesAndDocuments(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{})
 		get(t, "POST", s.URL()+"/message?msg=x&client_id=ann", 202)
+		s.WaitSeq("lobby", 1)
 		for path, want := range map[string]string{
 			"/healthz": "", "/readyz": "", "/version": "version", "/metrics": "restante_", "/openapi.json": "GetMissedMessages",
 			"/docs": "PostMessage", "/": "<html", "/rooms": `"lobby"`,

@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"restante/internal/errs"
+	"restante/internal/store"
+)
+
+type copyCmd struct {
+	From storeURL `required:"" placeholder:"URL" help:"The store to read: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE."`
+	To   storeURL `required:"" placeholder:"URL" help:"The store to fill, which is created if it is not there; a PostgreSQL database must exist."`
+}
+
+// Help is what `restante copy --help` says below the usage line.
+func (copyCmd) Help() string {
+	return `Examples:
+
+  restante copy --from sqlite:/var/lib/restante/restante.db --to postgres://restante:secret@db/restante
+      From one machine to many. Stop the server first; start the new ones when the copy is done.
+
+  restante copy --from postgres://restante:secret@db/restante --to sqlite:/backup/restante.db
+      Back again, or into a file to keep.
+
+Everything moves: rooms, ids, numbers and times, so that clients go on from where they were, and a message that is sent again is known again. It can be interrupted at any point and run again: it goes on where it was. At the end it reads both stores and compares every message.
+
+The target must be empty, or have been filled by this command from the same source. Servers that use the source must be stopped: what they store meanwhile may be missed, which the check at the end finds.
+
+Exit codes:
+  0    everything is in the target, and was compared
+  1    the target has other messages, or the stores differ
+  2    the command line makes no sense
+  3    a store could not be reached, or is in use
+  130  interrupted`
+}
+
+// Run copies and checks.
+func (c *copyCmd) Run(ctx context.Context, s *streams) (err error) {
+	if c.From == c.To {
+		return &exitError{exitUsage, errors.New("--from and --to are the same store")}
+	}
+	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	from, err := c.From.openExisting(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	to, err := c.To.open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	return c.outcome(c.copy(ctx, &store.Copy{From: from, To: to}, s))
+}
+
+func (c *copyCmd) copy(ctx context.Context, work *store.Copy, s *streams) error {
+	start := time.Now()
+	err := watched(s, "copying", work, func() error { return work.Run(ctx) })
+	if err != nil {
+		return err
+	}
+	done := work.Progress()
+	fmt.Fprintf(s.err, "copied %d messages of %d rooms in %v; checking\n", done.Messages, done.Rooms, time.Since(start).Round(time.Millisecond))
+	var contents store.Contents
+	err = watched(s, "checking", work, func() (err error) {
+		contents, err = work.Check(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%s and %s have the same %d messages of %d rooms, checksum %x\n",
+		c.From, c.To, contents.Messages, contents.Rooms, contents.Checksum)
+	return err
+}
+
+// outcome gives an error the exit code that it stands for.
+func (c *copyCmd) outcome(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return &exitError{exitInterrupted, errors.New("interrupted; run the same command again to go on")}
+	case errs.CodeOf(err) == errs.Unavailable:
+		return &exitError{exitUnavailable, fmt.Errorf("%w; run the same command again to go on", err)}
+	}
+	return err
+}
+
+// How often progress is shown.
+const (
+	showToPerson = 500 * time.Millisecond // a line that is rewritten
+	showInLog    = 10 * time.Second       // a line more
+)
+
+// watched runs work, and shows its progress meanwhile.
+func watched(s *streams, what string, work *store.Copy, run func() error) error {
+	var showing sync.WaitGroup
+	done := make(chan struct{})
+	showing.Go(func() { show(s.err, isTerminal(s.err), what, work, done) })
+	err := run()
+	close(done)
+	showing.Wait()
+	return err
+}
+
+// show prints the progress until done.
+func show(out io.Writer, terminal bool, what string, work *store.Copy, done <-chan struct{}) {
+	every, begin, end := showInLog, "", "\n"
+	if terminal {
+		every, begin, end = showToPerson, "\r", "\x1b[K" // the rest of the line before is erased
+		defer fmt.Fprint(out, "\r\x1b[K")
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	last, before := time.Now(), work.Progress()
+	for {
+		select {
+		case <-done:
+			return
+		case now := <-tick.C:
+			p := work.Progress()
+			fmt.Fprint(out, begin, what, ": ", rate(p, before, now.Sub(last)), end)
+			last, before = now, p
+		}
+	}
+}
+
+// rate says how far the work is, and how fast it was since before.
+func rate(p, before store.Progress, took time.Duration) string {
+	text := fmt.Sprintf("%d of %d rooms, %d of %d messages", p.RoomsDone, p.Rooms, p.MessagesDone, p.Messages)
+	perSecond := float64(p.MessagesDone-before.MessagesDone) / took.Seconds()
+	if perSecond <= 0 {
+		return text
+	}
+	left := time.Duration(float64(p.Messages-p.MessagesDone) / perSecond * float64(time.Second))
+	return fmt.Sprintf("%s, %.0f/s, %v left", text, perSecond, left.Round(time.Second))
+}

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+
+	"restante/internal/errs"
+	"restante/internal/store"
+	"restante/internal/store/driver"
+	"restante/internal/store/postgres"
+	"restante/internal/store/sqlite"
+)
+
+// storeURL names a store on the command line: sqlite:PATH or postgres://….
+type storeURL string
+
+// Validate is called by kong.
+func (u storeURL) Validate() error {
+	if u.isPostgres() || u.path() != "" {
+		return nil
+	}
+	return errors.New("not a store; use sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+}
+
+func (u storeURL) isPostgres() bool {
+	return strings.HasPrefix(string(u), "postgres://") || strings.HasPrefix(string(u), "postgresql://")
+}
+
+// path returns the file of SQLite, "" for any other store.
+func (u storeURL) path() string {
+	path, ok := strings.CutPrefix(string(u), "sqlite:")
+	if !ok {
+		return ""
+	}
+	return path
+}
+
+// String returns the name without a password.
+func (u storeURL) String() string {
+	if !u.isPostgres() {
+		return string(u)
+	}
+	parsed, err := url.Parse(string(u))
+	if err != nil {
+		return "postgres://…"
+	}
+	parsed.RawQuery = "" // it may have a password, too
+	return parsed.Redacted()
+}
+
+// open opens a store and makes sure that it can be used now.
+func (u storeURL) open(ctx context.Context, log *slog.Logger) (*store.Store, error) {
+	var d driver.Driver
+	var err error
+	if u.isPostgres() {
+		d, err = postgres.Open(ctx, string(u), postgres.Config{Log: log})
+	} else {
+		d, err = sqlite.Open(ctx, u.path(), sqlite.Config{Log: log})
+	}
+	if err != nil {
+		return nil, u.explain(err)
+	}
+	s := store.New(d, store.Config{})
+	if err := s.Check(ctx); err != nil {
+		return nil, errors.Join(u.explain(err), s.Close())
+	}
+	return s, nil
+}
+
+// openExisting is open for a store that must be there already.
+func (u storeURL) openExisting(ctx context.Context, log *slog.Logger) (*store.Store, error) {
+	if path := u.path(); path != "" {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: there is no such file", u)
+		}
+	}
+	return u.open(ctx, log)
+}
+
+// explain gives an error of opening the exit code that it stands for.
+func (u storeURL) explain(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return &exitError{exitInterrupted, errors.New("interrupted")}
+	}
+	if errors.Is(err, sqlite.ErrInUse) {
+		err = fmt.Errorf("%w; stop the server that uses it, and try again", err)
+	}
+	err = fmt.Errorf("%s: %w", u, err)
+	if errs.CodeOf(err) == errs.Unavailable {
+		return &exitError{exitUnavailable, err}
+	}
+	return err
+}
