@@ -42,11 +42,12 @@ func freePort() (int, error) {
 // process is a server's process with all its children.
 type process struct {
 	cmd    *exec.Cmd
+	guard  io.Closer // when it is closed, also because this program has died, the process's group is killed
 	exited chan struct{}
 	once   sync.Once
 }
 
-// start starts a program whose output goes to the file log. It dies with this program.
+// start starts a program, as the leader of a group, whose output goes to the file log. It dies with this program.
 func start(cmd *exec.Cmd, log string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -58,7 +59,6 @@ func start(cmd *exec.Cmd, log string) (*process, error) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Setpgid = true // a Ctrl-C at the terminal is for the program that started it
-	dieWithParent(cmd.SysProcAttr)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)
 	}
@@ -67,7 +67,39 @@ func start(cmd *exec.Cmd, log string) (*process, error) {
 		_ = cmd.Wait() // how it ended is in its log
 		close(p.exited)
 	}()
+	if p.guard, err = guard(p.pid()); err != nil {
+		p.signal(syscall.SIGKILL)
+		<-p.exited
+		return nil, err
+	}
 	return p, nil
+}
+
+// guard starts a shell that kills a process group when its standard input ends: the system ends it when this program
+// dies, however that happens.
+func guard(group int) (io.Closer, error) {
+	sh := exec.Command("/bin/sh", "-c", fmt.Sprintf("read _; kill -9 -%d 2>/dev/null", group)) //nolint:noctx // it ends with its input
+	sh.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	input, err := sh.StdinPipe()
+	if err == nil {
+		err = sh.Start()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("guard the process: %w", err)
+	}
+	return closer(func() error { return errors.Join(input.Close(), ignoreExit(sh.Wait())) }), nil
+}
+
+type closer func() error
+
+func (c closer) Close() error { return c() }
+
+// ignoreExit returns nil for the exit of a kill that had nothing to kill.
+func ignoreExit(err error) error {
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil
+	}
+	return err
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
@@ -84,6 +116,7 @@ func (p *process) kill() {
 	p.once.Do(func() {
 		p.signal(syscall.SIGKILL)
 		<-p.exited
+		_ = p.guard.Close() // it has nothing left to do
 	})
 }
 

@@ -1,13 +1,18 @@
 package nodes_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	osexec "os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
@@ -44,11 +49,8 @@ func leavesNothing(t *testing.T) {
 		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
 			t.Errorf("left behind: %v", left)
 		}
-		commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-		for _, path := range commands {
-			if text, _ := os.ReadFile(path); strings.Contains(string(text), dir) {
-				t.Errorf("still running: %q", text)
-			}
+		if command := running(dir); command != "" {
+			t.Errorf("still running: %q", command)
 		}
 	})
 }
@@ -110,4 +112,53 @@ func TestRabbitMQ_KeepsAQueueWhenKilled(t *testing.T) {
 	if !strings.Contains(out, "q") {
 		t.Errorf("queues after the restart: %q", out)
 	}
+}
+
+// A test that is killed leaves no server behind.
+func TestRabbitMQ_DiesWithItsStarter(t *testing.T) {
+	leavesNothing(t)
+	if os.Getenv(starterVariable) != "" {
+		_, err := nodes.StartRabbitMQ(context.Background(), nodes.RabbitMQConfig{})
+		check(t, err)
+		fmt.Println("started")
+		select {}
+	}
+	cmd := osexec.Command(os.Args[0], "-test.run=^TestRabbitMQ_DiesWithItsStarter$", "-test.v")
+	cmd.Env = append(os.Environ(), starterVariable+"=1")
+	out, err := cmd.StdoutPipe()
+	check(t, err)
+	check(t, cmd.Start())
+	started := false
+	for lines := bufio.NewScanner(out); !started && lines.Scan(); {
+		if strings.Contains(lines.Text(), "MISSING") {
+			t.Skip(lines.Text())
+		}
+		started = strings.Contains(lines.Text(), "started")
+	}
+	check(t, cmd.Process.Kill())
+	_ = cmd.Wait() // killed
+	if !started {
+		t.Fatal("no server was started")
+	}
+	deadline := time.Now().Add(5 * time.Second)
+	for running(os.Getenv("TMPDIR")) != "" && time.Now().Before(deadline) {
+		runtime.Gosched()
+	}
+	left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*"))
+	for _, dir := range left { // its files stay, as those of any killed test do
+		_ = os.RemoveAll(dir)
+	}
+}
+
+const starterVariable = "RESTANTE_TEST_STARTER"
+
+// running returns a command line that contains text, "" if no process has one.
+func running(text string) string {
+	commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range commands {
+		if line, _ := os.ReadFile(path); strings.Contains(string(line), text) {
+			return string(line)
+		}
+	}
+	return ""
 }

@@ -69,7 +69,11 @@ func (c *RabbitMQ) start(ctx context.Context) (err error) {
 		return err
 	}
 	epmd := exec.CommandContext(context.WithoutCancel(ctx), "epmd", "-address", "127.0.0.1", "-port", strconv.Itoa(c.epmdPort))
-	if c.epmd, err = start(epmd, filepath.Join(c.dir, "epmd.log")); err != nil {
+	log := filepath.Join(c.dir, "epmd.log")
+	if c.epmd, err = start(epmd, log); err != nil {
+		return err
+	}
+	if err := c.epmd.await(ctx, "epmd", log, c.hasEPMD); err != nil { // or a node would start one that nobody ends
 		return err
 	}
 	for i := range c.cfg.Nodes {
@@ -90,6 +94,11 @@ func (c *RabbitMQ) start(ctx context.Context) (err error) {
 		}
 	}
 	return c.awaitCluster(ctx)
+}
+
+func (c *RabbitMQ) hasEPMD(ctx context.Context) bool {
+	conn, err := dial(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(c.epmdPort)))
+	return err == nil && conn.Close() == nil
 }
 
 func (c *RabbitMQ) newNode(i int) (*RabbitNode, error) {

@@ -1,7 +1,0 @@
-//go:build !linux
-
-package nodes
-
-import "syscall"
-
-func dieWithParent(*syscall.SysProcAttr) {}
