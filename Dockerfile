@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The server as an image with one file in it that runs, and nothing else: no shell, no package to patch.
 #
 #   docker build -t restante .

@@ -16,6 +16,10 @@ help: ## print this list
 run: build ## run a server on http://127.0.0.1:8080 (ARGS="--listen 127.0.0.1:9000" for other flags)
 	@exec bin/restante serve $(ARGS)
 
+.PHONY: run-cluster
+run-cluster: build ## run a node on a private RabbitMQ and PostgreSQL, which are gone when it ends
+	@go run ./test/nodes -- bin/restante serve $(ARGS)
+
 .PHONY: build
 build: ## build bin/restante, one static binary
 	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -o bin/restante ./cmd/restante
@@ -58,6 +62,10 @@ fuzz: ## every fuzz test for FUZZTIME (20s) each
 .PHONY: bench
 bench: build ## measure the server: publish, fan-out, paced, recovery, idle (ARGS="--scenario fanout" for less)
 	bin/restante bench $(ARGS)
+
+.PHONY: bench-cluster
+bench-cluster: build ## the same on RabbitMQ and PostgreSQL, all of it on this machine
+	go run ./test/nodes -- bin/restante bench --no-pinning --scenario publish,alone $(ARGS)
 
 .PHONY: cover
 cover: ## coverage of the packages by their tests; .cache/cover.html shows it line by line

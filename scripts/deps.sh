@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need besides Go and Node: the npm packages of test/e2e/js and, as root on Debian, Chromium. Its
-# output is shown only when something fails.
+# Installs what the tests need besides Go and Node: the npm packages of test/e2e/js and, as root on Debian, Chromium,
+# RabbitMQ and PostgreSQL, none of which is started. Its output is shown only when something fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .cache
@@ -27,17 +27,38 @@ npm_packages() {
   quietly npm ci --prefix "$dir" --no-audit --no-fund --ignore-scripts
 }
 
-browser() {
-  command -v chromium >/dev/null && return 0
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "chromium is not installed: the browser tests will be skipped"
+# debian installs packages unless the command or file is there; what it is for is said when it cannot.
+debian() {
+  local there=$1 purpose=$2
+  shift 2
+  if [ -e "$there" ] || command -v "$there" >/dev/null; then
     return 0
   fi
-  echo "installing chromium"
-  export DEBIAN_FRONTEND=noninteractive
-  quietly apt-get update
-  quietly apt-get install -y --no-install-recommends chromium fonts-noto-color-emoji fonts-noto-cjk
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "$1 is not installed: $purpose will be skipped"
+    return 0
+  fi
+  echo "installing $1"
+  [ -n "${updated:-}" ] || quietly apt-get update
+  updated=yes
+  DEBIAN_FRONTEND=noninteractive without_services quietly apt-get install -y --no-install-recommends "$@"
+  if command -v systemctl >/dev/null; then
+    systemctl disable --quiet "$1" >>"$log" 2>&1 || true # not a service, or no systemd at work
+  fi
+}
+
+# without_services keeps the packages from starting what they install: the tests start servers of their own.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d status=0
+  [ -e "$policy" ] && policy=
+  [ -z "$policy" ] || printf '#!/bin/sh\nexit 101\n' >"$policy"
+  [ -z "$policy" ] || chmod +x "$policy"
+  "$@" || status=$?
+  [ -z "$policy" ] || rm -f "$policy"
+  return "$status"
 }
 
 npm_packages test/e2e/js
-browser
+debian chromium "the browser tests" chromium fonts-noto-color-emoji fonts-noto-cjk
+debian /usr/lib/rabbitmq/bin/rabbitmq-server "the tests on RabbitMQ" rabbitmq-server
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || debian initdb "the tests on PostgreSQL" postgresql

@@ -221,7 +221,9 @@ func TestDocs_FetchNothingFromElsewhere(t *testing.T) {
 }
 
 func TestAPI_DegradedIsReady(t *testing.T) {
-	down := func(context.Context) error { return errs.Wrap(errs.Unavailable, errors.New("secret"), "the database is away") }
+	down := func(context.Context) error {
+		return errs.Wrap(errs.Unavailable, errors.New("secret"), "the database is away")
+	}
 	checks := []Check{
 		{Name: "store", Do: down, Degrades: true},
 		{Name: "broker", Do: func(context.Context) error { return nil }},

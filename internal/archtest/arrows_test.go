@@ -64,6 +64,7 @@ var keepers = map[string][]string{
 	"modernc.org/sqlite":         {"internal/store/sqlite"},
 	"github.com/jackc/pgx":       {"internal/store/postgres", "internal/testkit/nodes"},
 	"github.com/rabbitmq":        {"internal/broker/rabbitmq"},
+	"go.opentelemetry.io":        {"internal/telemetry", "internal/broker", "internal/store"},
 	"github.com/gobwas":          {"internal/signalr", "internal/load", "internal/testkit"},
 	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/route", "internal/telemetry", "client"},
 	"database/sql":               {"internal/store/sqlite"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"restante/internal/broker/driver"
 	"restante/internal/chat"
@@ -26,6 +27,8 @@ type Config struct {
 	PublishTimeout time.Duration
 	// MaxBackoff is the longest pause between two attempts. Default 1 s.
 	MaxBackoff time.Duration
+	// Tracer makes the spans of publish, persist and deliver. Default: none.
+	Tracer trace.TracerProvider
 }
 
 // Broker passes messages on. Its methods may be called concurrently.
@@ -33,6 +36,7 @@ type Broker struct {
 	d       driver.Driver
 	cfg     Config
 	metrics metrics
+	tracing *tracing
 }
 
 // New returns a Broker over d, which it owns from then on.
@@ -46,7 +50,7 @@ func New(d driver.Driver, cfg Config) *Broker {
 	if cfg.MaxBackoff == 0 {
 		cfg.MaxBackoff = time.Second
 	}
-	return &Broker{d: d, cfg: cfg, metrics: newMetrics(cfg.Metrics)}
+	return &Broker{d: d, cfg: cfg, metrics: newMetrics(cfg.Metrics), tracing: newTracing(cfg.Tracer)}
 }
 
 // Publish returns nil once m can no longer be lost. Otherwise the outcome is unknown, and publishing m again with the
@@ -58,9 +62,10 @@ func (b *Broker) Publish(ctx context.Context, m chat.Message) error {
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.PublishTimeout)
 	defer cancel()
 
-	err := b.retry(ctx, func() error { return b.d.Publish(ctx, m) })
+	ctx, end := b.tracing.publish(ctx, &m)
+	err := classify(b.retry(ctx, func() error { return b.d.Publish(ctx, m) }))
+	end(err)
 	if err != nil {
-		err = classify(err)
 		b.metrics.failed.WithLabelValues(string(errs.CodeOf(err))).Inc()
 		return err
 	}
@@ -82,7 +87,9 @@ func (b *Broker) Announce(ctx context.Context, stored []chat.Message) error {
 // Consume passes published messages to handle until ctx is done; see driver.Driver.
 func (b *Broker) Consume(ctx context.Context, handle driver.Handler) error {
 	return b.d.Consume(ctx, func(ctx context.Context, batch []chat.Message) error {
+		ctx, end := b.tracing.persist(ctx, batch)
 		err := handle(ctx, batch)
+		end(err)
 		if err == nil {
 			return nil
 		}
@@ -99,7 +106,7 @@ func (b *Broker) Consume(ctx context.Context, handle driver.Handler) error {
 
 // Subscribe tells s what is announced until ctx is done; see driver.Driver.
 func (b *Broker) Subscribe(ctx context.Context, s driver.Subscriber) error {
-	return b.d.Subscribe(ctx, s)
+	return b.d.Subscribe(ctx, b.tracing.subscriber(s))
 }
 
 // Check returns nil when the broker can take a message now.

@@ -61,14 +61,14 @@ func (c *copyCmd) Run(ctx context.Context, s *streams) (err error) {
 
 func (c *copyCmd) copy(ctx context.Context, work *store.Copy, s *streams) error {
 	start := time.Now()
-	err := watched(s, "copying", work, func() error { return work.Run(ctx) })
+	err := withProgress(s, "copying", work, func() error { return work.Run(ctx) })
 	if err != nil {
 		return err
 	}
 	done := work.Progress()
 	fmt.Fprintf(s.err, "copied %d messages of %d rooms in %v; checking\n", done.Messages, done.Rooms, time.Since(start).Round(time.Millisecond))
 	var contents store.Contents
-	err = watched(s, "checking", work, func() (err error) {
+	err = withProgress(s, "checking", work, func() (err error) {
 		contents, err = work.Check(ctx)
 		return err
 	})
@@ -99,8 +99,8 @@ const (
 	showInLog    = 10 * time.Second       // a line more
 )
 
-// watched runs work, and shows its progress meanwhile.
-func watched(s *streams, what string, work *store.Copy, run func() error) error {
+// withProgress runs work, and shows its progress meanwhile.
+func withProgress(s *streams, what string, work *store.Copy, run func() error) error {
 	var showing sync.WaitGroup
 	done := make(chan struct{})
 	showing.Go(func() { show(s.err, isTerminal(s.err), what, work, done) })

@@ -11,8 +11,8 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"slices"
-	"strings"
 	"syscall"
+	"time"
 
 	"restante/internal/peer"
 )
@@ -56,6 +56,7 @@ func (p *passage) serve(r *http.Request) {
 		BufferPool: &p.f.buffers, // answers of unknown length, and events, are not buffered
 		ErrorLog:   slog.NewLogLogger(p.f.log.Handler(), slog.LevelDebug),
 	}
+	_ = http.NewResponseController(p.w).SetWriteDeadline(time.Time{}) // a server's limit does not fit a stream
 	proxy.ServeHTTP(p.w, r)
 	if p.began {
 		p.outcome = passed
@@ -92,11 +93,11 @@ func (p *passage) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 		out := r.Clone(r.Context())
 		out.URL.Scheme, out.URL.Host = base.Scheme, base.Host
 		if r.Body != nil {
-			out.Body = open{r.Body}
+			out.Body = &body{r.Body, r.ContentLength, p.extend}
 		} else if p.target == targetNode {
 			// With a body, be it empty, the transport does not send the request again by itself when the connection
 			// breaks: the node may have answered a poll, and the next answer would hide that the first was lost.
-			out.Body = open{strings.NewReader("")}
+			out.Body = &body{}
 		}
 		resp, err = p.f.transport.RoundTrip(out)
 		if err == nil || !isDial(err) || r.Context().Err() != nil {
@@ -104,6 +105,16 @@ func (p *passage) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 		}
 	}
 	return resp, err
+}
+
+// extend gives the client time for the next piece of the body, and when that has ended for the whole answer. Without it
+// the server would wait for ever for a body that the other node has given up.
+func (p *passage) extend(more bool) {
+	var deadline time.Time
+	if more {
+		deadline = time.Now().Add(p.f.patience)
+	}
+	_ = http.NewResponseController(p.w).SetReadDeadline(deadline) // a recorder in tests has none
 }
 
 // answered leaves to this node what it has decided itself, such as which origins may read the answer: a header that is

@@ -8,7 +8,6 @@ package route
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -27,6 +26,7 @@ const Header = "Restante-Forwarded"
 const (
 	dialTimeout   = 2 * time.Second  // a node that takes longer is as good as gone
 	answerTimeout = 2 * time.Minute  // until an answer begins: longer than a long poll, which waits 90 s
+	bodyTimeout   = 15 * time.Second // for a body that stops coming, as the hub's own
 	idleTimeout   = 30 * time.Second // of a kept connection: shorter than the server's, so that none closes in our face
 	probeEvery    = 5 * time.Second  // a quiet connection to a machine that has vanished is noticed after three of these
 	maxIdle       = 1024             // kept connections to each node: a long poll in progress takes one
@@ -47,6 +47,7 @@ type Forwarder struct {
 	metrics   *metrics
 	transport *http.Transport
 	buffers   buffers
+	patience  time.Duration // bodyTimeout, but for tests
 
 	mu      sync.Mutex
 	passing map[*passage]context.CancelFunc
@@ -59,7 +60,7 @@ func New(peers *peer.Table, cfg Config) *Forwarder {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &Forwarder{peers: peers, log: cfg.Log, passing: make(map[*passage]context.CancelFunc)}
+	f := &Forwarder{peers: peers, log: cfg.Log, patience: bodyTimeout, passing: make(map[*passage]context.CancelFunc)}
 	f.metrics = newMetrics(cfg.Metrics, f.inProgress)
 	f.transport = &http.Transport{
 		DialContext: (&net.Dialer{
@@ -222,9 +223,3 @@ func (b *buffers) Get() []byte {
 
 // Put implements httputil.BufferPool.
 func (b *buffers) Put(buf []byte) { b.pool.Put((*[bufferSize]byte)(buf)) }
-
-// open is a body that can be handed to another node when the first was never reached: it is closed by its owner alone.
-type open struct{ io.Reader }
-
-// Close does nothing.
-func (open) Close() error { return nil }

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,14 +30,18 @@ type rig struct {
 	table *peer.Table
 	f     *Forwarder
 	near  *httptest.Server
+	asked atomic.Int32 // requests that came to this node
 }
 
 // newRig returns a node that answers every request by way of handler.
 func newRig(t *testing.T, handler func(f *Forwarder) http.Handler) *rig {
 	t.Helper()
 	r := &rig{t: t, table: peer.NewTable(peer.Node{ID: "near"})}
-	r.f = New(r.table, Config{Log: slog.New(slog.DiscardHandler)})
-	r.near = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { handler(r.f).ServeHTTP(w, req) }))
+	r.f = New(r.table, Config{})
+	r.near = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.asked.Add(1)
+		handler(r.f).ServeHTTP(w, req)
+	}))
 	t.Cleanup(func() {
 		r.near.Client().CloseIdleConnections()
 		if err := r.f.Drain(context.Background()); err != nil {
@@ -102,16 +106,8 @@ func await[T any](t *testing.T, ch <-chan T) (v T) {
 	return v
 }
 
-// closedAddr is where nobody listens.
-func closedAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "http://" + l.Addr().String()
-}
+// dead is where nobody listens: a port below those that are given out.
+const dead = "http://127.0.0.1:1"
 
 func wantProblem(t *testing.T, resp *http.Response, body string, status int, code string) {
 	t.Helper()
@@ -269,7 +265,7 @@ func TestForwarder_RoleIsFoundAmongTheLiving(t *testing.T) {
 	r := newRig(t, toHub)
 	r.peer("near", r.near.URL, peer.Hub) // never itself
 	for i := range 5 {
-		r.peer(fmt.Sprint("dead", i), closedAddr(t), peer.Hub)
+		r.peer(fmt.Sprint("dead", i), dead, peer.Hub)
 	}
 	r.serve("api", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, peer.API)
 	r.serve("far", func(w http.ResponseWriter, req *http.Request) {
@@ -288,7 +284,7 @@ func TestForwarder_NobodyHasTheRole(t *testing.T) {
 	r := newRig(t, toHub)
 	resp, body := r.do("GET", "/", "")
 	wantProblem(t, resp, body, 503, "unavailable")
-	r.peer("dead", closedAddr(t), peer.Hub)
+	r.peer("dead", dead, peer.Hub)
 	resp, body = r.do("GET", "/", "")
 	wantProblem(t, resp, body, 503, "unavailable")
 	if n := r.counted("hub", unavailable); n != 2 {
@@ -302,7 +298,7 @@ func TestForwarder_UnknownNodes(t *testing.T) {
 	if r.f.ToNode("unheard") != nil || r.f.ToNode("near") != nil {
 		t.Error("there is a way to nodes that are unknown, or this one")
 	}
-	r.peer("dead", closedAddr(t), peer.Hub) // said to be alive, but nobody listens
+	r.peer("dead", dead, peer.Hub) // said to be alive, but nobody listens
 	resp, body := r.do("GET", "/", "")
 	wantProblem(t, resp, body, 404, "not_found")
 	if r.counted(targetNode, gone) != 1 {
@@ -357,6 +353,9 @@ func TestForwarder_PassesOnOnce(t *testing.T) {
 			b.peer("far", a.near.URL, peer.Hub)
 			resp, body := a.do("GET", "/", "")
 			wantProblem(t, resp, body, tc.status, tc.code)
+			if a.asked.Load() != 1 || b.asked.Load() != 1 {
+				t.Errorf("the nodes were asked %d and %d times, want once each", a.asked.Load(), b.asked.Load())
+			}
 		})
 	}
 }
@@ -401,4 +400,52 @@ func TestForwarder_DrainEndsWhatIsInProgress(t *testing.T) {
 	}
 	resp, body := r.do("GET", "/", "")
 	wantProblem(t, resp, body, 503, "unavailable")
+}
+
+func TestForwarder_BodyThatStopsComing(t *testing.T) {
+	r := newRig(t, toHub)
+	r.f.patience = 100 * time.Millisecond
+	r.serve("far", func(w http.ResponseWriter, req *http.Request) {
+		if _, err := io.ReadAll(req.Body); err != nil {
+			w.WriteHeader(400)
+		}
+	}, peer.Hub)
+	conn, err := net.Dial("tcp", r.near.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode < 400 {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
+func TestBody_DoesNotReadPastItsEnd(t *testing.T) {
+	for _, length := range []int64{5, -1} {
+		b := &body{io.MultiReader(strings.NewReader("hello"), failing{length < 0}), length, func(bool) {}}
+		got, err := io.ReadAll(b)
+		if string(got) != "hello" || err != nil {
+			t.Errorf("length %d: %q, %v", length, got, err)
+		}
+		if n, err := b.Read(make([]byte, 1)); n != 0 || err != io.EOF { //nolint:errorlint // an io.Reader returns io.EOF itself
+			t.Errorf("length %d, again: %d, %v", length, n, err)
+		}
+	}
+}
+
+// failing is what follows a body whose length is known: it must not be read.
+type failing struct{ end bool }
+
+func (f failing) Read([]byte) (int, error) {
+	if f.end {
+		return 0, io.EOF
+	}
+	return 0, http.ErrBodyReadAfterClose
 }

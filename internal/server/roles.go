@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"restante/internal/peer"
+	"restante/internal/route"
+	"restante/internal/signalr"
 )
 
 // byRole answers what the node's roles cover and passes on the rest, so that any node can be asked for anything.
@@ -16,6 +18,17 @@ func byRole(self peer.Node, local http.Handler, forward func(role peer.Role) htt
 		}
 		local.ServeHTTP(w, r)
 	})
+}
+
+// elsewhere returns what finds another node for a request: of those with the role, the one that has the connection which
+// the request names, or any.
+func elsewhere(forward *route.Forwarder) func(role peer.Role) http.Handler {
+	return func(role peer.Role) http.Handler {
+		if role == peer.Hub {
+			return signalr.Elsewhere(forward.ToNode, forward.ToRole(role))
+		}
+		return forward.ToRole(role)
+	}
 }
 
 // roleOf returns the role that a request needs; any says that every node answers it for itself.

@@ -26,6 +26,7 @@ import (
 	"restante/internal/route"
 	"restante/internal/signalr"
 	"restante/internal/store"
+	"restante/internal/telemetry"
 )
 
 // Server is a running server. Its methods may be called concurrently.
@@ -98,14 +99,20 @@ func (s *Server) start(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
+	traces, err := telemetry.Start(ctx, telemetry.Config{Log: s.log, Node: self.ID, Version: ReadBuild().Version})
+	if err != nil {
+		return err
+	}
+	s.started("traces", traces.Stop)
+
 	peers := peer.NewTable(self)
 	base, err := openShape(ctx, cfg, peers, s.log, metrics)
 	if err != nil {
 		return err
 	}
-	st := store.New(base.store, store.Config{Log: s.log, Metrics: metrics})
+	st := store.New(base.store, store.Config{Log: s.log, Metrics: metrics, Tracer: traces.Provider()})
 	s.started("store", func(context.Context) error { return st.Close() })
-	b := broker.New(base.broker, broker.Config{Log: s.log, Metrics: metrics})
+	b := broker.New(base.broker, broker.Config{Log: s.log, Metrics: metrics, Tracer: traces.Provider()})
 	s.started("broker", func(context.Context) error { return b.Close() })
 
 	accept := &gate{next: &journey.Accept{Broker: b}}
@@ -131,7 +138,7 @@ func (s *Server) start(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	s.serve(listener, byRole(self, handler, forward.ToRole))
+	s.serve(listener, traces.Wrap(byRole(self, handler, elsewhere(forward))))
 	s.started("connections", func(ctx context.Context) error { return s.drain(ctx, accept, h, forward) })
 	return nil
 }

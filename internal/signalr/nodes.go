@@ -3,10 +3,8 @@ package signalr
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"io"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // A token is a secret, behind the name of the node that knows it when there are several. That name is only ever looked
@@ -64,41 +62,17 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request) bool {
 		errNoConnection.write(w)
 		return true
 	}
-	pass(w, r, to, s.cfg.IdleTimeout)
+	to.ServeHTTP(w, withoutOrigin(r))
 	return true
 }
 
-// pass hands a request to another node, with the same patience for its body as servePost, and none of a server's limits
-// for its answer, which may be a stream. The origin is left out: whether its pages may read the answer was decided here,
-// and is not to be said twice.
-func pass(w http.ResponseWriter, r *http.Request, to http.Handler, patience time.Duration) {
-	stream := http.NewResponseController(w)
-	_ = stream.SetReadDeadline(time.Time{}) // a recorder in tests has none
-	_ = stream.SetWriteDeadline(time.Time{})
+// withoutOrigin returns the request as another node is to see it: whether pages of its origin may read the answer was
+// decided here, and is not to be said twice, or otherwise.
+func withoutOrigin(r *http.Request) *http.Request {
 	out := *r
 	out.Header = r.Header.Clone()
 	out.Header.Del("Origin")
-	if r.Body != nil && r.Body != http.NoBody {
-		out.Body = &patientBody{r.Body, stream, patience}
-	}
-	to.ServeHTTP(w, &out)
-}
-
-// patientBody gives up a body that stops coming.
-type patientBody struct {
-	io.ReadCloser
-	stream   *http.ResponseController
-	patience time.Duration
-}
-
-// Read sets the time limit of each read.
-func (b *patientBody) Read(p []byte) (int, error) {
-	_ = b.stream.SetReadDeadline(time.Now().Add(b.patience)) // stays in force for what net/http reads after the handler
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
-		_ = b.stream.SetReadDeadline(time.Time{})
-	}
-	return n, err
+	return &out
 }
 
 // Elsewhere returns the hub's endpoint on a node that has no connections: requests of a connection go to the node that

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"restante/internal/chat"
 	"restante/internal/errs"
@@ -31,6 +34,8 @@ type Config struct {
 	CheckTimeout time.Duration
 	// MaxBackoff is the longest pause between two attempts. Default 500 ms.
 	MaxBackoff time.Duration
+	// Tracer makes the spans of Append. Default: none.
+	Tracer trace.TracerProvider
 }
 
 // Store keeps the rooms' logs. Its methods may be called concurrently. Their errors are classified; a call that ran out
@@ -68,11 +73,16 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Messag
 		return nil, nil
 	}
 	start := time.Now()
+	ctx, end := s.span(ctx, batch)
 	done, err := call(ctx, s, "append", s.cfg.AppendTimeout, func(ctx context.Context) (driver.Appended, error) {
 		return s.d.Append(ctx, batch)
 	})
+	end(err)
 	if err != nil {
 		return nil, err
+	}
+	for i := range done.Messages {
+		done.Messages[i].Trace = batch[i].Trace // on its way a message stays in its trace; the store does not keep it
 	}
 	s.metrics.appended(done, time.Since(start))
 	if s.cfg.Log.Enabled(ctx, slog.LevelDebug) {
@@ -83,6 +93,16 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Messag
 		}
 	}
 	return done.Messages, nil
+}
+
+// Restore stores messages as they were numbered and stamped elsewhere: all of one room, following its last one. Those that
+// are there already must be the same and are skipped; anything else is an error of class errs.Conflict, and nothing is
+// stored. Restoring the same messages again is safe. It does not change log.
+func (s *Store) Restore(ctx context.Context, log []chat.Message) error {
+	_, err := call(ctx, s, "restore", s.cfg.AppendTimeout, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, s.d.Restore(ctx, log)
+	})
+	return err
 }
 
 // After returns the oldest messages of the room with Seq > seq, ascending: up to limit of them, or chat.MaxPage if limit is
@@ -129,6 +149,21 @@ func (s *Store) Check(ctx context.Context) error {
 
 // Close ends the driver, after the calls in progress. Later calls return an error of class errs.Unavailable.
 func (s *Store) Close() error { return s.d.Close() }
+
+// span begins the span of an Append; end ends it.
+func (s *Store) span(ctx context.Context, batch []chat.Message) (_ context.Context, end func(error)) {
+	if s.cfg.Tracer == nil {
+		return ctx, func(error) {}
+	}
+	ctx, span := s.cfg.Tracer.Tracer("restante/internal/store").Start(ctx, "append",
+		trace.WithAttributes(attribute.Int("messaging.batch.message_count", len(batch))))
+	return ctx, func(err error) {
+		if err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+		span.End()
+	}
+}
 
 func clamp(limit int) int {
 	if limit < 1 || limit > chat.MaxPage {

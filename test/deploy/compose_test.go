@@ -31,8 +31,8 @@ func project(t *testing.T, options ...cli.ProjectOptionsFn) *types.Project {
 	return p
 }
 
-// nodes returns the names of the services that run restante.
-func nodes(p *types.Project) (names []string) {
+// restanteServices returns the names of the services that run restante.
+func restanteServices(p *types.Project) (names []string) {
 	for name, s := range p.Services {
 		if s.Build != nil {
 			names = append(names, name)
@@ -117,7 +117,7 @@ func TestCompose_DataOutlivesTheContainers(t *testing.T) {
 func TestCompose_NodesAreToldWhatTheyKnow(t *testing.T) {
 	p, help := project(t), serveHelp(t)
 	var roles []string
-	for _, name := range nodes(p) {
+	for _, name := range restanteServices(p) {
 		s := p.Services[name]
 		for variable, value := range s.Environment {
 			if strings.HasPrefix(variable, "RESTANTE_") && !strings.Contains(help, "($"+variable+")") {
@@ -210,7 +210,7 @@ func TestCompose_SettingsArrive(t *testing.T) {
 // TestCompose_HealthChecksOfNodesWork runs their command, as far as it goes without a server.
 func TestCompose_HealthChecksOfNodesWork(t *testing.T) {
 	p := project(t)
-	for _, name := range nodes(p) {
+	for _, name := range restanteServices(p) {
 		test := p.Services[name].HealthCheck.Test
 		if test[0] != "CMD" || test[1] != "/restante" {
 			t.Fatalf("%s: %q: there is no shell in the image", name, test)

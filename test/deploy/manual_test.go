@@ -157,6 +157,7 @@ func anchor(heading string) string {
 // anchors returns every anchor of a page.
 func anchors(text string) []string {
 	var found []string
+	text = regexp.MustCompile("(?ms)^ *```.*?^ *```").ReplaceAllString(text, "") // whose comments look like headings
 	for _, heading := range all(`(?m)^#+ (.*)$`, text) {
 		found = append(found, anchor(heading))
 	}
@@ -166,6 +167,9 @@ func anchors(text string) []string {
 // TestManual_HasTheRunbookOfEveryAlert: whoever is woken by an alert finds what its link promises.
 func TestManual_HasTheRunbookOfEveryAlert(t *testing.T) {
 	have := anchors(read(t, manual))
+	if unique := slices.Compact(slices.Sorted(slices.Values(have))); len(unique) != len(have) {
+		t.Error("two headings have the same anchor")
+	}
 	alerts := read(t, "deploy/prometheus/alerts.yml")
 	links := all(`operations\.md#([A-Za-z0-9_-]+)`, alerts)
 	if count := strings.Count(alerts, "alert:"); count == 0 || len(links) == 0 {
@@ -223,7 +227,7 @@ func TestManual_CommandsExist(t *testing.T) {
 			}
 			for _, word := range words {
 				flag, _, _ := strings.Cut(word, "=")
-				if strings.HasPrefix(flag, "--") && !regexp.MustCompile(`(^|[\s,\]])(--|--\[no-\])`+flag[2:]+`\b`).MatchString(helps[name]) {
+				if strings.HasPrefix(flag, "--") && !regexp.MustCompile(`(?m)^ +(-\w, *)?--(\[no-\])?`+flag[2:]+`\b`).MatchString(helps[name]) {
 					t.Errorf("restante %s knows no %s", name, flag)
 				}
 			}

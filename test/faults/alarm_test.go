@@ -1,10 +1,13 @@
 package faults
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
 	"restante/internal/testkit"
+	"restante/internal/testkit/nodes"
 )
 
 // RabbitMQ runs out of memory and stops reading from those who publish: they are answered 503 at once, instead of waiting
@@ -15,12 +18,20 @@ func TestRabbitMQ_MemoryAlarmRefusesAndRecovers(t *testing.T) {
 	servers := c.nodes(2, allRoles)
 	edge := balancer(t, servers...).URL()
 	w := startWork(t, workConfig{Post: edge, Read: edge, Timeout: 20 * time.Second})
-	calm := func() { ctl(t, mq.Node(0), "set_vm_memory_high_watermark", "0.4") }
+	setWatermark(t, mq.Node(0), "0.0001")
+	calm := sync.OnceFunc(func() { setWatermark(t, mq.Node(0), "0.4") })
 	t.Cleanup(calm)
-	ctl(t, mq.Node(0), "set_vm_memory_high_watermark", "0.0001")
 	for _, s := range servers {
 		waitReady(t, s, 503)
-		wantRefused(t, s, time.Second)
+	}
+	for alarm := within(t, 3*time.Second); alarm.Err() == nil; {
+		for _, s := range servers {
+			wantRefused(t, s, time.Second)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-alarm.Done():
+		}
 	}
 	calm()
 	w.flow(100)
@@ -28,4 +39,13 @@ func TestRabbitMQ_MemoryAlarmRefusesAndRecovers(t *testing.T) {
 	if w.answers()[503] == 0 || w.answers()[0] > 0 {
 		t.Errorf("answers %v; want some 503, and nobody who has waited in vain", w.answers())
 	}
+}
+
+// setWatermark sets the share of memory beyond which a node takes no more messages.
+func setWatermark(t *testing.T, node *nodes.RabbitNode, share string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), limit)
+	defer cancel()
+	_, err := node.Ctl(ctx, "set_vm_memory_high_watermark", share)
+	noError(t, err)
 }

@@ -2,11 +2,9 @@ package faults
 
 import (
 	"net/url"
-	"strings"
 	"testing"
 
 	"restante/internal/testkit"
-	"restante/internal/testkit/nodes"
 )
 
 // The roles of nodes, as --roles takes them.
@@ -19,23 +17,20 @@ const (
 
 // cluster is what the nodes of a test have in common.
 type cluster struct {
-	t      *testing.T
-	broker []string // addresses of one RabbitMQ
-	store  string
+	testkit.Cluster
+	t *testing.T
 }
 
 // newCluster returns an empty virtual host and an empty database on the servers that the tests share.
 func newCluster(t *testing.T) cluster {
 	t.Helper()
-	return cluster{t: t, broker: testkit.VHost(t), store: testkit.Database(t)}
+	return cluster{testkit.NewCluster(t), t}
 }
 
 // node starts a node that ends with the test.
 func (c cluster) node(roles string, args ...string) *testkit.Server {
 	c.t.Helper()
-	return testkit.Start(c.t, testkit.Options{Args: append([]string{
-		"--broker", strings.Join(c.broker, ","), "--store", c.store, "--roles", roles,
-	}, args...)})
+	return c.Start(c.t, testkit.Options{Args: args}, roles)
 }
 
 // nodes starts n nodes.
@@ -51,16 +46,16 @@ func (c cluster) nodes(n int, roles string, args ...string) []*testkit.Server {
 // viaBroker returns the cluster for a node that reaches RabbitMQ through a proxy.
 func (c cluster) viaBroker() (cluster, *testkit.Proxy) {
 	c.t.Helper()
-	address, proxy := through(c.t, c.broker[0])
-	c.broker = []string{address}
+	address, proxy := through(c.t, c.Broker[0])
+	c.Broker = []string{address}
 	return c, proxy
 }
 
 // viaStore returns the cluster for a node that reaches PostgreSQL through a proxy.
 func (c cluster) viaStore() (cluster, *testkit.Proxy) {
 	c.t.Helper()
-	address, proxy := through(c.t, c.store)
-	c.store = address
+	address, proxy := through(c.t, c.Store)
+	c.Store = address
 	return c, proxy
 }
 
@@ -82,11 +77,4 @@ func balancer(t *testing.T, servers ...*testkit.Server) *testkit.Proxy {
 		targets = append(targets, s.Addr())
 	}
 	return testkit.StartProxy(t, targets...)
-}
-
-// ctl runs rabbitmqctl against a node.
-func ctl(t *testing.T, node *nodes.RabbitNode, args ...string) {
-	t.Helper()
-	_, err := node.Ctl(within(t, limit), args...)
-	noError(t, err)
 }

@@ -4,6 +4,7 @@ package faults
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -21,8 +22,16 @@ func TestMain(m *testing.M) {
 	if death := os.Getenv(deathVariable); death != "" {
 		os.Exit(runMortal(death))
 	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		panic(err)
+	}
 	testkit.Main(m)
 }
+
+// parallel is how many of the tests that may run side by side do: most of the time they wait for something that is
+// broken, and keep no core busy.
+const parallel = "5"
 
 // embedded is the name of the rig that is one process with a disk of its own.
 const embedded = "embedded"

@@ -35,6 +35,10 @@ func follow(t *testing.T, w *work, nodes ...*testkit.Server) *followers {
 					}
 				}
 				r.more = append(r.more, send)
+				select {
+				case <-time.After(5 * time.Millisecond):
+				case <-ctx.Done():
+				}
 			}
 		})
 	}

@@ -152,7 +152,7 @@ func (c cluster) startMortal(death string) (die func()) {
 	self, err := os.Executable()
 	noError(c.t, err)
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), deathVariable+"="+death, brokerVariable+"="+strings.Join(c.broker, ","), storeVariable+"="+c.store)
+	cmd.Env = append(os.Environ(), deathVariable+"="+death, brokerVariable+"="+strings.Join(c.Broker, ","), storeVariable+"="+c.Store)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log

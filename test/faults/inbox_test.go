@@ -79,7 +79,7 @@ func TestInbox_TakesWhatOthersPublish(t *testing.T) {
 // publisher returns a function that publishes to an exchange and waits for the confirm. The connection ends with the test.
 func (c cluster) publisher() func(exchange, key string, msg amqp.Publishing) {
 	c.t.Helper()
-	conn, err := amqp.Dial(c.broker[0])
+	conn, err := amqp.Dial(c.Broker[0])
 	noError(c.t, err)
 	c.t.Cleanup(func() { _ = conn.Close() })
 	channel, err := conn.Channel()

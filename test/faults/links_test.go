@@ -8,46 +8,61 @@ import (
 	"restante/internal/testkit"
 )
 
-// link is a connection between a node and what it depends on, through a proxy. Its nodes are those that the load uses.
+// link is a connection between a node and what it depends on, through a proxy.
 type link struct {
 	name    string
 	refuses bool // while it is broken nothing can be accepted
-	start   func(t *testing.T, c cluster) (post, read *testkit.Server, proxy *testkit.Proxy)
+	start   func(c cluster) linked
 }
 
-// links lists every link of a cluster. Where another node could take over, there is one.
+// linked are the nodes of a cluster with such a link.
+type linked struct {
+	post, read *testkit.Server // what the load uses
+	stores     *testkit.Server // when not nil: the node that has the link, and must be at work when it breaks
+	proxy      *testkit.Proxy
+}
+
+// links lists every link of a cluster. Beside a consumer there is another one, which may take over.
 func links() []link {
 	return []link{
-		{"API node and RabbitMQ", true, func(_ *testing.T, c cluster) (*testkit.Server, *testkit.Server, *testkit.Proxy) {
+		{"API node and RabbitMQ", true, func(c cluster) linked {
 			rest := c.node("consumer,hub")
 			via, proxy := c.viaBroker()
-			return via.node(api), rest, proxy
+			return linked{post: via.node(api), read: rest, proxy: proxy}
 		}},
-		{"consumer and RabbitMQ", false, func(_ *testing.T, c cluster) (*testkit.Server, *testkit.Server, *testkit.Proxy) {
+		{"consumer and RabbitMQ", false, func(c cluster) linked {
 			edge := c.node("api,hub")
 			via, proxy := c.viaBroker()
-			via.node(consumer)
 			c.node(consumer)
-			return edge, edge, proxy
+			return linked{post: edge, read: edge, stores: via.node(consumer), proxy: proxy}
 		}},
-		{"consumer and PostgreSQL", false, func(_ *testing.T, c cluster) (*testkit.Server, *testkit.Server, *testkit.Proxy) {
+		{"consumer and PostgreSQL", false, func(c cluster) linked {
 			edge := c.node("api,hub")
 			via, proxy := c.viaStore()
-			via.node(consumer)
 			c.node(consumer)
-			return edge, edge, proxy
+			return linked{post: edge, read: edge, stores: via.node(consumer), proxy: proxy}
 		}},
-		{"hub and RabbitMQ", false, func(_ *testing.T, c cluster) (*testkit.Server, *testkit.Server, *testkit.Proxy) {
+		{"hub and RabbitMQ", false, func(c cluster) linked {
 			rest := c.node("api,consumer")
 			via, proxy := c.viaBroker()
-			return rest, via.node(hub), proxy
+			return linked{post: rest, read: via.node(hub), proxy: proxy}
 		}},
-		{"hub and PostgreSQL", false, func(_ *testing.T, c cluster) (*testkit.Server, *testkit.Server, *testkit.Proxy) {
+		{"hub and PostgreSQL", false, func(c cluster) linked {
 			rest := c.node("api,consumer")
 			via, proxy := c.viaStore()
-			return rest, via.node(hub), proxy
+			return linked{post: rest, read: via.node(hub), proxy: proxy}
 		}},
 	}
+}
+
+// atWork waits until the node with the link stores messages, if it is a consumer.
+func (l linked) atWork(t *testing.T) {
+	t.Helper()
+	if l.stores == nil {
+		return
+	}
+	before := metric(t, l.stores, "restante_stored_total")
+	eventually(t, "the consumer stores", func() bool { return metric(t, l.stores, "restante_stored_total") > before })
 }
 
 // Every link between two machines is cut, again and again, and then stalls for longer than its ends are patient with each
@@ -57,15 +72,18 @@ func TestLinks_CutAndStalled(t *testing.T) {
 	for _, l := range links() {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
-			post, read, proxy := l.start(t, newCluster(t))
-			cfg := workConfig{Post: post.URL(), Read: read.URL(), Log: post.URL(), Every: 20 * time.Millisecond, Timeout: 15 * time.Second}
+			nodes := l.start(newCluster(t))
+			proxy := nodes.proxy
+			cfg := workConfig{Post: nodes.post.URL(), Read: nodes.read.URL(), Every: 20 * time.Millisecond, Timeout: 15 * time.Second}
 
 			cfg.Name = "cut"
 			w := startWork(t, cfg)
+			nodes.atWork(t)
 			for range 5 {
 				proxy.Cut()
 				w.flow(10)
 			}
+			nodes.atWork(t)
 			proxy.Refuse(true)
 			proxy.Cut()
 			l.broken(t, w, cutFor)
@@ -75,6 +93,7 @@ func TestLinks_CutAndStalled(t *testing.T) {
 
 			cfg.Name = "stalled"
 			w = startWork(t, cfg)
+			nodes.atWork(t)
 			proxy.Stall(testkit.Up)
 			proxy.Stall(testkit.Down)
 			l.broken(t, w, stalledFor)

@@ -35,7 +35,8 @@ func TestPoison_IsSetAsideAndReplayed(t *testing.T) {
 		t.Errorf("dead show does not say why:\n%s", show)
 	}
 	c.sql(`ALTER TABLE restante.messages DROP CONSTRAINT no_poison`)
-	t.Log(c.dead("replay", poison.ID))
+	poison.Begun, poison.Accepted = time.Now(), time.Time{} // its place is where the replay puts it
+	c.dead("replay", poison.ID)
 	eventually(t, "the message is stored", func() bool {
 		for _, m := range node.ReadRoom(room.name) {
 			if m.ID == poison.ID {
@@ -44,7 +45,6 @@ func TestPoison_IsSetAsideAndReplayed(t *testing.T) {
 		}
 		return false
 	})
-	poison.Begun, poison.Accepted = time.Now(), time.Time{} // its place is where the replay has put it
 	room.more = append(room.more, poison)
 	w.check("a message that the database refuses")
 	c.waitDead(0)
@@ -61,7 +61,7 @@ func (c cluster) sql(statement string) {
 // database connects to the database of the cluster until the test ends.
 func (c cluster) database() *pgx.Conn {
 	c.t.Helper()
-	db, err := pgx.Connect(within(c.t, limit), c.store)
+	db, err := pgx.Connect(within(c.t, limit), c.Store)
 	noError(c.t, err)
 	c.t.Cleanup(func() { _ = db.Close(context.WithoutCancel(c.t.Context())) })
 	return db
@@ -70,7 +70,7 @@ func (c cluster) database() *pgx.Conn {
 // dead runs a command of `restante dead`.
 func (c cluster) dead(command string, args ...string) string {
 	c.t.Helper()
-	return testkit.Run(c.t, "", testkit.Binary(c.t), append([]string{"dead", command, "--broker", strings.Join(c.broker, ",")}, args...)...)
+	return testkit.Run(c.t, "", testkit.Binary(c.t), append([]string{"dead", command, "--broker", strings.Join(c.Broker, ",")}, args...)...)
 }
 
 // waitDead waits until there are n dead letters, and returns the list of them.

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func TestPostgreSQL_AwayAndBack(t *testing.T) {
 		{"PostgreSQL killed and restarted", 3 * time.Second,
 			func(_ *testing.T, pg *nodes.Postgres) { pg.Kill() },
 			func(t *testing.T, pg *nodes.Postgres) { noError(t, pg.Restart(within(t, limit))) }},
-		{"PostgreSQL frozen for 8 s", 8 * time.Second,
+		{"PostgreSQL frozen", 8 * time.Second,
 			func(_ *testing.T, pg *nodes.Postgres) { pg.Pause() },
 			func(_ *testing.T, pg *nodes.Postgres) { pg.Resume() }},
 	} {
@@ -27,11 +28,12 @@ func TestPostgreSQL_AwayAndBack(t *testing.T) {
 			pg := testkit.OwnPostgres(t)
 			store, err := pg.Database(t.Context(), "restante")
 			noError(t, err)
-			c := cluster{t: t, broker: testkit.VHost(t), store: store}
+			c := cluster{testkit.Cluster{Broker: testkit.VHost(t), Store: store}, t}
 			servers := c.nodes(2, allRoles)
 			edge := balancer(t, servers...).URL()
 			w := startWork(t, workConfig{Post: edge, Read: edge, Timeout: 5 * time.Second})
 			f := follow(t, w, servers...)
+			began := time.Now()
 			tc.away(t, pg)
 			for away := within(t, tc.lasting); away.Err() == nil; {
 				w.accept(10)
@@ -40,9 +42,10 @@ func TestPostgreSQL_AwayAndBack(t *testing.T) {
 				t.Errorf("/readyz is %d, want 200: taking the node out would help nobody", status)
 			}
 			tc.back(t, pg)
+			what := fmt.Sprintf("%s, away for %v", tc.what, time.Since(began).Round(time.Millisecond))
 			w.flow(100)
 			f.stop()
-			w.check(tc.what)
+			w.check(what)
 			if a := w.answers(); len(a) != 1 || a[202] == 0 {
 				t.Errorf("answers %v, want nothing but 202", a)
 			}

@@ -80,17 +80,31 @@ func orDefault[T comparable](value, standard T) T {
 // flow waits until n more messages of every room have been accepted, and have reached every reader.
 func (w *work) flow(n int64) {
 	w.t.Helper()
+	targets := w.accept(n)
 	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
 	defer cancel()
-	for _, r := range w.rooms {
-		upTo := r.senders.Accepted() + n
-		if err := r.senders.WaitAccepted(ctx, upTo); err != nil {
-			w.t.Fatalf("%s: %v", r.name, err)
-		}
-		if err := r.waitSeq(ctx, upTo); err != nil {
+	for i, r := range w.rooms {
+		if err := r.waitSeq(ctx, targets[i]); err != nil {
 			w.t.Fatalf("%s, with %d accepted: %v", r.name, r.senders.Accepted(), err)
 		}
 	}
+}
+
+// accept waits until n more messages of every room have been accepted, whether or not anything is delivered, and returns
+// how many those are.
+func (w *work) accept(n int64) (targets []int64) {
+	w.t.Helper()
+	for _, r := range w.rooms {
+		targets = append(targets, r.senders.Accepted()+n)
+	}
+	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
+	defer cancel()
+	for i, r := range w.rooms {
+		if err := r.senders.WaitAccepted(ctx, targets[i]); err != nil {
+			w.t.Fatalf("%s: %v", r.name, err)
+		}
+	}
+	return targets
 }
 
 // waitSeq waits until every reader of the room has seen everything up to seq.
@@ -101,18 +115,6 @@ func (r *room) waitSeq(ctx context.Context, seq int64) error {
 		}
 	}
 	return nil
-}
-
-// accept waits until n more messages of every room have been accepted, whether or not anything is delivered.
-func (w *work) accept(n int64) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
-	defer cancel()
-	for _, r := range w.rooms {
-		if err := r.senders.WaitAccepted(ctx, r.senders.Accepted()+n); err != nil {
-			w.t.Fatalf("%s: %v", r.name, err)
-		}
-	}
 }
 
 // stopSending ends the senders: what each has under way is still retried.

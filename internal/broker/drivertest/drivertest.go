@@ -23,6 +23,8 @@ type Harness struct {
 	Keeps bool
 	// Capacity is how many messages can wait while a batch is being handled, 0 if that is not bounded.
 	Capacity int
+	// Shared returns a broker with empty queues that several drivers can use. Nil for one within a process.
+	Shared func(t *testing.T) Shared
 }
 
 // patience is how long the suite waits for what must happen; it is only ever used up by a failure.
@@ -45,6 +47,9 @@ func Run(t *testing.T, h Harness) {
 		"Close/unhandled":                    testCloseUnhandled,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, h) })
+	}
+	if h.Shared != nil {
+		runShared(t, h)
 	}
 }
 

@@ -62,6 +62,9 @@ func parseURL(text string) (amqp.URI, error) {
 
 // refused returns err as an error for whoever runs the server, if it is one that waiting cannot mend, else nil.
 func refused(err error, host string) error {
+	if e, ok := errors.AsType[*errs.Error](err); ok && e.Code == errs.Conflict {
+		return err // of the topology: it says what to do
+	}
 	if e, ok := errors.AsType[*amqp.Error](err); ok && e.Server {
 		switch {
 		case e.Code == amqp.AccessRefused:

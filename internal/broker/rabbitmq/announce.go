@@ -9,6 +9,9 @@ import (
 	"restante/internal/event"
 )
 
+// announcers is how many channels the connection for announcing has. A room keeps to one of them.
+const announcers = 4
+
 // Announce implements driver.Driver. Other services hear it, too: a stored message is published as a CloudEvent under
 // the routing key of its room. It returns when the broker has confirmed all of them; after an error some may have been
 // announced.
@@ -28,7 +31,7 @@ func (d *Driver) Announce(ctx context.Context, stored []chat.Message) error {
 func announce(ctx context.Context, s *session, stored []chat.Message) (err error) {
 	waiting := make([]*sent, 0, len(stored))
 	for i := range stored {
-		m, failed := s.senderOf(stored[i].Room).send(ctx, announcement(stored[i]))
+		m, failed := s.senders[partition(stored[i].Room, len(s.senders))].send(ctx, announcement(stored[i]))
 		if failed != nil {
 			err = failed
 			break

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -115,14 +116,16 @@ func intakeMessage(d *amqp.Delivery) (chat.Message, error) {
 // bury sets a message aside that can never be stored, for an operator to look at. It returns nil when the broker has
 // confirmed the dead letter.
 func (d *Driver) bury(ctx context.Context, original *amqp.Delivery, why error, from string) error {
-	letter := deadPublishing(original, errs.Public(why), from)
+	letter := deadPublishing(original, reasonOf(why), from)
 	id, room := original.MessageId, ""
 	if l := parseLetter(&amqp.Delivery{MessageId: id, Body: original.Body, Headers: letter.Headers}); l.MessageID != "" {
 		id, room = l.MessageID, l.Room
 	}
 	log := d.cfg.Log.With(slog.String("id", id), slog.String("room", room), slog.String("from", from))
 	err := d.attempt(ctx, d.announcing, d.ended, func(ctx context.Context, s *session) error {
-		return publish(ctx, s, room, &outgoing{exchange: deadExchange, key: original.RoutingKey, mandatory: true, Publishing: letter})
+		return s.senders[0].publish(ctx, &outgoing{
+			exchange: deadExchange, key: original.RoutingKey, mandatory: true, Publishing: letter,
+		})
 	})
 	if err != nil {
 		log.ErrorContext(ctx, "a message that cannot be stored cannot be set aside either, trying on", slog.Any("error", err))
@@ -132,4 +135,13 @@ func (d *Driver) bury(ctx context.Context, original *amqp.Delivery, why error, f
 	log.ErrorContext(ctx, "message set aside as a dead letter", slog.String("letter", headerText(letter.Headers, headerLetter)),
 		slog.Any("error", why))
 	return nil
+}
+
+// reasonOf returns why a message cannot be stored, for an operator: with the causes, which a sender is not told.
+func reasonOf(err error) string {
+	var reasons []string
+	for _, e := range errs.All(err) {
+		reasons = append(reasons, e.Error())
+	}
+	return strings.Join(reasons, "; ")
 }

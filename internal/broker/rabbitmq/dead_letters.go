@@ -83,6 +83,7 @@ func dialDead(ctx context.Context, a address) (*amqp.Connection, error) {
 	}
 	properties := amqp.NewConnectionProperties()
 	properties.SetClientConnectionName("restante dead")
+	stop := func() bool { return true }
 	config := amqp.Config{
 		Heartbeat:  10 * time.Second,
 		Properties: properties,
@@ -92,6 +93,7 @@ func dialDead(ctx context.Context, a address) (*amqp.Connection, error) {
 			if err != nil {
 				return nil, err
 			}
+			stop = context.AfterFunc(ctx, func() { _ = c.Close() })
 			return c, c.SetDeadline(time.Now().Add(dialTimeout)) // the client lifts it when the connection is open
 		},
 	}
@@ -99,6 +101,12 @@ func dialDead(ctx context.Context, a address) (*amqp.Connection, error) {
 		config.SASL = []amqp.Authentication{&plain{*uri.PlainAuth(), properties}}
 	}
 	conn, err := amqp.DialConfig(a.url, config)
+	if stop(); ctx.Err() != nil {
+		if err == nil {
+			_ = conn.CloseDeadline(time.Now())
+		}
+		return nil, context.Cause(ctx)
+	}
 	if final := refused(err, a.host); final != nil {
 		return nil, final
 	}

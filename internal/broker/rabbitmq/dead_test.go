@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -442,5 +444,31 @@ func TestOpenDead_SaysWhatIsWrong(t *testing.T) {
 	defer d.Close()
 	if _, _, err := d.List(t.Context(), 1); errs.CodeOf(err) != errs.NotFound {
 		t.Errorf("without a queue: %v", err)
+	}
+}
+
+func TestOpenDead_EndsWithItsContext(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		c, err := silent.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_, _ = c.Read(make([]byte, 1)) // the client has begun, and waits for an answer
+		cancel()
+		_, _ = io.Copy(io.Discard, c)
+	}()
+	began := time.Now()
+	if _, err := OpenDead(ctx, []string{"amqp://" + silent.Addr().String()}); !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+	if took := time.Since(began); took > dialTimeout/2 {
+		t.Errorf("it took %v", took)
 	}
 }

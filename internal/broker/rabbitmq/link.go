@@ -117,6 +117,19 @@ func (l *link) serve(ctx context.Context, s *session) {
 	l.set(nil, errs.Wrap(errs.Unavailable, s.why(), "the connection to the broker is lost"))
 	l.metrics.up.WithLabelValues(l.name).Set(0)
 	s.close()
+	l.metrics.blocked.WithLabelValues(l.name).Set(0)
+}
+
+// alarm notes that the broker has stopped to take messages over this link, or takes them again.
+func (l *link) alarm(reason string) {
+	gauge := l.metrics.blocked.WithLabelValues(l.name)
+	if reason == "" {
+		gauge.Set(0)
+		l.log.Info("the broker takes messages again", slog.String("for", l.name))
+		return
+	}
+	gauge.Set(1)
+	l.log.Warn("the broker takes no messages", slog.String("for", l.name), slog.String("reason", reason))
 }
 
 // connect tries each address once, beginning with the one whose turn it is. Of several errors it returns the one that
@@ -126,7 +139,7 @@ func (l *link) connect(ctx context.Context, turn *int) (*session, error) {
 	for range l.addresses {
 		a := l.addresses[*turn%len(l.addresses)]
 		*turn++
-		s, err := dial(ctx, a, l.title)
+		s, err := dial(ctx, a, l.title, l.alarm)
 		if err == nil {
 			if err = l.prepare(s); err == nil {
 				return s, nil

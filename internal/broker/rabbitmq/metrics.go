@@ -5,7 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type metrics struct {
 	up          *prometheus.GaugeVec
 	connects    *prometheus.CounterVec
-	blocked     prometheus.Gauge
+	blocked     *prometheus.GaugeVec
 	inFlight    prometheus.Gauge
 	unacked     prometheus.Gauge
 	held        prometheus.Gauge
@@ -16,17 +16,17 @@ type metrics struct {
 	batch       prometheus.Histogram
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
-	m := &metrics{
+func newMetrics() *metrics {
+	return &metrics{
 		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "restante_broker_up", Help: "1 while this connection to the broker is there, by what it is for.",
 		}, []string{"connection"}),
 		connects: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_broker_connects_total", Help: "Connections made to the broker; all but the first are reconnections.",
 		}, []string{"connection"}),
-		blocked: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "restante_broker_blocked", Help: "1 while the broker takes no messages because of a memory or disk alarm.",
-		}),
+		blocked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "restante_broker_blocked", Help: "1 while the broker takes nothing over this connection, because of a memory or disk alarm.",
+		}, []string{"connection"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "restante_publish_in_flight", Help: "Messages that wait for the broker's confirm.",
 		}),
@@ -53,9 +53,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
 		}),
 	}
+}
+
+func (m *metrics) register(reg prometheus.Registerer) {
 	if reg != nil {
 		reg.MustRegister(m.up, m.connects, m.blocked, m.inFlight, m.unacked, m.held, m.dead, m.redelivered, m.released,
 			m.undecodable, m.batch)
 	}
-	return m
 }

@@ -10,10 +10,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/chat"
+	"restante/internal/errs"
 )
-
-// senders is how many channels a publishing connection has. A room keeps to one of them.
-const senders = 4
 
 // confirmTimeLimit is how long one attempt to publish waits for the broker. A quorum queue that has lost its leader has a
 // new one long before.
@@ -22,7 +20,8 @@ const confirmTimeLimit = 5 * time.Second
 // traceHeader carries the trace of a message, a W3C traceparent.
 const traceHeader = "traceparent"
 
-// Publish implements driver.Driver. The message is in a quorum queue when it returns nil.
+// Publish implements driver.Driver. The message is in a quorum queue when it returns nil. Each partition has a channel of its
+// own: when a queue has no leader, the broker holds up the channel of whoever publishes to it, for seconds.
 func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -34,7 +33,7 @@ func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 	defer d.metrics.inFlight.Dec()
 	return d.attempt(ctx, d.publishing, d.closing, func(ctx context.Context, s *session) error {
 		q := partition(m.Room, int(d.topology.partitions.Load()))
-		return publish(ctx, s, m.Room, &outgoing{
+		return s.senders[q].publish(ctx, &outgoing{
 			exchange: intakeExchange, key: strconv.Itoa(q), mandatory: true, Publishing: intakePublishing(&m),
 		})
 	})
@@ -53,19 +52,6 @@ func intakePublishing(m *chat.Message) amqp.Publishing {
 		p.Headers = amqp.Table{traceHeader: m.Trace}
 	}
 	return p
-}
-
-// publish sends one message over the sender of its room and waits for the confirm.
-func publish(ctx context.Context, s *session, room string, o *outgoing) error {
-	m, err := s.senderOf(room).send(ctx, o)
-	if err != nil {
-		return err
-	}
-	return m.wait(ctx)
-}
-
-func (s *session) senderOf(room string) *sender {
-	return s.senders[partition(room, len(s.senders))]
 }
 
 // attempt calls do with a session of the link, once, within the time limit of a confirm. It waits for a session. What it
@@ -87,7 +73,7 @@ func (d *Driver) attempt(ctx context.Context, l *link, end <-chan struct{}, do f
 	case isClosed(end):
 		return errClosed()
 	case ctx.Err() != nil:
-		return errors.Join(ctx.Err(), err)
+		return errs.Wrap(errs.Unavailable, errors.Join(ctx.Err(), err), "the broker has not confirmed in time")
 	case limited.Err() != nil:
 		return unconfirmed(fmt.Errorf("no answer within %v: %w", confirmTimeLimit, err))
 	}

@@ -80,18 +80,17 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 	d := &Driver{
 		cfg: cfg, node: peer.NewID(), addresses: addresses,
 		topology: &topology{log: cfg.Log, wanted: cfg.Partitions},
-		balance:  newBalance(cfg.Peers),
-		closing:  make(chan struct{}), ended: make(chan struct{}), closed: make(chan struct{}),
+		balance:  newBalance(cfg.Peers), metrics: newMetrics(),
+		closing: make(chan struct{}), ended: make(chan struct{}), closed: make(chan struct{}),
 	}
 	if cfg.Peers != nil {
 		d.node = cfg.Peers.Self().ID
 	}
-	d.metrics = newMetrics(nil) // until it is known that Open succeeds
 	d.newLinks()
 	if err := d.look(ctx); err != nil {
 		return nil, err
 	}
-	d.metrics = newMetrics(cfg.Metrics)
+	d.metrics.register(cfg.Metrics)
 	d.start()
 	return d, nil
 }
@@ -102,15 +101,21 @@ const maxPartitions = 1024
 // newLinks makes the links; start runs them.
 func (d *Driver) newLinks() {
 	listening := d.topology.ensure
-	sending := func(s *session) error {
+	publishing := func(s *session) error {
 		if err := d.topology.ensure(s); err != nil {
 			return err
 		}
-		return s.openSenders()
+		return s.openSenders(int(d.topology.partitions.Load()))
 	}
-	d.publishing = d.newLink("publish", sending)
+	announcing := func(s *session) error {
+		if err := d.topology.ensure(s); err != nil {
+			return err
+		}
+		return s.openSenders(announcers)
+	}
+	d.publishing = d.newLink("publish", publishing)
 	d.consuming = d.newLink("consume", listening)
-	d.announcing = d.newLink("announce", sending)
+	d.announcing = d.newLink("announce", announcing)
 	d.hearing = d.newLink("hub", listening)
 	d.beating = d.newLink("nodes", listening)
 }
@@ -136,9 +141,6 @@ func (d *Driver) look(ctx context.Context) error {
 // start begins to keep the links connected: that of publishing at once, so that Check knows, the others when they are
 // wanted.
 func (d *Driver) start() {
-	for _, l := range []*link{d.publishing, d.consuming, d.announcing, d.hearing, d.beating} {
-		l.metrics = d.metrics
-	}
 	d.publishing.want()
 	d.stopPublishing = background(d.publishing.run)
 	if d.cfg.Peers != nil {

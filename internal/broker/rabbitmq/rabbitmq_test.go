@@ -1,7 +1,9 @@
 package rabbitmq_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"restante/internal/broker/driver"
 	"restante/internal/broker/drivertest"
@@ -30,6 +32,35 @@ func TestDriver_Conformance(t *testing.T) {
 		Open: func(t *testing.T) driver.Driver {
 			return open(t, rabbitmq.Config{URLs: testkit.VHost(t)})
 		},
-		Keeps: true,
+		Keeps:  true,
+		Shared: shared,
 	})
+}
+
+// shared returns a broker behind a proxy.
+func shared(t *testing.T) drivertest.Shared {
+	node := testkit.RabbitMQ(t).Node(0)
+	proxy := testkit.StartProxy(t, node.Addr())
+	urls := through(testkit.VHost(t), node.Addr(), proxy)
+	began := time.Now()
+	return drivertest.Shared{
+		Open: func(t *testing.T) driver.Driver { return open(t, rabbitmq.Config{URLs: urls}) },
+		Cut:  proxy.Cut,
+		Restart: func() {
+			// RabbitMQ writes down that there is a new queue after half a second or so. Killed before, it has lost it.
+			<-time.After(time.Until(began.Add(2 * time.Second)))
+			if err := node.Restart(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+}
+
+// through returns the URLs with a proxy in the place of the broker's address.
+func through(urls []string, addr string, proxy *testkit.Proxy) []string {
+	replaced := make([]string, len(urls))
+	for i, u := range urls {
+		replaced[i] = strings.Replace(u, addr, proxy.Addr(), 1)
+	}
+	return replaced
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"golang.org/x/sync/semaphore"
@@ -18,6 +20,9 @@ type sender struct {
 	s      *session
 	ch     *amqp.Channel
 	window *semaphore.Weighted // bytes on their way
+
+	inFlight atomic.Int64 // messages on their way
+	progress atomic.Int64 // when the last confirm came, or the first message went that waits for one; Unix nanoseconds
 
 	sending sync.Mutex // the client library's channels are for one goroutine
 
@@ -78,8 +83,8 @@ func errAlarm(s *session) error {
 }
 
 // openSenders gives a session its senders.
-func (s *session) openSenders() error {
-	for range senders {
+func (s *session) openSenders(n int) error {
+	for range n {
 		sender, err := newSender(s)
 		if err != nil {
 			return err
@@ -107,6 +112,15 @@ func newSender(s *session) (*sender, error) {
 	}, nil
 }
 
+// publish sends a message and waits for its confirm.
+func (s *sender) publish(ctx context.Context, o *outgoing) error {
+	m, err := s.send(ctx, o)
+	if err != nil {
+		return err
+	}
+	return m.wait(ctx)
+}
+
 // send hands a message to the broker. It waits for room in the window until ctx is done or the broker has an alarm.
 func (s *sender) send(ctx context.Context, o *outgoing) (*sent, error) {
 	weight := min(max(int64(len(o.Body)), minWeight), window)
@@ -121,6 +135,9 @@ func (s *sender) send(ctx context.Context, o *outgoing) (*sent, error) {
 	if err != nil {
 		s.window.Release(weight)
 		return nil, unconfirmed(fmt.Errorf("publish: %w", err))
+	}
+	if s.inFlight.Add(1) == 1 {
+		s.progress.Store(time.Now().UnixNano())
 	}
 	return &sent{sender: s, name: o.name(), weight: weight, confirm: confirm}, nil
 }
@@ -158,8 +175,20 @@ func (m *sent) wait(ctx context.Context) error {
 		m.abandon()
 		return errAlarm(m.sender.s)
 	case <-ctx.Done():
+		m.sender.watch()
 		m.abandon()
 		return ctx.Err()
+	}
+}
+
+// stuckAfter is how long a channel may confirm nothing. A queue that has lost its leader has a new one long before; a
+// channel that the broker has forgotten has not.
+const stuckAfter = 15 * time.Second
+
+// watch ends the session when the broker has confirmed nothing for too long over this channel.
+func (s *sender) watch() {
+	if silent := time.Since(time.Unix(0, s.progress.Load())); silent > stuckAfter {
+		s.s.kill(fmt.Errorf("the broker has confirmed nothing over a channel for %v", silent.Round(time.Second)))
 	}
 }
 
@@ -173,6 +202,8 @@ func (m *sent) abandon() {
 
 // settle makes room for other messages and returns what became of this one.
 func (m *sent) settle() error {
+	m.sender.progress.Store(time.Now().UnixNano())
+	m.sender.inFlight.Add(-1)
 	m.sender.window.Release(m.weight)
 	reason, returned := m.sender.takeReturn(m.name)
 	switch {

@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,8 +36,9 @@ const (
 	endTimeLimit  = time.Second     // for an orderly end
 )
 
-// dial connects to one address, under a name that the broker shows.
-func dial(ctx context.Context, a address, name string) (*session, error) {
+// dial connects to one address, under a name that the broker shows. Alarm is told the reason when the broker stops taking
+// messages, and "" when it takes them again.
+func dial(ctx context.Context, a address, name string, alarm func(reason string)) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeLimit)
 	defer cancel()
 	properties := amqp.NewConnectionProperties()
@@ -72,11 +74,11 @@ func dial(ctx context.Context, a address, name string) (*session, error) {
 		}
 		return nil, err
 	}
-	return watch(conn, s, a.host), nil
+	return watch(conn, s, a.host, alarm), nil
 }
 
 // watch returns the session of a connection. It follows the connection until that is lost.
-func watch(conn *amqp.Connection, socket *socket, host string) *session {
+func watch(conn *amqp.Connection, socket *socket, host string, alarm func(reason string)) *session {
 	s := &session{
 		conn: conn, socket: socket, host: host,
 		lost: make(chan struct{}), blocked: make(chan struct{}),
@@ -85,7 +87,7 @@ func watch(conn *amqp.Connection, socket *socket, host string) *session {
 	alarms := conn.NotifyBlocked(make(chan amqp.Blocking))
 	go func() { // ends with the connection, which close and kill wait for
 		for a := range alarms {
-			s.setAlarm(a)
+			s.setAlarm(a, alarm)
 		}
 		var cause error = errs.Wrap(errs.Unavailable, net.ErrClosed, "the connection to the broker was closed")
 		if e, ok := <-closed; ok {
@@ -101,17 +103,20 @@ func watch(conn *amqp.Connection, socket *socket, host string) *session {
 	return s
 }
 
-func (s *session) setAlarm(a amqp.Blocking) {
+func (s *session) setAlarm(a amqp.Blocking, alarm func(reason string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case a.Active && s.alarm == "":
-		s.alarm = a.Reason + "."
+		s.alarm = cmp.Or(a.Reason, "no reason given")
 		close(s.blocked)
 	case !a.Active && s.alarm != "":
 		s.alarm = ""
 		s.blocked = make(chan struct{})
+	default:
+		return
 	}
+	alarm(s.alarm)
 }
 
 // whileBlocked returns a channel that is closed while the broker takes no messages because of an alarm of its own.

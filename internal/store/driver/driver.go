@@ -11,8 +11,8 @@ import (
 
 // Driver keeps the rooms' logs in one database. All methods may be called concurrently and block until the database has
 // answered or ctx is done. Errors are classified (errs.CodeOf): Invalid for a message that this database can never hold,
-// Unavailable for a database that cannot do it now (full, read-only, locked, gone), Internal for what should not happen,
-// corruption among it. A cancelled call returns the context's error.
+// Unavailable for a database that cannot do it now (full, read-only, locked, gone), Conflict as Restore says, Internal for
+// what should not happen, corruption among it. A cancelled call returns the context's error.
 type Driver interface {
 	// Append stores a batch in one transaction and returns when that is on stable storage: all of the batch, or nothing
 	// when it returns an error (after a lost connection: nothing or all; appending again is always safe). Under the
@@ -21,6 +21,13 @@ type Driver interface {
 	// one microsecond after the room's newest if the clock is not past that. It neither changes batch nor reads it after
 	// it has returned, even when ctx ended first; then the commit in flight may still take place.
 	Append(ctx context.Context, batch []chat.Message) (Appended, error)
+
+	// Restore stores messages as they were numbered and stamped elsewhere, in one transaction: log is of one room,
+	// ascending without gaps, and follows the room's last message. Messages up to that one must equal what is there, and
+	// are skipped, so that a log that was restored in part can be given again. Anything else is an error of class
+	// Conflict, and then nothing is stored: another message under a number or the same id under two, a gap, a StoredAt
+	// that does not rise. Append goes on where Restore has ended.
+	Restore(ctx context.Context, log []chat.Message) error
 
 	// After returns up to limit messages of the room with Seq > seq, ascending. An unknown room has none, and a limit
 	// below 1 returns none; so it is with Before and Rooms. What Append has returned is read by every call after that,

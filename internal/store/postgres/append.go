@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -175,8 +174,11 @@ func (d *Driver) Check(ctx context.Context) error {
 
 // written remembers how a write has ended, unless that says nothing about the database.
 func (d *Driver) written(ctx context.Context, err error) {
-	if errs.CodeOf(err) == errs.Invalid || errors.Is(ctx.Err(), context.Canceled) {
+	switch code := errs.CodeOf(err); {
+	case code == errs.Invalid, code == errs.Conflict, err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return
+	case errors.Is(err, context.DeadlineExceeded):
+		err = errs.Wrap(errs.Unavailable, err, "the database does not answer")
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -190,23 +192,6 @@ func parseID(id string) (uuid.UUID, error) {
 	return uuid.Parse(id)
 }
 
-// attempt runs one operation within Config.AttemptTimeout and classifies its error, which is that of ctx if that ended it.
-func (d *Driver) attempt(ctx context.Context, f func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, d.cfg.AttemptTimeout)
-	defer cancel()
-	err := f(limited)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case limited.Err() != nil:
-		return d.slow(err)
-	default:
-		return d.classify(err)
-	}
-}
-
 // columns are what scanMessage reads.
 const columns = "m.room, m.seq, m.id, m.client_id, m.msg, m.sent_at, m.stored_at"
 
@@ -218,10 +203,4 @@ func scanMessage(row pgx.CollectableRow) (chat.Message, error) {
 	m.ID, m.Msg = uuid.UUID(id.Bytes).String(), string(msg)
 	m.SentAt, m.StoredAt = m.SentAt.UTC(), m.StoredAt.UTC()
 	return m, err
-}
-
-// reversed returns the list from its end.
-func reversed(list []chat.Message) []chat.Message {
-	slices.Reverse(list)
-	return list
 }

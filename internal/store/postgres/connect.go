@@ -62,10 +62,13 @@ func poolSize(url string, c *pgxpool.Config, cfg Config) int32 {
 	return defaultMaxConns
 }
 
-// configure sets up a session. The limits are the server's side of Config.AttemptTimeout: a statement whose client has
-// gone must not hold locks. They are set here and not as start-up parameters, which PgBouncer refuses.
+// configure sets up a session. Appends need READ COMMITTED to see what was committed while they waited for their locks; in
+// a stricter mode they would fail with serialization errors instead. The limits are the server's side of
+// Config.AttemptTimeout: a statement whose client has gone must not hold locks. All this is not sent as start-up
+// parameters, which PgBouncer refuses; in its transaction mode it may hold for some statements only, which does no harm.
 func configure(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `SELECT set_config(name, value, false) FROM (VALUES
+		('default_transaction_isolation', 'read committed'),
 		('statement_timeout', '10s'), ('idle_in_transaction_session_timeout', '10s'),
 		('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'),
 		('tcp_user_timeout', '10000')) AS settings (name, value)`)

@@ -2,8 +2,11 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -11,12 +14,13 @@ import (
 	"restante/internal/errs"
 )
 
-// transient marks an error after which the same call may succeed at once.
+// transient marks an error after which the same call may succeed at once. A statement that it interrupted may be given
+// again: what it has stored is found by its ids.
 type transient struct{ error }
 
 func (e *transient) Unwrap() error { return e.error }
 
-// finalError marks an error that waiting cannot mend.
+// finalError marks an error that waiting does not mend.
 type finalError struct{ error }
 
 func (e *finalError) Unwrap() error { return e.error }
@@ -32,10 +36,38 @@ func (d *Driver) Retryable(err error) bool {
 	return ok
 }
 
-// slow is the error of an attempt that took longer than Config.AttemptTimeout.
-func (d *Driver) slow(err error) error {
-	return &transient{errs.Wrap(errs.Unavailable, fmt.Errorf("database %s: no answer within %v: %w", d.server, d.cfg.AttemptTimeout, err),
-		"the database does not answer")}
+// attempt runs one operation within Config.AttemptTimeout and classifies its error, which is that of ctx if that ended it.
+func (d *Driver) attempt(ctx context.Context, f func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, d.cfg.AttemptTimeout)
+	defer cancel()
+	err := f(limited)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case limited.Err() != nil:
+		return &transient{errs.Wrap(errs.Unavailable, fmt.Errorf("database %s: nothing within %v", d.server, d.cfg.AttemptTimeout),
+			"the database does not answer")}
+	}
+	if state(err) == readOnlyTransaction {
+		d.pool.Reset() // this server is a standby now: the next connection looks for the primary
+	}
+	return d.classify(err)
+}
+
+// SQLSTATEs, of appendix A of PostgreSQL's manual, that have a meaning of their own here.
+const (
+	uniqueViolation     = "23505"
+	readOnlyTransaction = "25006"
+)
+
+// state returns the SQLSTATE of an error, "" if it is not the server's.
+func state(err error) string {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code
+	}
+	return ""
 }
 
 // classify gives an error of pgx its class and a reason that a person can act on. Errors of a context and errors that
@@ -47,13 +79,99 @@ func (d *Driver) classify(err error) error {
 	if _, ok := errors.AsType[*errs.Error](err); ok {
 		return err
 	}
-	cause := fmt.Errorf("database %s: %w", d.server, err)
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return &transient{errs.Wrap(errs.Unavailable, cause, "the database cannot be reached")}
+	r := reason(err)
+	classified := errs.Wrap(r.code, fmt.Errorf("database %s: %w", d.server, &oneLine{err}), "%s", r.msg)
+	switch r.lasts {
+	case untilRetried:
+		return &transient{classified}
+	case forever:
+		return &finalError{classified}
+	default:
+		return classified
 	}
-	if strings.HasPrefix(pg.Code, "22") {
-		return errs.Wrap(errs.Invalid, cause, "the database cannot hold the message")
-	}
-	return errs.Wrap(errs.Unavailable, cause, "the database has failed")
 }
+
+// diagnosis is what an error means.
+type diagnosis struct {
+	code  errs.Code
+	lasts lasting
+	msg   string
+}
+
+// lasting is how long an error is likely to last.
+type lasting int
+
+const (
+	untilMended  lasting = iota // somebody has to do something, then the driver goes on by itself
+	untilRetried                // trying again at once may help
+	forever                     // the driver has to be opened again, with other settings or another database
+)
+
+func reason(err error) diagnosis {
+	if code := state(err); code != "" {
+		return serverReason(code)
+	}
+	var net net.Error
+	_, badCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	switch {
+	case badCertificate:
+		return diagnosis{errs.Unavailable, forever, "the database's certificate is not valid for this address; check sslmode and sslrootcert of the URL"}
+	case errors.Is(err, pgconn.ErrReadOnlyConnection):
+		return diagnosis{errs.Unavailable, untilRetried, "the database is read-only; the address must lead to the primary"}
+	case connecting:
+		return diagnosis{errs.Unavailable, untilRetried, "the database cannot be reached"}
+	case errors.As(err, &net), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, pgconn.ErrConnClosed):
+		return diagnosis{errs.Unavailable, untilRetried, "the connection to the database was lost"}
+	}
+	return diagnosis{errs.Internal, untilMended, "the database has failed"}
+}
+
+// serverReason is about errors that the server has reported.
+func serverReason(code string) diagnosis {
+	switch code {
+	case "28P01", "28000":
+		return diagnosis{errs.Unavailable, forever, "the database refuses the user; check user and password of the URL, and the server's pg_hba.conf"}
+	case "3D000":
+		return diagnosis{errs.Unavailable, forever, "there is no such database; create it: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0"}
+	case "42501":
+		return diagnosis{errs.Unavailable, forever, "the database's user lacks a privilege; make it the owner of the database, or run 'restante migrate' as the owner and grant the rest"}
+	case "3F000", "42P01", "42883", "42703":
+		return diagnosis{errs.Unavailable, untilMended, "the database's tables are missing or of another version; run 'restante migrate'"}
+	case readOnlyTransaction:
+		return diagnosis{errs.Unavailable, untilRetried, "the database is read-only"}
+	case "40001", "40P01", "55P03", "0A000":
+		return diagnosis{errs.Unavailable, untilRetried, "the database was busy with the same rooms"}
+	case "57014", "25P03", "57P05":
+		return diagnosis{errs.Unavailable, untilRetried, "the database took too long"}
+	case "26000", "42P05", "08P01":
+		return diagnosis{errs.Unavailable, untilMended, "something between here and the database does not keep prepared statements; with PgBouncer set max_prepared_statements, or add default_query_exec_mode=exec to the URL"}
+	case "53100":
+		return diagnosis{errs.Unavailable, untilMended, "the database's disk is full"}
+	case "53300":
+		return diagnosis{errs.Unavailable, untilRetried, "the database has no connection left; raise its max_connections or lower pool_max_conns of the URL"}
+	}
+	if code == uniqueViolation { // append looks for what is there: that it has missed something is a fault
+		return diagnosis{errs.Internal, untilMended, "the database has failed"}
+	}
+	switch code[:2] {
+	case "22", "23", "P0": // data that makes no sense, breaks a constraint that somebody has added, or that a trigger refuses
+		return diagnosis{errs.Invalid, untilMended, "the database cannot hold it"}
+	case "08", "53", "57": // connection, resources, operator
+		return diagnosis{errs.Unavailable, untilRetried, "the database is not available"}
+	case "58": // system error
+		return diagnosis{errs.Unavailable, untilMended, "the database's disk does not read or write"}
+	case "XX":
+		return diagnosis{errs.Internal, untilMended, "the database is damaged or has a fault; its log says more"}
+	}
+	return diagnosis{errs.Internal, untilMended, "the database has failed"}
+}
+
+// oneLine is an error that fits into a line of a log.
+type oneLine struct{ err error }
+
+func (e *oneLine) Error() string {
+	return strings.NewReplacer(":\n\t", ": ", "\n\t", "; ", "\n", "; ").Replace(e.err.Error())
+}
+
+func (e *oneLine) Unwrap() error { return e.err }

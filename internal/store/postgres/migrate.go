@@ -58,10 +58,12 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// schemaVersion returns 0 when there is no schema. It needs no right to change anything.
+// schemaVersion returns 0 when there is no schema. It needs no right to change anything. It asks the catalogue and not
+// to_regclass, which may answer from a cache that is older than the lock.
 func schemaVersion(ctx context.Context, q querier) (int, error) {
 	var there bool
-	if err := q.QueryRow(ctx, "SELECT to_regclass('restante.migrations') IS NOT NULL").Scan(&there); err != nil || !there {
+	const query = "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'restante' AND tablename = 'migrations')"
+	if err := q.QueryRow(ctx, query).Scan(&there); err != nil || !there {
 		return 0, err
 	}
 	var version int

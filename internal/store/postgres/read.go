@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,7 +12,11 @@ import (
 	"restante/internal/chat"
 )
 
-const selectMessages = "SELECT " + columns + " FROM restante.messages m WHERE m.room = $1 AND "
+const (
+	selectMessages = "SELECT " + columns + " FROM restante.messages m WHERE m.room = $1 AND "
+	selectAfter    = selectMessages + "m.seq > $2 ORDER BY m.seq LIMIT $3"
+	selectBefore   = selectMessages + "m.seq < $2 ORDER BY m.seq DESC LIMIT $3"
+)
 
 // reading runs a read.
 func reading[T any](ctx context.Context, d *Driver, what string, read func(context.Context) (T, error)) (T, error) {
@@ -42,15 +47,16 @@ func query[T any](ctx context.Context, d *Driver, scan pgx.RowToFunc[T], sql str
 // After implements driver.Driver.
 func (d *Driver) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	return reading(ctx, d, "read messages", func(ctx context.Context) ([]chat.Message, error) {
-		return query(ctx, d, scanMessage, selectMessages+"m.seq > $2 ORDER BY m.seq LIMIT $3", room, seq, max(limit, 0))
+		return query(ctx, d, scanMessage, selectAfter, room, seq, max(limit, 0))
 	})
 }
 
 // Before implements driver.Driver.
 func (d *Driver) Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	return reading(ctx, d, "read messages", func(ctx context.Context) ([]chat.Message, error) {
-		found, err := query(ctx, d, scanMessage, selectMessages+"m.seq < $2 ORDER BY m.seq DESC LIMIT $3", room, seq, max(limit, 0))
-		return reversed(found), err
+		found, err := query(ctx, d, scanMessage, selectBefore, room, seq, max(limit, 0))
+		slices.Reverse(found)
+		return found, err
 	})
 }
 

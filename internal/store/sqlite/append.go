@@ -66,6 +66,7 @@ type statements struct {
 	conn                                               *sql.Conn
 	begin, commit                                      *sql.Stmt
 	findRoom, addRoom, moveRoom, insert, repeat, probe *sql.Stmt
+	after                                              *sql.Stmt
 
 	prepared []*sql.Stmt // all of them
 }
@@ -85,6 +86,7 @@ func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
 			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, room) DO NOTHING`},
 		{&s.repeat, "SELECT seq, client_id, msg, sent_at, stored_at FROM messages WHERE room = ? AND id = ?"},
 		{&s.probe, "UPDATE probe SET at = ?"},
+		{&s.after, selectMessages + selectAfter},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.query)
 		if err != nil {
@@ -134,6 +136,9 @@ func (w *writer) write(ctx context.Context, group []*request) error {
 
 // put numbers and inserts the messages of one request.
 func (w *writer) put(ctx context.Context, r *request, now int64) error {
+	if r.restore {
+		return w.restore(ctx, r)
+	}
 	r.stored, r.fresh = slices.Clone(r.batch), 0
 	if len(r.batch) == 0 {
 		if _, err := w.tx.probe.ExecContext(ctx, now); err != nil {

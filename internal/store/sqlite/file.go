@@ -20,6 +20,9 @@ import (
 // checkpointPages is the size of the write-ahead log, in pages of 4 KiB, from which a commit also checkpoints.
 const checkpointPages = 4096
 
+// ErrInUse is in the error of Open for a file that another process has open.
+var ErrInUse = errors.New("one process at a time")
+
 // file is the database file, locked against other processes.
 type file struct {
 	path string // absolute, without symbolic links
@@ -48,7 +51,7 @@ func openFile(path string) (*file, error) {
 	case err != nil:
 		return nil, unusable(path, err, "the lock file of the database cannot be created")
 	case !ok:
-		return nil, unusable(path, fmt.Errorf("%s is locked", f.lock.Path()), "the database is in use by another process")
+		return nil, unusable(path, fmt.Errorf("%s is locked: %w", f.lock.Path(), ErrInUse), "the database is in use by another process")
 	}
 	if f.info, err = create(path); err != nil {
 		return nil, errors.Join(unusable(path, err, "the database file cannot be opened for writing"), f.close())

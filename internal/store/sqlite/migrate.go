@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"path"
 )
 
 // applicationID marks a database file as one of Restante ("rest" in ASCII), in its header.
@@ -17,7 +19,7 @@ var migrations embed.FS
 
 // migrate brings the schema to the newest version that this binary knows. The version is the number of migrations that
 // have been applied; it stands in the file's header (user_version).
-func (f *file) migrate(ctx context.Context, conn *sql.Conn) error {
+func (f *file) migrate(ctx context.Context, conn *sql.Conn, log *slog.Logger) error {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return fmt.Errorf("list migrations: %w", err)
@@ -38,6 +40,7 @@ func (f *file) migrate(ctx context.Context, conn *sql.Conn) error {
 		if err := apply(ctx, conn, string(script), i+1); err != nil {
 			return fmt.Errorf("apply %s: %w", names[i], err)
 		}
+		log.Info("migrated the database", "file", f.path, "version", i+1, "migration", path.Base(names[i]))
 	}
 	return nil
 }

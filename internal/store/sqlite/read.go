@@ -19,6 +19,7 @@ type reads struct {
 const (
 	selectMessages = `SELECT seq, id, client_id, msg, sent_at, stored_at FROM messages
 		WHERE room = (SELECT id FROM rooms WHERE name = ?) AND `
+	selectAfter = "seq > ? ORDER BY seq LIMIT ?"
 	selectRooms = `SELECT name, last_seq, last_stored_at,
 		coalesce((SELECT seq FROM messages WHERE room = rooms.id ORDER BY seq LIMIT 1), 0) FROM rooms WHERE `
 )
@@ -30,7 +31,7 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 		stmt  **sql.Stmt
 		query string
 	}{
-		{&r.after, selectMessages + "seq > ? ORDER BY seq LIMIT ?"},
+		{&r.after, selectMessages + selectAfter},
 		{&r.before, selectMessages + "seq < ? ORDER BY seq DESC LIMIT ?"},
 		{&r.storedAt, "SELECT stored_at FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND seq = ?"},
 		{&r.room, selectRooms + "name = ?"},

@@ -17,6 +17,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"time"
@@ -29,6 +30,8 @@ import (
 
 // Config configures a Driver. The zero value is ready to use.
 type Config struct {
+	// Log gets a line for each migration. Default: discarded.
+	Log *slog.Logger
 	// Now is the clock that stamps StoredAt. Default time.Now.
 	Now func() time.Time
 	// Readers is how many reads run at the same time; further ones wait. Default: twice the processors, at least 4.
@@ -43,6 +46,9 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

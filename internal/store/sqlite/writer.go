@@ -23,6 +23,7 @@ const (
 // request is one caller's share of a commit. After it has been queued, only the writer changes it, until done.
 type request struct {
 	batch     []chat.Message // never changed: a commit that failed may be tried again
+	restore   bool           // the batch has its numbers and times
 	ids       [][16]byte     // of batch
 	stored    []chat.Message
 	fresh     int
@@ -138,7 +139,7 @@ func (w *writer) gather(first *request) []*request {
 }
 
 // commit writes a group in one transaction and answers its callers. When the fault may be in the data of one of them, a
-// damaged page for instance, each gets a transaction of its own, so that it fails alone.
+// damaged page or a log that does not fit, each gets a transaction of its own, so that it fails alone.
 func (w *writer) commit(group []*request) {
 	group = slices.DeleteFunc(group, func(r *request) bool { return r.abandoned.Load() })
 	if len(group) == 0 {
@@ -146,7 +147,8 @@ func (w *writer) commit(group []*request) {
 	}
 	start := time.Now()
 	err := w.transact(group)
-	if len(group) > 1 && errs.CodeOf(err) == errs.Internal {
+	code := errs.CodeOf(err)
+	if len(group) > 1 && (code == errs.Internal || code == errs.Conflict) {
 		for i := range group {
 			w.commit(group[i : i+1 : i+1])
 		}
@@ -154,9 +156,11 @@ func (w *writer) commit(group []*request) {
 	}
 	w.metrics.observe(group, time.Since(start))
 
-	w.mu.Lock()
-	w.last, w.err = time.Now(), err
-	w.mu.Unlock()
+	if code != errs.Conflict { // which says nothing about the database
+		w.mu.Lock()
+		w.last, w.err = time.Now(), err
+		w.mu.Unlock()
+	}
 	for _, r := range group {
 		r.done <- err
 	}
@@ -196,7 +200,7 @@ func (w *writer) connect(ctx context.Context) error {
 	conn, err := db.Conn(ctx)
 	var tx *statements
 	if err == nil {
-		if err = w.file.migrate(ctx, conn); err == nil {
+		if err = w.file.migrate(ctx, conn, w.cfg.Log); err == nil {
 			tx, err = prepare(ctx, conn)
 		} else {
 			err = errors.Join(err, conn.Close())

@@ -55,7 +55,7 @@ BEGIN
 
     -- In name order, like the locks below, so that no two sessions wait for each other.
     INSERT INTO restante.rooms (name, last_seq, last_stored_at)
-        SELECT DISTINCT name COLLATE "C" AS name, 0, '-infinity'::timestamptz FROM unnest(rooms) AS name ORDER BY name
+        SELECT DISTINCT name COLLATE "C" AS name, 0, '0001-01-01 00:00:00+00'::timestamptz FROM unnest(rooms) AS name ORDER BY name
         ON CONFLICT DO NOTHING;
     PERFORM FROM restante.rooms r WHERE r.name = ANY (rooms) ORDER BY r.name FOR NO KEY UPDATE;
 

@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"restante/internal/chat"
+	"restante/internal/errs"
+	"restante/internal/store/driver"
+)
+
+// Contents is what both stores of a Copy have.
+type Contents struct {
+	Rooms    int
+	Messages int64
+	Checksum [sha256.Size]byte // over every field of every message
+}
+
+// Check reads both stores whole and compares each room: the number of its messages, its last number, and a checksum over
+// all of them. A difference is an error of class errs.Conflict that names the room and the first number that differs.
+func (c *Copy) Check(ctx context.Context) (Contents, error) {
+	rooms, err := c.sameRooms(ctx)
+	if err != nil {
+		return Contents{}, err
+	}
+	c.begin(rooms)
+	sums := make([]summary, len(rooms))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(copiedAtOnce)
+	for i, r := range rooms {
+		g.Go(func() (err error) {
+			sums[i], err = c.compare(ctx, r)
+			c.progress.roomsDone.Add(1)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return Contents{}, err
+	}
+	total := Contents{Rooms: len(rooms)}
+	all := sha256.New()
+	for i := range sums {
+		total.Messages += sums[i].messages
+		all.Write([]byte(rooms[i].Name))
+		all.Write(sums[i].checksum[:])
+	}
+	all.Sum(total.Checksum[:0])
+	return total, nil
+}
+
+// sameRooms returns the rooms, which must be equal on both sides.
+func (c *Copy) sameRooms(ctx context.Context) ([]chat.Room, error) {
+	from, err := allRooms(ctx, c.From)
+	if err != nil {
+		return nil, fmt.Errorf("list the rooms of the source: %w", err)
+	}
+	to, err := allRooms(ctx, c.To)
+	if err != nil {
+		return nil, fmt.Errorf("list the rooms of the target: %w", err)
+	}
+	for i := range max(len(from), len(to)) {
+		switch {
+		case i == len(from) || i < len(to) && to[i].Name < from[i].Name:
+			return nil, differs("only the target has room %q", to[i].Name)
+		case i == len(to) || from[i].Name < to[i].Name:
+			return nil, differs("only the source has room %q", from[i].Name)
+		case from[i] != to[i]:
+			return nil, differs("room %q ends with number %d of %v in the source, with %d of %v in the target", from[i].Name,
+				from[i].LastSeq, from[i].LastStoredAt, to[i].LastSeq, to[i].LastStoredAt)
+		}
+	}
+	return from, nil
+}
+
+func differs(format string, args ...any) error {
+	return &errs.Error{Code: errs.Conflict, Msg: "source and target differ: " + fmt.Sprintf(format, args...) +
+		"; if a server was still running, stop it and copy again"}
+}
+
+// summary is what two rooms are compared by.
+type summary struct {
+	messages int64
+	checksum [sha256.Size]byte
+}
+
+func (c *Copy) compare(ctx context.Context, room chat.Room) (summary, error) {
+	var sums [2]summary
+	g, limited := errgroup.WithContext(ctx)
+	for i, s := range []*Store{c.From, c.To} {
+		g.Go(func() (err error) {
+			sums[i], err = summarise(limited, s, room.Name, func(n int) {
+				if i == 0 {
+					c.progress.messagesDone.Add(int64(n))
+				}
+			})
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return summary{}, fmt.Errorf("check room %q: %w", room.Name, err)
+	}
+	if want := room.LastSeq - room.OldestSeq + 1; sums[0] == sums[1] && sums[0].messages == want {
+		return sums[0], nil
+	}
+	return summary{}, c.locate(ctx, room.Name)
+}
+
+func summarise(ctx context.Context, s *Store, room string, read func(n int)) (summary, error) {
+	var sum summary
+	h := sha256.New()
+	var buf []byte
+	err := eachPage(ctx, s, room, 0, func(page []chat.Message) error {
+		for i := range page {
+			buf = digest(h, buf[:0], &page[i])
+		}
+		sum.messages += int64(len(page))
+		read(len(page))
+		return nil
+	})
+	h.Sum(sum.checksum[:0])
+	return sum, err
+}
+
+// digest adds a message to h. Texts go with their lengths, so that no two messages look alike.
+func digest(h hash.Hash, buf []byte, m *chat.Message) []byte {
+	buf = binary.AppendVarint(buf, m.Seq)
+	buf = binary.AppendVarint(buf, m.SentAt.UnixMicro())
+	buf = binary.AppendVarint(buf, m.StoredAt.UnixMicro())
+	for _, text := range []string{m.ID, m.ClientID, m.Msg} {
+		buf = binary.AppendVarint(buf, int64(len(text)))
+		buf = append(buf, text...)
+	}
+	h.Write(buf)
+	return buf
+}
+
+// locate returns an error that names the first number at which two rooms part.
+func (c *Copy) locate(ctx context.Context, room string) error {
+	for seq := int64(0); ; {
+		from, fromErr := c.From.After(ctx, room, seq, chat.MaxPage)
+		to, toErr := c.To.After(ctx, room, seq, chat.MaxPage)
+		if fromErr != nil || toErr != nil {
+			return fmt.Errorf("check room %q: source %w, target %w", room, fromErr, toErr)
+		}
+		if i, same := driver.Difference(from, to); !same {
+			longer := slices.Concat(from[i:], to[i:])
+			return differs("room %q from number %d on", room, longer[0].Seq)
+		}
+		if len(from) == 0 {
+			return differs("room %q has gaps", room)
+		}
+		seq = from[len(from)-1].Seq
+	}
+}

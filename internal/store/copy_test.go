@@ -1,0 +1,180 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"restante/internal/chat"
+	"restante/internal/errs"
+	"restante/internal/store"
+	"restante/internal/store/driver"
+	"restante/internal/store/sqlite"
+)
+
+// fill stores n messages in each of some rooms.
+func fill(t *testing.T, s *store.Store, rooms, n int) {
+	t.Helper()
+	for i := range rooms {
+		batch := newMessages(n)
+		for k := range batch {
+			batch[k].Room = fmt.Sprintf("room-%d", i)
+		}
+		if _, err := s.Append(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestCopy_MovesEverything(t *testing.T) {
+	from, to := open(t, store.Config{}), open(t, store.Config{})
+	fill(t, from, 7, 2*chat.MaxPage+1)
+	c := &store.Copy{From: from, To: to}
+	for range 2 { // again changes nothing
+		if err := c.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := store.Progress{Rooms: 7, RoomsDone: 7, Messages: 7007, MessagesDone: 7007}
+		if got := c.Progress(); got != want {
+			t.Errorf("progress %+v, want %+v", got, want)
+		}
+	}
+	contents, err := c.Check(t.Context())
+	if err != nil || contents.Rooms != 7 || contents.Messages != 7007 || contents.Checksum == [32]byte{} {
+		t.Errorf("check: %+v, %v", contents, err)
+	}
+	back, err := (&store.Copy{From: to, To: from}).Check(t.Context())
+	if err != nil || back != contents {
+		t.Errorf("check the other way: %+v, %v, want %+v", back, err, contents)
+	}
+}
+
+func TestCopy_OfNothing(t *testing.T) {
+	c := &store.Copy{From: open(t, store.Config{}), To: open(t, store.Config{})}
+	if err := c.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if contents, err := c.Check(t.Context()); err != nil || contents.Messages != 0 {
+		t.Errorf("check: %+v, %v", contents, err)
+	}
+}
+
+// limited is a driver that fails for good after some calls of Restore.
+type limited struct {
+	driver.Driver
+	left atomic.Int64
+}
+
+func (d *limited) Restore(ctx context.Context, log []chat.Message) error {
+	if d.left.Add(-1) < 0 {
+		return errs.Wrap(errs.Unavailable, errors.New("pulled the plug"), "the database is gone")
+	}
+	return d.Driver.Restore(ctx, log)
+}
+
+func TestCopy_ContinuesWhereItWasInterrupted(t *testing.T) {
+	from := open(t, store.Config{})
+	fill(t, from, 5, 3*chat.MaxPage)
+	d, err := sqlite.Open(t.Context(), t.TempDir()+"/to.db", sqlite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := &limited{Driver: d}
+	to := store.New(broken, store.Config{})
+	defer to.Close()
+	c := &store.Copy{From: from, To: to}
+	attempts := 0
+	for ; ; attempts++ {
+		broken.left.Store(6)
+		err := c.Run(t.Context())
+		if err == nil {
+			break
+		}
+		if errs.CodeOf(err) != errs.Unavailable || attempts > 20 {
+			t.Fatalf("attempt %d: %v", attempts, err)
+		}
+		if _, err := c.Check(t.Context()); errs.CodeOf(err) != errs.Conflict {
+			t.Errorf("the check of half a copy: %v, want an error of class conflict", err)
+		}
+	}
+	if attempts < 2 {
+		t.Errorf("done after %d interruptions, want several", attempts)
+	}
+	if _, err := c.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCopy_RefusesATargetWithOtherMessages(t *testing.T) {
+	from := open(t, store.Config{})
+	fill(t, from, 2, 10)
+	for name, tc := range map[string]struct {
+		rooms, n int
+		want     string
+	}{
+		"other messages":     {1, 5, `room "room-0": number 5 is another message there`},
+		"more messages":      {1, 20, `room "room-0" ends there with number 20, in the source with 10`},
+		"a room of its own":  {3, 1, `room "room-2" ends there with number 1, in the source with 0`},
+		"as many, but other": {1, 10, `room "room-0": number 10 is another message there`},
+	} {
+		to := open(t, store.Config{})
+		fill(t, to, tc.rooms, tc.n)
+		err := (&store.Copy{From: from, To: to}).Run(t.Context())
+		if errs.CodeOf(err) != errs.Conflict || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
+	}
+}
+
+// lying is a driver that reads one message otherwise than it is.
+type lying struct {
+	driver.Driver
+	change func(m *chat.Message)
+}
+
+func (d *lying) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
+	page, err := d.Driver.After(ctx, room, seq, limit)
+	for i := range page {
+		if room == "room-1" && page[i].Seq == 777 {
+			d.change(&page[i])
+		}
+	}
+	return page, err
+}
+
+func TestCopy_CheckFindsEveryDifference(t *testing.T) {
+	from := open(t, store.Config{})
+	fill(t, from, 2, 1000)
+	d, err := sqlite.Open(t.Context(), t.TempDir()+"/to.db", sqlite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &lying{Driver: d, change: func(*chat.Message) {}}
+	to := store.New(other, store.Config{})
+	defer to.Close()
+	c := &store.Copy{From: from, To: to}
+	if err := c.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for field, change := range map[string]func(m *chat.Message){
+		"id":        func(m *chat.Message) { m.ID = newMessages(1)[0].ID },
+		"client_id": func(m *chat.Message) { m.ClientID += "x" },
+		"msg":       func(m *chat.Message) { m.Msg = strings.ToUpper(m.Msg) },
+		"sent_at":   func(m *chat.Message) { m.SentAt = m.SentAt.Add(time.Microsecond) },
+		"stored_at": func(m *chat.Message) { m.StoredAt = m.StoredAt.Add(-time.Microsecond) },
+	} {
+		other.change = change
+		if _, err := c.Check(t.Context()); errs.CodeOf(err) != errs.Conflict || !strings.Contains(err.Error(), `room "room-1" from number 777 on`) {
+			t.Errorf("%s: %v, want a difference at number 777", field, err)
+		}
+	}
+	other.change = func(*chat.Message) {}
+	fill(t, from, 1, 1) // a server that still runs
+	if _, err := c.Check(t.Context()); errs.CodeOf(err) != errs.Conflict || !strings.Contains(err.Error(), `room "room-0" ends with number 1001`) {
+		t.Errorf("a source that has grown: %v", err)
+	}
+}

@@ -1,0 +1,62 @@
+package driver
+
+import (
+	"fmt"
+
+	"restante/internal/chat"
+	"restante/internal/errs"
+)
+
+// NotRestored returns the part of log that Restore has to add to a room, once the rest has been compared with what is
+// there. room is as it stands under its lock, read returns its stored messages as After does. Errors other than those of
+// read are of class errs.Conflict and name the room and the number.
+func NotRestored(room chat.Room, log []chat.Message, read func(seq int64, limit int) ([]chat.Message, error)) ([]chat.Message, error) {
+	first := log[0].Seq
+	if first < 1 || first > room.LastSeq+1 {
+		return nil, conflict(room.Name, first, "follows number %d", room.LastSeq)
+	}
+	for i := range log {
+		if m := &log[i]; m.Room != room.Name || m.Seq != first+int64(i) || i > 0 && !m.StoredAt.After(log[i-1].StoredAt) {
+			return nil, conflict(room.Name, m.Seq, "is out of order in the log")
+		}
+	}
+	known := log[:min(room.LastSeq-first+1, int64(len(log)))]
+	if len(known) > 0 {
+		stored, err := read(first-1, len(known))
+		if err != nil {
+			return nil, err
+		}
+		if i, same := Difference(stored, known); !same {
+			return nil, conflict(room.Name, known[i].Seq, "is another message there")
+		}
+	}
+	fresh := log[len(known):]
+	if len(fresh) > 0 && room.LastSeq > 0 && !fresh[0].StoredAt.After(room.LastStoredAt) {
+		return nil, conflict(room.Name, fresh[0].Seq, "was stored before the message that it follows")
+	}
+	return fresh, nil
+}
+
+// Difference returns where two logs part, and whether they are the same. Times count in microseconds.
+func Difference(a, b []chat.Message) (int, bool) {
+	for i := range min(len(a), len(b)) {
+		x, y := &a[i], &b[i]
+		if x.ID != y.ID || x.Room != y.Room || x.Seq != y.Seq || x.ClientID != y.ClientID || x.Msg != y.Msg ||
+			x.SentAt.UnixMicro() != y.SentAt.UnixMicro() || x.StoredAt.UnixMicro() != y.StoredAt.UnixMicro() {
+			return i, false
+		}
+	}
+	return min(len(a), len(b)), len(a) == len(b)
+}
+
+// DoubleID is the error of Restore for a message whose id the room has under another number.
+func DoubleID(m chat.Message) error {
+	return conflict(m.Room, m.Seq, "has the id %s, which the room has under another number", m.ID)
+}
+
+func conflict(room string, seq int64, format string, args ...any) error {
+	return &errs.Error{
+		Code: errs.Conflict,
+		Msg:  fmt.Sprintf("room %q: number %d ", room, seq) + fmt.Sprintf(format, args...),
+	}
+}

@@ -1,0 +1,136 @@
+// Package telemetry sends traces to OpenTelemetry when the environment says where to. One trace leads from the request
+// that sent a message through the broker to its delivery; the spans of the journey are in the concrete types of broker
+// and store, and those of HTTP here.
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Config says who is traced.
+type Config struct {
+	Log     *slog.Logger // gets a line at warn when traces cannot be sent, at most one a minute. Default: discarded
+	Node    string       // service.instance.id; default: none
+	Version string       // service.version; default: none
+}
+
+// Telemetry is the way of a node's traces. Its methods may be called concurrently.
+type Telemetry struct {
+	provider trace.TracerProvider
+	stop     func(ctx context.Context) error
+}
+
+// Start begins to send traces if OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set; the other
+// OTEL_ variables that the OpenTelemetry SDK specification names are honoured too. Otherwise nothing is traced, at no
+// cost. It does not connect to anything yet.
+func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
+	if !wanted() {
+		return &Telemetry{stop: func(context.Context) error { return nil }}, nil
+	}
+	exporter, err := otlptracehttp.New(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("traces: %w (the OTEL_ variables of the environment say where they go)", err)
+	}
+	return start(ctx, cfg, sdktrace.WithBatcher(exporter))
+}
+
+// wanted reports whether the environment asks for traces.
+func wanted() bool {
+	endpoint := os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") + os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")
+	return endpoint != "" && os.Getenv("OTEL_TRACES_EXPORTER") != "none" && !strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true")
+}
+
+// start sends traces to where the option says.
+func start(ctx context.Context, cfg Config, to sdktrace.TracerProviderOption) (*Telemetry, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	attributes := []attribute.KeyValue{attribute.String("service.name", "restante")}
+	for key, value := range map[string]string{"service.instance.id": cfg.Node, "service.version": cfg.Version} {
+		if value != "" {
+			attributes = append(attributes, attribute.String(key, value))
+		}
+	}
+	// The environment comes last: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before ours.
+	who, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(attributes...), resource.WithFromEnv())
+	if err != nil {
+		return nil, fmt.Errorf("traces: %w (OTEL_RESOURCE_ATTRIBUTES)", err)
+	}
+	// The SDK tells of its failures through this one variable of its own, and has no other way.
+	otel.SetErrorHandler(&failures{log: cfg.Log})
+	provider := sdktrace.NewTracerProvider(to, sdktrace.WithResource(who)) // the sampler is the environment's
+	return &Telemetry{provider: provider, stop: provider.Shutdown}, nil
+}
+
+// Provider returns what makes tracers, nil when nothing is traced.
+func (t *Telemetry) Provider() trace.TracerProvider { return t.provider }
+
+// Stop sends what is still waiting, until ctx is done.
+func (t *Telemetry) Stop(ctx context.Context) error { return t.stop(ctx) }
+
+// Wrap returns handler with a span around each request that sends or reads messages. Connections, streams and probes
+// have none: they last, or are of no interest.
+func (t *Telemetry) Wrap(handler http.Handler) http.Handler {
+	if t.provider == nil {
+		return handler
+	}
+	propagator := propagation.TraceContext{}
+	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		propagator.Inject(r.Context(), propagation.HeaderCarrier(r.Header)) // for the node to which it may be passed on
+		handler.ServeHTTP(w, r)
+	})
+	traced := otelhttp.NewHandler(inner, "",
+		otelhttp.WithTracerProvider(t.provider), otelhttp.WithMeterProvider(metricnoop.NewMeterProvider()),
+		otelhttp.WithPropagators(propagator),
+		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method + " " + route(r.URL.Path) }))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if route(r.URL.Path) == "" {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		traced.ServeHTTP(w, r)
+	})
+}
+
+// route returns the route of a path that is traced, "" for the others.
+func route(path string) string {
+	switch {
+	case path == "/message", path == "/messages/since", path == "/rooms":
+		return path
+	case strings.HasPrefix(path, "/rooms/") && strings.HasSuffix(path, "/messages"):
+		return "/rooms/{room}/messages"
+	}
+	return ""
+}
+
+// failures logs that traces cannot be sent, but not each time.
+type failures struct {
+	log  *slog.Logger
+	last atomic.Int64 // when, in Unix nanoseconds
+}
+
+// Handle implements otel.ErrorHandler.
+func (f *failures) Handle(err error) {
+	now, last := time.Now().UnixNano(), f.last.Load()
+	if now-last < int64(time.Minute) || !f.last.CompareAndSwap(last, now) {
+		return
+	}
+	f.log.Warn("traces cannot be sent", "error", err)
+}

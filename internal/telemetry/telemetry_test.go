@@ -1,0 +1,154 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestTelemetry_IsOffUnlessTheEnvironmentNamesAPlace(t *testing.T) {
+	for name, env := range map[string][]string{
+		"nothing":     {},
+		"disabled":    {"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_SDK_DISABLED=true"},
+		"no exporter": {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:1", "OTEL_TRACES_EXPORTER=none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, variable := range env {
+				key, value, _ := strings.Cut(variable, "=")
+				t.Setenv(key, value)
+			}
+			traces, err := Start(t.Context(), Config{})
+			if err != nil || traces.Provider() != nil {
+				t.Errorf("tracing is on: %v", err)
+			}
+			if err := traces.Stop(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// collector is the receiver of an OpenTelemetry collector over HTTP.
+type collector struct {
+	mu    sync.Mutex
+	got   []string // the names of spans, with the service's
+	attrs string
+}
+
+func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	var request coltrace.ExportTraceServiceRequest
+	if err := proto.Unmarshal(body, &request); err != nil || r.URL.Path != "/v1/traces" {
+		http.Error(w, "not a trace", http.StatusBadRequest)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, resource := range request.ResourceSpans {
+		c.attrs += resource.Resource.String()
+		for _, scope := range resource.ScopeSpans {
+			for _, span := range scope.Spans {
+				c.got = append(c.got, span.Name)
+			}
+		}
+	}
+}
+
+func TestTelemetry_SendsSpansToTheCollector(t *testing.T) {
+	c := new(collector)
+	server := httptest.NewServer(c)
+	defer server.Close()
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")
+	traces, err := Start(t.Context(), Config{Node: "n1", Version: "1.2.3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, span := traces.Provider().Tracer("test").Start(t.Context(), "a span")
+	span.End()
+	if err := traces.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.got) != 1 || c.got[0] != "a span" {
+		t.Errorf("the collector has %q", c.got)
+	}
+	for _, want := range []string{"restante", "n1", "1.2.3", "deployment.environment"} {
+		if !strings.Contains(c.attrs, want) {
+			t.Errorf("the resource lacks %q: %s", want, c.attrs)
+		}
+	}
+}
+
+func TestWrap_TracesWhatSendsAndReadsAndNothingElse(t *testing.T) {
+	spans := tracetest.NewInMemoryExporter()
+	traces, err := start(t.Context(), Config{}, sdktrace.WithSyncer(spans))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = traces.Stop(context.WithoutCancel(t.Context())) }()
+	var passedOn string
+	handler := traces.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { passedOn = r.Header.Get("traceparent") }))
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for path, want := range map[string]string{
+		"/message": "POST /message", "/messages/since": "POST /messages/since", "/rooms": "POST /rooms",
+		"/rooms/lobby/messages": "POST /rooms/{room}/messages",
+		"/rooms/lobby/events":   "", "/messageHub": "", "/messageHub/negotiate": "", "/healthz": "", "/metrics": "", "/": "",
+	} {
+		spans.Reset()
+		r := httptest.NewRequest(http.MethodPost, path+"?msg=secret", nil)
+		r.Header.Set("traceparent", parent)
+		handler.ServeHTTP(httptest.NewRecorder(), r)
+		got := spans.GetSpans()
+		switch {
+		case want == "" && (len(got) > 0 || passedOn != parent):
+			t.Errorf("%s: spans %v, passed on with %s", path, got, passedOn)
+		case want == "":
+		case len(got) != 1 || got[0].Name != want || got[0].SpanContext.TraceID().String() != parent[3:35]:
+			t.Errorf("%s: spans %v, want %s in the client's trace", path, got, want)
+		case !strings.Contains(passedOn, got[0].SpanContext.SpanID().String()):
+			t.Errorf("%s: passed on with %s, not with the span of this node", path, passedOn)
+		}
+		for _, span := range got {
+			for _, attribute := range span.Attributes {
+				if strings.Contains(attribute.Value.Emit(), "secret") {
+					t.Errorf("%s: the span has the text of a message: %v", path, attribute)
+				}
+			}
+		}
+	}
+}
+
+func TestTelemetry_FailuresAreLoggedOncePerMinute(t *testing.T) {
+	var logged bytes.Buffer
+	traces, err := start(t.Context(), Config{Log: slog.New(slog.NewTextHandler(&logged, nil))}, sdktrace.WithSyncer(tracetest.NewInMemoryExporter()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		otel.Handle(errors.New("the collector is away"))
+	}
+	if n := strings.Count(logged.String(), "the collector is away"); n != 1 {
+		t.Errorf("%d lines: %s", n, &logged)
+	}
+	if err := traces.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

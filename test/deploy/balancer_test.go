@@ -1,0 +1,233 @@
+package deploy
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"restante/internal/testkit"
+)
+
+// output collects what a process writes.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// balancer is HAProxy with the configuration of deploy, but for the addresses: its own, and those of the nodes, which
+// there is no name server for.
+type balancer struct {
+	url, metrics string
+	log          *output
+}
+
+func startBalancer(t *testing.T, api, hub string) *balancer {
+	t.Helper()
+	program := testkit.Need(t, "haproxy")
+	b := &balancer{log: &output{}}
+	public, private := freeAddr(t), freeAddr(t)
+	b.url, b.metrics = "http://"+public, "http://"+private
+	text := read(t, "deploy/haproxy.cfg")
+	for _, change := range [][2]string{
+		{"bind :8080", "bind " + public}, {"bind :8404", "bind " + private},
+		{"server-template api 20 api:8080", "server api1 " + api}, {"server-template hub 20 hub:8080", "server hub1 " + hub},
+		{" resolvers docker resolve-prefer ipv4 init-addr none", ""}, {"inter 2s", "inter 100ms"},
+	} {
+		if !strings.Contains(text, change[0]) {
+			t.Fatalf("the configuration has no %q", change[0])
+		}
+		text = strings.ReplaceAll(text, change[0], change[1])
+	}
+	file := filepath.Join(t.TempDir(), "haproxy.cfg")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "-db", "-f", file)
+	cmd.Stdout, cmd.Stderr = b.log, b.log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("log of HAProxy:\n%s", b.log)
+		}
+	})
+	return b
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// status returns the status and body of an answer, 0 when there is none.
+func status(t *testing.T, method, url string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Restante-Forwarded", "by a client")
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body)
+}
+
+// eventually waits until what returns true.
+func eventually(t *testing.T, what string, check func() bool) {
+	t.Helper()
+	limit := time.After(20 * time.Second)
+	for !check() {
+		select {
+		case <-limit:
+			t.Fatalf("not in 20 s: %s", what)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// firstEvent returns the first message of a room's event stream.
+func firstEvent(t *testing.T, base, room string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "GET", base+"/rooms/"+room+"/events?after=0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if data, ok := strings.CutPrefix(lines.Text(), "data:"); ok {
+			return data
+		}
+	}
+	return ""
+}
+
+func TestBalancer_ConfigurationIsValid(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), testkit.Need(t, "haproxy"), "-c", "-f", filepath.Join(root, "deploy/haproxy.cfg")).CombinedOutput()
+	if err != nil || strings.Contains(string(out), "WARNING") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestBalancer_SendsEachRequestWhereItBelongs has two servers that know nothing of each other, so that what was stored
+// shows which one was asked.
+func TestBalancer_SendsEachRequestWhereItBelongs(t *testing.T) {
+	api, hub := testkit.Start(t, testkit.Options{}), testkit.Start(t, testkit.Options{})
+	b := startBalancer(t, api.Addr(), hub.Addr())
+	healthy := func() bool { code, _ := status(t, "GET", b.metrics+"/health"); return code == http.StatusOK }
+	eventually(t, "the load balancer has nodes", healthy)
+
+	if code, _ := status(t, "POST", b.url+"/message?msg=secret-text&client_id=ann&room=ops"); code != http.StatusAccepted {
+		t.Fatal("POST:", code)
+	}
+	if got := api.ReadRoom("ops"); len(got) != 1 {
+		t.Errorf("the api node has %d messages", len(got))
+	}
+	status(t, "POST", hub.URL()+"/message?msg=of+the+hub&client_id=ann&room=ops")
+	if got := firstEvent(t, b.url, "ops"); !strings.Contains(got, "of the hub") {
+		t.Errorf("the event stream is not the hub's: %q", got)
+	}
+	if code, body := status(t, "POST", b.url+"/messageHub/negotiate?negotiateVersion=1"); code != http.StatusOK || !strings.Contains(body, "connectionToken") {
+		t.Errorf("negotiate: %d %s", code, body)
+	}
+	if code, _ := status(t, "GET", b.url+"/metrics"); code != http.StatusNotFound {
+		t.Errorf("metrics are open to everyone: %d", code)
+	}
+	if code, body := status(t, "GET", b.metrics+"/metrics"); code != http.StatusOK || !strings.Contains(body, "haproxy_backend_active_servers") {
+		t.Errorf("metrics of the load balancer: %d", code)
+	}
+	eventually(t, "requests are logged", func() bool { return strings.Contains(b.log.String(), "POST /message\n") })
+	if strings.Contains(b.log.String(), "secret-text") {
+		t.Error("the text of a message is in the log")
+	}
+
+	hub.Kill()
+	eventually(t, "the api node is asked for streams when there is no hub", func() bool {
+		return strings.Contains(firstEvent(t, b.url, "ops"), "secret-text")
+	})
+	if healthy() {
+		t.Error("the load balancer counts as healthy without a hub")
+	}
+	api.Kill()
+	eventually(t, "503 when there is no node", func() bool { code, _ := status(t, "GET", b.url+"/rooms"); return code == http.StatusServiceUnavailable })
+	hub.Restart()
+	eventually(t, "a node that comes back is used", func() bool { code, _ := status(t, "GET", b.url+"/rooms"); return code == http.StatusOK })
+}
+
+// startUnready starts an HTTP server that lives and is not ready. It answers with its name and some headers.
+func startUnready(t *testing.T, name string) (addr string) {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = fmt.Fprintf(w, "%s: forwarded %q for %q", name, r.Header.Get("Restante-Forwarded"), r.Header.Get("X-Forwarded-For"))
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: mux}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = srv.Serve(listener) }()
+	t.Cleanup(func() { _ = srv.Close(); <-done })
+	return listener.Addr().String()
+}
+
+// TestBalancer_LetsANodeSayWhyItIsNotReady: when none is ready, the answer comes from a node of the right role all the
+// same, since it may still answer reads.
+func TestBalancer_LetsANodeSayWhyItIsNotReady(t *testing.T) {
+	b := startBalancer(t, startUnready(t, "api"), startUnready(t, "hub"))
+	for path, want := range map[string]string{"/rooms": "api", "/messageHub": "hub", "/rooms/ops/events": "hub"} {
+		want += `: forwarded "" for "127.0.0.1"`
+		var body string
+		eventually(t, "an answer", func() bool { _, body = status(t, "GET", b.url+path); return strings.Contains(body, "forwarded") })
+		for range 4 {
+			if _, body = status(t, "GET", b.url+path); body != want {
+				t.Errorf("%s: %q, want %q", path, body, want)
+			}
+		}
+	}
+}

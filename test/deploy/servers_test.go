@@ -1,0 +1,202 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"restante/internal/testkit"
+	"restante/internal/testkit/nodes"
+)
+
+// missing skips the test when a server's programs are not installed.
+func missing(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, nodes.ErrMissing) {
+		testkit.Missing(t, "%v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestServers_RabbitMQTakesItsConfiguration starts a node with the file that the compose file mounts.
+func TestServers_RabbitMQTakesItsConfiguration(t *testing.T) {
+	settings := strings.Split(strings.TrimSpace(uncommented(read(t, "deploy/rabbitmq.conf"))), "\n")
+	rabbit, err := nodes.StartRabbitMQ(context.WithoutCancel(t.Context()), nodes.RabbitMQConfig{Settings: settings})
+	missing(t, err)
+	t.Cleanup(rabbit.Stop)
+	for expression, want := range map[string]string{
+		"application:get_env(rabbit, consumer_timeout)": "{ok,86400000}",
+		"application:get_env(rabbit, disk_free_limit)":  `{ok,"2GB"}`,
+		"application:get_env(ra, wal_max_size_bytes)":   "{ok,67108864}",
+		"vm_memory_monitor:get_memory_limit()":          "629145600",
+	} {
+		got, err := rabbit.Node(0).Ctl(t.Context(), "eval", expression+".")
+		if err != nil || strings.TrimSpace(got) != want {
+			t.Errorf("%s: %s, want %s (%v)", expression, got, want, err)
+		}
+	}
+}
+
+// TestServers_PostgresTakesItsSettings starts a server with those of the compose file, and compares the ones that the
+// promises rest on.
+func TestServers_PostgresTakesItsSettings(t *testing.T) {
+	command := project(t).Services["postgres"].Command
+	if len(command) < 2 || command[0] != "postgres" {
+		t.Fatalf("the command is %q", command)
+	}
+	var settings []string
+	for _, arg := range command[1:] {
+		setting, ok := strings.CutPrefix(arg, "-c")
+		if !ok {
+			t.Errorf("%q is no setting", arg)
+		}
+		settings = append(settings, setting)
+	}
+	server, err := nodes.StartPostgres(context.WithoutCancel(t.Context()), nodes.PostgresConfig{Settings: settings})
+	missing(t, err)
+	t.Cleanup(server.Stop)
+	url, err := server.Database(t.Context(), "settings")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	for _, name := range []string{"fsync", "synchronous_commit", "full_page_writes"} {
+		var value string
+		if err := conn.QueryRow(t.Context(), "SELECT current_setting($1)", name).Scan(&value); err != nil || value != "on" {
+			t.Errorf("%s is %q (%v)", name, value, err)
+		}
+	}
+}
+
+// permit carries out the manual's rabbitmqctl commands that add users and say what they may do, over the management API,
+// which is a hundred times faster. It returns how many there were.
+func permit(t *testing.T, node *nodes.RabbitNode) (count int) {
+	t.Helper()
+	for _, command := range all(`(?m)^rabbitmqctl (.*)$`, section(t, "RabbitMQ")) {
+		w := words(command)
+		var path string
+		var body map[string]string
+		switch {
+		case w[0] == "add_vhost" && len(w) == 2:
+			path = "/vhosts/" + w[1]
+		case w[0] == "add_user" && len(w) == 3:
+			path, body = "/users/"+w[1], map[string]string{"password": w[2], "tags": ""}
+		case w[0] == "set_permissions" && len(w) == 7:
+			path, body = "/permissions/"+w[2]+"/"+w[3], map[string]string{"configure": w[4], "write": w[5], "read": w[6]}
+		case w[0] == "set_topic_permissions" && len(w) == 7:
+			path, body = "/topic-permissions/"+w[2]+"/"+w[3], map[string]string{"exchange": w[4], "write": w[5], "read": w[6]}
+		default:
+			continue
+		}
+		count++
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := node.Manage(t.Context(), "PUT", path, string(text)); err != nil {
+			t.Errorf("rabbitmqctl %s: %v", command, err)
+		}
+	}
+	return count
+}
+
+// words splits a command as a shell does, as far as the manual needs.
+func words(command string) (found []string) {
+	for _, m := range regexp.MustCompile(`'([^']*)'|(\S+)`).FindAllStringSubmatch(command, -1) {
+		found = append(found, m[1]+m[2])
+	}
+	return found
+}
+
+// TestServers_PermissionsOfTheManual tries what the users of the manual may do, and what not.
+func TestServers_PermissionsOfTheManual(t *testing.T) {
+	node := testkit.RabbitMQ(t).Node(0)
+	if count := permit(t, node); count != 9 {
+		t.Fatalf("the manual has %d commands about users", count)
+	}
+	// try reports whether a user may do something, each time over a channel of its own.
+	try := func(user string, do func(ch *amqp.Channel) error) bool {
+		t.Helper()
+		conn, err := amqp.Dial("amqp://" + user + ":SECRET@" + node.Addr() + "/restante")
+		if err != nil {
+			t.Fatalf("%s: %v", user, err)
+		}
+		defer conn.Close()
+		ch, err := conn.Channel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = do(ch)
+		if e, ok := errors.AsType[*amqp.Error](err); err != nil && (!ok || e.Code != amqp.AccessRefused) {
+			t.Errorf("%s: %v", user, err)
+		}
+		return err == nil
+	}
+	exchange := func(name, kind string) func(*amqp.Channel) error {
+		return func(ch *amqp.Channel) error { return ch.ExchangeDeclare(name, kind, true, false, false, false, nil) }
+	}
+	queue := func(name string) func(*amqp.Channel) error {
+		return func(ch *amqp.Channel) error {
+			_, err := ch.QueueDeclare(name, true, false, false, false, amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeQuorum})
+			return err
+		}
+	}
+	publish := func(exchange, key string) func(*amqp.Channel) error {
+		return func(ch *amqp.Channel) error {
+			if err := ch.Confirm(false); err != nil {
+				return err
+			}
+			closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+			confirm, err := ch.PublishWithDeferredConfirm(exchange, key, false, false, amqp.Publishing{})
+			if err != nil {
+				return err
+			}
+			select {
+			case err := <-closed:
+				return err
+			case <-confirm.Done():
+				return nil
+			}
+		}
+	}
+	bind := func(queue, key, exchange string) func(*amqp.Channel) error {
+		return func(ch *amqp.Channel) error { return ch.QueueBind(queue, key, exchange, false, nil) }
+	}
+	for _, tc := range []struct {
+		user, what string
+		do         func(*amqp.Channel) error
+		may        bool
+	}{
+		{"restante", "make the inbox", exchange("restante.inbox", "topic"), true},
+		{"restante", "make the outbox", exchange("restante.messages", "topic"), true},
+		{"restante", "make a queue", queue("restante.inbox"), true},
+		{"restante", "bind it", bind("restante.inbox", "#", "restante.inbox"), true},
+		{"restante", "make others' queues", queue("crm.x"), false},
+		{"billing", "send to its room", publish("restante.inbox", "ops"), true},
+		{"billing", "send to another room", publish("restante.inbox", "board"), false},
+		{"billing", "announce messages", publish("restante.messages", "room.ops"), false},
+		{"billing", "make a queue", queue("billing.q"), false},
+		{"crm", "make a queue", queue("crm.q"), true},
+		{"crm", "listen to its room", bind("crm.q", "room.ops", "restante.messages"), true},
+		{"crm", "listen to all rooms", bind("crm.q", "room.#", "restante.messages"), false},
+		{"crm", "listen to the inbox", bind("crm.q", "#", "restante.inbox"), false},
+		{"crm", "read what is restante's", func(ch *amqp.Channel) error { _, _, err := ch.Get("restante.inbox", true); return err }, false},
+		{"crm", "send", publish("restante.inbox", "ops"), false},
+	} {
+		if got := try(tc.user, tc.do); got != tc.may {
+			t.Errorf("%s may %s: %t", tc.user, tc.what, got)
+		}
+	}
+}
