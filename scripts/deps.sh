@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need besides Go and Node: the npm packages of test/e2e/js and, as root on Debian, Chromium,
-# RabbitMQ and PostgreSQL, none of which is started. Its output is shown only when something fails.
+# RabbitMQ, PostgreSQL and HAProxy, none of which is started. Its output is shown only when something fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .cache
@@ -62,3 +62,4 @@ npm_packages test/e2e/js
 debian chromium "the browser tests" chromium fonts-noto-color-emoji fonts-noto-cjk
 debian /usr/lib/rabbitmq/bin/rabbitmq-server "the tests on RabbitMQ" rabbitmq-server
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || debian initdb "the tests on PostgreSQL" postgresql
+debian /usr/sbin/haproxy "the tests of the load balancer" haproxy

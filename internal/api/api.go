@@ -120,7 +120,7 @@ func New(cfg Config) (*API, error) {
 	if a.origins, err = newOrigins(cfg.AllowedOrigins); err != nil {
 		return nil, err
 	}
-	if a.metrics, err = newMetrics(cfg.Metrics); err != nil {
+	if a.metrics, err = newMetrics(cfg.Metrics, newChecksUp(a.check), newBuildInfo(cfg.Build)); err != nil {
 		return nil, err
 	}
 	doc := a.operations()

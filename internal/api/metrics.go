@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -15,8 +14,8 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 }
 
-// newMetrics registers the metrics with reg, unless that is nil.
-func newMetrics(reg prometheus.Registerer) (metrics, error) {
+// newMetrics registers the metrics with reg, unless that is nil, and the others with them.
+func newMetrics(reg prometheus.Registerer, others ...prometheus.Collector) (metrics, error) {
 	m := metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_http_requests_total",
@@ -31,10 +30,20 @@ func newMetrics(reg prometheus.Registerer) (metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	if err := errors.Join(reg.Register(m.requests), reg.Register(m.seconds)); err != nil {
-		return m, fmt.Errorf("register HTTP metrics: %w", err)
+	for _, c := range append(others, m.requests, m.seconds) {
+		if err := reg.Register(c); err != nil {
+			return m, fmt.Errorf("register HTTP metrics: %w", err)
+		}
 	}
 	return m, nil
+}
+
+// newBuildInfo says what runs, as the labels of a metric.
+func newBuildInfo(b Build) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "restante_build_info", Help: "1, with what runs in its labels.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go},
+	}, func() float64 { return 1 })
 }
 
 func (m *metrics) observe(route string, status int, took time.Duration) {

@@ -57,6 +57,7 @@ var arrows = map[string][]string{
 	"internal/archtest":      {},
 	"test/e2e":               {},
 	"test/faults":            {},
+	"test/observe":           {},
 }
 
 // keepers lists the libraries that only some packages may import, so that a mechanism can be replaced in one place.

@@ -27,7 +27,7 @@ type Config struct {
 	PublishTimeout time.Duration
 	// MaxBackoff is the longest pause between two attempts. Default 1 s.
 	MaxBackoff time.Duration
-	// Tracer makes the spans of publish, persist and deliver. Default: none.
+	// Tracer makes the spans of publish, persist, announce and deliver. Default: none.
 	Tracer trace.TracerProvider
 }
 
@@ -62,6 +62,9 @@ func (b *Broker) Publish(ctx context.Context, m chat.Message) error {
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.PublishTimeout)
 	defer cancel()
 
+	if len(m.Trace) != traceparentLen {
+		m.Trace = "" // whoever sent it to us, it is none
+	}
 	ctx, end := b.tracing.publish(ctx, &m)
 	err := classify(b.retry(ctx, func() error { return b.d.Publish(ctx, m) }))
 	end(err)
@@ -77,10 +80,15 @@ func (b *Broker) Publish(ctx context.Context, m chat.Message) error {
 
 // Announce tells every subscriber of every node what has been stored. It blocks until the broker has it.
 func (b *Broker) Announce(ctx context.Context, stored []chat.Message) error {
-	if err := b.retry(ctx, func() error { return b.d.Announce(ctx, stored) }); err != nil {
-		return classify(err)
+	start := time.Now()
+	ctx, end := b.tracing.announce(ctx, len(stored))
+	err := classify(b.retry(ctx, func() error { return b.d.Announce(ctx, stored) }))
+	end(err)
+	if err != nil {
+		return err
 	}
 	b.metrics.announced.Add(float64(len(stored)))
+	b.metrics.announceSeconds.Observe(time.Since(start).Seconds())
 	return nil
 }
 
@@ -106,7 +114,23 @@ func (b *Broker) Consume(ctx context.Context, handle driver.Handler) error {
 
 // Subscribe tells s what is announced until ctx is done; see driver.Driver.
 func (b *Broker) Subscribe(ctx context.Context, s driver.Subscriber) error {
-	return b.d.Subscribe(ctx, b.tracing.subscriber(s))
+	return b.d.Subscribe(ctx, listener{s, b})
+}
+
+// listener measures what a subscriber is told.
+type listener struct {
+	driver.Subscriber
+	b *Broker
+}
+
+// Deliver implements driver.Subscriber.
+func (l listener) Deliver(stored []chat.Message) {
+	spans := l.b.tracing.deliver(stored)
+	l.b.metrics.heard(stored)
+	l.Subscriber.Deliver(stored)
+	for _, span := range spans {
+		span.End()
+	}
 }
 
 // Check returns nil when the broker can take a message now.

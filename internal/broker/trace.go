@@ -2,17 +2,19 @@ package broker
 
 import (
 	"context"
+	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
-	"restante/internal/broker/driver"
 	"restante/internal/chat"
 )
 
-// tracing makes the spans of the journey. The nil one makes none.
+// tracing makes the spans of the journey. A message carries the context of its publish span (chat.Message.Trace), and with
+// it the decision whether it is traced: the later steps make spans for messages that are, and cost nothing for others.
+// The nil one makes no spans.
 type tracing struct{ tracer trace.Tracer }
 
 func newTracing(provider trace.TracerProvider) *tracing {
@@ -22,80 +24,108 @@ func newTracing(provider trace.TracerProvider) *tracing {
 	return &tracing{provider.Tracer("restante/internal/broker")}
 }
 
+// The attributes are those of OpenTelemetry's semantic conventions for messaging; a room is a destination.
+var system = attribute.String("messaging.system", "restante")
+
+func operation(name, kind string) trace.SpanStartOption {
+	return trace.WithAttributes(system,
+		attribute.String("messaging.operation.name", name), attribute.String("messaging.operation.type", kind))
+}
+
+func identity(m *chat.Message) []attribute.KeyValue {
+	return []attribute.KeyValue{
+		attribute.String("messaging.destination.name", m.Room), attribute.String("messaging.message.id", m.ID),
+	}
+}
+
+func batchSize(n int) trace.SpanStartOption {
+	return trace.WithAttributes(attribute.Int("messaging.batch.message_count", n))
+}
+
+// ended does nothing, in the place of what ends a span.
+func ended(error) {}
+
+func ending(span trace.Span) func(error) {
+	return func(err error) {
+		if err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+		span.End()
+	}
+}
+
 // publish begins the span of one message, which is part of the request in ctx or, without one, of the trace that the
-// message came with. The message carries it from then on.
-func (t *tracing) publish(ctx context.Context, m *chat.Message) (context.Context, func(error)) {
+// message came with. The message carries it from then on, also when it is not sampled: so nobody after it decides anew.
+func (t *tracing) publish(ctx context.Context, m *chat.Message) (_ context.Context, end func(error)) {
 	if t == nil {
-		return ctx, func(error) {}
+		return ctx, ended
 	}
 	if !trace.SpanContextFromContext(ctx).IsValid() {
-		ctx = remote(ctx, m.Trace)
+		ctx = trace.ContextWithRemoteSpanContext(ctx, parse(m.Trace))
 	}
-	ctx, span := t.tracer.Start(ctx, "publish", trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
-		attribute.String("messaging.system", "restante"), attribute.String("messaging.operation.type", "send"),
-		attribute.String("messaging.destination.name", m.Room), attribute.String("messaging.message.id", m.ID)))
+	ctx, span := t.tracer.Start(ctx, "publish", trace.WithSpanKind(trace.SpanKindProducer),
+		operation("publish", "send"), trace.WithAttributes(identity(m)...))
 	m.Trace = traceparent(ctx)
-	return ctx, func(err error) { end(span, err) }
+	return ctx, ending(span)
 }
 
-// persist begins the span of a batch. It is part of the trace of its message if there is only one, and otherwise a
-// trace of its own with a link to each.
-func (t *tracing) persist(ctx context.Context, batch []chat.Message) (context.Context, func(error)) {
+// persist begins the span of a batch, with a link to each of its messages that is traced. It is part of the trace of the
+// first of them: as the beginning of another trace it would be sampled or not by a decision of its own.
+func (t *tracing) persist(ctx context.Context, batch []chat.Message) (_ context.Context, end func(error)) {
 	if t == nil {
-		return ctx, func(error) {}
+		return ctx, ended
 	}
-	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
-		attribute.String("messaging.system", "restante"), attribute.String("messaging.operation.type", "process"),
-		attribute.Int("messaging.batch.message_count", len(batch)))}
-	if len(batch) == 1 {
-		ctx = remote(ctx, batch[0].Trace)
-	} else {
-		options = append(options, trace.WithLinks(links(batch)...))
-	}
-	ctx, span := t.tracer.Start(ctx, "persist", options...)
-	return ctx, func(err error) { end(span, err) }
-}
-
-func links(batch []chat.Message) (links []trace.Link) {
+	var links []trace.Link
 	for i := range batch {
-		if sc := trace.SpanContextFromContext(remote(context.Background(), batch[i].Trace)); sc.IsValid() {
-			links = append(links, trace.Link{SpanContext: sc})
+		if m := &batch[i]; sampled(m.Trace) {
+			links = append(links, trace.Link{SpanContext: parse(m.Trace), Attributes: identity(m)})
 		}
 	}
-	return links
+	if len(links) == 0 {
+		return ctx, ended
+	}
+	ctx = trace.ContextWithRemoteSpanContext(ctx, links[0].SpanContext)
+	ctx, span := t.tracer.Start(ctx, "persist", trace.WithSpanKind(trace.SpanKindConsumer),
+		operation("persist", "process"), batchSize(len(batch)), trace.WithLinks(links...))
+	return ctx, ending(span)
 }
 
-// subscriber returns s with a span around the delivery of each message that is traced.
-func (t *tracing) subscriber(s driver.Subscriber) driver.Subscriber {
+// announce begins the span of an announcement within that of its batch.
+func (t *tracing) announce(ctx context.Context, n int) (_ context.Context, end func(error)) {
+	if t == nil || !trace.SpanContextFromContext(ctx).IsSampled() {
+		return ctx, ended
+	}
+	ctx, span := t.tracer.Start(ctx, "announce", trace.WithSpanKind(trace.SpanKindClient),
+		operation("announce", "send"), batchSize(n))
+	return ctx, ending(span)
+}
+
+// deliver begins a span for each message that is traced.
+func (t *tracing) deliver(stored []chat.Message) (spans []trace.Span) {
 	if t == nil {
-		return s
+		return nil
 	}
-	return tracedSubscriber{s, t.tracer}
-}
-
-type tracedSubscriber struct {
-	driver.Subscriber
-	tracer trace.Tracer
-}
-
-// Deliver implements driver.Subscriber.
-func (s tracedSubscriber) Deliver(stored []chat.Message) {
 	for i := range stored {
-		if m := &stored[i]; m.Trace != "" {
-			_, span := s.tracer.Start(remote(context.Background(), m.Trace), "deliver", trace.WithSpanKind(trace.SpanKindConsumer),
-				trace.WithAttributes(attribute.String("messaging.system", "restante"), attribute.String("messaging.destination.name", m.Room),
-					attribute.String("messaging.message.id", m.ID), attribute.Int64("restante.seq", m.Seq)))
-			defer span.End()
+		if m := &stored[i]; sampled(m.Trace) {
+			ctx := trace.ContextWithRemoteSpanContext(context.Background(), parse(m.Trace))
+			_, span := t.tracer.Start(ctx, "deliver", trace.WithSpanKind(trace.SpanKindConsumer), operation("deliver", "process"),
+				trace.WithAttributes(identity(m)...), trace.WithAttributes(attribute.Int64("restante.seq", m.Seq)))
+			spans = append(spans, span)
 		}
 	}
-	s.Subscriber.Deliver(stored)
+	return spans
 }
 
-func end(span trace.Span, err error) {
-	if err != nil {
-		span.SetStatus(codes.Error, err.Error())
+// traceparentLen is the length of a W3C traceparent of version 00: version, trace, span and flags.
+const traceparentLen = len("00-00000000000000000000000000000000-0000000000000000-00")
+
+// sampled reports whether a traceparent has the flag of a trace that is recorded, without looking at the rest.
+func sampled(parent string) bool {
+	if len(parent) != traceparentLen {
+		return false
 	}
-	span.End()
+	flags, err := strconv.ParseUint(parent[traceparentLen-2:], 16, 8)
+	return err == nil && trace.TraceFlags(flags).IsSampled()
 }
 
 // parentKey is the one field in which the trace of a message travels.
@@ -107,10 +137,11 @@ func traceparent(ctx context.Context) string {
 	return carrier[parentKey]
 }
 
-// remote returns ctx as part of a trace that came with a message; what is not a traceparent is ignored.
-func remote(ctx context.Context, parent string) context.Context {
+// parse returns what a traceparent says; the result is not valid if that is none.
+func parse(parent string) trace.SpanContext {
 	if parent == "" {
-		return ctx
+		return trace.SpanContext{}
 	}
-	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{parentKey: parent})
+	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{parentKey: parent})
+	return trace.SpanContextFromContext(ctx)
 }

@@ -2,13 +2,19 @@ package broker_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	"restante/internal/broker"
 	"restante/internal/broker/driver"
@@ -68,7 +74,7 @@ func TestBroker_OneTraceFromTheRequestToTheDelivery(t *testing.T) {
 			}
 		}
 		for child, parent := range map[string]string{
-			"publish": "POST /message", "persist": "publish", "append": "persist", "deliver": "publish",
+			"publish": "POST /message", "persist": "publish", "append": "persist", "announce": "persist", "deliver": "publish",
 		} {
 			if got, want := byName[child].Parent.SpanID(), byName[parent].SpanContext.SpanID(); !want.IsValid() || got != want {
 				t.Errorf("%s is below the span %s, want that of %s, %s", child, got, parent, want)
@@ -77,7 +83,129 @@ func TestBroker_OneTraceFromTheRequestToTheDelivery(t *testing.T) {
 		if delivered.Trace == "" || delivered.Seq != 1 {
 			t.Errorf("delivered %+v", delivered)
 		}
+		for name, kind := range map[string]trace.SpanKind{
+			"publish": trace.SpanKindProducer, "persist": trace.SpanKindConsumer, "deliver": trace.SpanKindConsumer,
+		} {
+			if byName[name].SpanKind != kind {
+				t.Errorf("%s is of kind %s, want %s", name, byName[name].SpanKind, kind)
+			}
+		}
+		for _, name := range []string{"publish", "deliver"} {
+			if !hasAttributes(byName[name].Attributes, "messaging.message.id", delivered.ID, "messaging.destination.name", "lobby") {
+				t.Errorf("%s has %v", name, byName[name].Attributes)
+			}
+		}
 	})
+}
+
+func hasAttributes(have []attribute.KeyValue, pairs ...string) bool {
+	for i := 0; i < len(pairs); i += 2 {
+		if !slices.Contains(have, attribute.String(pairs[i], pairs[i+1])) {
+			return false
+		}
+	}
+	return true
+}
+
+func TestBroker_AMessageOfAConnectionBeginsATrace(t *testing.T) {
+	spans := tracetest.NewInMemoryExporter()
+	hub := travel(t, inproc.New(inproc.Config{}), sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)))
+	if err := hub.send(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m := hub.next(t)
+	hub.end()
+	for _, s := range spans.GetSpans() {
+		if s.Name == "publish" && s.Parent.IsValid() {
+			t.Error("publish is below another span")
+		}
+		if !strings.Contains(m.Trace, s.SpanContext.TraceID().String()) {
+			t.Errorf("%s is part of another trace than the message", s.Name)
+		}
+	}
+}
+
+// TestBroker_AMessageStaysInTheTraceItCameWith: other services send messages with a traceparent of their own.
+func TestBroker_AMessageStaysInTheTraceItCameWith(t *testing.T) {
+	const foreign = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for name, c := range map[string]struct {
+		provider      *sdktrace.TracerProvider
+		trace, prefix string
+	}{
+		"traced":         {sdktrace.NewTracerProvider(), foreign, foreign[:36]},
+		"not traced":     {nil, foreign, foreign},
+		"nonsense":       {nil, "nonsense", ""},
+		"other nonsense": {sdktrace.NewTracerProvider(), strings.Repeat("x", len(foreign)), "00-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hub := travel(t, inproc.New(inproc.Config{}), c.provider)
+			if _, err := hub.accept.Accept(t.Context(), chat.Message{ClientID: "ann", Msg: "hi", Trace: c.trace}); err != nil {
+				t.Fatal(err)
+			}
+			if m := hub.next(t); !strings.HasPrefix(m.Trace, c.prefix) || c.prefix == "" && m.Trace != "" {
+				t.Errorf("it came with %q and went on with %q", c.trace, m.Trace)
+			}
+		})
+	}
+}
+
+// TestBroker_WhatIsNotSampledMakesNoSpans: but it carries that decision.
+func TestBroker_WhatIsNotSampledMakesNoSpans(t *testing.T) {
+	eachDriver(t, func(t *testing.T, d driver.Driver) {
+		spans := tracetest.NewInMemoryExporter()
+		never := sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample()))
+		hub := travel(t, d, sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans), never))
+		if err := hub.send(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if m := hub.next(t); !strings.HasSuffix(m.Trace, "-00") {
+			t.Errorf("delivered %+v", m)
+		}
+		hub.end()
+		if n := len(spans.GetSpans()); n > 0 {
+			t.Errorf("%d spans", n)
+		}
+	})
+}
+
+// batches is a driver that hands one batch to its consumer.
+type batches struct {
+	driver.Driver
+	batch []chat.Message
+	err   error // what the consumer has returned
+}
+
+func (b *batches) Consume(ctx context.Context, handle driver.Handler) error {
+	b.err = handle(ctx, b.batch)
+	return nil
+}
+
+func TestBroker_TheSpanOfABatchIsLinkedToItsMessages(t *testing.T) {
+	const first, second, unsampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		"00-1af7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01", "00-2af7651916cd43dd8448eb211c80319c-d7ad6b7169203331-00"
+	spans := tracetest.NewInMemoryExporter()
+	d := &batches{batch: []chat.Message{
+		{ID: "a", Room: "x"}, {ID: "b", Room: "x", Trace: unsampled}, {ID: "c", Room: "y", Trace: first}, {ID: "d", Room: "x", Trace: second},
+	}}
+	b := broker.New(d, broker.Config{Tracer: sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))})
+	failure := errors.New("the disk is full")
+	if err := b.Consume(t.Context(), func(context.Context, []chat.Message) error { return failure }); err != nil || !errors.Is(d.err, failure) {
+		t.Fatal(err, d.err)
+	}
+	got := spans.GetSpans()
+	if len(got) != 1 || got[0].Name != "persist" || got[0].Status.Code != codes.Error || len(got[0].Links) != 2 {
+		t.Fatalf("spans %+v", got)
+	}
+	if parent := got[0].Parent; parent.TraceID().String() != first[3:35] || parent.SpanID().String() != first[36:52] {
+		t.Errorf("it is below %v, want the first message that is traced", parent)
+	}
+	for i, want := range []struct{ id, room, trace string }{{"c", "y", first}, {"d", "x", second}} {
+		link := got[0].Links[i]
+		if link.SpanContext.TraceID().String() != want.trace[3:35] ||
+			!hasAttributes(link.Attributes, "messaging.message.id", want.id, "messaging.destination.name", want.room) {
+			t.Errorf("link %d is %+v, want that of %s", i, link, want.id)
+		}
+	}
 }
 
 func TestBroker_WithoutATracerNothingIsCarried(t *testing.T) {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+
+	"restante/internal/store/postgres"
+	"restante/internal/store/sqlite"
 )
 
 type migrateCmd struct {
@@ -30,13 +33,21 @@ Exit codes:
 // Run brings the tables of the store up to date.
 func (c *migrateCmd) Run(ctx context.Context, s *streams) error {
 	log := slog.New(slog.NewTextHandler(s.err, nil))
-	opened, err := c.Store.open(ctx, log)
+	if err := c.migrate(ctx, log); err != nil {
+		return c.Store.explain(err)
+	}
+	_, err := fmt.Fprintf(s.out, "%s is up to date\n", c.Store)
+	return err
+}
+
+// migrate blocks for as long as that takes.
+func (c *migrateCmd) migrate(ctx context.Context, log *slog.Logger) error {
+	if c.Store.isPostgres() {
+		return postgres.Migrate(ctx, string(c.Store), log)
+	}
+	d, err := sqlite.Open(ctx, c.Store.path(), sqlite.Config{Log: log})
 	if err != nil {
 		return err
 	}
-	if err := opened.Close(); err != nil {
-		return fmt.Errorf("%s: %w", c.Store, err)
-	}
-	_, err = fmt.Fprintf(s.out, "%s is up to date\n", c.Store)
-	return err
+	return d.Close()
 }

@@ -85,7 +85,7 @@ func New(cfg Config, history History, accept Accepter) *Hub {
 		rooms: make(map[string]*room), streams: make(map[*stream]context.CancelFunc),
 		resyncAsked: make(chan struct{}, 1),
 	}
-	h.metrics = newMetrics(cfg.Metrics, h.slowestLag, h.openRooms)
+	h.metrics = newMetrics(cfg.Metrics, h.slowestLag, h.openRooms, h.openStreams)
 	h.pages = newPages(history, h.metrics)
 	for i := range runtime.NumCPU() {
 		h.pumps = append(h.pumps, newPump(i, h.metrics))
@@ -188,6 +188,12 @@ func (h *Hub) openRooms() float64 {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return float64(len(h.rooms))
+}
+
+func (h *Hub) openStreams() float64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return float64(len(h.streams))
 }
 
 // slowestLag returns how many messages the slowest reader is behind.

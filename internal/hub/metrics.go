@@ -11,7 +11,7 @@ type metrics struct {
 	roomsBehind    prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, lag func() float64, rooms func() float64) *metrics {
+func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *metrics {
 	m := &metrics{
 		delivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_delivered_total", Help: "Messages written to readers, counted once per reader.",
@@ -43,7 +43,10 @@ func newMetrics(reg prometheus.Registerer, lag func() float64, rooms func() floa
 			}, lag),
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_open_rooms", Help: "Rooms that have readers on this node.",
-			}, rooms))
+			}, rooms),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "restante_event_streams", Help: "Open event streams (GET /rooms/{room}/events) of this node.",
+			}, streams))
 	}
 	return m
 }

@@ -1,6 +1,8 @@
 package route
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/peer"
@@ -24,7 +26,7 @@ const (
 
 type metrics struct{ forwarded *prometheus.CounterVec }
 
-func newMetrics(reg prometheus.Registerer, open func() float64) *metrics {
+func newMetrics(reg prometheus.Registerer, open func() float64, peers *peer.Table) *metrics {
 	m := &metrics{forwarded: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "restante_forwarded_total", Help: "Requests passed on to other nodes, by target (node: that of the connection) and outcome.",
 	}, []string{"target", "outcome"})}
@@ -37,10 +39,20 @@ func newMetrics(reg prometheus.Registerer, open func() float64) *metrics {
 			m.forwarded.WithLabelValues(string(t), string(o))
 		}
 	}
-	if reg != nil {
-		reg.MustRegister(m.forwarded, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "restante_forwarding", Help: "Requests that are being passed on to other nodes now, streams among them.",
-		}, open))
+	if reg == nil {
+		return m
+	}
+	reg.MustRegister(m.forwarded, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "restante_forwarding", Help: "Requests that are being passed on to other nodes now, streams among them.",
+	}, open))
+	if peers.Self().ID == "" {
+		return m // a node alone hears nobody, and misses nobody
+	}
+	for _, role := range peer.Roles() {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "restante_nodes_alive", Help: "Nodes with a role that this node hears of now, itself among them.",
+			ConstLabels: prometheus.Labels{"role": string(role)},
+		}, func() float64 { return float64(len(peers.Alive(role, time.Now()))) }))
 	}
 	return m
 }

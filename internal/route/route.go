@@ -61,7 +61,7 @@ func New(peers *peer.Table, cfg Config) *Forwarder {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	f := &Forwarder{peers: peers, log: cfg.Log, patience: bodyTimeout, passing: make(map[*passage]context.CancelFunc)}
-	f.metrics = newMetrics(cfg.Metrics, f.inProgress)
+	f.metrics = newMetrics(cfg.Metrics, f.inProgress, peers)
 	f.transport = &http.Transport{
 		DialContext: (&net.Dialer{
 			Timeout:         dialTimeout,

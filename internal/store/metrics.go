@@ -1,10 +1,13 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"restante/internal/chat"
+	"restante/internal/errs"
 	"restante/internal/store/driver"
 )
 
@@ -43,13 +46,24 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}),
 		ageSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "restante_accept_to_store_seconds",
-			Help:    "From sent_at to stored_at of messages, of batches without repeats.",
+			Help:    "From sent_at to stored_at of messages, by the clocks of the node that accepted and of the store.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
 		}),
 		readSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "restante_store_read_seconds", Help: "Time of one read from the store.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
 		}, []string{"operation"}),
+	}
+	for operation, read := range map[string]bool{
+		"append": false, "restore": false, "check": false,
+		"after": true, "before": true, "seq_at": true, "room": true, "rooms": true,
+	} { // all series are there from the start
+		if read {
+			m.readSeconds.WithLabelValues(operation)
+		}
+		for _, code := range []errs.Code{errs.Invalid, errs.Unavailable, errs.Internal} {
+			m.failed.WithLabelValues(operation, string(code))
+		}
 	}
 	if reg != nil {
 		reg.MustRegister(m.stored, m.duplicates, m.retries, m.failed,
@@ -64,11 +78,33 @@ func (m *metrics) appended(done driver.Appended, took time.Duration) {
 	m.duplicates.Add(float64(len(done.Messages) - done.Fresh))
 	m.batchMessages.Observe(float64(len(done.Messages)))
 	m.appendSeconds.Observe(took.Seconds())
-	if done.Fresh < len(done.Messages) {
-		return
+	added := fresh(done)
+	for i := range added {
+		m.ageSeconds.Observe(max(0, added[i].StoredAt.Sub(added[i].SentAt).Seconds())) // the clock may have stepped back
 	}
+}
+
+// fresh returns the messages that were not repeats: of those that differ, the newest in the store.
+func fresh(done driver.Appended) []chat.Message {
+	if done.Fresh == len(done.Messages) {
+		return done.Messages
+	}
+	if done.Fresh == 0 {
+		return nil
+	}
+	type number struct {
+		room string
+		seq  int64
+	}
+	seen := make(map[number]bool, len(done.Messages))
+	distinct := make([]chat.Message, 0, len(done.Messages))
 	for i := range done.Messages {
-		age := done.Messages[i].StoredAt.Sub(done.Messages[i].SentAt)
-		m.ageSeconds.Observe(max(0, age.Seconds())) // the clock may have stepped back
+		m := &done.Messages[i]
+		if n := (number{m.Room, m.Seq}); !seen[n] {
+			seen[n] = true
+			distinct = append(distinct, *m)
+		}
 	}
+	slices.SortFunc(distinct, func(a, b chat.Message) int { return b.StoredAt.Compare(a.StoredAt) })
+	return distinct[:min(done.Fresh, len(distinct))]
 }

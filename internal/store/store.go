@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
 	"restante/internal/chat"
@@ -34,7 +32,7 @@ type Config struct {
 	CheckTimeout time.Duration
 	// MaxBackoff is the longest pause between two attempts. Default 500 ms.
 	MaxBackoff time.Duration
-	// Tracer makes the spans of Append. Default: none.
+	// Tracer makes the spans of Append, within those of the batches that are appended. Default: none.
 	Tracer trace.TracerProvider
 }
 
@@ -44,6 +42,7 @@ type Store struct {
 	d       driver.Driver
 	cfg     Config
 	metrics metrics
+	tracer  trace.Tracer // nil: none
 }
 
 // New returns a Store over d, which it owns from then on.
@@ -61,7 +60,11 @@ func New(d driver.Driver, cfg Config) *Store {
 			*limit = value
 		}
 	}
-	return &Store{d: d, cfg: cfg, metrics: newMetrics(cfg.Metrics)}
+	s := &Store{d: d, cfg: cfg, metrics: newMetrics(cfg.Metrics)}
+	if cfg.Tracer != nil {
+		s.tracer = cfg.Tracer.Tracer("restante/internal/store")
+	}
+	return s
 }
 
 // Append numbers and stores a batch, and returns it as stored, in its order, once it is on stable storage. A message
@@ -73,7 +76,7 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Messag
 		return nil, nil
 	}
 	start := time.Now()
-	ctx, end := s.span(ctx, batch)
+	ctx, end := s.startSpan(ctx, batch)
 	done, err := call(ctx, s, "append", s.cfg.AppendTimeout, func(ctx context.Context) (driver.Appended, error) {
 		return s.d.Append(ctx, batch)
 	})
@@ -149,21 +152,6 @@ func (s *Store) Check(ctx context.Context) error {
 
 // Close ends the driver, after the calls in progress. Later calls return an error of class errs.Unavailable.
 func (s *Store) Close() error { return s.d.Close() }
-
-// span begins the span of an Append; end ends it.
-func (s *Store) span(ctx context.Context, batch []chat.Message) (_ context.Context, end func(error)) {
-	if s.cfg.Tracer == nil {
-		return ctx, func(error) {}
-	}
-	ctx, span := s.cfg.Tracer.Tracer("restante/internal/store").Start(ctx, "append",
-		trace.WithAttributes(attribute.Int("messaging.batch.message_count", len(batch))))
-	return ctx, func(err error) {
-		if err != nil {
-			span.SetStatus(codes.Error, err.Error())
-		}
-		span.End()
-	}
-}
 
 func clamp(limit int) int {
 	if limit < 1 || limit > chat.MaxPage {

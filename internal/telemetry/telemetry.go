@@ -4,6 +4,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -33,16 +34,22 @@ type Config struct {
 
 // Telemetry is the way of a node's traces. Its methods may be called concurrently.
 type Telemetry struct {
-	provider trace.TracerProvider
-	stop     func(ctx context.Context) error
+	log      *slog.Logger
+	provider *sdktrace.TracerProvider // nil: nothing is traced
 }
 
 // Start begins to send traces if OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set; the other
 // OTEL_ variables that the OpenTelemetry SDK specification names are honoured too. Otherwise nothing is traced, at no
 // cost. It does not connect to anything yet.
 func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	if !wanted() {
-		return &Telemetry{stop: func(context.Context) error { return nil }}, nil
+		return &Telemetry{log: cfg.Log}, nil
+	}
+	if p := protocol(); p != "" && p != supported {
+		return nil, fmt.Errorf("traces: OTEL_EXPORTER_OTLP_PROTOCOL is %s, and only %s is supported (port 4318 of most collectors)", p, supported)
 	}
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
@@ -57,11 +64,16 @@ func wanted() bool {
 	return endpoint != "" && os.Getenv("OTEL_TRACES_EXPORTER") != "none" && !strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true")
 }
 
+// supported is how traces are sent.
+const supported = "http/protobuf"
+
+// protocol returns how the environment wants traces to be sent, if it says so.
+func protocol() string {
+	return cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"))
+}
+
 // start sends traces to where the option says.
 func start(ctx context.Context, cfg Config, to sdktrace.TracerProviderOption) (*Telemetry, error) {
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
 	attributes := []attribute.KeyValue{attribute.String("service.name", "restante")}
 	for key, value := range map[string]string{"service.instance.id": cfg.Node, "service.version": cfg.Version} {
 		if value != "" {
@@ -76,14 +88,34 @@ func start(ctx context.Context, cfg Config, to sdktrace.TracerProviderOption) (*
 	// The SDK tells of its failures through this one variable of its own, and has no other way.
 	otel.SetErrorHandler(&failures{log: cfg.Log})
 	provider := sdktrace.NewTracerProvider(to, sdktrace.WithResource(who)) // the sampler is the environment's
-	return &Telemetry{provider: provider, stop: provider.Shutdown}, nil
+	return &Telemetry{log: cfg.Log, provider: provider}, nil
 }
 
 // Provider returns what makes tracers, nil when nothing is traced.
-func (t *Telemetry) Provider() trace.TracerProvider { return t.provider }
+func (t *Telemetry) Provider() trace.TracerProvider {
+	if t.provider == nil {
+		return nil
+	}
+	return t.provider
+}
 
-// Stop sends what is still waiting, until ctx is done.
-func (t *Telemetry) Stop(ctx context.Context) error { return t.stop(ctx) }
+// lastWords is how long Stop waits for a collector that does not answer: a server must not be slow to end because of its
+// traces.
+const lastWords = 3 * time.Second
+
+// Stop sends what is still waiting, for some seconds at most or until ctx is done. Traces that are lost are worth a line
+// in the log, but no error.
+func (t *Telemetry) Stop(ctx context.Context) error {
+	if t.provider == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lastWords)
+	defer cancel()
+	if err := t.provider.Shutdown(ctx); err != nil {
+		t.log.Warn("the last traces were not sent", "error", err)
+	}
+	return nil
+}
 
 // Wrap returns handler with a span around each request that sends or reads messages. Connections, streams and probes
 // have none: they last, or are of no interest.
@@ -93,6 +125,7 @@ func (t *Telemetry) Wrap(handler http.Handler) http.Handler {
 	}
 	propagator := propagation.TraceContext{}
 	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		trace.SpanFromContext(r.Context()).SetAttributes(attribute.String("http.route", route(r.URL.Path)))
 		propagator.Inject(r.Context(), propagation.HeaderCarrier(r.Header)) // for the node to which it may be passed on
 		handler.ServeHTTP(w, r)
 	})
@@ -101,7 +134,7 @@ func (t *Telemetry) Wrap(handler http.Handler) http.Handler {
 		otelhttp.WithPropagators(propagator),
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method + " " + route(r.URL.Path) }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if route(r.URL.Path) == "" {
+		if route(r.URL.Path) == "" || r.Method != http.MethodGet && r.Method != http.MethodPost {
 			handler.ServeHTTP(w, r)
 			return
 		}

@@ -8,11 +8,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -127,12 +130,86 @@ func TestWrap_TracesWhatSendsAndReadsAndNothingElse(t *testing.T) {
 			t.Errorf("%s: passed on with %s, not with the span of this node", path, passedOn)
 		}
 		for _, span := range got {
-			for _, attribute := range span.Attributes {
-				if strings.Contains(attribute.Value.Emit(), "secret") {
-					t.Errorf("%s: the span has the text of a message: %v", path, attribute)
+			if want := attribute.String("http.route", strings.TrimPrefix(want, "POST ")); !slices.Contains(span.Attributes, want) {
+				t.Errorf("%s: the span has no %v", path, want)
+			}
+			for _, a := range span.Attributes {
+				if strings.Contains(a.Value.Emit(), "secret") {
+					t.Errorf("%s: the span has the text of a message: %v", path, a)
 				}
 			}
 		}
+	}
+}
+
+func TestTelemetry_SaysWhichProtocolItKnows(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317")
+	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+	if _, err := Start(t.Context(), Config{}); err == nil || !strings.Contains(err.Error(), "http/protobuf") {
+		t.Error(err)
+	}
+}
+
+func TestTelemetry_TheSamplerIsTheEnvironments(t *testing.T) {
+	for name, c := range map[string]struct {
+		sampler, parent string
+		want            bool
+	}{
+		"default":                        {"", "", true},
+		"default, not sampled by client": {"", "00", false},
+		"off":                            {"always_off", "01", false},
+		"off, but sampled by the client": {"parentbased_always_off", "01", true},
+		"off, and the client says no":    {"parentbased_always_off", "00", false},
+		"nothing of it":                  {"parentbased_traceidratio", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("OTEL_TRACES_SAMPLER", c.sampler)
+			t.Setenv("OTEL_TRACES_SAMPLER_ARG", "0")
+			spans := tracetest.NewInMemoryExporter()
+			traces, err := start(t.Context(), Config{}, sdktrace.WithSyncer(spans))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = traces.Stop(context.WithoutCancel(t.Context())) }()
+			r := httptest.NewRequest(http.MethodPost, "/message", nil)
+			if c.parent != "" {
+				r.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"+c.parent)
+			}
+			traces.Wrap(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
+			if got := len(spans.GetSpans()) > 0; got != c.want {
+				t.Errorf("traced: %v", got)
+			}
+		})
+	}
+}
+
+// TestTelemetry_StopDoesNotWaitForACollectorThatHangs: the traces are lost, the server ends.
+func TestTelemetry_StopDoesNotWaitForACollectorThatHangs(t *testing.T) {
+	hanging := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hanging:
+		case <-r.Context().Done():
+		}
+	}))
+	defer server.Close()
+	defer close(hanging)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
+	var logged bytes.Buffer
+	traces, err := Start(t.Context(), Config{Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, span := traces.Provider().Tracer("test").Start(t.Context(), "a span")
+	span.End()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if err := traces.Stop(ctx); err != nil || time.Since(start) > 2*time.Second {
+		t.Errorf("%v after %v", err, time.Since(start))
+	}
+	if !strings.Contains(logged.String(), "not sent") {
+		t.Errorf("the log says nothing of it: %s", &logged)
 	}
 }
 

@@ -1,9 +1,12 @@
 package deploy
 
 import (
+	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -48,4 +51,62 @@ func environment(s types.ServiceConfig, rabbit, database string) (variables []st
 		variables = append(variables, name+"="+*value)
 	}
 	return variables
+}
+
+// TestManual_ChangingTheNumberOfPartitions follows the manual's steps.
+func TestManual_ChangingTheNumberOfPartitions(t *testing.T) {
+	node, cluster := testkit.RabbitMQ(t).Node(0), testkit.NewCluster(t)
+	vhost := cluster.Broker[0][strings.LastIndex(cluster.Broker[0], "/")+1:]
+	partitions := func() (names []string) {
+		t.Helper()
+		body, err := node.Manage(t.Context(), "GET", "/queues/"+vhost, "")
+		var queues []struct{ Name string }
+		if err := errors.Join(err, json.Unmarshal([]byte(body), &queues)); err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range queues {
+			if strings.HasPrefix(q.Name, "restante.intake.") {
+				names = append(names, q.Name)
+			}
+		}
+		return names
+	}
+	before := cluster.Start(t, testkit.Options{})
+	send := func(s *testkit.Server, room string) {
+		t.Helper()
+		if code, body := status(t, "POST", s.URL()+"/message?msg=hello&client_id=ann&room="+room); code != http.StatusAccepted {
+			t.Fatal(code, body)
+		}
+	}
+	rooms := []string{"a", "b", "c", "d", "e", "f"}
+	for _, room := range rooms {
+		send(before, room)
+	}
+	for _, room := range rooms {
+		eventually(t, "stored", func() bool { return len(before.ReadRoom(room)) == 1 })
+	}
+	if got := partitions(); len(got) != 8 {
+		t.Fatalf("before: %q", got)
+	}
+	err := testkit.TryStart(t, testkit.Options{Args: []string{"--broker", cluster.Broker[0], "--store", cluster.Store, "--partitions", "3"}})
+	if err == nil || !strings.Contains(err.Error(), "it ended with exit code 1") || !strings.Contains(err.Error(), "8 partitions") {
+		t.Errorf("a node that is told another number: %v", err)
+	}
+	before.Stop(20 * time.Second)
+	for _, queue := range partitions() {
+		if _, err := node.Manage(t.Context(), "DELETE", "/queues/"+vhost+"/"+queue, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := cluster.Start(t, testkit.Options{Args: []string{"--partitions", "3"}})
+	second := cluster.Start(t, testkit.Options{})
+	if got := partitions(); len(got) != 3 {
+		t.Errorf("after: %q", got)
+	}
+	for i, room := range rooms {
+		send([]*testkit.Server{first, second}[i%2], room)
+	}
+	for _, room := range rooms {
+		eventually(t, "stored", func() bool { return len(second.ReadRoom(room)) == 2 })
+	}
 }

@@ -84,13 +84,15 @@ func startReaders(t *testing.T, n int, cfg load.ReaderConfig) *load.Readers {
 	return r
 }
 
-// fill sends n messages to a room and waits until they are accepted.
+// fill sends n messages to a room and waits until they are accepted and, in a room that was empty, stored.
 func fill(t *testing.T, url, room string, n int) []load.Send {
 	t.Helper()
 	const senders = 50
 	s := startSenders(t, load.SenderConfig{URL: url, Room: room, Senders: min(n, senders), Each: max(1, n/senders)})
 	s.Wait()
-	return s.Stop()
+	sends := s.Stop()
+	noError(t, load.WaitStored(within(t, limit), url, room, sends))
+	return sends
 }
 
 func lastSeq(t *testing.T, s *testkit.Server, room string) int64 {

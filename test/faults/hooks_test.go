@@ -2,7 +2,6 @@ package faults
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,11 +10,15 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"restante/internal/broker"
 	"restante/internal/broker/rabbitmq"
 	"restante/internal/chat"
 	"restante/internal/journey"
+	"restante/internal/load"
 	"restante/internal/store"
 	"restante/internal/store/postgres"
 )
@@ -59,6 +62,8 @@ func consumeAndDie(ctx context.Context, death string) error {
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		m.doomed.Store(true)
+		<-time.After(2 * limit) // nobody is left who would end it
+		os.Exit(1)
 	}()
 	persist := &journey.Persist{Store: m, Broker: m}
 	return m.broker.Consume(ctx, persist.Persist)
@@ -91,26 +96,41 @@ func (m *mortal) dieAt(point string) {
 }
 
 // A consumer dies in the middle of a batch, at each point where it matters. Another one takes over, and every reader sees
-// everything once.
+// everything once: under load, and also when what it dies with is the last for long, so that nothing later tells of it.
 func TestConsumer_KilledInTheMiddleOfABatch(t *testing.T) {
 	for _, death := range []string{beforeCommit, afterCommit, afterAnnounce} {
 		t.Run(death, func(t *testing.T) {
 			c := newCluster(t)
 			edge := c.node("api,hub")
-			die := c.startMortal(death)
+			first := c.startMortal(death)
 			w := startWork(t, workConfig{Post: edge.URL(), Read: edge.URL()}) // it is the mortal one that stores
 			heir := c.node(consumer)
 			f := follow(t, w, edge)
 			if stored := metric(t, heir, "restante_stored_total"); stored > 0 {
 				t.Fatalf("the heir has stored %v messages before it was its turn", stored)
 			}
-			die()
+			first.doom()
+			first.wait()
 			w.flow(50)
-			f.stop()
-			w.check("consumer killed " + death)
 			if death != beforeCommit && metric(t, heir, "restante_duplicates_total") == 0 {
 				t.Error("nothing was stored twice: the kill came at the wrong time")
 			}
+
+			f.stop()
+			w.level()
+			second := c.startMortal(death)
+			heir.Kill()
+			second.doom()
+			for _, r := range w.rooms {
+				last := load.Send{ID: uuid.NewString(), Room: r.name, ClientID: "last", Text: "last words", Begun: time.Now()}
+				if !try(t, edge, &last) {
+					t.Fatal("not accepted")
+				}
+				r.more = append(r.more, last)
+			}
+			second.wait()
+			heir.Restart()
+			w.check("consumer killed " + death)
 		})
 	}
 }
@@ -146,41 +166,50 @@ func TestConsumer_KilledInTheTransaction(t *testing.T) {
 	w.check("consumer killed in the transaction")
 }
 
-// startMortal starts this binary as a consumer. die makes it die in its next batch, and waits for that.
-func (c cluster) startMortal(death string) (die func()) {
+// mortalProcess is this binary as a consumer that will die.
+type mortalProcess struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	stdin io.Closer
+	log   strings.Builder
+	ended chan struct{}
+}
+
+// startMortal starts this binary as a consumer. It ends with the test at the latest.
+func (c cluster) startMortal(death string) *mortalProcess {
 	c.t.Helper()
 	self, err := os.Executable()
 	noError(c.t, err)
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), deathVariable+"="+death, brokerVariable+"="+strings.Join(c.Broker, ","), storeVariable+"="+c.Store)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var log strings.Builder
-	cmd.Stdout, cmd.Stderr = &log, &log
-	stdin, err := cmd.StdinPipe()
+	p := &mortalProcess{t: c.t, cmd: exec.Command(self), ended: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), deathVariable+"="+death, brokerVariable+"="+strings.Join(c.Broker, ","), storeVariable+"="+c.Store)
+	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	p.stdin, err = p.cmd.StdinPipe()
 	noError(c.t, err)
-	noError(c.t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	over := false
+	noError(c.t, p.cmd.Start())
+	go func() {
+		_ = p.cmd.Wait() // its state tells
+		close(p.ended)
+	}()
 	c.t.Cleanup(func() {
-		if !over {
-			_ = cmd.Process.Kill()
-			<-ended
-		}
+		_ = p.cmd.Process.Kill()
+		<-p.ended
 	})
-	return func() {
-		c.t.Helper()
-		_ = stdin.Close()
-		select {
-		case err := <-ended:
-			over = true
-			exit, ok := errors.AsType[*exec.ExitError](err)
-			if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-				c.t.Fatalf("it has ended with %v; its log:\n%s", err, log.String())
-			}
-		case <-within(c.t, limit).Done():
-			c.t.Fatal("it has not died: no batch came")
-		}
+	return p
+}
+
+// doom makes it die in its next batch.
+func (p *mortalProcess) doom() { _ = p.stdin.Close() }
+
+// wait waits until it has died, as it was to.
+func (p *mortalProcess) wait() {
+	p.t.Helper()
+	select {
+	case <-p.ended:
+	case <-within(p.t, limit).Done():
+		p.t.Fatal("the consumer has not died: no batch came")
+	}
+	if status := p.cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGKILL {
+		p.t.Fatalf("the consumer has ended with %v; its log:\n%s", p.cmd.ProcessState, p.log.String())
 	}
 }
 

@@ -99,6 +99,7 @@ func attacks() []attack {
 // Whatever arrives on a socket, the server goes on answering others, ends what makes no sense, and does not grow.
 func TestHostile_BytesHarmNobodyElse(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
+		t.Parallel() // most of the time the server waits for what does not come
 		s := rig.Start(t, testkit.Options{})
 		readers := startReaders(t, 10, load.ReaderConfig{URL: s.URL()})
 		noError(t, readers.WaitJoined(within(t, 20*time.Second)))

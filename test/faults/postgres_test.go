@@ -16,7 +16,7 @@ func TestPostgreSQL_AwayAndBack(t *testing.T) {
 		lasting    time.Duration
 		away, back func(*testing.T, *nodes.Postgres)
 	}{
-		{"PostgreSQL killed and restarted", 3 * time.Second,
+		{"PostgreSQL killed and restarted", 12 * time.Second, // longer than an attempt to store goes on
 			func(_ *testing.T, pg *nodes.Postgres) { pg.Kill() },
 			func(t *testing.T, pg *nodes.Postgres) { noError(t, pg.Restart(within(t, limit))) }},
 		{"PostgreSQL frozen", 8 * time.Second,

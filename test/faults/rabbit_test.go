@@ -18,6 +18,7 @@ import (
 // A cluster of three RabbitMQ nodes loses the one that leads the intake queues, by kill -9, and gets it back; then
 // another leader stands still for a while.
 func TestRabbitMQ_LeaderKilledAndFrozen(t *testing.T) {
+	t.Parallel()
 	mq := testkit.OwnRabbitMQ(t, 3)
 	c := cluster{testkit.Cluster{Broker: mq.URLs(), Store: testkit.Database(t)}, t}
 	servers := c.nodes(2, allRoles)
@@ -78,6 +79,7 @@ func leader(t *testing.T, mq *nodes.RabbitMQ, n int) *nodes.RabbitNode {
 // The only RabbitMQ node dies: nothing is accepted, and a sender learns that within the deadline. When the node is back,
 // the same ids are accepted, everything is delivered, and what was stored before is not stored again.
 func TestRabbitMQ_AloneKilledAndRestarted(t *testing.T) {
+	t.Parallel()
 	mq := testkit.OwnRabbitMQ(t, 1)
 	c := cluster{testkit.Cluster{Broker: mq.URLs(), Store: testkit.Database(t)}, t}
 	servers := c.nodes(2, allRoles)

@@ -124,6 +124,20 @@ func (w *work) stopSending() {
 	}
 }
 
+// level stops sending, and waits until everything is stored and has reached every reader.
+func (w *work) level() {
+	w.t.Helper()
+	w.stopSending()
+	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
+	defer cancel()
+	for _, r := range w.rooms {
+		noError(w.t, load.WaitStored(ctx, w.cfg.Log, r.name, append(r.senders.Stop(), r.more...)))
+		last, err := load.LastSeq(ctx, w.cfg.Log, r.name)
+		noError(w.t, err)
+		noError(w.t, r.waitSeq(ctx, last))
+	}
+}
+
 // answers returns how many attempts of all senders had which status. The senders must have been stopped.
 func (w *work) answers() map[int]int {
 	all := map[int]int{}
@@ -140,32 +154,41 @@ func (w *work) answers() map[int]int {
 func (w *work) check(what string) {
 	w.t.Helper()
 	w.stopSending()
-	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
-	defer cancel()
 	var accepts, deliveries time.Duration
 	accepted := 0
 	for _, r := range w.rooms {
 		sends := append(r.senders.Stop(), r.more...)
-		noError(w.t, load.WaitStored(ctx, w.cfg.Log, r.name, sends))
-		stored, err := load.ReadRoom(ctx, w.cfg.Log, r.name, 0)
-		noError(w.t, err)
-		if err := r.waitSeq(ctx, int64(len(stored))); err != nil {
-			w.t.Errorf("%s, with %d stored: %v", r.name, len(stored), err)
-		}
-		readings := r.seen
-		for _, readers := range r.readers {
-			readings = append(readings, readers.Stop()...)
-		}
-		report := load.Check(load.Evidence{Sends: sends, Stored: stored, Readings: readings})
-		if err := report.Err(); err != nil {
-			w.t.Errorf("%s: promises broken: %v", r.name, err)
-		}
+		report, readings := w.judge(r, sends)
 		accepted += report.Accepted
 		accepts = max(accepts, load.AcceptPause(sends))
 		deliveries = max(deliveries, load.DeliveryPause(readings))
 	}
 	w.t.Logf("%s: %d accepted in %d rooms; answers %v", what, accepted, len(w.rooms), w.answers())
 	logPause(w.t, what, accepts, deliveries)
+}
+
+// judge waits until everything that was sent to a room is stored and delivered, and checks it.
+func (w *work) judge(r *room, sends []load.Send) (load.Report, []load.Reading) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
+	defer cancel()
+	if err := load.WaitStored(ctx, w.cfg.Log, r.name, sends); err != nil {
+		w.t.Error(err)
+	}
+	stored, err := load.ReadRoom(w.t.Context(), w.cfg.Log, r.name, 0)
+	noError(w.t, err)
+	if err := r.waitSeq(ctx, int64(len(stored))); err != nil {
+		w.t.Errorf("%s, with %d stored: %v", r.name, len(stored), err)
+	}
+	readings := r.seen
+	for _, readers := range r.readers {
+		readings = append(readings, readers.Stop()...)
+	}
+	report := load.Check(load.Evidence{Sends: sends, Stored: stored, Readings: readings})
+	if err := report.Err(); err != nil {
+		w.t.Errorf("%s: promises broken: %v", r.name, err)
+	}
+	return report, readings
 }
 
 // pausesVariable names a file that gets the lines of logPause, for a run of all tests, which shows no logs of those that

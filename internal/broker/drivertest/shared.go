@@ -219,7 +219,9 @@ func testDisturbed(t *testing.T, s Shared, times int, disturb func()) {
 		wait(t, confirmed, "a confirm after the last disturbance")
 	}
 	j.waitFor(t, stop())
-	t.Logf("%d messages, %d repeats", len(j.got), j.repeats)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	t.Logf("%v messages, %d repeats", j.last, j.repeats)
 }
 
 // testResumed: a subscription that was interrupted says so when it hears again, and then it hears everything.

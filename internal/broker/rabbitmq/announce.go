@@ -27,17 +27,31 @@ func (d *Driver) Announce(ctx context.Context, stored []chat.Message) error {
 	})
 }
 
-// announce sends the messages without waiting in between, those of a room over one sender, and then waits for all.
-func announce(ctx context.Context, s *session, stored []chat.Message) (err error) {
+// announce sends the messages, those of a room over one sender, and waits for all of them: at the end, and whenever a
+// window is full, since it may be full of theirs.
+func announce(ctx context.Context, s *session, stored []chat.Message) error {
 	waiting := make([]*sent, 0, len(stored))
 	for i := range stored {
-		m, failed := s.senders[partition(stored[i].Room, len(s.senders))].send(ctx, announcement(stored[i]))
-		if failed != nil {
-			err = failed
-			break
+		sender, o := s.senders[partition(stored[i].Room, len(s.senders))], announcement(stored[i])
+		m, err := sender.trySend(o)
+		if m == nil && err == nil {
+			if err = waitAll(ctx, waiting); err != nil {
+				return err
+			}
+			waiting = waiting[:0]
+			m, err = sender.send(ctx, o)
+		}
+		if err != nil {
+			_ = waitAll(ctx, waiting) // this error says enough
+			return err
 		}
 		waiting = append(waiting, m)
 	}
+	return waitAll(ctx, waiting)
+}
+
+// waitAll waits for the confirms of all messages, and returns the first error.
+func waitAll(ctx context.Context, waiting []*sent) (err error) {
 	for _, m := range waiting {
 		if failed := m.wait(ctx); err == nil {
 			err = failed

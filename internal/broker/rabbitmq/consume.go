@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/driver"
+	"restante/internal/chat"
 	"restante/internal/peer"
 )
 
@@ -41,16 +41,38 @@ func (d *Driver) Consume(ctx context.Context, handle driver.Handler) error {
 	partitions := int(d.topology.partitions.Load())
 	d.balance.consuming(partitions)
 	defer d.balance.consuming(0)
+	handling, release := outlast(ctx)
+	defer release()
 	var workers sync.WaitGroup
 	busy := &busy{last: make([]atomic.Int64, partitions)}
 	for q := range partitions {
 		workers.Go(func() {
-			w := &worker{d: d, q: q, queue: intakeQueue + strconv.Itoa(q), handle: handle, busy: busy}
+			w := &worker{d: d, q: q, queue: intakeQueue + strconv.Itoa(q), busy: busy}
+			w.handle = func(_ context.Context, batch []chat.Message) error { return handle(handling, batch) }
 			w.run(ctx)
 		})
 	}
 	workers.Wait()
 	return nil
+}
+
+// finishLimit is how long a batch in hand may take after Consume was told to end. What is not done then is delivered again.
+const finishLimit = 5 * time.Second
+
+// outlast returns a context that lasts for finishLimit longer than ctx does.
+func outlast(ctx context.Context) (longer context.Context, release func()) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(finishLimit):
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() {
+		stop()
+		cancel()
+	}
 }
 
 // worker consumes one partition, one batch after the other.
@@ -66,43 +88,9 @@ type worker struct {
 	released  int       // how often it has given up the partition since
 }
 
-// run consumes until ctx is done, over one channel after the other.
+// run consumes until ctx is done, over one registration after the other.
 func (w *worker) run(ctx context.Context) {
-	pause := minPause
-	for ctx.Err() == nil {
-		s := w.session(ctx)
-		if s == nil {
-			return
-		}
-		began := time.Now()
-		err := w.consume(ctx, s)
-		if err == nil { // released, or ctx is done
-			continue
-		}
-		if !isClosed(s.lost) { // otherwise the link has said so
-			w.d.cfg.Log.WarnContext(ctx, "consuming was interrupted", slog.String("queue", w.queue), slog.Any("error", err))
-		}
-		if time.Since(began) > 2*maxPause {
-			pause = minPause
-		}
-		select {
-		case <-time.After(pause/2 + rand.N(pause)):
-		case <-ctx.Done():
-		}
-		pause = min(2*pause, maxPause)
-	}
-}
-
-// session waits for a session, nil when ctx is done. When that takes long the other nodes are told.
-func (w *worker) session(ctx context.Context) *session {
-	soon, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	s, err := w.d.consuming.session(soon)
-	if err != nil {
-		w.d.balance.register(w.q, false)
-		s, _ = w.d.consuming.session(ctx)
-	}
-	return s
+	w.d.consuming.again(ctx, "consuming "+w.queue, func(s *session) error { return w.consume(ctx, s) })
 }
 
 // registration is a consumer on the queue, from its beginning to the end of its channel. What was delivered over it can

@@ -33,25 +33,8 @@ func (d *Driver) Inbox(ctx context.Context, accept AcceptFunc) error {
 		return errClosed()
 	}
 	defer end()
-	for pause := minPause; ; {
-		s, err := d.consuming.session(ctx)
-		if err != nil {
-			return nil //nolint:nilerr // ctx is done
-		}
-		began := time.Now()
-		if err := d.inboxOn(ctx, s, accept); err != nil && !isClosed(s.lost) {
-			d.cfg.Log.WarnContext(ctx, "reading the inbox was interrupted", slog.Any("error", err))
-		}
-		if time.Since(began) > 2*maxPause {
-			pause = minPause
-		}
-		select {
-		case <-time.After(pause/2 + rand.N(pause)):
-			pause = min(2*pause, maxPause)
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	d.consuming.again(ctx, "reading "+inboxQueue, func(s *session) error { return d.inboxOn(ctx, s, accept) })
+	return nil
 }
 
 // inboxOn reads the inbox over one channel until ctx is done, for which it returns nil, or the channel is lost.
@@ -175,6 +158,10 @@ func (in *inbox) settle(ctx context.Context, p posted) bool {
 			in.mu.Lock()
 			defer in.mu.Unlock()
 			return in.ch.Ack(p.DeliveryTag, false) == nil
+		}
+		if pause == minRetry {
+			in.d.cfg.Log.WarnContext(ctx, "a message of the inbox is not accepted now, trying on",
+				slog.String("id", p.message.ID), slog.String("room", p.message.Room), slog.Any("error", err))
 		}
 		select {
 		case <-time.After(pause/2 + rand.N(pause)):

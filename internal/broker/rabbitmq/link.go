@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"restante/internal/errs"
+	"restante/internal/peer"
 )
 
 // link is a connection to the broker that comes back: it is dialled when somebody first wants it, and again when it is
@@ -31,6 +32,7 @@ type link struct {
 	mu      sync.Mutex
 	current *session      // nil while there is none
 	err     error         // why there is none
+	lost    time.Time     // since when there is none, if there was one
 	ended   bool          // there will be none any more
 	changed chan struct{} // closed when current or err changes
 }
@@ -44,6 +46,7 @@ const (
 // newLink returns a link. It does nothing until it is run.
 func (d *Driver) newLink(name string, prepare func(*session) error) *link {
 	wanted := make(chan struct{})
+	d.metrics.blocked.WithLabelValues(name) // there before the first alarm
 	return &link{
 		name: name, title: "restante " + d.node + " " + name, addresses: d.addresses, prepare: prepare,
 		log: d.cfg.Log, metrics: d.metrics, err: errConnecting(),
@@ -70,6 +73,8 @@ func (l *link) run(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
+	l.metrics.up.WithLabelValues(l.name) // both are there before the first connection
+	l.metrics.connects.WithLabelValues(l.name)
 	turn := rand.IntN(len(l.addresses)) // so that nodes spread over the addresses
 	pause := minPause
 	failing := false // whether that there is no connection was logged
@@ -158,9 +163,19 @@ func (l *link) connect(ctx context.Context, turn *int) (*session, error) {
 func (l *link) set(s *session, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.current != nil && s == nil {
+		l.lost = time.Now()
+	}
 	l.current, l.err = s, err
 	close(l.changed)
 	l.changed = make(chan struct{})
+}
+
+// isUp reports whether there is a session, or was one until a moment ago.
+func (l *link) isUp() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.current != nil || time.Since(l.lost) < peer.Expiry/2
 }
 
 func (l *link) end() {
@@ -188,6 +203,33 @@ func (l *link) session(ctx context.Context) (*session, error) {
 		case <-changed:
 		case <-ctx.Done():
 			return nil, errs.Wrap(errs.Unavailable, errors.Join(context.Cause(ctx), why), "the broker cannot be reached")
+		}
+	}
+}
+
+// again calls once with a session, and again whenever it returns, until ctx is done: at once when it returns nil, with
+// growing pauses after errors.
+func (l *link) again(ctx context.Context, what string, once func(s *session) error) {
+	pause := minPause
+	for ctx.Err() == nil {
+		s, err := l.session(ctx)
+		if err != nil {
+			return
+		}
+		began := time.Now()
+		if err = once(s); err == nil {
+			continue
+		}
+		if !s.conn.IsClosed() { // otherwise the link says so
+			l.log.WarnContext(ctx, "interrupted, beginning again", slog.String("what", what), slog.Any("error", err))
+		}
+		if time.Since(began) > 2*maxPause {
+			pause = minPause
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+			pause = min(2*pause, maxPause)
+		case <-ctx.Done():
 		}
 	}
 }

@@ -17,7 +17,7 @@ type metrics struct {
 }
 
 func newMetrics() *metrics {
-	return &metrics{
+	m := &metrics{
 		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "restante_broker_up", Help: "1 while this connection to the broker is there, by what it is for.",
 		}, []string{"connection"}),
@@ -53,6 +53,10 @@ func newMetrics() *metrics {
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
 		}),
 	}
+	for _, from := range []string{fromIntake, fromInbox} { // there before the first one
+		m.dead.WithLabelValues(from)
+	}
+	return m
 }
 
 func (m *metrics) register(reg prometheus.Registerer) {

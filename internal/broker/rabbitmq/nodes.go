@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -26,22 +25,7 @@ const (
 
 // beat tells the other nodes of this one, and the table of peers what they tell, until ctx is done; then it says goodbye.
 func (d *Driver) beat(ctx context.Context) {
-	pause := minPause
-	for {
-		s, err := d.beating.session(ctx)
-		if err != nil {
-			return
-		}
-		if err := d.beatOn(ctx, s); err != nil && !isClosed(s.lost) {
-			d.cfg.Log.WarnContext(ctx, "hearing other nodes was interrupted", slog.Any("error", err))
-		}
-		select {
-		case <-time.After(pause/2 + rand.N(pause)):
-			pause = min(2*pause, maxPause)
-		case <-ctx.Done():
-			return
-		}
-	}
+	d.beating.again(ctx, "hearing other nodes", func(s *session) error { return d.beatOn(ctx, s) })
 }
 
 // beatOn beats until ctx is done, for which it returns nil, or the session is lost.
@@ -84,7 +68,7 @@ func (d *Driver) say(s *session, ch *amqp.Channel, gone bool) error {
 		return nil // the broker would not read it
 	}
 	b := beat{d.cfg.Peers.Self(), gone}
-	if !d.balance.isReady() {
+	if !d.balance.isReady() || !d.consuming.isUp() {
 		b.Roles = slices.DeleteFunc(slices.Clone(b.Roles), func(r peer.Role) bool { return r == peer.Consumer })
 	}
 	body, err := json.Marshal(b)

@@ -219,10 +219,11 @@ func (d *Driver) Check(context.Context) error {
 	return nil
 }
 
-// Retryable implements driver.Driver.
+// Retryable implements driver.Driver. Once Close has begun nothing is: the batch in hand is done at the first attempt, or
+// left to the next node.
 func (d *Driver) Retryable(err error) bool {
 	_, ok := errors.AsType[retryable](err)
-	return ok
+	return ok && !isClosed(d.closing)
 }
 
 // Close implements driver.Driver. Messages that are not acknowledged are in their queue again.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -14,17 +13,21 @@ import (
 	"restante/internal/errs"
 )
 
-// sender publishes with confirms over one channel, many messages at once. Messages that are sent one after the other
-// over one sender reach a queue in that order.
+// sender publishes with confirms, many messages at once. Messages that are sent one after the other over one sender reach
+// a queue in that order.
 type sender struct {
 	s      *session
-	ch     *amqp.Channel
 	window *semaphore.Weighted // bytes on their way
 
-	inFlight atomic.Int64 // messages on their way
-	progress atomic.Int64 // when the last confirm came, or the first message went that waits for one; Unix nanoseconds
+	mu       sync.Mutex // the client library's channels are for one goroutine
+	lane     *lane
+	renewing bool
+}
 
-	sending sync.Mutex // the client library's channels are for one goroutine
+// lane is a channel of a sender. The broker gives a channel a view of each queue that it publishes to, and a view that was
+// taken while the queue had no leader stays without one: then it takes nothing, for ever, and the sender needs another.
+type lane struct {
+	ch *amqp.Channel
 
 	mu       sync.Mutex
 	returns  <-chan amqp.Return // has room for all that can be on their way
@@ -46,6 +49,9 @@ type outgoing struct {
 	amqp.Publishing
 }
 
+// weight returns how much of a sender's window the message takes.
+func (o *outgoing) weight() int64 { return min(max(int64(len(o.Body)), minWeight), window) }
+
 // name returns what tells the message from others that are on their way.
 func (o *outgoing) name() string { return nameOf(o.MessageId, o.Headers) }
 
@@ -59,8 +65,10 @@ func nameOf(id string, headers amqp.Table) string {
 // sent is a message that waits for its confirm.
 type sent struct {
 	sender  *sender
+	lane    *lane
 	name    string
 	weight  int64
+	at      time.Time
 	confirm *amqp.DeferredConfirmation
 }
 
@@ -94,22 +102,55 @@ func (s *session) openSenders(n int) error {
 	return nil
 }
 
-// newSender opens a channel for publishing.
 func newSender(s *session) (*sender, error) {
+	l, err := newLane(s)
+	return &sender{s: s, window: semaphore.NewWeighted(window), lane: l}, err
+}
+
+// newLane opens a channel for publishing.
+func newLane(s *session) (*lane, error) {
 	ch, err := s.channel(func(ch *amqp.Channel) error { return ch.Confirm(false) })
 	if err != nil {
 		return nil, fmt.Errorf("open a channel to publish: %w", err)
 	}
 	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
-	go func() { // ends with the session
+	go func() { // ends with the channel
 		if e, ok := <-closed; ok {
-			s.kill(e) // a channel that was closed alone; the next session sees to the topology
+			s.kill(e) // it was closed alone, by the broker; the next session sees to the topology
 		}
 	}()
-	return &sender{
-		s: s, ch: ch, window: semaphore.NewWeighted(window),
-		returns: ch.NotifyReturn(make(chan amqp.Return, window/minWeight)), returned: map[string]string{},
-	}, nil
+	returns := ch.NotifyReturn(make(chan amqp.Return, window/minWeight))
+	return &lane{ch: ch, returns: returns, returned: map[string]string{}}, nil
+}
+
+// renewAfter is how long a lane that takes nothing is left alone, so that the queue can find a leader meanwhile.
+const renewAfter = 100 * time.Millisecond
+
+// renew replaces a lane that takes nothing, in the background. What is on its way over it becomes unconfirmed.
+func (s *sender) renew(spoiled *lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.renewing || s.lane != spoiled {
+		return
+	}
+	s.renewing = true
+	go func() { // ends with the session, if not before
+		select {
+		case <-time.After(renewAfter):
+		case <-s.s.lost:
+			return
+		}
+		l, err := newLane(s.s)
+		s.mu.Lock()
+		s.renewing = false
+		if err == nil {
+			s.lane = l
+		}
+		s.mu.Unlock()
+		if err == nil {
+			_ = spoiled.ch.Close() // the broker may take its time; nobody waits for it
+		}
+	}()
 }
 
 // publish sends a message and waits for its confirm.
@@ -121,25 +162,39 @@ func (s *sender) publish(ctx context.Context, o *outgoing) error {
 	return m.wait(ctx)
 }
 
-// send hands a message to the broker. It waits for room in the window until ctx is done or the broker has an alarm.
+// send hands a message to the broker. It waits for room in the window until ctx is done or the broker has an alarm. Whoever
+// has sent others that it has not waited for uses trySend: the room may be taken by those.
 func (s *sender) send(ctx context.Context, o *outgoing) (*sent, error) {
-	weight := min(max(int64(len(o.Body)), minWeight), window)
-	if !s.window.TryAcquire(weight) {
-		if err := s.acquire(ctx, weight); err != nil {
-			return nil, err
-		}
+	if m, err := s.trySend(o); m != nil || err != nil {
+		return m, err
 	}
-	s.sending.Lock()
-	confirm, err := s.ch.PublishWithDeferredConfirm(o.exchange, o.key, o.mandatory, false, o.Publishing)
-	s.sending.Unlock()
+	weight := o.weight()
+	if err := s.acquire(ctx, weight); err != nil {
+		return nil, err
+	}
+	return s.hand(o, weight)
+}
+
+// trySend hands a message to the broker, or returns nil if there is no room in the window.
+func (s *sender) trySend(o *outgoing) (*sent, error) {
+	weight := o.weight()
+	if !s.window.TryAcquire(weight) {
+		return nil, nil //nolint:nilnil // as it says
+	}
+	return s.hand(o, weight)
+}
+
+// hand hands over a message whose weight has been acquired.
+func (s *sender) hand(o *outgoing, weight int64) (*sent, error) {
+	s.mu.Lock()
+	l := s.lane
+	confirm, err := l.ch.PublishWithDeferredConfirm(o.exchange, o.key, o.mandatory, false, o.Publishing)
+	s.mu.Unlock()
 	if err != nil {
 		s.window.Release(weight)
 		return nil, unconfirmed(fmt.Errorf("publish: %w", err))
 	}
-	if s.inFlight.Add(1) == 1 {
-		s.progress.Store(time.Now().UnixNano())
-	}
-	return &sent{sender: s, name: o.name(), weight: weight, confirm: confirm}, nil
+	return &sent{sender: s, lane: l, name: o.name(), weight: weight, at: time.Now(), confirm: confirm}, nil
 }
 
 func (s *sender) acquire(ctx context.Context, weight int64) error {
@@ -175,20 +230,11 @@ func (m *sent) wait(ctx context.Context) error {
 		m.abandon()
 		return errAlarm(m.sender.s)
 	case <-ctx.Done():
-		m.sender.watch()
+		if time.Since(m.at) >= confirmTimeLimit/2 { // a caller that waits for less says nothing about the lane
+			m.sender.renew(m.lane)
+		}
 		m.abandon()
 		return ctx.Err()
-	}
-}
-
-// stuckAfter is how long a channel may confirm nothing. A queue that has lost its leader has a new one long before; a
-// channel that the broker has forgotten has not.
-const stuckAfter = 15 * time.Second
-
-// watch ends the session when the broker has confirmed nothing for too long over this channel.
-func (s *sender) watch() {
-	if silent := time.Since(time.Unix(0, s.progress.Load())); silent > stuckAfter {
-		s.s.kill(fmt.Errorf("the broker has confirmed nothing over a channel for %v", silent.Round(time.Second)))
 	}
 }
 
@@ -202,10 +248,8 @@ func (m *sent) abandon() {
 
 // settle makes room for other messages and returns what became of this one.
 func (m *sent) settle() error {
-	m.sender.progress.Store(time.Now().UnixNano())
-	m.sender.inFlight.Add(-1)
 	m.sender.window.Release(m.weight)
-	reason, returned := m.sender.takeReturn(m.name)
+	reason, returned := m.lane.takeReturn(m.name)
 	switch {
 	case returned:
 		err := fmt.Errorf("there is no queue for it: %s", reason)
@@ -215,30 +259,31 @@ func (m *sent) settle() error {
 		if why := m.sender.s.why(); why != nil {
 			return unconfirmed(fmt.Errorf("the connection is lost: %w", why))
 		}
-		return unconfirmed(errors.New("it was not taken, or the connection is lost"))
+		m.sender.renew(m.lane)
+		return unconfirmed(errors.New("the broker has not taken it"))
 	}
 	return nil
 }
 
 // takeReturn reports whether the broker had no queue for a message. It knows when the confirm is there: the client library
 // has passed on the return before.
-func (s *sender) takeReturn(name string) (reason string, returned bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (l *lane) takeReturn(name string) (reason string, returned bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for {
 		select {
-		case r, ok := <-s.returns:
+		case r, ok := <-l.returns:
 			if ok {
-				s.returned[nameOf(r.MessageId, r.Headers)] = r.ReplyText
+				l.returned[nameOf(r.MessageId, r.Headers)] = r.ReplyText
 				continue
 			}
-			s.returns = nil
+			l.returns = nil
 		default:
 		}
 		break
 	}
-	if reason, returned = s.returned[name]; returned {
-		delete(s.returned, name)
+	if reason, returned = l.returned[name]; returned {
+		delete(l.returned, name)
 	}
 	return reason, returned
 }

@@ -89,7 +89,7 @@ func watch(conn *amqp.Connection, socket *socket, host string, alarm func(reason
 		for a := range alarms {
 			s.setAlarm(a, alarm)
 		}
-		var cause error = errs.Wrap(errs.Unavailable, net.ErrClosed, "the connection to the broker was closed")
+		cause := errs.Wrap(errs.Unavailable, net.ErrClosed, "the connection to the broker was closed")
 		if e, ok := <-closed; ok {
 			cause = e
 		}

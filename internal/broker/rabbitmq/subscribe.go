@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,25 +27,8 @@ func (d *Driver) Subscribe(ctx context.Context, subscriber driver.Subscriber) er
 		return nil
 	}
 	defer end()
-	for pause := minPause; ; {
-		s, err := d.hearing.session(ctx)
-		if err != nil {
-			return nil //nolint:nilerr // ctx is done
-		}
-		began := time.Now()
-		if err := d.hearOn(ctx, s, subscriber); err != nil && !isClosed(s.lost) {
-			d.cfg.Log.WarnContext(ctx, "hearing announcements was interrupted", slog.Any("error", err))
-		}
-		if time.Since(began) > 2*maxPause {
-			pause = minPause
-		}
-		select {
-		case <-time.After(pause/2 + rand.N(pause)):
-			pause = min(2*pause, maxPause)
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	d.hearing.again(ctx, "hearing announcements", func(s *session) error { return d.hearOn(ctx, s, subscriber) })
+	return nil
 }
 
 // hearOn passes on announcements until ctx is done, for which it returns nil, or the subscription is interrupted.

@@ -103,10 +103,6 @@ func (d *Driver) put(ctx context.Context, b *batch) error {
 	}
 	var ordinal, seq int64
 	var storedAt time.Time
-	for i := range b.distinct {
-		b.distinct[i].Seq = 0
-	}
-	b.fresh = 0
 	_, err = pgx.ForEachRow(rows, []any{&ordinal, &seq, &storedAt}, func() error {
 		m := &b.distinct[ordinal-1]
 		m.Seq, m.StoredAt = seq, storedAt.UTC()
@@ -141,7 +137,12 @@ func (d *Driver) recall(ctx context.Context, b *batch) error {
 		return err
 	}
 	for _, m := range found {
-		at := repeats[key{m.Room, uuid.MustParse(m.ID)}]
+		id, err := uuid.Parse(m.ID)
+		if err != nil {
+			return err
+		}
+		at := repeats[key{m.Room, id}]
+		m.Trace = b.distinct[at].Trace // it is this attempt's, and is not stored
 		b.distinct[at] = m
 	}
 	if len(found) != len(repeats) {
@@ -190,17 +191,4 @@ func parseID(id string) (uuid.UUID, error) {
 		return uuid.UUID{}, errs.Field("id", "must be a UUID in canonical form")
 	}
 	return uuid.Parse(id)
-}
-
-// columns are what scanMessage reads.
-const columns = "m.room, m.seq, m.id, m.client_id, m.msg, m.sent_at, m.stored_at"
-
-func scanMessage(row pgx.CollectableRow) (chat.Message, error) {
-	var m chat.Message
-	var id pgtype.UUID
-	var msg []byte
-	err := row.Scan(&m.Room, &m.Seq, &id, &m.ClientID, &msg, &m.SentAt, &m.StoredAt)
-	m.ID, m.Msg = uuid.UUID(id.Bytes).String(), string(msg)
-	m.SentAt, m.StoredAt = m.SentAt.UTC(), m.StoredAt.UTC()
-	return m, err
 }

@@ -14,7 +14,10 @@ import (
 	"restante/internal/errs"
 )
 
-const defaultMaxConns = 16
+const (
+	defaultMaxConns = 16
+	oldestServer    = 130000 // in the form of server_version_num
+)
 
 // newPool returns a pool that has not connected yet, and its server's name for people.
 func newPool(url string, cfg Config) (*pgxpool.Pool, string, error) {
@@ -77,11 +80,16 @@ func configure(ctx context.Context, conn *pgx.Conn) error {
 
 // inspect refuses a database that cannot hold messages, and warns of settings that endanger the promise.
 func (d *Driver) inspect(ctx context.Context, conn *pgx.Conn) error {
+	var version int
 	var encoding, fsync, pages string
-	err := conn.QueryRow(ctx, `SELECT current_setting('server_encoding'), current_setting('fsync'),
-		current_setting('full_page_writes')`).Scan(&encoding, &fsync, &pages)
+	err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::integer, current_setting('server_encoding'),
+		current_setting('fsync'), current_setting('full_page_writes')`).Scan(&version, &encoding, &fsync, &pages)
 	if err != nil {
 		return err
+	}
+	if version < oldestServer {
+		return &finalError{errs.Wrap(errs.Unavailable, fmt.Errorf("database %s is PostgreSQL %d", d.server, version/10000),
+			"the server is too old; PostgreSQL %d or later is needed", oldestServer/10000)}
 	}
 	if encoding != "UTF8" {
 		return &finalError{errs.Wrap(errs.Unavailable, fmt.Errorf("database %s has the encoding %s", d.server, encoding),

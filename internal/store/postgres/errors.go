@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -36,9 +37,14 @@ func (d *Driver) Retryable(err error) bool {
 	return ok
 }
 
-// attempt runs one operation within Config.AttemptTimeout and classifies its error, which is that of ctx if that ended it.
+// attempt runs one operation within Config.AttemptTimeout.
 func (d *Driver) attempt(ctx context.Context, f func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, d.cfg.AttemptTimeout)
+	return d.within(ctx, d.cfg.AttemptTimeout, f)
+}
+
+// within runs f with a time limit and classifies its error, which is that of ctx if that ended it.
+func (d *Driver) within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := f(limited)
 	switch {
@@ -47,7 +53,7 @@ func (d *Driver) attempt(ctx context.Context, f func(context.Context) error) err
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case limited.Err() != nil:
-		return &transient{errs.Wrap(errs.Unavailable, fmt.Errorf("database %s: nothing within %v", d.server, d.cfg.AttemptTimeout),
+		return &transient{errs.Wrap(errs.Unavailable, fmt.Errorf("database %s: nothing within %v", d.server, limit),
 			"the database does not answer")}
 	}
 	if state(err) == readOnlyTransaction {
@@ -138,6 +144,8 @@ func serverReason(code string) diagnosis {
 		return diagnosis{errs.Unavailable, forever, "the database's user lacks a privilege; make it the owner of the database, or run 'restante migrate' as the owner and grant the rest"}
 	case "3F000", "42P01", "42883", "42703":
 		return diagnosis{errs.Unavailable, untilMended, "the database's tables are missing or of another version; run 'restante migrate'"}
+	case uniqueViolation:
+		return diagnosis{errs.Internal, untilMended, "the rooms' counters do not fit their messages; was only a part of a backup restored?"}
 	case readOnlyTransaction:
 		return diagnosis{errs.Unavailable, untilRetried, "the database is read-only"}
 	case "40001", "40P01", "55P03", "0A000":

@@ -11,21 +11,24 @@ import (
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/testkit"
+	"restante/internal/testkit/nodes"
 )
 
-// ownDatabase returns the URL of a database on a server of the test's own.
-func ownDatabase(t *testing.T) (url string, kill, pause, resume func(), restart func()) {
-	t.Helper()
+// What may happen to a server happens to one of the tests' own.
+func TestDriver_ServerFaults(t *testing.T) {
 	server := testkit.OwnPostgres(t)
-	url, err := server.Database(t.Context(), "faults")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return url, server.Kill, server.Pause, server.Resume, func() {
-		t.Helper()
-		if err := server.Restart(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	for name, test := range map[string]func(*testing.T, *nodes.Postgres, string){
+		"killed":          serverIsKilled,
+		"hangs":           serverHangs,
+		"turns_read_only": serverBecomesReadOnly,
+	} {
+		t.Run(name, func(t *testing.T) {
+			url, err := server.Database(t.Context(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(t, server, url)
+		})
 	}
 }
 
@@ -83,13 +86,14 @@ func (l *load) more(t *testing.T, n int64) {
 	})
 }
 
-func TestDriver_ServerIsKilled(t *testing.T) {
-	url, kill, _, _, restart := ownDatabase(t)
+func serverIsKilled(t *testing.T, server *nodes.Postgres, url string) {
 	l := startLoad(t, open(t, url, Config{}), open(t, url, Config{}))
-	for range 3 {
+	for range 2 {
 		l.more(t, 300)
-		kill()
-		restart()
+		server.Kill()
+		if err := server.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	l.more(t, 300)
 	l.stop()
@@ -105,11 +109,10 @@ func TestDriver_ServerIsKilled(t *testing.T) {
 }
 
 // A server that hangs without closing anything is noticed, and service goes on by itself when it is back.
-func TestDriver_ServerHangs(t *testing.T) {
-	url, _, pause, resume, _ := ownDatabase(t)
-	d := open(t, url, Config{AttemptTimeout: 500 * time.Millisecond, CheckInterval: 1})
+func serverHangs(t *testing.T, server *nodes.Postgres, url string) {
+	d := open(t, url, Config{AttemptTimeout: 1500 * time.Millisecond, CheckInterval: 1})
 	kept := appendTo(t, d, "a", 3)
-	pause()
+	server.Pause()
 	start := time.Now()
 	batch := newMessages("a", 2)
 	_, err := d.Append(t.Context(), batch)
@@ -120,13 +123,13 @@ func TestDriver_ServerHangs(t *testing.T) {
 	_, err = d.After(t.Context(), "a", 0, 1)
 	wantError(t, err, errs.Unavailable)
 	wantError(t, d.Check(t.Context()), errs.Unavailable)
-	resume()
+	server.Resume()
 	eventually(t, func() error { _, err := d.Append(t.Context(), batch); return err })
 	if n := len(readRoom(t, d, "a")); n != len(kept)+2 {
 		t.Errorf("%d messages, want %d", n, len(kept)+2)
 	}
 
-	pause()
+	server.Pause()
 	start = time.Now()
 	if err := d.Close(); err != nil {
 		t.Errorf("close: %v", err)
@@ -134,7 +137,7 @@ func TestDriver_ServerHangs(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("close of a server that hangs took %v", took)
 	}
-	resume()
+	server.Resume()
 }
 
 // The link stalls or breaks when the batch has been sent and before the answer comes back: the outcome is unknown, and
@@ -148,7 +151,7 @@ func TestDriver_AnswerIsLost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			proxy := testkit.StartProxy(t, testkit.Postgres(t).Addr())
-			d := open(t, strings.Replace(url, testkit.Postgres(t).Addr(), proxy.Addr(), 1), Config{AttemptTimeout: 2 * time.Second})
+			d := open(t, strings.Replace(url, testkit.Postgres(t).Addr(), proxy.Addr(), 1), Config{AttemptTimeout: 3 * time.Second})
 			appendTo(t, d, name, 1)
 			proxy.Stall(testkit.Down)
 			batch := newMessages(name, 4)
@@ -188,8 +191,7 @@ func TestDriver_AnswerIsLost(t *testing.T) {
 }
 
 // A standby that was promoted elsewhere: the connections to the server that is read-only now are given up.
-func TestDriver_ServerBecomesReadOnly(t *testing.T) {
-	url, _, _, _, _ := ownDatabase(t)
+func serverBecomesReadOnly(t *testing.T, _ *nodes.Postgres, url string) {
 	d := open(t, url, Config{CheckInterval: 1})
 	appendTo(t, d, "a", 1)
 	shell(t, url, "ALTER SYSTEM SET default_transaction_read_only = on")

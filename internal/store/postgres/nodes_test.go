@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/url"
 	"strings"
@@ -153,7 +155,7 @@ func TestAppend_SettingsOfTheDatabaseDoNotMatter(t *testing.T) {
 // A room that somebody else has locked stops nobody for long, and its batch can be tried again.
 func TestAppend_StuckLock(t *testing.T) {
 	database := testkit.Database(t)
-	d := open(t, database, Config{AttemptTimeout: 300 * time.Millisecond, CheckInterval: 1})
+	d := open(t, database, Config{AttemptTimeout: 1500 * time.Millisecond, CheckInterval: 1})
 	appendTo(t, d, "a", 1)
 	conn := connect(t, database)
 	defer conn.Close(context.WithoutCancel(t.Context()))
@@ -166,7 +168,7 @@ func TestAppend_StuckLock(t *testing.T) {
 	if !d.Retryable(err) {
 		t.Errorf("%v is not worth a retry", err)
 	}
-	appendTo(t, d, "b", 1)
+	eventually(t, func() error { _, err := d.Append(t.Context(), newMessages("b", 1)); return err })
 	if _, err := conn.Exec(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
@@ -223,10 +225,41 @@ func TestClassify(t *testing.T) {
 		}
 	}
 	wantError(t, d.classify(errors.New("cannot encode")), errs.Internal)
+	wantError(t, d.classify(io.ErrUnexpectedEOF), errs.Unavailable, "connection to the database was lost")
+	if err := d.classify(&tls.CertificateVerificationError{Err: errors.New("expired")}); !final(err) {
+		t.Errorf("%v is waited out", err)
+	}
 	if err := d.classify(context.Canceled); !errors.Is(err, context.Canceled) || errs.CodeOf(err) != errs.Internal {
 		t.Errorf("the error of a context became %v", err)
 	}
 	if strings.Contains(d.classify(errors.New("a\nb")).Error(), "\n") {
 		t.Error("an error has two lines")
+	}
+}
+
+// Checks are cheap while writes succeed, and red as soon as one has failed.
+func TestCheck_SharesOutcome(t *testing.T) {
+	database := testkit.Database(t)
+	d := open(t, database, Config{CheckInterval: time.Hour})
+	if err := d.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	shell(t, database, "ALTER TABLE restante.probe RENAME TO away")
+	for range 20 {
+		if err := d.Check(t.Context()); err != nil {
+			t.Fatalf("check has written again: %v", err)
+		}
+	}
+	shell(t, database, "ALTER TABLE restante.rooms RENAME TO gone")
+	_, err := d.Append(t.Context(), newMessages("a", 1))
+	wantError(t, err, errs.Unavailable, "run 'restante migrate'")
+	if d.Retryable(err) {
+		t.Errorf("%v is retryable", err)
+	}
+	wantError(t, d.Check(t.Context()), errs.Unavailable)
+	shell(t, database, "ALTER TABLE restante.gone RENAME TO rooms")
+	appendTo(t, d, "a", 1)
+	if err := d.Check(t.Context()); err != nil {
+		t.Errorf("check after an append: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -146,11 +147,31 @@ func TestOpen_WaitsForTheServer(t *testing.T) {
 	}
 	eventually(t, func() error { return d.Check(t.Context()) })
 	appendTo(t, d, "a", 1)
-	for _, line := range []string{"level=WARN", "waiting for it", "the database is there"} {
+	for _, line := range []string{"level=WARN", "waiting for it", "the database is ready"} {
 		if !strings.Contains(logged.String(), line) {
 			t.Errorf("the log does not say %q:\n%s", line, logged.String())
 		}
 	}
+}
+
+// A migration that takes long, or is under way on another node, holds up no start.
+func TestOpen_MigrationTakesLong(t *testing.T) {
+	database := testkit.Database(t)
+	conn := connect(t, database)
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), "BEGIN; SELECT pg_advisory_xact_lock("+strconv.Itoa(migrationLock)+")"); err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, database, Config{})
+	_, err := d.Append(t.Context(), newMessages("a", 1))
+	wantError(t, err, errs.Unavailable, "being prepared")
+	if !d.Retryable(err) {
+		t.Errorf("%v is not worth a retry", err)
+	}
+	if _, err := conn.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error { _, err := d.Append(t.Context(), newMessages("a", 1)); return err })
 }
 
 func TestOpen_CloseWhileWaiting(t *testing.T) {
@@ -198,6 +219,20 @@ restante_postgres_connections_max 3
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "restante_postgres_connections_max"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestOpen_PoolSize(t *testing.T) {
+	database := testkit.Database(t)
+	limited := changed(t, database, func(u *url.URL) { u.RawQuery += "&pool_max_conns=5" })
+	for _, tc := range []struct {
+		url  string
+		cfg  Config
+		want int32
+	}{{database, Config{}, defaultMaxConns}, {limited, Config{}, 5}, {limited, Config{MaxConns: 7}, 7}} {
+		if got := open(t, tc.url, tc.cfg).pool.Config().MaxConns; got != tc.want {
+			t.Errorf("%d connections, want %d", got, tc.want)
+		}
 	}
 }
 

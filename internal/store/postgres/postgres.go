@@ -85,78 +85,93 @@ type Driver struct {
 
 var _ driver.Driver = (*Driver)(nil)
 
-// openPatience is how long Open itself waits for a server before it leaves that to the background.
+// openPatience is how long Open waits for the database, and every attempt for a connection to it.
 const openPatience = 5 * time.Second
 
 // Open connects to the database that url names (postgres://USER:PASSWORD@HOST:PORT/DATABASE, with the parameters that
 // libpq knows) and brings its tables up to date. It fails only for what waiting cannot mend: a URL that makes no sense,
 // refused credentials, a database that does not exist or that a newer Restante has written. A server that cannot be
-// reached is waited for in the background: Open returns after a few seconds, and operations fail with an error of class
-// errs.Unavailable until the server is there. The caller closes the Driver.
+// reached is waited for in the background, and a migration that takes long goes on there: Open returns after a few
+// seconds, and operations fail with an error of class errs.Unavailable until the database is ready. The caller closes the
+// Driver.
 func Open(ctx context.Context, url string, cfg Config) (*Driver, error) {
 	cfg = cfg.withDefaults()
 	pool, server, err := newPool(url, cfg)
 	if err != nil {
 		return nil, err
 	}
+	cfg.Log = cfg.Log.With("database", server)
 	d := &Driver{cfg: cfg, pool: pool, server: server}
-	d.cfg.Log = cfg.Log.With("database", server)
-	first, cancel := context.WithTimeout(ctx, openPatience)
-	defer cancel()
-	if err := d.prepare(first); err != nil {
-		if ctx.Err() != nil || final(err) {
-			pool.Close()
-			return nil, errors.Join(ctx.Err(), err)
-		}
-		d.cfg.Log.Warn("the database cannot be used yet; waiting for it", "error", err)
-		d.unready = err
-	}
+	d.unready = &errs.Error{Code: errs.Unavailable, Msg: "the database is being prepared"}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stopWaiting = stop
-	if d.unready != nil {
-		d.waiting.Go(func() { d.wait(background) })
+	first := make(chan error, 1)
+	d.waiting.Go(func() { d.wait(background, first) })
+	select {
+	case err = <-first:
+	case <-ctx.Done():
+		err = &finalError{ctx.Err()}
+	case <-time.After(openPatience):
+		d.cfg.Log.Warn("preparing the database takes long; going on in the background")
+	}
+	if final(err) {
+		return nil, errors.Join(err, d.Close())
 	}
 	registerMetrics(cfg.Metrics, pool)
 	return d, nil
 }
 
-// wait prepares the database as soon as it can be reached.
-func (d *Driver) wait(ctx context.Context) {
+// wait prepares the database as soon as that is possible. It reports the outcome of the first attempt, and ends with it
+// if it is final.
+func (d *Driver) wait(ctx context.Context, first chan<- error) {
+	said := ""
 	for pause := 250 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		err := d.prepare(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		d.mu.Lock()
+		d.unready = err
+		d.mu.Unlock()
+		if first != nil {
+			first <- err
+			first = nil
+			if final(err) {
+				return
+			}
+		}
+		switch {
+		case err == nil && said != "":
+			d.cfg.Log.Info("the database is ready")
+			return
+		case err == nil:
+			return
+		case err.Error() != said:
+			said = err.Error()
+			d.cfg.Log.Warn("the database cannot be used yet; waiting for it", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(pause):
 		}
-		attempt, cancel := context.WithTimeout(ctx, openPatience)
-		err := d.prepare(attempt)
-		cancel()
-		if ctx.Err() != nil {
-			return
-		}
-		d.mu.Lock()
-		before := d.unready
-		d.unready = err
-		d.mu.Unlock()
-		if err == nil {
-			d.cfg.Log.Info("the database is there")
-			return
-		}
-		if err.Error() != before.Error() {
-			d.cfg.Log.Warn("the database cannot be used yet; still waiting for it", "error", err)
-		}
 	}
 }
 
-// prepare looks at the server and brings the schema up to date.
+// prepare looks at the server and brings the schema up to date, which takes as long as it takes.
 func (d *Driver) prepare(ctx context.Context) error {
-	conn, err := d.pool.Acquire(ctx)
-	if err != nil {
-		return d.classify(err)
+	var conn *pgxpool.Conn
+	err := d.within(ctx, openPatience, func(ctx context.Context) (err error) {
+		if conn, err = d.pool.Acquire(ctx); err != nil {
+			return err
+		}
+		return d.inspect(ctx, conn.Conn())
+	})
+	if conn != nil {
+		defer conn.Release()
 	}
-	defer conn.Release()
-	if err := d.inspect(ctx, conn.Conn()); err != nil {
-		return d.classify(err)
+	if err != nil {
+		return err
 	}
 	return d.classify(migrate(ctx, conn.Conn(), d.cfg.Log))
 }

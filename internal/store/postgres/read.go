@@ -7,7 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"restante/internal/chat"
 )
@@ -17,6 +19,19 @@ const (
 	selectAfter    = selectMessages + "m.seq > $2 ORDER BY m.seq LIMIT $3"
 	selectBefore   = selectMessages + "m.seq < $2 ORDER BY m.seq DESC LIMIT $3"
 )
+
+// columns are what scanMessage reads.
+const columns = "m.room, m.seq, m.id, m.client_id, m.msg, m.sent_at, m.stored_at"
+
+func scanMessage(row pgx.CollectableRow) (chat.Message, error) {
+	var m chat.Message
+	var id pgtype.UUID
+	var msg []byte
+	err := row.Scan(&m.Room, &m.Seq, &id, &m.ClientID, &msg, &m.SentAt, &m.StoredAt)
+	m.ID, m.Msg = uuid.UUID(id.Bytes).String(), string(msg)
+	m.SentAt, m.StoredAt = m.SentAt.UTC(), m.StoredAt.UTC()
+	return m, err
+}
 
 // reading runs a read.
 func reading[T any](ctx context.Context, d *Driver, what string, read func(context.Context) (T, error)) (T, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -34,9 +35,32 @@ func (n *RabbitNode) Manage(ctx context.Context, method, path, body string) (str
 	return string(text), err
 }
 
+// manage is Manage at the first node that answers.
+func (c *RabbitMQ) manage(ctx context.Context, method, path, body string) (answer string, err error) {
+	for _, n := range c.nodes {
+		if answer, err = n.Manage(ctx, method, path, body); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return answer, err
+}
+
+// VHost creates a virtual host and returns the addresses of all nodes with it.
+func (c *RabbitMQ) VHost(ctx context.Context, name string) ([]string, error) {
+	escaped := url.PathEscape(name)
+	if _, err := c.manage(ctx, http.MethodPut, "/vhosts/"+escaped, `{}`); err != nil {
+		return nil, err
+	}
+	const everything = `{"configure":".*","write":".*","read":".*"}`
+	if _, err := c.manage(ctx, http.MethodPut, "/permissions/"+escaped+"/guest", everything); err != nil {
+		return nil, err
+	}
+	return c.urls(name), nil
+}
+
 // Version returns RabbitMQ's version, "" when it does not answer.
 func (c *RabbitMQ) Version(ctx context.Context) string {
-	body, err := c.nodes[0].Manage(ctx, http.MethodGet, "/overview", "")
+	body, err := c.manage(ctx, http.MethodGet, "/overview", "")
 	var overview struct {
 		Version string `json:"rabbitmq_version"`
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 	osexec "os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -33,26 +32,37 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// leavesNothing fails the test if, at its end, there is a directory or a process that was not there before.
+// leavesNothing gives the servers of a test a directory for their files, and fails the test if, at its end, one of them
+// is there or a process runs.
 func leavesNothing(t *testing.T) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "nodes-") // not t.TempDir, into which PostgreSQL's user may not look
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
+	check(t, os.Chmod(dir, 0o755))
 	t.Setenv("TMPDIR", dir)
 	t.Cleanup(func() {
 		defer func() { _ = os.RemoveAll(dir) }()
-		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
-			t.Errorf("left behind: %v", left)
-		}
-		if command := running(dir); command != "" {
-			t.Errorf("still running: %q", command)
+		for _, left := range leftIn(dir) {
+			t.Errorf("left behind: %s", left)
 		}
 	})
+}
+
+// leftIn returns the files in a directory, and the processes that have it in their environment or command line.
+func leftIn(dir string) []string {
+	left, _ := filepath.Glob(filepath.Join(dir, "*"))
+	for _, name := range []string{"cmdline", "environ", "cwd"} {
+		entries, _ := filepath.Glob("/proc/[0-9]*/" + name)
+		for _, entry := range entries {
+			text, _ := os.ReadFile(entry)
+			target, _ := os.Readlink(entry)
+			if entry != fmt.Sprintf("/proc/%d/%s", os.Getpid(), name) && strings.Contains(string(text)+target, dir) {
+				command, _ := os.ReadFile(filepath.Join(filepath.Dir(entry), "cmdline"))
+				left = append(left, fmt.Sprintf("%s %q", entry, command))
+			}
+		}
+	}
+	return left
 }
 
 func TestPostgres_KeepsARowWhenKilled(t *testing.T) {
@@ -90,40 +100,101 @@ func exec(t *testing.T, url, sql string) {
 	check(t, err)
 }
 
-func TestRabbitMQ_KeepsAQueueWhenKilled(t *testing.T) {
+// put stores a message in a new quorum queue q of the virtual host one, and returns when it is confirmed.
+func put(t *testing.T, n *nodes.RabbitNode) {
+	t.Helper()
+	_, err := n.Manage(t.Context(), "PUT", "/queues/one/q", `{"durable":true,"arguments":{"x-queue-type":"quorum"}}`)
+	check(t, err)
+	out, err := n.Manage(t.Context(), "POST", "/exchanges/one/amq.default/publish",
+		`{"routing_key":"q","payload":"kept","payload_encoding":"string","properties":{"delivery_mode":2}}`)
+	check(t, err)
+	if out != `{"routed":true}` {
+		t.Fatalf("publish: %s", out)
+	}
+}
+
+// wantKept fails the test if the message of put is not there. A queue may need some time after the start of its nodes.
+func wantKept(t *testing.T, n *nodes.RabbitNode) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for tick := time.NewTicker(100 * time.Millisecond); ; {
+		out, err := n.Manage(ctx, "POST", "/queues/one/q/get", `{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}`)
+		if strings.Contains(out, `"payload":"kept"`) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("messages in the queue: %s, %v; the node's log: %s", out, err, n.Log())
+		}
+	}
+}
+
+func TestRabbitMQ_KeepsAMessageWhenKilled(t *testing.T) {
 	leavesNothing(t)
 	c, err := nodes.StartRabbitMQ(t.Context(), nodes.RabbitMQConfig{})
 	check(t, err)
 	defer c.Stop()
 	urls, err := c.VHost(t.Context(), "one")
 	check(t, err)
-	if want := []string{c.Node(0).URL() + "one"}; !slices.Equal(urls, want) {
+	n := c.Node(0)
+	if want := []string{n.URL() + "one"}; !slices.Equal(urls, want) {
 		t.Errorf("addresses %v, want %v", urls, want)
 	}
-	_, err = c.Node(0).Manage(t.Context(), "PUT", "/queues/one/q", `{"durable":true,"arguments":{"x-queue-type":"quorum"}}`)
-	check(t, err)
-	c.Node(0).Kill()
-	if _, err := c.Node(0).Manage(t.Context(), "GET", "/queues/one/q", ""); err == nil {
+	put(t, n)
+	n.Kill()
+	if _, err := n.Manage(t.Context(), "GET", "/overview", ""); err == nil {
 		t.Error("it answers after Kill")
 	}
-	check(t, c.Node(0).Restart(t.Context()))
-	out, err := c.Node(0).Ctl(t.Context(), "list_queues", "-p", "one", "name", "--quiet")
+	if _, err := n.Ctl(t.Context(), "status"); err == nil {
+		t.Error("rabbitmqctl reaches it after Kill")
+	}
+	check(t, n.Restart(t.Context()))
+	wantKept(t, n)
+	out, err := n.Ctl(t.Context(), "list_queues", "-p", "one", "name", "--quiet")
 	check(t, err)
 	if !strings.Contains(out, "q") {
-		t.Errorf("queues after the restart: %q", out)
+		t.Errorf("queues by rabbitmqctl: %q", out)
 	}
 }
 
-// A test that is killed leaves no server behind.
-func TestRabbitMQ_DiesWithItsStarter(t *testing.T) {
+func TestRabbitMQ_ClusterWorksWithoutANode(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts three nodes")
+	}
+	leavesNothing(t)
+	c, err := nodes.StartRabbitMQ(t.Context(), nodes.RabbitMQConfig{Nodes: 3})
+	check(t, err)
+	defer c.Stop()
+	urls, err := c.VHost(t.Context(), "one")
+	check(t, err)
+	if len(urls) != 3 {
+		t.Errorf("addresses %v of three nodes", urls)
+	}
+	put(t, c.Node(0))
+	c.Node(0).Kill()
+	wantKept(t, c.Node(1))
+	_, err = c.VHost(t.Context(), "two")
+	check(t, err)
+	check(t, c.Node(0).Restart(t.Context()))
+	wantKept(t, c.Node(0))
+}
+
+// A test that is killed leaves nothing behind: no server, though it be frozen, and no file.
+func TestNodes_DieWithTheirStarter(t *testing.T) {
 	leavesNothing(t)
 	if os.Getenv(starterVariable) != "" {
-		_, err := nodes.StartRabbitMQ(context.Background(), nodes.RabbitMQConfig{})
+		c, err := nodes.StartRabbitMQ(context.Background(), nodes.RabbitMQConfig{})
 		check(t, err)
+		p, err := nodes.StartPostgres(context.Background(), nodes.PostgresConfig{})
+		check(t, err)
+		c.Node(0).Pause()
+		p.Pause()
 		fmt.Println("started")
 		select {}
 	}
-	cmd := osexec.Command(os.Args[0], "-test.run=^TestRabbitMQ_DiesWithItsStarter$", "-test.v")
+	cmd := osexec.Command(os.Args[0], "-test.run=^TestNodes_DieWithTheirStarter$", "-test.v")
 	cmd.Env = append(os.Environ(), starterVariable+"=1")
 	out, err := cmd.StdoutPipe()
 	check(t, err)
@@ -135,30 +206,20 @@ func TestRabbitMQ_DiesWithItsStarter(t *testing.T) {
 		}
 		started = strings.Contains(lines.Text(), "started")
 	}
+	dir := os.Getenv("TMPDIR")
+	if len(leftIn(dir)) < 10 {
+		t.Errorf("the servers are not seen: %q", leftIn(dir))
+	}
 	check(t, cmd.Process.Kill())
 	_ = cmd.Wait() // killed
 	if !started {
 		t.Fatal("no server was started")
 	}
-	deadline := time.Now().Add(5 * time.Second)
-	for running(os.Getenv("TMPDIR")) != "" && time.Now().Before(deadline) {
-		runtime.Gosched()
-	}
-	left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*"))
-	for _, dir := range left { // its files stay, as those of any killed test do
-		_ = os.RemoveAll(dir)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; i < 200 && len(leftIn(dir)) > 0; i++ {
+		<-tick.C
 	}
 }
 
 const starterVariable = "RESTANTE_TEST_STARTER"
-
-// running returns a command line that contains text, "" if no process has one.
-func running(text string) string {
-	commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, path := range commands {
-		if line, _ := os.ReadFile(path); strings.Contains(string(line), text) {
-			return string(line)
-		}
-	}
-	return ""
-}

@@ -130,7 +130,7 @@ func (p *Postgres) Restart(ctx context.Context) error {
 	for _, s := range settings {
 		args = append(args, "-c", s)
 	}
-	running, err := start(p.command(context.WithoutCancel(ctx), "postgres", args...), p.log())
+	running, err := start(p.command(context.WithoutCancel(ctx), "postgres", args...), p.dir, p.log())
 	if err != nil {
 		return err
 	}

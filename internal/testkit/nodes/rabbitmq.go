@@ -70,7 +70,7 @@ func (c *RabbitMQ) start(ctx context.Context) (err error) {
 	}
 	epmd := exec.CommandContext(context.WithoutCancel(ctx), "epmd", "-address", "127.0.0.1", "-port", strconv.Itoa(c.epmdPort))
 	log := filepath.Join(c.dir, "epmd.log")
-	if c.epmd, err = start(epmd, log); err != nil {
+	if c.epmd, err = start(epmd, c.dir, log); err != nil {
 		return err
 	}
 	if err := c.epmd.await(ctx, "epmd", log, c.hasEPMD); err != nil { // or a node would start one that nobody ends
@@ -151,6 +151,8 @@ func (n *RabbitNode) environment() []string {
 		"RABBITMQ_MNESIA_BASE="+n.path("mnesia"), "RABBITMQ_LOG_BASE="+n.path("log"), "RABBITMQ_PID_FILE="+n.path("pid"),
 		"RABBITMQ_CONFIG_FILE="+n.path("rabbitmq.conf"), "RABBITMQ_ENABLED_PLUGINS_FILE="+n.path("enabled_plugins"),
 		"RABBITMQ_SCHEDULER_BIND_TYPE=u",
+		"ERL_FLAGS=-start_epmd false", // without ours there is nothing to talk to; another one would be left behind
+		"ERL_CRASH_DUMP_SECONDS=0",    // none: 700 KB in some directory
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
 	)
 }
@@ -159,7 +161,7 @@ func (n *RabbitNode) launch(ctx context.Context) (err error) {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(rabbitHome, "rabbitmq-server"))
 	cmd.Env = n.environment()
 	cmd.Dir = n.dir
-	n.running, err = start(cmd, n.path("out.log"))
+	n.running, err = start(cmd, n.cluster.dir, n.path("out.log"))
 	return err
 }
 
@@ -191,19 +193,6 @@ func (c *RabbitMQ) urls(vhost string) []string {
 		urls[i] = n.URL() + url.PathEscape(vhost)
 	}
 	return urls
-}
-
-// VHost creates a virtual host and returns the addresses of all nodes with it.
-func (c *RabbitMQ) VHost(ctx context.Context, name string) ([]string, error) {
-	path := "/vhosts/" + url.PathEscape(name)
-	if _, err := c.nodes[0].Manage(ctx, http.MethodPut, path, `{}`); err != nil {
-		return nil, err
-	}
-	path = "/permissions/" + url.PathEscape(name) + "/guest"
-	if _, err := c.nodes[0].Manage(ctx, http.MethodPut, path, `{"configure":".*","write":".*","read":".*"}`); err != nil {
-		return nil, err
-	}
-	return c.urls(name), nil
 }
 
 // Stop ends all nodes and removes their data.
@@ -259,6 +248,9 @@ func (n *RabbitNode) Log() string { return tail(n.path("out.log")) }
 func (n *RabbitNode) Ctl(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(rabbitHome, "rabbitmqctl"), append([]string{"-n", n.name}, args...)...)
 	cmd.Env = n.environment()
+	cmd.Dir = n.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the script has children
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("rabbitmqctl %s: %w\n%s", strings.Join(args, " "), err, out)

@@ -1,0 +1,131 @@
+package observe
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/rulefmt"
+
+	"restante/internal/testkit"
+)
+
+// alerts returns the rules of alerts.yml, read as strictly as Prometheus does.
+func alerts(t *testing.T) (all []rulefmt.Rule) {
+	t.Helper()
+	groups, faults := rulefmt.Parse(read(t, "deploy/prometheus/alerts.yml"), false, model.LegacyValidation)
+	for _, err := range faults {
+		t.Error(err)
+	}
+	if groups == nil {
+		t.FailNow()
+	}
+	for _, g := range groups.Groups {
+		all = append(all, g.Rules...)
+	}
+	if len(all) < 20 {
+		t.Fatalf("only %d rules", len(all))
+	}
+	return all
+}
+
+// labelUse finds the labels that a text takes from the result of its query.
+var labelUse = regexp.MustCompile(`\{\{ *(?:\$labels\.)?([a-z_]+) *\}\}`)
+
+func labelsIn(text string) (names []string) {
+	for _, m := range labelUse.FindAllStringSubmatch(text, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+func TestAlerts_SayWhatIsWrongAndWhatToDo(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range alerts(t) {
+		if seen[r.Alert] {
+			t.Errorf("%s is there twice", r.Alert)
+		}
+		seen[r.Alert] = true
+		if s := r.Labels["severity"]; s != "page" && s != "ticket" {
+			t.Errorf("%s has the severity %q", r.Alert, s)
+		}
+		for _, text := range []string{"summary", "description"} {
+			if !strings.HasSuffix(r.Annotations[text], ".") {
+				t.Errorf("%s: the %s is no sentence: %q", r.Alert, text, r.Annotations[text])
+			}
+		}
+		if !regexp.MustCompile(`^docs/operations\.md#[a-z-]+$`).MatchString(r.Annotations["runbook_url"]) {
+			t.Errorf("%s: its runbook is %q", r.Alert, r.Annotations["runbook_url"])
+		}
+	}
+}
+
+func TestAlerts_AskForWhatNodesShow(t *testing.T) {
+	known := everything(t)
+	for _, r := range alerts(t) {
+		used := labelsIn(r.Annotations["summary"] + r.Annotations["description"])
+		for _, fault := range checkQuery(known, r.Expr, used) {
+			t.Errorf("%s: %s", r.Alert, fault)
+		}
+	}
+}
+
+// everything is what Prometheus knows: of the nodes, of RabbitMQ, and of itself.
+func everything(t *testing.T) metrics {
+	t.Helper()
+	all := ofNodes(t)
+	all.add(t, ofRabbitMQ(t))
+	all["up"] = &metric{kind: "gauge"}
+	return all
+}
+
+// ofRabbitMQ returns what the RabbitMQ node of the tests shows of its queues, at the path that prometheus.yml asks for. The
+// plugin is started on a port of its own.
+func ofRabbitMQ(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := testkit.RabbitMQ(t).Node(0).Ctl(t.Context(), "eval", fmt.Sprintf(`
+		Plugins = filename:dirname(code:lib_dir(rabbitmq_management)),
+		[code:add_patha(D) || D <- filelib:wildcard(Plugins ++ "/{accept,prometheus,rabbitmq_prometheus}-*/ebin")],
+		application:stop(rabbitmq_prometheus),
+		application:load(rabbitmq_prometheus),
+		ok = application:set_env(rabbitmq_prometheus, tcp_config, [{ip, "127.0.0.1"}, {port, %d}]),
+		{ok, _} = application:ensure_all_started(rabbitmq_prometheus).`, port)); err != nil {
+		testkit.Missing(t, "RabbitMQ's plugin rabbitmq_prometheus: %v", err)
+	}
+	job := scrapeJob(t, "rabbitmq")
+	job.Params.Del("vhost") // that of the compose file
+	page := "http://127.0.0.1:" + strconv.Itoa(port) + job.MetricsPath + "?" + job.Params.Encode()
+	return eventually(t, page, "rabbitmq_detailed_queue_messages{", "rabbitmq_detailed_queue_consumers{")
+}
+
+// eventually returns a page once it has the texts: RabbitMQ counts its queues every five seconds.
+func eventually(t *testing.T, url string, texts ...string) string {
+	t.Helper()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(30 * time.Second); ; {
+		page := get(t, url)
+		if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(page, text) }) {
+			return page
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("not all of %q are in\n%s", texts, page)
+		}
+	}
+}

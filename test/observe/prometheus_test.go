@@ -1,0 +1,96 @@
+package observe
+
+import (
+	"bytes"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// scraping is what prometheus.yml may say. Prometheus knows more; what it does not know is a mistake here too.
+type scraping struct {
+	Global struct {
+		ScrapeInterval     string `yaml:"scrape_interval"`
+		EvaluationInterval string `yaml:"evaluation_interval"`
+	} `yaml:"global"`
+	RuleFiles     []string `yaml:"rule_files"`
+	ScrapeConfigs []job    `yaml:"scrape_configs"`
+}
+
+type job struct {
+	JobName       string     `yaml:"job_name"`
+	ScrapeTimeout string     `yaml:"scrape_timeout"`
+	MetricsPath   string     `yaml:"metrics_path"`
+	Params        url.Values `yaml:"params"`
+	StaticConfigs []struct {
+		Targets []string `yaml:"targets"`
+	} `yaml:"static_configs"`
+	DNS []struct {
+		Names           []string `yaml:"names"`
+		Type            string   `yaml:"type"`
+		Port            int      `yaml:"port"`
+		RefreshInterval string   `yaml:"refresh_interval"`
+	} `yaml:"dns_sd_configs"`
+	Relabel []struct {
+		SourceLabels []string `yaml:"source_labels"`
+		TargetLabel  string   `yaml:"target_label"`
+	} `yaml:"relabel_configs"`
+}
+
+func strictly(t *testing.T, file string, into any) {
+	t.Helper()
+	d := yaml.NewDecoder(bytes.NewReader(read(t, file)))
+	d.KnownFields(true)
+	if err := d.Decode(into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+func scrapeJob(t *testing.T, name string) job {
+	t.Helper()
+	var s scraping
+	strictly(t, "deploy/prometheus/prometheus.yml", &s)
+	i := slices.IndexFunc(s.ScrapeConfigs, func(j job) bool { return j.JobName == name })
+	if i < 0 {
+		t.Fatalf("prometheus.yml has no job %s", name)
+	}
+	return s.ScrapeConfigs[i]
+}
+
+// TestPrometheus_FindsTheServicesOfTheComposeFile compares the names and ports that are scraped with the services.
+func TestPrometheus_FindsTheServicesOfTheComposeFile(t *testing.T) {
+	var compose struct {
+		Services map[string]any `yaml:"services"`
+	}
+	if err := yaml.Unmarshal(read(t, "deploy/compose.yaml"), &compose); err != nil {
+		t.Fatal(err)
+	}
+	nodes := scrapeJob(t, "restante")
+	if got := nodes.DNS[0].Names; !slices.Equal(got, []string{"api", "consumer", "hub"}) || nodes.DNS[0].Port != 8080 {
+		t.Errorf("the nodes are looked for at %q", got)
+	}
+	if len(nodes.Relabel) != 1 || !slices.Contains(targetLabels, nodes.Relabel[0].TargetLabel) {
+		t.Errorf("the nodes get other labels than the queries may use: %+v", nodes.Relabel)
+	}
+	names := nodes.DNS[0].Names
+	for target, name := range map[string]string{"rabbitmq:15692": "rabbitmq", "balancer:8404": "haproxy"} {
+		if got := scrapeJob(t, name).StaticConfigs; len(got) != 1 || !slices.Equal(got[0].Targets, []string{target}) {
+			t.Errorf("%s is looked for at %v", name, got)
+		}
+	}
+	for _, name := range append(names, "rabbitmq", "balancer", "prometheus", "grafana") {
+		if compose.Services[name] == nil {
+			t.Errorf("the compose file has no service %s", name)
+		}
+	}
+}
+
+// TestPrometheus_WaitsForTheChecks: a node gives its checks three seconds while it is asked.
+func TestPrometheus_WaitsForTheChecks(t *testing.T) {
+	if limit, err := time.ParseDuration(scrapeJob(t, "restante").ScrapeTimeout); err != nil || limit < 5*time.Second {
+		t.Errorf("a scrape may take %v (%v): nodes whose store hangs would seem to be down", limit, err)
+	}
+}

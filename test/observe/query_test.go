@@ -1,0 +1,158 @@
+package observe
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// Labels that Prometheus gives to what it scrapes, by prometheus.yml.
+var targetLabels = []string{"instance", "job", "roles"}
+
+// anyValue are the labels whose values a short test cannot have seen, or does not know.
+var anyValue = []string{"instance", "job", "roles", "status", "queue"}
+
+// checkQuery parses a query and looks for each metric, label and label value of it in what is known. used are the labels
+// by which somebody tells its results apart.
+func checkQuery(known metrics, query string, used []string) (faults []string) {
+	expr, err := parser.ParseExpr(query)
+	if err != nil {
+		return []string{fmt.Sprintf("%s: %v", query, err)}
+	}
+	fault := func(format string, args ...any) {
+		faults = append(faults, query+": "+fmt.Sprintf(format, args...))
+	}
+	has := func(in parser.Node, label string) bool { // every metric in there has it
+		for _, s := range selectors(in) {
+			if !slices.Contains(known.labelsOf(s.Name), label) {
+				return false
+			}
+		}
+		return true
+	}
+	for _, s := range selectors(expr) {
+		m := known.find(s.Name)
+		if m == nil {
+			fault("nobody shows %s", s.Name)
+			continue
+		}
+		for _, matcher := range s.LabelMatchers {
+			if matcher.Name != labels.MetricName && !slices.Contains(known.labelsOf(s.Name), matcher.Name) {
+				fault("%s has no label %s", s.Name, matcher.Name)
+			} else if values := m.labels[matcher.Name]; values != nil && !slices.Contains(anyValue, matcher.Name) && !matchesOne(matcher, values) {
+				fault("no %s of %s, which are %v", matcher, s.Name, slices.Sorted(maps.Keys(values)))
+			}
+		}
+	}
+	left := map[string]bool{} // labels that results have
+	aggregated := false
+	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+		a, is := n.(*parser.AggregateExpr)
+		if !is {
+			return nil
+		}
+		aggregated = true
+		for _, label := range a.Grouping {
+			left[label] = true
+			if !has(a.Expr, label) {
+				fault("what is aggregated by %s has no such label", label)
+			}
+		}
+		return nil
+	})
+	for _, label := range used {
+		if aggregated && !left[label] || !aggregated && !has(expr, label) {
+			fault("its results have no label %s", label)
+		}
+	}
+	return faults
+}
+
+func selectors(in parser.Node) (found []*parser.VectorSelector) {
+	parser.Inspect(in, func(n parser.Node, _ []parser.Node) error {
+		if s, is := n.(*parser.VectorSelector); is {
+			found = append(found, s)
+		}
+		return nil
+	})
+	return found
+}
+
+// matchesOne reports whether the matcher lets one of the values pass, and, if it excludes, whether it excludes one.
+func matchesOne(m *labels.Matcher, values map[string]bool) bool {
+	if m.Type == labels.MatchNotEqual || m.Type == labels.MatchNotRegexp {
+		inverse, err := m.Inverse()
+		return err == nil && matchesOne(inverse, values)
+	}
+	for v := range values {
+		if m.Matches(v) {
+			return true
+		}
+	}
+	return false
+}
+
+var histogramPart = regexp.MustCompile(`_(bucket|sum|count)$`)
+
+// find returns the metric to which a series of the name belongs, or nil.
+func (all metrics) find(series string) *metric {
+	if family := histogramPart.ReplaceAllString(series, ""); family != series {
+		if m := all[family]; m != nil && m.kind == "histogram" {
+			return m
+		}
+	}
+	if m := all[series]; m != nil && m.kind != "histogram" {
+		return m
+	}
+	return nil
+}
+
+// labelsOf returns the labels of the series of a name, with those that Prometheus adds.
+func (all metrics) labelsOf(series string) []string {
+	found := slices.Clone(targetLabels)
+	if m := all.find(series); m != nil {
+		found = slices.AppendSeq(found, maps.Keys(m.labels))
+		if m.kind == "histogram" && strings.HasSuffix(series, "_bucket") {
+			found = append(found, "le")
+		}
+	}
+	return found
+}
+
+// TestCheckQuery_FindsFaults: a check that lets everything pass would look the same.
+func TestCheckQuery_FindsFaults(t *testing.T) {
+	known := metrics{
+		"jobs_total":  {kind: "counter", labels: map[string]map[string]bool{"code": {"bad": true, "worse": true}}},
+		"job_seconds": {kind: "histogram"},
+	}
+	for query, want := range map[string]string{
+		`sum by (code) (rate(jobs_total{code=~"bad|good", instance="x"}[5m]))`: "",
+		`histogram_quantile(0.9, sum by (le) (rate(job_seconds_bucket[5m])))`:  "",
+		`rate(jobs_total[5m]`:                               "unclosed",
+		`rate(job_total[5m])`:                               "nobody shows job_total",
+		`rate(job_seconds[5m])`:                             "nobody shows job_seconds",
+		`rate(jobs_total_count[5m])`:                        "nobody shows",
+		`jobs_total{kind="x"}`:                              "no label kind",
+		`jobs_total{code="good"}`:                           "no code=",
+		`jobs_total{code!="good"}`:                          "no code!=",
+		`sum by (le) (rate(job_seconds_sum[5m]))`:           "aggregated by le",
+		`sum by (instance) (jobs_total) / sum(job_seconds)`: "nobody shows job_seconds",
+		`sum(jobs_total)`:                                   "results have no label code",
+		`job_seconds_count`:                                 "results have no label code",
+	} {
+		var used []string
+		if strings.Contains(want, "results") {
+			used = []string{"code"}
+		}
+		got := strings.Join(checkQuery(known, query, used), "; ")
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+}
