@@ -137,8 +137,13 @@ func TestAPI_Probes(t *testing.T) {
 	if w := do(a, "GET", "/version", ""); w.Body.String() != `{"version":"1.2.3"}`+"\n" {
 		t.Errorf("version: %s", w.Body)
 	}
-	if w := do(a, "GET", "/metrics", ""); !strings.Contains(w.Body.String(), `restante_http_requests_total{route="GET /readyz",status="503"} 2`) {
-		t.Errorf("metrics: %s", w.Body)
+	w = do(a, "GET", "/metrics", "")
+	for _, line := range []string{
+		`restante_http_requests_total{route="GET /readyz",status="503"} 2`, `restante_check_up{check="broker"} 1`, `restante_check_up{check="store"} 0`,
+	} {
+		if !strings.Contains(w.Body.String(), line+"\n") {
+			t.Errorf("metrics without %s: %s", line, w.Body)
+		}
 	}
 }
 

@@ -45,3 +45,12 @@ func roleOf(path string) (role peer.Role, any bool) {
 }
 
 const hubPath = "/messageHub"
+
+// joined writes roles as --roles takes them.
+func joined(roles []peer.Role) string {
+	names := make([]string, len(roles))
+	for i, role := range roles {
+		names[i] = string(role)
+	}
+	return strings.Join(names, ",")
+}

@@ -79,7 +79,7 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, e
 		defer cancel()
 		return nil, errors.Join(err, s.stopAll(stopCtx))
 	}
-	log.Info("serving", "url", "http://"+s.Addr(), "version", ReadBuild().Version, "roles", cfg.Roles,
+	log.Info("serving", "url", "http://"+s.Addr(), "version", ReadBuild().Version, "roles", joined(cfg.Roles),
 		"broker", withoutPasswords(cfg.Broker), "store", withoutPassword(cfg.Store),
 		"authentication", "none: everyone who reaches this address can read and send")
 	return s, nil

@@ -34,7 +34,7 @@ type shape struct {
 // cannot be reached yet, so that nodes start in any order.
 func openShape(ctx context.Context, cfg config.Config, peers *peer.Table, log *slog.Logger, metrics prometheus.Registerer) (shape, error) {
 	if !cfg.ManyMachines() {
-		database, err := sqlite.Open(ctx, cfg.StorePath(), sqlite.Config{Metrics: metrics})
+		database, err := sqlite.Open(ctx, cfg.StorePath(), sqlite.Config{Log: log, Metrics: metrics})
 		if err != nil {
 			return shape{}, fmt.Errorf("%w (--data and --store choose where messages are kept)", err)
 		}

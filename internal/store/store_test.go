@@ -131,6 +131,22 @@ restante_stored_total 3
 	}
 }
 
+// TestStore_AppendHandsTheTraceOn: drivers do not know it, and the one that was there first is of another trace.
+func TestStore_AppendHandsTheTraceOn(t *testing.T) {
+	s := open(t, store.Config{})
+	batch := newMessages(2)
+	for _, trace := range []string{"first", "", "second"} {
+		batch[0].Trace = trace
+		stored, err := s.Append(t.Context(), batch)
+		if err != nil || stored[0].Trace != trace || stored[1].Trace != "" {
+			t.Errorf("appended with the trace %q: %+v, %v", trace, stored, err)
+		}
+	}
+	if read, err := s.After(t.Context(), "lobby", 0, 1); err != nil || read[0].Trace != "" {
+		t.Errorf("the store keeps traces: %+v, %v", read, err)
+	}
+}
+
 // appendFunc is a driver of which only Append is called. An error is retryable if it is errBusy.
 type appendFunc struct {
 	driver.Driver
