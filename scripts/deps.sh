@@ -49,13 +49,18 @@ debian() {
 
 # without_services keeps the packages from starting what they install: the tests start servers of their own.
 without_services() {
-  local policy=/usr/sbin/policy-rc.d status=0
-  [ -e "$policy" ] && policy=
-  [ -z "$policy" ] || printf '#!/bin/sh\nexit 101\n' >"$policy"
-  [ -z "$policy" ] || chmod +x "$policy"
-  "$@" || status=$?
-  [ -z "$policy" ] || rm -f "$policy"
-  return "$status"
+  local policy=/usr/sbin/policy-rc.d
+  if [ -e "$policy" ]; then
+    "$@"
+    return
+  fi
+  ( # with a trap of its own, for a Ctrl-C too
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 130' INT TERM
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    "$@"
+  )
 }
 
 npm_packages test/e2e/js

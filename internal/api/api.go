@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -105,6 +106,7 @@ type API struct {
 	origins origins
 	metrics metrics
 	ids     requestIDs
+	failing []atomic.Bool // per check
 }
 
 // New returns the API over cfg. It fails if cfg is incomplete or names an origin that is none.
@@ -112,7 +114,7 @@ func New(cfg Config) (*API, error) {
 	if cfg.Accept == nil || cfg.History == nil || cfg.Rooms == nil || cfg.Follow == nil {
 		return nil, fmt.Errorf("api: Accept, History, Rooms and Follow are required")
 	}
-	a := &API{cfg: cfg, log: cfg.Log, mux: http.NewServeMux(), ids: newRequestIDs()}
+	a := &API{cfg: cfg, log: cfg.Log, mux: http.NewServeMux(), ids: newRequestIDs(), failing: make([]atomic.Bool, len(cfg.Checks))}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}

@@ -244,3 +244,18 @@ func TestAPI_DegradedIsReady(t *testing.T) {
 		t.Errorf("readyz: %d %s", w.Code, w.Body)
 	}
 }
+
+func TestAPI_AFailingCheckIsLoggedOnce(t *testing.T) {
+	var logged bytes.Buffer
+	var broken error
+	a := newAPI(t, newMemory(), func(c *Config) {
+		c.Log = slog.New(slog.NewTextHandler(&logged, nil))
+		c.Checks = []Check{{Name: "store", Do: func(context.Context) error { return broken }}}
+	})
+	for _, broken = range []error{nil, errors.New("a"), errors.New("b"), nil, nil, errors.New("c")} {
+		do(a, "GET", "/readyz", "")
+	}
+	if text := logged.String(); strings.Count(text, "not ready") != 2 || strings.Count(text, "ready again") != 1 {
+		t.Errorf("logged\n%s", text)
+	}
+}

@@ -80,14 +80,28 @@ func (a *API) check(ctx context.Context) []checked {
 	for i, c := range a.cfg.Checks {
 		wg.Go(func() {
 			results[i] = checked{Name: c.Name, OK: true, degrades: c.Degrades}
-			if err := c.Do(ctx); err != nil {
+			err := c.Do(ctx)
+			if err != nil {
 				results[i].OK, results[i].Reason = false, reason(err)
-				a.log.Warn("not ready", "check", c.Name, "err", err)
 			}
+			a.logCheck(i, err)
 		})
 	}
 	wg.Wait()
 	return results
+}
+
+// logCheck logs a check whose outcome has changed: probes ask all the time.
+func (a *API) logCheck(i int, err error) {
+	failed := err != nil
+	if a.failing[i].Swap(failed) == failed {
+		return
+	}
+	if name := a.cfg.Checks[i].Name; failed {
+		a.log.Warn("not ready", "check", name, "err", err)
+	} else {
+		a.log.Info("ready again", "check", name)
+	}
 }
 
 // reason is what an operator may read without the log: what a classified error says, not its cause.

@@ -89,6 +89,6 @@ func (p *pump) pass(ctx context.Context, r *room, readers []*reader) {
 	}
 	p.metrics.delivered.Add(float64(pushed))
 	if !t.sentAt.IsZero() {
-		p.metrics.deliverSeconds.Observe(time.Since(t.sentAt).Seconds())
+		p.metrics.deliverSeconds.Observe(max(0, time.Since(t.sentAt).Seconds())) // the sender's node may have another clock
 	}
 }

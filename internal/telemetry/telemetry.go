@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -48,8 +49,8 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	if !wanted() {
 		return &Telemetry{log: cfg.Log}, nil
 	}
-	if p := protocol(); p != "" && p != supported {
-		return nil, fmt.Errorf("traces: OTEL_EXPORTER_OTLP_PROTOCOL is %s, and only %s is supported (port 4318 of most collectors)", p, supported)
+	if err := check(); err != nil {
+		return nil, fmt.Errorf("traces: %w", err)
 	}
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
@@ -58,18 +59,35 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	return start(ctx, cfg, sdktrace.WithBatcher(exporter))
 }
 
+// Where traces go; either of them turns tracing on.
+const (
+	tracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+	endpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
+)
+
 // wanted reports whether the environment asks for traces.
 func wanted() bool {
-	endpoint := os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") + os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")
-	return endpoint != "" && os.Getenv("OTEL_TRACES_EXPORTER") != "none" && !strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true")
+	return os.Getenv(tracesEndpoint)+os.Getenv(endpoint) != "" && os.Getenv("OTEL_TRACES_EXPORTER") != "none" && !strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true")
 }
 
 // supported is how traces are sent.
 const supported = "http/protobuf"
 
-// protocol returns how the environment wants traces to be sent, if it says so.
-func protocol() string {
-	return cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"))
+// check finds what the exporter would read as something else without a word.
+func check() error {
+	if p := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL")); p != "" && p != supported {
+		return fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %s, and only %s is supported (port 4318 of most collectors)", p, supported)
+	}
+	for _, variable := range []string{tracesEndpoint, endpoint} {
+		value := os.Getenv(variable)
+		if value == "" {
+			continue
+		}
+		if u, err := url.Parse(value); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return fmt.Errorf("%s must be an address such as http://collector:4318", variable)
+		}
+	}
+	return nil
 }
 
 // start sends traces to where the option says.

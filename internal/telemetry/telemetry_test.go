@@ -142,11 +142,31 @@ func TestWrap_TracesWhatSendsAndReadsAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestTelemetry_SaysWhichProtocolItKnows(t *testing.T) {
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317")
-	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-	if _, err := Start(t.Context(), Config{}); err == nil || !strings.Contains(err.Error(), "http/protobuf") {
-		t.Error(err)
+func TestTelemetry_SaysWhatIsWrongWithTheEnvironment(t *testing.T) {
+	const good = "http://127.0.0.1:4318"
+	for name, c := range map[string]struct{ endpoint, tracesEndpoint, protocol, want string }{
+		"nothing":            {good, "", "", ""},
+		"the known protocol": {good, "", "http/protobuf", ""},
+		"another protocol":   {good, "", "grpc", "http/protobuf"},
+		"no scheme":          {"127.0.0.1:4318", "", "", "OTEL_EXPORTER_OTLP_ENDPOINT"},
+		"another scheme":     {"", "grpc://127.0.0.1:4317", "", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"},
+		"no address":         {good, "http:", "", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"},
+		"with a password":    {"http://me:secret@:x:y", "", "", "OTEL_EXPORTER_OTLP_ENDPOINT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(endpoint, c.endpoint)
+			t.Setenv(tracesEndpoint, c.tracesEndpoint)
+			t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", c.protocol)
+			traces, err := Start(t.Context(), Config{})
+			switch {
+			case err == nil && c.want == "":
+				if err := traces.Stop(t.Context()); err != nil {
+					t.Error(err)
+				}
+			case err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret"):
+				t.Errorf("%v, want an error about %s", err, c.want)
+			}
+		})
 	}
 }
 

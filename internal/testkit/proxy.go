@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -56,6 +57,19 @@ func StartProxy(t testing.TB, targets ...string) *Proxy {
 	p.running.Go(func() { p.accept(ctx) })
 	t.Cleanup(p.close)
 	return p
+}
+
+// Through starts a proxy to the server that a URL names, such as one of RabbitMQ or PostgreSQL, and returns the URL that
+// leads through it.
+func Through(t testing.TB, address string) (string, *Proxy) {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatalf("start proxy: %v", err)
+	}
+	p := StartProxy(t, u.Host)
+	u.Host = p.Addr()
+	return u.String(), p
 }
 
 // Addr returns host:port of the proxy.

@@ -139,6 +139,16 @@ func TestProxy_RefuseEndsNewConnections(t *testing.T) {
 	}
 }
 
+func TestThrough_KeepsTheRestOfTheURL(t *testing.T) {
+	address, p := Through(t, "postgres://user:pass@127.0.0.1:1/name?sslmode=disable")
+	if want := "postgres://user:pass@" + p.Addr() + "/name?sslmode=disable"; address != want {
+		t.Errorf("%s, want %s", address, want)
+	}
+	if address, p := Through(t, "amqp://guest:guest@127.0.0.1:1/a%2Fb"); address != "amqp://guest:guest@"+p.Addr()+"/a%2Fb" {
+		t.Errorf("%s", address)
+	}
+}
+
 func TestProxy_SpreadsConnectionsOverTargetsThatAnswer(t *testing.T) {
 	var targets []string
 	heard := make(chan int)

@@ -10,7 +10,7 @@ import (
 
 const (
 	slowLag   = 80_000  // messages that come while the slow reader reads, on one machine
-	slowLags  = 20_000  // the same on many, where each message takes more
+	slowLags  = 10_000  // the same on many, where each message takes more
 	slowRate  = 1 << 10 // bytes a second that it reads
 	fastOnes  = 100
 	growthMax = 40 << 20 // a queue for the slow reader would take some 70 MB, without what the collector needs for it

@@ -39,6 +39,8 @@ func main() {
 }
 
 func run(ctx context.Context, size int, command []string) error {
+	terminated, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
+	defer stop()
 	fmt.Fprintln(os.Stderr, "starting RabbitMQ and PostgreSQL, about ten seconds")
 	rabbit, err := nodes.StartRabbitMQ(ctx, nodes.RabbitMQConfig{Nodes: size})
 	if err != nil {
@@ -55,19 +57,20 @@ func run(ctx context.Context, size int, command []string) error {
 		return err
 	}
 	broker := strings.Join(rabbit.URLs(), ",")
-	fmt.Fprintf(os.Stderr, "RABBITMQ    %s, %d nodes; management page %s (guest, guest)\n", rabbit.Version(ctx), size, rabbit.Node(0).ManagementURL())
+	fmt.Fprintf(os.Stderr, "RABBITMQ    %s, nodes: %d; management page %s (guest, guest)\n", rabbit.Version(ctx), size, rabbit.Node(0).ManagementURL())
 	fmt.Fprintf(os.Stderr, "POSTGRESQL  %s\n", postgres.Version(ctx))
 	fmt.Fprintf(os.Stderr, "RESTANTE_BROKER=%s\nRESTANTE_STORE=%s\n", broker, store)
 	if len(command) == 0 {
 		<-ctx.Done()
 		return nil
 	}
-	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // a signal reaches it by itself, and it is waited for
+	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // it is asked to end, and waited for
 	cmd.Env = append(os.Environ(), "RESTANTE_BROKER="+broker, "RESTANTE_STORE="+store)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })() // once more does no harm
+	// A Ctrl-C reaches the command by itself, and the second signal ends `restante` at once.
+	defer context.AfterFunc(terminated, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })()
 	return cmd.Wait()
 }

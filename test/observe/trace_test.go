@@ -2,9 +2,11 @@ package observe
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -22,21 +24,21 @@ type collector struct {
 	mu    sync.Mutex
 	spans map[string]*trace.Span // by name; only those of the trace that is looked for
 	nodes map[string]string      // service.instance.id of the span's node, by name of the span
-	trace string                 // its id
+	trace string                 // its id, as bytes
 	added chan struct{}          // has room for one
 }
 
 // ServeHTTP implements http.Handler.
 func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
-	var request coltrace.ExportTraceServiceRequest
-	if err != nil || proto.Unmarshal(body, &request) != nil {
+	var exported coltrace.ExportTraceServiceRequest
+	if err != nil || proto.Unmarshal(body, &exported) != nil {
 		http.Error(w, "not a trace", http.StatusBadRequest)
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, resource := range request.ResourceSpans {
+	for _, resource := range exported.ResourceSpans {
 		node := ""
 		for _, a := range resource.Resource.Attributes {
 			if a.Key == "service.instance.id" {
@@ -45,9 +47,14 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		for _, scope := range resource.ScopeSpans {
 			for _, span := range scope.Spans {
-				if string(span.TraceId) == c.trace {
-					c.spans[span.Name], c.nodes[span.Name] = span, node
+				if string(span.TraceId) != c.trace {
+					continue
 				}
+				name := span.Name
+				if name == request && string(span.ParentSpanId) != clientSpan {
+					name = passedOn
+				}
+				c.spans[name], c.nodes[name] = span, node
 			}
 		}
 	}
@@ -77,22 +84,21 @@ func (c *collector) wait(t *testing.T, n int) {
 	}
 }
 
-// clientTrace is the trace of a client that sends a message.
-const clientTrace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+// A client that sends a message in a trace of its own.
+const (
+	clientTrace = "\x0a\xf7\x65\x19\x16\xcd\x43\xdd\x84\x48\xeb\x21\x1c\x80\x31\x9c"
+	clientSpan  = "\xb7\xad\x6b\x71\x69\x20\x33\x31"
+	request     = "POST /message"
+	passedOn    = "POST /message, passed on" // not its name: it is below another node's request
+)
 
 func newCollector(t *testing.T) (*collector, []string) {
 	t.Helper()
-	id := make([]byte, 0, 16)
-	for i := 3; i < 35; i += 2 {
-		id = append(id, unhex(clientTrace[i])<<4|unhex(clientTrace[i+1]))
-	}
-	c := &collector{spans: map[string]*trace.Span{}, nodes: map[string]string{}, trace: string(id), added: make(chan struct{}, 1)}
+	c := &collector{spans: map[string]*trace.Span{}, nodes: map[string]string{}, trace: clientTrace, added: make(chan struct{}, 1)}
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
 	return c, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + server.URL, "OTEL_BSP_SCHEDULE_DELAY=50"}
 }
-
-func unhex(c byte) byte { return byte(strings.IndexByte("0123456789abcdef", c)) }
 
 // send posts a message as a client that traces.
 func send(t *testing.T, s *testkit.Server) {
@@ -101,7 +107,7 @@ func send(t *testing.T, s *testkit.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("traceparent", clientTrace)
+	r.Header.Set("traceparent", fmt.Sprintf("00-%x-%x-01", clientTrace, clientSpan))
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -112,13 +118,15 @@ func send(t *testing.T, s *testkit.Server) {
 	}
 }
 
-// parents are the spans of a message's way, each with the one above it.
-var parents = map[string]string{
-	"publish": "POST /message", "persist": "publish", "append": "persist", "announce": "persist", "deliver": "publish",
-}
-
-func (c *collector) check(t *testing.T) {
+// check looks for the spans of a message's way, each below the one before it, published by the request of the given name.
+func (c *collector) check(t *testing.T, accepted string) {
 	t.Helper()
+	parents := map[string]string{
+		"publish": accepted, "persist": "publish", "append": "persist", "announce": "persist", "deliver": "publish",
+	}
+	if accepted == passedOn {
+		parents[passedOn] = request
+	}
 	c.wait(t, len(parents)+1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -141,40 +149,44 @@ func TestTrace_LeadsFromThePostToTheDelivery(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		c, env := newCollector(t)
 		s := rig.Start(t, testkit.Options{Env: env})
-		waitHearing(t, s)
+		waitFor(t, s, `\nrestante_hub_resyncs_total [1-9]`) // until then the hub reads the store, which no trace shows
 		send(t, s)
-		c.check(t)
+		c.check(t, request)
 	})
 }
 
+// TestTrace_LeadsOverThreeNodes sends a message to a node that passes the request on.
 func TestTrace_LeadsOverThreeNodes(t *testing.T) {
 	c, env := newCollector(t)
 	cluster := testkit.NewCluster(t)
-	api := cluster.Start(t, testkit.Options{Env: env}, "api")
+	cluster.Start(t, testkit.Options{Env: env}, "api")
 	cluster.Start(t, testkit.Options{Env: env}, "consumer")
-	waitHearing(t, cluster.Start(t, testkit.Options{Env: env}, "hub"))
-	send(t, api)
-	c.check(t)
+	hub := cluster.Start(t, testkit.Options{Env: env}, "hub")
+	waitFor(t, hub, `\nrestante_hub_resyncs_total [1-9]`)
+	waitFor(t, hub, `\nrestante_nodes_alive{role="api"} 1`)
+	send(t, hub)
+	c.check(t, passedOn)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	sender, consumer, hub := c.nodes["publish"], c.nodes["persist"], c.nodes["deliver"]
-	if sender == "" || consumer == "" || hub == "" || sender == consumer || consumer == hub || hub == sender {
-		t.Errorf("published by node %q, persisted by %q, delivered by %q", sender, consumer, hub)
+	at := c.nodes
+	if at["publish"] == "" || at["publish"] == at["persist"] || at["persist"] == at["deliver"] || at["deliver"] != at[request] || at["publish"] != at[passedOn] {
+		t.Errorf("the spans come from the nodes %q", at)
 	}
 }
 
-// waitHearing waits until the hub of a server hears announcements: until then it reads the store, which no trace shows.
-func waitHearing(t *testing.T, s *testkit.Server) {
+// waitFor waits until a server shows a metric.
+func waitFor(t *testing.T, s *testkit.Server, pattern string) {
 	t.Helper()
+	line := regexp.MustCompile(pattern)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for !strings.Contains(get(t, s.URL()+"/metrics"), "\nrestante_hub_resyncs_total 1\n") {
+	for !line.MatchString(get(t, s.URL()+"/metrics")) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatal("the hub does not hear announcements")
+			t.Fatalf("the node does not show %s", pattern)
 		}
 	}
 }

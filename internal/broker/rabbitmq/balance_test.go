@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -216,7 +217,16 @@ func TestDriver_BalancesWhenIdle(t *testing.T) {
 		waitUntil(t, "every node to know the others", func() bool { return len(n.table.Alive(peer.Consumer, time.Now())) == 3 })
 	}
 	slices.SortFunc(nodes, func(a, b *consumer) int { return cmpString(a.id, b.id) })
-	<-time.After(peer.Interval) // they have queued up behind the owners
+	waitUntil(t, "the owners to be the active consumers", func() bool {
+		active := activeConsumers(t, urls)
+		for q := range partitions {
+			if active[q] != nodes[q%3].id {
+				t.Logf("partition %d: %s is active, not its owner %s", q, active[q], nodes[q%3].id)
+				return false
+			}
+		}
+		return true
+	})
 	d := open(t, rabbitmq.Config{URLs: urls})
 	for q := range partitions {
 		if err := d.Publish(t.Context(), numbered(roomOf(q), 1)); err != nil {
@@ -232,4 +242,25 @@ func TestDriver_BalancesWhenIdle(t *testing.T) {
 	if l.repeats > 0 {
 		t.Errorf("%d repeats", l.repeats)
 	}
+}
+
+// activeConsumers returns the node whose consumer is the active one of each partition, as the broker knows it.
+func activeConsumers(t *testing.T, urls []string) (active [partitions]string) {
+	t.Helper()
+	vhost := urls[0][strings.LastIndex(urls[0], "/")+1:]
+	out, err := testkit.RabbitMQ(t).Node(0).Ctl(t.Context(), "list_consumers", "-q", "-p", vhost, "queue_name", "consumer_tag", "activity_status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out) {
+		fields := strings.Split(strings.TrimSpace(line), "\t")
+		var q int
+		if len(fields) != 3 || fields[2] != "single_active" {
+			continue
+		}
+		if n, _ := fmt.Sscanf(fields[0], "restante.intake.%d", &q); n == 1 {
+			active[q] = strings.TrimPrefix(fields[1], "restante ")
+		}
+	}
+	return active
 }

@@ -98,6 +98,7 @@ func (w *worker) run(ctx context.Context) {
 type registration struct {
 	ch      *amqp.Channel
 	backlog *backlog
+	began   time.Time
 	version int       // of the members, at its beginning
 	active  time.Time // when it got its first message
 }
@@ -143,7 +144,7 @@ func (w *worker) register(s *session) (*registration, error) {
 	if err != nil {
 		return nil, fmt.Errorf("consume from %s: %w", w.queue, err)
 	}
-	return &registration{ch: ch, backlog: gather(deliveries, math.MaxInt), version: version}, nil
+	return &registration{ch: ch, backlog: gather(deliveries, math.MaxInt), began: time.Now(), version: version}, nil
 }
 
 var errInterrupted = errors.New("the broker has closed the channel")
@@ -190,8 +191,14 @@ func (w *worker) next(ctx context.Context, r *registration) ([]arrival, error) {
 	}
 }
 
-// settleTime is how long an active consumer that is not the owner waits for the others to queue up behind the owner.
-const settleTime = peer.Interval / 2
+const (
+	// settleTime is how long an active consumer that is not the owner waits for the others to queue up behind the owner.
+	settleTime = peer.Interval / 2
+	// secondTime and thirdTime are when the others queue up once more after the members have changed: the owner, too, may
+	// have queued up anew when it knew of fewer members, and on a busy machine that may take its time.
+	secondTime = 2 * peer.Interval
+	thirdTime  = 10 * peer.Interval
+)
 
 // release returns from when on the partition is to be given up to its owner, zero for never, and a channel that is closed
 // when the answer may be another. Who is given the partition again and again, because its owner does not take it, waits
@@ -211,6 +218,10 @@ func (w *worker) release(r *registration, now time.Time) (time.Time, <-chan stru
 		return since.Add(settleTime << min(w.released, 7)), c.changed
 	case c.version != r.version:
 		return now, c.changed
+	case r.began.Before(w.versionAt.Add(secondTime)):
+		return w.versionAt.Add(secondTime), c.changed
+	case r.began.Before(w.versionAt.Add(thirdTime)):
+		return w.versionAt.Add(thirdTime), c.changed
 	}
 	return time.Time{}, c.changed
 }

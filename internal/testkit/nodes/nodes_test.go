@@ -184,17 +184,10 @@ func TestRabbitMQ_ClusterWorksWithoutANode(t *testing.T) {
 
 // A test that is killed leaves nothing behind: no server, though it be frozen, and no file.
 func TestNodes_DieWithTheirStarter(t *testing.T) {
-	leavesNothing(t)
 	if os.Getenv(starterVariable) != "" {
-		c, err := nodes.StartRabbitMQ(context.Background(), nodes.RabbitMQConfig{})
-		check(t, err)
-		p, err := nodes.StartPostgres(context.Background(), nodes.PostgresConfig{})
-		check(t, err)
-		c.Node(0).Pause()
-		p.Pause()
-		fmt.Println("started")
-		select {}
+		startAndFreeze(t)
 	}
+	leavesNothing(t)
 	cmd := osexec.Command(os.Args[0], "-test.run=^TestNodes_DieWithTheirStarter$", "-test.v")
 	cmd.Env = append(os.Environ(), starterVariable+"=1")
 	out, err := cmd.StdoutPipe()
@@ -224,3 +217,15 @@ func TestNodes_DieWithTheirStarter(t *testing.T) {
 }
 
 const starterVariable = "RESTANTE_TEST_STARTER"
+
+// startAndFreeze starts servers and waits to be killed.
+func startAndFreeze(t *testing.T) {
+	c, err := nodes.StartRabbitMQ(context.Background(), nodes.RabbitMQConfig{})
+	check(t, err)
+	p, err := nodes.StartPostgres(context.Background(), nodes.PostgresConfig{})
+	check(t, err)
+	c.Node(0).Pause()
+	p.Pause()
+	fmt.Fprintln(os.Stdout, "started")
+	select {}
+}

@@ -62,7 +62,7 @@ rm -rf "$2" || { sleep 1; rm -rf "$2"; } 2>/dev/null`
 
 // guard starts a shell that waits for the death of this program, and returns what ends it before.
 func guard(pid int, dir string) (dismiss func(), err error) {
-	sh := exec.Command("/bin/sh", "-c", guardScript, "guard", strconv.Itoa(pid), dir) //nolint:noctx // it ends with its input
+	sh := exec.Command("/bin/sh", "-c", guardScript, "guard", strconv.Itoa(pid), dir)
 	sh.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	input, err := sh.StdinPipe()
 	if err == nil {
