@@ -18,7 +18,8 @@ run: build ## run a server on http://127.0.0.1:8080 (ARGS="--listen 127.0.0.1:90
 
 .PHONY: run-cluster
 run-cluster: build ## run a node on a private RabbitMQ and PostgreSQL, which are gone when it ends
-	@go run ./test/nodes -- bin/restante serve $(ARGS)
+	@go build -o bin/nodes ./test/nodes
+	@exec bin/nodes -- bin/restante serve $(ARGS)
 
 .PHONY: build
 build: ## build bin/restante, one static binary

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"net/url"
 	"testing"
 
 	"restante/internal/testkit"
@@ -46,7 +45,7 @@ func (c cluster) nodes(n int, roles string, args ...string) []*testkit.Server {
 // viaBroker returns the cluster for a node that reaches RabbitMQ through a proxy.
 func (c cluster) viaBroker() (cluster, *testkit.Proxy) {
 	c.t.Helper()
-	address, proxy := through(c.t, c.Broker[0])
+	address, proxy := testkit.Through(c.t, c.Broker[0])
 	c.Broker = []string{address}
 	return c, proxy
 }
@@ -54,19 +53,9 @@ func (c cluster) viaBroker() (cluster, *testkit.Proxy) {
 // viaStore returns the cluster for a node that reaches PostgreSQL through a proxy.
 func (c cluster) viaStore() (cluster, *testkit.Proxy) {
 	c.t.Helper()
-	address, proxy := through(c.t, c.Store)
+	address, proxy := testkit.Through(c.t, c.Store)
 	c.Store = address
 	return c, proxy
-}
-
-// through starts a proxy to the server that an address names, and returns the address that leads through it.
-func through(t *testing.T, address string) (string, *testkit.Proxy) {
-	t.Helper()
-	u, err := url.Parse(address)
-	noError(t, err)
-	proxy := testkit.StartProxy(t, u.Host)
-	u.Host = proxy.Addr()
-	return u.String(), proxy
 }
 
 // balancer starts a load balancer over nodes.

@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -167,6 +168,9 @@ func (p *process) await(ctx context.Context, name, log string, ready func(contex
 		case <-p.exited:
 			return fmt.Errorf("%s has ended:\n%s", name, tail(log))
 		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) { // by the caller, who needs no log
+				return fmt.Errorf("start of %s: %w", name, context.Cause(ctx))
+			}
 			return fmt.Errorf("%s is not ready: %w\n%s", name, context.Cause(ctx), tail(log))
 		}
 	}
