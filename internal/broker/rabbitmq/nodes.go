@@ -47,7 +47,7 @@ func (d *Driver) beatOn(ctx context.Context, s *session) error {
 		for waiting := true; waiting; {
 			select {
 			case <-heard.arrived:
-				d.hear(ctx, heard.take(maxBeats, maxBeats*maxBeat))
+				waiting = !d.hear(ctx, heard.take(maxBeats, maxBeats*maxBeat)) // a newcomer is answered at once
 			case <-heard.over:
 				return errInterrupted
 			case <-ticks.C:
@@ -80,8 +80,9 @@ func (d *Driver) say(s *session, ch *amqp.Channel, gone bool) error {
 	})
 }
 
-// hear notes what nodes have said. Anybody who has access to the broker may have said it.
-func (d *Driver) hear(ctx context.Context, beats []arrival) {
+// hear notes what nodes have said, and reports whether one was not known before. Anybody who has access to the broker may
+// have said it.
+func (d *Driver) hear(ctx context.Context, beats []arrival) (newcomer bool) {
 	for i := range beats {
 		var b beat
 		body := beats[i].Body
@@ -93,6 +94,9 @@ func (d *Driver) hear(ctx context.Context, beats []arrival) {
 			d.cfg.Peers.Gone(b.ID)
 			continue
 		}
+		_, known := d.cfg.Peers.Find(b.ID)
+		newcomer = newcomer || !known && b.ID != d.cfg.Peers.Self().ID
 		d.cfg.Peers.Heard(b.Node, beats[i].at)
 	}
+	return newcomer
 }
