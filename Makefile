@@ -66,7 +66,8 @@ bench: build ## measure the server: publish, fan-out, paced, recovery, idle (ARG
 
 .PHONY: bench-cluster
 bench-cluster: build ## the same on RabbitMQ and PostgreSQL, all of it on this machine
-	go run ./test/nodes -- bin/restante bench --no-pinning --scenario publish,alone $(ARGS)
+	@go build -o bin/nodes ./test/nodes
+	@exec bin/nodes -- bin/restante bench --no-pinning --scenario publish,alone $(ARGS)
 
 .PHONY: cover
 cover: ## coverage of the packages by their tests; .cache/cover.html shows it line by line

@@ -3,7 +3,6 @@ package rabbitmq_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"restante/internal/broker/driver"
 	"restante/internal/broker/drivertest"
@@ -42,13 +41,10 @@ func shared(t *testing.T) drivertest.Shared {
 	node := testkit.RabbitMQ(t).Node(0)
 	proxy := testkit.StartProxy(t, node.Addr())
 	urls := through(testkit.VHost(t), node.Addr(), proxy)
-	began := time.Now()
 	return drivertest.Shared{
 		Open: func(t *testing.T) driver.Driver { return open(t, rabbitmq.Config{URLs: urls}) },
 		Cut:  proxy.Cut,
 		Restart: func() {
-			// RabbitMQ writes down that there is a new queue after half a second or so. Killed before, it has lost it.
-			<-time.After(time.Until(began.Add(2 * time.Second)))
 			if err := node.Restart(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -59,8 +60,21 @@ func (t *topology) ensure(s *session) error {
 	if err := t.queue(c, inboxQueue, true, inboxExchange, "#"); err != nil {
 		return err
 	}
-	return t.intake(c)
+	if err := t.intake(c); err != nil || !c.made {
+		return err
+	}
+	select {
+	case <-time.After(settling):
+		return nil
+	case <-s.lost:
+		return s.why()
+	}
 }
+
+// settling is how long queues that were just made are not used. RabbitMQ 3.10 notes on disk that there is a quorum queue
+// some time after it has said so, and even after it has confirmed messages; if it is killed before that, it comes back
+// with a queue that does not answer, and without those messages.
+const settling = time.Second
 
 func (t *topology) exchange(c *caller, name, kind string) error {
 	err := c.do(func(ch *amqp.Channel) error {
@@ -74,8 +88,9 @@ func (t *topology) exchange(c *caller, name, kind string) error {
 
 // caller makes calls over one channel, or another when an error has closed that.
 type caller struct {
-	s  *session
-	ch *amqp.Channel
+	s    *session
+	ch   *amqp.Channel
+	made bool // a queue was not there before
 }
 
 func (c *caller) do(calls func(ch *amqp.Channel) error) (err error) {
@@ -185,6 +200,7 @@ func (t *topology) queue(c *caller, name string, single bool, exchange, key stri
 	if err != nil {
 		return fmt.Errorf("declare queue %s: %w", name, err)
 	}
+	c.made = c.made || !there
 	err = c.do(func(ch *amqp.Channel) error { return ch.QueueBind(name, key, exchange, false, nil) })
 	if err != nil {
 		return fmt.Errorf("bind queue %s: %w", name, err)
