@@ -7,10 +7,11 @@ SHELL := /usr/bin/env bash
 UNIT := $$(go list ./... | grep -v /test/)
 FUZZTIME ?= 20s
 ARGS ?=
+comma := ,
 
 .PHONY: help
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## run a server on http://127.0.0.1:8080 (ARGS="--listen 127.0.0.1:9000" for other flags)
@@ -30,7 +31,7 @@ test: deps lint test-unit test-whole ## everything that must pass before a chang
 	@scripts/summary.sh
 
 .PHONY: test-unit
-test-unit: vet fmt ## vet, formatting and the tests of the packages, with the race detector
+test-unit: deps vet fmt ## vet, formatting and the tests of the packages, with the race detector
 	@mkdir -p .cache
 	go test -race -timeout 15m $(UNIT) 2>&1 | tee .cache/test-unit.log
 
@@ -61,13 +62,10 @@ fuzz: ## every fuzz test for FUZZTIME (20s) each
 	@scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: build ## measure the server: publish, fan-out, paced, recovery, idle (ARGS="--scenario fanout" for less)
+bench: deps build ## measure both shapes: one machine, then RabbitMQ and PostgreSQL (ARGS="--scenario fanout" for less)
 	bin/restante bench $(ARGS)
-
-.PHONY: bench-cluster
-bench-cluster: build ## the same on RabbitMQ and PostgreSQL, all of it on this machine
 	@go build -o bin/nodes ./test/nodes
-	@exec bin/nodes -- bin/restante bench --no-pinning --scenario publish,alone $(ARGS)
+	@bin/nodes -- bin/restante bench --no-pinning $(or $(ARGS),--scenario publish$(comma)alone)
 
 .PHONY: cover
 cover: ## coverage of the packages by their tests; .cache/cover.html shows it line by line
