@@ -15,10 +15,10 @@ import (
 )
 
 type deadCmd struct {
-	List   deadListCmd   `cmd:"" help:"List them."`
-	Show   deadShowCmd   `cmd:"" help:"Show some with all that is in them."`
-	Replay deadReplayCmd `cmd:"" help:"Send them on their way again."`
-	Drop   deadDropCmd   `cmd:"" help:"Remove them for good."`
+	List   deadListCmd   `cmd:"" help:"List the dead letters: messages that could not be stored."`
+	Show   deadShowCmd   `cmd:"" help:"Show dead letters with all that is in them."`
+	Replay deadReplayCmd `cmd:"" help:"Send dead letters on their way again."`
+	Drop   deadDropCmd   `cmd:"" help:"Remove dead letters for good."`
 }
 
 // Help is what `restante dead --help` says below the usage line.

@@ -26,6 +26,10 @@ func (serveCmd) Help() string {
   restante serve --listen :8080 --auth none --data /var/lib/restante
       For everyone who can reach this machine. They can read and send under any name, so this must be said.
 
+  restante serve --listen :8080 --auth none --broker amqp://restante:PASSWORD@rabbit/chat --store postgres://restante:PASSWORD@db/chat
+      One node among others, on RabbitMQ and PostgreSQL; --roles hub, say, gives it a part of the work. Passwords are better
+      given by RESTANTE_BROKER and RESTANTE_STORE: other users of the machine see command lines.
+
   restante serve --cors-origin https://chat.example.org
       Behind a proxy, for a web page that is served from elsewhere.
 
