@@ -3,6 +3,7 @@ package nodes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -45,7 +46,8 @@ func (c *RabbitMQ) manage(ctx context.Context, method, path, body string) (answe
 	return answer, err
 }
 
-// VHost creates a virtual host and returns the addresses of all nodes with it.
+// VHost creates a virtual host and returns the addresses of all nodes with it. It returns when every node that runs has
+// started its part of it.
 func (c *RabbitMQ) VHost(ctx context.Context, name string) ([]string, error) {
 	escaped := url.PathEscape(name)
 	if _, err := c.manage(ctx, http.MethodPut, "/vhosts/"+escaped, `{}`); err != nil {
@@ -55,7 +57,39 @@ func (c *RabbitMQ) VHost(ctx context.Context, name string) ([]string, error) {
 	if _, err := c.manage(ctx, http.MethodPut, "/permissions/"+escaped+"/guest", everything); err != nil {
 		return nil, err
 	}
-	return c.urls(name), nil
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for tick := time.NewTicker(100 * time.Millisecond); ; {
+		missing, err := c.startVHost(ctx, "/vhosts/"+escaped)
+		if err == nil && len(missing) == 0 {
+			return c.urls(name), nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("virtual host %s does not start on %v: %w", name, missing, errors.Join(err, ctx.Err()))
+		}
+	}
+}
+
+// startVHost starts a virtual host on the nodes that have not started it, and returns them. A node that was still
+// starting when the virtual host was created may never do so by itself.
+func (c *RabbitMQ) startVHost(ctx context.Context, path string) (missing []string, err error) {
+	answer, err := c.manage(ctx, http.MethodGet, path, "")
+	var vhost struct {
+		States map[string]string `json:"cluster_state"` // by node that runs
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(answer), &vhost)
+	}
+	for node, state := range vhost.States {
+		if state != "running" {
+			missing = append(missing, node)
+			_, startErr := c.manage(ctx, http.MethodPost, path+"/start/"+url.PathEscape(node), "")
+			err = errors.Join(err, startErr)
+		}
+	}
+	return missing, err
 }
 
 // Version returns RabbitMQ's version, "" when it does not answer.

@@ -120,7 +120,9 @@ func wantKept(t *testing.T, n *nodes.RabbitNode) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for tick := time.NewTicker(100 * time.Millisecond); ; {
-		out, err := n.Manage(ctx, "POST", "/queues/one/q/get", `{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}`)
+		attempt, end := context.WithTimeout(ctx, 3*time.Second) // one that meets the queue without a leader may never be answered
+		out, err := n.Manage(attempt, "POST", "/queues/one/q/get", `{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}`)
+		end()
 		if strings.Contains(out, `"payload":"kept"`) {
 			return
 		}

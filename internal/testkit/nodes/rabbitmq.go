@@ -173,12 +173,18 @@ func (n *RabbitNode) await(ctx context.Context) error {
 	})
 }
 
-// awaitCluster returns when the management page of the first node knows every node as running.
+// awaitCluster returns when every node knows every node as running.
 func (c *RabbitMQ) awaitCluster(ctx context.Context) error {
-	return c.nodes[0].running.await(ctx, "RabbitMQ cluster", c.nodes[0].path("out.log"), func(ctx context.Context) bool {
-		body, err := c.nodes[0].Manage(ctx, http.MethodGet, "/nodes", "")
-		return err == nil && strings.Count(body, `"running":true`) == len(c.nodes)
-	})
+	for _, n := range c.nodes {
+		err := n.running.await(ctx, "RabbitMQ cluster", n.path("out.log"), func(ctx context.Context) bool {
+			body, err := n.Manage(ctx, http.MethodGet, "/nodes", "")
+			return err == nil && strings.Count(body, `"running":true`) == len(c.nodes)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Node returns the i-th node, from 0.
