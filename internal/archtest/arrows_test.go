@@ -29,9 +29,13 @@ var arrows = map[string][]string{
 	// the edges
 	"internal/signalr": {"internal/errs"}, // the protocol: no chat
 	"internal/route":   {"internal/peer"}, // requests that belong to another node
-	"internal/hub":     {"internal/signalr", "internal/chat", "internal/errs"},
-	"internal/api":     {"internal/chat", "internal/errs"}, // it declares the few methods it needs
-	"client":           {},                                 // the web page, embedded
+	"internal/hub":     {"internal/signalr", "internal/auth", "internal/chat", "internal/errs"},
+	"internal/api":     {"internal/auth", "internal/remote", "internal/chat", "internal/errs"}, // it declares the few methods it needs
+	"internal/auth":    {"internal/chat", "internal/errs"},                                     // tokens in, client out
+	"internal/remote":  {},                                                                     // addresses
+	"internal/limit":   {"internal/auth", "internal/remote", "internal/chat", "internal/errs"},
+	"internal/cert":    {}, // TLS
+	"client":           {}, // the web page, embedded
 
 	// the whole
 	"internal/config":    {"internal/peer"},
@@ -40,13 +44,14 @@ var arrows = map[string][]string{
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
 		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
-		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/route", "internal/telemetry", "client",
+		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/route", "internal/telemetry",
+		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it works a server from outside
 	"internal/cli": {
 		"internal/config", "internal/server", "internal/load", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
-		"internal/broker/rabbitmq",
+		"internal/broker/rabbitmq", "internal/auth",
 	},
 	"cmd/restante": {"internal/cli"},
 
@@ -67,7 +72,7 @@ var keepers = map[string][]string{
 	"github.com/rabbitmq":        {"internal/broker/rabbitmq"},
 	"go.opentelemetry.io":        {"internal/telemetry", "internal/broker", "internal/store"},
 	"github.com/gobwas":          {"internal/signalr", "internal/load", "internal/testkit"},
-	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/route", "internal/telemetry", "client"},
+	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/route", "internal/telemetry", "internal/auth", "internal/remote", "internal/limit", "client"},
 	"database/sql":               {"internal/store/sqlite"},
 	"github.com/alecthomas/kong": {"internal/config", "internal/cli"},
 }

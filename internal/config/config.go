@@ -27,18 +27,57 @@ const MaxPartitions = 256
 // alone, with its data in the user's data directory. There are two shapes: one machine (inproc and SQLite), and many
 // (RabbitMQ and PostgreSQL).
 type Config struct {
-	Listen     string        `env:"RESTANTE_LISTEN" placeholder:"ADDR" help:"Address to listen on, HOST:PORT (default 127.0.0.1:8080). An address that other machines reach needs --auth."`
-	Data       string        `env:"RESTANTE_DATA" placeholder:"DIR" type:"path" help:"Directory of the server's data, made if missing (default restante in the user's data directory, $XDG_DATA_HOME)."`
-	Broker     []string      `env:"RESTANTE_BROKER" placeholder:"URL" help:"Broker between the nodes: 'inproc:' for one machine (default), or amqp://USER:PASSWORD@HOST:PORT/VHOST of RabbitMQ (amqps: over TLS). Several addresses of one RabbitMQ cluster are separated by commas."`
-	Store      string        `env:"RESTANTE_STORE" placeholder:"URL" help:"Where messages are kept: sqlite:PATH (default sqlite:DATA/restante.db), or postgres://USER:PASSWORD@HOST:PORT/DATABASE, which goes with RabbitMQ."`
-	Roles      []peer.Role   `env:"RESTANTE_ROLES" placeholder:"ROLE" help:"What this node does, separated by commas: 'api' takes messages and answers reads, 'consumer' stores them, 'hub' holds connections (default all). A node passes on to others what its roles do not cover."`
-	Partitions int           `env:"RESTANTE_PARTITIONS" placeholder:"N" help:"Number of intake queues that a new RabbitMQ gets (default 8). One that has some keeps their number."`
-	Advertise  string        `env:"RESTANTE_ADVERTISE" placeholder:"URL" help:"Where the other nodes reach this one, http://HOST:PORT (default: the address of --listen, with this machine's name when that is all of its interfaces)."`
-	Auth       Auth          `env:"RESTANTE_AUTH" placeholder:"MODE" help:"Who may read and send. 'none': everyone who reaches the address, under any client_id. Must be given when --listen is not a loopback address."`
-	CORSOrigin []string      `name:"cors-origin" env:"RESTANTE_CORS_ORIGIN" placeholder:"ORIGIN" help:"Web page origin that may use this server from a browser, such as https://chat.example.org. Repeat it, or separate several by commas."`
-	LogLevel   slog.Level    `env:"RESTANTE_LOG_LEVEL" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error (default info)."`
-	LogFormat  LogFormat     `env:"RESTANTE_LOG_FORMAT" placeholder:"FORMAT" help:"Format of the log on standard error: text, json or auto, which is text on a terminal and json elsewhere (default auto)."`
-	Drain      time.Duration `env:"RESTANTE_DRAIN" placeholder:"DURATION" help:"Longest time that a stop may take, for finishing requests and sending clients elsewhere (default 10s)."`
+	Listen       string        `env:"RESTANTE_LISTEN" placeholder:"ADDR" help:"Address to listen on, HOST:PORT (default 127.0.0.1:8080). An address that other machines reach needs --auth."`
+	Data         string        `env:"RESTANTE_DATA" placeholder:"DIR" type:"path" help:"Directory of the server's data, made if missing (default restante in the user's data directory, $XDG_DATA_HOME)."`
+	Broker       []string      `env:"RESTANTE_BROKER" placeholder:"URL" help:"Broker between the nodes: 'inproc:' for one machine (default), or amqp://USER:PASSWORD@HOST:PORT/VHOST of RabbitMQ (amqps: over TLS). Several addresses of one RabbitMQ cluster are separated by commas."`
+	Store        string        `env:"RESTANTE_STORE" placeholder:"URL" help:"Where messages are kept: sqlite:PATH (default sqlite:DATA/restante.db), or postgres://USER:PASSWORD@HOST:PORT/DATABASE, which goes with RabbitMQ."`
+	Roles        []peer.Role   `env:"RESTANTE_ROLES" placeholder:"ROLE" help:"What this node does, separated by commas: 'api' takes messages and answers reads, 'consumer' stores them, 'hub' holds connections (default all). A node passes on to others what its roles do not cover."`
+	Partitions   int           `env:"RESTANTE_PARTITIONS" placeholder:"N" help:"Number of intake queues that a new RabbitMQ gets (default 8). One that has some keeps their number."`
+	Advertise    string        `env:"RESTANTE_ADVERTISE" placeholder:"URL" help:"Where the other nodes reach this one, http://HOST:PORT (default: the address of --listen, with this machine's name when that is all of its interfaces)."`
+	Auth         Auth          `env:"RESTANTE_AUTH" placeholder:"MODE" help:"Who may read and send. 'jwt': bearers of a valid token. 'none': everyone who reaches the address, under any client_id. Must be given when --listen is not a loopback address."`
+	JWT          JWT           `embed:"" prefix:"jwt-"`
+	JWKSURL      string        `name:"jwks-url" env:"RESTANTE_JWKS_URL" placeholder:"URL" help:"Key set (JWKS) whose keys sign valid tokens; fetched at the start, refreshed, and looked at again for a key that is not in it."`
+	CORSOrigin   []string      `name:"cors-origin" env:"RESTANTE_CORS_ORIGIN" placeholder:"ORIGIN" help:"Web page origin that may use this server from a browser, such as https://chat.example.org. Repeat it, or separate several by commas."`
+	TLS          TLS           `embed:"" prefix:"tls-"`
+	ACME         ACME          `embed:"" prefix:"acme-"`
+	TrustedProxy []string      `name:"trusted-proxy" env:"RESTANTE_TRUSTED_PROXY" placeholder:"NETWORK" help:"Network of a proxy in front of this server, such as 10.0.0.0/8 or 127.0.0.1, whose X-Forwarded-For and X-Forwarded-Proto are believed. Repeat it, or separate several by commas (default none)."`
+	Limit        Limit         `embed:"" prefix:"limit-"`
+	LogLevel     slog.Level    `env:"RESTANTE_LOG_LEVEL" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error (default info)."`
+	LogFormat    LogFormat     `env:"RESTANTE_LOG_FORMAT" placeholder:"FORMAT" help:"Format of the log on standard error: text, json or auto, which is text on a terminal and json elsewhere (default auto)."`
+	Drain        time.Duration `env:"RESTANTE_DRAIN" placeholder:"DURATION" help:"Longest time that a stop may take, for finishing requests and sending clients elsewhere (default 10s)."`
+}
+
+// JWT says which tokens are valid. See package auth.
+type JWT struct {
+	Secret   []string      `env:"RESTANTE_JWT_SECRET" sep:"none" placeholder:"SECRET" help:"Secret of tokens that are signed with HS256 (32 bytes or more; 48 for HS384, 64 for HS512). Better in the environment: other users of the machine see command lines. Repeat it while changing it."`
+	Key      []string      `env:"RESTANTE_JWT_KEY" placeholder:"FILE" help:"File with the public key (PEM or JWK) of tokens that are signed with RS, PS, ES or EdDSA. Repeat it, or separate several by commas."`
+	Issuer   string        `env:"RESTANTE_JWT_ISSUER" placeholder:"TEXT" help:"The 'iss' that every token must have (default: any)."`
+	Audience string        `env:"RESTANTE_JWT_AUDIENCE" placeholder:"TEXT" help:"The 'aud' that every token must have, perhaps among others (default: any)."`
+	Leeway   time.Duration `env:"RESTANTE_JWT_LEEWAY" placeholder:"DURATION" help:"By how much clocks may differ when the times of a token are looked at (default 5s)."`
+}
+
+// TLS is the server's own certificate.
+type TLS struct {
+	Cert string `env:"RESTANTE_TLS_CERT" placeholder:"FILE" type:"path" help:"Serve https with this certificate (PEM, with those in between); a new one is taken when the file changes."`
+	Key  string `env:"RESTANTE_TLS_KEY" placeholder:"FILE" type:"path" help:"The key of --tls-cert (PEM)."`
+}
+
+// ACME is a certificate from an authority such as Let's Encrypt.
+type ACME struct {
+	Domain    []string `env:"RESTANTE_ACME_DOMAIN" placeholder:"NAME" help:"Serve https with a certificate for this name, from an ACME authority, renewed by itself; port 443 of the name must lead here. Repeat it, or separate several by commas."`
+	Email     string   `env:"RESTANTE_ACME_EMAIL" placeholder:"ADDRESS" help:"Where the authority may write to when something is wrong with a certificate."`
+	Directory string   `env:"RESTANTE_ACME_DIRECTORY" placeholder:"URL" help:"The authority's directory (default Let's Encrypt's)."`
+}
+
+// Limit is how much a client may take; see package limit. A negative number is no limit.
+type Limit struct {
+	Sends                 int `env:"RESTANTE_LIMIT_SENDS" placeholder:"N" help:"Messages per second of one client, twice as many at once (default 100; -1: no limit). A client is a token's sub, or without authentication an address."`
+	Requests              int `env:"RESTANTE_LIMIT_REQUESTS" placeholder:"N" help:"Other requests per second of one client, twice as many at once (default 300; -1: no limit)."`
+	Connections           int `env:"RESTANTE_LIMIT_CONNECTIONS" placeholder:"N" help:"Connections in all (default nine tenths of the files that the process may open; -1: no limit)."`
+	ConnectionsPerAddress int `env:"RESTANTE_LIMIT_CONNECTIONS_PER_ADDRESS" placeholder:"N" help:"Connections from one address, unless it is a trusted proxy (default 2000; -1: no limit)."`
+	ConnectionsPerClient  int `env:"RESTANTE_LIMIT_CONNECTIONS_PER_CLIENT" placeholder:"N" help:"Hub connections and event streams of one client (default 100; -1: no limit)."`
+	Rooms                 int `env:"RESTANTE_LIMIT_ROOMS" placeholder:"N" help:"Rooms that one hub connection may have joined (default 200; -1: no limit)."`
+	CatchUps              int `env:"RESTANTE_LIMIT_CATCH_UPS" placeholder:"N" help:"Pages of history that are read from the store at a time for readers that are behind; the others wait for their turn (default 32)."`
 }
 
 // Auth is who may use a server.
@@ -48,6 +87,7 @@ type Auth string
 const (
 	AuthUnsaid Auth = ""
 	AuthNone   Auth = "none"
+	AuthJWT    Auth = "jwt"
 )
 
 // LogFormat is how log lines are written.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Code is the class of an error. The texts are stable: clients see them in problem documents and completions.
@@ -13,13 +14,16 @@ type Code string
 
 // The classes, with the HTTP status that the API gives them.
 const (
-	Invalid     Code = "invalid"     // 422: the request names something that cannot be; trying again is useless
-	TooLarge    Code = "too_large"   // 413: a size limit was exceeded
-	NotFound    Code = "not_found"   // 404
-	Forbidden   Code = "forbidden"   // 403
-	Conflict    Code = "conflict"    // 409
-	Unavailable Code = "unavailable" // 503: cannot be kept now; try again with the same id
-	Internal    Code = "internal"    // 500: a fault of ours
+	Invalid         Code = "invalid"         // 422: the request names something that cannot be; trying again is useless
+	TooLarge        Code = "too_large"       // 413: a size limit was exceeded
+	NotFound        Code = "not_found"       // 404
+	Unauthenticated Code = "unauthenticated" // 401: no token, or none that is valid
+	Forbidden       Code = "forbidden"       // 403
+	Conflict        Code = "conflict"        // 409
+	RateLimited     Code = "rate_limited"    // 429: too often; the same request works after RetryAfter
+	TooMany         Code = "too_many"        // 429: too many at a time; the same request works when others have ended
+	Unavailable     Code = "unavailable"     // 503: cannot be kept now; try again with the same id
+	Internal        Code = "internal"        // 500: a fault of ours
 )
 
 // Error is a classified error. Msg is written for whoever sent the request; Err, which may be nil, is the cause and is
@@ -29,6 +33,8 @@ type Error struct {
 	Field string // the field at fault, when there is one
 	Msg   string
 	Err   error
+
+	RetryAfter time.Duration // how long to wait before trying again; 0: not known
 }
 
 // Error returns the message and the cause.

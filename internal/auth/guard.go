@@ -1,0 +1,105 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"restante/internal/chat"
+)
+
+// Accepter takes a message in; journey.Accept is one.
+type Accepter interface {
+	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
+}
+
+// Accept is the guard before an Accepter: nothing gets past it that the request's client may not send.
+type Accept struct{ Next Accepter }
+
+// Accept passes m on if the request's client may send it. A message without client_id gets the client's. Errors are
+// those of From and Client.CanSend, or the next one's.
+func (a Accept) Accept(ctx context.Context, m chat.Message) (chat.Message, error) {
+	client, err := From(ctx)
+	if err != nil {
+		return m, err
+	}
+	if m.ClientID == "" {
+		m.ClientID = client.ID
+	}
+	if m.Room == "" {
+		m.Room = chat.DefaultRoom
+	}
+	if err := client.CanSend(m.Room, m.ClientID); err != nil {
+		return m, err
+	}
+	return a.Next.Accept(ctx, m)
+}
+
+// Reader reads the rooms' logs; store.Store is one.
+type Reader interface {
+	After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
+	Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
+	SeqAt(ctx context.Context, room string, t time.Time) (int64, error)
+	Room(ctx context.Context, name string) (chat.Room, error)
+	Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error)
+}
+
+// Log is the guard before the rooms' logs: it has the methods of Reader, and answers with what the request's client may
+// read. A room that it may not read is an error (see Require), whether it exists or not.
+type Log struct{ Next Reader }
+
+// After is Reader's.
+func (l Log) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
+	if err := Require(ctx, room); err != nil {
+		return nil, err
+	}
+	return l.Next.After(ctx, room, seq, limit)
+}
+
+// Before is Reader's.
+func (l Log) Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
+	if err := Require(ctx, room); err != nil {
+		return nil, err
+	}
+	return l.Next.Before(ctx, room, seq, limit)
+}
+
+// SeqAt is Reader's.
+func (l Log) SeqAt(ctx context.Context, room string, t time.Time) (int64, error) {
+	if err := Require(ctx, room); err != nil {
+		return 0, err
+	}
+	return l.Next.SeqAt(ctx, room, t)
+}
+
+// Room is Reader's.
+func (l Log) Room(ctx context.Context, name string) (chat.Room, error) {
+	if err := Require(ctx, name); err != nil {
+		return chat.Room{}, err
+	}
+	return l.Next.Room(ctx, name)
+}
+
+// Rooms is Reader's, of the rooms that the client may read.
+func (l Log) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error) {
+	client, err := From(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var readable []chat.Room
+	for len(readable) < limit {
+		rooms, err := l.Next.Rooms(ctx, after, limit)
+		if err != nil {
+			return nil, err
+		}
+		for _, room := range rooms {
+			if client.Rooms.Has(room.Name) && len(readable) < limit {
+				readable = append(readable, room)
+			}
+		}
+		if len(rooms) < limit {
+			break
+		}
+		after = rooms[len(rooms)-1].Name
+	}
+	return readable, nil
+}
