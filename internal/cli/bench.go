@@ -31,7 +31,7 @@ func (benchCmd) Help() string {
   restante bench --scenario fanout --readers 5000
   restante bench --url http://127.0.0.1:8080 --pid $(pidof restante)
 
-With --url it writes to rooms of the server whose names begin with "bench-". Every scenario also checks what it sent and received: messages lost, repeated or out of order are listed and make the exit code 1.`
+With --url it writes to rooms of the server whose names begin with "bench-"; that server must ask for no token and have no limits (--limit-sends=-1 and so on), or it measures those. Every scenario also checks what it sent and received: messages lost, repeated or out of order are listed and make the exit code 1.`
 }
 
 // Run measures and prints as it goes.

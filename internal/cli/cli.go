@@ -65,7 +65,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	parser, err := kong.New(new(commands),
 		kong.Name("restante"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.Vars{"user": userName(), "scenarios": strings.Join(load.Scenarios(), ", ")},
+		kong.Vars{"scenarios": strings.Join(load.Scenarios(), ", ")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
 	)
 	if err != nil {

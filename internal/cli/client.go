@@ -20,15 +20,17 @@ import (
 
 // target is the flags that say which room of which server.
 type target struct {
-	URL  string `name:"url" env:"RESTANTE_URL" placeholder:"URL" default:"http://127.0.0.1:8080" help:"Where the server is (default ${default})."`
-	Room string `short:"r" env:"RESTANTE_ROOM" placeholder:"ROOM" default:"lobby" help:"The room (default ${default})."`
+	URL   string `name:"url" env:"RESTANTE_URL" placeholder:"URL" default:"http://127.0.0.1:8080" help:"Where the server is (default ${default})."`
+	Token string `env:"RESTANTE_TOKEN" placeholder:"TOKEN" help:"Token for a server that asks for one (see 'restante token'). Better in the environment: other users of the machine see command lines."`
+	Room  string `short:"r" env:"RESTANTE_ROOM" placeholder:"ROOM" default:"lobby" help:"The room (default ${default})."`
 }
 
 // client speaks the HTTP API of the server at a target. It is meant for one goroutine.
 type client struct {
-	base string
-	room string
-	http *http.Client
+	base  string
+	room  string
+	token string // "": none
+	http  *http.Client
 }
 
 func (t *target) client() (*client, error) {
@@ -39,7 +41,9 @@ func (t *target) client() (*client, error) {
 	if err := chat.ValidateRoom(t.Room); err != nil {
 		return nil, &exitError{exitUsage, fmt.Errorf("--%w", err)}
 	}
-	return newClient(base, t.Room), nil
+	c := newClient(base, t.Room)
+	c.token = t.Token
+	return c, nil
 }
 
 // parseBase returns a server's address as it is put before a path.
@@ -96,6 +100,7 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	c.authorize(req)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -108,6 +113,13 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 	defer resp.Body.Close()
 	return nil, readRefusal(resp)
+}
+
+// authorize adds the token to a request.
+func (c *client) authorize(req *http.Request) {
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 }
 
 // readRefusal makes an error of an answer, from its problem document (RFC 9457) if it has one.

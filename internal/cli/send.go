@@ -19,7 +19,7 @@ import (
 
 type sendCmd struct {
 	target   `embed:""`
-	ClientID string        `name:"client-id" env:"RESTANTE_CLIENT_ID" placeholder:"NAME" default:"${user}" help:"Who sends (default: the user's name)."`
+	ClientID string        `name:"client-id" env:"RESTANTE_CLIENT_ID" placeholder:"NAME" help:"Who sends (default: the user's name; with a token, whom that names)."`
 	Timeout  time.Duration `default:"30s" placeholder:"DURATION" help:"How long a message that is not accepted is tried again (default ${default})."`
 	Quiet    bool          `short:"q" xor:"output" help:"Print nothing for an accepted message, instead of its id."`
 	JSON     bool          `xor:"output" help:"Print each accepted message as a line of JSON, instead of its id."`
@@ -47,7 +47,10 @@ Exit codes:
 
 // Run sends the message of the arguments, or those of standard input.
 func (c *sendCmd) Run(ctx context.Context, s *streams) error {
-	if err := chat.ValidateClientID(c.ClientID); err != nil {
+	if c.ClientID == "" && c.Token == "" {
+		c.ClientID = userName()
+	}
+	if err := chat.ValidateClientID(c.ClientID); err != nil && (c.Token == "" || c.ClientID != "") {
 		return &exitError{exitUsage, fmt.Errorf("--client-id, RESTANTE_CLIENT_ID: %w", err)}
 	}
 	if c.Timeout <= 0 {
@@ -146,7 +149,7 @@ func (sn *sender) post(ctx context.Context, id, text string) ([]byte, error) {
 	defer cancel()
 	body := struct {
 		ID       string `json:"id"`
-		ClientID string `json:"client_id"`
+		ClientID string `json:"client_id,omitempty"`
 		Msg      string `json:"msg"`
 	}{id, sn.cmd.ClientID, text}
 	resp, err := sn.client.do(ctx, http.MethodPost, "/rooms/"+sn.client.room+"/messages", nil, body)

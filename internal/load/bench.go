@@ -131,7 +131,7 @@ func (o Options) startServer(ctx context.Context, cores pinning) (*Process, func
 	if err != nil {
 		return nil, nil, err
 	}
-	args := slices.Concat(o.Command[1:], []string{"--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--log-format", "json"})
+	args := slices.Concat(o.Command[1:], WithoutLimits(), []string{"--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--log-format", "json"})
 	p, err := StartProcess(ctx, Command{Path: o.Command[0], Args: args, CPUs: cores.server})
 	if err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +24,16 @@ type Command struct {
 	Args []string // after the name: serve --listen 127.0.0.1:0 --log-format json …; the address is read from the log
 	Env  []string // further variables, NAME=value
 	CPUs string   // when not empty: run on these cores only, a list as taskset takes it
+
+	Roots *x509.CertPool // who has signed the server's certificate, when it has one; default: the system's
+}
+
+// WithoutLimits returns the flags of a server that lets a client do as much as it can.
+func WithoutLimits() []string {
+	return []string{
+		"--limit-sends=-1", "--limit-requests=-1", "--limit-connections=-1", "--limit-connections-per-address=-1",
+		"--limit-connections-per-client=-1", "--limit-rooms=-1",
+	}
 }
 
 // Process is a running server. Its methods may be called concurrently.
@@ -33,7 +45,7 @@ type Process struct {
 }
 
 // serving finds the address in the log line that tells it.
-var serving = regexp.MustCompile(`"msg":"serving","url":"(http://[^"]+)"`)
+var serving = regexp.MustCompile(`"msg":"serving","url":"(https?://[^"]+)"`)
 
 // StartProcess starts a server and returns when it is ready (GET /readyz), or with what it logged when it ends first or
 // is not ready before ctx ends. The caller must end it, with Kill or Stop.
@@ -53,14 +65,14 @@ func StartProcess(ctx context.Context, c Command) (*Process, error) {
 		_ = p.cmd.Wait() // ExitCode tells
 		close(p.exited)
 	}()
-	if err := p.ready(ctx); err != nil {
+	if err := p.ready(ctx, c.Roots); err != nil {
 		p.Kill()
 		return nil, fmt.Errorf("start server: %w; its log:\n%s", err, p.Log())
 	}
 	return p, nil
 }
 
-func (p *Process) ready(ctx context.Context) error {
+func (p *Process) ready(ctx context.Context, roots *x509.CertPool) error {
 	select {
 	case p.url = <-p.log.address:
 	case <-p.exited:
@@ -71,7 +83,7 @@ func (p *Process) ready(ctx context.Context) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		status, err := Ready(ctx, p.url)
+		status, err := Ready(ctx, p.url, roots)
 		if status == http.StatusOK {
 			return nil
 		}
@@ -85,13 +97,15 @@ func (p *Process) ready(ctx context.Context) error {
 	}
 }
 
-// Ready asks a server's /readyz and returns the HTTP status.
-func Ready(ctx context.Context, base string) (int, error) {
+// Ready asks a server's /readyz and returns the HTTP status. roots may be nil, as in Command.
+func Ready(ctx context.Context, base string, roots *x509.CertPool) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/readyz", nil)
 	if err != nil {
 		return 0, err
 	}
-	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+	}}
 	resp, err := client.Do(req)
 	if err != nil {
 		return 0, err
@@ -101,7 +115,7 @@ func Ready(ctx context.Context, base string) (int, error) {
 	return resp.StatusCode, err
 }
 
-// URL returns the server's address, http://host:port.
+// URL returns the server's address, http://host:port, or https: when it has a certificate.
 func (p *Process) URL() string { return p.url }
 
 // PID returns the process id.

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,10 @@ type Options struct {
 	Data string   // directory of its data; default: a temporary one
 	Args []string // further flags of `restante serve`
 	Env  []string // further variables, NAME=value
+
+	Roots *x509.CertPool // who has signed the certificate that Args name, if any
+
+	Limits bool // the limits of --limit-… are the product's; otherwise there are none but those that Args name
 }
 
 // Server is a running server, in a process of its own. The test that started it fails if the process says that it has
@@ -57,9 +62,13 @@ func TryStart(t testing.TB, o Options) error {
 
 func command(t testing.TB, o Options, listen string) load.Command {
 	t.Helper()
-	args := append([]string{"serve", "--listen", listen, "--data", o.Data, "--log-format", "json"}, o.Args...)
+	args := []string{"serve", "--listen", listen, "--data", o.Data, "--log-format", "json"}
+	if !o.Limits {
+		args = append(args, load.WithoutLimits()...)
+	}
+	args = append(args, o.Args...)
 	env := append([]string{"GORACE=atexit_sleep_ms=0"}, o.Env...) // or a binary with the race detector takes a second to exit
-	return load.Command{Path: Binary(t), Args: args, Env: env}
+	return load.Command{Path: Binary(t), Args: args, Env: env, Roots: o.Roots}
 }
 
 func (s *Server) start(listen string) {
@@ -91,11 +100,11 @@ func (s *Server) checkLog() {
 	}
 }
 
-// URL returns the server's address, http://host:port.
+// URL returns the server's address, http://host:port, or https: when it has a certificate.
 func (s *Server) URL() string { return s.process.URL() }
 
 // Addr returns the server's address, host:port.
-func (s *Server) Addr() string { return strings.TrimPrefix(s.process.URL(), "http://") }
+func (s *Server) Addr() string { return s.process.URL()[strings.Index(s.process.URL(), "//")+2:] }
 
 // PID returns the process id.
 func (s *Server) PID() int { return s.process.PID() }
@@ -142,7 +151,7 @@ func (s *Server) Restart() {
 
 // Ready returns the HTTP status of /readyz, 0 when there is no answer.
 func (s *Server) Ready() int {
-	status, err := load.Ready(s.t.Context(), s.URL())
+	status, err := load.Ready(s.t.Context(), s.URL(), s.o.Roots)
 	if err != nil {
 		return 0
 	}
