@@ -21,7 +21,7 @@ func TestSite_ServesThePage(t *testing.T) {
 		s.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		h := w.Header()
 		if w.Code != 200 || w.Body.Len() == 0 || !strings.HasPrefix(h.Get("Content-Type"), contentType) ||
-			h.Get("Cache-Control") != "no-cache" || !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'self'") {
+			h.Get("Cache-Control") != "no-cache" || !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'; style-src 'self'; ") {
 			t.Errorf("%s: %d %v", path, w.Code, h)
 		}
 		again := httptest.NewRequest("GET", path, nil)

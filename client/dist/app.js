@@ -1,6 +1,9 @@
 // The page of a room. It reads with an EventSource, from the newest page on, and sends with fetch. Two promises of the
 // server carry it: the numbers of a room have no gaps and come in order, and a message sent again with its id is stored
 // once. So a message stays in the outbox (kept over reloads) until the server has answered for it, however often that takes.
+//
+// A server with authentication answers 401 until the page has a token: one of #token=… in its address, or one that is
+// pasted. It is kept for this tab alone, and says who one is.
 
 const MAX_BYTES = 32 * 1024;
 const KEEP = 1000; // messages left on the page when it gets long; the others can be shown again
@@ -14,13 +17,64 @@ const stored = {
   set(key, value) { try { localStorage.setItem("restante." + key, JSON.stringify(value)); } catch { /* private mode: not kept */ } },
 };
 
-let me = stored.get("name", "");
+let token = takeToken();
+let me = token ? subject(token) : stored.get("name", "");
 let first = 0; // number of the oldest message on the page, 0: none
 let last = 0; // number of the newest message that was read
 let oldestKept = 0; // number of the oldest message that the server still has
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms * (0.75 + Math.random() / 2)));
 const pause = (attempt) => wait(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
+
+// ---- the token ----
+
+function takeToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    history.replaceState(null, "", location.pathname + location.search); // not for the history, nor for whoever looks on
+    keepToken(given);
+    return given;
+  }
+  try { return sessionStorage.getItem("restante.token") ?? ""; } catch { return ""; }
+}
+
+function keepToken(text) {
+  try { sessionStorage.setItem("restante.token", text); } catch { /* private mode: asked for again after a reload */ }
+}
+
+// subject reads whose token it is, to show it; whether it is valid is for the server to say.
+function subject(jwt) {
+  try {
+    const claims = atob(jwt.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
+    return String(JSON.parse(new TextDecoder().decode(Uint8Array.from(claims, (c) => c.charCodeAt(0)))).sub ?? "");
+  } catch { return ""; }
+}
+
+const authorized = (headers = {}) => (token ? { ...headers, Authorization: `Bearer ${token}` } : headers);
+
+let asking = null; // the answer to be, while the page asks
+
+// askToken asks for a token, once for all who need one at the same time.
+function askToken(why) {
+  asking ??= (async () => {
+    $("why").textContent = why;
+    $("token").value = "";
+    $("gate").showModal();
+    await new Promise((done) => { $("gate").onclose = done; });
+    token = $("token").value.trim() || token;
+    $("token").value = "";
+    keepToken(token);
+    iAm(subject(token));
+    asking = null;
+  })();
+  return asking;
+}
+
+function iAm(name) {
+  me = name;
+  $("me").textContent = me;
+  for (const li of document.querySelectorAll("#log .message")) li.classList.toggle("mine", li.dataset.by === me);
+}
 
 // ---- the state of the connection, as it is ----
 
@@ -115,7 +169,7 @@ function trim() {
 const showOlder = () => { $("older").hidden = !(first > 0 && first > oldestKept); };
 
 async function read(path) {
-  const answer = await fetch(api(path), { headers: { Accept: "application/json" } });
+  const answer = await fetch(api(path), { headers: authorized({ Accept: "application/json" }) });
   if (!answer.ok) throw await problem(answer);
   const page = await answer.json();
   oldestKept = page.oldest_seq;
@@ -125,9 +179,26 @@ async function read(path) {
 async function problem(answer) {
   let p = {};
   try { p = await answer.json(); } catch { /* a proxy's own page */ }
-  const detail = p.errors?.map((e) => `${e.field} ${e.message}`).join("; ") || p.detail || answer.statusText || "no reason given";
-  const retry = answer.status >= 500 || [408, 409, 425, 429].includes(answer.status);
-  return Object.assign(new Error(detail), { retry, after: Number(answer.headers.get("Retry-After")) || 0 });
+  const fields = p.errors?.map((e) => `${e.field} ${e.message}`).join("; ");
+  const retry = answer.status >= 500 || [401, 408, 409, 425, 429].includes(answer.status);
+  const text = sentence(answer.status, p.detail) ?? (fields || p.detail || answer.statusText || "no reason given");
+  return Object.assign(new Error(text), { status: answer.status, retry, after: Number(answer.headers.get("Retry-After")) || 0 });
+}
+
+// sentence says in plain words what has nothing to do with the message itself.
+function sentence(status, detail) {
+  switch (status) {
+    case 401: return token ? `The server does not take this token: ${detail ?? "no reason given"}.` : "This server wants to know who you are.";
+    case 403: return `You may not do this: ${detail ?? "no reason given"}.`;
+    case 429: return `That was too much at once: ${detail ?? "no reason given"}. Trying again…`;
+  }
+}
+
+// again waits until another try makes sense: until there is another token, or some time is over.
+async function again(e, attempt) {
+  if (e.status === 401) return askToken(e.message);
+  await wait((e.after ?? 0) * 1000);
+  await pause(attempt);
 }
 
 // ---- reading: the newest page, then the stream from there on ----
@@ -144,8 +215,8 @@ async function begin() {
       return true;
     } catch (e) {
       if (e.retry === false) { link("away", e.message); return false; }
-      link("away", "The server does not answer. Trying again…");
-      await pause(attempt);
+      link("away", e.status ? e.message : "The server does not answer. Trying again…");
+      await again(e, attempt);
     }
   }
 }
@@ -153,7 +224,8 @@ async function begin() {
 function stream() {
   let attempt = 0;
   const open = () => {
-    const events = new EventSource(api(`events?after=${last}`));
+    const query = new URLSearchParams(token ? { after: last, access_token: token } : { after: last }); // it sets no headers
+    const events = new EventSource(api(`events?${query}`));
     events.onopen = () => { attempt = 0; link("live", "Live"); flush(); };
     events.addEventListener("message", (event) => {
       const stay = !atEnd();
@@ -166,6 +238,11 @@ function stream() {
       events.close();
       link("away", navigator.onLine ? "Connection lost. Reconnecting…" : "You are offline");
       await pause(attempt++);
+      try { await read(`messages?after=${last}&limit=1`); } catch (e) { // an EventSource does not say why it failed
+        if (e.status) link("away", e.message);
+        if (e.retry === false) return;
+        await again(e, attempt);
+      }
       open();
     };
   };
@@ -196,7 +273,7 @@ function confirmed(id) {
 function stateOf(m) {
   if (m.accepted) return "Sent";
   if (m.refused) return `Not sent: ${m.refused} `;
-  return m.late ? "Not sent yet. Trying again…" : "Sending…";
+  return m.late ? `Not sent yet. ${m.late}` : "Sending…";
 }
 
 function showOutbox() {
@@ -224,7 +301,7 @@ async function flush() {
     try {
       const answer = await fetch(api("messages"), {
         method: "POST",
-        headers: { "Content-Type": "application/json" },
+        headers: authorized({ "Content-Type": "application/json" }),
         body: JSON.stringify({ id: m.id, msg: m.msg, client_id: m.client_id }),
       });
       if (!answer.ok) throw await problem(answer);
@@ -234,9 +311,9 @@ async function flush() {
       setTimeout(() => confirmed(m.id), 10_000); // one that had been stored long ago does not come again
     } catch (e) {
       if (e.retry === false) m.refused = e.message;
-      else m.late = true;
+      else m.late = e.status ? e.message : "Trying again…";
       showOutbox();
-      if (e.retry !== false) await wait((e.after ?? 0) * 1000).then(() => pause(attempt++));
+      if (e.retry !== false) await again(e, attempt++);
     }
   }
   sending = false;
@@ -262,16 +339,14 @@ async function askName() {
   $("name").oninput = () => $("name").setCustomValidity(new TextEncoder().encode($("name").value).length > 128 ? "A shorter one, please." : "");
   $("who").showModal();
   await new Promise((done) => { $("who").onclose = done; });
-  me = $("name").value.trim() || me || "guest";
+  iAm($("name").value.trim() || me || "guest");
   stored.set("name", me);
-  $("me").textContent = me;
-  for (const li of document.querySelectorAll("#log .message")) li.classList.toggle("mine", li.dataset.by === me);
   $("text").focus();
 }
 
 async function suggestRooms() {
   try {
-    const answer = await fetch("rooms?limit=500");
+    const answer = await fetch("rooms?limit=500", { headers: authorized() });
     if (!answer.ok) return;
     const { rooms } = await answer.json();
     $("known").replaceChildren(...rooms.map((r) => Object.assign(document.createElement("option"), { value: r.name })));
@@ -282,7 +357,7 @@ async function main() {
   document.title = `#${room} · Restante`;
   $("room").value = room;
   $("me").textContent = me;
-  $("me").onclick = askName;
+  $("me").onclick = () => (token ? askToken("With another token you are somebody else.").then(() => location.reload()) : askName());
   $("latest").onclick = toEnd;
   $("scroll").onscroll = () => { if (atEnd()) $("latest").hidden = true; };
   $("older").onclick = async () => {
@@ -299,9 +374,10 @@ async function main() {
     event.preventDefault();
     send();
   };
+  addEventListener("hashchange", () => { if (takeToken() !== token) location.reload(); });
   showOutbox();
-  if (!me) await askName();
   if (!(await begin())) return;
+  if (!me) await askName();
   stream();
   flush();
 }

@@ -1,7 +1,8 @@
 // Package api is the HTTP surface: the door through which messages come in (journey.Accept) and the pages and streams
 // through which the rooms' logs are read. It translates: requests into the words of package chat, and classified errors
 // (package errs) into problem documents. Operations are declared with huma, which makes the OpenAPI document of them and
-// of the Go types; what huma would read too leniently is read by strict first.
+// of the Go types; what huma would read too leniently is read by strict first. Before each route
+// stands a door (see router), which lets those in whom package auth knows.
 package api
 
 import (
@@ -64,6 +65,8 @@ type Site interface {
 }
 
 // Config says what the API stands on. Accept, History, Rooms and Follow are required; every other field may be zero.
+// What a client may send and read is for Accept, History, Rooms and Follow to decide, by the client of their context; the
+// API sees to it that there is one.
 type Config struct {
 	Accept  Accepter
 	History History
@@ -79,6 +82,10 @@ type Config struct {
 	Metrics prometheus.Registerer
 
 	AllowedOrigins []string // other origins whose pages may use the API, such as https://chat.example.org; default none
+
+	// Allow is asked for every request but those of the hub, probes and preflights. Its error refuses the request. It is
+	// called concurrently. Default: all are let in.
+	Allow func(*http.Request) error
 
 	Log *slog.Logger // default: discard
 }
@@ -102,11 +109,13 @@ const (
 type API struct {
 	cfg     Config
 	log     *slog.Logger
-	mux     *http.ServeMux
+	routes  *router
 	origins origins
 	metrics metrics
 	ids     requestIDs
 	failing []atomic.Bool // per check
+
+	patience time.Duration // bodyTimeout, but for tests
 }
 
 // New returns the API over cfg. It fails if cfg is incomplete or names an origin that is none.
@@ -114,7 +123,8 @@ func New(cfg Config) (*API, error) {
 	if cfg.Accept == nil || cfg.History == nil || cfg.Rooms == nil || cfg.Follow == nil {
 		return nil, fmt.Errorf("api: Accept, History, Rooms and Follow are required")
 	}
-	a := &API{cfg: cfg, log: cfg.Log, mux: http.NewServeMux(), ids: newRequestIDs(), failing: make([]atomic.Bool, len(cfg.Checks))}
+	a := &API{cfg: cfg, log: cfg.Log, ids: newRequestIDs(), failing: make([]atomic.Bool, len(cfg.Checks)), patience: bodyTimeout}
+	a.routes = &router{a: a, mux: http.NewServeMux(), classes: map[string]class{}}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -132,7 +142,7 @@ func New(cfg Config) (*API, error) {
 	a.probes()
 	if cfg.Site != nil {
 		for _, path := range cfg.Site.Paths() {
-			a.mux.Handle("GET "+exact(path), cfg.Site)
+			a.routes.handle("GET "+exact(path), open, page(cfg.Site))
 		}
 	}
 	return a, nil
@@ -140,7 +150,7 @@ func New(cfg Config) (*API, error) {
 
 // operations declares what the OpenAPI document lists, and returns the document.
 func (a *API) operations() *huma.OpenAPI {
-	h := humago.New(a.mux, huma.Config{
+	h := humago.New(a.routes, huma.Config{
 		OpenAPI:      description(a.cfg.Build.Version),
 		Formats:      map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat},
 		Transformers: []huma.Transformer{a.toProblem},

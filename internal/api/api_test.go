@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/journey"
@@ -60,9 +61,17 @@ func fill(t testing.TB, s *memory, room string, n int) {
 	}
 }
 
-// do sends a request whose header fields stand in pairs.
+// do sends a request, as anyone, whose header fields stand in pairs.
 func do(a http.Handler, method, target, body string, header ...string) *httptest.ResponseRecorder {
+	return as(auth.Anyone(), a, method, target, body, header...)
+}
+
+// as is do for a client; nil is nobody.
+func as(client *auth.Client, a http.Handler, method, target, body string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if client != nil {
+		r = r.WithContext(auth.With(r.Context(), client))
+	}
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
@@ -246,7 +255,7 @@ type reader struct{ t *testing.T }
 func (r reader) Read([]byte) (int, error) { r.t.Error("the body was read"); return 0, io.EOF }
 
 func TestAPI_LimitsTheBodyBeforeReadingIt(t *testing.T) {
-	a := newAPI(t, newMemory())
+	a := auth.Open(newAPI(t, newMemory()))
 	r := httptest.NewRequest("POST", "/message", reader{t})
 	r.ContentLength = maxBody + 1
 	w := httptest.NewRecorder()
@@ -274,7 +283,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 func TestAPI_AnswersACutBodyWith400(t *testing.T) {
 	r := httptest.NewRequest("POST", "/message", io.MultiReader(strings.NewReader(`{"msg":`), failing{}))
 	w := httptest.NewRecorder()
-	newAPI(t, newMemory()).ServeHTTP(w, r)
+	auth.Open(newAPI(t, newMemory())).ServeHTTP(w, r)
 	if p := problemIn(t, w); p.Status != 400 || p.Errors[0].Field != "body" {
 		t.Errorf("problem %s", w.Body)
 	}

@@ -3,13 +3,15 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"restante/internal/errs"
+	"restante/internal/remote"
 )
 
-// origins decides which web pages may use the API: those of the server's own origin, and those of the listed ones.
-// Clients that are no browsers send no origin and are not concerned.
+// origins decides which web pages may use the API: those of the server's own origin, and those of the listed ones, exactly
+// as written. Clients that are no browsers send no origin and are not concerned.
 type origins struct {
 	list  []string
 	guard *http.CrossOriginProtection
@@ -25,23 +27,28 @@ func newOrigins(list []string) (origins, error) {
 	return o, nil
 }
 
+// The headers that a page may set: those that requests of the API have, and that EventSources written in JavaScript set.
+const allowedHeaders = "Authorization, Cache-Control, Content-Type, Last-Event-ID, X-Request-Id, X-Requested-With"
+
 // handled sets the CORS headers of the answer, errors and streams included, and reports whether the request was
 // answered here: a preflight, or a page of a foreign origin that tries to send.
 func (o *origins) handled(rec *recorder, r *http.Request) bool {
 	h := rec.Header()
-	if len(o.list) > 0 {
-		h.Add("Vary", "Origin") // also without one: a cache must not give this answer to a page
-	}
-	if origin := r.Header.Get("Origin"); origin != "" && slices.Contains(o.list, origin) {
+	h.Add("Vary", "Origin") // also without one: a cache must not give this answer to a page
+	origin := r.Header.Get("Origin")
+	listed := origin != "" && slices.Contains(o.list, origin)
+	if listed {
 		h.Set("Access-Control-Allow-Origin", origin)
+		// There are no cookies here, but browsers keep the answer from a page that asks with credentials, as some clients do
+		// unless told otherwise.
 		h.Set("Access-Control-Allow-Credentials", "true")
-		h.Set("Access-Control-Expose-Headers", "Link, Retry-After, X-Request-Id")
+		h.Set("Access-Control-Expose-Headers", "Link, Retry-After, WWW-Authenticate, X-Request-Id")
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-			preflight(rec, r)
+			preflight(rec)
 			return true
 		}
 	}
-	if err := o.guard.Check(r); err != nil {
+	if err := o.guard.Check(r); err != nil || !listed && insecure(r, origin) {
 		p := newProblem(http.StatusForbidden, string(errs.Forbidden), "pages of this origin may not send here; the operator can allow it")
 		p.Errors = []fieldError{{Field: "Origin", Message: "is neither the server's own origin nor an allowed one"}}
 		rec.problem(p)
@@ -50,13 +57,25 @@ func (o *origins) handled(rec *recorder, r *http.Request) bool {
 	return false
 }
 
-func preflight(rec *recorder, r *http.Request) {
-	h := rec.Header()
-	h.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")
-	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST")
-	if headers := r.Header.Get("Access-Control-Request-Headers"); headers != "" && len(headers) <= 1024 {
-		h.Set("Access-Control-Allow-Headers", headers) // the origin is trusted: so is what its pages send
+// insecure reports whether a page that came by another scheme than this request tries to send: http://host is not the
+// origin of https://host, and anybody on the way could have written it. Where a proxy that nobody trusts has ended TLS,
+// the scheme is not known, and not compared.
+func insecure(r *http.Request, origin string) bool {
+	if origin == "" || r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
+		return false
 	}
+	from := remote.From(r.Context())
+	if !from.Known {
+		return false
+	}
+	u, err := url.Parse(origin)
+	return err != nil || (u.Scheme == "https") != from.Secure
+}
+
+func preflight(rec *recorder) {
+	h := rec.Header()
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST")
+	h.Set("Access-Control-Allow-Headers", allowedHeaders)
 	h.Set("Access-Control-Max-Age", "7200")
 	rec.WriteHeader(http.StatusNoContent)
 }

@@ -23,10 +23,11 @@ var docsStyle string
 
 // docsView is what the page shows of the document.
 type docsView struct {
-	Style                       template.CSS
-	Title, Version, Description string
-	Groups                      []docsGroup
-	Schemas                     []docsSchema
+	Style          template.CSS
+	Title, Version string
+	Description    []string // paragraphs
+	Groups         []docsGroup
+	Schemas        []docsSchema
 }
 
 type docsGroup struct {
@@ -67,7 +68,7 @@ func docsPage(doc *huma.OpenAPI) (page []byte, csp string, err error) {
 	}
 	v := docsView{
 		Style: template.CSS(docsStyle), //nolint:gosec // our own file
-		Title: doc.Info.Title, Version: doc.Info.Version, Description: doc.Info.Description,
+		Title: doc.Info.Title, Version: doc.Info.Version, Description: strings.Split(doc.Info.Description, "\n\n"),
 	}
 	for _, tag := range doc.Tags {
 		v.Groups = append(v.Groups, docsGroup{tag.Name, tag.Description, docsOperations(doc, tag.Name)})

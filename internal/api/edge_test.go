@@ -43,52 +43,6 @@ func TestAPI_MountsHubAndSite(t *testing.T) {
 	}
 }
 
-func TestAPI_CORS(t *testing.T) {
-	const friend = "https://chat.example.org"
-	a := newAPI(t, newMemory(), func(c *Config) { c.AllowedOrigins = []string{friend} })
-	for _, target := range []string{"/rooms", "/nothing", "/rooms/-/messages"} { // success, mux error, own error
-		h := do(a, "GET", target, "", "Origin", friend).Header()
-		if h.Get("Access-Control-Allow-Origin") != friend || h.Get("Access-Control-Allow-Credentials") != "true" ||
-			!strings.Contains(h.Get("Access-Control-Expose-Headers"), "Link") || h.Get("Vary") != "Origin" {
-			t.Errorf("%s: %v", target, h)
-		}
-	}
-	for _, origin := range []string{"https://evil.example.org", friend + ".evil.org", "http://chat.example.org", "null", ""} {
-		h := do(a, "GET", "/rooms", "", "Origin", origin).Header()
-		if h.Get("Access-Control-Allow-Origin") != "" || h.Get("Vary") != "Origin" {
-			t.Errorf("%q: %v", origin, h)
-		}
-	}
-	w := do(a, "OPTIONS", "/message", "", "Origin", friend, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type")
-	if h := w.Header(); w.Code != 204 || h.Get("Access-Control-Allow-Origin") != friend || h.Get("Access-Control-Allow-Headers") != "content-type" ||
-		!strings.Contains(h.Get("Access-Control-Allow-Methods"), "POST") {
-		t.Errorf("preflight: %d %v", w.Code, h)
-	}
-	if p := problemIn(t, do(a, "OPTIONS", "/message", "", "Origin", "https://evil.example.org", "Access-Control-Request-Method", "POST")); p.Status != 405 {
-		t.Errorf("preflight of a foreign page: %+v", p)
-	}
-}
-
-func TestAPI_LetsNoForeignPageSend(t *testing.T) {
-	const friend = "https://chat.example.org"
-	a := newAPI(t, newMemory(), func(c *Config) { c.AllowedOrigins = []string{friend} })
-	for _, tt := range []struct {
-		origin, site string
-		status       int
-	}{
-		{"", "", 202}, {friend, "cross-site", 202}, {"http://example.com", "same-origin", 202}, {"http://example.com", "", 202},
-		{"https://evil.example.org", "cross-site", 403}, {"https://evil.example.org", "", 403}, {"null", "", 403},
-	} {
-		w := do(a, "POST", "/message?msg=a&client_id=b", "", "Origin", tt.origin, "Sec-Fetch-Site", tt.site)
-		if w.Code != tt.status {
-			t.Errorf("%+v: %d %s", tt, w.Code, w.Body)
-		}
-		if w.Code >= 400 {
-			problemIn(t, w)
-		}
-	}
-}
-
 func TestAPI_LogsRequestsWithoutTheirQueries(t *testing.T) {
 	var logged bytes.Buffer
 	a := newAPI(t, newMemory(), func(c *Config) {
@@ -104,7 +58,11 @@ func TestAPI_LogsRequestsWithoutTheirQueries(t *testing.T) {
 			t.Errorf("no %s in %s", want, &logged)
 		}
 	}
-	if strings.Contains(logged.String(), "private") || strings.Contains(logged.String(), "token") {
+	do(a, "PRIVATE", "/rooms/private/messages/private", "")
+	if !strings.Contains(logged.String(), "method=other route=none status=404") {
+		t.Errorf("no line of another method in %s", &logged)
+	}
+	if text := strings.ToLower(logged.String()); strings.Contains(text, "private") || strings.Contains(text, "token") {
 		t.Errorf("the log tells too much: %s", &logged)
 	}
 }
@@ -152,11 +110,14 @@ func TestOpenAPI_ListsTheOperations(t *testing.T) {
 	var doc struct {
 		OpenAPI string `json:"openapi"`
 		Paths   map[string]map[string]struct {
-			OperationID string         `json:"operationId"`
-			Responses   map[string]any `json:"responses"`
+			OperationID string `json:"operationId"`
+			Security    []map[string][]string
+			Responses   map[string]struct{ Headers map[string]any }
 		}
+		Security   []map[string][]string
 		Components struct {
-			Schemas map[string]struct{ Properties map[string]any }
+			Schemas         map[string]struct{ Properties map[string]any }
+			SecuritySchemes map[string]map[string]string
 		}
 	}
 	if err := json.Unmarshal(do(a, "GET", "/openapi.json", "").Body.Bytes(), &doc); err != nil {
@@ -166,10 +127,13 @@ func TestOpenAPI_ListsTheOperations(t *testing.T) {
 	for path, item := range doc.Paths {
 		for method, op := range item {
 			got[op.OperationID] = method + " " + path
-			for _, status := range []string{"422", "503", "500"} {
-				if op.Responses[status] == nil {
-					t.Errorf("%s does not tell of %s", op.OperationID, status)
+			for status, header := range map[string]string{"401": "WWW-Authenticate", "403": "", "422": "", "429": "Retry-After", "503": "Retry-After", "500": ""} {
+				if res, ok := op.Responses[status]; !ok || header != "" && res.Headers[header] == nil {
+					t.Errorf("%s does not tell of %s %s", op.OperationID, status, header)
 				}
+			}
+			if _, inQuery := doc.Components.SecuritySchemes["accessToken"]; !inQuery || (len(op.Security) == 2) != (op.OperationID == "StreamRoom") {
+				t.Errorf("%s takes tokens by %v", op.OperationID, op.Security)
 			}
 		}
 	}
@@ -183,6 +147,9 @@ func TestOpenAPI_ListsTheOperations(t *testing.T) {
 	}
 	if w := do(a, "GET", "/openapi.yaml", ""); !strings.Contains(w.Body.String(), "operationId: PostMessage") {
 		t.Errorf("YAML: %.200s", w.Body)
+	}
+	if bearer := doc.Components.SecuritySchemes["bearerAuth"]; bearer["scheme"] != "bearer" || len(doc.Security) != 1 || doc.Security[0]["bearerAuth"] == nil {
+		t.Errorf("tokens: %v %v", doc.Components.SecuritySchemes, doc.Security)
 	}
 	if doc.Components.Schemas["ErrorModel"].Properties != nil {
 		t.Error("huma's own error is in the document")
@@ -202,6 +169,21 @@ func TestMessage_DescribesChatMessage(t *testing.T) {
 	for i := range typ.NumField() {
 		if name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ","); wire[name] == nil {
 			t.Errorf("%s is described but not sent", name)
+		}
+	}
+}
+
+func TestProblem_NamesEveryCode(t *testing.T) {
+	field, _ := reflect.TypeFor[problem]().FieldByName("Code")
+	for _, code := range []errs.Code{
+		errs.Invalid, errs.TooLarge, errs.NotFound, errs.Unauthenticated, errs.Forbidden, errs.Conflict, errs.RateLimited, errs.TooMany, errs.Unavailable, errs.Internal,
+		codeMalformed, codeMethod, codeMediaType, codeTimeout,
+	} {
+		if !strings.Contains(field.Tag.Get("doc"), " "+string(code)) {
+			t.Errorf("%s is not described", code)
+		}
+		if status := statusOf(code); status == 500 && code != errs.Internal && !strings.Contains("malformed method_not_allowed unsupported_media_type timeout", string(code)) {
+			t.Errorf("%s has no status", code)
 		}
 	}
 }

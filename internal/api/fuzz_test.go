@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 )
 
@@ -35,7 +36,7 @@ func FuzzAPI(f *testing.F) {
 	s := newMemory()
 	fill(f, s, "lobby", 3)
 	var last chat.Message
-	a := newAPI(f, s, func(c *Config) {
+	a := auth.Open(newAPI(f, s, func(c *Config) {
 		c.AllowedOrigins = []string{"https://chat.example.org"}
 		accept := c.Accept
 		c.Accept = accepterFunc(func(ctx context.Context, m chat.Message) (chat.Message, error) {
@@ -47,7 +48,7 @@ func FuzzAPI(f *testing.F) {
 			_, err := w.Write([]byte(":\n\n"))
 			return err
 		}
-	})
+	}))
 	f.Fuzz(func(t *testing.T, method, path, query, body, contentType, header string) {
 		target, err := url.ParseRequestURI(path)
 		if err != nil || !strings.HasPrefix(path, "/") {
@@ -59,7 +60,7 @@ func FuzzAPI(f *testing.F) {
 			t.Skip() // not a method that could be sent
 		}
 		r.URL = target
-		for _, name := range []string{"Origin", "Last-Event-ID", "X-Request-Id", "Accept", "If-None-Match"} {
+		for _, name := range []string{"Origin", "Sec-Fetch-Site", "Authorization", "Last-Event-ID", "X-Request-Id", "Accept", "If-None-Match"} {
 			r.Header.Set(name, header)
 		}
 		r.Header.Set("Content-Type", contentType)

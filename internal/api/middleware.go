@@ -13,6 +13,7 @@ import (
 // ServeHTTP answers every request: those of the hub are the hub's own; all others get a request id, CORS, a line in the
 // log, a place in the metrics, and a problem document when the mux has no answer or a handler panics.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	setHeaders(w.Header(), r)
 	if a.cfg.Hub != nil && isHub(r.URL.Path) {
 		a.cfg.Hub.ServeHTTP(w, r)
 		return
@@ -27,13 +28,37 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler) // the connection ends, so that nobody takes a cut answer for a whole one
 		}
 	}()
-	h := w.Header()
-	h.Set("X-Request-Id", rec.id)
-	h.Set("X-Content-Type-Options", "nosniff")
-	if a.origins.handled(rec, r) {
+	w.Header().Set("X-Request-Id", rec.id)
+	end := a.limitTime(w, r)
+	defer end()
+	if a.origins.handled(rec, r) || !a.allowed(rec, r) {
 		return
 	}
-	a.mux.ServeHTTP(rec, r)
+	a.routes.ServeHTTP(rec, r)
+}
+
+// limitTime sets how long the peer may take to send a body, also one that nobody reads: net/http waits for its end before
+// it answers; and to read the answer, which is not kept for ever. Those who read or write for long set their own limits.
+// The next request of the connection begins without one, when end is called.
+func (a *API) limitTime(w http.ResponseWriter, r *http.Request) (end func()) {
+	rc := http.NewResponseController(w) // a recorder in tests has no deadlines
+	if r.ContentLength != 0 {
+		_ = rc.SetReadDeadline(time.Now().Add(a.patience))
+	}
+	_ = rc.SetWriteDeadline(time.Now().Add(stallTimeout))
+	return func() { _ = rc.SetWriteDeadline(time.Time{}) }
+}
+
+// allowed answers requests that Config.Allow refuses.
+func (a *API) allowed(rec *recorder, r *http.Request) bool {
+	if a.cfg.Allow == nil || isProbe(r.URL.Path) {
+		return true
+	}
+	err := a.cfg.Allow(r)
+	if err != nil {
+		a.refuse(rec, err)
+	}
+	return err == nil
 }
 
 // recovered turns a panic into a 500, or reports true if the answer has begun already and can only be cut.
@@ -60,7 +85,7 @@ func (a *API) finished(rec *recorder, took time.Duration) {
 	a.metrics.observe(rec.route(), rec.status, took)
 	if ctx := context.Background(); a.log.Enabled(ctx, slog.LevelDebug) {
 		a.log.LogAttrs(ctx, slog.LevelDebug, "request",
-			slog.String("method", rec.r.Method), slog.String("route", rec.route()), slog.Int("status", rec.status),
+			slog.String("method", rec.method()), slog.String("route", rec.route()), slog.Int("status", rec.status),
 			slog.Duration("took", took), slog.Int64("bytes", rec.bytes), slog.String("request_id", rec.id))
 	}
 }
@@ -81,6 +106,15 @@ func (rec *recorder) route() string {
 		return "none"
 	}
 	return rec.r.Pattern
+}
+
+// method is the request's if it is one of the usual: another is any word that the client chose.
+func (rec *recorder) method() string {
+	switch m := rec.r.Method; m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
 }
 
 // WriteHeader sends the header once; further calls do nothing.

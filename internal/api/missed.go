@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
 )
@@ -31,7 +32,7 @@ func (a *API) getMissedMessages(h huma.API) {
 		Summary: "Read what was missed",
 		Description: "All messages that were stored later than `since`, oldest first, in one array that is sent as it is read. " +
 			"A `since` taken from the `stored_at` of a message is exact; one that was cut to milliseconds repeats messages and skips none. " +
-			"An answer that cannot be completed breaks off with the connection, so it is never taken for a whole one. " +
+			"An answer that cannot be completed, or whose token expires before its end, breaks off with the connection, so it is never taken for a whole one. " +
 			"With `limit`, the answer is a page, and a `Link` header with `rel=\"next\"` leads on while there is more.",
 		Responses: map[string]*huma.Response{"200": {
 			Description: "the messages",
@@ -117,13 +118,16 @@ func (a *API) pageAfter(ctx context.Context, room string, after int64, limit int
 	return page, len(list) == limit || len(page) < len(list), err
 }
 
-// send writes the array, page by page. A read that fails in the middle ends the connection.
+// send writes the array, page by page. What goes wrong in the middle ends the connection, as the end of the token does.
 func (out *missedAnswer) send(ctx context.Context, a *API, w http.ResponseWriter) {
+	ctx, cancel := auth.UntilExpiry(ctx)
+	defer cancel()
 	w.Header().Set("Content-Type", jsonType)
 	if out.next != "" {
 		w.Header().Set("Link", fmt.Sprintf("<%s>; rel=\"next\"", out.next))
 	}
 	s := arrayStream{w: w, rc: http.NewResponseController(w), buf: []byte{'['}}
+	s.until, _ = ctx.Deadline()
 	page := out.page
 	for {
 		for i := range page {
@@ -134,7 +138,9 @@ func (out *missedAnswer) send(ctx context.Context, a *API, w http.ResponseWriter
 		}
 		var err error
 		if page, _, err = a.pageAfter(ctx, out.room, page[len(page)-1].Seq, chat.MaxPage); err != nil {
-			a.logFailure(newProblem(statusOf(classOf(err)), "", ""), &failure{err: fmt.Errorf("read on in the middle of an answer: %w", err)})
+			if ctx.Err() == nil { // else the reader has gone, or its token has expired
+				a.logFailure(newProblem(statusOf(classOf(err)), "", ""), &failure{err: fmt.Errorf("read on in the middle of an answer: %w", err)})
+			}
 			panic(http.ErrAbortHandler)
 		}
 	}
@@ -143,11 +149,12 @@ func (out *missedAnswer) send(ctx context.Context, a *API, w http.ResponseWriter
 
 // arrayStream writes messages as a JSON array, in pieces, each within a time limit.
 type arrayStream struct {
-	w    http.ResponseWriter
-	rc   *http.ResponseController
-	buf  []byte
-	some bool // a message has been added
-	err  error
+	w     http.ResponseWriter
+	rc    *http.ResponseController
+	until time.Time // when all of it ends; zero: never
+	buf   []byte
+	some  bool // a message has been added
+	err   error
 }
 
 const piece = 64 << 10 // bytes to gather before a write
@@ -159,12 +166,16 @@ func (s *arrayStream) add(m *chat.Message) {
 	s.some = true
 	s.buf = m.AppendJSON(s.buf)
 	if len(s.buf) >= piece {
-		_ = s.rc.SetWriteDeadline(time.Now().Add(stallTimeout)) // a recorder in tests has none
 		s.flush()
 	}
 }
 
 func (s *arrayStream) flush() {
+	deadline := time.Now().Add(stallTimeout)
+	if !s.until.IsZero() && s.until.Before(deadline) {
+		deadline = s.until // a reader that is slow must not take what is left for as long as it likes
+	}
+	_ = s.rc.SetWriteDeadline(deadline) // a recorder in tests has none
 	if s.err == nil {
 		_, s.err = s.w.Write(s.buf)
 	}

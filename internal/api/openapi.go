@@ -20,19 +20,27 @@ const (
 	tagRooms = "Rooms"
 )
 
+// The ways to bring a token.
+const (
+	schemeBearer = "bearerAuth"
+	schemeQuery  = "accessToken"
+)
+
 // The errors of operations, beside 500.
 var (
-	sendErrors = []int{400, 403, 408, 413, 415, 422, 503}
-	readErrors = []int{400, 422, 503}
+	sendErrors = []int{400, 401, 403, 408, 413, 415, 422, 429, 503}
+	readErrors = []int{400, 401, 403, 422, 429, 503}
 )
 
 var errorTexts = map[int]string{
 	400: "malformed: the query or the body cannot be read",
-	403: "forbidden: a page of an origin that is not allowed",
+	401: "unauthenticated: a token is needed, or the one that was sent is not valid or has expired",
+	403: "forbidden: the token is not for this room, whether that exists or not, not for sending, or not for this client_id; or a page of an origin that is not allowed",
 	408: "timeout: the body did not arrive in time",
 	413: "too_large: the body exceeds the limit; it was not read",
 	415: "unsupported_media_type: the body is neither JSON nor a form",
 	422: "invalid: a parameter or field is not what it must be; errors names each",
+	429: "rate_limited: too often; or too_many: too many at a time",
 	500: "internal: a mistake of the server, named by request_id in its log",
 	503: "unavailable: it cannot be done now; a message was not accepted and can be sent again with the id that the answer names",
 }
@@ -48,8 +56,16 @@ func description(version string) *huma.OpenAPI {
 			Version: version,
 			Description: "Group messaging that keeps what it accepts: every message reaches every member of its room, in one order, once. " +
 				"The SignalR hub is at `/messageHub`. For machines there are `/healthz`, `/readyz`, `/metrics` and `/version`. " +
-				"Errors are problem documents of RFC 9457 with a stable `code`.",
+				"Errors are problem documents of RFC 9457 with a stable `code`.\n\n" +
+				"A server with authentication wants a token (a JWT) with every request, as `Authorization: Bearer …`: " +
+				"`sub` is the `client_id`, `rooms` lists the rooms that it is for, `publish: false` makes it read-only, and `/metrics` wants `admin: true`. " +
+				"This page, `/healthz`, `/readyz` and `/version` are for everybody.",
 		},
+		Components: &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{
+			schemeBearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "needed unless the server runs without authentication"},
+			schemeQuery:  {Type: "apiKey", In: "query", Name: "access_token", Description: "the same token, for an EventSource, which sets no headers; for event streams only"},
+		}},
+		Security: []map[string][]string{{schemeBearer: {}}},
 		Tags: []*huma.Tag{
 			{Name: tagShort, Description: "The two requests of existing clients; they do not change."},
 			{Name: tagRooms, Description: "Rooms, their logs and their live streams."},
@@ -68,7 +84,10 @@ func errorAnswers(h huma.API, op *huma.Operation, statuses ...int) {
 			Description: errorTexts[status],
 			Content:     map[string]*huma.MediaType{problemType: {Schema: schema}},
 		}
-		if status == http.StatusServiceUnavailable {
+		switch status {
+		case http.StatusUnauthorized:
+			res.Headers = map[string]*huma.Param{"WWW-Authenticate": {Description: "Bearer, with error=\"invalid_token\" if there was a token", Schema: &huma.Schema{Type: huma.TypeString}}}
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 			res.Headers = map[string]*huma.Param{"Retry-After": {Description: "seconds to wait", Schema: &huma.Schema{Type: huma.TypeInteger}}}
 		}
 		op.Responses[strconv.Itoa(status)] = res
@@ -104,13 +123,13 @@ func (a *API) documents(doc *huma.OpenAPI) error {
 	if err != nil {
 		return fmt.Errorf("encode OpenAPI document as YAML: %w", err)
 	}
-	page, csp, err := docsPage(doc)
+	html, csp, err := docsPage(doc)
 	if err != nil {
 		return fmt.Errorf("render /docs: %w", err)
 	}
-	a.mux.Handle("GET /openapi.json", fixed("application/vnd.oai.openapi+json", "", append(asJSON, '\n')))
-	a.mux.Handle("GET /openapi.yaml", fixed("application/vnd.oai.openapi", "", asYAML))
-	a.mux.Handle("GET /docs", fixed("text/html; charset=utf-8", csp, page))
+	a.routes.Handle("GET /openapi.json", fixed("application/vnd.oai.openapi+json", "", append(asJSON, '\n')))
+	a.routes.Handle("GET /openapi.yaml", fixed("application/vnd.oai.openapi", "", asYAML))
+	a.routes.Handle("GET /docs", page(fixed("text/html; charset=utf-8", csp, html)))
 	return nil
 }
 
@@ -125,7 +144,6 @@ func fixed(contentType, csp string, content []byte) http.Handler {
 		h.Set("Cache-Control", "no-cache")
 		if csp != "" {
 			h.Set("Content-Security-Policy", csp)
-			h.Set("Referrer-Policy", "no-referrer")
 		}
 		if strings.Contains(r.Header.Get("If-None-Match"), etag) { // a list of tags, some perhaps weakened on the way
 			w.WriteHeader(http.StatusNotModified)

@@ -40,13 +40,16 @@ type checked struct {
 
 const checkTimeout = 3 * time.Second
 
+// isProbe reports whether the path is one that a load balancer asks all the time.
+func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
+
 // probes mounts what machines ask: alive, ready, how much, which.
 func (a *API) probes() {
-	a.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"status": "alive"}) })
-	a.mux.HandleFunc("GET /readyz", a.ready)
-	a.mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.cfg.Build) })
+	a.routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"status": "alive"}) })
+	a.routes.HandleFunc("GET /readyz", a.ready)
+	a.routes.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.cfg.Build) })
 	if a.cfg.Gather != nil {
-		a.mux.Handle("GET /metrics", promhttp.HandlerFor(a.cfg.Gather, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
+		a.routes.Handle("GET /metrics", promhttp.HandlerFor(a.cfg.Gather, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	}
 }
 
@@ -116,9 +119,7 @@ func reason(err error) string {
 }
 
 func answer(w http.ResponseWriter, v any) {
-	h := w.Header()
-	h.Set("Content-Type", jsonType)
-	h.Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", jsonType)
 	b, _ := json.Marshal(v) // strings and booleans always encode
 	_, _ = w.Write(append(b, '\n'))
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,11 +28,14 @@ type problem struct {
 	Title     string       `json:"title" doc:"the HTTP status in words" example:"Unprocessable Entity"`
 	Status    int          `json:"status" doc:"the HTTP status" example:"422"`
 	Detail    string       `json:"detail" doc:"what happened and what to do, for people" example:"the request has faults"`
-	Code      string       `json:"code" doc:"what happened, for programs; one of malformed, invalid, too_large, unsupported_media_type, not_found, method_not_allowed, forbidden, conflict, timeout, unavailable, internal" example:"invalid"`
+	Code      string       `json:"code" doc:"what happened, for programs; one of malformed, invalid, too_large, unsupported_media_type, not_found, method_not_allowed, unauthenticated, forbidden, conflict, timeout, rate_limited, too_many, unavailable, internal" example:"invalid"`
 	Errors    []fieldError `json:"errors,omitempty" doc:"the faults of the request, one by one"`
 	ID        string       `json:"id,omitempty" doc:"the id with which a message that could not be confirmed can be sent again without appearing twice"`
 	RequestID string       `json:"request_id,omitempty" doc:"names the request in the server's log"`
 	Checks    []checked    `json:"checks,omitempty" doc:"of /readyz: the outcome of each check"`
+
+	challenge string        // of a 401: its WWW-Authenticate
+	retry     time.Duration // how long to wait before another try, where the status asks for one; 0: not known
 }
 
 // fieldError is one fault of a request.
@@ -81,8 +86,11 @@ func muxProblem(status int) *problem {
 func (p *problem) setHeaders(set func(name, value string)) {
 	set("Cache-Control", "no-store")
 	switch p.Status {
+	case http.StatusUnauthorized:
+		set("WWW-Authenticate", p.challenge)
 	case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		set("Retry-After", "1")
+		seconds := int64((p.retry + time.Second - 1) / time.Second) // rounded up: earlier would be too early
+		set("Retry-After", strconv.FormatInt(max(seconds, 1), 10))
 	}
 }
 
@@ -128,10 +136,14 @@ func statusOf(code errs.Code) int {
 		return http.StatusRequestEntityTooLarge
 	case errs.NotFound:
 		return http.StatusNotFound
+	case errs.Unauthenticated:
+		return http.StatusUnauthorized
 	case errs.Forbidden:
 		return http.StatusForbidden
 	case errs.Conflict:
 		return http.StatusConflict
+	case errs.RateLimited, errs.TooMany:
+		return http.StatusTooManyRequests
 	case errs.Unavailable:
 		return http.StatusServiceUnavailable
 	}
@@ -164,15 +176,21 @@ func (a *API) problemOf(f *failure, w http.ResponseWriter) *problem {
 	case errs.Unavailable:
 		p.Detail = unavailable(f)
 	default:
-		p.Errors = fieldErrors(f.err)
-		p.Detail = detailFaults
-		if len(p.Errors) == 0 {
-			p.Detail = publicText(f.err)
+		p.Detail, p.Errors = publicText(f.err), fieldErrors(f.err)
+		if code == errs.Invalid && len(p.Errors) > 0 {
+			p.Detail = detailFaults
 		}
+	}
+	if e, ok := errors.AsType[*errs.Error](f.err); ok {
+		p.retry = e.RetryAfter
+	}
+	rec, _ := w.(*recorder)
+	if rec != nil && code == errs.Unauthenticated {
+		p.challenge = challenge(rec.r)
 	}
 	if p.Status >= http.StatusInternalServerError {
 		p.ID = f.message.ID
-		if rec, ok := w.(*recorder); ok {
+		if rec != nil {
 			p.RequestID = rec.id
 		}
 		a.logFailure(p, f)
@@ -208,6 +226,9 @@ func unavailable(f *failure) string {
 // publicText is what the outermost classified error says to the sender of the request; causes stay in the log.
 func publicText(err error) string {
 	if e, ok := errors.AsType[*errs.Error](err); ok && e.Msg != "" {
+		if e.Field != "" {
+			return e.Field + ": " + e.Msg
+		}
 		return e.Msg
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
 )
@@ -134,14 +135,14 @@ func TestGetMissedMessages_BreaksOffRatherThanEndEarly(t *testing.T) {
 	s := newMemory()
 	fill(t, s, "lobby", 3*chat.MaxPage)
 	reads := 0
-	srv := httptest.NewServer(newAPI(t, s, func(c *Config) {
+	srv := httptest.NewServer(auth.Open(newAPI(t, s, func(c *Config) {
 		c.History = afterFunc{s, func(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 			if reads++; reads == 3 {
 				return nil, errs.Wrap(errs.Unavailable, errors.New("gone"), "the database is away")
 			}
 			return s.After(ctx, room, seq, limit)
 		}}
-	}))
+	})))
 	defer srv.Close()
 	res, err := srv.Client().Get(srv.URL + "/messages/since?since=2026-01-01")
 	if err != nil {
@@ -257,7 +258,7 @@ func TestParseTime_IsLenient(t *testing.T) {
 func TestStreamRoom_HistoryThenLive(t *testing.T) {
 	s := newMemory()
 	fill(t, s, "lobby", 3)
-	srv := httptest.NewServer(newAPI(t, s))
+	srv := httptest.NewServer(auth.Open(newAPI(t, s)))
 	defer srv.Close()
 	for _, tt := range []struct {
 		query, lastEventID string
@@ -286,7 +287,7 @@ func readEvents(t *testing.T, srv *httptest.Server, target, lastEventID string, 
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if h := res.Header; res.StatusCode != 200 || h.Get("Content-Type") != "text/event-stream" || !strings.Contains(h.Get("Cache-Control"), "no-cache") || h.Get("X-Accel-Buffering") != "no" {
+	if h := res.Header; res.StatusCode != 200 || h.Get("Content-Type") != "text/event-stream" || !strings.Contains(h.Get("Cache-Control"), "no-store") || h.Get("X-Accel-Buffering") != "no" {
 		t.Errorf("status %d, header %v", res.StatusCode, h)
 	}
 	then()

@@ -12,7 +12,7 @@ import (
 
 type postMessageInput struct {
 	Msg      string `query:"msg" doc:"the text: 1 byte to 32 KiB of UTF-8, kept exactly as sent" example:"hello"`
-	ClientID string `query:"client_id" doc:"who sends it: 1 to 128 bytes of printable UTF-8" example:"ann"`
+	ClientID string `query:"client_id" doc:"who sends it: 1 to 128 bytes of printable UTF-8; with authentication it is the token's sub, and may be left out" example:"ann"`
 	Room     string `query:"room" doc:"1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit; default lobby" example:"lobby"`
 	ID       string `query:"id" doc:"a UUID, the idempotency key; the server makes one if there is none" example:"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"`
 	Body     *messageBody
@@ -21,7 +21,7 @@ type postMessageInput struct {
 // messageBody is the body of PostMessage; fields that it does not have may stand in the query.
 type messageBody struct {
 	Msg      string `json:"msg,omitempty" doc:"the text: 1 byte to 32 KiB of UTF-8, kept exactly as sent" example:"hello"`
-	ClientID string `json:"client_id,omitempty" doc:"who sends it: 1 to 128 bytes of printable UTF-8" example:"ann"`
+	ClientID string `json:"client_id,omitempty" doc:"who sends it: 1 to 128 bytes of printable UTF-8; with authentication it is the token's sub, and may be left out" example:"ann"`
 	Room     string `json:"room,omitempty" doc:"the room; default lobby" example:"lobby"`
 	ID       string `json:"id,omitempty" doc:"a UUID, the idempotency key; the server makes one if there is none" example:"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"`
 }
@@ -34,7 +34,7 @@ type sendToRoomInput struct {
 // roomMessageBody is the body of SendToRoom.
 type roomMessageBody struct {
 	Msg      string `json:"msg" doc:"the text: 1 byte to 32 KiB of UTF-8, kept exactly as sent" example:"hello"`
-	ClientID string `json:"client_id,omitempty" doc:"who sends it: 1 to 128 bytes of printable UTF-8; needed when there is no authentication" example:"ann"`
+	ClientID string `json:"client_id,omitempty" doc:"who sends it: 1 to 128 bytes of printable UTF-8; with authentication it is the token's sub, and may be left out" example:"ann"`
 	ID       string `json:"id,omitempty" doc:"a UUID, the idempotency key; the server makes one if there is none" example:"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"`
 }
 

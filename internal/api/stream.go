@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
 )
@@ -30,9 +31,11 @@ func (a *API) streamRoom(h huma.API) {
 		OperationID: "StreamRoom", Method: http.MethodGet, Path: eventsPath, Tags: []string{tagRooms},
 		Summary: "Follow a room",
 		Description: "Server-sent events, for any EventSource: `id` is the message's number, `event` is `message`, `data` the message as JSON. " +
-			"First the history after the cursor, then what comes, in one stream without a hole. A comment line keeps a quiet stream alive.",
+			"First the history after the cursor, then what comes, in one stream without a hole. A comment line keeps a quiet stream alive. " +
+			"An EventSource sets no headers: here, the token may stand in the query, as `access_token`. The stream ends when the token does.",
+		Security: []map[string][]string{{schemeBearer: {}}, {schemeQuery: {}}},
 		Responses: map[string]*huma.Response{"200": {
-			Description: "the events; the stream ends only with the connection",
+			Description: "the events; the stream ends with the connection, or with the token",
 			Content: map[string]*huma.MediaType{"text/event-stream": {
 				Schema:  &huma.Schema{Type: huma.TypeString},
 				Example: "id: 43\nevent: message\ndata: {\"id\":\"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f\",\"room\":\"lobby\",\"seq\":43,\"client_id\":\"ann\",\"msg\":\"hello\"}\n\n",
@@ -40,9 +43,12 @@ func (a *API) streamRoom(h huma.API) {
 		}},
 	}
 	errorAnswers(h, &op, readErrors...)
-	huma.Register(h, op, func(_ context.Context, in *streamInput) (*huma.StreamResponse, error) {
+	huma.Register(h, op, func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
 		after, err := in.cursor()
 		if err := errors.Join(chat.ValidateRoom(in.Room), err); err != nil {
+			return nil, failed(err)
+		}
+		if err := auth.Require(ctx, in.Room); err != nil { // Follow asks too, but not for HEAD
 			return nil, failed(err)
 		}
 		return &huma.StreamResponse{Body: func(h huma.Context) {
@@ -72,20 +78,19 @@ func (a *API) stream(r *http.Request, w http.ResponseWriter, room string, after 
 	events := &eventWriter{w: w, rc: http.NewResponseController(w)}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-cache, no-transform")
+	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // proxies hand on each event at once
 	if r.Method == http.MethodHead {
 		return
 	}
 	_ = events.rc.SetReadDeadline(time.Time{}) // a stream outlives what the server grants a request; a recorder in tests has none
-	err := a.cfg.Follow(r.Context(), room, after, events)
-	if err == nil || r.Context().Err() != nil || events.err != nil {
-		return // the reader has gone, or the server sends it away
+	ctx, cancel := auth.UntilExpiry(r.Context())
+	defer cancel()
+	err := a.cfg.Follow(ctx, room, after, events)
+	if err == nil || ctx.Err() != nil || events.err != nil {
+		return // the reader has gone, its token has expired, or the server sends it away
 	}
-	p := a.problemOf(&failure{err: err}, w)
-	if rec, ok := w.(*recorder); ok {
-		rec.problem(p) // unless the stream has begun: then the reader comes back after its end
-	}
+	a.refuse(w, err) // unless the stream has begun: then the reader comes back after its end
 }
 
 // eventWriter remembers whether a write has failed, which is then no fault of the stream's.

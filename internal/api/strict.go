@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -63,18 +62,13 @@ func (a *API) strict(ctx huma.Context, next func(huma.Context)) {
 	req := &request{inner: ctx}
 	var p *problem
 	if req.query, p = readQuery(r.URL.RawQuery, op.Parameters); p == nil && op.RequestBody != nil {
-		req.body, p = readBody(w, r)
+		req.body, p = a.readBody(w, r)
 	}
 	if p != nil {
 		w.(*recorder).problem(p)
 		return
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	// An answer that nobody reads is not kept for ever. The next request of the connection begins without a limit.
-	rc := http.NewResponseController(w) // a recorder in tests has no deadlines
-	_ = rc.SetWriteDeadline(time.Now().Add(stallTimeout))
 	next(req)
-	_ = rc.SetWriteDeadline(time.Time{})
 }
 
 // query is a parsed query, in the order of the request.
@@ -115,8 +109,8 @@ func readQuery(raw string, known []*huma.Param) (query, *problem) {
 	return q, nil
 }
 
-// readBody reads the body, limited before it is read, and returns it as JSON.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
+// readBody reads the body, limited before it is read, and returns it as JSON. Its time is limited already; huma lifts that.
+func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
 	if r.ContentLength > maxBody {
 		w.Header().Set("Connection", "close") // the rest is not worth reading
 		return nil, tooLarge()
@@ -124,13 +118,12 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
 	if r.Body == nil || r.ContentLength == 0 {
 		return nil, nil
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // huma lifts it; a recorder in tests has none
 	var buf bytes.Buffer
 	if r.ContentLength > 0 {
 		buf.Grow(int(r.ContentLength) + bytes.MinRead)
 	}
 	if _, err := buf.ReadFrom(http.MaxBytesReader(w.(*recorder).ResponseWriter, r.Body, maxBody)); err != nil {
-		return nil, bodyProblem(err)
+		return nil, a.bodyProblem(err)
 	}
 	if buf.Len() == 0 {
 		return nil, nil
@@ -138,12 +131,12 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
 	return asJSON(r.Header.Get("Content-Type"), buf.Bytes())
 }
 
-func bodyProblem(err error) *problem {
+func (a *API) bodyProblem(err error) *problem {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return tooLarge()
 	}
 	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
-		return newProblem(http.StatusRequestTimeout, codeTimeout, fmt.Sprintf("the body did not arrive within %s", bodyTimeout))
+		return newProblem(http.StatusRequestTimeout, codeTimeout, fmt.Sprintf("the body did not arrive within %s", a.patience))
 	}
 	return fieldProblem(http.StatusBadRequest, codeMalformed, "body", "could not be read to its end")
 }

@@ -16,7 +16,7 @@ type message struct {
 	ID       string    `json:"id" format:"uuid" doc:"the idempotency key: sending it again to the same room adds nothing" example:"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"`
 	Room     string    `json:"room" pattern:"^[a-z0-9][a-z0-9._-]{0,63}$" example:"lobby"`
 	Seq      int64     `json:"seq,omitempty" minimum:"1" doc:"the number in the room: 1, 2, 3, … without gaps; absent until the message is stored" example:"42"`
-	ClientID string    `json:"client_id" doc:"who sent it: 1 to 128 bytes" example:"ann"`
+	ClientID string    `json:"client_id" doc:"who sent it: 1 to 128 bytes; with authentication, the sub of its token" example:"ann"`
 	Msg      string    `json:"msg" doc:"the text, exactly as sent: 1 byte to 32 KiB of UTF-8" example:"hello"`
 	SentAt   time.Time `json:"sent_at" doc:"when it was accepted; UTC" example:"2026-01-02T15:04:05.123456Z"`
 	StoredAt time.Time `json:"stored_at,omitempty" doc:"when it was stored, strictly increasing within the room; UTC; absent until then" example:"2026-01-02T15:04:05.125003Z"`

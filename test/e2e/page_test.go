@@ -23,3 +23,17 @@ func TestPage_TwoPeopleTalk(t *testing.T) {
 		}
 	})
 }
+
+func TestPage_AsksForAToken(t *testing.T) {
+	chromium := testkit.Need(t, "chromium")
+	const secret = "a secret of this test, thirty-two bytes or more"
+	s := testkit.Start(t, testkit.Options{
+		Args: []string{"--auth", "jwt", "--jwt-leeway", "1s"},
+		Env:  []string{"RESTANTE_JWT_SECRET=" + secret},
+	})
+	dir := t.TempDir()
+	if keep := os.Getenv("RESTANTE_TEST_SCREENSHOTS"); keep != "" {
+		dir = keep
+	}
+	script(t, "page_token.mjs", s.URL(), chromium, dir, secret).wait()
+}

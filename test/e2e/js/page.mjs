@@ -2,21 +2,16 @@
 // keeps the history.
 // node page.mjs URL CHROMIUM DIRECTORY
 import {join} from 'node:path';
-import {chromium} from 'playwright-core';
+import {browse, picture} from './browser.mjs';
 import {args, assert, post} from './common.mjs';
 
 const [url, executablePath, directory] = args;
 const hostile = `<img src=x onerror="window.harmed=1"><script>window.harmed=2</script> javascript:alert(3) "'\`\${1}`;
-const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const problems = [];
 
 /** Opens the page as a person of that name, with a profile of their own. */
 async function person(name) {
-  const context = await chromium.launchPersistentContext(join(directory, `profile-${name}`), {executablePath, args: flags, viewport: {width: 800, height: 700}});
-  const page = context.pages()[0] ?? await context.newPage();
-  page.setDefaultTimeout(20_000);
-  page.on('pageerror', error => problems.push(`${name}: ${error}`));
-  page.on('console', message => { if (message.type() === 'error') problems.push(`${name}: ${message.text()}`); });
+  const {page, context} = await browse(executablePath, join(directory, `profile-${name}`), text => problems.push(`${name}: ${text}`));
   page.on('request', request => { if (!request.url().startsWith(url) && !request.url().startsWith('data:')) problems.push(`${name} fetched ${request.url()}`); });
   await page.goto(url);
   const dialog = page.getByRole('dialog');
@@ -46,7 +41,7 @@ for (const p of [ann, bob]) {
   await p.page.waitForFunction(n => document.querySelectorAll('[role=log] .text').length === n, said.length);
   assert.deepEqual(await p.texts(), said);
 }
-await ann.page.screenshot({path: join(directory, 'page.png')});
+await picture(ann.page, directory, 'page');
 await ann.page.reload();
 await ann.sees(said[0]);
 await ann.page.waitForFunction(n => document.querySelectorAll('[role=log] .text').length === n, said.length);

@@ -1,0 +1,166 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"restante/internal/auth"
+	"restante/internal/remote"
+)
+
+const friend = "https://chat.example.org"
+
+func befriend(c *Config) { c.AllowedOrigins = []string{friend} }
+
+func TestAPI_CORS(t *testing.T) {
+	a := newAPI(t, newMemory(), befriend)
+	for _, target := range []string{"/rooms", "/nothing", "/rooms/-/messages"} { // success, mux error, own error
+		h := do(a, "GET", target, "", "Origin", friend).Header()
+		if h.Get("Access-Control-Allow-Origin") != friend || h.Get("Access-Control-Allow-Credentials") != "true" ||
+			!strings.Contains(h.Get("Access-Control-Expose-Headers"), "Link") || h.Get("Vary") != "Origin" {
+			t.Errorf("%s: %v", target, h)
+		}
+	}
+	if h := do(newAPI(t, newMemory()), "GET", "/rooms", "").Header(); h.Get("Vary") != "Origin" {
+		t.Errorf("no origins: %v", h)
+	}
+}
+
+func TestAPI_AnswersPreflightsOfListedOrigins(t *testing.T) {
+	a := newAPI(t, newMemory(), befriend)
+	ask := func(origin string) *httptest.ResponseRecorder {
+		return as(nil, a, "OPTIONS", "/message", "", "Origin", origin,
+			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,x-evil")
+	}
+	w := ask(friend)
+	h := w.Header()
+	if w.Code != 204 || h.Get("Access-Control-Allow-Origin") != friend || h.Get("Access-Control-Allow-Methods") != "GET, HEAD, POST" {
+		t.Errorf("preflight: %d %v", w.Code, h)
+	}
+	allowed := strings.Split(h.Get("Access-Control-Allow-Headers"), ", ")
+	for _, want := range []string{"Authorization", "Content-Type", "Last-Event-ID"} {
+		if !strings.Contains(strings.Join(allowed, " "), want) {
+			t.Errorf("%s is not allowed: %v", want, allowed)
+		}
+	}
+	if strings.Contains(strings.ToLower(h.Get("Access-Control-Allow-Headers")), "evil") {
+		t.Errorf("any header is allowed: %v", allowed)
+	}
+	w = ask("https://evil.example.org")
+	if p := problemIn(t, w); p.Status != 405 || w.Header().Get("Access-Control-Allow-Origin") != "" || w.Header().Get("Access-Control-Allow-Headers") != "" {
+		t.Errorf("preflight of a foreign page: %+v %v", p, w.Header())
+	}
+}
+
+// Requests are for http://example.com, or https where it says so. A page of a foreign origin may not send, and cannot
+// read: its browser sees no CORS headers.
+func TestAPI_ComparesOriginsExactly(t *testing.T) {
+	a := newAPI(t, newMemory(), func(c *Config) {
+		c.AllowedOrigins = []string{friend, "http://localhost:8081"}
+	})
+	const own, listed, foreign = 0, 1, 2
+	for _, tt := range []struct {
+		origin, site string
+		is           int
+	}{
+		{"", "", own},
+		{"", "none", own},
+		{"", "same-origin", own},
+		{"", "same-site", foreign},
+		{"", "cross-site", foreign},
+		{"http://example.com", "same-origin", own},
+		{"http://example.com", "", own},
+		{"https://example.com", "", own}, // the scheme is not known: a proxy may have ended TLS
+		{"http://example.com", "same-site", foreign},
+		{"http://example.com", "cross-site", foreign},
+		{"http://example.com:80", "", foreign},
+		{"http://example.com:8080", "", foreign},
+		{"http://example.com.", "", foreign},
+		{"http://sub.example.com", "", foreign},
+		{"http://evil-example.com", "", foreign},
+		{"http://example.com.evil.org", "", foreign},
+		{"http://example.com@evil.org", "", foreign},
+		{friend, "cross-site", listed},
+		{friend, "same-site", listed},
+		{friend, "", listed},
+		{"http://localhost:8081", "cross-site", listed},
+		{"http://localhost", "", foreign},
+		{"http://localhost:8082", "", foreign},
+		{"https://localhost:8081", "", foreign},
+		{"http://chat.example.org", "", foreign},
+		{"https://Chat.Example.org", "", foreign},
+		{friend + ":443", "", foreign},
+		{friend + ".", "", foreign},
+		{friend + "/", "", foreign},
+		{friend + ".evil.org", "", foreign},
+		{"https://evil-chat.example.org", "", foreign},
+		{"https://evil.org?" + friend, "", foreign},
+		{friend + " https://evil.org", "", foreign},
+		{friend + ", https://evil.org", "", foreign},
+		{"chat.example.org", "", foreign},
+		{"null", "cross-site", foreign},
+		{"null", "", foreign},
+		{"%", "", foreign},
+	} {
+		post := do(a, "POST", "/message?msg=a&client_id=b", "", "Origin", tt.origin, "Sec-Fetch-Site", tt.site)
+		want := map[int]int{own: 202, listed: 202, foreign: 403}[tt.is]
+		if post.Code != want {
+			t.Errorf("%q, %q: POST is answered %d %s", tt.origin, tt.site, post.Code, post.Body)
+		}
+		if post.Code == 403 {
+			if p := problemIn(t, post); p.Errors[0].Field != "Origin" {
+				t.Errorf("%q, %q: %+v", tt.origin, tt.site, p)
+			}
+		}
+		get := do(a, "GET", "/rooms", "", "Origin", tt.origin, "Sec-Fetch-Site", tt.site)
+		for name, h := range map[string]http.Header{"POST": post.Header(), "GET": get.Header()} {
+			allowed := h.Get("Access-Control-Allow-Origin")
+			if tt.is == listed && allowed != tt.origin || tt.is != listed && allowed+h.Get("Access-Control-Allow-Credentials") != "" {
+				t.Errorf("%q, %q: %s allows the origin %q", tt.origin, tt.site, name, allowed)
+			}
+		}
+	}
+}
+
+// A page of http://host could be anybody's on the way: where the scheme is known, it is not a page of https://host.
+func TestAPI_ComparesTheSchemeWhereItIsKnown(t *testing.T) {
+	a := newAPI(t, newMemory(), befriend)
+	proxy := remote.Config{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}} // httptest's requests come from there
+	for _, tt := range []struct {
+		origin, proto string
+		status        int
+	}{
+		{"https://example.com", "https", 202}, {"http://example.com", "https", 403},
+		{"http://example.com", "http", 202}, {"https://example.com", "http", 403},
+		{friend, "http", 202}, {"", "https", 202},
+	} {
+		var seen remote.Origin
+		h := remote.Wrap(proxy, auth.Open(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			seen = remote.From(r.Context())
+			a.ServeHTTP(w, r)
+		})))
+		w := as(nil, h, "POST", "/message?msg=a&client_id=b", "", "Origin", tt.origin, "X-Forwarded-For", "203.0.113.7", "X-Forwarded-Proto", tt.proto)
+		if !seen.Known {
+			t.Fatalf("the scheme is not known: %+v", seen)
+		}
+		if w.Code != tt.status {
+			t.Errorf("%+v: %d %s", tt, w.Code, w.Body)
+		}
+	}
+}
+
+func TestAPI_RefusedPagesReachNothing(t *testing.T) {
+	s := newMemory()
+	asked := 0
+	a := newAPI(t, s, befriend, func(c *Config) {
+		c.Allow = func(*http.Request) error { asked++; return nil }
+	})
+	do(a, "POST", "/message?msg=a&client_id=b", "", "Origin", "https://evil.example.org")
+	if rooms, _ := s.Rooms(context.Background(), "", 1); len(rooms) > 0 || asked > 0 {
+		t.Errorf("stored %v, counted %d", rooms, asked)
+	}
+}

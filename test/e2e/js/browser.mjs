@@ -1,0 +1,18 @@
+// A real browser, as the scripts of the page use it.
+import {join} from 'node:path';
+import {chromium} from 'playwright-core';
+
+const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+/** Opens an empty page with a profile of its own; error is called with what its console, or the page itself, complains of. */
+export async function browse(executablePath, profile, error) {
+  const context = await chromium.launchPersistentContext(profile, {executablePath, args: flags, viewport: {width: 800, height: 700}});
+  const page = context.pages()[0] ?? await context.newPage();
+  page.setDefaultTimeout(20_000);
+  page.on('pageerror', e => error(String(e)));
+  page.on('console', message => { if (message.type() === 'error') error(message.text()); });
+  return {page, context};
+}
+
+/** Takes a picture of the page. */
+export const picture = (page, directory, name) => page.screenshot({path: join(directory, `${name}.png`)});
