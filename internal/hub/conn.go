@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 )
 
@@ -48,24 +49,37 @@ type reader struct {
 	left  bool
 }
 
-// follow begins to read a room from the message next on, or moves the cursor there if the room is joined already. known
-// is what the store has said of the room: all of that is read, announced or not. It blocks while it asks the store about
-// a room that nobody here reads yet.
-func (c *conn) follow(ctx context.Context, known chat.Room, next int64) error {
-	r, err := c.hub.enter(ctx, known.Name)
+// follow begins to read a room from the message after the given one on, or with Now from the next one on, and returns
+// what the store knows of the room; if it is joined already, the cursor moves there. It blocks while it asks the store.
+//
+// It is the only way to a reader, whichever way a client comes in, and it asks first whether the client may read the
+// room: a reader of a room that it may not read cannot exist, and the store is not asked for one, since even a refused
+// cursor would tell how long the room is. ctx is that of the connection's opening request, or has its values.
+func (c *conn) follow(ctx context.Context, name string, after int64) (known chat.Room, err error) {
+	if err := auth.Require(ctx, name); err != nil {
+		return known, err
+	}
+	if err := c.mayJoin(name); err != nil {
+		return known, err
+	}
+	known, next, err := c.hub.place(ctx, name, after)
 	if err != nil {
-		return err
+		return known, err
+	}
+	r, err := c.hub.enter(ctx, name)
+	if err != nil {
+		return known, err
 	}
 	r.saw(known.LastSeq)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	rd := c.reader(known.Name)
+	rd := c.reader(name)
 	if c.closed || rd != nil {
 		c.hub.leave(r) // a reader holds its room once
 	}
 	switch {
 	case c.closed:
-		return nil
+		return known, nil
 	case rd != nil:
 		rd.next = next
 		rd.moves++
@@ -78,7 +92,18 @@ func (c *conn) follow(ctx context.Context, known chat.Room, next int64) error {
 	if rd.next <= r.last() {
 		c.fallBehind(ctx)
 	}
-	return nil
+	return known, nil
+}
+
+// mayJoin returns an errs.TooMany error if the connection has joined as many rooms as it may, and not this one. Nobody
+// joins meanwhile: the calls of a connection come one at a time.
+func (c *conn) mayJoin(name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reader(name) != nil {
+		return nil
+	}
+	return c.hub.mayHave(len(c.readers) + 1)
 }
 
 // unfollow ends the reading of a room, if it is joined.

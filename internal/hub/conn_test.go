@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"testing"
 
-	"restante/internal/chat"
+	"restante/internal/auth"
 )
 
 // seqsOf returns the numbers of the events in a stream.
@@ -24,8 +24,8 @@ func seqsOf(events []byte) (seqs []int64) {
 	return seqs
 }
 
-// at is a room of which nothing is known.
-func at(name string) chat.Room { return chat.Room{Name: name} }
+// anyone gives a test's context the client that may do everything.
+func anyone(ctx context.Context) context.Context { return auth.With(ctx, auth.Anyone()) }
 
 func upTo(first, last int64) (seqs []int64) {
 	for seq := first; seq <= last; seq++ {
@@ -39,7 +39,7 @@ func join(t *testing.T, h *Hub, p *peer, seq int64) *conn {
 	t.Helper()
 	c := h.newConn(p, eventStream)
 	t.Cleanup(func() { p.end(); c.close() })
-	if err := c.follow(t.Context(), at("a"), seq+1); err != nil {
+	if _, err := c.follow(anyone(t.Context()), "a", seq); err != nil {
 		t.Fatalf("follow: %v", err)
 	}
 	return c
@@ -140,7 +140,7 @@ func TestConn_JoiningAgainMovesTheCursor(t *testing.T) {
 	p := newPeer()
 	c := join(t, h, p, 40)
 	p.waitSeq(t, 50)
-	if err := c.follow(t.Context(), at("a"), 46); err != nil {
+	if _, err := c.follow(anyone(t.Context()), "a", 45); err != nil {
 		t.Fatalf("follow again: %v", err)
 	}
 	h.Deliver(log.append("a", 1))
@@ -167,7 +167,7 @@ func TestConn_NothingOfTheOldPlaceAfterAMove(t *testing.T) {
 	p.stall(false)
 	before := p.seqs()
 	h.Deliver(log.append("a", 1))
-	if err := c.follow(t.Context(), at("a"), 22); err != nil {
+	if _, err := c.follow(anyone(t.Context()), "a", 21); err != nil {
 		t.Fatalf("follow: %v", err)
 	}
 	p.waitSeq(t, 22)
@@ -182,7 +182,7 @@ func TestConn_CloseEndsACatchUpThatWaits(t *testing.T) {
 	p.stall(true)
 	c := join(t, h, p, 0)
 	c.close()
-	if err := c.follow(context.Background(), at("a"), 1); err != nil {
+	if _, err := c.follow(anyone(context.Background()), "a", 0); err != nil {
 		t.Errorf("follow after close: %v", err)
 	}
 	if len(h.rooms) != 0 {

@@ -11,9 +11,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/chat"
 	"restante/internal/signalr"
@@ -22,22 +19,6 @@ import (
 // Accepter is the first step of the journey, for messages that come in over a connection.
 type Accepter interface {
 	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
-}
-
-// Config configures a Hub. The zero value is ready to use.
-type Config struct {
-	// Log gets a line per delivered message at debug. Default: discarded.
-	Log *slog.Logger
-	// Metrics is where the metrics are registered. Default: nowhere.
-	Metrics prometheus.Registerer
-	// TailBytes is how much of the newest end of each room is kept in memory, per encoding in use. Default 512 KiB.
-	TailBytes int
-	// StreamKeepAlive is how often a quiet event stream gets a comment. Default 15 s.
-	StreamKeepAlive time.Duration
-	// StreamStall is how long an event stream may take no bytes before it is ended. Default 5 min.
-	StreamStall time.Duration
-	// SignalR configures the protocol server. Its Log and Metrics default to those of the hub.
-	SignalR signalr.Config
 }
 
 // Hub delivers messages to connections. Its methods may be called concurrently.
@@ -59,34 +40,18 @@ type Hub struct {
 	draining bool
 }
 
-// New returns a hub that reads history for connections that are behind, and passes what they send to accept. Messages
-// are delivered while Run runs.
+// New returns a hub that reads history for connections that are behind, and passes what they send to accept, which
+// decides who may send what (see auth.Accept). What clients may read, the hub asks itself (see conn.follow), so that
+// history need not. Messages are delivered while Run runs.
 func New(cfg Config, history History, accept Accepter) *Hub {
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	if cfg.TailBytes == 0 {
-		cfg.TailBytes = 512 << 10
-	}
-	if cfg.StreamKeepAlive == 0 {
-		cfg.StreamKeepAlive = 15 * time.Second
-	}
-	if cfg.StreamStall == 0 {
-		cfg.StreamStall = 5 * time.Minute
-	}
-	if cfg.SignalR.Log == nil {
-		cfg.SignalR.Log = cfg.Log
-	}
-	if cfg.SignalR.Metrics == nil {
-		cfg.SignalR.Metrics = cfg.Metrics
-	}
+	cfg = cfg.withDefaults()
 	h := &Hub{
 		cfg: cfg, history: history, accept: accept,
 		rooms: make(map[string]*room), streams: make(map[*stream]context.CancelFunc),
 		resyncAsked: make(chan struct{}, 1),
 	}
 	h.metrics = newMetrics(cfg.Metrics, h.slowestLag, h.openRooms, h.openStreams)
-	h.pages = newPages(history, h.metrics)
+	h.pages = newPages(history, cfg.CatchUps, h.metrics)
 	for i := range runtime.NumCPU() {
 		h.pumps = append(h.pumps, newPump(i, h.metrics))
 	}

@@ -66,7 +66,12 @@ func (h *history) setBroken(broken bool) {
 // start runs a hub over h until the test ends.
 func start(t testing.TB, h History) *Hub {
 	t.Helper()
-	hub := New(Config{TailBytes: 4 << 10}, h, nil)
+	return startWith(t, Config{TailBytes: 4 << 10}, h)
+}
+
+func startWith(t testing.TB, cfg Config, h History) *Hub {
+	t.Helper()
+	hub := New(cfg, h, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

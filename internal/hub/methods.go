@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/signalr"
@@ -26,7 +28,8 @@ func (chatHub) Methods() []string {
 	return []string{sendMessage, joinRoom, leaveRoom, getMessagesSince}
 }
 
-// Invoke implements signalr.Session.
+// Invoke implements signalr.Session. ctx has the values of the connection's opening request, whichever request has brought
+// the call: what a client may is what the token said that the connection was opened with, not a later one.
 func (s *session) Invoke(ctx context.Context, inv signalr.Invocation) (any, error) {
 	var result any
 	var err error
@@ -57,7 +60,11 @@ func (s *session) Invoke(ctx context.Context, inv signalr.Invocation) (any, erro
 
 // hubError translates an error for a client: its class, a colon, and what the client may read.
 func hubError(err error) error {
-	return &signalr.HubError{Msg: string(errs.CodeOf(err)) + ": " + errs.Public(err)}
+	text := string(errs.CodeOf(err)) + ": " + errs.Public(err)
+	if e, ok := errors.AsType[*errs.Error](err); ok && e.RetryAfter > 0 {
+		text += fmt.Sprintf("; try again in %.0f s", math.Ceil(e.RetryAfter.Seconds()))
+	}
+	return &signalr.HubError{Msg: text}
 }
 
 type sent struct {
@@ -110,11 +117,8 @@ func (s *session) joinRoom(ctx context.Context, args []json.RawMessage) (any, er
 	if after < 0 && len(args) > 1 && !isNull(args[1]) {
 		return nil, errs.Field("after", "must be the number of a message, or 0, is %d", after)
 	}
-	known, next, err := s.hub.place(ctx, room, after)
+	known, err := s.conn.follow(ctx, room, after)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.conn.follow(ctx, known, next); err != nil {
 		return nil, err
 	}
 	return joined{LastSeq: known.LastSeq, OldestSeq: known.OldestSeq}, nil
@@ -157,11 +161,24 @@ func (s *session) getMessagesSince(ctx context.Context, args []json.RawMessage) 
 	if err := errors.Join(chat.ValidateRoom(room), seqErr, limitErr); err != nil {
 		return nil, err
 	}
-	known, err := s.hub.history.Room(ctx, room)
+	return s.hub.since(ctx, room, seq, limit)
+}
+
+// since reads the messages after seq, if the client may read the room, when its turn has come.
+func (h *Hub) since(ctx context.Context, room string, seq int64, limit int) (any, error) {
+	if err := auth.Require(ctx, room); err != nil {
+		return nil, err
+	}
+	done, err := h.pages.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := s.hub.history.After(ctx, room, seq, limit)
+	defer done()
+	known, err := h.history.Room(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := h.history.After(ctx, room, seq, limit)
 	if err != nil {
 		return nil, err
 	}

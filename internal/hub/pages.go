@@ -3,7 +3,10 @@ package hub
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
+	"sync"
+	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/semaphore"
@@ -13,10 +16,9 @@ import (
 )
 
 const (
-	pageMessages   = 128       // messages in a page
-	maxCachedPage  = 256 << 10 // bytes; a larger page is read again for every reader
-	cachedPages    = 256       // so the cache is 64 MiB at most, usually a tenth of that
-	concurrentRead = 4         // page reads at once; the other readers wait their turn
+	pageMessages  = 128       // messages in a page
+	maxCachedPage = 256 << 10 // bytes; a larger page is read again, unless others are waiting for it at that time
+	cachedPages   = 256       // so the cache is 64 MiB at most, usually a tenth of that
 )
 
 // History is the store: After returns up to limit messages of the room with Seq > seq, ascending; Room what is known of
@@ -27,13 +29,17 @@ type History interface {
 }
 
 // pages reads history for readers that are behind the tail. The log is cut into pages of pageMessages at fixed numbers,
-// so that readers with different cursors share the pages, each read and encoded once.
+// so that readers with different cursors share the pages, each read and encoded once. Reads take turns; what is in the
+// cache waits for none.
 type pages struct {
 	history History
 	cache   *lru.Cache[pageKey, segment]
 	reading singleflight.Group
-	slots   *semaphore.Weighted
+	turns   *semaphore.Weighted // first come, first served
 	metrics *metrics
+
+	mu     sync.Mutex
+	wanted map[pageKey]int // how many readers wait for a page to be read
 }
 
 type pageKey struct {
@@ -42,47 +48,71 @@ type pageKey struct {
 	page int64
 }
 
-func newPages(h History, m *metrics) *pages {
+// newPages returns pages that read the store up to concurrent times at once, or with a negative number any.
+func newPages(h History, concurrent int, m *metrics) *pages {
 	cache, err := lru.New[pageKey, segment](cachedPages)
 	if err != nil {
 		panic(err) // only for a size that is not positive
 	}
-	return &pages{history: h, cache: cache, slots: semaphore.NewWeighted(concurrentRead), metrics: m}
+	turns := int64(concurrent)
+	if concurrent < 0 {
+		turns = math.MaxInt64
+	}
+	return &pages{
+		history: h, cache: cache, turns: semaphore.NewWeighted(turns), metrics: m, wanted: make(map[pageKey]int),
+	}
 }
 
 // find returns a segment that holds the message seq. It blocks while it reads the store; readers of the same page wait
 // for one read.
 func (p *pages) find(ctx context.Context, room string, e encoding, seq int64) (segment, error) {
 	key := pageKey{room, e, (seq - 1) / pageMessages}
-	if s, ok := p.cache.Get(key); ok && s.holds(seq) {
-		return s, nil
+	// The first read may be one that was begun by others before this message was stored, or given up when they had gone.
+	// The second is neither.
+	for range 2 {
+		if s, ok := p.cache.Get(key); ok && s.holds(seq) {
+			return s, nil
+		}
+		s, err := p.share(ctx, key)
+		if err != nil || s.holds(seq) {
+			return s, err
+		}
 	}
-	name := room + " " + strconv.Itoa(int(e)) + " " + strconv.FormatInt(key.page, 10)
-	// The read is shared, so that the one reader that began it must not end it for the others.
+	return segment{}, fmt.Errorf("room %s: message %d is announced but cannot be read", room, seq)
+}
+
+// share reads a page together with all who want it now.
+func (p *pages) share(ctx context.Context, key pageKey) (segment, error) {
+	p.want(key, 1)
+	defer p.want(key, -1)
+	name := key.room + " " + strconv.Itoa(int(key.enc)) + " " + strconv.FormatInt(key.page, 10)
+	// The one reader that began the read must not end it for the others.
 	shared := context.WithoutCancel(ctx)
 	done := p.reading.DoChan(name, func() (any, error) { return p.read(shared, key) })
 	select {
 	case r := <-done:
 		s, _ := r.Val.(segment)
-		if r.Err == nil && !s.holds(seq) { // another reader's read began before this message was stored
-			s, r.Err = p.read(shared, key)
-		}
-		if r.Err == nil && !s.holds(seq) {
-			r.Err = fmt.Errorf("room %s: message %d is announced but cannot be read", room, seq)
-		}
 		return s, r.Err
 	case <-ctx.Done():
 		return segment{}, ctx.Err()
 	}
 }
 
+// read reads a page when its turn has come. The page is empty if nobody wants it any more by then: clients that come
+// only to leave again must not use up the turns of those that stay.
 func (p *pages) read(ctx context.Context, key pageKey) (segment, error) {
-	if err := p.slots.Acquire(ctx, 1); err != nil {
+	done, err := p.turn(ctx)
+	if err != nil {
 		return segment{}, err
 	}
-	defer p.slots.Release(1)
+	defer done()
+	if p.want(key, 0) == 0 {
+		return segment{}, nil
+	}
+	if s, ok := p.cache.Get(key); ok && len(s.ends) == pageMessages { // read since this reader looked
+		return s, nil
+	}
 	p.metrics.pageReads.Inc()
-
 	messages, err := p.history.After(ctx, key.room, key.page*pageMessages, pageMessages)
 	if err != nil {
 		return segment{}, fmt.Errorf("read page %d of room %s: %w", key.page, key.room, err)
@@ -95,4 +125,30 @@ func (p *pages) read(ctx context.Context, key pageKey) (segment, error) {
 		p.cache.Add(key, s)
 	}
 	return s, nil
+}
+
+// turn blocks until the caller may read a page from the store. The caller calls done when it has read it: a turn is for
+// one page, and never held while a peer is waited for.
+func (p *pages) turn(ctx context.Context) (done func(), err error) {
+	p.metrics.waiting.Inc()
+	defer p.metrics.waiting.Dec()
+	start := time.Now()
+	if err := p.turns.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	p.metrics.waitSeconds.Observe(time.Since(start).Seconds())
+	return func() { p.turns.Release(1) }, nil
+}
+
+// want changes how many readers wait for a page, and returns how many it is.
+func (p *pages) want(key pageKey, change int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.wanted[key] + change
+	if n == 0 {
+		delete(p.wanted, key)
+	} else {
+		p.wanted[key] = n
+	}
+	return n
 }

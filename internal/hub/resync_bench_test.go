@@ -70,7 +70,7 @@ func benchResync(b *testing.B, roundTrip time.Duration) {
 	for i := range rooms {
 		c := h.newConn(countSink{&expected, all}, eventStream)
 		defer c.close()
-		if err := c.follow(b.Context(), chat.Room{Name: fmt.Sprint("room", i)}, 1); err != nil {
+		if _, err := c.follow(anyone(b.Context()), fmt.Sprint("room", i), 0); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -64,7 +64,7 @@ func follow(t *testing.T, h *Hub, room string, seq int64) (*peer, *conn) {
 	t.Helper()
 	p := newPeer()
 	c := h.newConn(p, eventStream)
-	if err := c.follow(t.Context(), at(room), seq+1); err != nil {
+	if _, err := c.follow(anyone(t.Context()), room, seq); err != nil {
 		t.Fatalf("follow %s: %v", room, err)
 	}
 	return p, c
@@ -204,16 +204,23 @@ func TestHub_ResyncFindsARoomThatIsBeingOpened(t *testing.T) {
 		log.append("a", 1)
 		h, stop := running(t, log)
 		answered, release := make(chan struct{}), make(chan struct{})
-		log.set(func(room chat.Room) (chat.Room, error) {
+		opens := func(room chat.Room) (chat.Room, error) {
 			log.set(nil)
 			close(answered)
 			<-release
+			return room, nil
+		}
+		log.set(func(room chat.Room) (chat.Room, error) { // asked first to place the cursor
+			log.set(opens)
 			return room, nil
 		})
 		p := newPeer()
 		c := h.newConn(p, eventStream)
 		opening := make(chan error, 1)
-		go func() { opening <- c.follow(t.Context(), at("a"), 2) }()
+		go func() {
+			_, err := c.follow(anyone(t.Context()), "a", 1)
+			opening <- err
+		}()
 		<-answered
 		log.append("a", 2) // nobody is told
 		h.Resync()
@@ -245,22 +252,20 @@ func TestSession_JoinRoomWhileAnnouncementsAreLost(t *testing.T) {
 	}
 	// Another one has a cursor, and need not wait for the broker to get what its answer names.
 	again := newPeer()
-	session := &session{hub: s.hub, conn: s.hub.newConn(again, eventStream)}
-	if _, err := invoke(t, session, joinRoom, `"a"`, `22`); err != nil {
+	if _, err := invoke(t, connect(t, s.hub, again, "room="), joinRoom, `"a"`, `22`); err != nil {
 		t.Fatal(err)
 	}
 	again.waitSeq(t, 25)
-	session.Close()
-	again.end()
 
 	s.hub.Resync()
 	old.waitSeq(t, 25)
 	s.hub.Deliver(log.append("a", 2))
 	p.waitSeq(t, 27)
 	old.waitSeq(t, 27)
+	again.waitSeq(t, 27)
 	wantSeqs(t, p.seqs(), upTo(26, 27))
 	wantSeqs(t, old.seqs(), upTo(21, 27))
-	wantSeqs(t, again.seqs(), upTo(23, 25))
+	wantSeqs(t, again.seqs(), upTo(23, 27))
 }
 
 // A message that comes while a connection joins is either in the answer's last_seq or delivered.
@@ -270,8 +275,7 @@ func TestSession_JoinRoomFromNowHasNoHole(t *testing.T) {
 	h := start(t, log)
 	join(t, h, newPeer(), 3) // the room is open
 	p := newPeer()
-	s := &session{hub: h, conn: h.newConn(p, eventStream)}
-	t.Cleanup(func() { p.end(); s.Close() })
+	s := connect(t, h, p, "room=")
 	log.set(func(room chat.Room) (chat.Room, error) {
 		log.set(nil)
 		h.Deliver(log.append("a", 2))
@@ -338,10 +342,7 @@ func joinFromNow(t *testing.T, h *Hub, log *history, writing *sync.WaitGroup) {
 	for range 10 {
 		p := newPeer()
 		c := h.newConn(p, eventStream)
-		known, next, err := h.place(t.Context(), "a", Now)
-		if err == nil {
-			err = c.follow(t.Context(), known, next)
-		}
+		known, err := c.follow(anyone(t.Context()), "a", Now)
 		if err != nil {
 			t.Errorf("join: %v", err)
 		}

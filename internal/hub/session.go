@@ -1,10 +1,13 @@
 package hub
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"net/url"
 	"strconv"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/signalr"
@@ -20,44 +23,74 @@ type chatHub struct{ hub *Hub }
 type session struct {
 	hub      *Hub
 	conn     *conn
-	clientID string // of the hub URL; empty if it names none
+	clientID string // of messages that name none; empty if neither the token nor the hub URL does
+	release  func() // gives back what Config.Connect has counted
 }
 
 // Connect implements signalr.Hub. The hub URL may name rooms and cursors (?room=a&after=7&room=b): the nth after
-// belongs to the nth room. Without room it is the default room from now on; with an empty one it is none.
+// belongs to the nth room. Without room it is the default room from now on, if the client may read it; with an empty
+// one it is none.
 func (c chatHub) Connect(ctx context.Context, sc *signalr.Conn, query url.Values) (signalr.Session, error) {
-	places, err := placesOf(query)
+	s, err := c.hub.connect(ctx, sc, encodingOf(sc.Protocol()), query)
 	if err != nil {
 		return nil, hubError(err)
 	}
-	s := &session{
-		hub:      c.hub,
-		conn:     c.hub.newConn(sc, encodingOf(sc.Protocol())),
-		clientID: query.Get("client_id"),
+	return s, nil
+}
+
+// connect returns the session of a new connection, with the rights of the client that ctx carries: that of the opening
+// request. Close it.
+func (h *Hub) connect(ctx context.Context, out sink, enc encoding, query url.Values) (*session, error) {
+	client, err := auth.From(ctx)
+	if err != nil {
+		return nil, err
 	}
+	clientID, err := clientIDOf(query, client)
+	if err != nil {
+		return nil, err
+	}
+	places, err := placesOf(query, client)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.mayHave(len(places)); err != nil {
+		return nil, err
+	}
+	release, err := h.cfg.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{hub: h, conn: h.newConn(out, enc), clientID: clientID, release: release}
 	for _, p := range places {
-		known, next, err := c.hub.place(ctx, p.Room, p.Seq)
-		if err == nil {
-			err = s.conn.follow(ctx, known, next)
-		}
-		if err != nil {
-			s.conn.close()
-			return nil, hubError(err)
+		if _, err := s.conn.follow(ctx, p.Room, p.Seq); err != nil {
+			s.Close()
+			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// placesOf returns the rooms that a hub URL names, each with its cursor.
-func placesOf(query url.Values) ([]chat.Cursor, error) {
-	rooms := query["room"]
-	if len(rooms) == 0 {
-		rooms = []string{chat.DefaultRoom}
+// clientIDOf returns the sender of messages that name none. With a token that is its sub; the hub URL may say the same.
+func clientIDOf(query url.Values, client *auth.Client) (string, error) {
+	named := query.Get("client_id")
+	if client.ID != "" && named != "" && named != client.ID {
+		return "", &errs.Error{
+			Code: errs.Forbidden, Field: "client_id", Msg: "is not the one of the token; leave it out",
+		}
 	}
-	after := query["after"]
-	if len(rooms) == 1 && rooms[0] == "" {
+	return cmp.Or(client.ID, named), nil
+}
+
+// placesOf returns the rooms that a client's hub URL names, each with its cursor.
+func placesOf(query url.Values, client *auth.Client) ([]chat.Cursor, error) {
+	rooms := query["room"]
+	switch {
+	case len(rooms) == 0 && client.CanRead(chat.DefaultRoom) == nil:
+		rooms = []string{chat.DefaultRoom}
+	case len(rooms) == 1 && rooms[0] == "":
 		rooms = nil
 	}
+	after := query["after"]
 	if len(after) > len(rooms) {
 		return nil, errs.Field("after", "is given %d times for %d rooms", len(after), len(rooms))
 	}
@@ -73,6 +106,16 @@ func placesOf(query url.Values) ([]chat.Cursor, error) {
 		}
 	}
 	return places, nil
+}
+
+// mayHave returns an errs.TooMany error if a connection may not have joined so many rooms.
+func (h *Hub) mayHave(rooms int) error {
+	if limit := h.cfg.MaxRooms; limit >= 0 && rooms > limit {
+		return &errs.Error{
+			Code: errs.TooMany, Msg: fmt.Sprintf("a connection may have joined %d rooms at a time; leave one first", limit),
+		}
+	}
+	return nil
 }
 
 // place checks a cursor and returns what the store knows of its room and the message to read from. The store alone says
@@ -99,4 +142,7 @@ func (h *Hub) place(ctx context.Context, name string, after int64) (known chat.R
 }
 
 // Close implements signalr.Session.
-func (s *session) Close() { s.conn.close() }
+func (s *session) Close() {
+	s.conn.close()
+	s.release()
+}

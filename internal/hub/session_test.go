@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/journey"
@@ -26,26 +27,50 @@ func newSession(t testing.TB) (*session, *peer, *[]chat.Message) {
 	log.append("a", 20)
 	h := start(t, log)
 	sent := new([]chat.Message)
-	h.accept = &journey.Accept{Broker: publisherFunc(func(_ context.Context, m chat.Message) error {
+	h.accept = auth.Accept{Next: &journey.Accept{Broker: publisherFunc(func(_ context.Context, m chat.Message) error {
 		if m.Msg == "fail" {
 			return &errs.Error{Code: errs.Unavailable, Msg: "the disk is full", Err: errors.New("secret")}
 		}
 		*sent = append(*sent, m)
 		return nil
-	})}
+	})}}
 	p := newPeer()
-	s := &session{hub: h, conn: h.newConn(p, eventStream), clientID: "ann"}
-	t.Cleanup(func() { p.end(); s.Close() })
-	return s, p, sent
+	return connect(t, h, p, "room=&client_id=ann"), p, sent
 }
 
+// connect opens a connection for p that may do everything, until the test ends.
+func connect(t testing.TB, h *Hub, p *peer, hubURL string) *session {
+	t.Helper()
+	s, err := h.connect(anyone(t.Context()), p, eventStream, queryOf(t, hubURL))
+	if err != nil {
+		t.Fatalf("connect with %q: %v", hubURL, err)
+	}
+	t.Cleanup(func() { p.end(); s.Close() })
+	return s
+}
+
+func queryOf(t testing.TB, raw string) url.Values {
+	t.Helper()
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return query
+}
+
+// invoke calls a method as a client that may do everything.
 func invoke(t *testing.T, s *session, method string, args ...string) (string, error) {
+	t.Helper()
+	return invokeAs(anyone(t.Context()), t, s, method, args...)
+}
+
+func invokeAs(ctx context.Context, t *testing.T, s *session, method string, args ...string) (string, error) {
 	t.Helper()
 	raw := make([]json.RawMessage, len(args))
 	for i, a := range args {
 		raw[i] = json.RawMessage(a)
 	}
-	result, err := s.Invoke(t.Context(), signalr.Invocation{Target: method, Args: raw})
+	result, err := s.Invoke(ctx, signalr.Invocation{Target: method, Args: raw})
 	if err != nil || result == nil {
 		return "", err
 	}
@@ -221,11 +246,7 @@ func TestPlacesOf_HubURL(t *testing.T) {
 		{"after=x", nil, false},
 		{"after=-1", nil, false},
 	} {
-		query, err := url.ParseQuery(tc.query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := placesOf(query)
+		got, err := placesOf(queryOf(t, tc.query), auth.Anyone())
 		if (err == nil) != tc.ok || tc.ok && !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%q: %v (%v), want %v", tc.query, got, err, tc.want)
 		}
@@ -248,7 +269,7 @@ func FuzzSession_Invoke(f *testing.F) {
 			}
 			inv.Args = append(inv.Args, json.RawMessage(arg))
 		}
-		_, err := s.Invoke(t.Context(), inv)
+		_, err := s.Invoke(anyone(t.Context()), inv)
 		var hubErr *signalr.HubError
 		var argErr *signalr.ArgumentError
 		if err != nil && !errors.As(err, &hubErr) && !errors.As(err, &argErr) || hubErr != nil && strings.HasPrefix(hubErr.Msg, "internal") {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"restante/internal/auth"
 	"restante/internal/errs"
 )
 
@@ -18,34 +19,31 @@ type StreamWriter interface {
 	SetWriteDeadline(deadline time.Time) error
 }
 
+// farewell is how long a peer may take for what is being written to it when its stream is to end, and for that end.
+const farewell = time.Second
+
 // Follow writes a room's log to w as server-sent events: the messages after the given seq, or with Now those to come,
-// history first, then live. It blocks until ctx is done or the hub drains, and returns nil, or until a write fails. A
-// cursor that cannot be is refused with an errs.Invalid error before anything is written.
+// history first, then live. It blocks until ctx is done, the client's token expires or the hub drains, and returns nil,
+// or until a write fails. What the client may not read, a cursor that cannot be, and a stream too many are refused with
+// a classified error before anything is written.
 func (h *Hub) Follow(ctx context.Context, room string, after int64, w StreamWriter) error {
-	known, next, err := h.place(ctx, room, after)
+	release, err := h.cfg.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	s := &stream{
-		pending: []byte(comment), // opens the stream at the client
-		filled:  make(chan struct{}, 1), emptied: make(chan struct{}, 1),
+	defer release()
+	s := newStream()
+	c := h.newConn(s, eventStream)
+	defer c.close()
+	if _, err := c.follow(ctx, room, after); err != nil {
+		return err
 	}
-	s.filled <- struct{}{}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := auth.UntilExpiry(ctx)
 	defer cancel()
 	if err := h.addStream(s, cancel); err != nil {
 		return err
 	}
 	defer h.removeStream(s)
-	// A write to a slow peer gives up when the stream is to end.
-	stop := context.AfterFunc(ctx, func() { _ = w.SetWriteDeadline(time.Now()) })
-	defer stop()
-
-	c := h.newConn(s, eventStream)
-	defer c.close()
-	if err := c.follow(ctx, known, next); err != nil {
-		return err
-	}
 	return h.writeStream(ctx, s, w)
 }
 
@@ -66,7 +64,23 @@ func (h *Hub) removeStream(s *stream) {
 	delete(h.streams, s)
 }
 
+// writeStream writes what comes until ctx is done. A write to a slow peer gives up then.
 func (h *Hub) writeStream(ctx context.Context, s *stream, w StreamWriter) error {
+	giveUp := func() { _ = w.SetWriteDeadline(time.Now().Add(farewell)) }
+	gaveUp := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(gaveUp)
+		giveUp()
+	})
+	err := h.writeAll(ctx, s, w)
+	if !stop() {
+		<-gaveUp // w is the caller's again
+		giveUp() // for the end of the stream: a write that was about to begin may have set a time that is far off
+	}
+	return err
+}
+
+func (h *Hub) writeAll(ctx context.Context, s *stream, w StreamWriter) error {
 	quiet := time.NewTimer(h.cfg.StreamKeepAlive)
 	defer quiet.Stop()
 	for {
@@ -79,7 +93,11 @@ func (h *Hub) writeStream(ctx context.Context, s *stream, w StreamWriter) error 
 		case <-quiet.C:
 			payload = []byte(comment)
 		}
-		if err := writeEvents(ctx, w, payload, h.cfg.StreamStall); err != nil {
+		err := writeEvents(ctx, w, payload, h.cfg.StreamStall)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
 			return err
 		}
 		quiet.Reset(h.cfg.StreamKeepAlive)
@@ -112,6 +130,15 @@ type stream struct {
 
 	mu      sync.Mutex
 	pending []byte
+}
+
+func newStream() *stream {
+	s := &stream{
+		pending: []byte(comment), // opens the stream at the client
+		filled:  make(chan struct{}, 1), emptied: make(chan struct{}, 1),
+	}
+	s.filled <- struct{}{}
+	return s
 }
 
 // TryWrite implements sink. It takes up to maxWrite bytes, or one payload, more than the peer has taken.

@@ -1,0 +1,67 @@
+package hub
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/signalr"
+)
+
+// Config configures a Hub. The zero value is ready to use.
+type Config struct {
+	// Log gets a line per delivered message at debug. Default: discarded.
+	Log *slog.Logger
+	// Metrics is where the metrics are registered. Default: nowhere.
+	Metrics prometheus.Registerer
+	// TailBytes is how much of the newest end of each room is kept in memory, per encoding in use. Default 512 KiB.
+	TailBytes int
+	// StreamKeepAlive is how often a quiet event stream gets a comment. Default 15 s.
+	StreamKeepAlive time.Duration
+	// StreamStall is how long an event stream may take no bytes before it is ended. Default 5 min.
+	StreamStall time.Duration
+	// Connect counts a SignalR connection or an event stream of the request's client. release is called once, when it has
+	// ended; an error refuses it. It must not block. Default: all are let in.
+	Connect func(ctx context.Context) (release func(), err error)
+	// MaxRooms is how many rooms a connection may have joined at a time; negative: any number. Default 200.
+	MaxRooms int
+	// CatchUps is how many pages of history are read from the store at a time for readers that are behind; the others wait
+	// for their turn, first come, first served. Negative: any number. Default 32.
+	CatchUps int
+	// SignalR configures the protocol server. Its Log and Metrics default to those of the hub.
+	SignalR signalr.Config
+}
+
+// withDefaults returns the configuration with the documented defaults in place of zero values.
+func (c Config) withDefaults() Config {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.TailBytes == 0 {
+		c.TailBytes = 512 << 10
+	}
+	if c.StreamKeepAlive == 0 {
+		c.StreamKeepAlive = 15 * time.Second
+	}
+	if c.StreamStall == 0 {
+		c.StreamStall = 5 * time.Minute
+	}
+	if c.Connect == nil {
+		c.Connect = func(context.Context) (func(), error) { return func() {}, nil }
+	}
+	if c.MaxRooms == 0 {
+		c.MaxRooms = 200
+	}
+	if c.CatchUps == 0 {
+		c.CatchUps = 32
+	}
+	if c.SignalR.Log == nil {
+		c.SignalR.Log = c.Log
+	}
+	if c.SignalR.Metrics == nil {
+		c.SignalR.Metrics = c.Metrics
+	}
+	return c
+}
