@@ -83,6 +83,10 @@ type Config struct {
 
 	AllowedOrigins []string // other origins whose pages may use the API, such as https://chat.example.org; default none
 
+	// ThisMachine says that nobody asks for tokens, and only this machine can reach the server: it is answered under the names
+	// of this machine only, or pages from elsewhere could pretend to be its own.
+	ThisMachine bool
+
 	// Allow is asked for every request but those of the hub, probes and preflights. Its error refuses the request. It is
 	// called concurrently. Default: all are let in.
 	Allow func(*http.Request) error

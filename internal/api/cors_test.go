@@ -164,3 +164,32 @@ func TestAPI_RefusedPagesReachNothing(t *testing.T) {
 		t.Errorf("stored %v, counted %d", rooms, asked)
 	}
 }
+
+func TestAPI_OfThisMachineAnswersUnderItsNamesOnly(t *testing.T) {
+	s := newMemory()
+	say := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("x")) }
+	alone := newAPI(t, s, func(c *Config) { c.ThisMachine, c.Hub = true, http.HandlerFunc(say) })
+	elsewhere := newAPI(t, s)
+	for host, strange := range map[string]bool{
+		"localhost": false, "localhost:8080": false, "LOCALHOST": false, "app.localhost:80": false,
+		"127.0.0.1": false, "127.0.0.1:8080": false, "[::1]": false, "[::1]:8080": false,
+		"evil.example:8080": true, "evil.example": true, "localhost.evil.example": true, "127.0.0.1.evil.example": true,
+		"evillocalhost": true, "localhost:8080:80": true, "": true,
+	} {
+		for _, path := range []string{"/rooms", "/", "/healthz", "/messageHub/negotiate"} {
+			r := httptest.NewRequest("GET", path, nil)
+			r = r.WithContext(auth.With(r.Context(), auth.Anyone()))
+			r.Host = host
+			w := httptest.NewRecorder()
+			alone.ServeHTTP(w, r)
+			if (w.Code == http.StatusForbidden) != strange {
+				t.Errorf("GET %s of %q is answered %d", path, host, w.Code)
+			}
+			w = httptest.NewRecorder()
+			elsewhere.ServeHTTP(w, r)
+			if w.Code == http.StatusForbidden {
+				t.Errorf("GET %s of %q, of a server for others, is answered %d", path, host, w.Code)
+			}
+		}
+	}
+}

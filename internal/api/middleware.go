@@ -14,7 +14,8 @@ import (
 // log, a place in the metrics, and a problem document when the mux has no answer or a handler panics.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header(), r)
-	if a.cfg.Hub != nil && isHub(r.URL.Path) {
+	strange := a.strange(r)
+	if a.cfg.Hub != nil && isHub(r.URL.Path) && !strange {
 		a.cfg.Hub.ServeHTTP(w, r)
 		return
 	}
@@ -31,6 +32,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Request-Id", rec.id)
 	end := a.limitTime(w, r)
 	defer end()
+	if strange {
+		a.refuse(rec, errStrange)
+		return
+	}
 	if a.origins.handled(rec, r) || !a.allowed(rec, r) {
 		return
 	}

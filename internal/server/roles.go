@@ -38,13 +38,15 @@ func roleOf(path string) (role peer.Role, any bool) {
 		return "", true
 	}
 	stream := strings.HasPrefix(path, "/rooms/") && strings.HasSuffix(path, "/events")
-	if stream || path == hubPath || strings.HasPrefix(path, hubPath+"/") {
+	if stream || isHub(path) {
 		return peer.Hub, false
 	}
 	return peer.API, false
 }
 
 const hubPath = "/messageHub"
+
+func isHub(path string) bool { return path == hubPath || strings.HasPrefix(path, hubPath+"/") }
 
 // joined writes roles as --roles takes them.
 func joined(roles []peer.Role) string {

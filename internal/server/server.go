@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +17,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"restante/internal/api"
+	"restante/internal/auth"
 	"restante/internal/broker"
 	"restante/internal/config"
 	"restante/internal/hub"
@@ -74,53 +75,63 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, e
 	}
 	cfg = cfg.Complete()
 	s := &Server{log: log, failed: make(chan error, 1)}
-	if err := s.start(ctx, cfg); err != nil {
+	inForce, err := s.start(ctx, cfg)
+	if err != nil {
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Drain)
 		defer cancel()
 		return nil, errors.Join(err, s.stopAll(stopCtx))
 	}
-	log.Info("serving", "url", "http://"+s.Addr(), "version", ReadBuild().Version, "roles", joined(cfg.Roles),
+	log.Info("serving", "url", scheme(cfg)+s.Addr(), "version", ReadBuild().Version, "roles", joined(cfg.Roles),
 		"broker", withoutPasswords(cfg.Broker), "store", withoutPassword(cfg.Store),
-		"authentication", "none: everyone who reaches this address can read and send")
+		"authentication", inForce)
 	return s, nil
 }
 
 // start is the journey put together, from its end to its beginning, so that nothing is let in before there is a way out.
-// The node has the parts of the journey that its roles name.
-func (s *Server) start(ctx context.Context, cfg config.Config) error {
+// The node has the parts of the journey that its roles name. It returns which authentication is in force.
+func (s *Server) start(ctx context.Context, cfg config.Config) (inForce string, err error) {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	listener, err := s.listen(ctx, cfg.Listen) // first, because other nodes are told the address
 	if err != nil {
-		return err
+		return "", err
 	}
 	self, err := newNode(cfg, listener.Addr())
 	if err != nil {
-		return err
+		return "", err
 	}
 	traces, err := telemetry.Start(ctx, telemetry.Config{Log: s.log, Node: self.ID, Version: ReadBuild().Version})
 	if err != nil {
-		return err
+		return "", err
 	}
 	s.started("traces", traces.Stop)
 
 	peers := peer.NewTable(self)
 	base, err := openShape(ctx, cfg, peers, s.log, metrics)
 	if err != nil {
-		return err
+		return "", err
 	}
 	st := store.New(base.store, store.Config{Log: s.log, Metrics: metrics, Tracer: traces.Provider()})
 	s.started("store", func(context.Context) error { return st.Close() })
 	b := broker.New(base.broker, broker.Config{Log: s.log, Metrics: metrics, Tracer: traces.Provider()})
 	s.started("broker", func(context.Context) error { return b.Close() })
 
+	access, err := s.openAccess(ctx, cfg, peers, metrics)
+	if err != nil {
+		return "", err
+	}
 	accept := &gate{next: &journey.Accept{Broker: b}}
+	fromClients := auth.Accept{Next: access.limits.Accept(accept)}
 	forward := route.New(peers, route.Config{Log: s.log, Metrics: metrics})
 	h := hub.New(hub.Config{
 		Log: s.log, Metrics: metrics,
-		SignalR: signalr.Config{AllowedOrigins: cfg.CORSOrigin, Node: self.ID, Forward: forward.ToNode},
-	}, st, accept)
+		Connect: access.limits.Connect, MaxRooms: cfg.Limit.Rooms, CatchUps: cfg.Limit.CatchUps,
+		SignalR: signalr.Config{
+			AllowedOrigins: cfg.CORSOrigin, Identify: access.identify, Secure: secure,
+			Node: self.ID, Forward: forward.ToNode,
+		},
+	}, st, fromClients)
 	if self.Has(peer.Hub) {
 		s.background(ctx, "hub", h.Run)
 		deliver := &journey.Deliver{Hub: h}
@@ -134,13 +145,25 @@ func (s *Server) start(ctx context.Context, cfg config.Config) error {
 		}
 	}
 
-	handler, err := newHandler(cfg, s.log, metrics, st, b, h, accept)
+	readable := auth.Log{Next: st}
+	handler, err := newHandler(cfg, api.Config{
+		Accept: fromClients, History: readable, Rooms: readable, Follow: follow(h, accept), Hub: h,
+		Checks: []api.Check{
+			{Name: "accepting", Do: accept.check},
+			{Name: "broker", Do: b.Check},
+			{Name: "store", Do: st.Check, Degrades: cfg.ManyMachines()},
+		},
+		Gather: metrics, Metrics: metrics, Log: s.log,
+	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	s.serve(listener, traces.Wrap(byRole(self, handler, elsewhere(forward))))
+	handler = access.mark(byRole(self, handler, elsewhere(forward)))
+	if err := s.serve(ctx, cfg, access.limits.Listener(listener), traces.Wrap(handler), metrics); err != nil {
+		return "", err
+	}
 	s.started("connections", func(ctx context.Context) error { return s.drain(ctx, accept, h, forward) })
-	return nil
+	return access.inForce, nil
 }
 
 // Addr returns the address that was listened on, as HOST:PORT.
@@ -221,44 +244,6 @@ func (s *Server) fail(err error) {
 	case s.failed <- err:
 	default:
 	}
-}
-
-// listen opens the address. Requests wait until serve.
-func (s *Server) listen(ctx context.Context, addr string) (net.Listener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, explainListen(err)
-	}
-	s.addr = listener.Addr()
-	s.started("listener", func(context.Context) error {
-		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
-	return listener, nil
-}
-
-// serve answers what comes to the listener with handler.
-func (s *Server) serve(listener net.Listener, handler http.Handler) {
-	srv := newHTTPServer(handler, s.log)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.fail(fmt.Errorf("serve on %s: %w", listener.Addr(), err))
-		}
-	}()
-	s.started("http", func(ctx context.Context) error {
-		defer func() { <-done }()
-		shutCtx, cancel := share(ctx, 0.5)
-		defer cancel()
-		if err := srv.Shutdown(shutCtx); err != nil {
-			s.log.Warn("cut the requests that were still in progress", "error", err)
-			return srv.Close()
-		}
-		return nil
-	})
 }
 
 // drain is the first step of a stop, while requests are still answered. It and the requests that follow leave a sixth of

@@ -80,7 +80,7 @@ func advertised(cfg config.Config, addr net.Addr) (string, error) {
 			return "", fmt.Errorf("address of this node: %w (say it with --advertise)", err)
 		}
 	}
-	return "http://" + net.JoinHostPort(host, port), nil
+	return scheme(cfg) + net.JoinHostPort(host, port), nil
 }
 
 // withoutPassword returns the URL as it may be logged.

@@ -17,7 +17,7 @@ import (
 	"restante/internal/testkit"
 )
 
-const upgrade = "GET /messageHub?room= HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+const upgrade = "GET /messageHub?room= HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
 
 // frame is a client's WebSocket frame, masked with zeros.
 func frame(first byte, payload string) string {
@@ -49,11 +49,11 @@ type attack struct {
 }
 
 func attacks() []attack {
-	post := "POST /rooms/lobby/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	post := "POST /rooms/lobby/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 	big := strings.Repeat("a", 4<<20)
 	return []attack{
 		{"garbage instead of HTTP", "\x00\xff\x16\x03\x01garbage\r\n\r\n", true, "400"},
-		{"endless header", "GET / HTTP/1.1\r\nHost: x\r\nX-A: " + big + "\r\n\r\n", true, "431"},
+		{"endless header", "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + big + "\r\n\r\n", true, "431"},
 		{"no host", "GET /version HTTP/1.1\r\n\r\n", true, "400"},
 		{"body of an exabyte declared", post + "Content-Length: 1152921504606846976\r\n\r\n{", true, "413"},
 		{"negative length", post + "Content-Length: -1\r\n\r\n", true, "400"},
@@ -63,10 +63,10 @@ func attacks() []attack {
 		{"bad chunk", post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", true, "400"},
 		{"deep JSON", post + "Connection: close\r\nContent-Length: 60000\r\n\r\n" + strings.Repeat("[", 60000), true, "4"},
 		{"broken UTF-8 in JSON", post + "Connection: close\r\nContent-Length: 34\r\n\r\n{\"client_id\":\"a\",\"msg\":\"\xff\xfe\x80xxxxx\"}", true, "4"},
-		{"broken escapes in the query", "POST /message?msg=%ff%zz&client_id=a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", true, "4"},
-		{"absurd numbers", "GET /rooms/lobby/messages?after=99999999999999999999&limit=-1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", true, "422"},
-		{"unknown transport id", "POST /messageHub?id=" + strings.Repeat("x", 5000) + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\n{}\x1e", true, "404"},
-		{"upgrade without key", "GET /messageHub HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n", true, "4"},
+		{"broken escapes in the query", "POST /message?msg=%ff%zz&client_id=a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", true, "4"},
+		{"absurd numbers", "GET /rooms/lobby/messages?after=99999999999999999999&limit=-1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", true, "422"},
+		{"unknown transport id", "POST /messageHub?id=" + strings.Repeat("x", 5000) + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\n{}\x1e", true, "404"},
+		{"upgrade without key", "GET /messageHub HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n", true, "4"},
 		{"frame of 2^62 bytes declared", upgrade + "\x81\xff\x40\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", true, "101"},
 		{"frame length with the sign bit", upgrade + "\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00", true, "101"},
 		{"unmasked frame", upgrade + "\x81\x05hello", true, "101"},
@@ -88,9 +88,9 @@ func attacks() []attack {
 		{"deep MessagePack", upgrade + text(packHello) + frame(0x82, "\xe9\x92\x0c"+"\x96\x01\x80\xa1\x31\xabSendMessage"+strings.Repeat("\x91", 199_000)), true, "101"},
 		{"flood of pings", upgrade + text(jsonHello) + strings.Repeat(frame(0x89, "p"), 10_000), false, "101"},
 		{"flood of tiny frames", upgrade + strings.Repeat(text("{"), 10_000), false, "101"},
-		{"headers that never end", "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", false, ""},
+		{"headers that never end", "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", false, ""},
 		{"a body that never comes", post + "Content-Length: 100\r\n\r\n{", false, ""},
-		{"a stream that nobody reads", "GET /rooms/lobby/events?after=0 HTTP/1.1\r\nHost: x\r\n\r\n", false, ""},
+		{"a stream that nobody reads", "GET /rooms/lobby/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n", false, ""},
 		{"silence", "", false, ""},
 		{"silence after the upgrade", upgrade, false, "101"},
 	}

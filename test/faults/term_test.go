@@ -66,11 +66,11 @@ func TestTerminate_StuckClientsCannotHoldItUp(t *testing.T) {
 			upgrade + text(jsonHello+"{\"type\":1,\"target\":\"JoinRoom\",\"arguments\":[\"lobby\",0]}\x1e"),
 			upgrade + text(jsonHello+"{\"type\":1,\"invocationId\":\"1\",\"target\":\"GetMessagesSince\",\"arguments\":[\"lobby\",0,300]}\x1e"),
 			upgrade, upgrade + "\x81", upgrade + text(jsonHello),
-			"GET /rooms/lobby/events?after=0 HTTP/1.1\r\nHost: x\r\n\r\n",
-			"GET /rooms/lobby/events HTTP/1.1\r\nHost: x\r\n\r\n",
-			"GET /rooms/lobby/messages?after=0&limit=300 HTTP/1.1\r\nHost: x\r\n\r\n",
-			"GET /messages/since?since=2020-01-01T00:00:00Z HTTP/1.1\r\nHost: x\r\n\r\n",
-			"POST /rooms/lobby/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", "GET / HT", "",
+			"GET /rooms/lobby/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+			"GET /rooms/lobby/events HTTP/1.1\r\nHost: localhost\r\n\r\n",
+			"GET /rooms/lobby/messages?after=0&limit=300 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+			"GET /messages/since?since=2020-01-01T00:00:00Z HTTP/1.1\r\nHost: localhost\r\n\r\n",
+			"POST /rooms/lobby/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{", "GET / HT", "",
 		} {
 			for range 5 {
 				attack{name: "held", bytes: hold}.run(t, s.Addr(), &held, over)
