@@ -37,17 +37,19 @@ func With(ctx context.Context, client *Client) context.Context {
 	return context.WithValue(ctx, contextKey{}, identity{client: client})
 }
 
-// Refused returns a context whose requests are nobody's, because of err, which is classified errs.Unauthenticated.
+// Refused returns a context whose requests are nobody's, because of err, which is classified errs.Unauthenticated, or
+// errs.Unavailable.
 func Refused(ctx context.Context, err error) context.Context {
 	return context.WithValue(ctx, contextKey{}, identity{err: err})
 }
 
-// From returns the client of a request, or an errs.Unauthenticated error that says, to its sender, why there is none.
+// From returns the client of a request, or an error that says, to its sender, why there is none: errs.Unauthenticated, or
+// errs.Unavailable when its token could not be checked.
 func From(ctx context.Context) (*Client, error) {
 	who, ok := ctx.Value(contextKey{}).(identity)
 	switch {
 	case !ok:
-		return nil, &errs.Error{Code: errs.Unauthenticated, Msg: "a token is needed"}
+		return nil, refused(missing)
 	case who.err != nil:
 		return nil, who.err
 	}
@@ -77,8 +79,7 @@ func forbidden(field, text string) error {
 	return &errs.Error{Code: errs.Forbidden, Field: field, Msg: text}
 }
 
-// Require returns nil if the sender of a request may read the room, otherwise an errs.Unauthenticated or errs.Forbidden
-// error.
+// Require returns nil if the sender of a request may read the room, otherwise an error of From, or errs.Forbidden.
 func Require(ctx context.Context, room string) error {
 	client, err := From(ctx)
 	if err != nil {

@@ -79,27 +79,38 @@ func (l Log) Room(ctx context.Context, name string) (chat.Room, error) {
 	return l.Next.Room(ctx, name)
 }
 
-// Rooms is Reader's, of the rooms that the client may read.
+// Rooms is Reader's, of the rooms that the client may read. It reads on from one of its patterns to the next: the rooms
+// in between, of which there may be a million, cost nothing.
 func (l Log) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error) {
 	client, err := From(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if limit < 1 || limit > chat.MaxPage {
+		limit = chat.MaxPage
+	}
 	var readable []chat.Room
-	for len(readable) < limit {
-		rooms, err := l.Next.Rooms(ctx, after, limit)
+	for spans := client.Rooms.spans(); len(readable) < limit; {
+		for len(spans) > 0 && spans[0].endsBy(after) {
+			spans = spans[1:]
+		}
+		if len(spans) == 0 {
+			break
+		}
+		want := limit - len(readable)
+		page, err := l.Next.Rooms(ctx, max(after, spans[0].before()), want)
 		if err != nil {
 			return nil, err
 		}
-		for _, room := range rooms {
-			if client.Rooms.Has(room.Name) && len(readable) < limit {
+		for _, room := range page {
+			if client.Rooms.Has(room.Name) {
 				readable = append(readable, room)
 			}
 		}
-		if len(rooms) < limit {
+		if len(page) < want {
 			break
 		}
-		after = rooms[len(rooms)-1].Name
+		after = page[len(page)-1].Name
 	}
 	return readable, nil
 }

@@ -1,6 +1,9 @@
 package auth
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Open lets everybody in: it is the server without authentication.
 func Open(next http.Handler) http.Handler {
@@ -8,4 +11,53 @@ func Open(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r.WithContext(With(r.Context(), anyone)))
 	})
+}
+
+// Wrap gives every request the client of its token before next sees it. It refuses none: From says who sends it. The
+// token is taken from the Authorization header, or where inQuery says so from access_token in the query.
+func (v *Verifier) Wrap(next http.Handler, inQuery func(*http.Request) bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		if client, err := v.identify(r, inQuery); err != nil {
+			ctx = Refused(ctx, err)
+		} else {
+			ctx = With(ctx, client)
+		}
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func (v *Verifier) identify(r *http.Request, inQuery func(*http.Request) bool) (*Client, error) {
+	token, err := tokenOf(r, inQuery)
+	if err != nil {
+		v.metrics.count(err)
+		return nil, err
+	}
+	return v.Verify(r.Context(), token)
+}
+
+// tokenOf returns the token of a request. More than one in the same place is a malformed one: who has put them there
+// cannot know which one counts. An Authorization of another scheme is for somebody else, such as a proxy in front.
+func tokenOf(r *http.Request, inQuery func(*http.Request) bool) (string, error) {
+	headers := r.Header.Values("Authorization")
+	if len(headers) > 1 {
+		return "", refused(malformed)
+	}
+	if len(headers) == 1 {
+		scheme, token, _ := strings.Cut(headers[0], " ")
+		if strings.EqualFold(scheme, "Bearer") {
+			return strings.Trim(token, " "), nil
+		}
+	}
+	if inQuery == nil || !inQuery(r) {
+		return "", refused(missing)
+	}
+	switch tokens := r.URL.Query()["access_token"]; len(tokens) {
+	case 0:
+		return "", refused(missing)
+	case 1:
+		return tokens[0], nil
+	default:
+		return "", refused(malformed)
+	}
 }

@@ -32,6 +32,7 @@ type commands struct {
 	Send    sendCmd    `cmd:"" help:"Send messages to a room."`
 	Tail    tailCmd    `cmd:"" help:"Follow the messages of a room."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server, and check that it keeps its promises."`
+	Token   tokenCmd   `cmd:"" help:"Make a token for a client."`
 	Health  healthCmd  `cmd:"" help:"Ask whether a server is ready."`
 	Dead    deadCmd    `cmd:"" help:"Look after the messages that could not be stored."`
 	Copy    copyCmd    `cmd:"" help:"Copy everything from one store to another, such as from SQLite to PostgreSQL."`

@@ -94,7 +94,7 @@ func TestMain_Help(t *testing.T) {
 	if got := run(t.Context(), ""); got.code != exitOK || !strings.Contains(got.out, "restante serve") {
 		t.Errorf("no arguments: %+v", got)
 	}
-	for _, command := range []string{"serve", "send", "tail", "bench", "health", "version"} {
+	for _, command := range []string{"serve", "send", "tail", "bench", "token", "health", "version"} {
 		got := run(t.Context(), "", command, "--help")
 		if got.code != exitOK || got.err != "" || !strings.Contains(got.out, "Examples:\n\n    restante "+command) {
 			t.Errorf("%s --help: code %d, %s%s", command, got.code, got.out, got.err)

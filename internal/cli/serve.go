@@ -23,15 +23,23 @@ func (serveCmd) Help() string {
   restante serve
       For this machine: http://127.0.0.1:8080, no authentication, data in the user's data directory.
 
+  export RESTANTE_JWT_SECRET="$(openssl rand -base64 48)"
+  restante serve --listen :443 --auth jwt --acme-domain chat.example.org --data /var/lib/restante
+      On the internet, for bearers of tokens that are signed with the secret, such as 'restante token' makes, at
+      https://chat.example.org: the certificate comes from Let's Encrypt, and is kept in the directory of the data.
+
+  restante serve --listen :443 --auth jwt --jwks-url https://id.example.org/keys --jwt-audience chat --tls-cert cert.pem --tls-key key.pem
+      For bearers of tokens from an identity provider, with a certificate from files, which may be replaced at any time.
+
+  restante serve --auth jwt --jwt-key public.pem --trusted-proxy 127.0.0.1 --cors-origin https://chat.example.org
+      Behind a proxy on this machine that has the certificate, for a web page that is served from elsewhere.
+
   restante serve --listen :8080 --auth none --data /var/lib/restante
       For everyone who can reach this machine. They can read and send under any name, so this must be said.
 
-  restante serve --listen :8080 --auth none --broker amqp://restante:PASSWORD@rabbit/chat --store postgres://restante:PASSWORD@db/chat
+  restante serve --listen :8080 --auth jwt --jwt-key public.pem --broker amqp://restante:PASSWORD@rabbit/chat --store postgres://restante:PASSWORD@db/chat
       One node among others, on RabbitMQ and PostgreSQL; --roles hub, say, gives it a part of the work. Passwords are better
       given by RESTANTE_BROKER and RESTANTE_STORE: other users of the machine see command lines.
-
-  restante serve --cors-origin https://chat.example.org
-      Behind a proxy, for a web page that is served from elsewhere.
 
   RESTANTE_LISTEN=127.0.0.1:9000 restante serve --config /etc/restante.yaml
       With a file such as
@@ -39,6 +47,8 @@ func (serveCmd) Help() string {
         data: /var/lib/restante
         log-format: json
         cors-origin: [https://chat.example.org]
+        auth: jwt
+        jwt-secret: [NEW-SECRET, OLD-SECRET]
 
 SIGTERM or Ctrl-C stops the server: it finishes what it has accepted, tells its clients to reconnect, and exits with 0 within --drain. A second signal ends it at once, and still nothing that was accepted is lost.`
 }

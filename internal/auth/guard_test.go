@@ -1,0 +1,164 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"restante/internal/chat"
+	"restante/internal/errs"
+)
+
+// accepted is an Accepter that keeps what it is given.
+type accepted []chat.Message
+
+func (a *accepted) Accept(_ context.Context, m chat.Message) (chat.Message, error) {
+	*a = append(*a, m)
+	return m, nil
+}
+
+func TestAccept_LetsPassWhatTheClientMaySend(t *testing.T) {
+	writer := &Client{ID: "ann", Rooms: Rooms{chat.DefaultRoom, "team-*"}, Publish: true}
+	reader := &Client{ID: "ann", Rooms: Rooms{"*"}}
+	nobody := Refused(t.Context(), refused(expired))
+	for name, tc := range map[string]struct {
+		ctx      context.Context
+		room, id string
+		want     errs.Code
+	}{
+		"its own":                {With(t.Context(), writer), "team-a", "ann", ""},
+		"its own, not said":      {With(t.Context(), writer), "", "", ""},
+		"another room":           {With(t.Context(), writer), "other", "ann", errs.Forbidden},
+		"another's name":         {With(t.Context(), writer), "team-a", "bob", errs.Forbidden},
+		"for reading only":       {With(t.Context(), reader), "team-a", "ann", errs.Forbidden},
+		"nobody":                 {nobody, "team-a", "ann", errs.Unauthenticated},
+		"not looked at":          {t.Context(), "team-a", "ann", errs.Unauthenticated},
+		"without authentication": {With(t.Context(), Anyone()), "any", "bob", ""},
+		"not even a client id":   {With(t.Context(), Anyone()), "any", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got accepted
+			_, err := Accept{&got}.Accept(tc.ctx, chat.Message{Room: tc.room, ClientID: tc.id})
+			if errs.CodeOf(err) != tc.want || len(got) != map[bool]int{true: 1, false: 0}[tc.want == ""] {
+				t.Errorf("%v passes with error %v, want %q", got, err, tc.want)
+			}
+			if name == "its own, not said" && (got[0].ClientID != "ann" || got[0].Room != chat.DefaultRoom) {
+				t.Errorf("%+v is not the client's in the default room", got[0])
+			}
+		})
+	}
+}
+
+// rooms is a Reader that has rooms of these names, in order, and counts what is read.
+type rooms struct {
+	names       []string
+	calls, rows int
+}
+
+var errRead = errors.New("was read")
+
+func (r *rooms) After(context.Context, string, int64, int) ([]chat.Message, error) {
+	return nil, errRead
+}
+
+func (r *rooms) Before(context.Context, string, int64, int) ([]chat.Message, error) {
+	return nil, errRead
+}
+func (r *rooms) SeqAt(context.Context, string, time.Time) (int64, error) { return 0, errRead }
+func (r *rooms) Room(context.Context, string) (chat.Room, error)         { return chat.Room{}, errRead }
+
+func (r *rooms) Rooms(_ context.Context, after string, limit int) ([]chat.Room, error) {
+	if limit < 1 || limit > chat.MaxPage {
+		limit = chat.MaxPage
+	}
+	r.calls++
+	i, found := slices.BinarySearch(r.names, after)
+	if found {
+		i++
+	}
+	var page []chat.Room
+	for ; i < len(r.names) && len(page) < limit; i++ {
+		page = append(page, chat.Room{Name: r.names[i]})
+	}
+	r.rows += len(page)
+	return page, nil
+}
+
+func TestLog_ReadsOnlyWhatTheClientMay(t *testing.T) {
+	log := Log{&rooms{}}
+	reads := map[string]func(ctx context.Context, room string) error{
+		"after":  func(ctx context.Context, room string) error { _, err := log.After(ctx, room, 0, 1); return err },
+		"before": func(ctx context.Context, room string) error { _, err := log.Before(ctx, room, 9, 1); return err },
+		"seqat":  func(ctx context.Context, room string) error { _, err := log.SeqAt(ctx, room, time.Time{}); return err },
+		"room":   func(ctx context.Context, room string) error { _, err := log.Room(ctx, room); return err },
+	}
+	ann := With(t.Context(), &Client{ID: "ann", Rooms: Rooms{"team-*"}})
+	for name, read := range reads {
+		if err := read(ann, "team-a"); !errors.Is(err, errRead) {
+			t.Errorf("%s of its room: %v", name, err)
+		}
+		if err := read(ann, "other"); errs.CodeOf(err) != errs.Forbidden {
+			t.Errorf("%s of another room: %v", name, err)
+		}
+		if err := read(t.Context(), "team-a"); errs.CodeOf(err) != errs.Unauthenticated {
+			t.Errorf("%s of nobody: %v", name, err)
+		}
+	}
+	if _, err := log.Rooms(t.Context(), "", 1); errs.CodeOf(err) != errs.Unauthenticated {
+		t.Errorf("the rooms, of nobody: %v", err)
+	}
+}
+
+func TestLog_RoomsAreThoseOfTheModel(t *testing.T) {
+	name := rapid.StringMatching(`[a-c0][a-c0._-]{0,3}`)
+	pattern := rapid.OneOf(name, rapid.Just("*"), rapid.Map(name, func(s string) string { return s + "*" }))
+	rapid.Check(t, func(t *rapid.T) {
+		names := rapid.SliceOfDistinct(name, rapid.ID).Draw(t, "names")
+		slices.Sort(names)
+		client := &Client{Rooms: rapid.SliceOfN(pattern, 0, 8).Draw(t, "patterns")}
+		after := rapid.OneOf(rapid.Just(""), name, rapid.StringN(0, 3, 10)).Draw(t, "after")
+		limit := rapid.IntRange(-1, 10).Draw(t, "limit")
+
+		var want []string
+		for _, name := range names {
+			if name > after && client.CanRead(name) == nil && (limit < 1 || len(want) < limit) {
+				want = append(want, name)
+			}
+		}
+		got, err := Log{&rooms{names: names}}.Rooms(With(context.Background(), client), after, limit)
+		if err != nil || !slices.EqualFunc(got, want, func(room chat.Room, name string) bool { return room.Name == name }) {
+			t.Fatalf("%v, %v; want %q", got, err, want)
+		}
+	})
+}
+
+func TestLog_RoomsInBetweenCostNothing(t *testing.T) {
+	many := &rooms{}
+	for i := range 200_000 {
+		many.names = append(many.names, fmt.Sprintf("room-%06d", i))
+	}
+	client := &Client{Rooms: Rooms{"room-00001*", "room-199999", "room-15*", "zoo"}}
+	got, err := Log{many}.Rooms(With(t.Context(), client), "", 20)
+	if err != nil || len(got) != 20 || got[9].Name != "room-000019" || got[10].Name != "room-150000" {
+		t.Errorf("%v, %v", got, err)
+	}
+	got, err = Log{many}.Rooms(With(t.Context(), client), "room-159998", 20)
+	if err != nil || len(got) != 2 || got[1].Name != "room-199999" {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, limit := range []int{0, chat.MaxPage + 1} {
+		few := &Client{Rooms: Rooms{"room-00000*", "room-199999"}}
+		got, err = Log{&rooms{names: many.names}}.Rooms(With(t.Context(), few), "", limit)
+		if err != nil || len(got) != 11 {
+			t.Errorf("limit %d: %v, %v", limit, got, err)
+		}
+	}
+	if many.calls > 6 || many.rows > 100 {
+		t.Errorf("%d calls for %d rooms", many.calls, many.rows)
+	}
+}

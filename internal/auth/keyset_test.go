@@ -1,0 +1,426 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"restante/internal/errs"
+)
+
+// setOf returns the JSON of a set with these keys, whose kids are their names.
+func setOf(t testing.TB, names ...string) string {
+	t.Helper()
+	var set jose.JSONWebKeySet
+	for _, name := range names {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: public(name), KeyID: name, Use: "sig"})
+	}
+	return string(toJSON(t, set))
+}
+
+// tokenOfKey returns one that says which key has signed it.
+func tokenOfKey(t testing.TB, alg jose.SignatureAlgorithm, name string) string {
+	t.Helper()
+	return sign(t, alg, private()[name], map[jose.HeaderKey]any{"kid": name}, payload(nil))
+}
+
+// keyServer answers with what it is told to.
+type keyServer struct {
+	*httptest.Server
+	answer  atomic.Pointer[http.HandlerFunc]
+	fetches atomic.Int32
+}
+
+func startKeyServer(t testing.TB, body string) *keyServer {
+	s := &keyServer{}
+	s.says(body)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.fetches.Add(1)
+		(*s.answer.Load())(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *keyServer) does(answer http.HandlerFunc) { s.answer.Store(&answer) }
+
+func (s *keyServer) says(body string) {
+	s.does(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
+}
+
+// logged is a log that a test reads.
+type logged struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logged) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.buf.String(), text)
+}
+
+// refreshNow waits for a fetch.
+func refreshNow(t *testing.T, v *Verifier) {
+	t.Helper()
+	longAgo(v)
+	v.set.fetchSoon(t.Context())
+}
+
+// longAgo makes the last fetch one that was long ago.
+func longAgo(v *Verifier) {
+	v.set.mu.Lock()
+	defer v.set.mu.Unlock()
+	v.set.tried = time.Now().Add(-lookAgain)
+}
+
+func TestKeySet_KeysRotate(t *testing.T) {
+	server := startKeyServer(t, setOf(t, "rsa", "p256"))
+	v := newTestVerifier(t, Config{JWKS: server.URL + "/keys?key=hidden"})
+	wantClient(t, v, tokenOfKey(t, jose.RS256, "rsa"), "ann")
+	wantClient(t, v, tokenOfKey(t, jose.ES256, "p256"), "ann")
+	if got := v.String(); got != "jwt: key set "+server.URL+"/keys" {
+		t.Error(got)
+	}
+
+	server.says(setOf(t, "p256", "ed25519"))
+	wantRefusal(t, v, tokenOfKey(t, jose.EdDSA, "ed25519"), unknownKey) // too soon to look again
+	wantRefusal(t, v, tokenOfKey(t, jose.EdDSA, "ed25519"), unknownKey)
+	if n := server.fetches.Load(); n != 1 {
+		t.Errorf("%d fetches, want 1: unknown keys make work for the key server", n)
+	}
+	longAgo(v)
+	wantClient(t, v, tokenOfKey(t, jose.EdDSA, "ed25519"), "ann")
+	wantClient(t, v, tokenOfKey(t, jose.ES256, "p256"), "ann")
+	if n := server.fetches.Load(); n != 2 {
+		t.Errorf("%d fetches, want 2", n)
+	}
+}
+
+func TestKeySet_KeyThatIsTakenOutIsNotBelievedAnyMore(t *testing.T) {
+	server := startKeyServer(t, setOf(t, "rsa", "p256"))
+	v := newTestVerifier(t, Config{JWKS: server.URL, Secrets: []string{secret32}})
+	token, secret := tokenOfKey(t, jose.RS256, "rsa"), secretToken(t, secret32, nil)
+	first := wantClient(t, v, token, "ann")
+	refreshNow(t, v)
+	if wantClient(t, v, token, "ann") != first {
+		t.Error("a set that is as it was makes tokens be checked again")
+	}
+	if first := wantClient(t, v, secret, "ann"); first != wantClient(t, v, secret, "ann") {
+		t.Error("tokens of secrets are not remembered beside a key set")
+	}
+	server.says(setOf(t, "p256"))
+	refreshNow(t, v)
+	wantRefusal(t, v, token, unknownKey)
+	wantClient(t, v, secret, "ann")
+}
+
+func TestKeySet_SurvivesItsServer(t *testing.T) {
+	outages := map[string]http.HandlerFunc{
+		"error": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"not found": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, setOf(t, "p256"))
+		},
+		"empty":      func(http.ResponseWriter, *http.Request) {},
+		"no content": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"page":       func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>sorry</html>") },
+		"no keys":    func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"keys":[]}`) },
+		"object":     func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{}`) },
+		"huge": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, setOf(t, "p256")+strings.Repeat(" ", maxKeySet))
+		},
+		"cut":       func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, setOf(t, "p256")[:100]) },
+		"many keys": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, setOf(t, many("p256", maxKeys+1)...)) },
+		"no usable key": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"keys":[{"kty":"oct","k":"`+b64(secret64)+`"},`+string(jwkOf(t, jose.JSONWebKey{Key: private()["rsa"]}))+`,`+
+				string(jwkOf(t, jose.JSONWebKey{Key: public("rsa-weak")}))+`,{"kty":"XYZ"},7]}`)
+		},
+		"elsewhere": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
+		},
+		"circle": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", http.StatusFound) },
+		"slow":   func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	}
+	for name, outage := range outages {
+		t.Run(name, func(t *testing.T) {
+			log := &logged{}
+			server := startKeyServer(t, setOf(t, "rsa"))
+			v := newTestVerifier(t, Config{JWKS: server.URL + "/?key=hidden", Log: slog.New(slog.NewTextHandler(log, nil))})
+			v.set.client.Timeout = fetchTimeout / 50
+			server.does(outage)
+			for range 2 {
+				refreshNow(t, v)
+			}
+			wantClient(t, v, tokenOfKey(t, jose.RS256, "rsa"), "ann")
+			if n := server.fetches.Load(); n > 1+2*(1+maxRedirects) {
+				t.Errorf("%d requests for 2 fetches", n)
+			}
+			if got := testutil.ToFloat64(v.metrics.refreshes.WithLabelValues("failed")); got != 2 {
+				t.Errorf("%v failures are counted, want 2", got)
+			}
+			if n := log.count("level=WARN"); n != 1 || log.count("hidden") != 0 {
+				t.Errorf("%d warnings, want 1, without the query:\n%s", n, &log.buf)
+			}
+			server.says(setOf(t, "rsa"))
+			refreshNow(t, v)
+			if log.count("key set fetched") != 2 {
+				t.Errorf("the end of the outage is not told:\n%s", &log.buf)
+			}
+		})
+	}
+}
+
+func many(name string, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = name
+	}
+	return names
+}
+
+func TestKeySet_FollowsRedirectsOfItsKind(t *testing.T) {
+	server := startKeyServer(t, "")
+	server.does(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/keys" {
+			http.Redirect(w, r, "/keys", http.StatusFound)
+			return
+		}
+		io.WriteString(w, setOf(t, "rsa"))
+	})
+	v := newTestVerifier(t, Config{JWKS: server.URL})
+	wantClient(t, v, tokenOfKey(t, jose.RS256, "rsa"), "ann")
+}
+
+func TestKeySet_DoesNotFollowFromHTTPSToHTTP(t *testing.T) {
+	plain := startKeyServer(t, setOf(t, "rsa"))
+	secure := httptest.NewTLSServer(http.RedirectHandler(plain.URL, http.StatusFound))
+	defer secure.Close()
+	location, err := parseKeySetURL(secure.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newKeySet(location, slog.New(slog.DiscardHandler), newMetrics(nil).refreshes)
+	s.client.Transport = secure.Client().Transport
+	there, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://192.0.2.1/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := httptest.NewRequest(http.MethodGet, plain.URL, nil)
+	if s.client.CheckRedirect(there, []*http.Request{here}) == nil {
+		t.Error("a loopback host may lead to another one without TLS")
+	}
+	if fetched, err := s.fetch(t.Context()); err == nil || plain.fetches.Load() != 0 {
+		t.Errorf("%v was fetched without TLS", fetched)
+	}
+}
+
+func TestKeySet_TokensAreNotInvalidWhileNoKeysAreKnown(t *testing.T) {
+	server := startKeyServer(t, "down")
+	v := newTestVerifier(t, Config{JWKS: server.URL, Secrets: []string{secret32}})
+	token := tokenOfKey(t, jose.RS256, "rsa")
+	_, err := v.Verify(t.Context(), token)
+	if errs.CodeOf(err) != errs.Unavailable || errs.Public(err) != "tokens cannot be checked now" {
+		t.Errorf("%v (%s), want unavailable", err, errs.CodeOf(err))
+	}
+	if got := testutil.ToFloat64(v.metrics.tokens.WithLabelValues("unavailable")); got != 1 {
+		t.Errorf("%v are counted as unavailable, want 1", got)
+	}
+	wantClient(t, v, secretToken(t, secret32, nil), "ann")
+	wantRefusal(t, v, secretToken(t, secret64, nil), wrongSignature)
+	wantRefusal(t, v, b64(`{"alg":"none"}`)+"."+b64(`{}`)+".", wrongAlgorithm)
+	wantRefusal(t, v, "nonsense", malformed)
+
+	server.says(setOf(t, "rsa"))
+	longAgo(v)
+	wantClient(t, v, token, "ann")
+}
+
+func TestKeySet_ATokenWithoutKidIsOfAKeyThatIsAlone(t *testing.T) {
+	server := startKeyServer(t, setOf(t, "rsa", "rsa-other", "p256", "rsa-weak"))
+	v := newTestVerifier(t, Config{JWKS: server.URL})
+	wantClient(t, v, sign(t, jose.ES256, private()["p256"], nil, payload(nil)), "ann")
+	wantRefusal(t, v, sign(t, jose.RS256, private()["rsa"], nil, payload(nil)), unknownKey)
+	wantRefusal(t, v, tokenOfKey(t, jose.RS256, "rsa-weak"), unknownKey)
+	confused := map[jose.HeaderKey]any{"kid": "rsa"}
+	wantRefusal(t, v, sign(t, jose.RS256, private()["rsa-other"], confused, payload(nil)), wrongSignature)
+	wantRefusal(t, v, sign(t, jose.HS256, publicPEM(t, "rsa"), confused, payload(nil)), wrongAlgorithm)
+	if n := server.fetches.Load(); n != 1 {
+		t.Errorf("%d fetches, want 1", n)
+	}
+}
+
+// fakeSet is a key set whose answers come from a function, so that time may be fake, too.
+func fakeSet(t *testing.T, answer func(context.Context) (string, error)) *keySet {
+	s := newKeySet(&url.URL{Scheme: "https", Host: "id.example.org"}, slog.New(slog.DiscardHandler), newMetrics(nil).refreshes)
+	s.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		body, err := answer(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
+	})
+	s.start(t.Context())
+	t.Cleanup(s.stop)
+	return s
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestKeySet_IsFetchedAgainAndAgain(t *testing.T) {
+	set := setOf(t, "rsa")
+	synctest.Test(t, func(t *testing.T) {
+		var fetches []time.Duration
+		begin := time.Now()
+		fakeSet(t, func(context.Context) (string, error) {
+			fetches = append(fetches, time.Since(begin))
+			return set, nil
+		})
+		time.Sleep(10 * refreshEvery) // fake time
+		synctest.Wait()
+		if len(fetches) < 9 || len(fetches) > 13 {
+			t.Errorf("fetched at %v, want about every %v", fetches, refreshEvery)
+		}
+	})
+}
+
+func TestKeySet_TriesAgainLaterAndLater(t *testing.T) {
+	set := setOf(t, "rsa")
+	synctest.Test(t, func(t *testing.T) {
+		fetches := make(chan time.Time, 1000)
+		var up atomic.Bool
+		s := fakeSet(t, func(context.Context) (string, error) {
+			fetches <- time.Now()
+			if !up.Load() {
+				return "", errors.New("connection refused")
+			}
+			return set, nil
+		})
+		time.Sleep(time.Hour) // fake time
+		synctest.Wait()
+		var pauses []time.Duration
+		last := <-fetches
+		for range len(fetches) {
+			at := <-fetches
+			pauses = append(pauses, at.Sub(last))
+			last = at
+		}
+		if n := len(pauses); n < 40 || n > 150 || pauses[0] > 2*time.Second || pauses[n-1] < maxRetry/2 {
+			t.Errorf("in an hour of outage fetched after pauses of %v", pauses)
+		}
+		up.Store(true)
+		time.Sleep(2 * maxRetry) // fake time
+		synctest.Wait()
+		if s.known.Load() == nil {
+			t.Error("not fetched after the outage")
+		}
+	})
+}
+
+func TestKeySet_ManyUnknownKeysMakeFewFetches(t *testing.T) {
+	set := setOf(t, "rsa")
+	synctest.Test(t, func(t *testing.T) {
+		var fetches atomic.Int32
+		s := fakeSet(t, func(context.Context) (string, error) {
+			fetches.Add(1)
+			time.Sleep(time.Second) // fake time
+			return set, nil
+		})
+		time.Sleep(lookAgain) // fake time
+		fetches.Store(0)
+		begin := time.Now()
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				for time.Since(begin) < 4*lookAgain {
+					if known, err := s.lookFor(t.Context(), jose.Header{Algorithm: "RS256", KeyID: "unknown"}); known == nil || err != nil {
+						t.Error(known, err)
+					}
+					time.Sleep(time.Second / 2) // fake time
+				}
+			})
+		}
+		all.Wait()
+		if n := fetches.Load(); n < 3 || n > 5 {
+			t.Errorf("%d fetches in %v, want one every %v", n, 4*lookAgain, lookAgain)
+		}
+	})
+}
+
+func TestKeySet_NobodyWaitsForGood(t *testing.T) {
+	set := setOf(t, "rsa")
+	synctest.Test(t, func(t *testing.T) {
+		var hangs atomic.Bool
+		s := fakeSet(t, func(ctx context.Context) (string, error) {
+			if hangs.Load() {
+				<-ctx.Done()
+				return "", ctx.Err()
+			}
+			return set, nil
+		})
+		hangs.Store(true)
+		time.Sleep(lookAgain) // fake time
+		unknown := jose.Header{Algorithm: "RS256", KeyID: "unknown"}
+
+		begin := time.Now()
+		if known, err := s.lookFor(t.Context(), unknown); known == nil || err != nil || time.Since(begin) != fetchTimeout {
+			t.Errorf("after %v: %v, %v; want the known keys after %v", time.Since(begin), known, err, fetchTimeout)
+		}
+		time.Sleep(lookAgain) // fake time
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin = time.Now()
+		if _, err := s.lookFor(ctx, unknown); err != nil || time.Since(begin) > time.Second {
+			t.Errorf("after %v: %v; want an end with the request", time.Since(begin), err)
+		}
+		time.Sleep(time.Minute) // fake time
+		var waiting sync.WaitGroup
+		waiting.Go(func() { s.lookFor(context.Background(), unknown) })
+		synctest.Wait()
+		s.stop()
+		waiting.Wait()
+		time.Sleep(lookAgain) // fake time
+		s.lookFor(context.Background(), unknown)
+	})
+}
+
+func TestKeySet_WhoComesDuringAFetchWaitsForIt(t *testing.T) {
+	set := setOf(t, "rsa")
+	synctest.Test(t, func(t *testing.T) {
+		var fetches atomic.Int32
+		s := fakeSet(t, func(context.Context) (string, error) {
+			if fetches.Add(1) == 1 {
+				return "", errors.New("connection refused")
+			}
+			time.Sleep(3 * time.Second) // fake time
+			return set, nil
+		})
+		time.Sleep(2 * time.Second) // fake time
+		synctest.Wait()
+		if known, err := s.lookFor(t.Context(), jose.Header{Algorithm: "RS256", KeyID: "rsa"}); err != nil || fetches.Load() != 2 {
+			t.Errorf("%v, %v after %d fetches, want the keys of the second", known, err, fetches.Load())
+		}
+	})
+}
