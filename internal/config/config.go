@@ -3,6 +3,7 @@
 package config
 
 import (
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 const (
 	DefaultListen = "127.0.0.1:8080"
 	DefaultDrain  = 10 * time.Second
+	DefaultLeeway = 5 * time.Second
 	InprocBroker  = "inproc:"
 )
 
@@ -33,7 +35,7 @@ type Config struct {
 	Store        string        `env:"RESTANTE_STORE" placeholder:"URL" help:"Where messages are kept: sqlite:PATH (default sqlite:DATA/restante.db), or postgres://USER:PASSWORD@HOST:PORT/DATABASE, which goes with RabbitMQ."`
 	Roles        []peer.Role   `env:"RESTANTE_ROLES" placeholder:"ROLE" help:"What this node does, separated by commas: 'api' takes messages and answers reads, 'consumer' stores them, 'hub' holds connections (default all). A node passes on to others what its roles do not cover."`
 	Partitions   int           `env:"RESTANTE_PARTITIONS" placeholder:"N" help:"Number of intake queues that a new RabbitMQ gets (default 8). One that has some keeps their number."`
-	Advertise    string        `env:"RESTANTE_ADVERTISE" placeholder:"URL" help:"Where the other nodes reach this one, http://HOST:PORT (default: the address of --listen, with this machine's name when that is all of its interfaces)."`
+	Advertise    string        `env:"RESTANTE_ADVERTISE" placeholder:"URL" help:"Where the other nodes reach this one, http://HOST:PORT (default: the address of --listen, with this machine's name when that is all of its interfaces). A node with a certificate needs it: https://NAME:PORT, with a name of the certificate."`
 	Auth         Auth          `env:"RESTANTE_AUTH" placeholder:"MODE" help:"Who may read and send. 'jwt': bearers of a valid token. 'none': everyone who reaches the address, under any client_id. Must be given when --listen is not a loopback address."`
 	JWT          JWT           `embed:"" prefix:"jwt-"`
 	JWKSURL      string        `name:"jwks-url" env:"RESTANTE_JWKS_URL" placeholder:"URL" help:"Key set (JWKS) whose keys sign valid tokens; fetched at the start, refreshed, and looked at again for a key that is not in it."`
@@ -47,9 +49,21 @@ type Config struct {
 	Drain        time.Duration `env:"RESTANTE_DRAIN" placeholder:"DURATION" help:"Longest time that a stop may take, for finishing requests and sending clients elsewhere (default 10s)."`
 }
 
+// Secrets are values that are not shown when a configuration is printed or logged.
+type Secrets []string
+
+// String returns how many there are.
+func (s Secrets) String() string { return fmt.Sprintf("(%d hidden)", len(s)) }
+
+// GoString is String, for %#v.
+func (s Secrets) GoString() string { return s.String() }
+
+// MarshalText is String, for JSON and for log lines.
+func (s Secrets) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // JWT says which tokens are valid. See package auth.
 type JWT struct {
-	Secret   []string      `env:"RESTANTE_JWT_SECRET" sep:"none" placeholder:"SECRET" help:"Secret of tokens that are signed with HS256 (32 bytes or more; 48 for HS384, 64 for HS512). Better in the environment: other users of the machine see command lines. Repeat it while changing it."`
+	Secret   Secrets       `env:"RESTANTE_JWT_SECRET" sep:"none" placeholder:"SECRET" help:"Secret of tokens that are signed with HS256 (32 bytes or more; 48 for HS384, 64 for HS512). Better in the environment, or in a file: other users of the machine see command lines. Repeat it (in a file: a list) while changing it."`
 	Key      []string      `env:"RESTANTE_JWT_KEY" placeholder:"FILE" help:"File with the public key (PEM or JWK) of tokens that are signed with RS, PS, ES or EdDSA. Repeat it, or separate several by commas."`
 	Issuer   string        `env:"RESTANTE_JWT_ISSUER" placeholder:"TEXT" help:"The 'iss' that every token must have (default: any)."`
 	Audience string        `env:"RESTANTE_JWT_AUDIENCE" placeholder:"TEXT" help:"The 'aud' that every token must have, perhaps among others (default: any)."`
@@ -64,12 +78,13 @@ type TLS struct {
 
 // ACME is a certificate from an authority such as Let's Encrypt.
 type ACME struct {
-	Domain    []string `env:"RESTANTE_ACME_DOMAIN" placeholder:"NAME" help:"Serve https with a certificate for this name, from an ACME authority, renewed by itself; port 443 of the name must lead here. Repeat it, or separate several by commas."`
+	Domain    []string `env:"RESTANTE_ACME_DOMAIN" placeholder:"NAME" help:"Serve https with a certificate for this name, from an ACME authority to whose terms you agree, renewed by itself; port 443 of the name must lead here. Repeat it, or separate several by commas."`
 	Email     string   `env:"RESTANTE_ACME_EMAIL" placeholder:"ADDRESS" help:"Where the authority may write to when something is wrong with a certificate."`
 	Directory string   `env:"RESTANTE_ACME_DIRECTORY" placeholder:"URL" help:"The authority's directory (default Let's Encrypt's)."`
 }
 
-// Limit is how much a client may take; see package limit. A negative number is no limit.
+// Limit is how much a client may take. Zero is the documented default, which packages limit and hub fill in; a negative
+// number is no limit.
 type Limit struct {
 	Sends                 int `env:"RESTANTE_LIMIT_SENDS" placeholder:"N" help:"Messages per second of one client, twice as many at once (default 100; -1: no limit). A client is a token's sub, or without authentication an address."`
 	Requests              int `env:"RESTANTE_LIMIT_REQUESTS" placeholder:"N" help:"Other requests per second of one client, twice as many at once (default 300; -1: no limit)."`
@@ -100,7 +115,7 @@ const (
 	LogJSON LogFormat = "json"
 )
 
-// Complete returns the configuration with every default filled in.
+// Complete returns the configuration with every default filled in, but for those of Limit.
 func (c Config) Complete() Config {
 	if c.Listen == "" {
 		c.Listen = DefaultListen
@@ -117,6 +132,9 @@ func (c Config) Complete() Config {
 	if c.Store == "" {
 		c.Store = sqliteScheme + filepath.Join(c.Data, "restante.db")
 	}
+	if c.JWT.Leeway == 0 {
+		c.JWT.Leeway = DefaultLeeway
+	}
 	if c.LogFormat == "" {
 		c.LogFormat = LogAuto
 	}
@@ -131,6 +149,9 @@ const sqliteScheme = "sqlite:"
 // ManyMachines reports whether the configuration is of a node among others, on RabbitMQ and PostgreSQL, rather than of
 // one machine.
 func (c Config) ManyMachines() bool { return isAMQP(c.Complete().Broker[0]) }
+
+// ServesTLS reports whether clients speak https to this server itself, rather than to a proxy in front of it.
+func (c Config) ServesTLS() bool { return c.TLS != TLS{} || len(c.ACME.Domain) > 0 }
 
 func isAMQP(url string) bool {
 	return strings.HasPrefix(url, "amqp://") || strings.HasPrefix(url, "amqps://")

@@ -58,7 +58,10 @@ func TestConfig_ZeroValueIsTheDocumentedDefault(t *testing.T) {
 			t.Error(name, err)
 		}
 		c = c.Complete()
-		if c.Listen != "127.0.0.1:8080" || c.Drain != 10*time.Second || c.LogLevel != slog.LevelInfo || c.LogFormat != "auto" || c.Auth != "" {
+		if err := c.Validate(); err != nil {
+			t.Error(name, "completed:", err)
+		}
+		if c.Listen != "127.0.0.1:8080" || c.Drain != 10*time.Second || c.LogLevel != slog.LevelInfo || c.LogFormat != "auto" || c.Auth != "" || c.ServesTLS() || c.JWT.Leeway != 5*time.Second {
 			t.Errorf("%s: %+v", name, c)
 		}
 		if filepath.Base(c.Data) != "restante" || c.StorePath() != filepath.Join(c.Data, "restante.db") {
@@ -93,10 +96,22 @@ cors-origin: [https://a.example, https://b.example]
 }
 
 func TestConfig_EveryFlagHasAnEnvironmentVariable(t *testing.T) {
+	parser, err := kong.New(&struct{ config.Config }{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range parser.Model.Flags[1:] { // --help is the first
+		want := "RESTANTE_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+		if !slices.Equal(flag.Envs, []string{want}) {
+			t.Errorf("--%s is %q in the environment, want %s", flag.Name, flag.Envs, want)
+		}
+	}
+
 	file := writeFile(t, "drain: 3s\n")
 	for name, value := range map[string]string{
 		"LISTEN": "[::1]:1", "DATA": "/d", "STORE": "sqlite:/s", "AUTH": "none", "CORS_ORIGIN": "https://a.example,https://b.example",
-		"LOG_LEVEL": "debug", "LOG_FORMAT": "json", "CONFIG": file,
+		"LOG_LEVEL": "debug", "LOG_FORMAT": "json", "CONFIG": file, "TRUSTED_PROXY": "10.0.0.0/8,127.0.0.1",
+		"TLS_CERT": "/c", "TLS_KEY": "/k", "LIMIT_SENDS": "-1", "LIMIT_CATCH_UPS": "5",
 	} {
 		t.Setenv("RESTANTE_"+name, value)
 	}
@@ -105,7 +120,8 @@ func TestConfig_EveryFlagHasAnEnvironmentVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Listen != "[::1]:1" || c.Data != "/d" || c.Store != "sqlite:/s" || c.Auth != "none" || len(c.CORSOrigin) != 2 ||
-		c.LogLevel != slog.LevelDebug || c.LogFormat != "json" || c.Drain != 3*time.Second {
+		c.LogLevel != slog.LevelDebug || c.LogFormat != "json" || c.Drain != 3*time.Second || len(c.TrustedProxy) != 2 ||
+		c.TLS != (config.TLS{Cert: "/c", Key: "/k"}) || c.Limit != (config.Limit{Sends: -1, CatchUps: 5}) {
 		t.Errorf("%+v", c)
 	}
 }
@@ -115,7 +131,7 @@ func TestFile_Faults(t *testing.T) {
 	for name, tc := range map[string]struct{ path, want string }{
 		"missing":     {missing, "none.yaml: no such file"},
 		"not YAML":    {writeFile(t, "listen: [1"), "restante.yaml: line 1"},
-		"not a map":   {writeFile(t, "- listen"), "restante.yaml: "},
+		"not a map":   {writeFile(t, "- listen"), "restante.yaml: is not made of lines"},
 		"unknown key": {writeFile(t, "lisen: 127.0.0.1:1\n"), `"lisen" is not the name of a flag of "serve"`},
 		"itself":      {writeFile(t, "config: other.yaml\n"), `"config" is not the name`},
 		"wrong type":  {writeFile(t, "drain: [1, 2]\n"), "--drain"},
@@ -147,7 +163,7 @@ func TestConfig_RefusesAnOpenAddressWithoutAuth(t *testing.T) {
 		if local != (err == nil) {
 			t.Errorf("%s without --auth: %v", listen, err)
 		}
-		if err != nil && !strings.Contains(err.Error(), "--auth none") {
+		if err != nil && (!strings.Contains(err.Error(), "--auth none") || !strings.Contains(err.Error(), "--auth jwt")) {
 			t.Errorf("%s: the refusal does not say what to do: %v", listen, err)
 		}
 		if err := (config.Config{Listen: listen, Auth: config.AuthNone}).Validate(); err != nil {
@@ -163,18 +179,24 @@ func TestConfig_RefusesAnOpenAddressWithoutAuth(t *testing.T) {
 func TestConfig_ListsEveryFaultAtOnce(t *testing.T) {
 	err := config.Config{
 		Listen: "nonsense", Store: "mysql://x", Auth: "magic", LogFormat: "xml", Drain: -time.Second,
-		CORSOrigin: []string{"*", "https://ok.example"},
+		CORSOrigin: []string{"*", "https://ok.example"}, TrustedProxy: []string{"192.0.2.0/24", "everywhere"},
+		TLS: config.TLS{Cert: "c"}, ACME: config.ACME{Domain: []string{"localhost"}, Email: "?"},
+		Limit: config.Limit{Sends: 1 << 30, CatchUps: -1}, Advertise: "?",
 	}.Validate()
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"--listen", "--store", "--auth", "--log-format", "--drain", "--cors-origin: '*'"} {
+	for _, want := range []string{
+		"--listen", "--store", "--auth", "--log-format", "--drain", "--cors-origin: '*'", "--trusted-proxy: \"everywhere\"",
+		"--tls-cert", "--acme-domain: a certificate comes from one place", "--acme-domain: \"localhost\"", "--acme-email",
+		"--limit-sends", "--limit-catch-ups", "--advertise",
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no word of %s in:\n%v", want, err)
 		}
 	}
-	if strings.Contains(err.Error(), "ok.example") {
-		t.Errorf("a good origin is called bad:\n%v", err)
+	if strings.Contains(err.Error(), "ok.example") || strings.Contains(err.Error(), "192.0.2.0") {
+		t.Errorf("what is good is called bad:\n%v", err)
 	}
 }
 
@@ -249,7 +271,14 @@ func TestValidate_ShapesAndRoles(t *testing.T) {
 		"too many partitions":       {func(c *config.Config) { c.Partitions = 257 }, "--partitions: 257 is not between 1 and 256"},
 		"partitions of one machine": {func(c *config.Config) { c.Broker, c.Store, c.Partitions = nil, "", 4 }, "--partitions: only RabbitMQ has them"},
 		"advertised path":           {func(c *config.Config) { c.Advertise = "http://a.example/x" }, "--advertise:"},
-		"advertised scheme":         {func(c *config.Config) { c.Advertise = "https://a.example" }, "--advertise:"},
+		"advertised scheme":         {func(c *config.Config) { c.Advertise = "https://a.example" }, "--advertise: this node answers http, not https"},
+		"advertised nonsense":       {func(c *config.Config) { c.Advertise = "ftp://a.example" }, "is not http://HOST:PORT"},
+		"a certificate's name": {func(c *config.Config) {
+			c.TLS = config.TLS{Cert: "c", Key: "k"}
+		}, "--advertise: the other nodes must know a name that is in the certificate"},
+		"advertised without TLS": {func(c *config.Config) {
+			c.TLS, c.Advertise = config.TLS{Cert: "c", Key: "k"}, "http://a.example"
+		}, "--advertise: this node answers https, not http; use https://a.example"},
 	} {
 		c := cluster
 		tc.change(&c)
@@ -260,7 +289,11 @@ func TestValidate_ShapesAndRoles(t *testing.T) {
 			t.Errorf("%s: the error shows a password: %v", name, err)
 		}
 	}
-	if err := cluster.Validate(); err != nil {
-		t.Error(err)
+	withTLS := cluster
+	withTLS.TLS, withTLS.Advertise = config.TLS{Cert: "c", Key: "k"}, "https://a.example:8443"
+	for name, c := range map[string]config.Config{"http": cluster, "https": withTLS} {
+		if err := c.Validate(); err != nil {
+			t.Error(name, err)
+		}
 	}
 }

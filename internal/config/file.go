@@ -52,7 +52,12 @@ func readFile(path string) (map[string]any, error) {
 	}
 	defer f.Close()
 	values := make(map[string]any)
-	if err := yaml.NewDecoder(f).Decode(&values); err != nil && !errors.Is(err, io.EOF) {
+	err = yaml.NewDecoder(f).Decode(&values)
+	var notMap *yaml.TypeError // its text quotes the file, and that may be a secret
+	switch {
+	case errors.As(err, &notMap):
+		return nil, fmt.Errorf("--config: %s: is not made of lines such as 'listen: 127.0.0.1:8080'", path)
+	case err != nil && !errors.Is(err, io.EOF):
 		return nil, fmt.Errorf("--config: %s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	return values, nil
@@ -64,8 +69,25 @@ func resolver(values map[string]any) kong.Resolver {
 		if slices.ContainsFunc(flag.Envs, isSet) {
 			return nil, nil
 		}
-		return values[flag.Name], nil
+		value := values[flag.Name]
+		if !isPlain(value) {
+			return nil, errors.New("must be a text in quotes, or a list of them")
+		}
+		return value, nil
 	})
+}
+
+// isPlain reports whether a value is one that kong reads, or complains of without showing what may be a secret.
+func isPlain(value any) bool {
+	switch value := value.(type) {
+	case nil, string, bool:
+		return true
+	case int:
+		return int(int32(value)) == value // a limit; a secret of digits is longer
+	case []any:
+		return !slices.ContainsFunc(value, func(v any) bool { _, text := v.(string); return !text })
+	}
+	return false
 }
 
 func isSet(env string) bool {

@@ -20,9 +20,13 @@ func (c Config) Validate() error {
 	c = c.Complete()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	faults := []error{c.validateListen(ctx), c.validateBroker(), c.validateStore(), c.validateNode()}
-	if c.Auth != AuthUnsaid && c.Auth != AuthNone {
-		faults = append(faults, fmt.Errorf("--auth: %q is not known; the only mode of this version is none", c.Auth))
+	faults := []error{
+		c.validateListen(ctx), c.validateBroker(), c.validateStore(), c.validateNode(), c.validateAdvertise(),
+		c.validateAuth(), c.validateTLS(), c.validateACME(), c.Limit.validate(),
+	}
+	for _, network := range c.TrustedProxy {
+		_, err := parseNetwork(network)
+		faults = append(faults, err)
 	}
 	for _, origin := range c.CORSOrigin {
 		faults = append(faults, validateOrigin(origin))
@@ -86,17 +90,31 @@ func (c Config) validateNode() (err error) {
 	if c.Partitions != 0 && !c.ManyMachines() {
 		err = errors.Join(err, errors.New("--partitions: only RabbitMQ has them: add --broker amqp://…"))
 	}
-	if c.Advertise == "" {
-		return err
-	}
-	if u, parseErr := url.Parse(c.Advertise); parseErr != nil || u.Scheme != "http" || u.Hostname() == "" || "http://"+u.Host != c.Advertise {
-		err = errors.Join(err, fmt.Errorf("--advertise: %q is not http://HOST:PORT", c.Advertise))
-	}
 	return err
 }
 
-// validateListen checks the form of the address, and that whoever opens a server to other machines has said that it
-// asks nobody who they are.
+// validateAdvertise checks the address that other nodes are told. The name in it cannot be guessed when they compare it
+// with a certificate.
+func (c Config) validateAdvertise() error {
+	want := "http"
+	if c.ServesTLS() {
+		want = "https"
+	}
+	switch u, err := url.Parse(c.Advertise); {
+	case c.Advertise == "" && c.ServesTLS() && c.ManyMachines():
+		return errors.New("--advertise: the other nodes must know a name that is in the certificate; use https://NAME:PORT")
+	case c.Advertise == "":
+		return nil
+	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" || u.Scheme+"://"+u.Host != c.Advertise:
+		return fmt.Errorf("--advertise: %q is not %s://HOST:PORT", c.Advertise, want)
+	case u.Scheme != want:
+		return fmt.Errorf("--advertise: this node answers %s, not %s; use %s://%s", want, u.Scheme, want, u.Host)
+	}
+	return nil
+}
+
+// validateListen checks the form of the address, and that whoever opens a server to other machines has said whom it
+// lets in.
 func (c Config) validateListen(ctx context.Context) error {
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
@@ -114,7 +132,7 @@ func (c Config) validateListen(ctx context.Context) error {
 	}
 	if !local {
 		return fmt.Errorf("--listen: other machines can reach %q, and nobody is asked who they are: "+
-			"listen on 127.0.0.1 (behind a proxy, say), or allow everyone to read and send with --auth none", c.Listen)
+			"ask for tokens with --auth jwt, allow everyone to read and send with --auth none, or listen on 127.0.0.1", c.Listen)
 	}
 	return nil
 }

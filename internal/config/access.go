@@ -1,0 +1,143 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	minSecret = 32 // bytes: the size of HS256's own output (RFC 7518, section 3.2)
+	maxLeeway = 5 * time.Minute
+	maxLimit  = 10_000_000 // more is a slip of the finger, or meant as no limit
+	maxPages  = 10_000     // of catch-ups at a time: each is an open query
+)
+
+// validateAuth checks that what is said of tokens is enough, and is used.
+func (c Config) validateAuth() error {
+	switch c.Auth {
+	case AuthJWT:
+		return c.validateJWT()
+	case AuthUnsaid, AuthNone:
+		if said := c.saidOfTokens(); len(said) > 0 {
+			return fmt.Errorf("--auth: tokens are looked at with --auth jwt only; add it, or leave out %s", strings.Join(said, ", "))
+		}
+		return nil
+	default:
+		return fmt.Errorf("--auth: %q is not known; use jwt or none", c.Auth)
+	}
+}
+
+// saidOfTokens returns the flags about tokens that were given.
+func (c Config) saidOfTokens() []string {
+	var said []string
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{
+		{"--jwt-secret", len(c.JWT.Secret) > 0},
+		{"--jwt-key", len(c.JWT.Key) > 0},
+		{"--jwks-url", c.JWKSURL != ""},
+		{"--jwt-issuer", c.JWT.Issuer != ""},
+		{"--jwt-audience", c.JWT.Audience != ""},
+		{"--jwt-leeway", c.JWT.Leeway != DefaultLeeway},
+	} {
+		if flag.given {
+			said = append(said, flag.name)
+		}
+	}
+	return said
+}
+
+// validateJWT checks the form of what --auth jwt needs. Key files and key sets are read by package auth.
+func (c Config) validateJWT() (err error) {
+	if len(c.JWT.Secret) == 0 && len(c.JWT.Key) == 0 && c.JWKSURL == "" {
+		err = errors.New("--auth: jwt needs to know which tokens are valid; add --jwt-secret, --jwt-key FILE or --jwks-url URL")
+	}
+	for i, secret := range c.JWT.Secret {
+		if len(secret) < minSecret {
+			err = errors.Join(err, fmt.Errorf("--jwt-secret: secret %d of %d has fewer than %d bytes, and could be guessed; "+
+				"use a random one, such as 'openssl rand -base64 48' prints", i+1, len(c.JWT.Secret), minSecret))
+		}
+	}
+	if slices.Contains(c.JWT.Key, "") {
+		err = errors.Join(err, errors.New("--jwt-key: a name of a file is empty"))
+	}
+	if c.JWKSURL != "" && !isSafeURL(c.JWKSURL) {
+		err = errors.Join(err, errors.New("--jwks-url: whoever can change the answer can make tokens: "+
+			"use https://HOST/PATH (http only from 127.0.0.1, ::1 or localhost)"))
+	}
+	if c.JWT.Leeway < 0 || c.JWT.Leeway > maxLeeway {
+		err = errors.Join(err, fmt.Errorf("--jwt-leeway: %v is not between 0s and %v", c.JWT.Leeway, maxLeeway))
+	}
+	return err
+}
+
+// isSafeURL reports whether nobody in between can change what is fetched from a URL: https, or http on this machine.
+func isSafeURL(raw string) bool {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" || u.User != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	local := err == nil && ip.Unmap().IsLoopback() || u.Hostname() == "localhost"
+	return u.Scheme == "https" || u.Scheme == "http" && local
+}
+
+// TrustedProxies returns the networks of TrustedProxy, of a valid configuration.
+func (c Config) TrustedProxies() []netip.Prefix {
+	networks := make([]netip.Prefix, 0, len(c.TrustedProxy))
+	for _, text := range c.TrustedProxy {
+		if network, err := parseNetwork(text); err == nil {
+			networks = append(networks, network)
+		}
+	}
+	return networks
+}
+
+// parseNetwork reads an address, or a network that is written as routers print it.
+func parseNetwork(text string) (netip.Prefix, error) {
+	network, err := netip.ParsePrefix(text)
+	if ip, ipErr := netip.ParseAddr(text); ipErr == nil && ip.Zone() == "" {
+		network, err = netip.PrefixFrom(ip, ip.BitLen()), nil
+	}
+	switch {
+	case err != nil:
+		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %q is not an address or network, such as 127.0.0.1 or 10.0.0.0/8", text)
+	case network.Bits() == 0:
+		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %s is everybody, who could then say to come from anywhere; name the network of your proxies", text)
+	case network.Addr().Is4In6():
+		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %s never equals an address that is seen here; write it as IPv4", text)
+	case network != network.Masked():
+		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %s is one address of a network; use %s for it alone, or %s for all of them",
+			text, network.Addr(), network.Masked())
+	}
+	return network, nil
+}
+
+// validate checks that limits are numbers that somebody can have meant.
+func (l Limit) validate() (err error) {
+	for _, limit := range []struct {
+		flag  string
+		value int
+	}{
+		{"--limit-sends", l.Sends},
+		{"--limit-requests", l.Requests},
+		{"--limit-connections", l.Connections},
+		{"--limit-connections-per-address", l.ConnectionsPerAddress},
+		{"--limit-connections-per-client", l.ConnectionsPerClient},
+		{"--limit-rooms", l.Rooms},
+	} {
+		if limit.value > maxLimit {
+			err = errors.Join(err, fmt.Errorf("%s: %d is more than %d; -1 is no limit", limit.flag, limit.value, maxLimit))
+		}
+	}
+	if l.CatchUps < 0 || l.CatchUps > maxPages {
+		err = errors.Join(err, fmt.Errorf("--limit-catch-ups: %d is not between 1 and %d (0: the default); readers wait for their turn, none is refused", l.CatchUps, maxPages))
+	}
+	return err
+}
