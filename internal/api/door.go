@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strings"
 
 	"restante/internal/auth"
 	"restante/internal/errs"
@@ -74,14 +73,4 @@ func (a *API) refuse(w http.ResponseWriter, err error) {
 	if rec, ok := w.(*recorder); ok {
 		rec.problem(a.problemOf(&failure{err: err}, rec))
 	}
-}
-
-// challenge is the WWW-Authenticate header of a 401 (RFC 6750 section 3), which tells no more than whether the request
-// had a token: in its header, or in the query where browsers can set no header.
-func challenge(r *http.Request) string {
-	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, "Bearer") || r.Pattern == http.MethodGet+" "+eventsPath && r.URL.Query().Has("access_token") {
-		return `Bearer error="invalid_token"`
-	}
-	return "Bearer"
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/danielgtaylor/huma/v2/validation"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
 )
@@ -185,8 +186,8 @@ func (a *API) problemOf(f *failure, w http.ResponseWriter) *problem {
 		p.retry = e.RetryAfter
 	}
 	rec, _ := w.(*recorder)
-	if rec != nil && code == errs.Unauthenticated {
-		p.challenge = challenge(rec.r)
+	if code == errs.Unauthenticated {
+		p.challenge = auth.Challenge(f.err)
 	}
 	if p.Status >= http.StatusInternalServerError {
 		p.ID = f.message.ID

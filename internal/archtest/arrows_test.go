@@ -27,8 +27,8 @@ var arrows = map[string][]string{
 	"internal/peer":  {},
 
 	// the edges
-	"internal/signalr": {"internal/errs"}, // the protocol: no chat
-	"internal/route":   {"internal/peer"}, // requests that belong to another node
+	"internal/signalr": {"internal/errs"},                    // the protocol: no chat
+	"internal/route":   {"internal/peer", "internal/remote"}, // requests that belong to another node
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/auth", "internal/remote", "internal/chat", "internal/errs"}, // it declares the few methods it needs
 	"internal/auth":    {"internal/chat", "internal/errs"},                                     // tokens in, client out
@@ -73,6 +73,8 @@ var keepers = map[string][]string{
 	"go.opentelemetry.io":        {"internal/telemetry", "internal/broker", "internal/store"},
 	"github.com/gobwas":          {"internal/signalr", "internal/load", "internal/testkit"},
 	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/route", "internal/telemetry", "internal/auth", "internal/remote", "internal/limit", "client"},
+	"github.com/go-jose":         {"internal/auth"},
+	"golang.org/x/crypto/acme":   {"internal/cert"},
 	"database/sql":               {"internal/store/sqlite"},
 	"github.com/alecthomas/kong": {"internal/config", "internal/cli"},
 }

@@ -3,6 +3,7 @@
 package peer
 
 import (
+	"crypto/rand"
 	"slices"
 	"strings"
 	"sync"
@@ -35,7 +36,22 @@ type Node struct {
 	ID    string `json:"id"`    // one process: a restarted node is another one
 	URL   string `json:"url"`   // where other nodes reach it, http://HOST:PORT
 	Roles []Role `json:"roles"` // what it does
+
+	// Secret is known to the nodes only, which have it from the broker: a request that carries it was passed on by the node.
+	Secret Secret `json:"secret,omitempty"`
 }
+
+// Secret is not shown when it is printed or logged.
+type Secret string
+
+// NewSecret returns 128 random bits.
+func NewSecret() Secret { return Secret(rand.Text()) }
+
+// String hides it.
+func (Secret) String() string { return "(hidden)" }
+
+// GoString hides it.
+func (Secret) GoString() string { return `"(hidden)"` }
 
 // NewID returns an id for a node.
 func NewID() string { return strings.ReplaceAll(uuid.NewString(), "-", "")[:16] }

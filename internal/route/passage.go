@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"restante/internal/peer"
+	"restante/internal/remote"
 )
 
 // passage is one request on its way through this node.
@@ -63,22 +64,24 @@ func (p *passage) serve(r *http.Request) {
 	}
 }
 
-// rewrite makes the request that the other node gets: the same, host and query included, with the client's address
-// added as proxies do. What a proxy in front of this node has said of the client's host and scheme stays.
+// rewrite makes the request that the other node gets: the same, host and query included, with the client's address and
+// scheme added as proxies do, and the proof that a node has said so.
 func (p *passage) rewrite(pr *httputil.ProxyRequest) {
 	pr.Out.Host = pr.In.Host
 	pr.Out.URL.RawQuery = pr.In.URL.RawQuery
 	pr.Out.Header["X-Forwarded-For"] = pr.In.Header["X-Forwarded-For"]
 	pr.SetXForwarded()
-	for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto"} {
-		if said := pr.In.Header[name]; said != nil {
-			pr.Out.Header[name] = said
-		}
+	pr.Out.Header.Del("X-Forwarded-Proto") // a proxy may have ended TLS: what is not known here is not to be believed there
+	if from := remote.From(pr.In.Context()); from.Known {
+		pr.Out.Header.Set("X-Forwarded-Proto", scheme(from.Secure))
+	}
+	if said := pr.In.Header["X-Forwarded-Host"]; said != nil {
+		pr.Out.Header["X-Forwarded-Host"] = said
 	}
 	if id := p.w.Header().Get("X-Request-Id"); id != "" {
 		pr.Out.Header.Set("X-Request-Id", id) // both nodes log the request under one id
 	}
-	pr.Out.Header.Set(Header, p.f.peers.Self().ID)
+	pr.Out.Header.Set(Header, proof(p.f.peers.Self()))
 }
 
 // RoundTrip implements http.RoundTripper: it asks one node after the other until one is reached. Nothing of the request

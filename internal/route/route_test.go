@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"restante/internal/peer"
+	"restante/internal/remote"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,7 +38,7 @@ type rig struct {
 // newRig returns a node that answers every request by way of handler.
 func newRig(t *testing.T, handler func(f *Forwarder) http.Handler) *rig {
 	t.Helper()
-	r := &rig{t: t, table: peer.NewTable(peer.Node{ID: "near"})}
+	r := &rig{t: t, table: peer.NewTable(peer.Node{ID: "near", Secret: "s3cret"})}
 	r.f = New(r.table, Config{})
 	r.near = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.asked.Add(1)
@@ -122,7 +124,8 @@ func wantProblem(t *testing.T, resp *http.Response, body string, status int, cod
 }
 
 func TestForwarder_PassesTheRequestAsItIs(t *testing.T) {
-	r := newRig(t, toNode("far"))
+	trusted := remote.Config{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	r := newRig(t, func(f *Forwarder) http.Handler { return remote.Wrap(trusted, toNode("far")(f)) })
 	got := make(chan *http.Request, 1)
 	r.serve("far", func(w http.ResponseWriter, req *http.Request) {
 		b, _ := io.ReadAll(req.Body)
@@ -138,8 +141,8 @@ func TestForwarder_PassesTheRequestAsItIs(t *testing.T) {
 	}
 	req := await(t, got)
 	for name, want := range map[string]string{
-		"Authorization": "Bearer t", Header: "near", "Test-Body": "hello", "X-Forwarded-Proto": "https",
-		"X-Forwarded-Host": r.near.Listener.Addr().String(), "X-Forwarded-For": "192.0.2.1, 127.0.0.1", "Accept-Encoding": "gzip",
+		"Authorization": "Bearer t", Header: "near.s3cret", "Test-Body": "hello", "X-Forwarded-Proto": "https",
+		"X-Forwarded-Host": r.near.Listener.Addr().String(), "X-Forwarded-For": "192.0.2.1, 192.0.2.1", "Accept-Encoding": "gzip",
 	} {
 		if req.Header.Get(name) != want {
 			t.Errorf("%s: %q, want %q", name, req.Header.Get(name), want)

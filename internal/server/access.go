@@ -17,6 +17,7 @@ import (
 	"restante/internal/limit"
 	"restante/internal/peer"
 	"restante/internal/remote"
+	"restante/internal/route"
 	"restante/internal/signalr"
 )
 
@@ -35,11 +36,15 @@ const everybody = "none: everyone who reaches this address can read and send, in
 func (s *Server) openAccess(ctx context.Context, cfg config.Config, peers *peer.Table, metrics prometheus.Registerer) (*access, error) {
 	a := &access{inForce: everybody}
 	a.limits = limit.New(limit.Config{
-		Sends: cfg.Limit.Sends, Requests: cfg.Limit.Requests,
+		Sends:                 cfg.Limit.Sends,
+		Requests:              cfg.Limit.Requests,
 		Connections:           cfg.Limit.Connections,
 		ConnectionsPerAddress: cfg.Limit.ConnectionsPerAddress,
 		ConnectionsPerClient:  cfg.Limit.ConnectionsPerClient,
-		Log:                   s.log, Metrics: metrics,
+		Exempt:                cfg.TrustedProxies(),
+		TLS:                   cfg.ServesTLS(),
+		Log:                   s.log,
+		Metrics:               metrics,
 	})
 	identify := auth.Open
 	if cfg.Auth == config.AuthJWT {
@@ -55,7 +60,7 @@ func (s *Server) openAccess(ctx context.Context, cfg config.Config, peers *peer.
 		a.inForce = v.String()
 		identify = func(next http.Handler) http.Handler { return v.Wrap(next, tokenInQuery) }
 	}
-	origins := remote.Config{Trusted: cfg.TrustedProxies()}
+	origins := remote.Config{Trusted: cfg.TrustedProxies(), Peer: route.FromPeer(peers)}
 	a.mark = func(next http.Handler) http.Handler { return remote.Wrap(origins, identify(next)) }
 	return a, nil
 }
@@ -68,23 +73,24 @@ func tokenInQuery(r *http.Request) bool {
 
 // identify tells package signalr who sends a request, or why it is refused.
 func (a *access) identify(r *http.Request) (signalr.Identity, *signalr.Refusal) {
-	client, err := auth.From(r.Context())
+	err := a.limits.Allow(r)
+	client, authErr := auth.From(r.Context())
+	if err == nil {
+		err = authErr
+	}
 	if err != nil {
-		return signalr.Identity{}, refusal(err, r)
+		return signalr.Identity{}, refusal(err)
 	}
 	return signalr.Identity{Name: client.ID, Expires: client.Expires}, nil
 }
 
 // refusal translates the error of a request that is not let in.
-func refusal(err error, r *http.Request) *signalr.Refusal {
+func refusal(err error) *signalr.Refusal {
 	status, header := http.StatusServiceUnavailable, http.Header{}
 	switch errs.CodeOf(err) {
 	case errs.Unauthenticated:
 		status = http.StatusUnauthorized
-		header.Set("WWW-Authenticate", "Bearer")
-		if r.Header.Get("Authorization") != "" || r.URL.Query().Has("access_token") {
-			header.Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 section 3
-		}
+		header.Set("WWW-Authenticate", auth.Challenge(err))
 	case errs.RateLimited:
 		status = http.StatusTooManyRequests
 	}

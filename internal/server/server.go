@@ -90,9 +90,7 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, e
 // start is the journey put together, from its end to its beginning, so that nothing is let in before there is a way out.
 // The node has the parts of the journey that its roles name. It returns which authentication is in force.
 func (s *Server) start(ctx context.Context, cfg config.Config) (inForce string, err error) {
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-
+	metrics := newRegistry()
 	listener, err := s.listen(ctx, cfg.Listen) // first, because other nodes are told the address
 	if err != nil {
 		return "", err
@@ -134,8 +132,7 @@ func (s *Server) start(ctx context.Context, cfg config.Config) (inForce string, 
 	}, st, fromClients)
 	if self.Has(peer.Hub) {
 		s.background(ctx, "hub", h.Run)
-		deliver := &journey.Deliver{Hub: h}
-		s.background(ctx, "deliver", func(ctx context.Context) error { return b.Subscribe(ctx, deliver) })
+		s.background(ctx, "deliver", func(ctx context.Context) error { return b.Subscribe(ctx, &journey.Deliver{Hub: h}) })
 	}
 	if self.Has(peer.Consumer) {
 		persist := &journey.Persist{Store: st, Broker: b}
@@ -147,10 +144,9 @@ func (s *Server) start(ctx context.Context, cfg config.Config) (inForce string, 
 
 	readable := auth.Log{Next: st}
 	handler, err := newHandler(cfg, api.Config{
-		Accept: fromClients, History: readable, Rooms: readable, Follow: follow(h, accept), Hub: h,
+		Accept: fromClients, History: readable, Rooms: readable, Follow: follow(h, accept), Hub: h, Allow: access.limits.Allow,
 		Checks: []api.Check{
-			{Name: "accepting", Do: accept.check},
-			{Name: "broker", Do: b.Check},
+			{Name: "accepting", Do: accept.check}, {Name: "broker", Do: b.Check},
 			{Name: "store", Do: st.Check, Degrades: cfg.ManyMachines()},
 		},
 		Gather: metrics, Metrics: metrics, Log: s.log,
@@ -164,6 +160,13 @@ func (s *Server) start(ctx context.Context, cfg config.Config) (inForce string, 
 	}
 	s.started("connections", func(ctx context.Context) error { return s.drain(ctx, accept, h, forward) })
 	return access.inForce, nil
+}
+
+// newRegistry returns a registry of metrics that has those of the process.
+func newRegistry() *prometheus.Registry {
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return metrics
 }
 
 // Addr returns the address that was listened on, as HOST:PORT.

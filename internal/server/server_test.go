@@ -30,7 +30,9 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func start(t *testing.T, data string) *server.Server {
 	t.Helper()
-	s, err := server.Start(t.Context(), config.Config{Listen: "127.0.0.1:0", Data: data}, quiet())
+	s, err := server.Start(t.Context(), config.Config{
+		Listen: "127.0.0.1:0", Data: data, Limit: config.Limit{Sends: -1, Requests: -1},
+	}, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}

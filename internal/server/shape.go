@@ -61,7 +61,7 @@ func newNode(cfg config.Config, addr net.Addr) (peer.Node, error) {
 		return self, nil
 	}
 	var err error
-	self.ID = peer.NewID()
+	self.ID, self.Secret = peer.NewID(), peer.NewSecret()
 	self.URL, err = advertised(cfg, addr)
 	return self, err
 }

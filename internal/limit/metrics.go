@@ -1,0 +1,37 @@
+package limit
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// limit is the name of one: a label of the metrics.
+type limit string
+
+const (
+	limitSends       limit = "sends"
+	limitRequests    limit = "requests"
+	limitConnections limit = "connections"
+	limitPerAddress  limit = "connections_per_address"
+	limitPerClient   limit = "connections_per_client"
+)
+
+type metrics struct{ counts map[limit]prometheus.Counter }
+
+// newMetrics registers them with r, unless that is nil.
+func newMetrics(r prometheus.Registerer, most int, open func() float64) *metrics {
+	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "restante_limited_total", Help: "Messages, requests and connections refused because of a limit.",
+	}, []string{"limit"})
+	m := &metrics{counts: make(map[limit]prometheus.Counter)}
+	for _, l := range []limit{limitSends, limitRequests, limitConnections, limitPerAddress, limitPerClient} {
+		m.counts[l] = refused.WithLabelValues(string(l))
+	}
+	if r != nil {
+		r.MustRegister(refused,
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "restante_tcp_connections", Help: "TCP connections that are open."}, open),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "restante_tcp_connections_limit", Help: "TCP connections that may be open; negative: any number.",
+			}, func() float64 { return float64(most) }))
+	}
+	return m
+}
+
+func (m *metrics) refused(l limit) { m.counts[l].Inc() }

@@ -1,0 +1,65 @@
+package route
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"restante/internal/peer"
+)
+
+func TestFromPeer_BelievesWhoKnowsTheSecret(t *testing.T) {
+	peers := peer.NewTable(peer.Node{ID: "self", Secret: "own"})
+	peers.Heard(peer.Node{ID: "far", Secret: "s3cret"}, time.Now())
+	peers.Heard(peer.Node{ID: "old"}, time.Now()) // of a version without secrets
+	fromPeer := FromPeer(peers)
+	for name, tc := range map[string]struct {
+		said []string
+		want bool
+	}{
+		"nothing":                {nil, false},
+		"a node":                 {[]string{"far.s3cret"}, true},
+		"a wrong secret":         {[]string{"far.s3cre"}, false},
+		"a longer secret":        {[]string{"far.s3cret "}, false},
+		"no secret":              {[]string{"far."}, false},
+		"a name only":            {[]string{"far"}, false},
+		"another node's secret":  {[]string{"old.s3cret"}, false},
+		"a node without secret":  {[]string{"old."}, false},
+		"a node that is unknown": {[]string{"new.s3cret"}, false},
+		"nobody":                 {[]string{"."}, false},
+		"a node and somebody":    {[]string{"far.s3cret", "far.x"}, false},
+		"somebody and a node":    {[]string{"far.x", "far.s3cret"}, false},
+		"the node that is asked": {[]string{"self.own"}, false},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header[http.CanonicalHeaderKey(Header)] = tc.said
+		if got := fromPeer(r); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if left := r.Header.Get(Header); (left != "") != tc.want {
+			t.Errorf("%s: left is %q", name, left)
+		}
+	}
+}
+
+func TestForwarder_DoesNotTellASchemeThatItDoesNotKnow(t *testing.T) {
+	r := newRig(t, toNode("far"))
+	got := make(chan *http.Request, 1)
+	r.serve("far", func(_ http.ResponseWriter, req *http.Request) { got <- req })
+	r.do("GET", "/", "", "X-Forwarded-Proto", "https")
+	if said := await(t, got).Header.Values("X-Forwarded-Proto"); len(said) > 0 {
+		t.Errorf("X-Forwarded-Proto: %q", said)
+	}
+}
+
+func TestSecret_IsNotShown(t *testing.T) {
+	node := peer.Node{ID: "far", Secret: peer.NewSecret()}
+	for _, form := range []string{"%v", "%+v", "%#v", "%s"} {
+		if shown := fmt.Sprintf(form, node); len(node.Secret) < 26 || len(shown) == 0 || strings.Contains(shown, string(node.Secret)) {
+			t.Errorf("%s shows %s", form, shown)
+		}
+	}
+}
