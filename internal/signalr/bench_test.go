@@ -10,7 +10,7 @@ import (
 // benchConn is a connection and its client.
 func benchConn(b *testing.B) (*wsClient, *Conn) {
 	b.Helper()
-	r := newRigWith(b, newEchoHub(), Config{})
+	r := newRigWith(b, newEchoHub(), Config{MessageRate: -1})
 	c := r.connect("json")
 	return c, r.nextConn()
 }
@@ -75,8 +75,8 @@ func BenchmarkServer_UnusedToken(b *testing.B) {
 	runtime.ReadMemStats(&before)
 	const n = 50_000
 	for range n {
-		if refused := s.registry.reserve(s, s.newToken()); refused != nil {
-			b.Fatal(refused.text)
+		if refused := s.registry.reserve(s, s.newToken(), "ann@example.org"); refused != nil {
+			b.Fatal(refused.Text)
 		}
 	}
 	runtime.GC()

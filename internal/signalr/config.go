@@ -24,6 +24,15 @@ type Config struct {
 	// as unknown then. It sees to it that a request is passed on once at most. Default: no other node is known.
 	Forward func(node string) http.Handler
 
+	// Identify says who sends a request, or why it is refused. It is called for every request to the hub but preflights and
+	// those of foreign pages, when the CORS headers of the answer are set; concurrently. Default: nobody in particular, for
+	// ever.
+	Identify func(r *http.Request) (Identity, *Refusal)
+
+	// Secure says whether the client has used https, if that is known: the server's own pages are then only those that
+	// came the same way. It is called concurrently. Default: not known, since a proxy may have ended TLS.
+	Secure func(r *http.Request) (secure, known bool)
+
 	// AllowedOrigins are the origins (scheme://host[:port]) of web pages that may use the hub besides the hub's own.
 	// Default: none.
 	AllowedOrigins []string
@@ -34,6 +43,10 @@ type Config struct {
 	PollTimeout      time.Duration // longest wait of a long poll; default 90 s
 	IdleTimeout      time.Duration // longest pause between polls or within a POST, and life of an unused token; default 15 s
 
+	// MessageTimeout is how long a hub message, or a WebSocket frame, may take from its first byte to its last, the time
+	// of earlier calls not counted. Default 30 s.
+	MessageTimeout time.Duration
+
 	// StallTimeout is how long a peer may take none of the bytes that wait for it, while nothing is heard from it
 	// either, before it is cut. A reader that is slow but takes something is never cut. Default 5 min.
 	StallTimeout time.Duration
@@ -41,9 +54,13 @@ type Config struct {
 	// MaxMessage is the size of the largest hub message accepted, in bytes; default 256 KiB.
 	MaxMessage int
 
+	// MessageRate is how many messages per second are read from a connection, whatever they say; a piece of a message, or
+	// a frame without one, counts as much. What is sent faster waits in the network. Negative: no limit. Default 1,000.
+	MessageRate int
+
 	// MaxUnused bounds the tokens handed out by negotiate and not used yet; beyond it negotiate answers 503. Clients that
 	// open WebSockets on another node than they negotiated with leave theirs unused, until IdleTimeout is over. One takes
-	// about 100 bytes. Default 100,000.
+	// about 120 bytes, and the name of its client. Default 100,000.
 	MaxUnused int
 
 	// SendBuffer is the size in bytes asked of the kernel for a WebSocket's send buffer, so that a slow peer costs
@@ -58,6 +75,7 @@ const (
 	closeWait      = 5 * time.Second // for a closing connection to take its last bytes and to answer
 	writeChunk     = 4 << 10         // bytes given at once to a blocking writer: progress is seen at this grain
 	readBuffer     = 16 << 10        // size of the pooled read buffers
+	maxPosts       = 32              // requests with messages that a connection may have at a time; stock clients have one
 )
 
 // Validate reports every fault of the configuration at once.
@@ -75,6 +93,7 @@ func (c Config) Validate() error {
 	for name, d := range map[string]time.Duration{
 		"keep-alive": c.KeepAlive, "client timeout": c.ClientTimeout, "handshake timeout": c.HandshakeTimeout,
 		"poll timeout": c.PollTimeout, "idle timeout": c.IdleTimeout, "stall timeout": c.StallTimeout,
+		"message timeout": c.MessageTimeout,
 	} {
 		if d < 0 {
 			faults = append(faults, fmt.Errorf("%s %s: must not be negative", name, d))
@@ -91,13 +110,21 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Identify == nil {
+		c.Identify = func(*http.Request) (Identity, *Refusal) { return Identity{}, nil }
+	}
+	if c.Secure == nil {
+		c.Secure = func(*http.Request) (secure, known bool) { return false, false }
+	}
 	setDefault(&c.KeepAlive, 15*time.Second)
 	setDefault(&c.ClientTimeout, 30*time.Second)
 	setDefault(&c.HandshakeTimeout, 15*time.Second)
 	setDefault(&c.PollTimeout, 90*time.Second)
 	setDefault(&c.IdleTimeout, 15*time.Second)
+	setDefault(&c.MessageTimeout, 30*time.Second)
 	setDefault(&c.StallTimeout, 5*time.Minute)
 	setDefault(&c.MaxMessage, 256<<10)
+	setDefault(&c.MessageRate, 1000)
 	setDefault(&c.MaxUnused, 100_000)
 	setDefault(&c.SendBuffer, 128<<10)
 	origins := make([]string, len(c.AllowedOrigins))
@@ -117,6 +144,6 @@ func setDefault[T comparable](field *T, value T) {
 
 // tick is how often the sweeper looks: once a second, as ASP.NET does, or oftener when a timeout is very short.
 func (c Config) tick() time.Duration {
-	shortest := min(c.KeepAlive, c.ClientTimeout, c.HandshakeTimeout, c.IdleTimeout, c.StallTimeout)
+	shortest := min(c.KeepAlive, c.ClientTimeout, c.HandshakeTimeout, c.IdleTimeout, c.StallTimeout, c.MessageTimeout)
 	return min(time.Second, max(shortest/4, time.Millisecond))
 }

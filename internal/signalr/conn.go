@@ -13,7 +13,9 @@ import (
 type Conn struct {
 	server    *Server
 	id        string
-	token     string // opens the connection; "" when negotiation was skipped
+	token     string    // opens the connection; "" when negotiation was skipped
+	owner     string    // Identity.Name of the opening request, and of all later ones
+	expires   time.Time // Identity.Expires of the opening request; what later ones show does not prolong it
 	transport Transport
 	out       outlet   // set before the connection is live
 	lag       *backlog // of out
@@ -28,6 +30,7 @@ type Conn struct {
 	phase    sync.Mutex // held while the handshake is answered, and while a farewell is chosen and sent
 	turn     sync.Mutex // held while received bytes are handled, and when the session is closed
 	inbox    inbox
+	due      int64 // when the rate of the client's messages is what it may be, as Server.now; see pace
 	session  Session
 	protocol Protocol // set before shaken
 
@@ -37,7 +40,9 @@ type Conn struct {
 	busy     atomic.Bool  // a message is being handled: silence means nothing
 	stopped  atomic.Bool  // the end has begun
 	over     atomic.Bool  // the end is complete
+	posts    atomic.Int32 // requests with messages that are being handled, or wait
 	received atomic.Int64 // when bytes last came, as Server.now
+	begun    atomic.Int64 // since when a message, or a frame, is incomplete; 0: none is
 	sent     atomic.Int64 // when a payload was last taken
 	endedAt  atomic.Int64 // when the end began
 	cause    atomic.Int32 // why; set after stopped
@@ -182,22 +187,25 @@ func (c *Conn) hubQuery() url.Values {
 type cause int32
 
 const (
-	causeClient    cause = iota // the client said goodbye
-	causeGone                   // the client went away without a word
-	causeServer                 // Conn.Close, by the hub
-	causeDrain                  // the server is going down
-	causeHandshake              // the handshake failed or did not come
-	causeMalformed              // bytes that are no message
-	causeTooLarge               // a message beyond the limit
-	causeTimeout                // silence
-	causeStalled                // takes nothing
-	causeRefused                // by the hub's Connect
-	causes                      // the number of causes
+	causeClient     cause = iota // the client said goodbye
+	causeGone                    // the client went away without a word
+	causeServer                  // Conn.Close, by the hub
+	causeDrain                   // the server is going down
+	causeHandshake               // the handshake failed or did not come
+	causeMalformed               // bytes that are no message
+	causeTooLarge                // a message beyond the limit
+	causeTimeout                 // silence
+	causeStalled                 // takes nothing
+	causeRefused                 // by the hub's Connect
+	causeExpired                 // the identity that opened it has expired
+	causeUnfinished              // a message, or a frame, that did not end
+	causes                       // the number of causes
 )
 
 // String is the value of the metrics' label.
 func (c cause) String() string {
 	return [causes]string{
-		"client", "gone", "server", "drain", "handshake", "malformed", "too_large", "timeout", "stalled", "refused",
+		"client", "gone", "server", "drain", "handshake", "malformed", "too_large", "timeout", "stalled", "refused", "expired",
+		"unfinished",
 	}[c]
 }

@@ -2,43 +2,49 @@ package signalr
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 )
 
-// cors lets web pages of the allowed origins read the answers, errors included, with credentials. It reports whether
-// the request was a preflight, which it has then answered.
-func (s *Server) cors(w http.ResponseWriter, r *http.Request) (preflight bool) {
+// allowedHeaders are those that stock clients set in a browser.
+const allowedHeaders = "Authorization, Cache-Control, Content-Type, X-Requested-With, X-SignalR-User-Agent"
+
+// cors lets web pages of the allowed origins read the answers, errors included, with credentials, and turns away those of
+// all others: WebSockets are not covered by CORS, and without this any page that somebody looks at could read their
+// server. It reports whether it has answered the request: a preflight, or such a page.
+func (s *Server) cors(w http.ResponseWriter, r *http.Request) (answered bool) {
 	h := w.Header()
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
-	allowed := origin != "" && s.originAllowed(r, origin)
-	if allowed {
-		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Allow-Credentials", "true")
+	if origin == "" {
+		return false // no browser, or a page of our own
 	}
-	if r.Method != http.MethodOptions || origin == "" || r.Header.Get("Access-Control-Request-Method") == "" {
+	if !s.originAllowed(r, origin) {
+		errForeignPage.write(w)
+		return true
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Credentials", "true")
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}
-	if allowed {
-		h.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")
-		h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
-		if names := r.Header.Get("Access-Control-Request-Headers"); names != "" {
-			h.Set("Access-Control-Allow-Headers", names)
-		}
-		h.Set("Access-Control-Max-Age", "600")
-	}
+	h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
+	h.Set("Access-Control-Allow-Headers", allowedHeaders)
+	h.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }
 
-// originAllowed reports whether a page of this origin may use the hub: the hub's own pages, and the configured ones. The
-// scheme of a page of our own is not compared, since a proxy may have ended TLS.
+// originAllowed reports whether a page of this origin may use the hub: the hub's own pages, and the configured ones. Most
+// browsers say themselves which pages are its own, and no page can make them lie.
 func (s *Server) originAllowed(r *http.Request, origin string) bool {
-	if slices.Contains(s.cfg.AllowedOrigins, strings.ToLower(origin)) {
+	if slices.Contains(s.cfg.AllowedOrigins, strings.ToLower(origin)) || r.Header.Get("Sec-Fetch-Site") == "same-origin" {
 		return true
 	}
-	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+	scheme, host, ok := strings.Cut(strings.ToLower(origin), "://")
+	if !ok || scheme != "http" && scheme != "https" || !strings.EqualFold(host, r.Host) {
+		return false
+	}
+	secure, known := s.cfg.Secure(r)
+	return !known || secure == (scheme == "https")
 }

@@ -8,8 +8,8 @@ import (
 
 // serveEvents is the receiving half of the Server-Sent Events transport: it answers until the connection ends or the
 // client goes away. Several messages that wait together are one event.
-func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
-	c, _, refused := s.claim(r, ServerSentEvents)
+func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, who Identity) {
+	c, _, refused := s.claim(r, who, ServerSentEvents)
 	if refused != nil {
 		refused.write(w)
 		return
@@ -28,7 +28,6 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-cache,no-store")
 	h.Set("Content-Encoding", "identity")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	w.WriteHeader(http.StatusOK)

@@ -19,13 +19,14 @@ type eventStream struct {
 	cancel context.CancelFunc
 }
 
-func (r *rig) events(suffix string) *eventStream {
+func (r *rig) events(suffix string, headers ...string) *eventStream {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	req, err := http.NewRequestWithContext(ctx, "GET", r.http.URL+"/hub"+suffix, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	req.Header = header(headers)
 	req.Header.Set("Accept", "text/event-stream")
 	resp, err := (&http.Client{Transport: r.client.Transport}).Do(req)
 	if err != nil {
@@ -60,7 +61,7 @@ func TestEvents_Carry(t *testing.T) {
 	suffix := "?id=" + r.negotiate()
 	e := r.events(suffix + "&room=b")
 	for name, want := range map[string]string{
-		"Content-Type": "text/event-stream", "Cache-Control": "no-cache,no-store", "Content-Encoding": "identity",
+		"Content-Type": "text/event-stream", "Cache-Control": "no-cache, no-store", "Content-Encoding": "identity",
 	} {
 		if got := e.resp.Header.Get(name); got != want {
 			t.Errorf("%s: %q", name, got)

@@ -57,6 +57,9 @@ func (f *frameReader) next(data []byte) (op ws.OpCode, payload, rest []byte, who
 	return f.op, payload, rest, true, nil
 }
 
+// open reports whether a frame, or a message in several frames, has begun and not ended.
+func (f *frameReader) open() bool { return f.inFrame || f.fragmented }
+
 // header collects the header's bytes and checks it when it is complete.
 func (f *frameReader) header(data []byte) ([]byte, error) {
 	need := f.headerSize()

@@ -19,6 +19,8 @@ func FuzzJSON(f *testing.F) {
 	for _, s := range []string{
 		`{"type":1,"invocationId":"0","target":"Echo","arguments":["a",{"b":[1,null]}],"streamIds":["1"]}`, `{"type":6}`, `{"type":7,"error":"x"}`,
 		`{"type":3,"invocationId":"1","result":1}`, `{"type":1,"target":"\ud83d\ude00","arguments":["\ud800"]}`, `{"type":1e2}`, `[`, "\xff",
+		`{"type":1,"type":4,"invocationId":"1","target":"A","target":"B","arguments":[1],"arguments":[[[[[]]]]],"streamIds":null}`,
+		`{"type":1,"target":"A","arguments":[` + strings.Repeat("0,", 2*maxArgs) + `0],"streamIds":["a","b"]}`, strings.Repeat(`{"a":`, 300), strings.Repeat("[", 300),
 	} {
 		f.Add([]byte(s))
 	}
@@ -44,6 +46,8 @@ func FuzzMessagePack(f *testing.F) {
 		"\x95\x01\x80\xa1\x30\xabSendMessage\x92\xa3bob\xa2hi", "\x96\x04\x80\xa1\x31\xa1S\x90\x91\xa1\x32", "\x91\x06", "\x92\x07\xc0", "\x92\x08\xcd\x01\x2c",
 		"\x95\x01\x80\xc0\xa1S\x91\xdd\xff\xff\xff\xff", "\x95\x01\x80\xc0\xa1S\x92\xd6\xff\x00\x00\x00\x01\xc7\x03\x2a\x01\x02\x03",
 		"\x95\x01\x80\xc0\xa1S\x93\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00\x81\x01\x02\xc4\x01\x00",
+		"\x95\x01\x80\xc0\xa1S\x91\xdf\xff\xff\xff\xff", "\x95\x01\x80\xc0\xa1S\x91\xc9\xff\xff\xff\xff\x05", "\x96\x01\x80\xc0\xa1S\x90\xdd\xff\xff\xff\xff",
+		"\x95\x01\x80\xc0\xa1S\xdc\x00\xc8" + strings.Repeat("\x01", 200), "\x95\x01\x80\xc0\xa1S\x91" + strings.Repeat("\x91", 100) + "\xc0", "\x95\x01" + strings.Repeat("\x81\xc0", 100),
 	} {
 		f.Add([]byte(s))
 	}
@@ -129,6 +133,7 @@ func FuzzFrames(f *testing.F) {
 	for _, frame := range []ws.Frame{
 		ws.NewTextFrame([]byte("hello")), ws.NewFrame(ws.OpBinary, false, make([]byte, 200)), ws.NewPingFrame([]byte("p")),
 		ws.NewCloseFrame(ws.NewCloseFrameBody(1000, "")), ws.NewFrame(ws.OpContinuation, true, nil), ws.NewBinaryFrame(make([]byte, 70_000)),
+		ws.NewFrame(ws.OpText, false, nil), ws.NewTextFrame([]byte{0}), ws.NewPongFrame(make([]byte, 125)),
 	} {
 		b, err := ws.CompileFrame(ws.MaskFrame(frame))
 		if err != nil {
@@ -196,6 +201,8 @@ func FuzzServer(f *testing.F) {
 	f.Add("DELETE", "/hub", "id=%zz", "", "::")
 	f.Add("OPTIONS", "/hub", "", "", "http://h")
 	f.Add("GET", "/hub", "a=1;b", "*/*", "http://[")
+	f.Add("GET", "/hub", "id=aa.0123456789012345678901&access_token=x", "text/event-stream", "https://h")
+	f.Add("POST", "/hub/negotiate", "negotiateVersion=-9223372036854775809", "", "http://h@h")
 	f.Fuzz(func(t *testing.T, method, path, query, accept, origin string) {
 		hub := newEchoHub()
 		s := New(hub, Config{})
@@ -220,9 +227,9 @@ func FuzzConversation(f *testing.F) {
 	f.Add([]byte("{\x1e"), false)
 	f.Fuzz(func(t *testing.T, data []byte, pack bool) {
 		hub := newEchoHub()
-		s := New(hub, Config{})
+		s := New(hub, Config{MessageRate: -1})
 		token := newSecret()
-		s.registry.reserve(s, token)
+		s.registry.reserve(s, token, "")
 		target := "/hub?id=" + token
 		s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", target, nil))
 		if pack {

@@ -1,6 +1,9 @@
 package signalr
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // inbox turns the bytes of a connection into hub messages. Transports hand over whatever they have received: many
 // messages, one, or a piece. Only an incomplete message is kept, in a buffer that grows with what has really come.
@@ -48,8 +51,9 @@ func (in *inbox) complete(p Protocol, limit int, data []byte) (content, rest []b
 }
 
 // receive handles bytes from the client: it runs every message they complete, in order, and returns when the answers
-// are on their way and there is room for more. The caller may then reuse data. Calls wait for each other.
-func (c *Conn) receive(data []byte) {
+// are on their way, there is room for more, and the client has not sent too much too fast. The caller may then reuse
+// data. open says that the frame which data is of, be it empty, goes on. Calls wait for each other.
+func (c *Conn) receive(data []byte, open bool) {
 	c.turn.Lock()
 	defer c.turn.Unlock()
 	c.received.Store(c.server.now())
@@ -58,6 +62,19 @@ func (c *Conn) receive(data []byte) {
 		c.received.Store(c.server.now()) // what the client has sent meanwhile could not be seen
 		c.busy.Store(false)
 	}()
+	if !c.handleAll(data) {
+		c.pace() // pieces cost as much as messages
+	}
+	switch {
+	case !open && len(c.inbox.partial) == 0:
+		c.begun.Store(0)
+	case c.begun.Load() == 0:
+		c.begun.Store(max(1, c.server.now()))
+	}
+}
+
+// handleAll handles the messages that data completes, and reports whether there was any. turn is held.
+func (c *Conn) handleAll(data []byte) (some bool) {
 	for len(data) > 0 && !c.stopped.Load() {
 		protocol, limit := c.protocol, c.server.cfg.MaxMessage
 		if !c.shaken.Load() {
@@ -66,18 +83,49 @@ func (c *Conn) receive(data []byte) {
 		content, rest, found, err := c.inbox.next(protocol, limit, data)
 		if err != nil {
 			c.fail(err)
-			return
+			return some
 		}
 		if !found {
-			return
+			return some
 		}
+		some = true
+		c.begun.Store(0) // what follows it begins when it has been handled
 		if c.shaken.Load() {
 			c.handle(content)
 		} else {
 			c.shake(content)
 		}
 		c.awaitRoom()
+		c.pace()
 		data = rest
+	}
+	return some
+}
+
+// A client that sends too fast is not read from for ratePause at least, so that waking up costs little; before that it
+// may have sent as much as is due in rateBurst.
+const (
+	rateBurst = time.Second
+	ratePause = 100 * time.Millisecond
+)
+
+// pace is the back-pressure on a client that sends faster than Config.MessageRate. turn is held.
+func (c *Conn) pace() {
+	rate := c.server.cfg.MessageRate
+	if rate < 0 {
+		return
+	}
+	now := c.server.now()
+	c.due = max(c.due, now-int64(rateBurst)) + int64(time.Second)/int64(rate)
+	early := time.Duration(c.due - now)
+	if early <= 0 {
+		return
+	}
+	pause := time.NewTimer(max(early, ratePause))
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+	case <-c.ctx.Done():
 	}
 }
 

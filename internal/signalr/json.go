@@ -66,7 +66,7 @@ func (d *jsonDecoder) object() (message, error) {
 		}
 		hasArgs, err := d.property(&m, unquoted(name))
 		if err != nil {
-			return m, fmt.Errorf("property %s: %w", name, err)
+			return m, fmt.Errorf("property %.20s: %w", name, err)
 		}
 		seen = seen || hasArgs
 	}
@@ -96,8 +96,12 @@ func (m *message) complete(hasArgs bool) error {
 
 // property reads the value of one property into m, or skips it when the server has no use for it.
 func (d *jsonDecoder) property(m *message, name string) (hasArgs bool, err error) {
-	if name == "arguments" {
+	switch name {
+	case "arguments":
 		return true, d.arguments(m)
+	case "streamIds":
+		m.streams, err = d.count()
+		return false, err
 	}
 	v, err := d.value()
 	if err != nil {
@@ -114,16 +118,32 @@ func (d *jsonDecoder) property(m *message, name string) (hasArgs bool, err error
 		m.id, err = optionalString(v)
 	case "target":
 		m.target, err = optionalString(v)
-	case "streamIds":
-		var ids []string
-		err = json.Unmarshal(v, &ids)
-		m.streams = len(ids)
 	}
 	return false, err
 }
 
+// count reads an array of strings, or null, and returns how many there are.
+func (d *jsonDecoder) count() (n int, err error) {
+	tok, err := d.tokens.ReadToken()
+	if err != nil || tok.Kind() == 'n' {
+		return 0, err
+	}
+	if tok.Kind() != '[' {
+		return 0, fmt.Errorf("not an array")
+	}
+	for ; d.tokens.PeekKind() == '"'; n++ {
+		if err := d.tokens.SkipValue(); err != nil {
+			return 0, err
+		}
+	}
+	if tok, err = d.tokens.ReadToken(); err == nil && tok.Kind() != ']' {
+		err = fmt.Errorf("not a string")
+	}
+	return n, err
+}
+
 func (d *jsonDecoder) arguments(m *message) error {
-	m.args = nil
+	m.args, m.argErr = nil, nil
 	if tok, err := d.tokens.ReadToken(); err != nil {
 		return err
 	} else if tok.Kind() != '[' {
@@ -133,6 +153,10 @@ func (d *jsonDecoder) arguments(m *message) error {
 		v, err := d.value()
 		if err != nil {
 			return err
+		}
+		if len(m.args) == maxArgs {
+			m.argErr = errTooManyArgs
+			continue
 		}
 		m.args = append(m.args, json.RawMessage(v))
 	}

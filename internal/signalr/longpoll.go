@@ -9,14 +9,13 @@ import (
 
 // servePoll is the receiving half of the long polling transport. The first poll opens the connection and is answered at
 // once; later ones wait for bytes. A status of 204 tells the client that the connection has ended.
-func (s *Server) servePoll(w http.ResponseWriter, r *http.Request) {
-	c, first, refused := s.claim(r, LongPolling)
+func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, who Identity) {
+	c, first, refused := s.claim(r, who, LongPolling)
 	if refused != nil {
 		refused.write(w)
 		return
 	}
 	h := w.Header()
-	h.Set("Cache-Control", "no-cache, no-store")
 	h.Set("Pragma", "no-cache")
 	h.Set("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
 	if first {
@@ -113,9 +112,9 @@ func (s *Server) answerPoll(w http.ResponseWriter, q *queue, stream *http.Respon
 }
 
 // serveDelete ends a long polling connection, which has no other way to be hung up.
-func (s *Server) serveDelete(w http.ResponseWriter, r *http.Request) {
-	notPolling := &refusal{http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint."}
-	c, refused := s.lookup(r, notPolling)
+func (s *Server) serveDelete(w http.ResponseWriter, r *http.Request, who Identity) {
+	notPolling := &Refusal{Status: http.StatusBadRequest, Text: "Cannot terminate this connection using the DELETE endpoint."}
+	c, refused := s.lookup(r, who, notPolling)
 	if refused != nil {
 		refused.write(w)
 		return

@@ -171,7 +171,7 @@ func TestLongPolling_Ends(t *testing.T) {
 }
 
 func TestLongPolling_BodyOfAnyLength(t *testing.T) {
-	r := newRig(t, Config{MaxMessage: 1000})
+	r := newRig(t, Config{MaxMessage: 1000, MessageRate: -1})
 	p := r.poll()
 	r.want(r.do("POST", p.suffix, strings.Repeat(`{"type":6}`+"\x1e", 10_000)), 200, "")
 	r.want(r.do("POST", p.suffix, strings.Repeat("x", 5000)), 200, "")

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -31,7 +32,8 @@ type echoHub struct {
 	conns   chan *Conn
 	queries chan url.Values
 	closed  chan string   // ids of the connections whose sessions were closed
-	entered chan struct{} // Block has begun
+	entered chan struct{} // Block or Gate has begun
+	gate    chan struct{} // lets Gate return
 	refuse  error         // of Connect
 	closes  atomic.Int32
 }
@@ -39,12 +41,12 @@ type echoHub struct {
 func newEchoHub() *echoHub {
 	return &echoHub{
 		conns: make(chan *Conn, 100), queries: make(chan url.Values, 100), closed: make(chan string, 1000),
-		entered: make(chan struct{}, 100),
+		entered: make(chan struct{}, 100), gate: make(chan struct{}),
 	}
 }
 
 func (h *echoHub) Methods() []string {
-	return []string{"Echo", "Void", "Refuse", "BadArgs", "Fail", "Panic", "Block", "Bye", "Unencodable"}
+	return []string{"Echo", "Void", "Refuse", "BadArgs", "Fail", "Panic", "Block", "Gate", "Bye", "Unencodable"}
 }
 
 func (h *echoHub) Connect(ctx context.Context, c *Conn, query url.Values) (Session, error) {
@@ -85,6 +87,13 @@ func (s *echoSession) Invoke(ctx context.Context, inv Invocation) (any, error) {
 		s.hub.entered <- struct{}{}
 		<-ctx.Done()
 		return nil, ctx.Err()
+	case "Gate":
+		s.hub.entered <- struct{}{}
+		select {
+		case <-s.hub.gate:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	case "Bye":
 		s.c.Close("bye", false)
 	case "Unencodable":
@@ -108,6 +117,7 @@ type rig struct {
 	server *Server
 	http   *httptest.Server
 	client *http.Client
+	tls    *tls.Config // of WebSockets, where the server wants it
 }
 
 func newRig(t *testing.T, cfg Config) *rig { return newRigWith(t, newEchoHub(), cfg) }
@@ -132,6 +142,15 @@ type answer struct {
 	body   string
 }
 
+// header makes a header of names and values in turn.
+func header(pairs []string) http.Header {
+	h := http.Header{}
+	for i := 0; i < len(pairs); i += 2 {
+		h.Set(pairs[i], pairs[i+1])
+	}
+	return h
+}
+
 // do sends a request to the hub's path plus suffix.
 func (r *rig) do(method, suffix, body string, headers ...string) answer {
 	r.t.Helper()
@@ -139,9 +158,7 @@ func (r *rig) do(method, suffix, body string, headers ...string) answer {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for i := 0; i < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
+	req.Header = header(headers)
 	resp, err := r.client.Do(req)
 	if err != nil {
 		r.t.Fatal(err)
@@ -162,9 +179,9 @@ func (r *rig) want(a answer, status int, text string) {
 }
 
 // negotiate returns a new token.
-func (r *rig) negotiate() string {
+func (r *rig) negotiate(headers ...string) string {
 	r.t.Helper()
-	a := r.do("POST", "/negotiate?negotiateVersion=1", "")
+	a := r.do("POST", "/negotiate?negotiateVersion=1", "", headers...)
 	var n negotiation
 	if err := json.Unmarshal([]byte(a.body), &n); err != nil || a.status != 200 || n.Token == "" {
 		r.t.Fatalf("negotiate: %d %q %v", a.status, a.body, err)
@@ -195,17 +212,18 @@ type wsClient struct {
 }
 
 // dial opens a WebSocket at the hub's path plus suffix.
-func (r *rig) dial(suffix string) *wsClient {
+func (r *rig) dial(suffix string, headers ...string) *wsClient {
 	r.t.Helper()
-	c, err := r.tryDial(suffix)
+	c, err := r.tryDial(suffix, headers...)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return c
 }
 
-func (r *rig) tryDial(suffix string) (*wsClient, error) {
-	conn, in, _, err := ws.Dial(context.Background(), "ws"+strings.TrimPrefix(r.http.URL, "http")+"/hub"+suffix)
+func (r *rig) tryDial(suffix string, headers ...string) (*wsClient, error) {
+	d := ws.Dialer{TLSConfig: r.tls, Header: ws.HandshakeHeaderHTTP(header(headers))}
+	conn, in, _, err := d.Dial(context.Background(), "ws"+strings.TrimPrefix(r.http.URL, "http")+"/hub"+suffix)
 	if err != nil {
 		return nil, err
 	}

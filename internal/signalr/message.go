@@ -3,6 +3,7 @@ package signalr
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 )
 
 // kind is the type number of a hub message.
@@ -51,9 +52,14 @@ type message struct {
 	id      string // the invocation id; "" is none
 	target  string
 	args    []json.RawMessage
-	argErr  error // why an argument cannot be passed on; the message as such is sound
+	argErr  error // why the arguments cannot be passed on; the message as such is sound
 	streams int   // number of upload streams announced
 }
+
+// maxArgs bounds the arguments of a call: keeping account of very many small ones would take a hundred times their size.
+const maxArgs = 100
+
+var errTooManyArgs = fmt.Errorf("more than %d arguments", maxArgs)
 
 // errMalformed is wrapped by every error of a codec: such a message ends its connection.
 var errMalformed = errors.New("malformed message")

@@ -120,8 +120,8 @@ func (m *message) packCall(b []byte, hasStreams bool) error {
 	return nil
 }
 
-// packArgs transcodes the arguments into one buffer. An argument that cannot be JSON is an error of the call, not of
-// the message, so that the rest of it is still read.
+// packArgs transcodes the arguments into one buffer. An argument that cannot be JSON, and too many of them, is an error of
+// the call, not of the message, so that the rest of it is still read.
 func (m *message) packArgs(b []byte) ([]byte, error) {
 	count, b, err := msgp.ReadArrayHeaderBytes(b)
 	if err != nil {
@@ -130,6 +130,10 @@ func (m *message) packArgs(b []byte) ([]byte, error) {
 	end, err := skipPack(b, uint64(count))
 	if err != nil {
 		return nil, err
+	}
+	if count > maxArgs {
+		m.argErr = errTooManyArgs
+		return end, nil
 	}
 	var (
 		text = make([]byte, 0, len(b)-len(end)+16)

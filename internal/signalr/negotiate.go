@@ -21,9 +21,9 @@ type transportInfo struct {
 	Formats   []string `json:"transferFormats"`
 }
 
-// serveNegotiate hands out a token, which opens one connection. What cannot be negotiated is told in an answer of status
+// serveNegotiate hands out a token, which opens one connection of the same client. What cannot be negotiated is told in an answer of status
 // 200, because clients show nothing of any other.
-func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request, who Identity) {
 	if r.Method != http.MethodPost {
 		notAllowed(w, "POST, OPTIONS", "Method not allowed")
 		return
@@ -38,7 +38,7 @@ func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request) {
 		version = max(0, min(n, 1))
 	}
 	token := s.newToken()
-	if refused := s.registry.reserve(s, token); refused != nil {
+	if refused := s.registry.reserve(s, token, who.Name); refused != nil {
 		refused.write(w)
 		return
 	}
@@ -60,7 +60,6 @@ func writeJSON(w http.ResponseWriter, v any) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(b) // a client that has gone away needs no answer
 }
 
@@ -74,8 +73,8 @@ func newSecret() string {
 const secretLength = 22 // of 128 bits in base64
 
 // newConn returns a connection that a request is about to open; token is empty for one that was not negotiated.
-func (s *Server) newConn(token string, t Transport) *Conn {
-	c := &Conn{server: s, token: token, transport: t, openedAt: s.now()}
+func (s *Server) newConn(token string, who Identity, t Transport) *Conn {
+	c := &Conn{server: s, token: token, owner: who.Name, expires: who.Expires, transport: t, openedAt: s.now()}
 	if token == "" {
 		c.id = newSecret()
 	} else {

@@ -44,14 +44,14 @@ func (s *Server) foreign(token string) (node string, ok bool) {
 }
 
 // forward passes a request whose connection is on another node on to that node, and reports whether it was answered.
-// WebSockets are opened here (see adopt), and a connection that was is found here.
-func (s *Server) forward(w http.ResponseWriter, r *http.Request) bool {
+// WebSockets are opened here (see adopt), and a connection that was is found here. The other node asks again who sends it.
+func (s *Server) forward(w http.ResponseWriter, r *http.Request, who Identity) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodDelete || isUpgrade(r) {
 		return false
 	}
 	token := queryValue(r.URL.Query(), "id")
 	node, foreign := s.foreign(token)
-	if !foreign || s.registry.find(token) != nil {
+	if !foreign || s.registry.find(token, who.Name) != nil {
 		return false
 	}
 	var to http.Handler

@@ -248,7 +248,7 @@ func TestNodes_OriginIsDecidedOnce(t *testing.T) {
 func TestNodes_OriginIsNotPassedOn(t *testing.T) {
 	var got http.Header
 	other := http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { got = req.Header })
-	r := newRig(t, Config{Node: "aa", Forward: func(string) http.Handler { return other }})
+	r := newRig(t, Config{Node: "aa", Forward: func(string) http.Handler { return other }, AllowedOrigins: []string{"https://chat.example"}})
 	r.do("POST", "?id=bb."+newSecret(), "", "Origin", "https://chat.example", "Authorization", "Bearer t")
 	if got.Get("Origin") != "" || got.Get("Authorization") == "" {
 		t.Errorf("passed on with %v", got)

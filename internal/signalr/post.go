@@ -10,9 +10,9 @@ import (
 // servePost is the sending half of Server-Sent Events and long polling: it answers when all messages in the body have
 // been handled. Requests of one connection wait for each other. The body is handled as it arrives and may be of any
 // length; a message in it may not.
-func (s *Server) servePost(w http.ResponseWriter, r *http.Request) {
-	noTransport := &refusal{http.StatusBadRequest, "The connection has no transport yet."}
-	c, refused := s.lookup(r, noTransport)
+func (s *Server) servePost(w http.ResponseWriter, r *http.Request, who Identity) {
+	noTransport := &Refusal{Status: http.StatusBadRequest, Text: "The connection has no transport yet."}
+	c, refused := s.lookup(r, who, noTransport)
 	if refused != nil {
 		refused.write(w)
 		return
@@ -28,6 +28,17 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request) {
 		errNoConnection.write(w)
 		return
 	}
+	if c.posts.Add(1) > maxPosts {
+		c.posts.Add(-1)
+		(&Refusal{Status: http.StatusTooManyRequests, Text: "Too many requests of this connection wait for each other"}).write(w)
+		return
+	}
+	defer c.posts.Add(-1)
+	s.readBody(w, r, c)
+}
+
+// readBody handles the messages in the body of a request.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *Conn) {
 	buffer := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buffer)
 	rc := http.NewResponseController(w)
@@ -36,7 +47,7 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request) {
 		_ = rc.SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // a recorder in tests has none
 		n, err := r.Body.Read(*buffer)
 		if n > 0 {
-			c.receive((*buffer)[:n])
+			c.receive((*buffer)[:n], false)
 		}
 		if errors.Is(err, io.EOF) {
 			_ = rc.SetReadDeadline(time.Time{})
@@ -44,7 +55,7 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request) {
 		}
 		if err != nil { // what has come cannot be told from what the client will send again
 			c.stopSaying(causeGone, "", true)
-			(&refusal{http.StatusBadRequest, "The body could not be read."}).write(w)
+			(&Refusal{Status: http.StatusBadRequest, Text: "The body could not be read."}).write(w)
 			return
 		}
 	}

@@ -11,47 +11,51 @@ type registry struct {
 	mu        sync.Mutex
 	conns     map[*Conn]struct{}
 	tokens    map[string]*Conn // those that have opened a connection
-	unused    map[string]int64 // those that were handed out since, as Server.now
+	unused    map[string]unused
 	maxUnused int
 	sweeping  bool
 	closed    bool          // no new connections
 	empty     chan struct{} // closed when closed and no connection is left
 }
 
+// unused is a token that has opened nothing yet.
+type unused struct {
+	since int64  // when it was handed out, as Server.now
+	owner string // to whom
+}
+
 func (g *registry) init(maxUnused int) {
-	g.conns, g.tokens, g.unused = map[*Conn]struct{}{}, map[string]*Conn{}, map[string]int64{}
+	g.conns, g.tokens, g.unused = map[*Conn]struct{}{}, map[string]*Conn{}, map[string]unused{}
 	g.empty = make(chan struct{})
 	g.maxUnused = maxUnused
 }
 
-var (
-	errGoingDown = &refusal{http.StatusServiceUnavailable, "The server is going down"}
-	errIsOpen    = &refusal{http.StatusConflict, "The connection is open already"}
-)
-
-// reserve notes a token that may open a connection.
-func (g *registry) reserve(s *Server, token string) *refusal {
+// reserve notes a token that may open a connection of its owner.
+func (g *registry) reserve(s *Server, token, owner string) *Refusal {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return errGoingDown
 	}
 	if len(g.unused) >= g.maxUnused {
-		return &refusal{http.StatusServiceUnavailable, "Too many negotiated connections wait to be opened"}
+		return &Refusal{Status: http.StatusServiceUnavailable, Text: "Too many negotiated connections wait to be opened"}
 	}
-	g.unused[token] = s.now()
+	g.unused[token] = unused{s.now(), owner}
 	g.watch(s)
 	return nil
 }
 
 // add admits a new connection whose token, if it has one, was not reserved here.
-func (g *registry) add(s *Server, c *Conn) *refusal {
+func (g *registry) add(s *Server, c *Conn) *Refusal {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return errGoingDown
 	}
-	if g.tokens[c.token] != nil {
+	if open := g.tokens[c.token]; open != nil {
+		if open.owner != c.owner {
+			return errNoConnection
+		}
 		return errIsOpen
 	}
 	g.insert(s, c)
@@ -75,36 +79,41 @@ func (g *registry) watch(s *Server) {
 	}
 }
 
-func (g *registry) isUnused(token string) bool {
+// isUnused reports whether a token of that owner waits to be used.
+func (g *registry) isUnused(token, owner string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, unused := g.unused[token]
-	return unused
+	u, waits := g.unused[token]
+	return waits && u.owner == owner
 }
 
-func (g *registry) find(token string) *Conn {
+// find returns the connection that a token has opened for its owner; nil for anybody else, and when there is none.
+func (g *registry) find(token, owner string) *Conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.tokens[token]
+	if c := g.tokens[token]; c != nil && c.owner == owner {
+		return c
+	}
+	return nil
 }
 
 // claim opens the connection of a token, or finds the one that it has opened. WebSockets and Server-Sent Events are
 // claimed once; long polling with each poll.
-func (g *registry) claim(s *Server, token string, t Transport) (c *Conn, first bool, refused *refusal) {
+func (g *registry) claim(s *Server, token string, who Identity, t Transport) (c *Conn, first bool, refused *Refusal) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if _, unused := g.unused[token]; unused {
+	if u, waits := g.unused[token]; waits && u.owner == who.Name {
 		delete(g.unused, token)
-		c = s.newConn(token, t)
+		c = s.newConn(token, who, t)
 		g.insert(s, c)
 		return c, true, nil
 	}
 	c = g.tokens[token]
 	switch {
-	case c == nil:
+	case c == nil || c.owner != who.Name:
 		return nil, false, errNoConnection
 	case c.transport != t:
-		return nil, false, &refusal{http.StatusBadRequest, "Cannot change transports mid-connection"}
+		return nil, false, &Refusal{Status: http.StatusBadRequest, Text: "Cannot change transports mid-connection"}
 	case t == LongPolling:
 		return c, false, nil
 	case c.stopped.Load():
@@ -188,7 +197,7 @@ func (g *registry) liveConns(dst []*Conn) []*Conn {
 func (g *registry) inspect(dst []*Conn, handedOutBefore int64) (live []*Conn, more bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	maps.DeleteFunc(g.unused, func(_ string, since int64) bool { return since < handedOutBefore })
+	maps.DeleteFunc(g.unused, func(_ string, u unused) bool { return u.since < handedOutBefore })
 	g.sweeping = len(g.conns)+len(g.unused) > 0
 	return g.liveConns(dst), g.sweeping
 }

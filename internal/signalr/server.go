@@ -1,7 +1,6 @@
 package signalr
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -44,33 +43,41 @@ func New(hub Hub, cfg Config) *Server {
 // now is the time since the server was made: monotonic, and small enough for an atomic integer.
 func (s *Server) now() int64 { return int64(time.Since(s.epoch)) }
 
-// ServeHTTP answers one request to the hub, by method and then by what the client can take. A WebSocket outlives it; a
-// stream of events or a poll is answered inside it.
+// ServeHTTP answers one request to the hub: whether its page may, who sends it, then by method and by what the client can
+// take. A WebSocket outlives it; a stream of events or a poll is answered inside it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-cache, no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 	if s.cors(w, r) {
 		return
 	}
-	if strings.HasSuffix(r.URL.Path, "/negotiate") {
-		s.serveNegotiate(w, r)
+	who, refused := s.cfg.Identify(r)
+	if refused != nil {
+		refused.write(w)
 		return
 	}
-	if s.forward(w, r) {
+	if strings.HasSuffix(r.URL.Path, "/negotiate") {
+		s.serveNegotiate(w, r, who)
+		return
+	}
+	if s.forward(w, r, who) {
 		return
 	}
 	switch r.Method {
 	case http.MethodGet:
 		switch {
 		case isUpgrade(r):
-			s.serveWebSocket(w, r)
+			s.serveWebSocket(w, r, who)
 		case strings.Contains(r.Header.Get("Accept"), "text/event-stream"):
-			s.serveEvents(w, r)
+			s.serveEvents(w, r, who)
 		default:
-			s.servePoll(w, r)
+			s.servePoll(w, r, who)
 		}
 	case http.MethodPost:
-		s.servePost(w, r)
+		s.servePost(w, r, who)
 	case http.MethodDelete:
-		s.serveDelete(w, r)
+		s.serveDelete(w, r, who)
 	default:
 		notAllowed(w, "GET, POST, DELETE, OPTIONS", "Method not allowed")
 	}
@@ -78,47 +85,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func isUpgrade(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
 
-// refusal is an HTTP error with the protocol's text; nil is none.
-type refusal struct {
-	status int
-	text   string
-}
-
-func (e *refusal) write(w http.ResponseWriter) {
-	if e.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(e.status)
-	_, _ = io.WriteString(w, e.text) // a client that has gone away needs no answer
-}
-
-func notAllowed(w http.ResponseWriter, allow, text string) {
-	w.Header().Set("Allow", allow)
-	(&refusal{http.StatusMethodNotAllowed, text}).write(w)
-}
-
 // lookup finds the open connection that a request names. unopened is the answer for a token that has opened none yet.
-func (s *Server) lookup(r *http.Request, unopened *refusal) (*Conn, *refusal) {
+func (s *Server) lookup(r *http.Request, who Identity, unopened *Refusal) (*Conn, *Refusal) {
 	token := queryValue(r.URL.Query(), "id")
 	if token == "" {
 		return nil, errNoID
 	}
-	if c := s.registry.find(token); c != nil {
+	if c := s.registry.find(token, who.Name); c != nil {
 		return c, nil
 	}
-	if s.registry.isUnused(token) {
+	if s.registry.isUnused(token, who.Name) {
 		return nil, unopened
 	}
 	return nil, errNoConnection
 }
-
-var (
-	errNoID         = &refusal{http.StatusBadRequest, "Connection ID required"}
-	errNoConnection = &refusal{http.StatusNotFound, "No Connection with that ID"}
-)
 
 // queryValue finds a parameter without regard to the case of its name, as ASP.NET does.
 func queryValue(query url.Values, name string) string {

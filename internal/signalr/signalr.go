@@ -3,7 +3,7 @@
 // methods to call, and gets connections to write to. In the journey of a message it is the door of SendMessage on one
 // end and the wire of Deliver on the other.
 //
-// Files in the order in which things happen: server (routing) → nodes (to other nodes) → negotiate → websocket, events, longpoll, post (the
+// Files in the order in which things happen: server (routing) → cors, identity (who may) → nodes (to other nodes) → negotiate → websocket, events, longpoll, post (the
 // transports) → inbox (bytes to messages) → handshake → json, messagepack (codecs) → dispatch (messages to the hub) →
 // conn, socket, queue (what is written) → sweep (time) → drain (the end).
 package signalr

@@ -74,20 +74,19 @@ func (s *socket) consume(data []byte) bool {
 			return true
 		}
 		data = rest
-		if !whole {
-			continue
-		}
-		switch op {
-		case ws.OpClose:
+		switch {
+		case !whole:
+			s.c.receive(nil, true)
+		case op == ws.OpClose:
 			s.c.stop(causeClient, nil)
 			return false
-		case ws.OpPing:
-			s.c.received.Store(s.c.server.now())
+		case op == ws.OpPing:
 			s.pong(payload)
-		case ws.OpPong:
-			s.c.received.Store(s.c.server.now())
+			s.c.receive(nil, s.frames.open())
+		case op == ws.OpPong:
+			s.c.receive(nil, s.frames.open())
 		default:
-			s.c.receive(payload)
+			s.c.receive(payload, s.frames.open())
 		}
 	}
 	return true

@@ -32,6 +32,10 @@ func (c *Conn) check(now int64) {
 		}
 		return
 	}
+	if c.overdue() {
+		c.stopSaying(causeExpired, expiredText, true)
+		return
+	}
 	cfg := &c.server.cfg
 	if q, ok := c.out.(*queue); ok && c.transport == LongPolling && q.polls.Load() == 0 && past(q.left.Load(), cfg.IdleTimeout) {
 		c.drop(causeTimeout)
@@ -42,6 +46,10 @@ func (c *Conn) check(now int64) {
 		if past(c.openedAt, cfg.HandshakeTimeout) {
 			c.stopSaying(causeHandshake, "", true)
 		}
+		return
+	}
+	if begun := c.begun.Load(); begun != 0 && past(begun, cfg.MessageTimeout) {
+		c.stopSaying(causeUnfinished, closedText, true)
 		return
 	}
 	heard := c.received.Load()

@@ -19,10 +19,22 @@ import (
 // What the server sends comes out of the channel, frame by frame, until the end.
 func pipe(t *testing.T, s *Server) (send func(text string), frames <-chan ws.Frame, hang func()) {
 	t.Helper()
+	near, out := rawPipe(t, s, Identity{})
+	send = func(text string) {
+		if err := ws.WriteFrame(near, ws.MaskFrame(ws.NewTextFrame([]byte(text)))); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+			t.Error(err)
+		}
+	}
+	return send, out, func() { _ = near.Close() }
+}
+
+// rawPipe is pipe for a client of that identity who writes its frames itself.
+func rawPipe(t *testing.T, s *Server, who Identity) (near net.Conn, frames <-chan ws.Frame) {
+	t.Helper()
 	near, far := net.Pipe()
-	c := s.newConn("", WebSockets)
+	c := s.newConn("", who, WebSockets)
 	if refused := s.registry.add(s, c); refused != nil {
-		t.Fatal(refused.text)
+		t.Fatal(refused.Text)
 	}
 	socket := newSocket(c, far)
 	s.open(c, httptest.NewRequest("GET", "/hub", nil), socket, &socket.backlog)
@@ -38,12 +50,7 @@ func pipe(t *testing.T, s *Server) (send func(text string), frames <-chan ws.Fra
 			out <- f
 		}
 	}()
-	send = func(text string) {
-		if err := ws.WriteFrame(near, ws.MaskFrame(ws.NewTextFrame([]byte(text)))); err != nil && !errors.Is(err, io.ErrClosedPipe) {
-			t.Error(err)
-		}
-	}
-	return send, out, func() { _ = near.Close() }
+	return near, out
 }
 
 // texts collects what the server has sent so far.
@@ -151,7 +158,7 @@ func TestServer_CutsWhoTakesNothingAndSaysNothing(t *testing.T) {
 		hub := newEchoHub()
 		s := New(hub, Config{})
 		near, far := net.Pipe()
-		c := s.newConn("", WebSockets)
+		c := s.newConn("", Identity{}, WebSockets)
 		s.registry.add(s, c)
 		socket := newSocket(c, far)
 		s.open(c, httptest.NewRequest("GET", "/hub", nil), socket, &socket.backlog)
@@ -198,7 +205,7 @@ func TestServer_LongPollingIdles(t *testing.T) {
 		s := New(hub, Config{})
 		token := func() string {
 			t := newSecret()
-			s.registry.reserve(s, t)
+			s.registry.reserve(s, t, "")
 			return t
 		}
 		request := func(ctx context.Context, method, token, body string) int {
@@ -254,7 +261,7 @@ func TestServer_DrainSpreads(t *testing.T) {
 				t.Errorf("connection %d was told after %s, want %s", i, at, want)
 			}
 		}
-		if refused := s.registry.reserve(s, "t"); refused == nil || refused.status != 503 {
+		if refused := s.registry.reserve(s, "t", ""); refused == nil || refused.Status != 503 {
 			t.Errorf("after Drain: %v", refused)
 		}
 	})

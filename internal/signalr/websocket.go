@@ -3,7 +3,6 @@ package signalr
 import (
 	"bytes"
 	"context"
-	"net"
 	"net/http"
 
 	"github.com/gobwas/ws"
@@ -12,8 +11,8 @@ import (
 // serveWebSocket upgrades the request and hands the connection to a goroutine of its own, so that net/http's buffers and
 // the stack that the request has grown are freed. Without an id in the query it makes a connection: the client has
 // skipped the negotiation. So it does for the token of another node.
-func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
-	c, refused := s.claimWebSocket(r)
+func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, who Identity) {
+	c, refused := s.claimWebSocket(r, who)
 	if refused != nil {
 		refused.write(w)
 		return
@@ -27,7 +26,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		s.registry.remove(c)
 		return
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok && s.cfg.SendBuffer > 0 {
+	if tcp, ok := conn.(interface{ SetWriteBuffer(int) error }); ok && s.cfg.SendBuffer > 0 {
 		_ = tcp.SetWriteBuffer(s.cfg.SendBuffer) // a hint: the system's default works as well
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
@@ -37,16 +36,12 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	s.running.Go(func() { socket.run(early) })
 }
 
-func (s *Server) claimWebSocket(r *http.Request) (*Conn, *refusal) {
-	// CORS does not cover WebSockets: without this any page that somebody looks at could read their server.
-	if origin := r.Header.Get("Origin"); origin != "" && !s.originAllowed(r, origin) {
-		return nil, &refusal{http.StatusForbidden, "Pages of this origin may not connect; the operator can allow it"}
-	}
+func (s *Server) claimWebSocket(r *http.Request, who Identity) (*Conn, *Refusal) {
 	token := queryValue(r.URL.Query(), "id")
-	if _, foreign := s.foreign(token); token == "" || foreign && s.registry.find(token) == nil {
-		return s.adopt(token)
+	if _, foreign := s.foreign(token); token == "" || foreign && s.registry.find(token, who.Name) == nil {
+		return s.adopt(token, who)
 	}
-	c, _, refused := s.claim(r, WebSockets)
+	c, _, refused := s.claim(r, who, WebSockets)
 	return c, refused
 }
 
@@ -54,18 +49,18 @@ func (s *Server) claimWebSocket(r *http.Request) (*Conn, *refusal) {
 // would gain nothing: a token is no permission, it only tells the requests of one connection from those of others, and a
 // WebSocket is one request; without a token it would be let in as well. Here it opens one connection at a time. The
 // other node forgets it after IdleTimeout, and that it may be gone already is no reason to send the client back.
-func (s *Server) adopt(token string) (*Conn, *refusal) {
-	c := s.newConn(token, WebSockets)
+func (s *Server) adopt(token string, who Identity) (*Conn, *Refusal) {
+	c := s.newConn(token, who, WebSockets)
 	return c, s.registry.add(s, c)
 }
 
 // claim finds the connection that a request names, or opens it if nobody has. first says that this request has.
-func (s *Server) claim(r *http.Request, t Transport) (c *Conn, first bool, refused *refusal) {
+func (s *Server) claim(r *http.Request, who Identity, t Transport) (c *Conn, first bool, refused *Refusal) {
 	token := queryValue(r.URL.Query(), "id")
 	if token == "" {
 		return nil, false, errNoID
 	}
-	return s.registry.claim(s, token, t)
+	return s.registry.claim(s, token, who, t)
 }
 
 // open makes a claimed connection live.
@@ -74,6 +69,7 @@ func (s *Server) open(c *Conn, r *http.Request, out outlet, lag *backlog) {
 	c.query, c.openedAt = r.URL.RawQuery, s.now()
 	c.received.Store(c.openedAt)
 	c.sent.Store(c.openedAt)
+	c.due = c.openedAt - int64(rateBurst)
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
 	s.metrics.opened(c.transport)
 	s.log.Debug("connection opened", "connection", c.id, "transport", c.transport.String(), "remote", r.RemoteAddr)

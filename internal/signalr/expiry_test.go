@@ -1,0 +1,183 @@
+package signalr
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const expiredClose = `{"type":7,"error":"The token has expired","allowReconnect":true}`
+
+// serve has the server answer one request for the connection of a token.
+func serve(s *Server, ctx context.Context, method, token, body string, headers ...string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(ctx, method, "/hub?id="+token, strings.NewReader(body))
+	r.Header = header(headers)
+	s.ServeHTTP(w, r)
+	return w
+}
+
+func sendText(t *testing.T, to io.Writer, text string) {
+	t.Helper()
+	if err := ws.WriteFrame(to, ws.MaskFrame(ws.NewTextFrame([]byte(text)))); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConn_ExpiresWithItsIdentity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, reg := newEchoHub(), prometheus.NewRegistry()
+		s := New(hub, Config{Metrics: reg, KeepAlive: time.Hour})
+		forever, quiet := rawPipe(t, s, Identity{Name: "ann"})
+		near, frames := rawPipe(t, s, Identity{Name: "ann", Expires: time.Now().Add(time.Minute)})
+		for _, c := range []io.Writer{forever, near} {
+			sendText(t, c, jsonHandshake)
+		}
+		expect(t, frames, "{} ")
+		time.Sleep(58900 * time.Millisecond) // fake time
+		expect(t, frames, "")
+		time.Sleep(1100 * time.Millisecond) // fake time
+		expect(t, frames, expiredClose+" close ")
+		if len(hub.closed) != 1 {
+			t.Error("the session goes on")
+		}
+		time.Sleep(time.Hour) // fake time
+		if got := texts(quiet); !strings.HasPrefix(got, `{} {"type":6} `) || strings.Contains(got, "close") {
+			t.Errorf("what does not expire got %q", got)
+		}
+		if n, _ := value(t, reg, "restante_signalr_connections_closed_total", "expired"); n != 1 {
+			t.Errorf("%v connections are counted", n)
+		}
+		_ = forever.Close()
+		s.Close()
+	})
+}
+
+// A call that is in progress is waited for, but not for long.
+func TestConn_ExpiresAfterItsCall(t *testing.T) {
+	const gate = `{"type":1,"invocationId":"1","target":"Gate","arguments":[]}` + "\x1e"
+	for name, tc := range map[string]struct {
+		ends time.Duration // of the call, after the connection has expired; 0: never
+		want string
+	}{
+		"short call":   {1500 * time.Millisecond, `{"type":3,"invocationId":"1"} ` + expiredClose + " close "},
+		"endless call": {0, expiredClose + " close "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hub := newEchoHub()
+				s := New(hub, Config{KeepAlive: time.Hour})
+				near, frames := rawPipe(t, s, Identity{Expires: time.Now().Add(time.Minute)})
+				sendText(t, near, jsonHandshake+gate)
+				expect(t, frames, "{} ")
+				time.Sleep(time.Minute + 1500*time.Millisecond) // fake time
+				expect(t, frames, "")
+				if tc.ends > 0 {
+					close(hub.gate)
+				}
+				time.Sleep(1600 * time.Millisecond) // fake time
+				expect(t, frames, tc.want)
+				if len(hub.closed) != 1 {
+					t.Error("the session goes on")
+				}
+				s.Close()
+			})
+		})
+	}
+}
+
+func TestConn_ExpiresBeforeItsHandshake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := newEchoHub()
+		s := New(hub, Config{})
+		near, frames := rawPipe(t, s, Identity{Expires: time.Now().Add(5 * time.Second)})
+		time.Sleep(5 * time.Second) // fake time
+		expect(t, frames, `{"error":"Handshake was canceled."} close `)
+		_ = near.Close()
+		s.Close()
+		if len(hub.conns) != 0 {
+			t.Error("the hub has seen the connection")
+		}
+	})
+}
+
+// renewed is the identity of a client whose every request has a token for another minute.
+func renewed(*http.Request) (Identity, *Refusal) {
+	return Identity{Name: "ann", Expires: time.Now().Add(time.Minute)}, nil
+}
+
+func TestLongPolling_ExpiresWhateverLaterRequestsShow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(newEchoHub(), Config{Identify: renewed})
+		token := newSecret()
+		s.registry.reserve(s, token, "ann")
+		do := func(method, body string) (int, string) {
+			w := serve(s, t.Context(), method, token, body)
+			return w.Code, w.Body.String()
+		}
+		want := func(code int, text string, wantCode int, wantText string) {
+			t.Helper()
+			if code != wantCode || text != wantText {
+				t.Fatalf("%d %q", code, text)
+			}
+		}
+		start := time.Now()
+		code, text := do("GET", "")
+		want(code, text, 200, "")
+		code, text = do("POST", jsonHandshake)
+		want(code, text, 200, "")
+		code, text = do("GET", "")
+		want(code, text, 200, "{}\x1e")
+		for range 5 {
+			time.Sleep(10 * time.Second) // fake time
+			code, text = do("POST", voidCall)
+			want(code, text, 200, "")
+			code, text = do("GET", "")
+			want(code, text, 200, `{"type":3,"invocationId":"0"}`+"\x1e")
+		}
+		code, text = do("GET", "") // waits
+		want(code, text, 200, expiredClose+"\x1e")
+		if at := time.Since(start); at < 59*time.Second || at > time.Minute {
+			t.Errorf("ended after %s", at)
+		}
+		code, text = do("POST", voidCall)
+		want(code, text, 404, errNoConnection.Text)
+		code, text = do("GET", "")
+		want(code, text, 204, "")
+		s.Close()
+	})
+}
+
+func TestEvents_ExpireWhateverLaterRequestsShow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(newEchoHub(), Config{Identify: renewed})
+		token := newSecret()
+		s.registry.reserve(s, token, "ann")
+		start := time.Now()
+		stream := make(chan string, 1)
+		go func() { stream <- serve(s, t.Context(), "GET", token, "", "Accept", "text/event-stream").Body.String() }()
+		synctest.Wait()
+		for _, body := range []string{jsonHandshake, voidCall} {
+			if w := serve(s, t.Context(), "POST", token, body); w.Code != 200 {
+				t.Fatal(w.Code, w.Body)
+			}
+			time.Sleep(25 * time.Second) // fake time
+		}
+		got := <-stream
+		if at := time.Since(start); at < 59*time.Second || at > time.Minute {
+			t.Errorf("ended after %s", at)
+		}
+		if !strings.HasSuffix(got, "data: "+expiredClose+"\x1e\r\n\r\n") {
+			t.Errorf("%q", got)
+		}
+		s.Close()
+	})
+}
