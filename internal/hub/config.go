@@ -25,6 +25,9 @@ type Config struct {
 	// Connect counts a SignalR connection or an event stream of the request's client. release is called once, when it has
 	// ended; an error refuses it. It must not block. Default: all are let in.
 	Connect func(ctx context.Context) (release func(), err error)
+	// Allow is asked before a call that sends no message is done; its error refuses the call. It may block, which slows
+	// down the connection that calls too often. Default: all are let in.
+	Allow func(ctx context.Context) error
 	// MaxRooms is how many rooms a connection may have joined at a time; negative: any number. Default 200.
 	MaxRooms int
 	// CatchUps is how many pages of history are read from the store at a time for readers that are behind; the others wait
@@ -50,6 +53,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Connect == nil {
 		c.Connect = func(context.Context) (func(), error) { return func() {}, nil }
+	}
+	if c.Allow == nil {
+		c.Allow = func(context.Context) error { return nil }
 	}
 	if c.MaxRooms == 0 {
 		c.MaxRooms = 200

@@ -39,6 +39,28 @@ func TestSession_JoinsAsManyRoomsAsItMay(t *testing.T) {
 	}
 }
 
+func TestSession_CallsThatComeTooOftenAreRefused(t *testing.T) {
+	asked := 0
+	h := startWith(t, Config{Allow: func(context.Context) error {
+		asked++
+		return &errs.Error{Code: errs.RateLimited, Msg: "too often", RetryAfter: 1500 * time.Millisecond}
+	}}, &history{})
+	s := connect(t, h, newPeer(), "room=&client_id=ann")
+	for method, args := range map[string][]string{
+		joinRoom: {`"a"`}, leaveRoom: {`"a"`}, getMessagesSince: {`"a"`, "0"},
+	} {
+		if _, err := invoke(t, s, method, args...); err == nil || err.Error() != "rate_limited: too often; try again in 2 s" {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+	if _, err := invoke(t, s, sendMessage, `"a"`, `"hi"`); err != nil || asked != 3 {
+		t.Errorf("a message, which has a limit of its own: %v; asked %d times", err, asked)
+	}
+	if n := h.openRooms(); n != 0 {
+		t.Errorf("%v rooms are open", n)
+	}
+}
+
 func TestHub_URLWithTooManyRooms(t *testing.T) {
 	for _, tc := range []struct {
 		limit, rooms int

@@ -31,20 +31,7 @@ func (chatHub) Methods() []string {
 // Invoke implements signalr.Session. ctx has the values of the connection's opening request, whichever request has brought
 // the call: what a client may is what the token said that the connection was opened with, not a later one.
 func (s *session) Invoke(ctx context.Context, inv signalr.Invocation) (any, error) {
-	var result any
-	var err error
-	switch inv.Target {
-	case sendMessage:
-		result, err = s.sendMessage(ctx, inv.Args)
-	case joinRoom:
-		result, err = s.joinRoom(ctx, inv.Args)
-	case leaveRoom:
-		err = s.leaveRoom(inv.Args)
-	case getMessagesSince:
-		result, err = s.getMessagesSince(ctx, inv.Args)
-	default:
-		err = fmt.Errorf("method %s is announced but not there", inv.Target)
-	}
+	result, err := s.call(ctx, inv)
 	if err == nil {
 		return result, nil
 	}
@@ -56,6 +43,25 @@ func (s *session) Invoke(ctx context.Context, inv signalr.Invocation) (any, erro
 		s.hub.cfg.Log.ErrorContext(ctx, "hub method failed", slog.String("method", inv.Target), slog.Any("error", err))
 	}
 	return nil, hubError(err)
+}
+
+// call does what the client asks for. Messages have a limit of their own, before they are accepted.
+func (s *session) call(ctx context.Context, inv signalr.Invocation) (any, error) {
+	if inv.Target == sendMessage {
+		return s.sendMessage(ctx, inv.Args)
+	}
+	if err := s.hub.cfg.Allow(ctx); err != nil {
+		return nil, err
+	}
+	switch inv.Target {
+	case joinRoom:
+		return s.joinRoom(ctx, inv.Args)
+	case leaveRoom:
+		return nil, s.leaveRoom(inv.Args)
+	case getMessagesSince:
+		return s.getMessagesSince(ctx, inv.Args)
+	}
+	return nil, fmt.Errorf("method %s is announced but not there", inv.Target)
 }
 
 // hubError translates an error for a client: its class, a colon, and what the client may read.

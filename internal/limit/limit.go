@@ -32,7 +32,7 @@ const (
 // token's sub, or without authentication the address that requests come from; an IPv6 address is its network of 64 bits.
 type Config struct {
 	Sends                 int // messages per second of a client, twice as many at once; default DefaultSends
-	Requests              int // HTTP requests of any kind per second of a client, twice as many at once; default DefaultRequests
+	Requests              int // HTTP requests, and calls over the hub but for messages, per second of a client, twice as many at once; default DefaultRequests
 	Connections           int // TCP connections in all; default nine tenths of the files that the process may open
 	ConnectionsPerAddress int // TCP connections of one address; default DefaultConnectionsPerAddress
 	ConnectionsPerClient  int // hub connections and event streams of a client; default DefaultConnectionsPerClient
@@ -64,7 +64,7 @@ type Limits struct {
 	cfg             Config
 	metrics         *metrics
 	sends, requests *buckets
-	patience        chan struct{} // has room for the refused requests that wait for their answer
+	patience        chan struct{} // has room for the refusals that take their time
 	turnedAway      warnings
 
 	mu      sync.Mutex
@@ -115,7 +115,7 @@ type Accepter interface {
 }
 
 // Accept returns the guard before next: messages of a client that sends too fast are refused with errs.RateLimited and
-// the time after which the next one is taken.
+// the time after which the next one is taken. Refusing takes a moment, see patience.
 func (l *Limits) Accept(next Accepter) Accepter { return &accepter{l, next} }
 
 type accepter struct {
@@ -126,48 +126,52 @@ type accepter struct {
 // Accept implements Accepter.
 func (a *accepter) Accept(ctx context.Context, m chat.Message) (chat.Message, error) {
 	if wait := a.limits.sends.take(clientOf(ctx)); wait > 0 {
-		a.limits.metrics.refused(limitSends)
-		return m, tooFast(a.limits.cfg.Sends, "messages", wait)
+		return m, a.limits.refuse(ctx, limitSends, wait)
 	}
 	return a.next.Accept(ctx, m)
 }
 
-func tooFast(limit int, what string, wait time.Duration) error {
-	return &errs.Error{
-		Code: errs.RateLimited, RetryAfter: wait,
-		Msg: fmt.Sprintf("more than %d %s a second; wait, then try again", limit, what),
-	}
-}
-
-// How long a request that is refused waits for its answer, and how many may wait. Who asks again and again over the same
-// connections is slowed down, and costs the others nothing meanwhile.
-const (
-	patience    = time.Second
-	maxPatience = 1000
-)
-
-// Allow returns an errs.RateLimited error for a request of a client that asks too often. It then blocks for up to a
-// second before it does, unless very many are waiting so. Probes are always allowed. Requests without a valid token
-// count for the address that they come from.
+// Allow returns an errs.RateLimited error for a request of a client that asks too often. Probes are always allowed.
+// Requests without a valid token count for the address that they come from.
 func (l *Limits) Allow(r *http.Request) error {
 	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 		return nil
 	}
-	wait := l.requests.take(clientOf(r.Context()))
-	if wait == 0 {
-		return nil
+	return l.AllowCall(r.Context())
+}
+
+// AllowCall is Allow for a call of a hub method that sends nothing, by the client of ctx.
+func (l *Limits) AllowCall(ctx context.Context) error {
+	if wait := l.requests.take(clientOf(ctx)); wait > 0 {
+		return l.refuse(ctx, limitRequests, wait)
 	}
-	l.metrics.refused(limitRequests)
+	return nil
+}
+
+// How long a refusal takes, and how many may take as long at a time. Who asks again and again over the same connections
+// is slowed down by it, and costs the others nothing meanwhile.
+const (
+	patience    = 250 * time.Millisecond
+	maxPatience = 1000
+)
+
+// refuse returns, after some time, the error of what came too soon.
+func (l *Limits) refuse(ctx context.Context, name limit, wait time.Duration) error {
+	l.metrics.refused(name)
 	select {
 	case l.patience <- struct{}{}:
 		defer func() { <-l.patience }()
 		select {
-		case <-time.After(min(wait, patience)):
-		case <-r.Context().Done():
+		case <-time.After(patience):
+		case <-ctx.Done():
 		}
-	default:
+	default: // very many wait already
 	}
-	return tooFast(l.cfg.Requests, "requests", wait)
+	most, what := l.cfg.Sends, "messages"
+	if name == limitRequests {
+		most, what = l.cfg.Requests, "requests"
+	}
+	return &errs.Error{Code: errs.RateLimited, RetryAfter: wait, Msg: fmt.Sprintf("more than %d %s a second", most, what)}
 }
 
 // Connect counts a hub connection or event stream of the request's client, until release is called, which may be done

@@ -51,7 +51,7 @@ func (f accepterFunc) Accept(ctx context.Context, m chat.Message) (chat.Message,
 
 func TestLimits_SendsOfAClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Config{Sends: 10})
+		l := New(Config{Sends: 2})
 		var accepted int
 		guard := l.Accept(accepterFunc(func(_ context.Context, m chat.Message) (chat.Message, error) {
 			accepted++
@@ -61,30 +61,30 @@ func TestLimits_SendsOfAClient(t *testing.T) {
 			_, err := guard.Accept(requestOf(t, sub, addr, "/").Context(), chat.Message{ID: "7"})
 			return err
 		}
-		for i := range 20 {
+		for i := range 4 {
 			if err := send("ann", fmt.Sprintf("192.0.2.%d", i)); err != nil {
 				t.Fatalf("message %d: %v", i, err)
 			}
 		}
 		err := send("ann", "198.51.100.1")
 		var refused *errs.Error
-		if !errors.As(err, &refused) || refused.Code != errs.RateLimited || refused.RetryAfter != 100*time.Millisecond {
-			t.Fatalf("message 21 of a client: %+v", err)
+		if !errors.As(err, &refused) || refused.Code != errs.RateLimited || refused.RetryAfter != 500*time.Millisecond {
+			t.Fatalf("message 5 of a client: %+v", err)
 		}
-		if !strings.Contains(refused.Msg, "10 messages a second") {
+		if !strings.Contains(refused.Msg, "2 messages a second") {
 			t.Errorf("the text is %q", refused.Msg)
 		}
 		if err := send("bob", "192.0.2.1"); err != nil {
 			t.Errorf("another client at the same address: %v", err)
 		}
-		<-time.After(refused.RetryAfter)
+		<-time.After(refused.RetryAfter - patience) // it has taken some of that already
 		if err := send("ann", "192.0.2.1"); err != nil {
 			t.Errorf("after RetryAfter: %v", err)
 		}
 		if err := send("ann", "192.0.2.1"); errs.CodeOf(err) != errs.RateLimited {
 			t.Errorf("a second one after RetryAfter: %v", err)
 		}
-		if accepted != 22 {
+		if accepted != 6 {
 			t.Errorf("%d messages were accepted", accepted)
 		}
 	})
@@ -137,23 +137,22 @@ func TestLimits_ProbesAreAlwaysAllowed(t *testing.T) {
 	})
 }
 
-// Who floods is slowed down: a refusal takes as long as it asks for, a second at most, and no longer than the client stays.
+// Who floods is slowed down: a refusal takes a moment, but no longer than the client stays.
 func TestLimits_RefusalTakesItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Config{Requests: 2})
+		l := New(Config{Requests: 1})
 		r := requestOf(t, "ann", "192.0.2.1", "/rooms")
-		for range 4 {
+		for range 2 {
 			if err := l.Allow(r); err != nil {
 				t.Fatal(err)
 			}
 		}
 		start := time.Now()
-		if err := l.Allow(r); errs.CodeOf(err) != errs.RateLimited || time.Since(start) != 500*time.Millisecond {
+		if err := l.Allow(r); errs.CodeOf(err) != errs.RateLimited || time.Since(start) != patience {
 			t.Errorf("refused with %v after %v", err, time.Since(start))
 		}
 		gone, cancel := context.WithCancel(r.Context())
 		cancel()
-		_ = l.Allow(r) // the token that came meanwhile
 		start = time.Now()
 		if err := l.Allow(r.WithContext(gone)); errs.CodeOf(err) != errs.RateLimited || time.Since(start) != 0 {
 			t.Errorf("a client that has gone: %v after %v", err, time.Since(start))

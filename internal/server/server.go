@@ -124,7 +124,7 @@ func (s *Server) start(ctx context.Context, cfg config.Config) (inForce string, 
 	forward := route.New(peers, route.Config{Log: s.log, Metrics: metrics})
 	h := hub.New(hub.Config{
 		Log: s.log, Metrics: metrics,
-		Connect: access.limits.Connect, MaxRooms: cfg.Limit.Rooms, CatchUps: cfg.Limit.CatchUps,
+		Connect: access.limits.Connect, Allow: access.limits.AllowCall, MaxRooms: cfg.Limit.Rooms, CatchUps: cfg.Limit.CatchUps,
 		SignalR: signalr.Config{
 			AllowedOrigins: cfg.CORSOrigin, Identify: access.identify, Secure: secure,
 			Node: self.ID, Forward: forward.ToNode,

@@ -94,6 +94,26 @@ func TestConn_ExpiresAfterItsCall(t *testing.T) {
 	}
 }
 
+// A client that always has a call in progress when the sweeper looks is ended between two of them, before its requests are
+// refused.
+func TestConn_ExpiresBetweenItsCalls(t *testing.T) {
+	const gate = `{"type":1,"invocationId":"1","target":"Gate","arguments":[]}` + "\x1e"
+	synctest.Test(t, func(t *testing.T) {
+		hub := newEchoHub()
+		s := New(hub, Config{KeepAlive: time.Hour})
+		near, frames := rawPipe(t, s, Identity{Expires: time.Now().Add(time.Minute)})
+		sendText(t, near, jsonHandshake)
+		time.Sleep(58500 * time.Millisecond) // fake time
+		sendText(t, near, gate)
+		time.Sleep(1200 * time.Millisecond) // fake time: the last look before the end is over
+		expect(t, frames, "{} ")
+		close(hub.gate)
+		synctest.Wait()
+		expect(t, frames, `{"type":3,"invocationId":"1"} `+expiredClose+" close ")
+		s.Close()
+	})
+}
+
 func TestConn_ExpiresBeforeItsHandshake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := newEchoHub()

@@ -30,6 +30,15 @@ func (c *Conn) overdue() bool {
 	return late >= expiryGrace || late > -c.server.cfg.tick() && !c.busy.Load()
 }
 
+// expire ends the connection if it is overdue.
+func (c *Conn) expire() bool {
+	if !c.overdue() {
+		return false
+	}
+	c.stopSaying(causeExpired, expiredText, true)
+	return true
+}
+
 // Refusal is why a request is not served, as its sender gets it.
 type Refusal struct {
 	Status int

@@ -61,6 +61,7 @@ func (c *Conn) receive(data []byte, open bool) {
 	defer func() {
 		c.received.Store(c.server.now()) // what the client has sent meanwhile could not be seen
 		c.busy.Store(false)
+		c.expire() // the sweeper, which left it alone meanwhile, may look again too late
 	}()
 	if !c.handleAll(data) {
 		c.pace() // pieces cost as much as messages

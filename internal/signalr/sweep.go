@@ -32,8 +32,7 @@ func (c *Conn) check(now int64) {
 		}
 		return
 	}
-	if c.overdue() {
-		c.stopSaying(causeExpired, expiredText, true)
+	if c.expire() {
 		return
 	}
 	cfg := &c.server.cfg
