@@ -3,8 +3,11 @@
 package observe
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -40,7 +43,8 @@ type metric struct {
 // metrics are what programs show, by the name of the family: that of a histogram is without its _bucket.
 type metrics map[string]*metric
 
-// ofNodes returns what a node of each shape shows after a message has passed it.
+// ofNodes returns what a node of each shape shows after a message has passed it, and one that asks for tokens and has a
+// certificate.
 func ofNodes(t *testing.T) metrics {
 	t.Helper()
 	all := metrics{}
@@ -54,7 +58,48 @@ func ofNodes(t *testing.T) metrics {
 		node.WaitSeq("watched", 1)
 		all.add(t, metricsOf(t, node))
 	}
+	all.add(t, ofSecureNode(t))
 	return all
+}
+
+// ofSecureNode returns the page of a node that asks for tokens and has a certificate.
+func ofSecureNode(t *testing.T) string {
+	t.Helper()
+	lender := httptest.NewUnstartedServer(nil) // has a certificate for 127.0.0.1
+	lender.StartTLS()
+	defer lender.Close()
+	key, err := x509.MarshalPKCS8PrivateKey(lender.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer := testkit.NewIssuer(t)
+	o := issuer.Options(
+		"--tls-cert", write(t, "CERTIFICATE", lender.Certificate().Raw),
+		"--tls-key", write(t, "PRIVATE KEY", key),
+	)
+	o.Roots = x509.NewCertPool()
+	o.Roots.AddCert(lender.Certificate())
+	node := testkit.Start(t, o)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, node.URL()+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+issuer.Token(testkit.NewClaims("prometheus").With("admin", true)))
+	resp, err := lender.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page(t, resp)
+}
+
+// write writes a file in PEM and returns its name.
+func write(t *testing.T, kind string, content []byte) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "file.pem")
+	if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // metricsOf returns the page that a node shows to Prometheus.
@@ -73,10 +118,16 @@ func get(t *testing.T, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return page(t, resp)
+}
+
+// page returns the body of an answer, which must be a success.
+func page(t *testing.T, resp *http.Response) string {
+	t.Helper()
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("GET %s: %s: %v\n%s", url, resp.Status, err, body)
+		t.Fatalf("GET %s: %s: %v\n%s", resp.Request.URL.Path, resp.Status, err, body)
 	}
 	return string(body)
 }
