@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -307,7 +308,7 @@ func TestListener_TurnsAwayWhatIsBeyondTheLimits(t *testing.T) {
 	var log lines
 	metrics := prometheus.NewRegistry()
 	l := New(Config{
-		Connections: 4, ConnectionsPerAddress: 2, Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.9/32")},
+		Connections: 5, ConnectionsPerAddress: 2, Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.9/32")},
 		Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: metrics,
 	})
 	addr, accepted := serve(t, l)
@@ -326,7 +327,7 @@ func TestListener_TurnsAwayWhatIsBeyondTheLimits(t *testing.T) {
 	dial(t, "127.0.0.2", addr)
 	<-accepted
 	answer(t, dial(t, "127.0.0.2", addr))
-	for range 2 {
+	for range 3 {
 		dial(t, "127.0.0.9", addr) // without a limit of its own
 		<-accepted
 	}
@@ -336,15 +337,34 @@ func TestListener_TurnsAwayWhatIsBeyondTheLimits(t *testing.T) {
 	}
 	if err := testutil.GatherAndCompare(metrics, strings.NewReader(`# HELP restante_tcp_connections TCP connections that are open.
 # TYPE restante_tcp_connections gauge
-restante_tcp_connections 4
+restante_tcp_connections 5
 # HELP restante_tcp_connections_limit TCP connections that may be open; negative: any number.
 # TYPE restante_tcp_connections_limit gauge
-restante_tcp_connections_limit 4
+restante_tcp_connections_limit 5
 `), "restante_tcp_connections", "restante_tcp_connections_limit"); err != nil {
 		t.Error(err)
 	}
 	if n := log.Load(); n != 2 {
 		t.Errorf("a flood makes %d lines", n)
+	}
+}
+
+func TestLimits_ForgetsAddressesThatHaveLeft(t *testing.T) {
+	l := New(Config{})
+	addrs := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")}
+	for _, addr := range addrs {
+		if beyond := l.admit(addr); beyond != "" {
+			t.Fatal(beyond)
+		}
+	}
+	if len(l.sockets) != 2 {
+		t.Errorf("connections are counted for %d networks, want 2", len(l.sockets))
+	}
+	for _, addr := range addrs {
+		l.leave(addr)
+	}
+	if len(l.sockets) != 0 || l.all != 0 {
+		t.Errorf("%d connections of %v are remembered", l.all, l.sockets)
 	}
 }
 
@@ -356,6 +376,12 @@ func (l *lines) Write(p []byte) (int, error) {
 	l.Add(1)
 	return len(p), nil
 }
+
+// Package signalr reads and writes the descriptor itself, and net/http half-closes.
+var _ interface {
+	syscall.Conn
+	CloseWrite() error
+} = (*conn)(nil)
 
 func TestListener_UnderTLSJustCloses(t *testing.T) {
 	addr, _ := serve(t, New(Config{ConnectionsPerAddress: 1, TLS: true}))

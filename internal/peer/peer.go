@@ -4,6 +4,7 @@ package peer
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -52,6 +53,12 @@ func (Secret) String() string { return "(hidden)" }
 
 // GoString hides it.
 func (Secret) GoString() string { return `"(hidden)"` }
+
+// LogValue hides it.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// LogValue is the node's id: a log line never holds its secret.
+func (n Node) LogValue() slog.Value { return slog.StringValue(n.ID) }
 
 // NewID returns an id for a node.
 func NewID() string { return strings.ReplaceAll(uuid.NewString(), "-", "")[:16] }

@@ -1,7 +1,11 @@
 package peer_test
 
 import (
+	"bytes"
+	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,5 +68,22 @@ func TestNewID_IsAnotherOneEachTime(t *testing.T) {
 	a, b := peer.NewID(), peer.NewID()
 	if a == b || len(a) != 16 {
 		t.Errorf("%q, %q", a, b)
+	}
+}
+
+func TestSecret_IsNeverShown(t *testing.T) {
+	n := peer.Node{ID: "far", Secret: peer.NewSecret()}
+	if len(n.Secret) < 26 || n.Secret == peer.NewSecret() {
+		t.Errorf("a secret of %d characters", len(n.Secret))
+	}
+	var shown bytes.Buffer
+	for _, form := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		_, _ = fmt.Fprintf(&shown, form+form, n, n.Secret)
+	}
+	for _, h := range []slog.Handler{slog.NewJSONHandler(&shown, nil), slog.NewTextHandler(&shown, nil)} {
+		slog.New(h).Info("seen", slog.Any("node", n), slog.Any("secret", n.Secret))
+	}
+	if strings.Contains(shown.String(), string(n.Secret)) || !strings.Contains(shown.String(), `"node":"far"`) {
+		t.Errorf("shown: %s", shown.String())
 	}
 }

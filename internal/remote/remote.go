@@ -45,7 +45,8 @@ func Wrap(cfg Config, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		neighbour := addrOf(r.RemoteAddr)
 		origin := Origin{Addr: neighbour, Secure: r.TLS != nil, Known: r.TLS != nil}
-		if cfg.trusts(neighbour) || cfg.Peer != nil && cfg.Peer(r) {
+		fromPeer := cfg.Peer != nil && cfg.Peer(r) // asked of every request: a proxy may let through what a client claims
+		if fromPeer || cfg.trusts(neighbour) {
 			origin = cfg.believe(r.Header, origin)
 		} else {
 			for _, name := range claims {

@@ -130,6 +130,17 @@ func TestWrap_BelievesNodes(t *testing.T) {
 	}
 }
 
+// A header that only nodes may send must not come through because a trusted proxy has passed it on.
+func TestWrap_AsksOfEveryRequestWhetherItIsANodes(t *testing.T) {
+	cfg := proxies
+	cfg.Peer = func(r *http.Request) bool { r.Header.Del("Node"); return false }
+	for _, from := range []string{"10.0.0.1:1", "192.0.2.1:1"} {
+		if got := pass(cfg, request(from, "Node", "forged")); got.header.Get("Node") != "" {
+			t.Errorf("from %s: %v", from, got.header)
+		}
+	}
+}
+
 func FuzzWrap(f *testing.F) {
 	f.Add("10.0.0.1:1000", "198.51.100.7, 10.2.3.4", "https")
 	f.Add("192.0.2.1:1000", "[::1]:80,%", "http, ftp")
