@@ -241,3 +241,25 @@ func TestAPI_AFailingCheckIsLoggedOnce(t *testing.T) {
 		t.Errorf("logged\n%s", text)
 	}
 }
+
+func TestAPI_DeepBodiesAreRefused(t *testing.T) {
+	a := newAPI(t, newMemory())
+	for body, want := range map[string]int{
+		`{"msg":"hi","client_id":"ann"}`:                                    http.StatusAccepted,
+		`{"msg":"` + strings.Repeat("[{", 1000) + `","client_id":"ann"}`:    http.StatusAccepted,
+		`{"msg":"\\\"` + strings.Repeat("[", 1000) + `","client_id":"ann"}`: http.StatusAccepted,
+		`{"msg":` + strings.Repeat("[", maxDepth) + `1`:                     http.StatusBadRequest,
+		`{"a":"` + strings.Repeat(`","b":{"c":"`, maxDepth):                 http.StatusBadRequest,
+		`{"msg":` + strings.Repeat("[", 100_000):                            http.StatusBadRequest,
+		strings.Repeat("[],", 1000) + `{"msg":"hi","client_id":"ann"}`:      http.StatusBadRequest, // is no JSON, but not deep
+	} {
+		w := do(a, "POST", "/rooms/lobby/messages", body)
+		if w.Code != want {
+			t.Errorf("%.60s… is answered %d %s, want %d", body, w.Code, w.Body, want)
+		}
+		deep := strings.Contains(w.Body.String(), "beyond a depth of 16")
+		if deep != tooDeep([]byte(body)) {
+			t.Errorf("%.60s… is answered %s", body, w.Body)
+		}
+	}
+}

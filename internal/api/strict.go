@@ -128,7 +128,35 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem
 	if buf.Len() == 0 {
 		return nil, nil
 	}
-	return asJSON(r.Header.Get("Content-Type"), buf.Bytes())
+	body, p := asJSON(r.Header.Get("Content-Type"), buf.Bytes())
+	if p == nil && tooDeep(body) {
+		return nil, fieldProblem(http.StatusBadRequest, codeMalformed, "body", fmt.Sprintf("must not be nested beyond a depth of %d", maxDepth))
+	}
+	return body, p
+}
+
+// maxDepth is more than any body has that makes sense; what is deeper would cost a hundred times as much to read.
+const maxDepth = 16
+
+// tooDeep reports whether JSON, sound or not, has arrays and objects in each other beyond maxDepth.
+func tooDeep(body []byte) bool {
+	depth, inText := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case inText && c == '\\':
+			i++
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '[' || c == '{':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return false
 }
 
 func (a *API) bodyProblem(err error) *problem {
