@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 	if death := os.Getenv(deathVariable); death != "" {
 		os.Exit(runMortal(death))
 	}
+	if task := os.Getenv(crowdVariable); task != "" {
+		os.Exit(runCrowd(task))
+	}
 	flag.Parse()
 	if err := flag.Set("test.parallel", parallel); err != nil {
 		panic(err)
