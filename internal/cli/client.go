@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,6 +59,12 @@ func parseBase(address string) (string, error) {
 func newClient(base, room string) *client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	return &client{base: base, room: room, http: &http.Client{Transport: transport}}
+}
+
+// takeAnyCertificate is for questions whose answers need no secrecy, to a server that is known by its address.
+func (c *client) takeAnyCertificate() {
+	transport := c.http.Transport.(*http.Transport)
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true} //nolint:gosec // that is what it is for
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }

@@ -13,6 +13,7 @@ import (
 type healthCmd struct {
 	URL     string        `name:"url" env:"RESTANTE_URL" placeholder:"URL" default:"http://127.0.0.1:8080" help:"Where the server is (default ${default})."`
 	Live    bool          `help:"Ask only whether the process is alive, not whether it can be used now."`
+	AnyCert bool          `name:"any-certificate" help:"Take whatever certificate the server has: for a probe of this machine by its address, which no certificate names."`
 	Timeout time.Duration `default:"5s" placeholder:"DURATION" help:"How long to wait for the answer (default ${default})."`
 }
 
@@ -22,6 +23,7 @@ func (healthCmd) Help() string {
 
   restante health
   restante health --live --url http://10.0.0.7:8080
+  restante health --any-certificate --url https://127.0.0.1
 
 It asks once. It is meant for health checks in places that have no curl, such as the container image. "degraded" counts as healthy: messages are accepted and kept, and what does not work is named.
 
@@ -45,6 +47,9 @@ func (c *healthCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	cl := newClient(base, "")
+	if c.AnyCert {
+		cl.takeAnyCertificate()
+	}
 	defer cl.close()
 	asked, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("no answer within %v", c.Timeout))
 	defer cancel()

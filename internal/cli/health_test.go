@@ -77,3 +77,16 @@ func TestHealth_GivesUp(t *testing.T) {
 		t.Errorf("interrupted: %+v", got)
 	}
 }
+
+func TestHealth_OfAServerThatIsKnownByItsAddress(t *testing.T) {
+	fake := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"status":"ready"}`)
+	}))
+	defer fake.Close()
+	if got := run(t.Context(), "", "health", "--url", fake.URL); got.code != exitUnavailable || !strings.Contains(got.err, "certificate") {
+		t.Errorf("a certificate of nobody known: %+v", got)
+	}
+	if got := run(t.Context(), "", "health", "--any-certificate", "--url", fake.URL); got.code != exitOK || got.out != "ready\n" {
+		t.Errorf("--any-certificate: %+v", got)
+	}
+}
