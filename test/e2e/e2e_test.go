@@ -107,9 +107,15 @@ func start(t *testing.T, cmd *exec.Cmd) *running {
 // wait waits for the end, which must be a success, and returns the output.
 func (r *running) wait() string {
 	r.t.Helper()
+	return r.waitFor(programLimit)
+}
+
+// waitFor is wait for a program that takes longer.
+func (r *running) waitFor(limit time.Duration) string {
+	r.t.Helper()
 	select {
 	case <-r.done:
-	case <-time.After(programLimit):
+	case <-time.After(limit):
 		_ = r.cmd.Process.Kill()
 		<-r.done
 	}

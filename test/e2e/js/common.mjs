@@ -77,8 +77,8 @@ export async function post(url, room, body) {
 }
 
 /** The messages of a room after a number, as the HTTP API gives them. */
-export async function history(url, room, after = 0) {
-  const response = await fetch(`${url}/rooms/${room}/messages?after=${after}&limit=500`);
+export async function history(url, room, after = 0, headers = {}) {
+  const response = await fetch(`${url}/rooms/${room}/messages?after=${after}&limit=500`, {headers});
   assert.equal(response.status, 200);
   return (await response.json()).messages;
 }

@@ -2,10 +2,10 @@
 // expired, takes one from its address, and says in words what it is refused. Neither it nor /docs breaks the policy that
 // they come with.
 // node page_token.mjs URL CHROMIUM DIRECTORY SECRET
-import {createHmac} from 'node:crypto';
 import {join} from 'node:path';
 import {browse, picture} from './browser.mjs';
 import {args, assert} from './common.mjs';
+import {mint} from './token.mjs';
 
 const [url, executablePath, directory, secret] = args;
 const problems = [];
@@ -13,13 +13,7 @@ const {page, context} = await browse(executablePath, join(directory, 'profile'),
   if (!/status of 40[13]/.test(text)) problems.push(text); // the browser's own line about an answer that is expected here
 });
 
-/** Makes a token. */
-function token(sub, rooms, seconds) {
-  const encode = value => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const signed = `${encode({alg: 'HS256', typ: 'JWT'})}.${encode({sub, rooms, exp: Math.floor(Date.now() / 1000) + seconds})}`;
-  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
-}
-
+const token = (sub, rooms, seconds) => mint(secret, {sub, rooms}, seconds).text;
 const state = wanted => page.waitForFunction(s => document.querySelector('#link').dataset.state === s, wanted);
 const asked = pattern => page.waitForFunction(p => document.querySelector('#gate').open && new RegExp(p).test(document.querySelector('#why').textContent), pattern);
 const who = () => page.locator('#me').textContent();
