@@ -32,7 +32,8 @@ type Conn struct {
 	inbox    inbox
 	due      int64 // when the rate of the client's messages is what it may be, as Server.now; see pace
 	session  Session
-	protocol Protocol // set before shaken
+	protocol Protocol      // set before shaken
+	accepted chan struct{} // closed when the handshake has been answered
 
 	live     bool         // the sweeper looks at it; guarded by the registry
 	shaken   atomic.Bool  // the handshake has been answered
@@ -77,17 +78,28 @@ func (c *Conn) Protocol() Protocol { return c.protocol }
 func (c *Conn) Transport() Transport { return c.transport }
 
 // TryWrite sends payload (one or more whole hub messages in the connection's Protocol, up to 64 KiB or one larger
-// message) without ever blocking. It reports false, and takes nothing, while earlier bytes still wait for the peer;
+// message) without ever blocking. It reports false, and takes nothing, while earlier bytes still wait for the peer, and
+// until the handshake is answered;
 // otherwise it takes all of payload (copying what the socket did not take at once, which is then flushed in the
 // background) and reports true. It does not keep payload. After the connection has ended it reports true and drops the
 // payload. Concurrent with everything.
 func (c *Conn) TryWrite(payload []byte) bool {
+	if !c.shaken.Load() && !c.stopped.Load() {
+		return false
+	}
 	return c.out.write(payload, false) != full
 }
 
-// Wait blocks until some of the bytes that were written earlier are gone (over WebSockets: all), so that TryWrite may
-// take more; it does not block when none wait. It returns the error of ctx, or ErrClosed when the connection has ended.
+// Wait blocks until the handshake is answered and some of the bytes that were written earlier are gone (over WebSockets:
+// all), so that TryWrite may take more; it does not block when none wait. It returns the error of ctx, or ErrClosed when the connection has ended.
 func (c *Conn) Wait(ctx context.Context) error {
+	select {
+	case <-c.accepted:
+	case <-c.ctx.Done():
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	gone, over := c.lag.idle()
 	if over {
 		return ErrClosed

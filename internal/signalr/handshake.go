@@ -10,8 +10,9 @@ import (
 // newestVersion is that of the handshake; clients that ask for stateful reconnect send 2, others 1, some old ones 0.
 const newestVersion = 2
 
-// shake answers the handshake request and, when it is sound, connects the client to the hub. The answer is queued before
-// the hub learns of the connection, so that it is the first thing on the wire.
+// shake connects the client to the hub, when its handshake request is sound, and answers that. The hub learns of the
+// connection first: what a client does when it knows that it is connected comes after what the hub takes for the beginning.
+// What the hub writes meanwhile waits for the answer, which is the first thing on the wire (see TryWrite).
 func (c *Conn) shake(request []byte) {
 	protocol, problem := parseHandshake(request)
 	if problem == "" && protocol == MessagePack && c.transport == ServerSentEvents {
@@ -22,11 +23,9 @@ func (c *Conn) shake(request []byte) {
 		c.stop(causeHandshake, handshakeError(problem))
 		return
 	}
-	c.accept(protocol)
-	if c.stopped.Load() { // the sweeper or Close was quicker
-		return
-	}
+	c.speak(protocol)
 	session, err := c.connect()
+	c.accept()
 	if err != nil {
 		text := closedText
 		if e, ok := errors.AsType[*HubError](err); ok {
@@ -40,13 +39,20 @@ func (c *Conn) shake(request []byte) {
 	c.session = session
 }
 
-// accept answers the handshake. From here on the client understands messages.
-func (c *Conn) accept(protocol Protocol) {
+// speak sets the protocol, which is also that of the frames: the answer to the handshake has the new one's type.
+func (c *Conn) speak(protocol Protocol) {
 	c.phase.Lock()
 	defer c.phase.Unlock()
-	c.protocol = protocol // from here on the frames' type, too: that of the answer is the new one
+	c.protocol = protocol
+}
+
+// accept answers the handshake. From here on the client understands messages.
+func (c *Conn) accept() {
+	c.phase.Lock()
+	defer c.phase.Unlock()
 	c.reply([]byte("{}\x1e"))
 	c.shaken.Store(true)
+	close(c.accepted)
 }
 
 // connect shows the connection to the hub.

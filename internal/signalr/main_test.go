@@ -35,7 +35,9 @@ type echoHub struct {
 	entered chan struct{} // Block or Gate has begun
 	gate    chan struct{} // lets Gate return
 	refuse  error         // of Connect
-	closes  atomic.Int32
+
+	connecting func(c *Conn) // called by Connect; nil: nothing
+	closes     atomic.Int32
 }
 
 func newEchoHub() *echoHub {
@@ -52,6 +54,9 @@ func (h *echoHub) Methods() []string {
 func (h *echoHub) Connect(ctx context.Context, c *Conn, query url.Values) (Session, error) {
 	if h.refuse != nil {
 		return nil, h.refuse
+	}
+	if h.connecting != nil {
+		h.connecting(c)
 	}
 	h.queries <- query
 	h.conns <- c

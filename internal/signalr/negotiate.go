@@ -74,7 +74,7 @@ const secretLength = 22 // of 128 bits in base64
 
 // newConn returns a connection that a request is about to open; token is empty for one that was not negotiated.
 func (s *Server) newConn(token string, who Identity, t Transport) *Conn {
-	c := &Conn{server: s, token: token, owner: who.Name, expires: who.Expires, transport: t, openedAt: s.now()}
+	c := &Conn{server: s, token: token, owner: who.Name, expires: who.Expires, transport: t, openedAt: s.now(), accepted: make(chan struct{})}
 	if token == "" {
 		c.id = newSecret()
 	} else {

@@ -21,8 +21,8 @@ type Hub interface {
 	// called once.
 	Methods() []string
 
-	// Connect is called once for a connection, after the handshake's answer is queued and before the first message is
-	// read. query is that of the hub URL at the transport's opening request, without the connection's secrets. ctx
+	// Connect is called once for a connection, when its handshake is sound and before that is answered: the client knows
+	// that it is connected only afterwards. What is written to c meanwhile follows the answer (see Conn.TryWrite). query is that of the hub URL at the transport's opening request, without the connection's secrets. ctx
 	// carries the values of that request and ends with the connection. An error closes the connection; the text of a
 	// *HubError is shown to the client.
 	Connect(ctx context.Context, c *Conn, query url.Values) (Session, error)

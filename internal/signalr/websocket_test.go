@@ -72,6 +72,59 @@ func TestWebSocket_BytesBehindTheUpgradeRequestAreNotLost(t *testing.T) {
 	c.expectText("{}")
 }
 
+// A client knows that it is connected when the hub has taken it in, not before: what it then does comes after. What the hub
+// writes until then follows the answer.
+func TestConn_HubKnowsOfItBeforeTheClientDoes(t *testing.T) {
+	hub := newEchoHub()
+	release, wrote := make(chan struct{}), make(chan error, 1)
+	hub.connecting = func(c *Conn) {
+		if c.TryWrite([]byte("early\x1e")) {
+			t.Error("something was written before the handshake was answered")
+		}
+		go func() {
+			err := c.Wait(context.Background())
+			if !c.TryWrite([]byte("early\x1e")) {
+				err = errors.New("nothing was written")
+			}
+			wrote <- err
+		}()
+		hub.entered <- struct{}{}
+		<-release
+	}
+	c := newRigWith(t, hub, Config{}).dialRaw(jsonHandshake)
+	await(t, hub.entered)
+	_ = c.conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if b, err := c.in.Peek(1); err == nil {
+		t.Errorf("the client got %q while the hub was taking it in", b)
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	close(release)
+	c.expectText("{}")
+	c.expectText("early")
+	if err := await(t, wrote); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConn_WaitEndsWhenTheHandshakeIsNeverAnswered(t *testing.T) {
+	hub := newEchoHub()
+	waited := make(chan error, 2)
+	hub.connecting = func(c *Conn) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		waited <- c.Wait(ctx)
+		c.Close("", false)
+		waited <- c.Wait(context.Background())
+	}
+	newRigWith(t, hub, Config{}).dialRaw(jsonHandshake)
+	if err := await(t, waited); !errors.Is(err, context.Canceled) {
+		t.Errorf("Wait whose context is done: %v", err)
+	}
+	if err := await(t, waited); !errors.Is(err, ErrClosed) {
+		t.Errorf("Wait of a connection that has ended: %v", err)
+	}
+}
+
 // dialRaw sends the upgrade request and a frame in one write.
 func (r *rig) dialRaw(text string) *wsClient {
 	r.t.Helper()
