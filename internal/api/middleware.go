@@ -162,6 +162,6 @@ func (rec *recorder) problem(p *problem) {
 	h.Set("Content-Type", problemType)
 	rec.status, rec.muted = p.Status, true
 	rec.ResponseWriter.WriteHeader(p.Status)
-	n, _ := rec.ResponseWriter.Write(append(p.appendJSON(nil), '\n')) // a client that has gone needs no answer
+	n, _ := rec.ResponseWriter.Write(append(p.appendJSON(nil), '\n')) //nolint:gosec // JSON, and said to be; a client that has gone needs no answer
 	rec.bytes += int64(n)
 }

@@ -96,7 +96,7 @@ func (s *keySet) run(ctx context.Context) {
 	retry := backoff.NewExponentialBackOff()
 	retry.MaxInterval = maxRetry
 	for {
-		pause := refreshEvery*9/10 + rand.N(refreshEvery/5)
+		pause := refreshEvery*9/10 + rand.N(refreshEvery/5) //nolint:gosec // a pause
 		if s.failing {
 			pause = retry.NextBackOff()
 		} else {

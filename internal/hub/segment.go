@@ -40,7 +40,7 @@ func (s *segment) from(seq int64) (payload []byte, upto int64) {
 // append adds a message, which must be the next one.
 func (s *segment) append(e encoding, m *chat.Message) {
 	s.buf = e.append(s.buf, m)
-	s.ends = append(s.ends, uint32(len(s.buf))) //nolint:gosec // a segment is some 64 KiB, or one page of messages
+	s.ends = append(s.ends, uint32(len(s.buf))) // a segment is some 64 KiB, or one page of messages
 }
 
 // encode returns a segment of messages that follow each other.

@@ -14,5 +14,5 @@ func openFiles() int {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > math.MaxInt32 {
 		return math.MaxInt32 / 9
 	}
-	return int(limit.Cur) //nolint:gosec // it is at most MaxInt32
+	return int(limit.Cur)
 }

@@ -57,7 +57,7 @@ func (e *Refusal) write(w http.ResponseWriter) {
 	}
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(e.Status)
-	_, _ = io.WriteString(w, e.Text) // a client that has gone away needs no answer
+	_, _ = io.WriteString(w, e.Text) //nolint:gosec // plain text, and said to be; a client that has gone away needs no answer
 }
 
 // The refusals that several requests get. errNoConnection is also for connections of others: that there is one is

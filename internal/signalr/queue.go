@@ -126,7 +126,7 @@ func (q *queue) close(wait time.Duration) {
 // send writes b to the client in pieces, noting progress after each, and returns what could not be written.
 func (q *queue) send(w http.ResponseWriter, b []byte) (rest []byte) {
 	for len(b) > 0 {
-		n, err := w.Write(b[:min(len(b), writeChunk)])
+		n, err := w.Write(b[:min(len(b), writeChunk)]) //nolint:gosec // hub messages, and said to be no page
 		b = b[n:]
 		if err != nil {
 			return b

@@ -146,7 +146,7 @@ func (t *topology) settle(n int) error {
 			"the broker has %d partitions (queues %s0 to %d), not the %d that are asked for: leave out --partitions, or change their number as the operations manual says",
 			n, intakeQueue, n-1, t.wanted)}
 	}
-	if known := t.partitions.Swap(int32(n)); known != 0 && int(known) != n { //nolint:gosec // a small number
+	if known := t.partitions.Swap(int32(n)); known != 0 && int(known) != n {
 		t.partitions.Store(known)
 		return &errs.Error{Code: errs.Conflict, Msg: fmt.Sprintf(
 			"the broker had %d partitions and has %d now: restart every node", known, n)}
@@ -244,5 +244,5 @@ func major(version string) int {
 func partition(room string, partitions int) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(room))
-	return int(h.Sum32() % uint32(partitions)) //nolint:gosec // a small number
+	return int(h.Sum32() % uint32(partitions))
 }
