@@ -74,6 +74,10 @@ cover: ## coverage of the packages by their tests; .cache/cover.html shows it li
 	go tool cover -html .cache/cover.out -o .cache/cover.html
 	go tool cover -func .cache/cover.out | tail -n 1
 
+.PHONY: licenses
+licenses: ## write docs/licenses.md: what is linked into the binary, and under which licence
+	go test -count=1 ./test/licenses -run OfWhatIsLinked -update
+
 .PHONY: vuln
 vuln: ## known vulnerabilities in what is imported; asks vuln.go.dev
 	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
