@@ -26,6 +26,8 @@ type Command struct {
 	CPUs string   // when not empty: run on these cores only, a list as taskset takes it
 
 	Roots *x509.CertPool // who has signed the server's certificate, when it has one; default: the system's
+
+	LogFile string // when not empty: takes all that is logged, of which Process.Log keeps the newest part only
 }
 
 // WithoutLimits returns the flags of a server that lets a client do as much as it can.
@@ -57,12 +59,23 @@ func StartProcess(ctx context.Context, c Command) (*Process, error) {
 	p := &Process{cmd: exec.Command(name, args...), log: newLogBuffer(), exited: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), c.Env...)
 	p.cmd.SysProcAttr = childAttributes()
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	var output io.Writer = p.log
+	var file *os.File // closing nil does nothing
+	if c.LogFile != "" {
+		var err error
+		if file, err = os.OpenFile(c.LogFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+			return nil, fmt.Errorf("start server: %w", err)
+		}
+		output = io.MultiWriter(p.log, file)
+	}
+	p.cmd.Stdout, p.cmd.Stderr = output, output
 	if err := p.cmd.Start(); err != nil {
+		_ = file.Close()
 		return nil, fmt.Errorf("start server: %w", err)
 	}
 	go func() {
 		_ = p.cmd.Wait() // ExitCode tells
+		_ = file.Close()
 		close(p.exited)
 	}()
 	if err := p.ready(ctx, c.Roots); err != nil {
@@ -126,6 +139,16 @@ func (p *Process) Log() string { return p.log.String() }
 
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// HasExited reports whether the process has ended.
+func (p *Process) HasExited() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
 
 // Kill ends the process as kill -9 does, and waits for its end.
 func (p *Process) Kill() {

@@ -133,7 +133,7 @@ func (e *errorLog) Write(line []byte) (int, error) {
 	if bytes.HasPrefix(line, []byte("http: TLS handshake error")) {
 		level = slog.LevelDebug
 	}
-	e.log.Log(context.Background(), level, string(bytes.TrimSpace(line)))
+	e.log.Log(context.Background(), level, "net/http complains", slog.String("error", string(bytes.TrimSpace(line))))
 	return len(line), nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,8 @@ type Options struct {
 	Roots *x509.CertPool // who has signed the certificate that Args name, if any
 
 	Limits bool // the limits of --limit-… are the product's; otherwise there are none but those that Args name
+
+	operator func() string // makes a token that may read the metrics, when it takes one
 }
 
 // Server is a running server, in a process of its own. The test that started it fails if the process says that it has
@@ -30,6 +33,7 @@ type Server struct {
 	t       testing.TB
 	o       Options
 	process *load.Process
+	record  *record // of the process
 }
 
 // startLimit bounds the start of a server, which is slow under the race detector on a busy machine.
@@ -53,29 +57,30 @@ func TryStart(t testing.TB, o Options) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
-	p, err := load.StartProcess(ctx, command(t, o, "127.0.0.1:0"))
+	p, err := load.StartProcess(ctx, command(t, o, "127.0.0.1:0", newRecord(t)))
 	if err == nil {
 		p.Kill()
 	}
 	return err
 }
 
-func command(t testing.TB, o Options, listen string) load.Command {
+func command(t testing.TB, o Options, listen string, r *record) load.Command {
 	t.Helper()
 	args := []string{"serve", "--listen", listen, "--data", o.Data, "--log-format", "json"}
 	if !o.Limits {
 		args = append(args, load.WithoutLimits()...)
 	}
 	args = append(args, o.Args...)
-	env := append([]string{"GORACE=atexit_sleep_ms=0"}, o.Env...) // or a binary with the race detector takes a second to exit
-	return load.Command{Path: Binary(t), Args: args, Env: env, Roots: o.Roots}
+	env := slices.Concat([]string{"GORACE=atexit_sleep_ms=0"}, r.env(), o.Env) // or a binary with the race detector takes a second to exit
+	return load.Command{Path: Binary(t), Args: args, Env: env, Roots: o.Roots, LogFile: r.logFile()}
 }
 
 func (s *Server) start(listen string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), startLimit)
 	defer cancel()
-	p, err := load.StartProcess(ctx, command(s.t, s.o, listen))
+	s.record = newRecord(s.t)
+	p, err := load.StartProcess(ctx, command(s.t, s.o, listen, s.record))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -83,8 +88,23 @@ func (s *Server) start(listen string) {
 }
 
 func (s *Server) end() {
+	s.recordMetrics()
 	s.process.Kill()
 	s.checkLog()
+}
+
+// recordMetrics keeps the metrics, if they are wanted, of a process that still runs.
+func (s *Server) recordMetrics() {
+	if s.record == nil || s.process.HasExited() {
+		return
+	}
+	token := ""
+	if s.o.operator != nil {
+		token = s.o.operator()
+	}
+	if err := s.record.keepMetrics(context.WithoutCancel(s.t.Context()), s.URL(), token, s.o.Roots); err != nil {
+		s.t.Logf("the metrics are not kept: %v", err)
+	}
 }
 
 // checkLog looks for what a log must never have.
@@ -129,6 +149,7 @@ func (s *Server) Terminate() {
 // Stop sends SIGTERM and returns the exit code; the test fails if the server is not gone within limit.
 func (s *Server) Stop(limit time.Duration) int {
 	s.t.Helper()
+	s.recordMetrics()
 	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
 	defer cancel()
 	code, err := s.process.Stop(ctx)

@@ -66,6 +66,8 @@ func (i *Issuer) Options(args ...string) Options {
 	return Options{
 		Args: append([]string{"--auth", "jwt", "--jwt-key", i.file, "--jwt-issuer", IssuerName, "--jwt-audience", Audience}, args...),
 		Env:  []string{"RESTANTE_JWT_SECRET=" + string(i.Secret)},
+
+		operator: func() string { return i.Token(NewClaims("operator").With("admin", true)) },
 	}
 }
 
