@@ -63,6 +63,7 @@ var arrows = map[string][]string{
 	"test/e2e":               {},
 	"test/faults":            {},
 	"test/observe":           {},
+	"test/privacy":           {},
 }
 
 // keepers lists the libraries that only some packages may import, so that a mechanism can be replaced in one place.

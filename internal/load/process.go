@@ -140,16 +140,6 @@ func (p *Process) Log() string { return p.log.String() }
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// HasExited reports whether the process has ended.
-func (p *Process) HasExited() bool {
-	select {
-	case <-p.exited:
-		return true
-	default:
-		return false
-	}
-}
-
 // Kill ends the process as kill -9 does, and waits for its end.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // fails only when it has ended already

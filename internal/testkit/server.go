@@ -95,8 +95,13 @@ func (s *Server) end() {
 
 // recordMetrics keeps the metrics, if they are wanted, of a process that still runs.
 func (s *Server) recordMetrics() {
-	if s.record == nil || s.process.HasExited() {
+	if s.record == nil {
 		return
+	}
+	select {
+	case <-s.process.Exited():
+		return
+	default:
 	}
 	token := ""
 	if s.o.operator != nil {

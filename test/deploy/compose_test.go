@@ -16,19 +16,27 @@ import (
 	"restante/internal/testkit"
 )
 
+// secret is what deploy/.env says in these tests.
+const secret = "0123456789abcdef0123456789abcdef"
+
 // project loads the compose file with all its profiles, as the compose program does.
 func project(t *testing.T, options ...cli.ProjectOptionsFn) *types.Project {
+	t.Helper()
+	p, err := load(t, append([]cli.ProjectOptionsFn{cli.WithEnv([]string{"RESTANTE_JWT_SECRET=" + secret})}, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func load(t *testing.T, options ...cli.ProjectOptionsFn) (*types.Project, error) {
 	t.Helper()
 	options = append([]cli.ProjectOptionsFn{cli.WithProfiles([]string{"*"})}, options...)
 	o, err := cli.NewProjectOptions([]string{filepath.Join(root, "deploy/compose.yaml")}, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := o.LoadProject(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return o.LoadProject(t.Context())
 }
 
 // restanteServices returns the names of the services that run restante.
@@ -72,7 +80,7 @@ func TestCompose_EveryServiceIsPinnedWatchedLimitedAndConfined(t *testing.T) {
 			fault(len(s.CapAdd) > 0, "it is given capabilities")
 		}
 		for _, port := range s.Ports {
-			fault(port.HostIP != "127.0.0.1", "port "+port.Published+" is published to everyone by default, and nothing asks who they are")
+			fault(port.HostIP != "127.0.0.1", "port "+port.Published+" is published to everyone by default, and nothing there is encrypted")
 		}
 	}
 }
@@ -159,7 +167,65 @@ func TestCompose_TheMessagesAreNotReachedFromOutside(t *testing.T) {
 	}
 }
 
-// TestCompose_Settings checks that the example names every setting, with the value that holds without it.
+// TestCompose_AsksForTokens: nothing starts without a secret, and the example has none that everybody would know.
+func TestCompose_AsksForTokens(t *testing.T) {
+	for _, env := range [][]string{nil, {"RESTANTE_JWT_SECRET="}} {
+		if _, err := load(t, cli.WithEnv(env)); err == nil || !strings.Contains(err.Error(), "deploy/.env") {
+			t.Errorf("with %q: %v", env, err)
+		}
+	}
+	p := project(t)
+	for _, name := range restanteServices(p) {
+		env := p.Services[name].Environment
+		if *env["RESTANTE_AUTH"] != "jwt" || *env["RESTANTE_JWT_SECRET"] != secret {
+			t.Errorf("%s asks nobody for a token", name)
+		}
+	}
+}
+
+// TestCompose_NodesBelieveTheLoadBalancer: its address is in the network that they were told, in no other one.
+func TestCompose_NodesBelieveTheLoadBalancer(t *testing.T) {
+	for _, subnet := range []string{"10.117.42.0/24", "10.1.2.0/24"} {
+		p := project(t, cli.WithEnv([]string{"NODES_NETWORK=" + subnet}))
+		if got := networks(p.Services["balancer"]); !slices.Equal(got, []string{"nodes"}) {
+			t.Errorf("the load balancer is in %q", got)
+		}
+		if pools := p.Networks["nodes"].Ipam.Config; len(pools) != 1 || pools[0].Subnet != subnet {
+			t.Errorf("its network is not %s", subnet)
+		}
+		for _, name := range restanteServices(p) {
+			if got := *p.Services[name].Environment["RESTANTE_TRUSTED_PROXY"]; got != subnet {
+				t.Errorf("%s believes %s, not %s", name, got, subnet)
+			}
+		}
+	}
+}
+
+// TestCompose_SecretsStayHere looks for what holds one in what git and the image's build leave out.
+func TestCompose_SecretsStayHere(t *testing.T) {
+	git, build := read(t, ".gitignore"), read(t, ".dockerignore")
+	files := []string{"deploy/.env"}
+	for _, s := range project(t).Secrets {
+		files = append(files, "deploy/"+filepath.Base(s.File))
+		if dir := filepath.Base(filepath.Dir(s.File)); dir != "deploy" {
+			t.Errorf("%s is not in deploy", s.File)
+		}
+	}
+	if len(files) < 2 {
+		t.Error("there is no file with a token for Prometheus")
+	}
+	for _, file := range files {
+		if !strings.Contains(git, "/"+file+"\n") {
+			t.Errorf("git does not ignore %s: it would be committed", file)
+		}
+		if !strings.Contains(build, file+"\n") {
+			t.Errorf("%s would be in the build", file)
+		}
+	}
+}
+
+// TestCompose_Settings checks that the example names every setting, with the value that holds without it; one without
+// which nothing starts is empty there.
 func TestCompose_Settings(t *testing.T) {
 	file, example := uncommented(read(t, "deploy/compose.yaml")), uncommented(read(t, "deploy/.env.example"))
 	defaults := map[string]string{}
@@ -168,6 +234,9 @@ func TestCompose_Settings(t *testing.T) {
 			t.Errorf("%s has two defaults, %q and %q", m[1], before, m[2])
 		}
 		defaults[m[1]] = m[2]
+	}
+	for _, name := range all(`\$\{([A-Z_]+):\?`, file) {
+		defaults[name] = ""
 	}
 	if got := all(`\$\{([A-Z_]+)[^:A-Z_]`, file); len(got) > 0 {
 		t.Errorf("without a default: %q", got)
@@ -183,10 +252,6 @@ func TestCompose_Settings(t *testing.T) {
 	}
 	for name := range defaults {
 		t.Errorf(".env.example does not have %s", name)
-	}
-	ignored := read(t, ".gitignore")
-	if !strings.Contains(ignored, "/deploy/.env\n") {
-		t.Error("git does not ignore deploy/.env: the passwords would be committed")
 	}
 }
 

@@ -24,19 +24,60 @@ func TestCompose_TheNodesWorkTogether(t *testing.T) {
 		servers[name] = testkit.Start(t, testkit.Options{Env: environment(p.Services[name], rabbit.Addr(), database)})
 	}
 	b := startBalancer(t, servers["api"].Addr(), servers["hub"].Addr())
-	eventually(t, "the load balancer has nodes", func() bool { code, _ := status(t, "GET", b.metrics+"/health"); return code == http.StatusOK })
-	if code, body := status(t, "POST", b.url+"/message?msg=hello&client_id=ann&room=ops"); code != http.StatusAccepted {
-		t.Fatal(code, body)
+	eventually(t, "the load balancer has nodes", b.healthy(t))
+	token := newToken(t, "--sub", "ann", "--rooms", "ops")
+	const send = "/message?msg=hello&client_id=ann&room="
+	for _, tc := range []struct {
+		token, room string
+		want        int
+	}{{"", "ops", http.StatusUnauthorized}, {token, "board", http.StatusForbidden}, {token, "ops", http.StatusAccepted}} {
+		if code := as(t, tc.token, "POST", b.url+send+tc.room); code != tc.want {
+			t.Fatalf("a message for %s: %d, want %d", tc.room, code, tc.want)
+		}
 	}
-	if got := firstEvent(t, b.url, "ops"); !strings.Contains(got, "hello") {
+	if got := firstEvent(t, b.url, "ops", token); !strings.Contains(got, "hello") {
 		t.Errorf("the message is not delivered: %q", got)
+	}
+	eventually(t, "the event stream is logged", func() bool { return strings.Contains(b.log.String(), "GET /rooms/ops/events\n") })
+	if strings.Contains(b.log.String(), token) {
+		t.Error("the token is in the log of the load balancer")
 	}
 	for name, s := range servers {
 		out := testkit.Run(t, "", testkit.Binary(t), append(p.Services[name].HealthCheck.Test[2:], "--url", s.URL())...)
 		if out != "ready\n" {
 			t.Errorf("%s is not healthy: %s", name, out)
 		}
+		watch(t, s, b, token)
 	}
+}
+
+// watch asks for a node's metrics: with the token that the manual makes for Prometheus, and in ways that must fail.
+func watch(t *testing.T, node *testkit.Server, b *balancer, others string) {
+	t.Helper()
+	command := all(`(?m)^docker compose -f deploy/compose\.yaml run --rm --no-deps -T api token (.*) > deploy/prometheus\.token$`, read(t, manual))
+	if len(command) != 1 {
+		t.Fatalf("the manual has %d commands that make a token for Prometheus", len(command))
+	}
+	token := newToken(t, words(command[0])...)
+	for _, tc := range []struct {
+		url, token string
+		want       int
+	}{
+		{node.URL(), "", http.StatusUnauthorized},
+		{node.URL(), others, http.StatusForbidden},
+		{node.URL(), token, http.StatusOK},
+		{b.url, token, http.StatusNotFound},
+	} {
+		if code := as(t, tc.token, "GET", tc.url+"/metrics"); code != tc.want {
+			t.Errorf("metrics: %d, want %d", code, tc.want)
+		}
+	}
+}
+
+// newToken returns one that the nodes of the compose file take.
+func newToken(t *testing.T, args ...string) string {
+	t.Helper()
+	return strings.TrimSpace(testkit.Run(t, "", testkit.Binary(t), append([]string{"token", "--jwt-secret", secret}, args...)...))
 }
 
 // environment returns what a service is told, with the addresses of other servers.
@@ -47,6 +88,8 @@ func environment(s types.ServiceConfig, rabbit, database string) (variables []st
 			*value = strings.NewReplacer("change-me", "SECRET", "rabbitmq:5672", rabbit).Replace(*value)
 		case "RESTANTE_STORE":
 			*value = database
+		case "RESTANTE_TRUSTED_PROXY":
+			*value = "127.0.0.1"
 		}
 		variables = append(variables, name+"="+*value)
 	}

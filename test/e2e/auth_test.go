@@ -22,7 +22,7 @@ type table struct {
 
 func (b *table) text() string {
 	b.texts++
-	return fmt.Sprint("text ", b.texts)
+	return fmt.Sprint(testkit.Private, " ", b.texts)
 }
 
 // entries are the servers of the table: each shape, and a node that has no role that is asked for, so that it passes all

@@ -17,7 +17,7 @@ func TestLog_FollowsAMessageByItsID(t *testing.T) {
 		get(t, "POST", s.URL()+"/message?msg=hello&client_id=ann", 202)
 		next(t, messages, 1) // from here on the reader is live
 		var m chat.Message
-		body, _ := get(t, "POST", s.URL()+"/message?msg=veryprivate&client_id=ann", 202)
+		body, _ := get(t, "POST", s.URL()+"/message?msg="+testkit.Private+"&client_id=ann", 202)
 		decode(t, body, &m)
 		next(t, messages, 1)
 		if code := s.Stop(20 * time.Second); code != 0 {
@@ -32,7 +32,7 @@ func TestLog_FollowsAMessageByItsID(t *testing.T) {
 		if stages < 3 {
 			t.Errorf("the id is on %d lines of the log, want one for each stage", stages)
 		}
-		if strings.Contains(s.Log(), "veryprivate") {
+		if strings.Contains(s.Log(), testkit.Private) {
 			t.Error("the log has the text of the message")
 		}
 	})

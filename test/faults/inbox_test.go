@@ -9,6 +9,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/load"
+	"restante/internal/testkit"
 )
 
 // letter is what another service publishes to the inbox.
@@ -23,16 +24,16 @@ type letter struct {
 func letters() []letter {
 	id := uuid.NewString
 	return []letter{
-		{what: "plain JSON", key: "inbox", text: "from JSON", msg: amqp.Publishing{ContentType: "application/json",
-			Body: []byte(`{"client_id":"billing","msg":"from JSON","id":"` + id() + `"}`)}},
+		{what: "plain JSON", key: "inbox", text: "from JSON " + testkit.Private, msg: amqp.Publishing{ContentType: "application/json",
+			Body: []byte(`{"client_id":"billing","msg":"from JSON ` + testkit.Private + `","id":"` + id() + `"}`)}},
 		{what: "a CloudEvent in structured mode", key: "inbox", text: "structured", msg: amqp.Publishing{ContentType: "application/cloudevents+json",
 			Body: []byte(`{"specversion":"1.0","type":"com.example.paid","source":"/billing","id":"` + id() + `","datacontenttype":"application/json","data":{"client_id":"billing","msg":"structured"}}`)}},
 		{what: "a CloudEvent in binary mode", key: "inbox", text: "binary", msg: amqp.Publishing{ContentType: "application/json",
 			Headers: amqp.Table{"cloudEvents:specversion": "1.0", "cloudEvents:type": "com.example.paid", "cloudEvents:source": "/billing", "cloudEvents:id": id()},
 			Body:    []byte(`{"client_id":"billing","msg":"binary"}`)}},
-		{what: "garbage", key: "inbox", because: "JSON", msg: amqp.Publishing{Body: []byte("\xff\x00 not a message")}},
-		{what: "no client_id", key: "inbox", because: "client_id", msg: amqp.Publishing{ContentType: "application/json", Body: []byte(`{"msg":"anonymous"}`)}},
-		{what: "a room that cannot be", key: "No Room", because: "room", msg: amqp.Publishing{ContentType: "application/json", Body: []byte(`{"client_id":"billing","msg":"nowhere"}`)}},
+		{what: "garbage", key: "inbox", because: "JSON", msg: amqp.Publishing{Body: []byte("\xff\x00 not a message, but " + testkit.Private)}},
+		{what: "no client_id", key: "inbox", because: "client_id", msg: amqp.Publishing{ContentType: "application/json", Body: []byte(`{"msg":"` + testkit.Private + `"}`)}},
+		{what: "a room that cannot be", key: "No Room", because: "room", msg: amqp.Publishing{ContentType: "application/json", Body: []byte(`{"client_id":"billing","msg":"` + testkit.Private + `"}`)}},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,9 @@ type job struct {
 	ScrapeTimeout string     `yaml:"scrape_timeout"`
 	MetricsPath   string     `yaml:"metrics_path"`
 	Params        url.Values `yaml:"params"`
+	Authorization struct {
+		CredentialsFile string `yaml:"credentials_file"`
+	} `yaml:"authorization"`
 	StaticConfigs []struct {
 		Targets []string `yaml:"targets"`
 	} `yaml:"static_configs"`
@@ -85,6 +89,29 @@ func TestPrometheus_FindsTheServicesOfTheComposeFile(t *testing.T) {
 		if compose.Services[name] == nil {
 			t.Errorf("the compose file has no service %s", name)
 		}
+	}
+}
+
+// TestPrometheus_HasAToken: nodes show nothing without one.
+func TestPrometheus_HasAToken(t *testing.T) {
+	var compose struct {
+		Services map[string]struct {
+			Environment map[string]string `yaml:"environment"`
+			Secrets     []string          `yaml:"secrets"`
+		} `yaml:"services"`
+		Secrets map[string]any `yaml:"secrets"`
+	}
+	if err := yaml.Unmarshal(read(t, "deploy/compose.yaml"), &compose); err != nil {
+		t.Fatal(err)
+	}
+	for name, service := range compose.Services {
+		if service.Environment["RESTANTE_ROLES"] != "" && service.Environment["RESTANTE_AUTH"] != "jwt" {
+			t.Errorf("%s asks for no token", name)
+		}
+	}
+	secret, found := strings.CutPrefix(scrapeJob(t, "restante").Authorization.CredentialsFile, "/run/secrets/")
+	if !found || compose.Secrets[secret] == nil || !slices.Contains(compose.Services["prometheus"].Secrets, secret) {
+		t.Errorf("the token is looked for in %q, which the compose file does not put there", secret)
 	}
 }
 

@@ -94,9 +94,12 @@ export function assertDense(messages, first, last) {
   assert.deepEqual(messages.map(m => m.seq), Array.from({length: last - first + 1}, (_, i) => first + i));
 }
 
+/** What no server may log: testkit.Private, for which logs are searched when all tests have run. */
+export const marked = 'foryoureyesonly';
+
 /** Texts that have broken a chat before. */
 export const hardTexts = [
-  'plain', '👩‍👩‍👧‍👦 🇪🇺 🏳️‍🌈', 'שלום עולם \u202eמימין\u202c', 'مرحبا بالعالم', 'line\nbreak\r\nand\ttab', 'U+2028\u2028 and U+2029\u2029',
+  marked, '👩‍👩‍👧‍👦 🇪🇺 🏳️‍🌈', 'שלום עולם \u202eמימין\u202c', 'مرحبا بالعالم', 'line\nbreak\r\nand\ttab', 'U+2028\u2028 and U+2029\u2029',
   'quotes " \\ / \b \f and \u0001 \u001e \u001f \u007f', '</script><script>alert(1)</script>', '{"type":1,"target":"x"}\u001e', 'data: x\n\nevent: y\n\n',
   '日本語 中文 한국어', '\ufeffbom', 'e\u0301 is not é', '\ud83d\ude00'.repeat(100), ' leading and trailing ', 'nul \u0000 nul', '%20 + & = ? #',
 ];

@@ -1,6 +1,6 @@
 // The official client over one transport and protocol: events, invocations, results, errors.
 // node hub.mjs URL TRANSPORT PROTOCOL
-import {args, assert, assertDense, connection, hardTexts, history, Inbox, limit, post, rejects} from './common.mjs';
+import {args, assert, assertDense, connection, hardTexts, history, Inbox, limit, marked, post, rejects} from './common.mjs';
 
 const [url, transport, protocol] = args;
 const room = `hub-${transport}-${protocol}`;
@@ -32,10 +32,10 @@ assert.ok(inbox.messages.slice(hardTexts.length).every(m => m.client_id === 'joÃ
 
 console.log('# an object, an id of its own, twice');
 const id = crypto.randomUUID();
-const once = {room, msg: 'once', id, client_id: 'someone'};
+const once = {room, msg: marked, id, client_id: 'someone'};
 assert.equal((await hub.invoke('SendMessage', once)).id, id);
 assert.equal((await hub.invoke('SendMessage', once)).id, id);
-assert.equal((await hub.invoke('SendMessage', room, 'once', id)).id, id);
+assert.equal((await hub.invoke('SendMessage', room, marked, id)).id, id);
 await inbox.until('the message', all => all.some(m => m.id === id && m.client_id === 'someone'));
 
 console.log('# 30 KB, and not more than 32 KiB');
@@ -46,14 +46,14 @@ await rejects(hub.invoke('SendMessage', room, 'x'.repeat((32 << 10) + 1)), /HubE
 
 console.log('# a burst of 200 in order, once each');
 const before = inbox.messages.length;
-const sent = await Promise.all(Array.from({length: 200}, (_, i) => hub.invoke('SendMessage', room, `burst ${i}`)));
+const sent = await Promise.all(Array.from({length: 200}, (_, i) => hub.invoke('SendMessage', room, `${marked} ${i}`)));
 await inbox.count(before + 200);
 assert.equal(new Set(sent.map(s => s.id)).size, 200);
-assert.deepEqual(inbox.messages.slice(before).map(m => m.msg), Array.from({length: 200}, (_, i) => `burst ${i}`), 'one call at a time');
+assert.deepEqual(inbox.messages.slice(before).map(m => m.msg), Array.from({length: 200}, (_, i) => `${marked} ${i}`), 'one call at a time');
 assertDense(inbox.messages, 1, before + 200);
 
 console.log('# sends without an answer');
-for (let i = 0; i < 20; i++) await hub.send('SendMessage', room, `sent ${i}`);
+for (let i = 0; i < 20; i++) await hub.send('SendMessage', room, `${marked}: sent ${i}`);
 await inbox.count(before + 220);
 
 console.log('# errors name what is wrong and leave the connection alive');

@@ -3,7 +3,7 @@
 // node page.mjs URL CHROMIUM DIRECTORY
 import {join} from 'node:path';
 import {browse, picture} from './browser.mjs';
-import {args, assert, post} from './common.mjs';
+import {args, assert, marked, post} from './common.mjs';
 
 const [url, executablePath, directory] = args;
 const hostile = `<img src=x onerror="window.harmed=1"><script>window.harmed=2</script> javascript:alert(3) "'\`\${1}`;
@@ -29,7 +29,7 @@ async function person(name) {
 }
 
 const [ann, bob] = [await person('Ann'), await person('Bob')];
-const said = ['Hello, Bob', 'שלום 👋 مرحبا', hostile, 'one\u2028two'];
+const said = [`Hello, Bob, ${marked}`, 'שלום 👋 مرحبا', hostile, 'one\u2028two'];
 await ann.type(said[0]);
 await bob.sees(said[0]);
 await bob.type(said[1]);
