@@ -15,8 +15,8 @@ import (
 )
 
 // RecordVariable names a directory. When it is set, every server of a test logs at debug level, and what it logs and its
-// metrics are kept there, for test/privacy to search. Logs of other levels than the test's are no load: what the fault
-// tests measure is the same with them.
+// metrics are kept there, for test/privacy to search. The fault tests take no longer with it, and what goes wrong in them
+// is what errors are made of: a server under their load logs a few megabytes.
 const RecordVariable = "RESTANTE_TEST_RECORD"
 
 // Private is part of messages that tests send, and of nothing else: wherever else it is found, a message has leaked.

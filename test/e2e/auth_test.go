@@ -68,7 +68,7 @@ func TestAuth_EveryWayForEverybody(t *testing.T) {
 			b.column(as, apiWays(), hubWays())
 		}
 		t.Logf("%d cells", b.cells)
-		if got := s.Log(); strings.Contains(got, canary) || strings.Contains(got, "eyJ") {
+		if got := s.Log(); strings.Contains(got, canary) || strings.Contains(got, ".eyJ") { // without the dot, an id may be like that
 			t.Error("the log has a message or a token")
 		}
 	})

@@ -86,7 +86,7 @@ func TestTokens_ExpireUnderClientsThatRefreshThem(t *testing.T) {
 			})
 		}
 		waits = append(waits, func() {
-			if strings.Contains(s.Log(), "eyJ") {
+			if strings.Contains(s.Log(), ".eyJ") {
 				t.Error("the log has a token")
 			}
 		})
