@@ -5,7 +5,7 @@ SHELL := /usr/bin/env bash
 .NOTPARALLEL:
 
 UNIT := $$(go list ./... | grep -v /test/)
-CROWDS := ^TestHostile_CrowdsHarmNobodyElse$$
+MEASURED := ^(TestHostile_CrowdsHarmNobodyElse|TestSlow_HurtsNobodyAndLosesNothing)$$
 FUZZTIME ?= 20s
 ARGS ?=
 comma := ,
@@ -40,9 +40,9 @@ test-unit: deps vet fmt ## vet, formatting and the tests of the packages, with t
 test-whole: deps ## the tests of the whole: the real binary, the official client, a browser, faults
 	@rm -rf .cache/pauses.log .cache/record && mkdir -p .cache/record
 	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record RESTANTE_TEST_PAUSES=$(CURDIR)/.cache/pauses.log \
-		go test -count=1 -timeout 25m -skip '$(CROWDS)' $$(go list ./test/... | grep -v /privacy) 2>&1 | tee .cache/test-whole.log
-	@# How others are served beside an attack is not to be measured beside other tests.
-	go test -count=1 -timeout 10m -run '$(CROWDS)' ./test/faults 2>&1 | tee -a .cache/test-whole.log
+		go test -count=1 -timeout 25m -p 1 -skip '$(MEASURED)' $$(go list ./test/... | grep -v /privacy) 2>&1 | tee .cache/test-whole.log
+	@# How others are served beside an attack, or a slow reader, is not to be measured beside other tests.
+	go test -count=1 -timeout 10m -run '$(MEASURED)' ./test/faults 2>&1 | tee -a .cache/test-whole.log
 	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record go test -count=1 ./test/privacy 2>&1 | tee -a .cache/test-whole.log
 	@rm -rf .cache/record
 
