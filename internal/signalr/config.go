@@ -55,7 +55,8 @@ type Config struct {
 	MaxMessage int
 
 	// MessageRate is how many messages per second are read from a connection, whatever they say; a piece of a message, or
-	// a frame without one, counts as much. What is sent faster waits in the network. Negative: no limit. Default 1,000.
+	// a frame without one, counts as much, and every full KiB of either as one more. What is sent faster waits in the
+	// network. Negative: no limit. Default 1,000.
 	MessageRate int
 
 	// MaxUnused bounds the tokens handed out by negotiate and not used yet; beyond it negotiate answers 503. Clients that

@@ -164,6 +164,7 @@ func TestWebSocket_FloodsAreReadAtTheirRate(t *testing.T) {
 	}{
 		"hub pings":       {bytes: call, costs: 1},
 		"in one frame":    {bytes: frameBytes(t, ws.NewTextFrame([]byte(strings.Repeat(`{"type":6}`+"\x1e", 10)))), costs: 10},
+		"large messages":  {bytes: frameBytes(t, ws.NewTextFrame([]byte(`{"type":6,"x":"`+strings.Repeat("x", 9<<10)+`"}`+"\x1e"))), costs: 11},
 		"ping frames":     {bytes: frameBytes(t, ws.NewPingFrame(nil)), costs: 1},
 		"pong frames":     {bytes: frameBytes(t, ws.NewPongFrame([]byte("x"))), costs: 1},
 		"one-byte frames": {bytes: frameBytes(t, ws.NewTextFrame([]byte(" "))), costs: 1},
@@ -203,6 +204,39 @@ func TestWebSocket_FloodsAreReadAtTheirRate(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What comes after the end of a connection is thrown away, but not as fast as it comes.
+func TestWebSocket_FloodAfterTheEndIsReadSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(newEchoHub(), Config{KeepAlive: time.Hour})
+		near, frames := rawPipe(t, s, Identity{})
+		go func() {
+			for range frames {
+			}
+		}()
+		sendText(t, near, jsonHandshake)
+		sendText(t, near, "nonsense\x1e")
+		flood := frameBytes(t, ws.NewTextFrame(make([]byte, 10<<10)))
+		start, read := time.Now(), 0
+		for {
+			n, err := near.Write(flood)
+			read += n
+			if err != nil {
+				break
+			}
+			if early := time.Since(start) < ratePause; early && read > s.cfg.MaxMessage+len(flood) {
+				t.Fatalf("%d bytes were read at once", read)
+			}
+		}
+		if most := s.cfg.MaxMessage + int(closeWait/ratePause+1)*readBuffer; read < s.cfg.MaxMessage || read > most {
+			t.Errorf("%d bytes were read after the end, want at most %d", read, most)
+		}
+		if took := time.Since(start); took < closeWait || took > closeWait+ratePause {
+			t.Errorf("the connection ended after %s", took)
+		}
+		s.Close()
+	})
 }
 
 func TestWebSocket_SteadyTrafficIsNotHeldBack(t *testing.T) {

@@ -64,7 +64,7 @@ func (c *Conn) receive(data []byte, open bool) {
 		c.expire() // the sweeper, which left it alone meanwhile, may look again too late
 	}()
 	if !c.handleAll(data) {
-		c.pace() // pieces cost as much as messages
+		c.pace(len(data)) // pieces cost as much as messages
 	}
 	switch {
 	case !open && len(c.inbox.partial) == 0:
@@ -97,7 +97,7 @@ func (c *Conn) handleAll(data []byte) (some bool) {
 			c.shake(content)
 		}
 		c.awaitRoom()
-		c.pace()
+		c.pace(len(data) - len(rest))
 		data = rest
 	}
 	return some
@@ -110,14 +110,18 @@ const (
 	ratePause = 100 * time.Millisecond
 )
 
-// pace is the back-pressure on a client that sends faster than Config.MessageRate. turn is held.
-func (c *Conn) pace() {
+// rateUnit is the size in bytes up to which a message counts as one. Reading a large one takes as long as reading many.
+const rateUnit = 1 << 10
+
+// pace is the back-pressure on a client that sends faster than Config.MessageRate: it has sent a message, or a piece, of
+// so many bytes. turn is held.
+func (c *Conn) pace(size int) {
 	rate := c.server.cfg.MessageRate
 	if rate < 0 {
 		return
 	}
 	now := c.server.now()
-	c.due = max(c.due, now-int64(rateBurst)) + int64(time.Second)/int64(rate)
+	c.due = max(c.due, now-int64(rateBurst)) + int64(time.Second)/int64(rate)*int64(1+size/rateUnit)
 	early := time.Duration(c.due - now)
 	if early <= 0 {
 		return

@@ -18,6 +18,7 @@ type socket struct {
 	frames   frameReader
 	header   [10]byte      // of the frame being written, where it needs no allocation
 	deaf     bool          // the peer's frames make no sense any more; used by the reader only
+	surplus  int           // bytes read since the end has begun; used by the reader only
 	flushing chan struct{} // closed when the flusher has ended; nil while none runs
 }
 
@@ -67,6 +68,7 @@ func (s *socket) leave() {
 // the peer's Close frame: closing a socket before the peer has stopped sending would make the kernel reset it, and the
 // last bytes could be lost on their way.
 func (s *socket) consume(data []byte) bool {
+	s.tire(len(data))
 	for len(data) > 0 && !s.deaf {
 		op, payload, rest, whole, err := s.frames.next(data)
 		if err != nil {
@@ -90,6 +92,17 @@ func (s *socket) consume(data []byte) bool {
 		}
 	}
 	return true
+}
+
+// tire slows down a peer that goes on sending after the end has begun: more than a message can hardly have been on its
+// way, and throwing it away as fast as it comes would take time from others until closeWait is over.
+func (s *socket) tire(size int) {
+	if !s.c.stopped.Load() {
+		return
+	}
+	if s.surplus += size; s.surplus > s.c.server.cfg.MaxMessage {
+		<-time.After(ratePause)
+	}
 }
 
 // protocolError ends the connection of a peer whose frames make no sense any more.

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -369,7 +368,8 @@ func (h *honest) under(t *testing.T, from string, attack string) (time.Duration,
 	t.Helper()
 	self, err := os.Executable()
 	noError(t, err)
-	cmd := exec.CommandContext(t.Context(), self)
+	// The crowd stands for another machine, so it leaves the processors to those that have work here: all its threads do.
+	cmd := exec.CommandContext(t.Context(), "chrt", "--idle", "0", self)
 	cmd.Env = append(os.Environ(), crowdVariable+"="+strings.Join([]string{attack, h.s.Addr(), from}, "|"))
 	cmd.Stderr = os.Stderr
 	end, err := cmd.StdinPipe()
@@ -408,13 +408,8 @@ const (
 	crowdFault    = "FAULT "
 )
 
-// runCrowd is the process of a crowd: it attacks until its standard input ends. It stands for another machine, so it
-// leaves the processors to those that have work here.
+// runCrowd is the process of a crowd: it attacks until its standard input ends.
 func runCrowd(task string) int {
-	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, 10); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
 	words := strings.Split(task, "|")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
