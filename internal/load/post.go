@@ -64,7 +64,8 @@ func (p *poster) attempt(ctx context.Context, send *Send) (int, error) {
 	if err := p.conn.SetDeadline(time.Now().Add(p.timeout)); err != nil {
 		return 0, fmt.Errorf("post %s: %w", send.ID, err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = p.conn.SetDeadline(time.Unix(1, 0)) })
+	conn := p.conn // what follows may run beside, or after, the end of the attempt, which can take p.conn away
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if err := p.write(send); err != nil {
 		return 0, fmt.Errorf("post %s: %w", send.ID, err)

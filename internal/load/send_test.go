@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -114,6 +115,26 @@ func TestSenders_StopEndsThem(t *testing.T) {
 		if !s.Accepted.IsZero() {
 			t.Errorf("accepted: %+v", s)
 		}
+	}
+}
+
+// A server that hangs up in the moment in which the sender is told to stop: both ends take the connection away at once.
+func TestPost_EndsFromBothSidesAtOnce(t *testing.T) {
+	for range 300 {
+		ctx, stop := context.WithCancel(t.Context())
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = conn.Close()
+			stop()
+		}))
+		if status, err := Post(ctx, server.URL, &Send{Room: "r", ID: "1", ClientID: "c", Text: "t"}); err == nil {
+			t.Errorf("answered %d by a server that hung up", status)
+		}
+		server.Close()
 	}
 }
 
