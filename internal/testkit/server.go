@@ -32,6 +32,7 @@ type Options struct {
 type Server struct {
 	t       testing.TB
 	o       Options
+	url     string // stays the same over restarts, and may be asked for beside them
 	process *load.Process
 	record  *record // of the process
 }
@@ -85,6 +86,9 @@ func (s *Server) start(listen string) {
 		s.t.Fatal(err)
 	}
 	s.process = p
+	if s.url == "" {
+		s.url = p.URL()
+	}
 }
 
 func (s *Server) end() {
@@ -126,10 +130,10 @@ func (s *Server) checkLog() {
 }
 
 // URL returns the server's address, http://host:port, or https: when it has a certificate.
-func (s *Server) URL() string { return s.process.URL() }
+func (s *Server) URL() string { return s.url }
 
 // Addr returns the server's address, host:port.
-func (s *Server) Addr() string { return s.process.URL()[strings.Index(s.process.URL(), "//")+2:] }
+func (s *Server) Addr() string { return s.url[strings.Index(s.url, "//")+2:] }
 
 // PID returns the process id.
 func (s *Server) PID() int { return s.process.PID() }
