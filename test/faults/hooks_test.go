@@ -143,22 +143,24 @@ func TestConsumer_KilledInTheTransaction(t *testing.T) {
 	victim := c.node(consumer)
 	w := startWork(t, workConfig{Post: edge.URL(), Read: edge.URL(), Rooms: 4, Senders: 2})
 	f := follow(t, w, edge)
-	db := c.database()
-	tx, err := db.Begin(within(t, limit))
+	tx, err := c.database().Begin(within(t, limit))
 	noError(t, err)
 	_, err = tx.Exec(within(t, limit), `LOCK TABLE restante.messages IN SHARE MODE`) // reading goes on, storing waits
 	noError(t, err)
-	waiting := func(n int) func() bool {
+	watch := c.database() // another connection: what a transaction sees of the others stays as it saw it first
+	waits := func(begun time.Time) func() bool {
 		return func() bool {
-			var count int
-			noError(t, tx.QueryRow(within(t, limit), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&count))
-			return count >= n
+			var found bool
+			noError(t, watch.QueryRow(within(t, limit), `SELECT EXISTS (SELECT FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event_type = 'Lock' AND backend_start >= $1)`, begun).Scan(&found))
+			return found
 		}
 	}
-	eventually(t, "a transaction waits", waiting(1))
+	eventually(t, "a transaction waits", waits(time.Time{}))
 	victim.Kill()
+	died := time.Now() // by the clock of PostgreSQL, too
 	c.node(consumer)
-	eventually(t, "a transaction of the heir waits too", waiting(2))
+	eventually(t, "a transaction of the heir waits too", waits(died))
 	w.accept(20)
 	noError(t, tx.Rollback(within(t, limit)))
 	w.flow(50)
