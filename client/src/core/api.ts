@@ -1,0 +1,97 @@
+import { Failure } from "./failure";
+import { isRecord, type Message, type Outgoing } from "./message";
+
+/** A page of a room's log, ascending. */
+export interface Page {
+  readonly messages: readonly Message[];
+  readonly last_seq: number;
+  readonly oldest_seq: number;
+}
+
+/** A room of the server. */
+export interface Entry {
+  readonly name: string;
+  readonly last_seq: number;
+  readonly last_stored_at?: string;
+}
+
+const timeout = 15_000;
+/** A server that asks for a longer wait, in seconds, is asked again sooner. */
+const longestWait = 300;
+
+/** The HTTP API of a server, as far as the app uses it: docs/api/http.md. Every method rejects with a Failure. */
+export class Api {
+  readonly #server: string;
+  readonly #token: () => string | undefined;
+
+  constructor(server: string, token: () => string | undefined) {
+    this.#server = server;
+    this.#token = token;
+  }
+
+  /** Posts a message; resolves once the server has accepted it, with the time by its clock. Doing so again adds nothing. */
+  async send(outgoing: Outgoing, client: string): Promise<string> {
+    const body = { id: outgoing.id, msg: outgoing.msg, client_id: client };
+    const isReceipt = (answer: unknown): answer is Message => isRecord(answer) && answer.id === outgoing.id && typeof answer.sent_at === "string";
+    const init = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+    return (await this.#ask(`/rooms/${outgoing.room}/messages`, isReceipt, init)).sent_at;
+  }
+
+  /** The page before a number, or the newest. */
+  page(room: string, limit: number, before?: number): Promise<Page> {
+    const query = before === undefined ? "" : `&before=${before}`;
+    return this.#ask(`/rooms/${room}/messages?limit=${limit}${query}`, isPage);
+  }
+
+  /** The first rooms of the server by name, at most limit, of those that the client may read. */
+  async rooms(limit: number): Promise<readonly Entry[]> {
+    return (await this.#ask(`/rooms?limit=${limit}`, isDirectory)).rooms;
+  }
+
+  /** Resolves with the server's answer. What is not shaped like one comes from somebody in between: a portal, a proxy. */
+  async #ask<T>(path: string, isAnswer: (answer: unknown) => answer is T, init: RequestInit & { headers?: Record<string, string> } = {}): Promise<T> {
+    const token = this.#token();
+    const headers = { ...init.headers, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) };
+    const ended = new AbortController();
+    const timer = setTimeout(() => ended.abort(), timeout);
+    try {
+      const response = await fetch(this.#server + path, { ...init, headers, signal: ended.signal, cache: "no-store", credentials: "omit" });
+      if (!response.ok) throw await refusal(response);
+      const answer: unknown = await response.json();
+      if (!isAnswer(answer)) throw new Failure("unreachable", "this is no answer of a Restante server");
+      return answer;
+    } catch (error) {
+      throw Failure.of(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function isPage(answer: unknown): answer is Page {
+  return isRecord(answer) && Array.isArray(answer.messages) && typeof answer.last_seq === "number" && typeof answer.oldest_seq === "number";
+}
+
+function isDirectory(answer: unknown): answer is { rooms: readonly Entry[] } {
+  return isRecord(answer) && Array.isArray(answer.rooms);
+}
+
+/** What a status other than 2xx says. Final is only what the server says itself, with a code: a proxy may say anything. */
+async function refusal(response: Response): Promise<Failure> {
+  const problem: unknown = await response.json().catch(() => null);
+  const { status } = response;
+  const text = reason(problem) ?? `status ${status}`;
+  const own = isRecord(problem) && typeof problem.code === "string";
+  if (own && status === 401) return new Failure("unauthenticated", text);
+  if (own && status < 500 && status !== 408 && status !== 429) return new Failure("rejected", text);
+  const seconds = Number(response.headers.get("Retry-After"));
+  return new Failure("later", text, 1000 * Math.min(longestWait, Math.max(0, seconds || 0)));
+}
+
+/** The text of a problem document: its faults by field, or what it says in all. */
+function reason(problem: unknown): string | undefined {
+  if (!isRecord(problem)) return undefined;
+  const faults = Array.isArray(problem.errors) ? problem.errors.filter(isRecord).map((e) => `${String(e.field)} ${String(e.message)}`) : [];
+  if (faults.length > 0) return faults.join("; ");
+  return typeof problem.detail === "string" && problem.detail !== "" ? problem.detail : undefined;
+}

@@ -1,0 +1,377 @@
+import { Chat, type Summary } from "./chat";
+import type { Platform } from "./device";
+import { FakeDevice, FakeServer, FakeTabs, FakeWake, messages, settle, tokenOf } from "./fakes";
+import { dial } from "./hub";
+import type { Identity } from "./identity";
+import { maxBytes } from "./message";
+
+jest.mock("./hub", () => ({ dial: jest.fn() }));
+
+beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2), doNotFake: ["queueMicrotask"] }));
+afterEach(() => {
+  jest.restoreAllMocks();
+  jest.useRealTimers();
+});
+
+/** A device with any number of tabs of the client ann, and a server. */
+function setUp() {
+  const device = new FakeDevice();
+  const server = new FakeServer();
+  const tabs = new FakeTabs();
+  const wake = new FakeWake();
+  jest.spyOn(globalThis, "fetch").mockImplementation((url, init) => server.fetch(String(url), init));
+  jest.mocked(dial).mockImplementation(async (o) => {
+    if (server.tokens !== null && !server.tokens.has(o.token() ?? "")) throw new Error("WebSocket failed");
+    return server.dial(o.received);
+  });
+  let ids = 0;
+  const platform: Platform = {
+    keep: { read: async () => null, write: async () => {} },
+    wake, server: "http://s", negotiates: true,
+    device: async () => device,
+    tabs: () => tabs.tab(),
+    newID: () => `own-${++ids}`,
+    takeToken: () => null,
+  };
+  const open = async (identity: Identity = { client: "ann" }) => {
+    const chat = await Chat.open(platform, "http://s", identity);
+    await pass();
+    return chat;
+  };
+  return { device, server, tabs, wake, open };
+}
+
+async function pass(ms = 50): Promise<void> {
+  await settle();
+  for (let left = ms; left > 0; left -= 50) {
+    jest.advanceTimersByTime(Math.min(50, left));
+    await settle();
+  }
+}
+
+const names = (chat: Chat) => chat.rooms.get().map((r) => r.name);
+const texts = (chat: Chat, room: string) => chat.room(room)?.timeline.get().messages.map((m) => m.msg);
+const newest = ({ newest: m }: Summary) => m?.msg;
+
+describe("where a client begins", () => {
+  test.each([
+    ["without a token, in the lobby", undefined, ["lobby"]],
+    ["with one for all, in the lobby", ["*"], ["lobby"]],
+    ["with one for a prefix of it, in the lobby", ["lob*"], ["lobby"]],
+    ["with one for others, in those", ["b", "team-*", "a", "NO"], ["a", "b"]],
+    ["with one for none, nowhere", [], []],
+  ])("%s", async (_, rooms, begins) => {
+    const t = setUp();
+    const token = tokenOf({ sub: "ann", exp: 4e9, rooms });
+    const chat = await t.open(rooms === undefined ? { client: "ann" } : { client: "ann", token });
+    expect(names(chat)).toEqual(begins);
+    await chat.close();
+  });
+
+  test("is where it was, even if that is nowhere", async () => {
+    const t = setUp();
+    await t.device.set("rooms", ["x", "y"]);
+    expect(names(await t.open())).toEqual(["x", "y"]);
+    await t.device.set("rooms", []);
+    expect(names(await t.open())).toEqual([]);
+  });
+
+  test("does not wait for the network, nor for a device that keeps nothing", async () => {
+    const t = setUp();
+    t.server.up = false;
+    t.device.full = true;
+    const chat = await t.open();
+    expect(names(chat)).toEqual(["lobby"]);
+    expect(chat.link.get().is).toBe("away");
+  });
+});
+
+test("the rooms with the newest messages come first, one's own and drafts included", async () => {
+  const t = setUp();
+  await t.device.set("rooms", ["a", "b", "c"]);
+  await t.device.keep("a", messages(1, 2, { room: "a" }));
+  await t.device.keep("b", messages(1, 5, { room: "b" }));
+  await t.device.set("read:b", 3);
+  t.server.up = false;
+  const chat = await t.open();
+  expect(chat.rooms.get().map((s) => [s.name, newest(s), s.unread])).toEqual([["b", "message 5", 2], ["a", "message 2", 0], ["c", undefined, 0]]);
+  const [b] = chat.rooms.get();
+  const told = jest.fn();
+  chat.rooms.subscribe(told);
+  chat.room("c")?.write("hm");
+  await settle();
+  await chat.room("c")?.send("mine");
+  await settle();
+  expect(chat.rooms.get().map((s) => [s.name, newest(s), s.draft])).toEqual([["c", "mine", ""], ["b", "message 5", ""], ["a", "message 2", ""]]);
+  expect(chat.rooms.get()[1]).toBe(b); // what has not changed is the same
+  expect(told).toHaveBeenCalledTimes(2);
+  expect(chat.waiting.get()).toBe(1);
+});
+
+describe("joining and leaving", () => {
+  test("a room that is joined is read, kept, and joined in the other tabs", async () => {
+    const t = setUp();
+    t.server.store("tea", "hello");
+    const chat = await t.open();
+    const other = await t.open();
+    const room = chat.join("tea");
+    expect(chat.join("tea")).toBe(room);
+    await pass();
+    expect([texts(chat, "tea"), names(other), texts(other, "tea")]).toEqual([["hello"], ["tea", "lobby"], ["hello"]]);
+    expect(t.device.values.get("rooms")).toEqual(["lobby", "tea"]);
+  });
+
+  test("a tab that does not know of all rooms takes none from the others", async () => {
+    const t = setUp();
+    const one = await t.open();
+    for (const name of ["a", "b"]) one.join(name);
+    t.device.get = () => Promise.reject(new Error("not now"));
+    const other = await t.open();
+    other.join("c");
+    await pass();
+    expect([names(one).sort(), names(other).sort(), t.device.values.get("rooms")]).toEqual([["a", "b", "c", "lobby"], ["c", "lobby"], ["lobby", "a", "b", "c"]]);
+  });
+
+  test.each(["", "A", "a/b", "../x", "a".repeat(65)])("%j is no room", async (name) => {
+    const chat = await setUp().open();
+    expect(() => chat.join(name)).toThrow("not the name");
+  });
+
+  test("a room that is left is read no more, and what waits in it is still sent", async () => {
+    const t = setUp();
+    const chat = await t.open();
+    const other = await t.open();
+    const tea = chat.join("tea");
+    await pass();
+    t.server.up = false;
+    await tea.send("bye");
+    await pass();
+    chat.leave("tea");
+    chat.leave("unknown");
+    await pass();
+    expect([chat.room("tea"), names(chat), names(other), chat.waiting.get()]).toEqual([undefined, ["lobby"], ["lobby"], 1]);
+    t.server.up = true;
+    await pass(30_000);
+    expect([t.server.log("tea").map((m) => m.msg), chat.waiting.get()]).toEqual([["bye"], 0]);
+    t.server.store("tea", "more");
+    chat.join("tea");
+    await pass();
+    expect(texts(chat, "tea")).toEqual(["bye", "more"]);
+    expect(chat.room("tea")?.timeline.get().outgoing).toEqual([]);
+  });
+
+  test("a room that the server refused gets its turn when another one is left", async () => {
+    const t = setUp();
+    t.server.forbidden.add("tea");
+    const chat = await t.open();
+    chat.join("tea");
+    await pass();
+    expect(chat.room("tea")?.timeline.get().refused).toBe("not for you");
+    t.server.forbidden.clear();
+    chat.leave("lobby");
+    await pass();
+    expect(chat.room("tea")?.timeline.get().refused).toBeNull();
+  });
+
+  test("the rooms of the server are listed", async () => {
+    const t = setUp();
+    t.server.store("tea", "x");
+    await expect((await t.open()).directory()).resolves.toMatchObject([{ name: "tea", last_seq: 1 }]);
+  });
+});
+
+describe("a connection", () => {
+  test("reads the room that is looked at first", async () => {
+    const t = setUp();
+    await t.device.set("rooms", ["a", "b", "c"]);
+    t.server.up = false;
+    const chat = await t.open();
+    chat.prefer("b");
+    t.server.up = true;
+    t.server.asked.length = 0;
+    chat.retry();
+    await pass();
+    expect(t.server.asked.filter((what) => what.startsWith("join"))).toEqual(["join b", "join a", "join c"]);
+    chat.prefer(undefined);
+  });
+
+  test("that is cut is opened again: nothing lost, nothing doubled, in order", async () => {
+    const t = setUp();
+    const chat = await t.open();
+    for (let i = 1; i <= 30; i++) {
+      t.server.store("lobby", `bob ${i}`);
+      void chat.room("lobby")?.send(`ann ${i}`);
+      if (i % 7 === 0) t.server.cut();
+      t.server.up = i % 5 !== 0;
+      await pass(100);
+    }
+    t.server.up = true;
+    await pass(60_000);
+    const log = t.server.log("lobby").map((m) => m.msg);
+    expect(log.filter((msg) => msg.startsWith("ann"))).toEqual(Array.from({ length: 30 }, (_, i) => `ann ${i + 1}`));
+    expect([texts(chat, "lobby"), chat.room("lobby")?.timeline.get().outgoing, chat.waiting.get()]).toEqual([log, [], 0]);
+  });
+
+  test("over which a room cannot be caught up now tries it again, and the other rooms do not wait", async () => {
+    const t = setUp();
+    await t.device.set("rooms", ["a", "b"]);
+    for (const room of ["a", "b"]) t.server.store(room, "x");
+    t.server.before = async (what) => {
+      if (what.startsWith("GET /rooms/a/")) throw new TypeError("Failed to fetch");
+    };
+    const chat = await t.open();
+    chat.prefer("a");
+    await pass(5_000);
+    expect([texts(chat, "a"), texts(chat, "b"), chat.link.get().is]).toEqual([[], ["x"], "live"]);
+    const tries = t.server.asked.filter((what) => what.startsWith("GET /rooms/a/")).length;
+    expect(tries).toBeGreaterThan(2);
+    expect(tries).toBeLessThan(10);
+    t.server.before = async () => {};
+    await pass(30_000);
+    expect(texts(chat, "a")).toEqual(["x"]);
+  });
+
+});
+
+describe("a token", () => {
+  test("that is not valid any more is told, and another one goes on", async () => {
+    const t = setUp();
+    const [old, fresh] = [1, 2].map((n) => tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"], n }));
+    if (old === undefined || fresh === undefined) throw new Error("no tokens");
+    t.server.tokens = new Set([old]);
+    const chat = await t.open({ client: "ann", token: old });
+    expect(chat.link.get().is).toBe("live");
+    t.server.tokens = new Set([fresh]);
+    await chat.room("lobby")?.send("waits");
+    t.server.cut();
+    await pass(10_000);
+    expect([chat.link.get(), chat.waiting.get()]).toEqual([{ is: "refused", text: "the token is not valid" }, 1]);
+    chat.renew(fresh);
+    await pass();
+    expect([chat.link.get().is, chat.waiting.get(), t.server.log("lobby").length]).toEqual(["live", 0, 1]);
+  });
+
+  test("that is refused with a message ends the connection; what waits is sent with the next one", async () => {
+    const t = setUp();
+    const token = tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"] });
+    t.server.tokens = new Set([token]);
+    const chat = await t.open({ client: "ann", token });
+    t.server.tokens.clear();
+    await chat.room("lobby")?.send("waits");
+    await pass();
+    expect([chat.link.get().is, chat.waiting.get()]).toEqual(["refused", 1]);
+    t.server.tokens.add(token);
+    chat.retry();
+    await pass();
+    expect([chat.link.get().is, chat.waiting.get()]).toEqual(["live", 0]);
+  });
+
+  test("that is valid after all: what waits is sent over the next connection", async () => {
+    const t = setUp();
+    const token = tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"] });
+    const chat = await t.open({ client: "ann", token });
+    t.server.before = async (what) => void (t.server.tokens = what.startsWith("POST") ? new Set() : null);
+    await chat.room("lobby")?.send("waits");
+    await settle(); // only posting was refused: there will be another connection
+    t.server.before = async () => {};
+    t.server.tokens = null;
+    await pass(1_000);
+    expect([chat.link.get().is, chat.waiting.get(), t.server.asked.filter((what) => what === "dial").length]).toEqual(["live", 0, 2]);
+  });
+
+  test("has its own rights: with another one there is another connection", async () => {
+    const t = setUp();
+    const chat = await t.open({ client: "ann", token: tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"], publish: false }) });
+    expect(chat.maySend.get()).toBe(false);
+    chat.renew(tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"] }));
+    await pass(1_000);
+    expect([chat.maySend.get(), chat.link.get().is, t.server.asked.filter((what) => what === "dial").length]).toEqual([true, "live", 2]);
+  });
+
+  test("is that of all tabs, whichever of them was given it", async () => {
+    const t = setUp();
+    const [old, fresh] = [1, 2].map((n) => tokenOf({ sub: "ann", exp: 4e9 + n, rooms: ["*"] })) as [string, string];
+    t.server.tokens = new Set([old]);
+    const sends = await t.open({ client: "ann", token: old });
+    const other = await t.open({ client: "ann", token: old });
+    t.server.tokens = new Set([fresh]);
+    t.server.cut();
+    await pass(1_000);
+    expect([sends.link.get().is, other.link.get().is]).toEqual(["refused", "refused"]);
+    other.renew(fresh);
+    await other.room("lobby")?.send("hello");
+    await pass(1_000);
+    expect([sends.link.get().is, other.link.get().is, t.server.log("lobby").map((m) => m.msg)]).toEqual(["live", "live", ["hello"]]);
+
+    t.server.tokens = new Set([old]);
+    await t.open({ client: "ann", token: old });
+    await pass(1_000);
+    expect(sends.maySend.get()).toBe(true);
+    await other.room("lobby")?.send("again");
+    await pass(60_000);
+    expect(t.server.log("lobby").length).toBe(2);
+  });
+
+  test("that is refused while a page is fetched ends the connection", async () => {
+    const t = setUp();
+    const token = tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"] });
+    t.server.tokens = new Set([token]);
+    t.server.store("lobby", "x");
+    t.server.before = async (what) => {
+      if (what.startsWith("GET")) t.server.tokens = new Set();
+    };
+    const chat = await t.open({ client: "ann", token });
+    await pass();
+    expect(chat.link.get().is).toBe("refused");
+  });
+});
+
+test("a failed message can be sent again, or given up", async () => {
+  const t = setUp();
+  const chat = await t.open();
+  const room = chat.room("lobby");
+  await room?.send("refuse this");
+  await pass();
+  expect(room?.timeline.get().outgoing).toMatchObject([{ state: "failed", reason: "msg is not liked" }]);
+  expect(chat.waiting.get()).toBe(0);
+  chat.resend("own-1");
+  await pass();
+  expect(t.server.asked.filter((what) => what.startsWith("POST")).length).toBe(2);
+  t.device.full = true;
+  chat.discard("own-1");
+  await pass();
+  expect(room?.timeline.get().outgoing).toEqual([]);
+  await expect(room?.send("a".repeat(maxBytes + 1))).rejects.toMatchObject({ trouble: "rejected" });
+});
+
+describe("the end", () => {
+  test("close leaves what is kept, and nothing runs on", async () => {
+    const t = setUp();
+    const chat = await t.open();
+    t.server.store("lobby", "x");
+    await pass();
+    await chat.close();
+    t.server.store("lobby", "y");
+    await pass(60_000);
+    expect([chat.link.get().is, texts(chat, "lobby"), (await t.device.history("lobby", 9)).length]).toEqual(["closed", ["x"], 1]);
+    expect([t.wake.listeners, jest.getTimerCount()]).toEqual([0, 0]);
+  });
+
+  test("erase leaves nothing, and ends the other tabs", async () => {
+    const t = setUp();
+    const chat = await t.open();
+    const other = await t.open();
+    const erased = jest.fn();
+    void other.erased.then(erased);
+    t.server.store("lobby", "x");
+    await pass();
+    expect(erased).not.toHaveBeenCalled();
+    await chat.erase();
+    await pass();
+    expect(erased).toHaveBeenCalled();
+    t.server.store("lobby", "y");
+    await pass(60_000);
+    expect([t.device.logs.size, t.device.values.size, t.device.box.size, other.link.get().is]).toEqual([0, 0, 0, "closed"]);
+    expect([t.wake.listeners, jest.getTimerCount()]).toEqual([0, 0]);
+  });
+});

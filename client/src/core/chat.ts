@@ -1,0 +1,308 @@
+import { Api, type Entry } from "./api";
+import { Cell, type Readable } from "./cell";
+import type { Device, Platform, TabEvent, Tabs, Wake } from "./device";
+import { Failure } from "./failure";
+import { dial, type Hub } from "./hub";
+import { claimsOf, type Identity } from "./identity";
+import { Linker, type Link } from "./link";
+import { roomPattern, type Message, type Outgoing } from "./message";
+import { Outbox } from "./outbox";
+import { backoff, pause } from "./retry";
+import { Room } from "./room";
+
+/** A room in the list of rooms. */
+export interface Summary {
+  readonly name: string;
+  /** The newest message at hand, one's own included; null while there is none. */
+  readonly newest: Message | Outgoing | null;
+  readonly unread: number;
+  readonly draft: string;
+}
+
+/** A connection, and the signal of its end. */
+interface Connection {
+  readonly hub: Hub;
+  readonly end: AbortSignal;
+}
+
+/**
+ * The chat of one client of one server: its rooms, what waits to be sent, and the one connection over which it all comes.
+ * Everything that it shows is a Readable; nothing waits for the network before it shows.
+ */
+export class Chat {
+  readonly client: string;
+  /** Whether the client may send; the server decides, this is what its token says. */
+  readonly maySend: Readable<boolean>;
+  readonly link: Readable<Link>;
+  /** The rooms that the client has joined, those with the newest messages first. */
+  readonly rooms: Readable<readonly Summary[]>;
+  /** How many of one's own messages the server has not accepted yet. */
+  readonly waiting: Readable<number>;
+  /** Whether what waits, and what has been read, outlives the app on this device. */
+  readonly keeps: boolean;
+  /** Resolves when the client has signed out in another tab. */
+  readonly erased: Promise<void>;
+
+  readonly #device: Device;
+  readonly #tabs: Tabs;
+  readonly #wake: Wake;
+  readonly #api: Api;
+  readonly #outbox: Outbox;
+  readonly #linker: Linker;
+  readonly #rooms = new Map<string, Room>();
+  readonly #summaries = new Cell<readonly Summary[]>([]);
+  readonly #waiting = new Cell(0);
+  readonly #maySend: Cell<boolean>;
+  #token: string | undefined;
+  #connection: Connection | undefined;
+  #first: string | undefined;
+  #stale = false;
+
+  private constructor(platform: Platform, server: string, identity: Identity, device: Device) {
+    const { wake, newID, negotiates } = platform;
+    this.client = identity.client;
+    this.#token = identity.token;
+    const token = () => this.#token;
+    this.#device = device;
+    this.keeps = device.keeps;
+    this.#wake = wake;
+    this.#tabs = platform.tabs(server, identity.client);
+    this.#api = new Api(server, token);
+    this.#outbox = new Outbox({
+      device, tabs: this.#tabs, wake, newID, send: (outgoing) => this.#send(outgoing), connected: () => this.link.get().is === "live",
+    });
+    this.#linker = new Linker({
+      dial: (end) => dial({ server, client: this.client, token, negotiates, received: (m) => this.#rooms.get(m.room)?.receive(m) }, end),
+      live: (hub) => this.#live(hub),
+      diagnose: () => this.#api.rooms(1),
+      wake,
+    });
+    this.link = this.#linker.link;
+    this.rooms = this.#summaries;
+    this.waiting = this.#waiting;
+    this.#maySend = new Cell(mayPublish(identity.token));
+    this.maySend = this.#maySend;
+    this.#outbox.outgoing.subscribe(() => this.#waiting.set(this.#outbox.outgoing.get().filter((m) => m.state === "waiting").length));
+    this.erased = new Promise((resolve) => this.#tabs.subscribe((event) => this.#heard(event, resolve)));
+  }
+
+  /** Opens what the device keeps, and begins to connect. It does not wait for the network. */
+  static async open(platform: Platform, server: string, identity: Identity): Promise<Chat> {
+    const device = await platform.device(server, identity.client);
+    const chat = new Chat(platform, server, identity, device);
+    if (identity.token !== undefined) chat.#tabs.post({ is: "token", token: identity.token });
+    await chat.#outbox.start();
+    const names = await device.get("rooms").catch(() => undefined);
+    for (const name of names ?? firstRooms(identity)) chat.#add(name);
+    chat.#linker.start();
+    return chat;
+  }
+
+  /** A room that the client has joined. */
+  room(name: string): Room | undefined {
+    return this.#rooms.get(name);
+  }
+
+  /** Says which room is looked at: it is the first to be caught up. */
+  prefer(name: string | undefined): void {
+    this.#first = name;
+  }
+
+  /** Joins a room; it comes into being with its first message. The name is one that roomPattern matches. */
+  join(name: string): Room {
+    if (!roomPattern.test(name)) throw new Error(`${name} is not the name of a room`);
+    const room = this.#rooms.get(name) ?? this.#add(name);
+    this.#tabs.post({ is: "joined", room: name });
+    this.#keepRooms();
+    return room;
+  }
+
+  /** Leaves a room: it is not read any more. What the device keeps of it stays. */
+  leave(name: string): void {
+    this.#remove(name);
+    this.#tabs.post({ is: "left", room: name });
+    this.#keepRooms();
+  }
+
+  /** The rooms of the server that the client may read, the first five hundred. Rejects with a Failure. */
+  directory(): Promise<readonly Entry[]> {
+    return this.#api.rooms(500);
+  }
+
+  /** Sends a failed message again. */
+  resend(id: string): void {
+    void this.#outbox.retry(id).catch(() => undefined); // it is in memory
+  }
+
+  /** Gives a failed message up. */
+  discard(id: string): void {
+    void this.#outbox.discard(id).catch(() => undefined); // it is shown once more after a restart
+  }
+
+  /** Tries to connect, and to send, now. */
+  retry(): void {
+    this.#linker.retry();
+    this.#outbox.kick();
+  }
+
+  /** Goes on with another token of the same client, in all tabs: any of them may be the one that sends. */
+  renew(token: string): void {
+    this.#tabs.post({ is: "token", token });
+    this.#take(token);
+  }
+
+  /** Ends the connection; what is kept stays. */
+  async close(): Promise<void> {
+    await this.#stop();
+    this.#tabs.close();
+    this.#device.close();
+  }
+
+  /** Ends the connection and removes everything that the device keeps for this client, what waits to be sent included. */
+  async erase(): Promise<void> {
+    this.#tabs.post({ is: "erased" });
+    await this.#stop();
+    this.#tabs.close();
+    await this.#device.erase();
+  }
+
+  /** Takes a token, and another connection: one has the rights of the token that opened it. */
+  #take(token: string): void {
+    if (token === this.#token) return;
+    this.#token = token;
+    this.#maySend.set(mayPublish(token));
+    void this.#connection?.hub.stop();
+    this.retry();
+  }
+
+  async #stop(): Promise<void> {
+    this.#outbox.close();
+    for (const room of this.#rooms.values()) room.close();
+    await this.#linker.close();
+  }
+
+  async #send(outgoing: Outgoing): Promise<string> {
+    try {
+      return await this.#api.send(outgoing, this.client);
+    } catch (error) {
+      if (Failure.of(error).trouble === "unauthenticated") void this.#connection?.hub.stop(); // the link finds it out, and says so
+      throw error;
+    }
+  }
+
+  /** Reads all rooms over a new connection, the one that is looked at first; resolves when one is read: others may have troubles of their own. */
+  async #live(hub: Hub): Promise<void> {
+    const end = new AbortController();
+    void hub.closed.then(() => end.abort());
+    const connection = { hub, end: end.signal };
+    this.#connection = connection;
+    this.#outbox.kick();
+    const first = this.#rooms.get(this.#first ?? "");
+    const rooms = new Set([...(first === undefined ? [] : [first]), ...this.#rooms.values()]);
+    const read = [...rooms].map((room) => this.#sync(room, connection));
+    if (read.length > 0) await Promise.race(read);
+  }
+
+  /** Catches a room up; what cannot be done now is tried again while the connection lives. */
+  async #sync(room: Room, connection: Connection): Promise<void> {
+    const { hub, end } = connection;
+    for (let failures = 0; !end.aborted && this.#connection === connection && this.#rooms.get(room.name) === room; failures++) {
+      try {
+        return await room.sync(hub);
+      } catch (error) {
+        const failure = Failure.of(error);
+        if (failure.trouble === "unauthenticated") return hub.stop(); // the link finds it out
+        await pause(Math.max(backoff(failures), failure.wait), this.#wake, end);
+      }
+    }
+  }
+
+  #add(name: string): Room {
+    const { client } = this;
+    const room = new Room({ name, client, device: this.#device, tabs: this.#tabs, api: this.#api, outbox: this.#outbox });
+    this.#rooms.set(name, room);
+    room.timeline.subscribe(() => this.#changed());
+    room.draft.subscribe(() => this.#changed());
+    this.#changed();
+    if (this.#connection !== undefined) void this.#sync(room, this.#connection);
+    return room;
+  }
+
+  #remove(name: string): void {
+    this.#rooms.get(name)?.close();
+    this.#rooms.delete(name);
+    this.#changed();
+    if (this.#connection !== undefined) void this.#leave(name, this.#connection);
+  }
+
+  /** Reads a room no more. Others that the server has refused may have their turn now: it limits how many are read. */
+  async #leave(name: string, connection: Connection): Promise<void> {
+    await connection.hub.leave(name).catch(() => undefined); // what it still delivers is for no room
+    const refused = [...this.#rooms.values()].filter((room) => room.timeline.get().refused !== null);
+    await Promise.all(refused.map((room) => this.#sync(room, connection)));
+  }
+
+  #keepRooms(): void {
+    void this.#device.set("rooms", [...this.#rooms.keys()]).catch(() => undefined); // then the list is the old one after a restart
+  }
+
+  #heard(event: TabEvent, erased: () => void): void {
+    if (event.is === "erased") void this.close().then(erased);
+    if (event.is === "token") this.#take(event.token);
+    if (event.is === "joined" && !this.#rooms.has(event.room)) this.#add(event.room);
+    if (event.is === "left" && this.#rooms.has(event.room)) this.#remove(event.room);
+    if (event.is === "joined" || event.is === "left") this.#keepRooms(); // another one may have written its list at the same time
+  }
+
+  /** Makes the summaries anew, once for all changes of a moment. */
+  #changed(): void {
+    if (this.#stale) return;
+    this.#stale = true;
+    queueMicrotask(() => {
+      this.#stale = false;
+      const before = new Map(this.#summaries.get().map((s) => [s.name, s]));
+      const now = [...this.#rooms.values()].map((room) => unlessSame(summary(room), before.get(room.name))).sort(byTime);
+      this.#summaries.set(now);
+    });
+  }
+}
+
+function summary(room: Room): Summary {
+  const { messages, outgoing, last, read } = room.timeline.get();
+  return {
+    name: room.name,
+    newest: outgoing.at(-1) ?? messages.at(-1) ?? null,
+    unread: read < 0 ? 0 : Math.max(0, last - read),
+    draft: room.draft.get(),
+  };
+}
+
+/** A summary that has not changed stays the same object: whoever shows it need not do so again. */
+function unlessSame(now: Summary, before: Summary | undefined): Summary {
+  const same = before !== undefined && now.newest === before.newest && now.unread === before.unread && now.draft === before.draft;
+  return same ? before : now;
+}
+
+function byTime(a: Summary, b: Summary): number {
+  return compare(timeOf(b), timeOf(a)) || compare(a.name, b.name);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function timeOf({ newest }: Summary): string {
+  if (newest === null) return "";
+  return "sent_at" in newest ? newest.sent_at : newest.written_at;
+}
+
+/** Where a client begins: in the lobby if it may, otherwise in the rooms that its token names. */
+function firstRooms({ token }: Identity): readonly string[] {
+  const rooms = token === undefined ? ["*"] : (claimsOf(token)?.rooms ?? []);
+  if (rooms.some((r) => r === "lobby" || (r.endsWith("*") && "lobby".startsWith(r.slice(0, -1))))) return ["lobby"];
+  return rooms.filter((r) => roomPattern.test(r)).slice(0, 20);
+}
+
+function mayPublish(token: string | undefined): boolean {
+  return token === undefined || (claimsOf(token)?.publish ?? true);
+}

@@ -1,0 +1,249 @@
+import { Bell } from "./cell";
+import type { Device, TabEvent, Tabs, Values, Wake } from "./device";
+import { Failure } from "./failure";
+import type { Hub } from "./hub";
+import type { Message, Outgoing } from "./message";
+
+// What the tests of this folder stand on instead of a machine and a network.
+
+export function message(seq: number, change: Partial<Message> = {}): Message {
+  const at = new Date(Date.UTC(2026, 0, 1) + seq * 1000).toISOString();
+  return { id: `id-${seq}`, room: "lobby", seq, client_id: "bob", msg: `message ${seq}`, sent_at: at, stored_at: at, ...change };
+}
+
+export function messages(from: number, to: number, change: Partial<Message> = {}): Message[] {
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => message(from + i, change));
+}
+
+/** Lets everything happen that waits for no timer. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 60; i++) await Promise.resolve();
+}
+
+export class FakeWake implements Wake {
+  isOnline = true;
+  readonly bell = new Bell();
+  listeners = 0;
+  readonly online = () => this.isOnline;
+  readonly subscribe = (woken: () => void) => {
+    const off = this.bell.subscribe(woken);
+    this.listeners++;
+    return () => {
+      this.listeners--;
+      off();
+    };
+  };
+}
+
+/** Keeps in memory, for all tabs that share it; broken while it is full. */
+export class FakeDevice implements Device {
+  readonly keeps = true;
+  full = false;
+  readonly logs = new Map<string, Map<number, Message>>();
+  readonly values = new Map<string, unknown>();
+  readonly box = new Map<string, Outgoing>();
+
+  async #check(): Promise<void> {
+    if (this.full) throw new Error("the device is full");
+  }
+  async get<K extends keyof Values>(key: K): Promise<Values[K] | undefined> {
+    await this.#check();
+    return this.values.get(String(key)) as Values[K] | undefined; // what set has put there
+  }
+  async set<K extends keyof Values>(key: K, value: Values[K] | undefined): Promise<void> {
+    await this.#check();
+    this.values.set(String(key), value);
+  }
+  async keep(room: string, list: readonly Message[]): Promise<void> {
+    await this.#check();
+    const log = this.logs.get(room) ?? new Map<number, Message>();
+    this.logs.set(room, log);
+    for (const m of list) {
+      log.set(m.seq, m);
+      this.box.delete(m.id);
+    }
+  }
+  async history(room: string, limit: number, before?: number): Promise<Message[]> {
+    await this.#check();
+    const log = this.logs.get(room) ?? new Map<number, Message>();
+    const run: Message[] = [];
+    let next = log.get(before === undefined ? Math.max(0, ...log.keys()) : before - 1);
+    for (; next !== undefined && run.length < limit; next = log.get(next.seq - 1)) run.unshift(next);
+    return run;
+  }
+  async prune(room: string, most: number): Promise<void> {
+    await this.#check();
+    const log = this.logs.get(room);
+    const newest = Math.max(0, ...(log?.keys() ?? []));
+    for (const seq of [...(log?.keys() ?? [])]) if (seq <= newest - most) log?.delete(seq);
+  }
+  async outbox(): Promise<Outgoing[]> {
+    await this.#check();
+    return [...this.box.values()];
+  }
+  async put(outgoing: Outgoing): Promise<void> {
+    await this.#check();
+    this.box.set(outgoing.id, outgoing);
+  }
+  async remove(id: string): Promise<void> {
+    await this.#check();
+    this.box.delete(id);
+  }
+  async erase(): Promise<void> {
+    await this.#check();
+    for (const kept of [this.logs, this.values, this.box]) kept.clear();
+  }
+  close(): void {}
+}
+
+/** The tabs of one client: each tab() is another one; the first that asks leads until it closes. */
+export class FakeTabs {
+  readonly #tabs: { heard: Set<(event: TabEvent) => void>; lead: () => void; led: Promise<void> }[] = [];
+  readonly #queue: (() => void)[] = [];
+  readonly posted: TabEvent[] = [];
+
+  tab(): Tabs {
+    const heard = new Set<(event: TabEvent) => void>();
+    let lead = () => {};
+    const led = new Promise<void>((resolve) => (lead = resolve));
+    const me = { heard, lead, led };
+    this.#tabs.push(me);
+    return {
+      lead: () => {
+        this.#queue.push(lead);
+        if (this.#queue.length === 1) lead();
+        return led;
+      },
+      post: (event) => {
+        this.posted.push(event);
+        const others = this.#tabs.filter((t) => t !== me).flatMap((t) => [...t.heard]);
+        void Promise.resolve().then(() => others.forEach((hear) => hear(structuredClone(event))));
+      },
+      subscribe: (hear) => {
+        heard.add(hear);
+        return () => heard.delete(hear);
+      },
+      close: () => {
+        heard.clear();
+        const at = this.#queue.indexOf(lead);
+        if (at >= 0) this.#queue.splice(at, 1);
+        if (at === 0) this.#queue[0]?.();
+      },
+    };
+  }
+}
+
+/** A server in memory: `fetch` is its HTTP API, `dial` its hub. While it is down nothing is answered. */
+export class FakeServer {
+  up = true;
+  /** The tokens that it takes; null: it wants none. */
+  tokens: Set<string> | null = null;
+  /** Rooms that nobody may read or write. */
+  readonly forbidden = new Set<string>();
+  readonly logs = new Map<string, Message[]>();
+  oldest = 1;
+  /** What has been asked, such as "POST /rooms/a/messages" and "join a 7". */
+  readonly asked: string[] = [];
+  /** Is called before a request, or a join, is answered. */
+  before: (what: string) => Promise<void> = async () => {};
+  /** Is called after a request has taken effect, before it is answered. */
+  after: (what: string) => Promise<void> = async () => {};
+  readonly #readers = new Set<{ rooms: Map<string, number>; received: (m: Message) => void; end: () => void }>();
+
+  log(room: string): Message[] {
+    const log = this.logs.get(room) ?? [];
+    this.logs.set(room, log);
+    return log;
+  }
+
+  /** Stores a message, once for an id, and delivers it. */
+  store(room: string, msg: string, id = `id-${room}-${this.log(room).length + 1}`, client_id = "bob"): void {
+    const log = this.log(room);
+    if (log.some((m) => m.id === id)) return;
+    log.push(message(log.length + 1, { room, id, msg, client_id, sent_at: new Date().toISOString() }));
+    for (const reader of this.#readers) this.#deliver(reader, room);
+  }
+
+  /** Cuts all connections. */
+  cut(): void {
+    for (const reader of [...this.#readers]) reader.end();
+  }
+
+  readonly fetch = async (input: string, init: RequestInit = {}): Promise<Response> => {
+    const url = new URL(input);
+    const what = `${init.method ?? "GET"} ${url.pathname}${url.search}`;
+    this.asked.push(what);
+    await this.before(what);
+    if (!this.up) throw new TypeError("Failed to fetch");
+    const answer = this.#answer(url, init);
+    await this.after(what);
+    if (!this.up) throw new TypeError("Failed to fetch");
+    return answer;
+  };
+
+  #answer(url: URL, init: RequestInit): Response {
+    const token = new Headers(init.headers).get("Authorization")?.slice("Bearer ".length);
+    if (this.tokens !== null && !this.tokens.has(token ?? "")) return problem(401, "unauthenticated", "the token is not valid");
+    const [, , room = "", kind] = url.pathname.split("/");
+    if (this.forbidden.has(room)) return problem(403, "forbidden", "not for you");
+    if (kind === undefined) return Response.json({ rooms: [...this.logs].filter(([, log]) => log.length > 0).map(([name, log]) => ({ name, last_seq: log.length })) });
+    if (init.method === "POST") return this.#post(room, String(init.body));
+    const before = Number(url.searchParams.get("before") ?? Infinity);
+    const page = this.log(room).filter((m) => m.seq >= this.oldest && m.seq < before).slice(-Number(url.searchParams.get("limit")));
+    return Response.json({ messages: page, last_seq: this.log(room).length, oldest_seq: this.oldest });
+  }
+
+  #post(room: string, body: string): Response {
+    const { id, msg, client_id } = JSON.parse(body) as { id: string; msg: string; client_id: string };
+    if (msg.includes("refuse")) return problem(422, "invalid", "the request has faults", [{ field: "msg", message: "is not liked" }]);
+    this.store(room, msg, id, client_id);
+    return Response.json({ id, room, client_id, msg, sent_at: new Date().toISOString() }, { status: 202 });
+  }
+
+  readonly dial = async (received: (m: Message) => void): Promise<Hub> => {
+    this.asked.push("dial");
+    if (!this.up) throw new Error("no connection");
+    let end = () => {};
+    const closed = new Promise<void>((resolve) => (end = resolve));
+    const reader = { rooms: new Map<string, number>(), received, end: () => (this.#readers.delete(reader), end()) };
+    this.#readers.add(reader);
+    const live = () => {
+      if (!this.#readers.has(reader)) throw new Error("the connection is closed");
+    };
+    return {
+      closed,
+      stop: async () => reader.end(),
+      ping: async () => undefined,
+      leave: async (room) => (live(), void reader.rooms.delete(room)),
+      join: async (room, after) => {
+        live();
+        const what = `join ${room}${after === undefined ? "" : ` ${after}`}`;
+        this.asked.push(what);
+        await this.before(what);
+        live();
+        if (this.forbidden.has(room)) throw new Failure("rejected", "not for you");
+        const last_seq = this.log(room).length;
+        reader.rooms.set(room, after ?? last_seq);
+        void Promise.resolve().then(() => this.#deliver(reader, room));
+        return { last_seq, oldest_seq: last_seq === 0 ? 0 : this.oldest };
+      },
+    };
+  };
+
+  #deliver(reader: { rooms: Map<string, number>; received: (m: Message) => void }, room: string): void {
+    const cursor = reader.rooms.get(room);
+    if (cursor === undefined) return;
+    const log = this.log(room);
+    reader.rooms.set(room, log.length);
+    for (const m of log.slice(Math.max(cursor, this.oldest - 1))) reader.received(m);
+  }
+}
+
+export function problem(status: number, code: string, detail: string, errors?: unknown, headers: Record<string, string> = {}): Response {
+  return Response.json({ status, code, detail, errors }, { status, headers });
+}
+
+/** A token without a signature: whoever only reads it cannot tell. */
+export function tokenOf(claims: Record<string, unknown>): string {
+  return `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.x`;
+}

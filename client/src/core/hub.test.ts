@@ -1,0 +1,118 @@
+import { HttpTransportType } from "@microsoft/signalr";
+
+import { message, settle } from "./fakes";
+import { dial, type HubOptions } from "./hub";
+
+/** The library's connection, as far as dial uses it. */
+const mockConnection = { start: jest.fn(), stop: jest.fn(), invoke: jest.fn(), on: jest.fn(), onclose: jest.fn() };
+const mockWithUrl = jest.fn();
+
+jest.mock("@microsoft/signalr", () => ({
+  HttpTransportType: { WebSockets: 1 },
+  LogLevel: { None: 6 },
+  HubConnectionBuilder: class {
+    withUrl(...args: unknown[]) {
+      mockWithUrl(...args);
+      return this;
+    }
+    configureLogging() {
+      return this;
+    }
+    build() {
+      return mockConnection;
+    }
+  },
+}));
+
+beforeEach(() => {
+  jest.resetAllMocks();
+  for (const method of [mockConnection.start, mockConnection.stop, mockConnection.invoke]) method.mockResolvedValue(undefined);
+});
+afterEach(() => jest.useRealTimers());
+
+const received = jest.fn();
+const options: HubOptions = { server: "http://s", client: "Ann & Bob", token: () => undefined, negotiates: true, received };
+const open = (change: Partial<HubOptions> = {}) => dial({ ...options, ...change }, new AbortController().signal);
+
+test("a connection begins without rooms, in the client's name", async () => {
+  await open();
+  const [url, init] = mockWithUrl.mock.calls[0] ?? [];
+  expect(url).toBe("http://s/messageHub?room=&client_id=Ann+%26+Bob");
+  expect(init).not.toHaveProperty("accessTokenFactory");
+  expect(init).not.toHaveProperty("skipNegotiation");
+});
+
+test("a token goes with it, and where negotiation is no use a WebSocket is opened at once", async () => {
+  await open({ token: () => "t", negotiates: false });
+  expect(mockWithUrl.mock.calls[0]?.[1]).toMatchObject({ skipNegotiation: true, transport: HttpTransportType.WebSockets });
+  expect(mockWithUrl.mock.calls[0]?.[1].accessTokenFactory()).toBe("t");
+});
+
+test("join and leave call the server", async () => {
+  const hub = await open();
+  mockConnection.invoke.mockResolvedValueOnce({ last_seq: 7, oldest_seq: 1 });
+  await expect(hub.join("a")).resolves.toEqual({ last_seq: 7, oldest_seq: 1 });
+  await hub.join("a", 5);
+  await hub.leave("a");
+  expect(mockConnection.invoke.mock.calls).toEqual([["JoinRoom", "a"], ["JoinRoom", "a", 5], ["LeaveRoom", "a"]]);
+});
+
+const told = (answer: string) => new Error(`An unexpected error occurred invoking 'JoinRoom' on the server. HubException: ${answer}`);
+
+test.each([
+  [told("forbidden: not for\nyou"), "rejected", "not for\nyou"], [told("invalid: room: must be"), "rejected", "room: must be"],
+  [told("too_many: leave one first"), "rejected", "leave one first"], [told("unavailable: soon"), "later", "soon"],
+  [told("internal: a mistake"), "later", "a mistake"], [new Error("WebSocket closed with status code: 1006"), "unreachable", "WebSocket closed with status code: 1006"],
+])("%s is told apart", async (error, trouble, text) => {
+  const hub = await open();
+  mockConnection.invoke.mockRejectedValueOnce(error);
+  await expect(hub.join("a")).rejects.toMatchObject({ trouble, message: text });
+});
+
+test("a ping is answered by a refusal, by the end, and by a message that comes first", async () => {
+  const hub = await open();
+  mockConnection.invoke.mockRejectedValueOnce(told("invalid: room"));
+  await hub.ping();
+  mockConnection.invoke.mockReturnValueOnce(new Promise(() => {}));
+  const pinged = hub.ping();
+  mockConnection.on.mock.calls[0]?.[1](message(1));
+  await pinged;
+  expect(received).toHaveBeenCalledWith(message(1));
+  expect(mockConnection.invoke.mock.calls[0]).toEqual(["LeaveRoom", ""]); // no room can have this name
+});
+
+test("closed resolves at the end, and stop never rejects", async () => {
+  const hub = await open();
+  mockConnection.stop.mockRejectedValueOnce(new Error("not started"));
+  await hub.stop();
+  mockConnection.onclose.mock.calls[0]?.[0]();
+  await hub.closed;
+});
+
+test("what does not start is stopped", async () => {
+  mockConnection.start.mockRejectedValueOnce(new Error("negotiation failed"));
+  await expect(open()).rejects.toMatchObject({ trouble: "unreachable", message: "negotiation failed" });
+  expect(mockConnection.stop).toHaveBeenCalledTimes(1);
+});
+
+test("a start that hangs is given up after 15 s, and stopped", async () => {
+  jest.useFakeTimers();
+  mockConnection.start.mockReturnValueOnce(new Promise(() => {}));
+  const opening = expect(open()).rejects.toMatchObject({ trouble: "unreachable" });
+  await settle();
+  jest.advanceTimersByTime(15_000);
+  await opening;
+  expect(mockConnection.stop).toHaveBeenCalledTimes(1);
+});
+
+test("the end stops a start, before it and while it hangs", async () => {
+  const end = new AbortController();
+  mockConnection.start.mockReturnValue(new Promise(() => {}));
+  const opening = dial(options, end.signal);
+  end.abort();
+  await expect(opening).rejects.toMatchObject({ trouble: "unreachable" });
+  expect(mockConnection.stop).toHaveBeenCalledTimes(1);
+  mockConnection.start.mockClear();
+  await expect(dial(options, end.signal)).rejects.toMatchObject({ trouble: "unreachable" });
+  expect(mockConnection.start).not.toHaveBeenCalled();
+});

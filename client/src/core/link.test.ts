@@ -1,0 +1,309 @@
+import { Failure } from "./failure";
+import { FakeWake, settle } from "./fakes";
+import type { Hub } from "./hub";
+import { Linker, type Link } from "./link";
+
+beforeEach(() => jest.useFakeTimers({ now: 0 }));
+afterEach(() => jest.useRealTimers());
+
+interface FakeHub extends Hub {
+  end: () => void;
+  stops: number;
+  pings: (() => void)[];
+}
+
+function fakeHub(): FakeHub {
+  let end = () => {};
+  const closed = new Promise<void>((resolve) => (end = resolve));
+  const hub: FakeHub = {
+    end, closed, stops: 0, pings: [],
+    join: () => Promise.reject(new Error("not asked for")),
+    leave: () => Promise.reject(new Error("not asked for")),
+    ping: () => new Promise((resolve) => hub.pings.push(resolve)),
+    stop: async () => {
+      hub.stops++;
+      end();
+    },
+  };
+  return hub;
+}
+
+/** A linker over a network that the test holds in its hand. */
+function setUp() {
+  const t = {
+    wake: new FakeWake(),
+    hubs: [] as FakeHub[],
+    dials: 0,
+    /** What dialling comes to, while there is no connection to be had. */
+    down: null as Error | null,
+    diagnosis: null as Error | null,
+    live: (_: Hub): Promise<void> => Promise.resolve(),
+    seen: [] as Link["is"][],
+  };
+  const linker = new Linker({
+    dial: async () => {
+      t.dials++;
+      if (t.down !== null) throw t.down;
+      const hub = fakeHub();
+      t.hubs.push(hub);
+      return hub;
+    },
+    live: (hub) => t.live(hub),
+    diagnose: () => (t.diagnosis === null ? Promise.resolve() : Promise.reject(t.diagnosis)),
+    wake: t.wake,
+    random: () => 1,
+  });
+  linker.link.subscribe(() => t.seen.push(linker.link.get().is));
+  return { t, linker };
+}
+
+/** Lets time pass little by little, with all that happens in it. */
+async function pass(ms: number): Promise<void> {
+  await settle();
+  for (let left = ms; left > 0; left -= 250) {
+    jest.advanceTimersByTime(Math.min(250, left));
+    await settle();
+  }
+}
+
+const no = () => new Error("no connection");
+
+test("connects, and says so", async () => {
+  const { t, linker } = setUp();
+  expect(linker.link.get()).toEqual({ is: "connecting" });
+  linker.start();
+  await settle();
+  expect(linker.link.get()).toEqual({ is: "live" });
+  await linker.close();
+  expect(t.seen).toEqual(["live", "closed"]);
+  expect([t.hubs[0]?.stops, t.wake.listeners, jest.getTimerCount()]).toEqual([1, 0, 0]);
+});
+
+test("a first start that fails is tried again, for ever, and since stays what it was", async () => {
+  const { t, linker } = setUp();
+  t.down = no();
+  linker.start();
+  await settle();
+  const { link } = linker;
+  expect(link.get()).toEqual({ is: "away", since: new Date(0), why: "unreachable" });
+  await pass(3_600_000);
+  expect(t.dials).toBeGreaterThan(100); // every 30 s at the least
+  expect(t.dials).toBeLessThan(140);
+  expect(link.get()).toEqual({ is: "away", since: new Date(0), why: "unreachable" });
+  t.down = null;
+  await pass(30_000);
+  expect(link.get()).toEqual({ is: "live" });
+});
+
+test("away is offline when the device says so, and since stays when that changes", async () => {
+  const { t, linker } = setUp();
+  t.down = no();
+  t.wake.isOnline = false;
+  linker.start();
+  await settle();
+  expect(linker.link.get()).toMatchObject({ is: "away", why: "offline" });
+  jest.setSystemTime(5000);
+  t.wake.isOnline = true;
+  t.wake.bell.ring();
+  await settle();
+  expect(linker.link.get()).toEqual({ is: "away", why: "unreachable", since: new Date(0) });
+});
+
+test("a good moment, or whoever asks for it, ends the wait", async () => {
+  const { t, linker } = setUp();
+  t.down = no();
+  linker.start();
+  await pass(120_000);
+  const before = t.dials;
+  t.wake.bell.ring();
+  await settle();
+  linker.retry();
+  await settle();
+  expect(t.dials).toBe(before + 2);
+});
+
+test("the server's own wait is kept to", async () => {
+  const { t, linker } = setUp();
+  t.down = no();
+  t.diagnosis = new Failure("later", "busy", 60_000);
+  linker.start();
+  await pass(59_000);
+  expect(t.dials).toBe(1);
+  await pass(1_000);
+  expect(t.dials).toBe(2);
+});
+
+test("a refused token waits for another one, and is sent again at good moments only", async () => {
+  const { t, linker } = setUp();
+  t.down = no();
+  t.diagnosis = new Failure("unauthenticated", "the token has expired");
+  linker.start();
+  await settle();
+  expect(linker.link.get()).toEqual({ is: "refused", text: "the token has expired" });
+  await pass(600_000);
+  expect(t.dials).toBe(1);
+  t.wake.bell.ring();
+  await settle();
+  expect(t.dials).toBe(2);
+  t.down = t.diagnosis = null;
+  linker.retry();
+  await settle();
+  expect(t.seen).toEqual(["away", "refused", "connecting", "away", "refused", "connecting", "live"]);
+});
+
+test("a token that comes while the old one is being refused is not forgotten", async () => {
+  const { t, linker } = setUp();
+  t.down = no();
+  t.diagnosis = new Failure("unauthenticated", "no");
+  linker.start();
+  linker.retry();
+  await settle();
+  expect(t.dials).toBe(2);
+});
+
+test("a connection that ends is opened anew at once, one that flaps ever more slowly", async () => {
+  const { t, linker } = setUp();
+  linker.start();
+  await settle();
+  for (let i = 0; i < 8; i++) {
+    t.hubs.at(-1)?.end();
+    await settle();
+    const dials = t.dials;
+    const wait = Math.min(30_000, 500 * 2 ** i);
+    await pass(wait - 1);
+    expect(t.dials).toBe(dials);
+    await pass(1);
+    expect(t.dials).toBe(dials + 1);
+  }
+  await pass(10_000); // it has proved good
+  t.hubs.at(-1)?.end();
+  await pass(500);
+  expect(linker.link.get().is).toBe("live");
+});
+
+test("a try that takes long and fails is no good connection", async () => {
+  const { t, linker } = setUp();
+  t.diagnosis = null;
+  t.down = no();
+  linker.start();
+  for (let i = 0; i < 6; i++) {
+    jest.setSystemTime(Date.now() + 15_000); // each dial has hung that long
+    await pass(Math.min(30_000, 500 * 2 ** i) - 1);
+    expect(t.dials).toBe(i + 1);
+    await pass(1);
+  }
+});
+
+test("a connection over which nothing can be read is given up", async () => {
+  const { t, linker } = setUp();
+  t.live = () => Promise.reject(new Error("no"));
+  linker.start();
+  await settle();
+  expect([linker.link.get().is, t.hubs[0]?.stops]).toEqual(["away", 1]);
+  t.live = () => Promise.resolve();
+  await pass(500);
+  expect(linker.link.get().is).toBe("live");
+});
+
+test("reading that fails after the connection has ended concerns nobody", async () => {
+  const { t, linker } = setUp();
+  let fail = (_: Error) => {};
+  t.live = () => new Promise((_, reject) => (fail = reject));
+  linker.start();
+  await settle();
+  t.hubs[0]?.end();
+  await settle();
+  t.live = () => Promise.resolve();
+  fail(new Error("late")); // an unhandled rejection would fail the run
+  await pass(500);
+  expect(linker.link.get().is).toBe("live");
+});
+
+test("a connection is live when messages come over it, and not when it has ended by then", async () => {
+  const { t, linker } = setUp();
+  const reads: (() => void)[] = [];
+  t.live = () => new Promise((resolve) => reads.push(resolve));
+  linker.start();
+  await pass(60_000);
+  expect(linker.link.get().is).toBe("connecting");
+  t.hubs[0]?.end();
+  await pass(500);
+  reads[0]?.();
+  await settle();
+  expect([linker.link.get().is, reads.length]).toEqual(["away", 2]);
+  reads[1]?.();
+  await settle();
+  expect(linker.link.get().is).toBe("live");
+});
+
+test("a dead connection is found when the app wakes up, even one that does not end when it is stopped", async () => {
+  const { t, linker } = setUp();
+  linker.start();
+  await settle();
+  const dead = t.hubs[0];
+  if (dead === undefined) throw new Error("no connection");
+  dead.stop = () => new Promise(() => {});
+  t.wake.bell.ring();
+  await pass(4_999);
+  expect(linker.link.get().is).toBe("live");
+  await pass(1);
+  expect(linker.link.get().is).toBe("away");
+  await pass(500);
+  expect([linker.link.get().is, t.dials]).toEqual(["live", 2]);
+});
+
+test("a live connection answers and stays", async () => {
+  const { t, linker } = setUp();
+  linker.start();
+  await settle();
+  t.wake.bell.ring();
+  t.hubs[0]?.pings[0]?.();
+  await pass(20_000);
+  expect([linker.link.get().is, t.dials, jest.getTimerCount()]).toEqual(["live", 1, 0]);
+});
+
+test("a device that has lost its network does not wait for the connection to notice", async () => {
+  const { t, linker } = setUp();
+  linker.start();
+  await settle();
+  t.wake.isOnline = false;
+  t.down = no();
+  t.wake.bell.ring();
+  await settle();
+  expect(linker.link.get()).toMatchObject({ is: "away", why: "offline" });
+});
+
+describe("close", () => {
+  test.each([
+    ["connecting", (t: ReturnType<typeof setUp>["t"]) => (t.live = () => new Promise(() => {}))],
+    ["away", (t: ReturnType<typeof setUp>["t"]) => (t.down = no())],
+    ["refused", (t: ReturnType<typeof setUp>["t"]) => ((t.down = no()), (t.diagnosis = new Failure("unauthenticated", "")))],
+  ])("ends it for good while it is %s", async (_, prepare) => {
+    const { t, linker } = setUp();
+    prepare(t);
+    linker.start();
+    await settle();
+    await linker.close();
+    const { dials } = t;
+    linker.retry();
+    t.wake.bell.ring();
+    await pass(60_000);
+    expect([linker.link.get().is, t.dials, t.wake.listeners, jest.getTimerCount()]).toEqual(["closed", dials, 0, 0]);
+  });
+
+  test("does not wait for a diagnosis, nor for a connection that comes too late", async () => {
+    const hub = fakeHub();
+    let come = (_: Hub) => {};
+    const late = new Linker({ dial: () => new Promise((resolve) => (come = resolve)), live: async () => {}, diagnose: async () => {}, wake: new FakeWake() });
+    late.start();
+    const closing = late.close();
+    come(hub);
+    await closing;
+    expect([late.link.get().is, hub.stops]).toEqual(["closed", 1]);
+    const stuck = new Linker({ dial: () => Promise.reject(no()), live: async () => {}, diagnose: () => new Promise(() => {}), wake: new FakeWake() });
+    stuck.start();
+    await settle();
+    await stuck.close();
+    expect(stuck.link.get().is).toBe("closed");
+  });
+});

@@ -1,0 +1,61 @@
+import { Failure } from "./failure";
+
+/** A message as the server keeps it: docs/api/hub.md, "Server to client". */
+export interface Message {
+  readonly id: string;
+  readonly room: string;
+  /** Its number in the room: 1, 2, 3, … without gaps. */
+  readonly seq: number;
+  readonly client_id: string;
+  readonly msg: string;
+  /** When it was accepted, RFC 3339. */
+  readonly sent_at: string;
+  readonly stored_at: string;
+}
+
+/** One's own message until it comes back in its room's log. */
+export interface Outgoing {
+  /** The UUID that makes sending it twice harmless. */
+  readonly id: string;
+  readonly room: string;
+  readonly msg: string;
+  /** When it was written on this device, RFC 3339. */
+  readonly written_at: string;
+  /** Failed is only what the server will never take as it is; everything else waits and is tried again. */
+  readonly state: "waiting" | "accepted" | "failed";
+  /** Why the server has not taken it; it is there when it has failed, or waits for long. */
+  readonly reason?: string;
+  /** When it was accepted, by the server's clock. */
+  readonly accepted_at?: string;
+}
+
+/** The server's limits, see internal/chat. */
+export const maxBytes = 32 * 1024;
+export const roomPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+/** The size of a text as the server counts it, in bytes of UTF-8. */
+export function byteLength(text: string): number {
+  let bytes = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return bytes;
+}
+
+/** Why a text cannot be sent; null when it can. */
+export function faultOf(text: string): "empty" | "too long" | null {
+  if (text.trim() === "") return "empty";
+  return byteLength(text) > maxBytes ? "too long" : null;
+}
+
+/** The text as it is sent: halves of characters, which the server refuses, are replaced. Throws a Failure if it cannot be sent. */
+export function sendable(text: string): string {
+  const fault = faultOf(text);
+  if (fault !== null) throw new Failure("rejected", `the message is ${fault}`);
+  return text.replace(/[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]/g, (c) => (c.length === 2 ? c : "\ufffd"));
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,58 @@
+import { Failure } from "./failure";
+import { FakeDevice, FakeTabs, FakeWake, settle } from "./fakes";
+import type { Outgoing } from "./message";
+import { Outbox } from "./outbox";
+
+export const accepted = "2026-01-01T00:00:00.000000Z";
+export const never = new Promise<string>(() => {});
+
+/** Tabs of one client on one device, and a server that keeps what it is sent. */
+export function setUp() {
+  let ids = 0;
+  const device = new FakeDevice();
+  const tabs = new FakeTabs();
+  const wake = new FakeWake();
+  const server = {
+    /** Every post, in order, and what has been accepted. */
+    posts: [] as string[],
+    kept: [] as string[],
+    answer: (_: Outgoing): Promise<string> => Promise.resolve(accepted),
+    connected: true,
+  };
+  const tab = () => {
+    const mine = tabs.tab();
+    const outbox = new Outbox({
+      device, tabs: mine, wake, random: () => 1,
+      connected: () => server.connected,
+      newID: () => `id-${++ids}`,
+      send: async (m) => {
+        server.posts.push(m.msg);
+        const at = await server.answer(m);
+        if (!server.kept.includes(m.msg)) server.kept.push(m.msg);
+        return at;
+      },
+    });
+    const close = () => (outbox.close(), mine.close());
+    return { outbox, close, states: () => outbox.outgoing.get().map((m) => `${m.msg} ${m.state}`) };
+  };
+  return { device, tabs, wake, server, tab };
+}
+
+/** A tab that has started. */
+export async function started(t: ReturnType<typeof setUp>) {
+  const tab = t.tab();
+  await tab.outbox.start();
+  await settle();
+  return tab;
+}
+
+/** Lets time pass little by little, with all that happens in it. */
+export async function pass(ms: number): Promise<void> {
+  await settle();
+  for (let left = ms; left > 0; left -= 500) {
+    jest.advanceTimersByTime(Math.min(500, left));
+    await settle();
+  }
+}
+
+export const unreachable = () => Promise.reject(new Failure("unreachable", "no network"));

@@ -1,0 +1,103 @@
+// Several tabs of one client, of which one sends.
+import { Failure } from "./failure";
+import { settle } from "./fakes";
+import { accepted, never, pass, setUp, started } from "./outbox.fakes";
+
+beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) }));
+afterEach(() => jest.useRealTimers());
+
+test("tabs: show the same, and one of them sends", async () => {
+  const t = setUp();
+  let answer = (_: string) => {};
+  t.server.answer = () => new Promise((resolve) => (answer = resolve));
+  const a = await started(t);
+  const b = await started(t);
+  await b.outbox.add("lobby", "from b");
+  await a.outbox.add("lobby", "from a");
+  await settle();
+  expect([t.server.posts, a.states(), b.states()]).toEqual([["from b"], ["from b waiting", "from a waiting"], ["from b waiting", "from a waiting"]]);
+  t.server.answer = (m) => (m.msg === "from a" ? Promise.reject(new Failure("rejected", "no")) : Promise.resolve(accepted));
+  answer(accepted);
+  await settle();
+  expect([t.server.posts, a.states()]).toEqual([["from b", "from a"], ["from b accepted", "from a failed"]]);
+  expect(b.states()).toEqual(a.states());
+  t.server.answer = () => Promise.resolve(accepted);
+  await b.outbox.retry("id-2");
+  await settle();
+  expect([a.states(), b.states()]).toEqual([["from b accepted", "from a accepted"], ["from b accepted", "from a accepted"]]);
+});
+
+test("tabs: give a failed message up together", async () => {
+  const t = setUp();
+  t.server.answer = () => Promise.reject(new Failure("rejected", "no"));
+  const a = await started(t);
+  const b = await started(t);
+  await a.outbox.add("lobby", "x");
+  await settle();
+  await b.outbox.discard("id-1");
+  await settle();
+  expect([a.states(), b.states(), t.device.box.size]).toEqual([[], [], 0]);
+});
+
+test("tabs: a new one tells the one that sends of what nobody has told it", async () => {
+  const t = setUp();
+  const { states } = await started(t);
+  t.device.box.set("untold", { id: "untold", room: "lobby", msg: "1", written_at: "2026-01-01T00:00:00Z", state: "waiting" });
+  const late = await started(t);
+  expect([t.server.posts, states(), late.states()]).toEqual([["1"], ["1 accepted"], ["1 accepted"]]);
+});
+
+test("tabs: the other one sends, too, when the one whose turn it is seems to be asleep, but not while there is no connection", async () => {
+  const t = setUp();
+  const asleep = await started(t);
+  const other = await started(t);
+  t.server.connected = false;
+  t.server.answer = () => never;
+  await other.outbox.add("lobby", "a");
+  await pass(120_000);
+  expect(t.server.posts).toEqual(["a"]); // whose answer nobody waits for
+  t.server.connected = true;
+  t.server.answer = () => Promise.resolve(accepted);
+  await pass(31_000);
+  expect([t.server.posts, other.states(), asleep.states()]).toEqual([["a", "a"], ["a accepted"], ["a accepted"]]);
+});
+
+test("tabs: the one that sends finds at a good moment what nobody has told it", async () => {
+  const t = setUp();
+  const one = await started(t);
+  t.device.box.set("x", { id: "x", room: "lobby", msg: "a", written_at: "2026-01-01T00:00:00Z", state: "waiting" });
+  await pass(60_000);
+  expect(t.server.posts).toEqual([]);
+  t.wake.bell.ring();
+  await settle();
+  expect([t.server.kept, one.states()]).toEqual([["a"], ["a accepted"]]);
+});
+
+test("tabs: what has been accepted does not wait again because of old news", async () => {
+  const t = setUp();
+  const { outbox, states } = await started(t);
+  await outbox.add("lobby", "1");
+  await settle();
+  for (const m of outbox.outgoing.get()) t.tabs.tab().post({ is: "outgoing", outgoing: { ...m, state: "waiting" } });
+  await settle();
+  expect([t.server.posts, states()]).toEqual([["1"], ["1 accepted"]]);
+});
+
+test("tabs: the other one goes on when the one that sends is closed, with what it was never told of", async () => {
+  const t = setUp();
+  t.server.answer = () => never;
+  const a = await started(t);
+  const b = await started(t);
+  await a.outbox.add("lobby", "1");
+  await b.outbox.add("lobby", "3");
+  await settle();
+  const [first, last] = [...t.device.box.values()];
+  if (first === undefined || last === undefined) throw new Error("the device has not kept them");
+  t.device.box.clear();
+  for (const m of [first, { ...first, id: "untold", msg: "2" }, last]) t.device.box.set(m.id, m);
+  t.server.answer = () => Promise.resolve(accepted);
+  a.close();
+  await settle();
+  expect(t.server.posts).toEqual(["1", "1", "2", "3"]);
+  expect(t.server.kept).toEqual(["1", "2", "3"]);
+});

@@ -1,0 +1,305 @@
+import { Failure } from "./failure";
+import { settle } from "./fakes";
+import { accepted, never, pass, setUp, started, unreachable } from "./outbox.fakes";
+
+beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) }));
+afterEach(() => jest.useRealTimers());
+
+test("messages are sent one after the other, in the order in which they were written", async () => {
+  const t = setUp();
+  const answers: ((at: string) => void)[] = [];
+  t.server.answer = () => new Promise((resolve) => answers.push(resolve));
+  const { outbox, states } = await started(t);
+  await Promise.all(["a", "b", "c"].map((msg) => outbox.add("lobby", msg)));
+  await settle();
+  expect(t.server.posts).toEqual(["a"]);
+  answers[0]?.(accepted);
+  await settle();
+  expect(t.server.posts).toEqual(["a", "b"]);
+  expect(states()).toEqual(["a accepted", "b waiting", "c waiting"]);
+  answers[1]?.(accepted);
+  await settle();
+  expect(t.server.posts).toEqual(["a", "b", "c"]);
+});
+
+test("a message is shown at once, and kept on the device before it is sent", async () => {
+  const t = setUp();
+  const { outbox, states } = await started(t);
+  let keep = () => {};
+  const put = t.device.put.bind(t.device);
+  t.device.put = (m) => new Promise<void>((resolve) => (keep = resolve)).then(() => put(m));
+  const added = outbox.add("lobby", "a");
+  await settle();
+  expect([states(), t.server.posts]).toEqual([["a waiting"], []]);
+  keep();
+  await added;
+  expect(t.device.box.has("id-1")).toBe(true);
+  await settle();
+  expect([states(), t.server.posts, t.device.box.size]).toEqual([["a accepted"], ["a"], 0]);
+});
+
+test("a message is not sent before it is kept, also when others are under way", async () => {
+  const t = setUp();
+  const { outbox } = await started(t);
+  let answer = (_: string) => {};
+  t.server.answer = () => new Promise((resolve) => (answer = resolve));
+  await outbox.add("lobby", "a");
+  let keep = () => {};
+  t.device.put = () => new Promise<void>((resolve) => (keep = resolve));
+  void outbox.add("lobby", "b");
+  answer(accepted);
+  await settle();
+  expect(t.server.posts).toEqual(["a"]);
+  keep();
+  await settle();
+  expect(t.server.posts).toEqual(["a", "b"]);
+});
+
+test("what fails is tried again for ever, with the same id, and the ones behind it wait", async () => {
+  const t = setUp();
+  t.server.answer = unreachable;
+  const { outbox, states } = await started(t);
+  await outbox.add("lobby", "a");
+  await outbox.add("lobby", "b");
+  await pass(3_600_000);
+  expect(new Set(t.server.posts)).toEqual(new Set(["a"]));
+  expect(t.server.posts.length).toBeGreaterThan(100);
+  expect(t.server.posts.length).toBeLessThan(140);
+  expect(states()).toEqual(["a waiting", "b waiting"]);
+  t.server.answer = () => Promise.resolve(accepted);
+  await pass(30_000);
+  expect(t.server.kept).toEqual(["a", "b"]);
+});
+
+test("whoever writes on while the server is away does not make it be asked more often", async () => {
+  const t = setUp();
+  t.server.answer = () => Promise.reject(new Failure("later", "busy", 10_000));
+  const { outbox } = await started(t);
+  for (const msg of ["a", "b", "c", "d"]) await outbox.add("lobby", msg);
+  await pass(9_500);
+  expect(t.server.posts).toEqual(["a"]);
+  await pass(500);
+  expect(t.server.posts).toEqual(["a", "a"]);
+});
+
+test("a good moment ends the wait, also one that comes while a post hangs", async () => {
+  const t = setUp();
+  t.server.answer = unreachable;
+  const { outbox } = await started(t);
+  await outbox.add("lobby", "a");
+  await pass(120_000);
+  let fail = (_: Failure) => {};
+  t.server.answer = () => new Promise((_, reject) => (fail = reject));
+  t.wake.bell.ring();
+  await settle();
+  outbox.kick();
+  t.server.answer = () => Promise.resolve(accepted);
+  fail(new Failure("unreachable", "time is up"));
+  await pass(500);
+  expect(t.server.kept).toEqual(["a"]);
+});
+
+test("without a valid token nothing is sent until there is another one", async () => {
+  const t = setUp();
+  t.server.answer = () => Promise.reject(new Failure("unauthenticated", "expired"));
+  const { outbox, states } = await started(t);
+  await outbox.add("lobby", "a");
+  await pass(600_000);
+  expect(t.server.posts).toEqual(["a"]);
+  t.wake.bell.ring();
+  await outbox.add("lobby", "b");
+  await pass(60_000);
+  expect([t.server.posts, states()]).toEqual([["a", "a"], ["a waiting", "b waiting"]]);
+  t.server.answer = () => Promise.resolve(accepted);
+  outbox.kick();
+  await settle();
+  expect(t.server.kept).toEqual(["a", "b"]);
+});
+
+test("what is rejected does not hold up the others; it can be tried again, or given up", async () => {
+  const t = setUp();
+  t.server.answer = (m) => (m.msg === "ok" ? Promise.resolve(accepted) : Promise.reject(new Failure("rejected", "msg is not liked")));
+  const { outbox, states } = await started(t);
+  for (const msg of ["bad", "ok", "worse"]) await outbox.add("lobby", msg);
+  await settle();
+  expect(states()).toEqual(["bad failed", "ok accepted", "worse failed"]);
+  expect(outbox.outgoing.get()[0]?.reason).toBe("msg is not liked");
+  expect([...t.device.box.values()].map((m) => m.state)).toEqual(["failed", "failed"]);
+  t.server.answer = () => Promise.resolve(accepted);
+  await outbox.retry("id-1");
+  expect(outbox.outgoing.get()[0]).not.toHaveProperty("reason");
+  await outbox.discard("id-3");
+  await settle();
+  expect([states(), t.server.kept, t.device.box.size]).toEqual([["bad accepted", "ok accepted"], ["ok", "bad"], 0]);
+});
+
+test("what is refused again and again says why, and can be given up: those behind it wait no longer", async () => {
+  const t = setUp();
+  t.server.answer = (m) => (m.msg === "strange" ? Promise.reject(new Failure("later", "status 403")) : Promise.resolve(accepted));
+  const [one, other] = [await started(t), await started(t)];
+  await one.outbox.add("lobby", "strange");
+  await one.outbox.add("lobby", "b");
+  await pass(1_000);
+  expect(one.outbox.outgoing.get()[0]).not.toHaveProperty("reason");
+  await pass(60_000);
+  for (const { outbox } of [one, other]) expect(outbox.outgoing.get()[0]).toMatchObject({ msg: "strange", state: "waiting", reason: "status 403" });
+  await other.outbox.discard("id-1");
+  await settle();
+  expect([t.server.kept, one.states(), t.device.box.size]).toEqual([["b"], ["b accepted"], 0]);
+});
+
+test("what was accepted after all says no reason any more", async () => {
+  const t = setUp();
+  t.server.answer = () => Promise.reject(new Failure("later", "busy"));
+  const { outbox } = await started(t);
+  await outbox.add("lobby", "a");
+  await pass(60_000);
+  t.server.answer = () => Promise.resolve(accepted);
+  await pass(30_000);
+  expect(outbox.outgoing.get()).toMatchObject([{ state: "accepted" }]);
+  expect(outbox.outgoing.get()[0]).not.toHaveProperty("reason");
+});
+
+test("only what has failed can be tried again or given up", async () => {
+  const t = setUp();
+  t.server.answer = () => never;
+  const { outbox, states } = await started(t);
+  await outbox.add("lobby", "a");
+  await outbox.discard("id-1");
+  await outbox.retry("id-1");
+  await outbox.retry("unknown");
+  await outbox.discard("unknown");
+  expect([states(), t.device.box.size]).toEqual([["a waiting"], 1]);
+});
+
+test("what the device kept over a restart is sent, in its order, and what failed stays failed", async () => {
+  const t = setUp();
+  t.server.answer = (m) => (m.msg === "bad" ? Promise.reject(new Failure("rejected", "no")) : unreachable());
+  const before = await started(t);
+  for (const msg of ["bad", "a", "b"]) await before.outbox.add("lobby", msg);
+  await settle();
+  before.close();
+  t.server.answer = () => Promise.resolve(accepted);
+  const after = await started(t);
+  expect(after.states()).toEqual(["bad failed", "a accepted", "b accepted"]);
+  expect(t.server.kept).toEqual(["a", "b"]);
+});
+
+describe("a message that comes back in its log", () => {
+  test("leaves the outbox", async () => {
+    const t = setUp();
+    const { outbox, states } = await started(t);
+    await outbox.add("lobby", "a");
+    await settle();
+    outbox.arrived("lobby", ["id-1", "others"], accepted);
+    expect(states()).toEqual([]);
+  });
+
+  test("does so, too, while its post is under way, whatever that comes to", async () => {
+    const outcomes: ((resolve: (at: string) => void, reject: (e: Failure) => void) => void)[] = [
+      (resolve) => resolve(accepted), (_, reject) => reject(new Failure("unreachable", "lost")), (_, reject) => reject(new Failure("rejected", "forbidden")),
+    ];
+    for (const outcome of outcomes) {
+      const t = setUp();
+      let end = () => {};
+      t.server.answer = () => new Promise((resolve, reject) => (end = () => outcome(resolve, reject)));
+      const { outbox, states } = await started(t);
+      await outbox.add("lobby", "a");
+      await settle();
+      t.device.box.delete("id-1"); // as the device does when it keeps the log
+      outbox.arrived("lobby", ["id-1"], accepted);
+      end();
+      await pass(60_000);
+      expect([states(), t.server.posts, t.device.box.size]).toEqual([[], ["a"], 0]);
+    }
+  });
+
+  test("is not shown again when another tab tells of it late", async () => {
+    const t = setUp();
+    t.server.answer = () => never;
+    const a = await started(t);
+    const b = await started(t);
+    b.outbox.arrived("lobby", ["id-1"], accepted);
+    await a.outbox.add("lobby", "a");
+    await settle();
+    expect([a.states(), b.states()]).toEqual([["a waiting"], []]);
+  });
+
+  test("is not loaded again from a device that could not forget it", async () => {
+    const t = setUp();
+    await t.device.put({ id: "x", room: "lobby", msg: "a", written_at: "", state: "waiting" });
+    const { outbox, states } = t.tab();
+    outbox.arrived("lobby", ["x"], accepted);
+    await outbox.start();
+    await settle();
+    expect([states(), t.server.posts]).toEqual([[], []]);
+  });
+
+  test("is remembered for a while, not for ever", async () => {
+    const t = setUp();
+    t.server.answer = () => never;
+    const a = await started(t);
+    const b = await started(t);
+    b.outbox.arrived("lobby", ["id-1"], accepted);
+    b.outbox.arrived("lobby", Array.from({ length: 999 }, (_, i) => `x${i}`), accepted);
+    await a.outbox.add("lobby", "a");
+    await settle();
+    expect(b.states()).toEqual([]);
+    b.outbox.arrived("lobby", ["id-2", ...Array.from({ length: 1_000 }, (_, i) => `y${i}`)], accepted);
+    await a.outbox.add("lobby", "b");
+    await settle();
+    expect(b.states()).toEqual(["b waiting"]);
+  });
+});
+
+test("what was accepted before messages that are in the log now is in it, too, and leaves", async () => {
+  const t = setUp();
+  const { outbox, states } = await started(t);
+  await outbox.add("lobby", "a");
+  await outbox.add("tea", "b");
+  await settle();
+  t.server.answer = () => never;
+  await outbox.add("lobby", "c");
+  await settle();
+  outbox.arrived("lobby", [], "2026-01-01T00:00:10.000000Z"); // clocks may differ this much
+  expect(states()).toEqual(["a accepted", "b accepted", "c waiting"]);
+  outbox.arrived("lobby", [], "2026-01-01T00:00:11.000000Z");
+  expect(states()).toEqual(["b accepted", "c waiting"]);
+});
+
+test("an answer that is lost leads to another post, which adds nothing", async () => {
+  const t = setUp();
+  const { outbox, states } = await started(t);
+  t.server.answer = (m) => (t.server.kept.push(m.msg), unreachable());
+  await outbox.add("lobby", "a");
+  await settle();
+  t.server.answer = () => Promise.resolve(accepted);
+  await pass(500);
+  expect([t.server.posts, t.server.kept, states()]).toEqual([["a", "a"], ["a"], ["a accepted"]]);
+});
+
+test("a device that keeps nothing does not keep a message from being sent; its writer is told", async () => {
+  const t = setUp();
+  const { outbox, states } = await started(t);
+  t.device.full = true;
+  await expect(outbox.add("lobby", "a")).rejects.toThrow("full");
+  await settle();
+  expect([t.server.kept, states()]).toEqual([["a"], ["a accepted"]]);
+  const later = await started(t);
+  expect(later.states()).toEqual([]);
+});
+
+test("nothing happens after close", async () => {
+  const t = setUp();
+  let answer = (_: string) => {};
+  t.server.answer = () => new Promise((resolve) => (answer = resolve));
+  const { outbox, close, states } = await started(t);
+  await outbox.add("lobby", "a");
+  await outbox.add("lobby", "b");
+  await settle();
+  close();
+  answer(accepted);
+  await pass(60_000);
+  expect([t.server.posts, states(), t.device.box.size]).toEqual([["a"], ["a waiting", "b waiting"], 2]);
+  expect([t.wake.listeners, jest.getTimerCount()]).toEqual([0, 0]);
+});

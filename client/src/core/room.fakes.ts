@@ -1,0 +1,42 @@
+import { Api } from "./api";
+import { FakeDevice, FakeServer, FakeTabs, FakeWake, settle } from "./fakes";
+import { Outbox } from "./outbox";
+import { Room } from "./room";
+
+/** A device, a server, and rooms of the client ann, each as in a tab of its own. */
+export function setUp() {
+  const device = new FakeDevice();
+  const server = new FakeServer();
+  const tabs = new FakeTabs();
+  jest.spyOn(globalThis, "fetch").mockImplementation((url, init) => server.fetch(String(url), init));
+  let ids = 0;
+  const tab = async (name = "lobby") => {
+    const mine = tabs.tab();
+    const api = new Api("http://s", () => undefined);
+    const outbox = new Outbox({ device, tabs: mine, wake: new FakeWake(), newID: () => `own-${++ids}`, connected: () => true, send: (m) => api.send(m, "ann") });
+    await outbox.start();
+    const room = new Room({ name, client: "ann", device, tabs: mine, api, outbox });
+    const connect = async () => {
+      const hub = await server.dial((m) => room.receive(m));
+      await room.sync(hub);
+      await pass();
+      return hub;
+    };
+    await settle();
+    return { room, outbox, connect, shown: () => room.timeline.get().messages.map((m) => m.seq) };
+  };
+  const fill = (to: number) => {
+    for (let seq = server.log("lobby").length + 1; seq <= to; seq++) server.store("lobby", `message ${seq}`);
+  };
+  return { device, server, tabs, tab, fill };
+}
+
+/** Lets a beat pass, so that what has arrived is shown. */
+export async function pass(ms = 40): Promise<void> {
+  await settle();
+  jest.advanceTimersByTime(ms);
+  await settle();
+}
+
+/** The numbers from one to another. */
+export const run = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);

@@ -1,0 +1,230 @@
+import { message, messages, settle } from "./fakes";
+import { pass, run, setUp } from "./room.fakes";
+
+beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
+afterEach(() => {
+  jest.restoreAllMocks();
+  jest.useRealTimers();
+});
+
+describe("what is kept on the device", () => {
+  test("is shown before there is a connection", async () => {
+    const t = setUp();
+    await t.device.keep("lobby", messages(1, 150));
+    await t.device.set("read:lobby", 140);
+    await t.device.set("draft:lobby", "hel");
+    const { room, shown } = await t.tab();
+    expect(shown()).toEqual(run(51, 150));
+    expect(room.timeline.get()).toMatchObject({ older: "some", last: 150, read: 140, mark: null, loaded: true, refused: null });
+    expect(room.draft.get()).toBe("hel");
+  });
+
+  test("is pruned, and need not be there at all", async () => {
+    const t = setUp();
+    await t.device.keep("lobby", messages(1, 6_000));
+    await t.tab();
+    expect(t.device.logs.get("lobby")?.size).toBe(5_000);
+    t.device.full = true;
+    t.fill(3);
+    const { room, connect, shown } = await t.tab();
+    expect(room.timeline.get()).toMatchObject({ messages: [], loaded: true });
+    await connect();
+    room.write("a");
+    await expect(room.send("a")).rejects.toThrow("full");
+    await pass();
+    expect(shown()).toEqual([1, 2, 3, 4]);
+    expect(room.timeline.get().outgoing).toEqual([]);
+  });
+
+  test("says which messages of one's own have come back, whatever the outbox still holds", async () => {
+    const t = setUp();
+    await t.device.keep("lobby", [message(1, { id: "x", client_id: "ann" })]);
+    await t.device.put({ id: "x", room: "lobby", msg: "message 1", written_at: "", state: "waiting" });
+    t.server.up = false;
+    const { room } = await t.tab();
+    expect(room.timeline.get()).toMatchObject({ messages: [{ id: "x" }], outgoing: [] });
+  });
+
+  test("a draft that was begun meanwhile is not overwritten", async () => {
+    const t = setUp();
+    await t.device.set("draft:lobby", "old");
+    const opening = t.tab();
+    await Promise.resolve();
+    const { room } = await opening;
+    room.write("new");
+    await settle();
+    expect(room.draft.get()).toBe("new");
+  });
+});
+
+describe("sync", () => {
+  test("a new room begins with the newest page, and has nothing unread", async () => {
+    const t = setUp();
+    t.fill(250);
+    const { room, connect, shown } = await t.tab();
+    await connect();
+    expect(shown()).toEqual(run(151, 250));
+    expect(room.timeline.get()).toMatchObject({ read: 250, last: 250, mark: null, older: "some" });
+    expect(t.device.values.get("read:lobby")).toBe(250);
+    expect((await t.device.history("lobby", 500)).length).toBe(100);
+  });
+
+  test("a room without messages waits for the first", async () => {
+    const t = setUp();
+    const { room, connect, shown } = await t.tab();
+    await connect();
+    expect(t.server.asked).toEqual(["dial", "join lobby"]);
+    expect(room.timeline.get()).toMatchObject({ read: 0, last: 0, older: "none" });
+    t.fill(1);
+    await pass();
+    expect(shown()).toEqual([1]);
+  });
+
+  test("one that is a little behind reads on from its cursor", async () => {
+    const t = setUp();
+    t.fill(510);
+    await t.device.keep("lobby", t.server.log("lobby").slice(0, 10));
+    await t.device.set("read:lobby", 10);
+    const { room, connect, shown } = await t.tab();
+    await connect();
+    expect(t.server.asked).toEqual(["dial", "join lobby", "join lobby 9"]);
+    expect(shown()).toEqual(run(311, 510)); // nobody looks: the newest are enough
+    expect(room.timeline.get()).toMatchObject({ read: 10, last: 510 });
+    expect((await t.device.history("lobby", 600)).length).toBe(510);
+  });
+
+  test("one that is far behind begins with the newest page; what comes meanwhile follows on", async () => {
+    const t = setUp();
+    t.fill(511);
+    await t.device.keep("lobby", t.server.log("lobby").slice(0, 10));
+    const { connect, shown } = await t.tab();
+    t.server.after = async (what) => void (what.includes("limit=100") && t.fill(520));
+    await connect();
+    expect(shown()).toEqual(run(412, 520));
+  });
+});
+
+describe("sync where the log is not what it was", () => {
+  test("one whose next message is not kept any more begins with the newest page", async () => {
+    const t = setUp();
+    t.fill(50);
+    await t.device.keep("lobby", t.server.log("lobby").slice(0, 10));
+    t.server.oldest = 31;
+    const { room, connect, shown } = await t.tab();
+    await connect();
+    expect(shown()).toEqual(run(31, 50));
+    expect(room.timeline.get().older).toBe("none");
+  });
+
+  test("one of which nothing is kept any more goes on with what comes", async () => {
+    const t = setUp();
+    t.fill(50);
+    t.server.oldest = 51;
+    const { room, connect, shown } = await t.tab();
+    await connect();
+    expect(room.timeline.get()).toMatchObject({ messages: [], last: 50, older: "none" });
+    t.fill(52);
+    await pass();
+    expect(shown()).toEqual([51, 52]);
+  });
+
+  test("a log that is shorter than it was is another one: the old one is forgotten, also on the device", async () => {
+    const t = setUp();
+    await t.device.keep("lobby", messages(1, 50, { msg: "of another server" }));
+    await t.device.set("read:lobby", 50);
+    t.fill(20);
+    const { room, connect, shown } = await t.tab();
+    await connect();
+    expect(shown()).toEqual(run(1, 20));
+    expect(room.timeline.get().messages.every((m) => m.msg !== "of another server")).toBe(true);
+    expect(room.timeline.get()).toMatchObject({ read: 20, last: 20 });
+    expect([(await t.device.history("lobby", 99)).length, t.device.values.get("read:lobby")]).toEqual([20, 20]);
+  });
+
+  test.each([[50, "as long as"], [60, "a little longer than"], [900, "much longer than"]])("one of %i messages, %s it was, is found out by its messages", async (length) => {
+    const t = setUp();
+    await t.device.keep("lobby", messages(1, 50, { msg: "of another server" }));
+    await t.device.set("read:lobby", 50);
+    t.fill(length);
+    const { room, connect, shown } = await t.tab();
+    const hub = await connect();
+    if (length < 500) {
+      await hub.closed; // it begins anew, over another connection
+      await connect();
+    }
+    expect(shown()).toEqual(run(Math.max(1, length - 99), length));
+    expect(room.timeline.get()).toMatchObject({ read: length, last: length });
+    room.open();
+    await room.older(1);
+    expect(shown()).toEqual(run(1, length));
+    expect([...room.timeline.get().messages, ...(await t.device.history("lobby", 9_999))].some((m) => m.msg === "of another server")).toBe(false);
+  });
+
+  test("an answer that live messages have overtaken does not make the log another one", async () => {
+    const t = setUp();
+    t.fill(20);
+    const { room, connect, shown } = await t.tab();
+    const hub = await connect();
+    const slow = { ...hub, join: async (name: string, after?: number) => {
+      const answer = await hub.join(name, after);
+      t.fill(25);
+      await pass(100); // they are shown before the answer is
+      return answer;
+    } };
+    await room.sync(slow);
+    await pass();
+    expect(shown()).toEqual(run(1, 25));
+    expect(room.timeline.get()).toMatchObject({ last: 25, read: 20 });
+    expect(t.server.asked.filter((what) => what.startsWith("GET")).length).toBe(1); // when it was new
+  });
+});
+
+describe("sync that fails, or is late", () => {
+  test("a room that may not be read says why, and no more once it may", async () => {
+    const t = setUp();
+    t.server.forbidden.add("lobby");
+    const { room, connect } = await t.tab();
+    await connect();
+    expect(room.timeline.get().refused).toBe("not for you");
+    t.server.forbidden.clear();
+    await connect();
+    expect(room.timeline.get().refused).toBeNull();
+  });
+
+  test("a failure that may pass is the caller's to try again", async () => {
+    const t = setUp();
+    t.fill(5);
+    const { room, connect, shown } = await t.tab();
+    t.server.before = async (what) => void (t.server.up = !what.startsWith("GET"));
+    await expect(connect()).rejects.toMatchObject({ trouble: "unreachable" });
+    t.server.before = async () => {};
+    t.server.up = true;
+    await connect();
+    expect([shown(), room.timeline.get().refused]).toEqual([run(1, 5), null]);
+  });
+
+  test("two at once, and one whose page comes late, leave the log whole", async () => {
+    const t = setUp();
+    t.fill(600);
+    const { room, connect, shown } = await t.tab();
+    let late = () => {};
+    let pages = 0;
+    t.server.after = async (what) => {
+      if (what.startsWith("GET") && ++pages === 1) await new Promise<void>((resolve) => (late = resolve));
+    };
+    const first = connect().catch(() => undefined);
+    await settle();
+    t.server.cut();
+    t.fill(900);
+    await connect();
+    t.fill(905);
+    await pass();
+    expect(shown()).toEqual(run(801, 905));
+    late();
+    await settle();
+    await first;
+    await pass();
+    expect(shown()).toEqual(run(801, 905));
+    expect(room.timeline.get().last).toBe(905);
+  });
+});

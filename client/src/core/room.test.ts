@@ -1,0 +1,140 @@
+import { settle } from "./fakes";
+import { pass, setUp } from "./room.fakes";
+
+beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
+afterEach(() => {
+  jest.restoreAllMocks();
+  jest.useRealTimers();
+});
+
+describe("unread", () => {
+  async function opened(read: number, last: number) {
+    const t = setUp();
+    t.fill(last);
+    await t.device.keep("lobby", t.server.log("lobby"));
+    await t.device.set("read:lobby", read);
+    return { t, ...(await t.tab()) };
+  }
+
+  test("the mark is where reading ended, from open to close", async () => {
+    const { room } = await opened(5, 8);
+    const close = room.open();
+    await settle();
+    room.read(8);
+    expect(room.timeline.get()).toMatchObject({ mark: 5, read: 8 });
+    const another = room.open();
+    close();
+    close();
+    await settle();
+    expect(room.timeline.get().mark).toBeNull(); // when it was opened again everything had been read
+    another();
+    room.open();
+    await settle();
+    expect(room.timeline.get().mark).toBeNull();
+  });
+
+  test("there is none in a room that is closed before it is loaded", async () => {
+    const { room } = await opened(5, 8);
+    room.open()();
+    await settle();
+    expect(room.timeline.get().mark).toBeNull();
+  });
+
+  test("a room that is open when it is caught up gets one, live messages make none", async () => {
+    const { t, room, connect } = await opened(8, 8);
+    room.open();
+    await connect();
+    t.fill(9);
+    await pass();
+    expect(room.timeline.get()).toMatchObject({ mark: null, last: 9, read: 8 });
+    room.read(9);
+    t.server.cut();
+    t.fill(700);
+    await connect();
+    expect(room.timeline.get()).toMatchObject({ mark: 9, last: 700, read: 9 });
+  });
+
+  test("what one sends makes it go away", async () => {
+    const { room } = await opened(5, 8);
+    room.open();
+    await settle();
+    await room.send("a");
+    expect(room.timeline.get().mark).toBeNull();
+  });
+
+  test("reading goes forward only, and is told to other tabs and kept", async () => {
+    const { t, room } = await opened(5, 8);
+    const other = await t.tab();
+    room.read(7);
+    room.read(6);
+    await settle();
+    expect([room.timeline.get().read, other.room.timeline.get().read, t.device.values.get("read:lobby")]).toEqual([7, 7, 7]);
+    expect(t.tabs.posted).toEqual([{ is: "read", room: "lobby", seq: 7 }]);
+  });
+
+  test("a room first seen offline has nothing unread until it is caught up, and then only what comes", async () => {
+    const t = setUp();
+    const { room, connect } = await t.tab();
+    expect(room.timeline.get()).toMatchObject({ read: -1, mark: null });
+    t.fill(30);
+    room.open();
+    await connect();
+    expect(room.timeline.get()).toMatchObject({ read: 30, mark: null });
+    t.fill(31);
+    await pass();
+    expect(room.timeline.get()).toMatchObject({ read: 30, last: 31 });
+  });
+});
+
+describe("writing", () => {
+  test("a draft is kept, and shown in other tabs, until it is sent", async () => {
+    const t = setUp();
+    const { room } = await t.tab();
+    const other = await t.tab();
+    const elsewhere = await t.tab("tea");
+    room.write("hello");
+    await settle();
+    expect([other.room.draft.get(), elsewhere.room.draft.get(), t.device.values.get("draft:lobby")]).toEqual(["hello", "", "hello"]);
+    await room.send("hello");
+    await settle();
+    expect([room.draft.get(), other.room.draft.get(), t.device.values.get("draft:lobby")]).toEqual(["", "", undefined]);
+  });
+
+  test("a draft stays on the device until what it became is kept there", async () => {
+    const t = setUp();
+    const { room } = await t.tab();
+    room.write("hello");
+    let keep = () => {};
+    t.device.put = () => new Promise<void>((resolve) => (keep = resolve));
+    const sent = room.send("hello");
+    await settle();
+    expect([room.draft.get(), t.device.values.get("draft:lobby")]).toEqual(["", "hello"]);
+    keep();
+    await sent;
+    await settle();
+    expect(t.device.values.get("draft:lobby")).toBeUndefined();
+  });
+
+  test.each([["nothing", " \n"], ["too much", "a".repeat(32_769)]])("%s is not sent, and stays a draft", async (_, text) => {
+    const t = setUp();
+    const { room } = await t.tab();
+    room.write(text);
+    await expect(room.send(text)).rejects.toMatchObject({ trouble: "rejected" });
+    expect([room.draft.get(), room.timeline.get().outgoing]).toEqual([text, []]);
+  });
+
+  test("halves of characters are replaced before anything is kept", async () => {
+    const t = setUp();
+    const { room } = await t.tab();
+    await room.send("a\ud83d");
+    expect(t.server.log("lobby")[0]?.msg ?? [...t.device.box.values()][0]?.msg).toBe("a\ufffd");
+  });
+
+  test("what is written in other rooms is not shown", async () => {
+    const t = setUp();
+    const { room, outbox } = await t.tab();
+    t.server.up = false;
+    await outbox.add("tea", "a");
+    expect(room.timeline.get().outgoing).toEqual([]);
+  });
+});

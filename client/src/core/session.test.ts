@@ -1,0 +1,299 @@
+import type { Platform } from "./device";
+import { FakeDevice, FakeServer, FakeTabs, FakeWake, settle, tokenOf } from "./fakes";
+import { dial } from "./hub";
+import { Session, type Stage } from "./session";
+
+jest.mock("./hub", () => ({ dial: jest.fn() }));
+
+afterEach(() => jest.restoreAllMocks());
+
+function setUp(change: Partial<Platform> = {}) {
+  const server = new FakeServer();
+  const devices = new Map<string, FakeDevice>();
+  const tabs = new FakeTabs();
+  const wake = new FakeWake();
+  const kept = new Map<string, string>();
+  jest.spyOn(globalThis, "fetch").mockImplementation((url, init) => server.fetch(String(url), init));
+  jest.mocked(dial).mockImplementation((o) => server.dial(o.received));
+  const platform: Platform = {
+    keep: {
+      read: async (key) => kept.get(key) ?? null,
+      write: async (key, value) => void (value === null ? kept.delete(key) : kept.set(key, value)),
+    },
+    wake, server: "http://s", negotiates: true,
+    device: async (s, client) => {
+      const device = devices.get(`${s} ${client}`) ?? new FakeDevice();
+      devices.set(`${s} ${client}`, device);
+      return device;
+    },
+    tabs: () => tabs.tab(),
+    newID: () => "id",
+    takeToken: () => null,
+    ...change,
+  };
+  const opened: Session[] = [];
+  const session = () => {
+    const s = new Session(platform);
+    opened.push(s);
+    return s;
+  };
+  return { server, devices, wake, kept, session, opened };
+}
+
+let current: ReturnType<typeof setUp>;
+function given(change: Partial<Platform> = {}) {
+  return (current = setUp(change));
+}
+afterEach(async () => {
+  for (const { stage } of current.opened) {
+    const at = stage.get();
+    if (at.is === "chat") await at.chat.close();
+  }
+});
+
+/** What is shown of a stage, and in whose name the chat is. */
+function at({ stage }: Session): Record<string, unknown> {
+  const now: Stage = stage.get();
+  return now.is === "chat" ? { is: "chat", client: now.chat.client } : { ...now };
+}
+
+const ann = tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"] });
+const bob = tokenOf({ sub: "bob", exp: 4e9, rooms: ["*"] });
+const server = "http://s";
+
+describe("start", () => {
+  test("asks for a name, a token, or says that the server is not there", async () => {
+    const t = given();
+    const session = t.session();
+    expect(at(session)).toEqual({ is: "opening" });
+    await session.start();
+    expect(at(session)).toEqual({ is: "name", server });
+    t.server.tokens = new Set();
+    await session.probe();
+    expect(at(session)).toEqual({ is: "token", server });
+    t.server.up = false;
+    await session.probe();
+    expect(at(session)).toEqual({ is: "unreachable", server });
+    t.server.up = true;
+    t.wake.bell.ring();
+    await settle();
+    expect(at(session)).toEqual({ is: "token", server });
+  });
+
+  test("goes on as the client who was here last, also without a network", async () => {
+    const t = given();
+    t.server.up = false;
+    t.kept.set("identity", '{"client":"ann"}');
+    const session = t.session();
+    await session.start();
+    expect(at(session)).toEqual({ is: "chat", client: "ann" });
+  });
+
+  test.each(["", "{", "null", "[]", '"ann"', '{"name":"ann"}', '{"client":{"id":1}}', '{"client":"a\\nb"}'])("what an old version has kept as %j is not taken", async (kept) => {
+    const t = given();
+    t.kept.set("identity", kept);
+    const session = t.session();
+    await session.start();
+    expect(at(session)).toEqual({ is: "name", server });
+  });
+
+  test("does without a place to keep anything", async () => {
+    const fails = () => Promise.reject(new Error("denied"));
+    given({ keep: { read: fails, write: fails } });
+    const session = current.session();
+    await session.start();
+    await session.enterName("ann");
+    expect(at(session)).toEqual({ is: "chat", client: "ann" });
+    await session.signOut();
+    expect(at(session)).toEqual({ is: "name", server });
+  });
+
+  test("takes the token of the address at once, before anything is waited for", async () => {
+    const takeToken = jest.fn(() => ann);
+    const t = given({ takeToken });
+    t.kept.set("identity", '{"client":"bob"}');
+    const session = t.session();
+    const starting = session.start();
+    expect(takeToken).toHaveBeenCalledTimes(1);
+    await starting;
+    expect(at(session)).toEqual({ is: "chat", client: "ann" });
+    expect(JSON.parse(t.kept.get("identity") ?? "")).toEqual({ client: "ann", token: ann });
+  });
+
+  test("says what is wrong with the token of the address", async () => {
+    given({ takeToken: () => "nonsense" });
+    const session = current.session();
+    await session.start();
+    expect(at(session)).toEqual({ is: "token", server, problem: "not a token" });
+  });
+});
+
+describe("a server", () => {
+  const native = { server: null };
+
+  test("is asked for where none is known, and kept", async () => {
+    const t = given(native);
+    const session = t.session();
+    await session.start();
+    expect(at(session)).toEqual({ is: "server" });
+    await session.enterServer(" chat.example.org/path ");
+    expect(at(session)).toEqual({ is: "name", server: "https://chat.example.org" });
+    expect(t.kept.get("server")).toBe("https://chat.example.org");
+    const later = t.session();
+    await later.start();
+    expect(at(later)).toEqual({ is: "name", server: "https://chat.example.org" });
+  });
+
+  test.each([
+    ["localhost:8080", "http://localhost:8080"], ["192.168.1.5:8080", "http://192.168.1.5:8080"], ["[::1]:8080/", "http://[::1]:8080"], ["pi", "http://pi"],
+    ["pi.local", "http://pi.local"], ["example.org", "https://example.org"], ["http://example.org", "http://example.org"], ["HTTPS://Example.org:443", "https://example.org"],
+    ["https://ann:secret@example.org/?x#y", "https://example.org"],
+  ])("%s is %s", async (text, origin) => {
+    given(native);
+    const session = current.session();
+    await session.start();
+    await session.enterServer(text);
+    expect(at(session)).toEqual({ is: "name", server: origin });
+  });
+
+  test.each(["", " ", "ftp://example.org", "javascript:alert(1)", "file:///etc", "https://", "a b", "http://[", "ws://example.org"])("%j is no address", async (text) => {
+    given(native);
+    const session = current.session();
+    await session.start();
+    await session.enterServer(text);
+    expect(at(session)).toEqual({ is: "server", problem: "not an address" });
+  });
+
+  test("that does not answer is not kept", async () => {
+    const t = given(native);
+    t.server.up = false;
+    const session = t.session();
+    await session.start();
+    const seen: string[] = [];
+    session.stage.subscribe(() => seen.push(session.stage.get().is));
+    await session.enterServer("example.org");
+    expect([at(session), seen, t.kept.size]).toEqual([{ is: "server", problem: "no answer" }, ["server"], 0]);
+  });
+});
+
+describe("a name", () => {
+  test("is trimmed, checked, and kept", async () => {
+    const t = given();
+    const session = t.session();
+    await session.start();
+    await session.enterName(" \n");
+    expect(at(session)).toEqual({ is: "name", server, problem: "not a name" });
+    await session.enterName(" Ann B. ");
+    expect(at(session)).toEqual({ is: "chat", client: "Ann B." });
+    expect(t.kept.get("identity")).toBe('{"client":"Ann B."}');
+  });
+
+  test("that is entered twice opens one chat", async () => {
+    const t = given();
+    const session = t.session();
+    await session.start();
+    const chats = new Set<unknown>();
+    session.stage.subscribe(() => chats.add(session.stage.get().is === "chat" ? session.stage.get() : null));
+    await Promise.all([session.enterName("ann"), session.enterName("ann")]);
+    expect([...chats].filter((chat) => chat !== null).length).toBe(1);
+  });
+});
+
+describe("a token", () => {
+  test("is checked by the server", async () => {
+    const t = given();
+    t.server.tokens = new Set([ann]);
+    const session = t.session();
+    await session.start();
+    await expect(session.enterToken("nonsense")).resolves.toBe("not a token");
+    await expect(session.enterToken(bob)).resolves.toBe("not accepted");
+    expect(at(session)).toEqual({ is: "token", server, problem: "not accepted" });
+    await expect(session.enterToken(tokenOf({ sub: "ann", exp: 1 }))).resolves.toBe("expired");
+    expect(at(session)).toEqual({ is: "token", server, problem: "expired" });
+    await expect(session.enterToken(` Bearer ${ann}\n`)).resolves.toBeNull();
+    expect(at(session)).toEqual({ is: "chat", client: "ann" });
+  });
+
+  test("is taken as it is while the server is away", async () => {
+    const t = given();
+    t.server.up = false;
+    const session = t.session();
+    await session.start();
+    await session.enterToken(ann);
+    expect(at(session)).toEqual({ is: "chat", client: "ann" });
+  });
+
+  test("of the same client goes on with the same chat; a bad one changes nothing", async () => {
+    const t = given();
+    t.server.tokens = new Set([ann]);
+    const session = t.session();
+    await session.start();
+    await session.enterToken(ann);
+    const before = session.stage.get();
+    const fresh = tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"], n: 2 });
+    await expect(session.enterToken(fresh)).resolves.toBe("not accepted");
+    t.server.tokens.add(fresh);
+    await session.enterToken(fresh);
+    expect(session.stage.get()).toBe(before);
+    expect(JSON.parse(t.kept.get("identity") ?? "")).toEqual({ client: "ann", token: fresh });
+  });
+
+  test("of another client signs in anew", async () => {
+    const t = given();
+    const session = t.session();
+    await session.start();
+    await session.enterToken(ann);
+    const before = session.stage.get();
+    await session.enterToken(bob);
+    expect(at(session)).toEqual({ is: "chat", client: "bob" });
+    expect(before.is === "chat" && before.chat.link.get().is).toBe("closed");
+    expect([...t.devices.keys()]).toEqual(["http://s ann", "http://s bob"]);
+  });
+});
+
+describe("signing out", () => {
+  test("forgets the client, on the web and on a phone", async () => {
+    for (const [known, next] of [[server, { is: "name", server }], [null, { is: "server" }]] as const) {
+      const t = given({ server: known });
+      t.kept.set("server", server);
+      t.kept.set("identity", '{"client":"ann"}');
+      const session = t.session();
+      await session.start();
+      const stage = session.stage.get();
+      if (stage.is !== "chat") throw new Error("there is no chat");
+      stage.chat.join("tea");
+      await settle();
+      await session.signOut();
+      expect([at(session), t.kept.has("identity"), t.devices.get("http://s ann")?.values.size]).toEqual([next, false, 0]);
+    }
+  });
+
+  test("does so in all tabs", async () => {
+    const t = given();
+    const [a, b] = [t.session(), t.session()];
+    await a.start();
+    await a.enterName("ann");
+    await b.start();
+    expect(at(b)).toEqual({ is: "chat", client: "ann" });
+    await a.signOut();
+    await settle();
+    expect([at(a), at(b)]).toEqual([{ is: "name", server }, { is: "name", server }]);
+  });
+});
+
+test("an answer of the server that comes too late changes nothing", async () => {
+  const t = given();
+  t.server.up = false;
+  const session = t.session();
+  await session.start();
+  let answer = () => {};
+  t.server.before = () => new Promise((resolve) => (answer = resolve));
+  const probing = session.probe();
+  await settle();
+  t.server.before = async () => {};
+  t.server.up = true;
+  await session.enterToken(ann);
+  answer();
+  await probing;
+  expect(at(session)).toEqual({ is: "chat", client: "ann" });
+});

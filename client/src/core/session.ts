@@ -1,0 +1,170 @@
+import { Api } from "./api";
+import { Cell } from "./cell";
+import { Chat } from "./chat";
+import type { Platform } from "./device";
+import { Failure, type Trouble } from "./failure";
+import { claimsOf, identityOf, isName, type Identity } from "./identity";
+
+/** What the app is at. */
+export type Stage =
+  | { readonly is: "opening" }
+  | { readonly is: "server"; readonly problem?: Problem } // asks which server
+  | { readonly is: "unreachable"; readonly server: string } // nothing is known of the server yet
+  | { readonly is: "name"; readonly server: string; readonly problem?: Problem } // asks for a name
+  | { readonly is: "token"; readonly server: string; readonly problem?: Problem } // asks for a token
+  | { readonly is: "chat"; readonly chat: Chat };
+
+/** What is wrong with what was entered. */
+export type Problem = "not an address" | "no answer" | "not a name" | "not a token" | "expired" | "not accepted";
+
+const serverKey = "server";
+const identityKey = "identity";
+
+/** Leads from opening the app to a Chat, and from there to another client. No method rejects. */
+export class Session {
+  readonly stage = new Cell<Stage>({ is: "opening" });
+  readonly #platform: Platform;
+  #server = "";
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  /** Goes as far as what is known leads. */
+  async start(): Promise<void> {
+    const token = this.#platform.takeToken();
+    this.#platform.wake.subscribe(() => this.#woken());
+    this.#server = this.#platform.server ?? (await this.#read(serverKey)) ?? "";
+    if (this.#server === "") return this.stage.set({ is: "server" });
+    if (token !== null) return void (await this.enterToken(token));
+    const kept = await this.#read(identityKey);
+    const identity = kept === null ? null : identityOf(kept);
+    await (identity === null ? this.probe() : this.#enter(identity));
+  }
+
+  /** Asks the server whether it wants a token. */
+  async probe(): Promise<void> {
+    const before = this.stage.get();
+    const stage = await inquire(this.#server);
+    if (this.stage.get() === before) this.stage.set(stage);
+  }
+
+  async enterServer(text: string): Promise<void> {
+    const server = address(text);
+    if (server === null) return this.stage.set({ is: "server", problem: "not an address" });
+    const before = this.stage.get();
+    const stage = await inquire(server);
+    if (this.stage.get() !== before) return;
+    if (stage.is === "unreachable") return this.stage.set({ is: "server", problem: "no answer" });
+    this.#server = server;
+    this.stage.set(stage);
+    await this.#write(serverKey, server);
+  }
+
+  async enterName(name: string): Promise<void> {
+    const client = name.trim();
+    if (!isName(client)) return this.stage.set({ is: "name", server: this.#server, problem: "not a name" });
+    if (this.stage.get().is === "name") await this.#enter({ client });
+  }
+
+  /**
+   * Takes a token, for the first time or instead of one that the server does not take any more. Resolves with what is wrong
+   * with it. A server that is not there does not keep anybody out: what the device keeps can be read and written to.
+   */
+  async enterToken(text: string): Promise<Problem | null> {
+    const token = text.trim().replace(/^Bearer\s+/i, "");
+    const claims = claimsOf(token);
+    if (claims === null) return this.#refuse("not a token");
+    const before = this.stage.get();
+    const trouble = await troubleOf(this.#server, token);
+    if (this.stage.get() !== before) return null; // it has gone on meanwhile
+    if (trouble === "unauthenticated") return this.#refuse(claims.exp * 1000 <= Date.now() ? "expired" : "not accepted");
+    const identity = { client: claims.sub, token };
+    if (before.is === "chat" && before.chat.client === claims.sub) {
+      before.chat.renew(token);
+      await this.#remember(identity);
+      return null;
+    }
+    this.stage.set({ is: "opening" });
+    if (before.is === "chat") await before.chat.close();
+    await this.#enter(identity);
+    return null;
+  }
+
+  /** Forgets everything about the client on this device. */
+  async signOut(): Promise<void> {
+    const stage = this.stage.get();
+    this.stage.set({ is: "opening" });
+    await this.#write(identityKey, null);
+    if (stage.is === "chat") await stage.chat.erase().catch(() => undefined); // what the device does not let go of stays until the next time
+    if (this.#platform.server === null) this.stage.set({ is: "server" });
+    else await this.probe();
+  }
+
+  #refuse(problem: Problem): Problem {
+    if (this.stage.get().is !== "chat") this.stage.set({ is: "token", server: this.#server, problem });
+    return problem;
+  }
+
+  async #enter(identity: Identity): Promise<void> {
+    this.stage.set({ is: "opening" });
+    await this.#remember(identity);
+    const chat = await Chat.open(this.#platform, this.#server, identity);
+    void chat.erased.then(() => this.#leave(chat));
+    this.stage.set({ is: "chat", chat });
+  }
+
+  /** Another tab has signed out. */
+  async #leave(chat: Chat): Promise<void> {
+    const stage = this.stage.get();
+    if (stage.is !== "chat" || stage.chat !== chat) return;
+    this.stage.set({ is: "opening" });
+    await this.probe();
+  }
+
+  #woken(): void {
+    if (this.stage.get().is === "unreachable") void this.probe();
+  }
+
+  #remember(identity: Identity): Promise<void> {
+    return this.#write(identityKey, JSON.stringify(identity));
+  }
+
+  #read(key: string): Promise<string | null> {
+    return this.#platform.keep.read(key).catch(() => null); // then it is asked for again
+  }
+
+  #write(key: string, value: string | null): Promise<void> {
+    return this.#platform.keep.write(key, value).catch(() => undefined); // then it is asked for again
+  }
+}
+
+/** What a server asks for first. */
+async function inquire(server: string): Promise<Stage> {
+  const trouble = await troubleOf(server, undefined);
+  if (trouble === null) return { is: "name", server };
+  return trouble === "unauthenticated" ? { is: "token", server } : { is: "unreachable", server };
+}
+
+/** Asks a server for something harmless. */
+async function troubleOf(server: string, token: string | undefined): Promise<Trouble | null> {
+  try {
+    await new Api(server, () => token).rooms(1);
+    return null;
+  } catch (error) {
+    return Failure.of(error).trouble;
+  }
+}
+
+/** The origin of an address; http where the scheme is left out and the host is near. */
+function address(text: string): string | null {
+  const typed = text.trim();
+  const near = /^(localhost|\d+\.\d+\.\d+\.\d+|\[.*\]|[^./:]+|[^/:]+\.local)(:|\/|$)/i;
+  const whole = typed.includes("://") ? typed : `${near.test(typed) ? "http" : "https"}://${typed}`;
+  try {
+    const { origin, protocol, hostname } = new URL(whole);
+    return /^https?:$/.test(protocol) && hostname !== "" ? origin : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,2 @@
+/** A random UUID. */
+export { randomUUID as newID } from "expo-crypto";

@@ -1,0 +1,149 @@
+import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction, type StoreNames } from "idb";
+
+import type { Device, Values } from "../core/device";
+import type { Message, Outgoing } from "../core/message";
+
+import { runTo } from "./run";
+
+interface Schema extends DBSchema {
+  values: { key: string; value: Values[keyof Values] };
+  /** By room and number. */
+  messages: { key: [string, number]; value: Message };
+  /** By place in the order of writing. */
+  outbox: { key: number; value: Outgoing; indexes: { id: string } };
+}
+
+type Database = IDBPDatabase<Schema>;
+
+const version = 1;
+/** Browsers have been seen that neither open nor refuse, and tabs that are frozen while another waits for them. */
+const patience = 5_000;
+
+/** Opens the database of that name in the browser, and makes it if there is none. Tabs share it. Rejects when the browser has none. */
+export async function openIndexedDB(name: string): Promise<Device> {
+  let db = await connect(name, reopen);
+  /** The browser has ended the connection: it has been asleep, or somebody has removed what sites keep. */
+  function reopen(): void {
+    connect(name, reopen).then((fresh) => (db = fresh), () => undefined); // then nothing is kept until the page is loaded again
+  }
+  return {
+    keeps: true,
+    get: async <K extends keyof Values>(key: K) => (await db.get("values", key)) as Values[K] | undefined, // what set has put there
+    async set(key, value) {
+      const change = db.transaction("values", "readwrite");
+      const done = value === undefined ? change.store.delete(key) : change.store.put(value, key);
+      change.commit(); // at once: the page may be about to go, and with it what it has not committed
+      await Promise.all([done, change.done]);
+    },
+    keep: (_, messages) => keep(db, messages),
+    history: (room, limit, before) => history(db, room, limit, before),
+    prune: (room, most) => prune(db, room, most),
+    outbox: async () => await db.getAll("outbox"),
+    put: (outgoing) => put(db, outgoing),
+    remove: (id) => remove(db, id),
+    erase: () => erase(db, name),
+    close: () => db.close(),
+  };
+}
+
+async function connect(name: string, lost: () => void): Promise<Database> {
+  const opening = openDB<Schema>(name, version, {
+    upgrade(fresh) {
+      fresh.createObjectStore("values");
+      fresh.createObjectStore("messages", { keyPath: ["room", "seq"] });
+      fresh.createObjectStore("outbox", { autoIncrement: true }).createIndex("id", "id", { unique: true });
+    },
+    // Another tab wants to erase the database, or to bring a newer one: it must not wait for this one.
+    blocking: () => void opening.then((db) => db.close()),
+    terminated: lost,
+  });
+  try {
+    return await soon(opening);
+  } catch (error) {
+    opening.then((late) => late.close(), () => undefined);
+    throw error;
+  }
+}
+
+/** What a promise comes to, unless that takes too long. */
+async function soon<T>(promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the browser's database does not answer")), patience);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Does all of the work or, when it rejects, nothing. */
+async function change<Names extends StoreNames<Schema>[]>(
+  db: Database,
+  stores: Names,
+  durability: IDBTransactionDurability,
+  work: (tx: IDBPTransaction<Schema, Names, "readwrite">) => Promise<unknown>,
+): Promise<void> {
+  const tx = db.transaction(stores, "readwrite", { durability });
+  const cancel = (error: unknown) => {
+    tx.abort();
+    throw error;
+  };
+  await Promise.all([work(tx).catch(cancel), tx.done]);
+}
+
+function keep(db: Database, messages: readonly Message[]): Promise<void> {
+  return change(db, ["messages", "outbox"], "relaxed", async (tx) => {
+    const log = tx.objectStore("messages");
+    const outbox = tx.objectStore("outbox");
+    const [waiting, places] = await Promise.all([outbox.getAll(), outbox.getAllKeys()]);
+    const arrived = new Set(messages.map((m) => m.id));
+    const gone = places.filter((_, i) => arrived.has(waiting[i]?.id ?? ""));
+    await Promise.all([...messages.map(async (m) => void (await log.put(m))), ...gone.map((place) => outbox.delete(place))]);
+  });
+}
+
+async function history(db: Database, room: string, limit: number, before?: number): Promise<Message[]> {
+  const { store } = db.transaction("messages");
+  const last = before === undefined ? (await store.openKeyCursor(numbers(room), "prev"))?.key[1] : before - 1;
+  if (last === undefined) return [];
+  return runTo(last, await store.getAll(numbers(room, last - limit + 1, last)));
+}
+
+function prune(db: Database, room: string, most: number): Promise<void> {
+  return change(db, ["messages"], "relaxed", async (tx) => {
+    const log = tx.objectStore("messages");
+    let cursor = await log.openKeyCursor(numbers(room), "prev");
+    if (most > 0) cursor = (await cursor?.advance(most)) ?? null;
+    if (cursor !== null) await log.delete(numbers(room, 0, cursor.key[1]));
+  });
+}
+
+function numbers(room: string, from = 0, to = Number.MAX_SAFE_INTEGER): IDBKeyRange {
+  return IDBKeyRange.bound([room, from], [room, to]);
+}
+
+/** What waits to be sent is nowhere else: it must outlast a loss of power. */
+function put(db: Database, outgoing: Outgoing): Promise<void> {
+  return change(db, ["outbox"], "strict", async (tx) => {
+    const outbox = tx.objectStore("outbox");
+    await outbox.put(outgoing, await outbox.index("id").getKey(outgoing.id));
+  });
+}
+
+function remove(db: Database, id: string): Promise<void> {
+  return change(db, ["outbox"], "relaxed", async (tx) => {
+    const outbox = tx.objectStore("outbox");
+    const place = await outbox.index("id").getKey(id);
+    if (place !== undefined) await outbox.delete(place);
+  });
+}
+
+/** What is kept goes at once. The empty database goes, too, at the latest when the last tab that does not let go of it closes. */
+async function erase(db: Database, name: string): Promise<void> {
+  const empty = change(db, ["values", "messages", "outbox"], "strict", (tx) => Promise.all([...tx.objectStoreNames].map((store) => tx.objectStore(store).clear())));
+  await empty.catch(() => undefined); // then it goes with the database
+  db.close();
+  await soon(new Promise<void>((resolve, reject) => void deleteDB(name, { blocked: () => resolve() }).then(resolve, reject)));
+}

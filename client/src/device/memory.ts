@@ -1,0 +1,64 @@
+import type { Device, Values } from "../core/device";
+import type { Message, Outgoing } from "../core/message";
+
+/** What several Devices in memory share, like tabs share a database. */
+export class Memory {
+  readonly values = new Map<string, unknown>();
+  readonly rooms = new Map<string, Map<number, Message>>();
+  readonly outbox = new Map<string, Outgoing>();
+}
+
+/** A Device that keeps nothing beyond the life of the page: where a browser lets it keep nothing, and in tests. */
+export function openMemory(memory = new Memory()): Device {
+  const roomOf = (room: string) => memory.rooms.get(room) ?? new Map<number, Message>();
+  return {
+    keeps: false,
+    get: async <K extends keyof Values>(key: K) => memory.values.get(key) as Values[K] | undefined,
+    async set(key, value) {
+      if (value === undefined) memory.values.delete(key);
+      else memory.values.set(key, value);
+    },
+    async keep(room, messages) {
+      const kept = roomOf(room);
+      for (const message of messages) {
+        kept.set(message.seq, message);
+        memory.outbox.delete(message.id);
+      }
+      memory.rooms.set(room, kept);
+    },
+    async history(room, limit, before) {
+      const kept = roomOf(room);
+      const found: Message[] = [];
+      for (let seq = before === undefined ? newest(kept) : before - 1; found.length < limit; seq--) {
+        const message = kept.get(seq);
+        if (message === undefined) break;
+        found.push(message);
+      }
+      return found.reverse();
+    },
+    async prune(room, most) {
+      const kept = roomOf(room);
+      const seqs = [...kept.keys()].sort((a, b) => b - a);
+      for (const seq of seqs.slice(most)) kept.delete(seq);
+    },
+    outbox: async () => [...memory.outbox.values()],
+    async put(outgoing) {
+      memory.outbox.set(outgoing.id, outgoing);
+    },
+    async remove(id) {
+      memory.outbox.delete(id);
+    },
+    async erase() {
+      memory.values.clear();
+      memory.rooms.clear();
+      memory.outbox.clear();
+    },
+    close() {},
+  };
+}
+
+function newest(kept: ReadonlyMap<number, Message>): number {
+  let last = 0;
+  for (const seq of kept.keys()) last = Math.max(last, seq);
+  return last;
+}

@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+
+import { platform } from "./platform";
+
+const mockHash = createHash;
+const mockFiles = new Map<string, object>();
+let mockFails = false;
+jest.mock("expo-crypto", () => ({
+  CryptoDigestAlgorithm: { SHA256: "SHA-256" },
+  randomUUID: () => "a UUID",
+  digestStringAsync: async (_: "SHA-256", text: string) => mockHash("sha256").update(text).digest("hex"),
+}));
+jest.mock("expo-secure-store", () => ({}));
+jest.mock("react-native", () => ({}));
+jest.mock("expo-sqlite", () => ({
+  openDatabaseAsync: async (file: string) => {
+    if (mockFails) throw new Error("no space is left");
+    const db = { execAsync: async () => undefined, closeAsync: async () => undefined };
+    mockFiles.set(file, db);
+    return db;
+  },
+  deleteDatabaseAsync: async (file: string) => void mockFiles.delete(file),
+}));
+
+beforeEach(() => {
+  mockFiles.clear();
+  mockFails = false;
+});
+
+test("a phone asks for the server, and opens WebSockets at once", () => {
+  expect(platform).toMatchObject({ server: null, negotiates: false });
+  expect(platform.takeToken()).toBeNull();
+  expect(platform.newID()).toBe("a UUID");
+});
+
+test("each client of each server has a file of its own, of a plain name", async () => {
+  const strange = "../Ann ü".repeat(16);
+  await platform.device("https://chat.example.org", "ann");
+  await platform.device("https://chat.example.org", "ann");
+  await platform.device("https://chat.example.org", strange);
+  await platform.device("http://chat.example.org", "ann");
+  expect(mockFiles.size).toBe(3);
+  for (const file of mockFiles.keys()) expect(file).toMatch(/^[0-9a-f]{64}\.db$/);
+});
+
+test("the file of a client goes when all is erased", async () => {
+  await platform.device("https://chat.example.org", "bob");
+  const ann = await platform.device("https://chat.example.org", "ann");
+  await ann.erase();
+  expect(mockFiles.size).toBe(1);
+});
+
+test("where no file can be opened it is kept in memory", async () => {
+  mockFails = true;
+  const device = await platform.device("https://chat.example.org", "ann");
+  await device.set("read:lobby", 1);
+  expect(await device.get("read:lobby")).toBe(1);
+});

@@ -1,0 +1,30 @@
+import { CryptoDigestAlgorithm, digestStringAsync } from "expo-crypto";
+import { deleteDatabaseAsync, openDatabaseAsync } from "expo-sqlite";
+
+import type { Device, Platform } from "../core/device";
+
+import { newID } from "./id";
+import { keep } from "./keep";
+import { openMemory } from "./memory";
+import { openSQLite } from "./sqlite";
+import { openTabs } from "./tabs";
+import { wake } from "./wake";
+
+/** A phone. */
+export const platform: Platform = {
+  keep,
+  wake,
+  newID,
+  server: null,
+  negotiates: false,
+  device: (server, client) => open(server, client).catch(() => openMemory()),
+  tabs: openTabs,
+  takeToken: () => null,
+};
+
+/** Each client of each server has a file of its own; names of clients would be too long, and too strange, for one. */
+async function open(server: string, client: string): Promise<Device> {
+  const file = `${await digestStringAsync(CryptoDigestAlgorithm.SHA256, `${server}\n${client}`)}.db`;
+  const db = await openDatabaseAsync(file);
+  return openSQLite(db, () => deleteDatabaseAsync(file));
+}

@@ -1,0 +1,91 @@
+import type { Device, Values } from "../core/device";
+import type { Message, Outgoing } from "../core/message";
+
+import { runTo } from "./run";
+
+/** What is needed of a database of expo-sqlite. */
+export interface Database {
+  execAsync(source: string): Promise<void>;
+  runAsync(source: string, params: (string | number)[]): Promise<unknown>;
+  getAllAsync<Row>(source: string, params: (string | number)[]): Promise<Row[]>;
+  withTransactionAsync(task: () => Promise<void>): Promise<void>;
+  closeAsync(): Promise<void>;
+}
+
+interface Row {
+  readonly value: string;
+}
+
+const schema = `
+  PRAGMA journal_mode = WAL;
+  CREATE TABLE IF NOT EXISTS "values" (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS messages (room TEXT, seq INTEGER, value TEXT NOT NULL, PRIMARY KEY (room, seq)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS outbox (place INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, value TEXT NOT NULL);
+`;
+
+/** Keeps everything in a database, which it makes ready. drop removes the database once it is closed. */
+export async function openSQLite(db: Database, drop: () => Promise<void>): Promise<Device> {
+  await db.execAsync(schema);
+  let last: Promise<unknown> = Promise.resolve();
+  // One after the other: a transaction of expo-sqlite takes in whatever is asked for meanwhile.
+  const next = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = last.then(work);
+    last = result.catch(() => undefined);
+    return result;
+  };
+  return {
+    keeps: true,
+    get: <K extends keyof Values>(key: K) => next(() => get<Values[K]>(db, key)),
+    set: (key, value) => next(() => set(db, key, value)),
+    keep: (room, messages) => next(() => keep(db, room, messages)),
+    history: (room, limit, before) => next(() => history(db, room, limit, before)),
+    prune: (room, most) => next(() => prune(db, room, most)),
+    outbox: () => next(async () => parse<Outgoing>(await db.getAllAsync<Row>("SELECT value FROM outbox ORDER BY place", []))),
+    put: (outgoing) => next(() => put(db, outgoing)),
+    remove: (id) => next(async () => void (await db.runAsync("DELETE FROM outbox WHERE id = ?", [id]))),
+    erase: () => next(async () => {
+      await db.closeAsync();
+      await drop();
+    }),
+    close: () => void next(() => db.closeAsync()), // that it is closed already is no harm
+  };
+}
+
+async function get<T>(db: Database, key: string): Promise<T | undefined> {
+  return parse<T>(await db.getAllAsync<Row>(`SELECT value FROM "values" WHERE key = ?`, [key]))[0];
+}
+
+async function set(db: Database, key: string, value: unknown): Promise<void> {
+  if (value === undefined) await db.runAsync(`DELETE FROM "values" WHERE key = ?`, [key]);
+  else await db.runAsync(`INSERT OR REPLACE INTO "values" (key, value) VALUES (?, ?)`, [key, JSON.stringify(value)]);
+}
+
+/** Two statements however many messages there are: each one is a way to native code and back. */
+async function keep(db: Database, room: string, messages: readonly Message[]): Promise<void> {
+  const list = JSON.stringify(messages);
+  await db.withTransactionAsync(async () => {
+    await db.runAsync("INSERT OR REPLACE INTO messages (room, seq, value) SELECT ?, json_extract(value, '$.seq'), value FROM json_each(?)", [room, list]);
+    await db.runAsync("DELETE FROM outbox WHERE id IN (SELECT json_extract(value, '$.id') FROM json_each(?))", [list]);
+  });
+}
+
+async function history(db: Database, room: string, limit: number, before = Number.MAX_SAFE_INTEGER): Promise<Message[]> {
+  const rows = await db.getAllAsync<Row>("SELECT value FROM messages WHERE room = ? AND seq < ? ORDER BY seq DESC LIMIT ?", [room, before, limit]);
+  const found = parse<Message>(rows).reverse();
+  const last = before === Number.MAX_SAFE_INTEGER ? found.at(-1)?.seq : before - 1;
+  return last === undefined ? [] : runTo(last, found);
+}
+
+async function prune(db: Database, room: string, most: number): Promise<void> {
+  const first = "SELECT seq FROM messages WHERE room = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"; // of those that go, from above
+  await db.runAsync(`DELETE FROM messages WHERE room = ? AND seq <= (${first})`, [room, room, most]);
+}
+
+async function put(db: Database, outgoing: Outgoing): Promise<void> {
+  const row = [outgoing.id, JSON.stringify(outgoing)];
+  await db.runAsync("INSERT INTO outbox (id, value) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET value = excluded.value", row);
+}
+
+function parse<T>(rows: readonly Row[]): T[] {
+  return rows.map(({ value }) => JSON.parse(value) as T); // what this file has written
+}

@@ -1,0 +1,237 @@
+import type { Device } from "../core/device";
+import type { Message, Outgoing } from "../core/message";
+
+export function message(seq: number, room = "lobby", msg = `text ${seq}`): Message {
+  const time = new Date(1_700_000_000_000 + seq).toISOString();
+  return { id: `${room}-${seq}`, room, seq, client_id: "ann", msg, sent_at: time, stored_at: time };
+}
+
+export function range(first: number, last: number, room = "lobby"): Message[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => message(first + i, room));
+}
+
+export function outgoing(id: string, more: Partial<Outgoing> = {}): Outgoing {
+  return { id, room: "lobby", msg: `text of ${id}`, written_at: "2026-01-01T00:00:00.000Z", state: "waiting", ...more };
+}
+
+const seqs = (list: readonly Message[]) => list.map((m) => m.seq);
+const ids = (list: readonly Outgoing[]) => list.map((m) => m.id);
+const hostile = ["", " ", "\0", "a\0b", "\u2028\u2029", "\ufeff👋🏽\u200d", "'; DROP TABLE messages; --", '"\\\n\r\t', "\u202edrawkcab", "{\"a\":1}", "é".normalize("NFD"), "x".repeat(32 * 1024)];
+
+/** The Devices of one test: all are on the same store, as those of the tabs of one client are. */
+interface Tabs {
+  readonly device: () => Device;
+  readonly another: () => Promise<Device>;
+}
+
+/** What every Device promises. make gives each test a store of its own, and returns what opens a Device on it. */
+export function deviceSuite(name: string, make: () => () => Promise<Device>): void {
+  describe(name, () => {
+    const opened: Device[] = [];
+    let open: () => Promise<Device>;
+    let device: Device;
+
+    async function another(): Promise<Device> {
+      const other = await open();
+      opened.push(other);
+      return other;
+    }
+
+    beforeEach(async () => {
+      open = make();
+      device = await another();
+    });
+    afterEach(() => opened.splice(0).forEach((d) => d.close()));
+
+    const tabs: Tabs = { device: () => device, another };
+    valuesSuite(tabs);
+    historySuite(tabs);
+    outboxSuite(tabs);
+    orderSuite(tabs);
+    eraseSuite(tabs);
+  });
+}
+
+function valuesSuite({ device, another }: Tabs): void {
+  test("keeps values until they are removed", async () => {
+    expect(await device().get("rooms")).toBeUndefined();
+    await device().set("rooms", ["a", "b"]);
+    await device().set("read:a", 7);
+    await device().set("draft:a", "half a sen");
+    await device().set("read:a", 8);
+    expect(await device().get("rooms")).toEqual(["a", "b"]);
+    expect(await device().get("read:a")).toBe(8);
+    expect(await device().get("draft:a")).toBe("half a sen");
+    await device().set("draft:a", undefined);
+    await device().set("draft:b", undefined);
+    expect(await device().get("draft:a")).toBeUndefined();
+    expect(await (await another()).get("read:a")).toBe(8);
+  });
+
+  test("tells an empty value from none", async () => {
+    await device().set("rooms", []);
+    await device().set("read:a", 0);
+    await device().set("draft:a", "");
+    expect([await device().get("rooms"), await device().get("read:a"), await device().get("draft:a")]).toEqual([[], 0, ""]);
+  });
+
+  test("gives texts back as they are", async () => {
+    const log = hostile.map((msg, i) => message(i + 1, "lobby", msg));
+    const box = hostile.map((msg, i) => outgoing(`id ${i}`, { msg, reason: msg }));
+    await device().keep("lobby", log);
+    for (const m of box) await device().put(m);
+    expect(await device().history("lobby", 100)).toEqual(log);
+    expect(await device().outbox()).toEqual(box);
+    for (const text of hostile) {
+      await device().set("draft:lobby", text);
+      expect(await device().get("draft:lobby")).toBe(text);
+    }
+  });
+}
+
+function historySuite({ device }: Tabs): void {
+  test("gives the newest messages and those before a number, ascending, each once", async () => {
+    await device().keep("lobby", range(5, 9));
+    await device().keep("lobby", range(1, 6));
+    await device().keep("lobby", range(1, 6));
+    await device().keep("lobby", []);
+    await device().keep("lobby2", range(1, 3, "lobby2"));
+    expect(await device().history("lobby", 100)).toEqual(range(1, 9));
+    expect(seqs(await device().history("lobby", 4))).toEqual([6, 7, 8, 9]);
+    expect(seqs(await device().history("lobby", 4, 10))).toEqual([6, 7, 8, 9]);
+    expect(seqs(await device().history("lobby", 2, 5))).toEqual([3, 4]);
+    expect(seqs(await device().history("lobby", 100, 3))).toEqual([1, 2]);
+    expect(seqs(await device().history("lobby", 2, 1))).toEqual([]);
+    expect(seqs(await device().history("lobby", 2, 11))).toEqual([]);
+    expect(await device().history("lobby2", 1)).toEqual([message(3, "lobby2")]);
+    expect(await device().history("lobb", 10)).toEqual([]);
+  });
+
+  test("never gives messages over a gap", async () => {
+    await device().keep("lobby", range(1, 4));
+    await device().keep("lobby", range(8, 10));
+    expect(seqs(await device().history("lobby", 100))).toEqual([8, 9, 10]);
+    expect(seqs(await device().history("lobby", 2, 10))).toEqual([8, 9]);
+    expect(seqs(await device().history("lobby", 100, 8))).toEqual([]);
+    expect(seqs(await device().history("lobby", 100, 7))).toEqual([]);
+    expect(seqs(await device().history("lobby", 100, 5))).toEqual([1, 2, 3, 4]);
+    await device().keep("lobby", [message(6)]);
+    expect(seqs(await device().history("lobby", 100, 7))).toEqual([6]);
+    await device().keep("lobby", [message(7), message(5)]);
+    expect(seqs(await device().history("lobby", 100, 8))).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test("takes what comes later for what there is", async () => {
+    await device().keep("lobby", range(1, 3));
+    await device().keep("lobby", [message(2, "lobby", "another")]);
+    expect(await device().history("lobby", 100)).toEqual([message(1), message(2, "lobby", "another"), message(3)]);
+  });
+
+  test("prunes all but the newest of one room", async () => {
+    await device().keep("lobby", [...range(1, 4), ...range(8, 10)]);
+    await device().keep("other", range(1, 2, "other"));
+    await device().prune("lobby", 100);
+    expect(seqs(await device().history("lobby", 100, 5))).toEqual([1, 2, 3, 4]);
+    await device().prune("lobby", 5);
+    expect(seqs(await device().history("lobby", 100, 5))).toEqual([3, 4]);
+    await device().prune("lobby", 2);
+    await device().prune("lobby", 2);
+    expect(seqs(await device().history("lobby", 100))).toEqual([9, 10]);
+    await device().prune("lobby", 0);
+    expect(await device().history("lobby", 100)).toEqual([]);
+    await device().prune("lobby", 0);
+    expect(seqs(await device().history("other", 100))).toEqual([1, 2]);
+  });
+
+  test("takes thousands of messages at once", async () => {
+    await device().put(outgoing("lobby-1999"));
+    await device().keep("lobby", range(1, 2_000));
+    expect(seqs(await device().history("lobby", 3, 1_000))).toEqual([997, 998, 999]);
+    expect(await device().history("lobby", 5_000)).toEqual(range(1, 2_000));
+    expect(await device().outbox()).toEqual([]);
+    await device().prune("lobby", 500);
+    expect(await device().history("lobby", 5_000)).toEqual(range(1_501, 2_000));
+  });
+}
+
+function outboxSuite({ device, another }: Tabs): void {
+  test("keeps the outbox in the order of writing", async () => {
+    for (const id of ["z", "a", "m"]) await device().put(outgoing(id));
+    await device().put(outgoing("z", { state: "failed", reason: "no" }));
+    expect(await device().outbox()).toEqual([outgoing("z", { state: "failed", reason: "no" }), outgoing("a"), outgoing("m")]);
+    await device().remove("a");
+    await device().remove("unknown");
+    expect(ids(await (await another()).outbox())).toEqual(["z", "m"]);
+    await device().put(outgoing("a"));
+    expect(ids(await device().outbox())).toEqual(["z", "m", "a"]);
+  });
+
+  test("keeps that order while messages go and come", async () => {
+    for (const id of ["a", "b", "c"]) await device().put(outgoing(id));
+    for (const id of ["c", "b"]) await device().remove(id);
+    for (const id of ["d", "b"]) await device().put(outgoing(id));
+    expect(ids(await device().outbox())).toEqual(["a", "d", "b"]);
+  });
+
+  test("takes what has come back out of the outbox", async () => {
+    for (const id of ["lobby-1", "lobby-2", "lobby-3"]) await device().put(outgoing(id));
+    await device().keep("lobby", [message(2), message(4)]);
+    await device().keep("lobby", [message(2)]);
+    expect(ids(await device().outbox())).toEqual(["lobby-1", "lobby-3"]);
+    expect(seqs(await device().history("lobby", 1))).toEqual([4]);
+  });
+}
+
+function orderSuite({ device, another }: Tabs): void {
+  test("lets calls that are made together take effect in their order", async () => {
+    const d = device();
+    const box = [d.put(outgoing("a")), d.put(outgoing("lobby-1")), d.put(outgoing("b")), d.remove("a"), d.keep("lobby", [message(1)]), d.put(outgoing("a"))];
+    const rest = [d.set("read:x", 1), d.set("read:x", 2), d.keep("lobby", range(2, 5)), d.prune("lobby", 2)];
+    const [read, log, list] = [d.get("read:x"), d.history("lobby", 9), d.outbox()];
+    await Promise.all([...box, ...rest]);
+    expect([await read, seqs(await log), ids(await list)]).toEqual([2, [4, 5], ["b", "a"]]);
+  });
+
+  test("answers in the order in which messages were put", async () => {
+    const answered: string[] = [];
+    const names = ["a", "b", "c", "a", "d"];
+    await Promise.all(names.map((id) => device().put(outgoing(id)).then(() => answered.push(id))));
+    expect(answered).toEqual(names);
+  });
+
+  test("is the same for all tabs", async () => {
+    const [one, other] = [device(), await another()];
+    await one.put(outgoing("a"));
+    await other.put(outgoing("b"));
+    await one.put(outgoing("c"));
+    await other.set("rooms", ["x"]);
+    await other.keep("lobby", range(1, 2));
+    await one.keep("lobby", [message(3)]);
+    expect(ids(await one.outbox())).toEqual(["a", "b", "c"]);
+    expect(await other.outbox()).toEqual(await one.outbox());
+    expect(await one.get("rooms")).toEqual(["x"]);
+    expect(seqs(await other.history("lobby", 9))).toEqual([1, 2, 3]);
+  });
+
+  test("still has everything after it was closed", async () => {
+    await Promise.all([device().put(outgoing("a")), device().keep("lobby", range(1, 2)), device().set("rooms", ["a"])]);
+    device().close();
+    const again = await another();
+    expect([ids(await again.outbox()), seqs(await again.history("lobby", 9)), await again.get("rooms")]).toEqual([["a"], [1, 2], ["a"]]);
+  });
+}
+
+function eraseSuite({ device, another }: Tabs): void {
+  test("is empty after it was erased, even while another tab has it open", async () => {
+    const other = await another();
+    await device().keep("lobby", range(1, 3));
+    await device().put(outgoing("a"));
+    await device().set("rooms", ["lobby"]);
+    await device().erase();
+    other.close();
+    const fresh = await another();
+    expect([await fresh.history("lobby", 10), await fresh.outbox(), await fresh.get("rooms")]).toEqual([[], [], undefined]);
+    await fresh.put(outgoing("b"));
+    expect(ids(await fresh.outbox())).toEqual(["b"]);
+  });
+}

@@ -1,0 +1,21 @@
+import { wake } from "./wake";
+
+let appChanges: ((state: string) => void) | null = null;
+jest.mock("react-native", () => ({
+  AppState: {
+    addEventListener: (_: "change", changed: (state: string) => void) => {
+      appChanges = changed;
+      return { remove: () => (appChanges = null) };
+    },
+  },
+}));
+
+test("A phone wakes when the app comes to the front, until it is not listened to", () => {
+  const woken = jest.fn();
+  const unsubscribe = wake.subscribe(woken);
+  for (const state of ["inactive", "background", "active"]) appChanges?.(state);
+  expect(woken).toHaveBeenCalledTimes(1);
+  unsubscribe();
+  expect(appChanges).toBeNull();
+  expect(wake.online()).toBe(true);
+});

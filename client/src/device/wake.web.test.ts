@@ -1,0 +1,45 @@
+import { wake } from "./wake.web";
+
+describe("A browser", () => {
+  const page = new EventTarget();
+  const state = { visibilityState: "visible" };
+  const document = Object.assign(new EventTarget(), state);
+  const navigator = { onLine: true };
+
+  beforeEach(() => {
+    for (const [name, value] of Object.entries({ window: page, document, navigator })) {
+      Object.defineProperty(globalThis, name, { configurable: true, value });
+    }
+  });
+  afterEach(() => ["window", "document", "navigator"].forEach((name) => Reflect.deleteProperty(globalThis, name)));
+
+  test("knows whether it has a network", () => {
+    expect(wake.online()).toBe(true);
+    navigator.onLine = false;
+    expect(wake.online()).toBe(false);
+  });
+
+  test.each(["online", "offline", "pageshow", "focus"])("wakes at %s until it is not listened to", (moment) => {
+    const woken = jest.fn();
+    const unsubscribe = wake.subscribe(woken);
+    page.dispatchEvent(new Event(moment));
+    expect(woken).toHaveBeenCalledTimes(1);
+    unsubscribe();
+    page.dispatchEvent(new Event(moment));
+    expect(woken).toHaveBeenCalledTimes(1);
+  });
+
+  test("wakes when the page is seen, not when it is hidden", () => {
+    const woken = jest.fn();
+    const unsubscribe = wake.subscribe(woken);
+    document.visibilityState = "hidden";
+    document.dispatchEvent(new Event("visibilitychange"));
+    expect(woken).not.toHaveBeenCalled();
+    document.visibilityState = "visible";
+    document.dispatchEvent(new Event("visibilitychange"));
+    expect(woken).toHaveBeenCalledTimes(1);
+    unsubscribe();
+    document.dispatchEvent(new Event("visibilitychange"));
+    expect(woken).toHaveBeenCalledTimes(1);
+  });
+});

@@ -1,0 +1,48 @@
+// Somebody comes back to a room in which 2,000 messages have passed, to one with 300, and joins one with 700 that is new to her.
+import assert from "node:assert/strict";
+
+import { check } from "./check";
+import { run, say, seed, until } from "./host";
+import { Person } from "./person";
+import { fill } from "./server";
+
+const far = 2_000;
+const near = 300;
+const before = 150;
+
+run(async () => {
+  const ann = new Person("ann");
+  await fill("far", before);
+  await fill("near", before);
+  const first = await ann.start(["far", "near"]);
+  for (const name of ["far", "near"]) {
+    await until(`${name} is there`, () => first.room(name).timeline.get().messages.at(-1)?.seq === before);
+    first.look(name);
+  }
+  await check([ann], ["far", "near"]); // all of it is on the disk now
+  await ann.die(first);
+  await Promise.all([fill("far", far), fill("near", near), fill("new", 700)]);
+
+  const began = Date.now();
+  const app = await ann.start(["new"]);
+  const shown = (name: string) => app.room(name).timeline.get();
+  assert.equal(shown("near").messages.length, 0, "nothing is shown before the disk is read");
+  await until("what is kept is shown", () => shown("near").loaded && shown("far").loaded);
+  const unread = (name: string) => app.chat.rooms.get().find((s) => s.name === name)?.unread;
+  for (const [name, count, least] of [["far", far, 100], ["near", near, 200], ["new", 0, 100]] as const) {
+    await until(`${name} has caught up`, () => shown(name).messages.at(-1)?.seq === shown(name).last && shown(name).last > before);
+    assert.equal(unread(name), count, `unread in ${name}`);
+    assert(shown(name).messages.length >= least, `${name} begins with ${shown(name).messages.length} messages`);
+    assert.equal(shown(name).older, "some", `older ones in ${name}`);
+  }
+  assert(shown("far").messages.length < 1_000, "a room that is far behind is not read message by message");
+  say(`seed ${seed}: caught up in ${Date.now() - began} ms`);
+
+  const leave = app.room("far").open();
+  await until("the mark is set", () => shown("far").mark === before);
+  await app.room("far").older(before + 1);
+  const oldest = shown("far").messages[0]?.seq ?? 0;
+  assert(oldest <= before + 1, `asked for what is unread, it goes back to ${oldest}`);
+  leave();
+  await check([ann], ["far", "near", "new"]);
+});

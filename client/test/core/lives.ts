@@ -1,0 +1,41 @@
+// The apps die at random moments, and just when a message has been accepted and has not come back yet, and start again with
+// what their machines have kept.
+import assert from "node:assert/strict";
+
+import { check } from "./check";
+import { run, say, seed } from "./host";
+import { Person } from "./person";
+
+const rooms = ["lobby", "garden"];
+
+run(async () => {
+  const people = ["ann", "bob", "cem"].map((name) => new Person(name));
+  for (const person of people) await person.start(rooms);
+  await Promise.all(people.map((person) => person.live({ rooms, texts: 40, pause: 60, deaths: 0.4 })));
+  let between = 0;
+  for (let n = 0; n < 12; n++) {
+    for (const person of people) between += Number(await dieBetween(person));
+  }
+  for (const person of people) await person.start(rooms);
+  assert(between > 5, `${between} deaths between accept and arrival`);
+  await check(people, rooms);
+  say(`seed ${seed}: ${people.reduce((sum, person) => sum + person.past.length - 1, 0)} deaths, ${between} of them between accept and arrival`);
+});
+
+/** Writes, and dies at the first sign that the message has been accepted. Tells whether it had not come back by then. */
+async function dieBetween(person: Person): Promise<boolean> {
+  const app = person.apps[0] ?? (await person.start(rooms));
+  await person.connected();
+  person.write("lobby", app);
+  const died = await new Promise<boolean>((resolve) => {
+    const { timeline } = app.room("lobby");
+    const off = timeline.subscribe(() => {
+      const accepted = timeline.get().outgoing.some((m) => m.state === "accepted");
+      if (!accepted && timeline.get().outgoing.length > 0) return;
+      off();
+      resolve(accepted);
+    });
+  });
+  await person.die(app);
+  return died;
+}

@@ -1,0 +1,151 @@
+import { randomUUID } from "node:crypto";
+
+import { Bell } from "../../src/core/cell";
+import type { Device, Keep, Platform, TabEvent, Tabs, Wake } from "../../src/core/device";
+import { Memory, openMemory } from "../../src/device/memory";
+import type { Dice } from "./dice";
+import { moment } from "./host";
+
+/** What somebody has in hand, or in a tab's window: everything that outlives the app that runs on it. */
+export class Machine {
+  readonly disk = new Memory();
+  readonly tabs = new Set<Tab>();
+  readonly dice: Dice;
+
+  constructor(dice: Dice) {
+    this.dice = dice;
+  }
+
+  /** What the app has of the machine from its start to its end. */
+  boot(server: string, negotiates: boolean): Run {
+    return new Run(this, server, negotiates);
+  }
+
+  /** The first tab leads. */
+  lead(): void {
+    const [first] = this.tabs;
+    first?.elect();
+  }
+}
+
+const never = new Promise<never>(() => undefined);
+
+/** One run of the app. When the power is cut the disk stays as it is at that moment, and the app has no answer any more. */
+export class Run implements Platform {
+  readonly server: string;
+  readonly negotiates: boolean;
+  readonly keep: Keep = { read: () => Promise.resolve(null), write: () => Promise.resolve() };
+  readonly #machine: Machine;
+  readonly #woken = new Bell();
+  readonly #tabs: Tab;
+  #on = true;
+  /** The last effect, and the last answer. */
+  #effect: Promise<unknown> = Promise.resolve();
+  #answer: Promise<unknown> = Promise.resolve();
+
+  constructor(machine: Machine, server: string, negotiates: boolean) {
+    this.#machine = machine;
+    this.server = server;
+    this.negotiates = negotiates;
+    this.#tabs = new Tab(machine);
+  }
+
+  readonly wake: Wake = { online: () => true, subscribe: this.#woken.subscribe };
+
+  /** The device says that the connection may have changed. */
+  stir(): void {
+    this.#woken.ring();
+  }
+
+  cutPower(): void {
+    this.#on = false;
+    this.#tabs.close();
+  }
+
+  newID(): string {
+    return randomUUID();
+  }
+
+  takeToken(): null {
+    return null;
+  }
+
+  tabs(): Tabs {
+    return this.#tabs;
+  }
+
+  device(): Promise<Device> {
+    const disk = openMemory(this.#machine.disk);
+    return Promise.resolve({
+      keeps: true,
+      get: (key) => this.#call(() => disk.get(key)),
+      set: (key, value) => this.#call(() => disk.set(key, value)),
+      keep: (room, messages) => this.#call(() => disk.keep(room, messages)),
+      history: (room, limit, before) => this.#call(() => disk.history(room, limit, before)),
+      prune: (room, most) => this.#call(() => disk.prune(room, most)),
+      outbox: () => this.#call(() => disk.outbox()),
+      put: (outgoing) => this.#call(() => disk.put(outgoing)),
+      remove: (id) => this.#call(() => disk.remove(id)),
+      erase: () => this.#call(() => disk.erase()),
+      close: () => disk.close(),
+    });
+  }
+
+  /** Calls take effect in their order, some time after they are made, and are answered in it, some time after that. */
+  #call<T>(effect: () => Promise<T>): Promise<T> {
+    const [before, answered] = [this.#effect, this.#answer];
+    const work = before.then(() => this.#passes()).then(effect);
+    const answer = work.then(() => this.#passes()).then(() => answered).then(() => work);
+    [this.#effect, this.#answer] = [work, answer];
+    return answer;
+  }
+
+  async #passes(): Promise<void> {
+    await moment(this.#machine.dice.below(4));
+    if (!this.#on) await never;
+  }
+}
+
+/** The other tabs hear a little later, in order; the oldest one leads. */
+class Tab implements Tabs {
+  readonly #machine: Machine;
+  readonly #ears = new Set<(event: TabEvent) => void>();
+  #elected: () => void = () => undefined;
+  readonly #leads = new Promise<void>((resolve) => (this.#elected = resolve));
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    machine.tabs.add(this);
+  }
+
+  elect(): void {
+    this.#elected();
+  }
+
+  lead(): Promise<void> {
+    this.#machine.lead();
+    return this.#leads;
+  }
+
+  post(event: TabEvent): void {
+    if (!this.#machine.tabs.has(this)) return; // it is dead
+    for (const tab of this.#machine.tabs) {
+      if (tab !== this) setImmediate(() => tab.#hear(event));
+    }
+  }
+
+  subscribe(heard: (event: TabEvent) => void): () => void {
+    this.#ears.add(heard);
+    return () => void this.#ears.delete(heard);
+  }
+
+  close(): void {
+    this.#machine.tabs.delete(this);
+    this.#ears.clear();
+    this.#machine.lead();
+  }
+
+  #hear(event: TabEvent): void {
+    for (const heard of this.#ears) heard(event);
+  }
+}

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+
+import { isRecord, type Message } from "../../src/core/message";
+import { moment, server } from "./host";
+
+/** Posts a crowd's messages to a room, past all that disturbs the apps. */
+export async function fill(room: string, count: number): Promise<void> {
+  let next = 0;
+  const member = async () => {
+    while (next < count) {
+      const body = JSON.stringify({ msg: `number ${next++} in ${room}`, client_id: "crowd" });
+      const response = await fetch(`${server}/rooms/${room}/messages`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+      assert.equal(response.status, 202, await response.text());
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, member));
+}
+
+/** The whole log of a room, past all that disturbs the apps. */
+export async function readLog(room: string, token?: string): Promise<readonly Message[]> {
+  const log: Message[] = [];
+  for (;;) {
+    const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    const response = await fetch(`${server}/rooms/${room}/messages?limit=500&after=${log.at(-1)?.seq ?? 0}`, { headers });
+    const page: unknown = await response.json();
+    if (response.status === 429) {
+      await moment(1_000); // the limits are the same for this
+      continue;
+    }
+    assert(isRecord(page) && Array.isArray(page.messages), `${response.status} ${JSON.stringify(page)}`);
+    if (page.messages.length === 0) return log;
+    log.push(...page.messages);
+  }
+}

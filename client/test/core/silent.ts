@@ -1,0 +1,29 @@
+// The network falls silent: nothing comes, and nothing says that it is over. As soon as the device stirs the app finds out, says
+// so, and keeps what is written until the network is back.
+import assert from "node:assert/strict";
+
+import { check } from "./check";
+import { ask, run, say, seed, until } from "./host";
+import { Person } from "./person";
+
+const rooms = ["lobby"];
+
+run(async () => {
+  const people = ["ann", "bob"].map((name) => new Person(name));
+  for (const person of people) await person.start(rooms);
+  for (const person of people) await person.live({ rooms, texts: 10, pause: 20 });
+  await check(people, rooms);
+
+  await ask("stall");
+  for (const person of people) person.write("lobby");
+  for (const person of people) person.stir();
+  const began = Date.now();
+  for (const app of people.flatMap((person) => person.apps)) {
+    await until("the app knows that it is away", () => app.chat.link.get().is === "away");
+    assert.equal(app.chat.waiting.get(), 1, "what is written waits");
+  }
+  say(`seed ${seed}: a dead connection is found out after ${Date.now() - began} ms`);
+  await ask("resume");
+  for (const person of people) person.stir();
+  await check(people, rooms);
+});

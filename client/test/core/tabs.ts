@@ -1,0 +1,20 @@
+// Two people have the app in several tabs, all of which write; tabs close at random, the one that sends too.
+import assert from "node:assert/strict";
+
+import { check } from "./check";
+import { run, say, seed } from "./host";
+import { Person } from "./person";
+import { countPosts } from "./posts";
+
+const rooms = ["lobby", "garden"];
+
+run(async () => {
+  const posts = countPosts();
+  const people = ["ann", "bob"].map((name) => new Person(name));
+  for (const person of people) for (let tab = 0; tab < 3; tab++) await person.start(rooms);
+  await Promise.all(people.map((person) => person.live({ rooms, texts: 100, pause: 40, deaths: 0.1 })));
+  await check(people, rooms);
+  const deaths = people.reduce((sum, person) => sum + person.past.length - person.apps.length, 0);
+  assert(posts.again() <= deaths, `${posts.again()} messages posted again, after ${deaths} tabs were closed`);
+  say(`seed ${seed}: ${deaths} tabs closed, ${posts.again()} messages posted again`);
+});

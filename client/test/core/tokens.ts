@@ -1,0 +1,51 @@
+// Tokens of three seconds, each asked for when the server refuses the one before; rooms that one may not read, or write to.
+import assert from "node:assert/strict";
+
+import type { App } from "./app";
+import { check } from "./check";
+import { ask, moment, run, say, seed, until } from "./host";
+import { Person } from "./person";
+
+let renewals = 0;
+
+run(async () => {
+  const token = (sub: string, seconds: number) => ask("token", JSON.stringify({ sub, rooms: ["lobby", "garden"], seconds }));
+  const reader = await token("reader", 3_600);
+  const ann = new Person("ann", await token("ann", 3));
+  const bob = new Person("bob", await token("bob", 3_600));
+  const renew = (app: App) => {
+    app.chat.link.subscribe(() => {
+      if (app.chat.link.get().is === "refused") void token("ann", 3).then((next) => (renewals++, (ann.token = next), app.chat.renew(next)));
+    });
+    return app;
+  };
+  const rooms = ["lobby", "garden"];
+  const app = renew(await ann.start([...rooms, "vault"]));
+  await bob.start(rooms);
+
+  const vault = app.room("vault");
+  await until("the vault is refused", () => vault.timeline.get().refused !== null);
+  await vault.send("let me in");
+  for (const again of ["", "again"]) {
+    await until(`what is not for the vault fails ${again}`, () => vault.timeline.get().outgoing[0]?.state === "failed");
+    const [failed] = vault.timeline.get().outgoing;
+    assert(failed !== undefined && failed.reason !== undefined);
+    if (again === "") app.chat.resend(failed.id);
+    else app.chat.discard(failed.id);
+  }
+  await until("what was given up is gone", () => vault.timeline.get().outgoing.length === 0);
+
+  while (renewals < 2) {
+    ann.write("lobby");
+    bob.write("garden");
+    await moment(50);
+  }
+  await ann.die(app);
+  const expired = JSON.parse(atob(ann.token?.split(".")[1] ?? "")).exp * 1000;
+  await until("the last token has expired", () => Date.now() > expired + 1_500);
+  renew(await ann.start(rooms)).room("lobby");
+  ann.write("garden");
+  await until("it goes on with another one", () => renewals > 2);
+  const logs = await check([ann, bob], rooms, reader);
+  say(`seed ${seed}: ${renewals} renewals, ${logs.get("lobby")?.length} messages`);
+});
