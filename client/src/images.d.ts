@@ -1,0 +1,4 @@
+declare module "*.png" {
+  const image: number;
+  export default image;
+}

@@ -1,0 +1,151 @@
+import { fireEvent, render, screen } from "@testing-library/react-native";
+import { BackHandler, Dimensions } from "react-native";
+
+import { Session } from "../core/session";
+import { App } from "./App";
+import { settle, token, World } from "./testing";
+
+jest.mock("../core/hub", () => ({ dial: jest.fn() }));
+jest.mock("./messages/Messages", () => ({ Messages: () => null }));
+jest.mock("expo-localization", () => ({ getLocales: () => [{ languageTag: "en-GB" }] }));
+jest.mock("react-native-safe-area-context", () => jest.requireActual("react-native-safe-area-context/jest/mock").default);
+
+jest.setTimeout(20_000);
+
+const screenOf = (width: number) => ({ width, height: 800, scale: 1, fontScale: 1 });
+
+let world: World;
+const press = async (name: string) => {
+  fireEvent.press(screen.getByRole("button", { name }));
+  await settle();
+};
+
+async function open(width: number, identity = JSON.stringify({ client: "Ann" })) {
+  Dimensions.set({ window: screenOf(width), screen: screenOf(width) });
+  world.kept.set("identity", identity);
+  const { unmount } = render(<App platform={world.platform()} />);
+  await settle();
+  return unmount;
+}
+
+let sessions: Session[];
+const starts = jest.spyOn(Session.prototype, "start");
+beforeEach(() => {
+  world = new World();
+  sessions = starts.mock.contexts;
+});
+afterEach(async () => {
+  for (const session of sessions) {
+    const stage = session.stage.get();
+    if (stage.is === "chat") await settle(() => stage.chat.close());
+  }
+  starts.mockClear();
+});
+
+describe("the app", () => {
+  test("asks who one is, then shows the rooms", async () => {
+    Dimensions.set({ window: screenOf(390), screen: screenOf(390) });
+    render(<App platform={world.platform()} />);
+    await settle();
+    fireEvent.changeText(screen.getByLabelText("Your name"), "Ann");
+    await press("Continue");
+    expect(screen.getByTestId("room-lobby")).toBeOnTheScreen();
+    expect(JSON.parse(world.kept.get("identity") ?? "")).toEqual({ client: "Ann" });
+  });
+
+  test("shows a room in place of the list where it is narrow, and leads back", async () => {
+    await open(390);
+    expect(screen.queryByTestId("composer")).toBeNull();
+    fireEvent.press(screen.getByTestId("room-lobby"));
+    await settle();
+    expect(screen.getByTestId("composer")).toBeOnTheScreen();
+    expect(screen.queryByTestId("room-lobby")).toBeNull();
+    expect(screen.getAllByTestId("link")).toHaveLength(1);
+    await press("Back");
+    expect(screen.getByTestId("room-lobby")).toBeOnTheScreen();
+  });
+
+  test("goes back by the phone's own button", async () => {
+    const listen = jest.spyOn(BackHandler, "addEventListener");
+    await open(390);
+    expect(listen).not.toHaveBeenCalled();
+    fireEvent.press(screen.getByTestId("room-lobby"));
+    await settle();
+    const [, pressed] = listen.mock.calls.at(-1) ?? [];
+    await settle(() => expect(pressed?.({ type: "hardwareBackPress", timeStamp: 0 })).toBe(true));
+    listen.mockRestore();
+    await settle();
+    expect(screen.getByTestId("room-lobby")).toBeOnTheScreen();
+  });
+
+  test("shows both side by side where there is room for it", async () => {
+    await open(1000);
+    expect(screen.getByText("Choose a room")).toBeOnTheScreen();
+    fireEvent.press(screen.getByTestId("room-lobby"));
+    await settle();
+    expect(screen.getByTestId("composer")).toBeOnTheScreen();
+    expect(screen.getByTestId("room-lobby")).toBeOnTheScreen();
+    expect(screen.queryByRole("button", { name: "Back" })).toBeNull();
+    expect(screen.getAllByTestId("link")).toHaveLength(1);
+  });
+});
+
+describe("one who is in it", () => {
+  test("leaves a room when told so twice", async () => {
+    await open(1000);
+    fireEvent.press(screen.getByTestId("room-lobby"));
+    await settle();
+    await press("Leave the room");
+    fireEvent.press(screen.getAllByRole("button", { name: "Leave the room" }).at(-1) ?? screen.root);
+    await settle();
+    expect(screen.queryByTestId("room-lobby")).toBeNull();
+    expect(screen.queryByTestId("composer")).toBeNull();
+  });
+
+  test("lets who may only read read", async () => {
+    await open(1000, JSON.stringify({ client: "Ann", token: token({ sub: "Ann", exp: Date.now() / 1000 + 60, rooms: ["lobby"], publish: false }) }));
+    fireEvent.press(screen.getByTestId("room-lobby"));
+    await settle();
+    expect(screen.queryByTestId("composer")).toBeNull();
+    expect(screen.getByText("You may read here, but not write.")).toBeOnTheScreen();
+  });
+
+  test("speaks another language, and remembers it", async () => {
+    const unmount = await open(1000);
+    await press("Settings");
+    await press("Deutsch");
+    expect(screen.getByRole("button", { name: "Schließen" })).toBeOnTheScreen();
+    expect(world.kept.get("language")).toBe("de");
+    await press("Dunkel");
+    expect(world.kept.get("scheme")).toBe("dark");
+    unmount();
+    await open(1000);
+    expect(screen.getByText("Wählen Sie einen Raum")).toBeOnTheScreen();
+  });
+
+  test("signs out at once when nothing waits", async () => {
+    await open(1000);
+    await press("Settings");
+    await press("Sign out");
+    expect(screen.getByLabelText("Your name")).toBeOnTheScreen();
+    expect(world.kept.has("identity")).toBe(false);
+  });
+
+  test("warns before what waits is lost", async () => {
+    await open(1000);
+    fireEvent.press(screen.getByTestId("room-lobby"));
+    await settle();
+    await world.become({ status: 0 });
+    fireEvent.changeText(screen.getByTestId("composer"), "unsent");
+    fireEvent.press(screen.getByTestId("send"));
+    await settle();
+    await press("Settings");
+    await press("Sign out");
+    expect(screen.getByRole("alert")).toHaveTextContent(/1 message has not been sent/);
+    await press("Cancel");
+    expect(screen.getByTestId("room-lobby")).toBeOnTheScreen();
+    await press("Sign out");
+    await press("Sign out and lose them");
+    expect(screen.queryByTestId("room-lobby")).toBeNull();
+  });
+});

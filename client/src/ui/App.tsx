@@ -1,0 +1,57 @@
+import { useEffect, useState } from "react";
+import { StatusBar, StyleSheet, useColorScheme, View } from "react-native";
+import { SafeAreaProvider, SafeAreaView } from "react-native-safe-area-context";
+
+import type { Platform } from "../core/device";
+import { Session } from "../core/session";
+import { Home } from "./Home";
+import { LocaleContext, localeOf } from "./i18n";
+import { dressPage } from "./page";
+import { deviceLanguage, Preferences, PreferencesContext } from "./preferences";
+import { useReadable } from "./readable";
+import { SessionContext } from "./session";
+import { SignIn } from "./SignIn";
+import { ColoursContext, dark, light } from "./theme";
+
+/** The app, on the machine that the platform is. */
+export function App({ platform }: { readonly platform: Platform }) {
+  const [preferences] = useState(() => new Preferences(platform.keep));
+  const [session] = useState(() => new Session(platform));
+  useEffect(() => {
+    void preferences.load().then(() => session.start());
+  }, [preferences, session]);
+  return (
+    <PreferencesContext.Provider value={preferences}>
+      <SessionContext.Provider value={session}>
+        <Screen session={session} preferences={preferences} />
+      </SessionContext.Provider>
+    </PreferencesContext.Provider>
+  );
+}
+
+/** What the session is at, in the chosen language and colours. */
+function Screen({ session, preferences }: { readonly session: Session; readonly preferences: Preferences }) {
+  const stage = useReadable(session.stage);
+  const { language, scheme } = useReadable(preferences.choices);
+  const system = useColorScheme() === "dark" ? "dark" : "light";
+  const isDark = (scheme === "system" ? system : scheme) === "dark";
+  const colours = isDark ? dark : light;
+  const locale = localeOf(language ?? deviceLanguage());
+  useEffect(() => dressPage(locale.language, locale.rtl, scheme), [locale, scheme]);
+  return (
+    <LocaleContext.Provider value={locale}>
+      <ColoursContext.Provider value={colours}>
+        <StatusBar barStyle={isDark ? "light-content" : "dark-content"} />
+        <SafeAreaProvider>
+          <SafeAreaView style={[styles.app, { backgroundColor: colours.surface, direction: locale.rtl ? "rtl" : "ltr" }]}>
+            <View style={styles.app} {...{ dir: locale.rtl ? "rtl" : "ltr" } /* the web's way to turn what is inside */}>
+              {stage.is === "chat" ? <Home key={stage.chat.client} chat={stage.chat} /> : <SignIn stage={stage} />}
+            </View>
+          </SafeAreaView>
+        </SafeAreaProvider>
+      </ColoursContext.Provider>
+    </LocaleContext.Provider>
+  );
+}
+
+const styles = StyleSheet.create({ app: { flex: 1 } });

@@ -1,0 +1,15 @@
+import { View } from "react-native";
+
+import { Text } from "./Text";
+import { colourOf, useColours } from "./theme";
+
+/** The initial of a room on its colour. It says nothing to a screen reader: the name is beside it. */
+export function Avatar({ name, size = 44 }: { readonly name: string; readonly size?: number }) {
+  const colours = useColours();
+  const [initial = "?"] = name;
+  return (
+    <View aria-hidden style={{ width: size, height: size, borderRadius: size * 0.32, backgroundColor: colourOf(name, colours), alignItems: "center", justifyContent: "center" }}>
+      <Text allowFontScaling={false} strong style={{ color: colours.surface, fontSize: size * 0.42, lineHeight: size * 0.56 }}>{initial.toUpperCase()}</Text>
+    </View>
+  );
+}

@@ -1,0 +1,19 @@
+import { KeyboardAvoidingView, Modal, Pressable, StyleSheet } from "react-native";
+
+import { Panel, type DialogProps } from "./Panel";
+import { useColours } from "./theme";
+
+/** A dialog over the app: what is behind it is out of reach until it is closed, by its button, by Escape or back, or beside it. */
+export function Dialog({ title, onClose, children }: DialogProps) {
+  const colours = useColours();
+  return (
+    <Modal transparent animationType="fade" onRequestClose={onClose}>
+      <KeyboardAvoidingView behavior="padding" style={[styles.scrim, { backgroundColor: colours.scrim }]}>
+        <Pressable style={StyleSheet.absoluteFill} onPress={onClose} accessible={false} importantForAccessibility="no" />
+        <Panel title={title} onClose={onClose}>{children}</Panel>
+      </KeyboardAvoidingView>
+    </Modal>
+  );
+}
+
+const styles = StyleSheet.create({ scrim: { flex: 1, justifyContent: "center", alignItems: "center" } });

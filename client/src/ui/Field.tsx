@@ -1,0 +1,41 @@
+import { useId } from "react";
+import { StyleSheet, TextInput, View, type TextInputProps } from "react-native";
+
+import { Text } from "./Text";
+import { font, radius, space, useColours } from "./theme";
+
+interface Props extends Pick<TextInputProps, "autoFocus" | "onSubmitEditing" | "autoComplete" | "secureTextEntry" | "inputMode" | "enterKeyHint" | "placeholder" | "maxLength"> {
+  readonly label: string;
+  readonly value: string;
+  readonly onChange: (text: string) => void;
+  readonly hint?: string | undefined;
+  /** What is wrong with the value, in words. */
+  readonly problem?: string | undefined;
+}
+
+/** A line of text with its label, a hint, and what is wrong with it. */
+export function Field({ label, value, onChange, hint, problem, ...rest }: Props) {
+  const colours = useColours();
+  const id = useId();
+  const line = problem === undefined ? colours.muted : colours.danger;
+  return (
+    <View style={styles.field}>
+      <Text strong size="small" aria-hidden>{label}</Text>
+      <TextInput
+        {...rest} aria-label={label} aria-describedby={id} aria-invalid={problem !== undefined} value={value} onChangeText={onChange}
+        autoCapitalize="none" autoCorrect={false} spellCheck={false} submitBehavior="submit" placeholderTextColor={colours.muted}
+        style={[styles.input, { color: colours.text, backgroundColor: colours.sunken, borderColor: line }]}
+      />
+      <View id={id} style={styles.notes}>
+        {hint !== undefined && <Text size="small" tone="muted">{hint}</Text>}
+        {problem !== undefined && <Text size="small" role="alert" tone="danger">{problem}</Text>}
+      </View>
+    </View>
+  );
+}
+
+const styles = StyleSheet.create({
+  field: { gap: space.xs },
+  notes: { gap: space.xs },
+  input: { minHeight: 46, paddingHorizontal: space.m, borderRadius: radius.m, borderWidth: 1, fontSize: font.body },
+});

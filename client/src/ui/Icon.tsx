@@ -1,0 +1,21 @@
+import { View } from "react-native";
+
+import { useLocale } from "./i18n";
+import type { IconProps } from "./icons";
+import { Text } from "./Text";
+
+/** Characters that the fonts of iOS and Android both have; the web draws its own. */
+const glyphs: Record<IconProps["name"], string> = {
+  back: "‹", close: "✕", plus: "+", send: "↑", settings: "⚙\uFE0E", leave: "⇥", waiting: "◔", down: "↓", up: "↑", check: "✓", failed: "!",
+};
+
+/** A glyph; it says nothing to a screen reader. */
+export function Icon({ name, colour, size = 22 }: IconProps) {
+  const { rtl } = useLocale();
+  const turned = rtl && (name === "back" || name === "leave");
+  return (
+    <View aria-hidden style={turned && { transform: [{ scaleX: -1 }] }}>
+      <Text allowFontScaling={false} style={{ fontSize: size, lineHeight: Math.round(size * 1.15), color: colour }}>{glyphs[name]}</Text>
+    </View>
+  );
+}

@@ -1,0 +1,32 @@
+import { View } from "react-native";
+
+import { useLocale } from "./i18n";
+import type { IconProps } from "./icons";
+
+/** Strokes on a grid of 24. */
+const strokes: Record<IconProps["name"], string> = {
+  back: "M15 5l-7 7 7 7",
+  close: "M6 6l12 12M18 6L6 18",
+  plus: "M12 5v14M5 12h14",
+  send: "M12 19V6M6 11.5L12 5.5l6 6",
+  settings: "M4 8h9M17 8h3M4 16h3M11 16h9M13 8a2 2 0 1 0 4 0a2 2 0 1 0-4 0M7 16a2 2 0 1 0 4 0a2 2 0 1 0-4 0",
+  leave: "M10 5H6v14h4M14 8l4 4-4 4M18 12h-8",
+  down: "M6 9.5l6 6 6-6",
+  up: "M6 14.5l6-6 6 6",
+  check: "M5 12.5l4.5 4.5L19 7.5",
+  failed: "M12 7.5v5M12 16v.5M4 12a8 8 0 1 0 16 0a8 8 0 1 0-16 0",
+  waiting: "M12 7.5V12l3 2M4 12a8 8 0 1 0 16 0a8 8 0 1 0-16 0",
+};
+
+/** A glyph; it says nothing to a screen reader. */
+export function Icon({ name, colour, size = 22 }: IconProps) {
+  const { rtl } = useLocale();
+  const turned = rtl && (name === "back" || name === "leave");
+  return (
+    <View aria-hidden style={turned && { transform: [{ scaleX: -1 }] }}>
+      <svg width={size} height={size} viewBox="0 0 24 24" fill="none" stroke={colour} strokeWidth={2} strokeLinecap="round" strokeLinejoin="round">
+        <path d={strokes[name]} />
+      </svg>
+    </View>
+  );
+}

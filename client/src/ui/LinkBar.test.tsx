@@ -1,0 +1,85 @@
+import { fireEvent, screen } from "@testing-library/react-native";
+
+import type { Chat } from "../core/chat";
+import { Session } from "../core/session";
+import { LinkBar } from "./LinkBar";
+import { draw, settle, token, World } from "./testing";
+
+jest.mock("../core/hub", () => ({ dial: jest.fn() }));
+
+describe("the link bar", () => {
+  let world: World;
+  let chat: Chat;
+  const bar = () => screen.getByTestId("link");
+
+  beforeEach(async () => {
+    world = new World();
+    chat = await world.chat();
+  });
+  afterEach(() => world.close());
+
+  test("says that it is connected, to screen readers too", async () => {
+    await draw(world, <LinkBar chat={chat} />);
+    expect(bar()).toHaveProp("role", "status");
+    expect(bar()).toHaveTextContent(/^Connected$/);
+    expect(screen.queryByRole("button")).toBeNull();
+  });
+
+  test("tells a device without a network from a server that does not answer", async () => {
+    await draw(world, <LinkBar chat={chat} />);
+    await world.become({ online: false });
+    expect(bar()).toHaveTextContent(/^Offline/);
+    await world.become({ online: true, status: 0 });
+    fireEvent.press(screen.getByRole("button", { name: "Try now" }));
+    await settle();
+    expect(bar()).toHaveTextContent(/^No connection to the server/);
+  });
+
+  test("says that the device keeps nothing", async () => {
+    world.keeps = false;
+    await draw(world, <LinkBar chat={await world.chat()} />);
+    expect(bar()).toHaveTextContent("Connected (this device keeps nothing)");
+  });
+
+  test("counts what waits", async () => {
+    await draw(world, <LinkBar chat={chat} />);
+    await world.become({ status: 0 });
+    await settle(() => chat.room("lobby")?.send("one"));
+    expect(bar()).toHaveTextContent(/^No connection to the server, 1 message waiting/);
+    await settle(() => chat.room("lobby")?.send("two"));
+    expect(bar()).toHaveTextContent(/, 2 messages waiting/);
+  });
+
+  test("tries at once when asked to", async () => {
+    await draw(world, <LinkBar chat={chat} />);
+    await world.become({ status: 0 });
+    world.status = 200;
+    fireEvent.press(screen.getByRole("button", { name: "Try now" }));
+    await settle();
+    expect(bar()).toHaveTextContent(/^Connected$/);
+  });
+
+  test("asks for another token when the server takes the old one no more", async () => {
+    const session = new Session(world.platform());
+    const answers: ("not a token" | null)[] = ["not a token", null];
+    jest.spyOn(session, "enterToken").mockImplementation((text) => {
+      const answer = answers.shift() ?? null;
+      if (answer === null) chat.renew(text);
+      return Promise.resolve(answer);
+    });
+    await draw(world, <LinkBar chat={chat} />, { session });
+    await world.become({ status: 401 });
+    expect(bar()).toHaveTextContent(/^The token is not valid any more/);
+    fireEvent.press(screen.getByRole("button", { name: "Enter a new token" }));
+    fireEvent.changeText(screen.getByLabelText("Token"), "nonsense");
+    fireEvent.press(screen.getByRole("button", { name: "Continue" }));
+    await settle();
+    expect(screen.getByRole("alert")).toHaveTextContent(/not a token/);
+    world.status = 200;
+    fireEvent.changeText(screen.getByLabelText("Token"), token({ sub: "Ann", exp: Date.now() / 1000 + 60 }));
+    fireEvent.press(screen.getByRole("button", { name: "Continue" }));
+    await settle();
+    expect(screen.queryByLabelText("Token")).toBeNull();
+    expect(bar()).toHaveTextContent(/^Connected$/);
+  });
+});

@@ -1,0 +1,46 @@
+import { useState } from "react";
+import { StyleSheet, View } from "react-native";
+
+import type { Chat } from "../core/chat";
+import type { Link } from "../core/link";
+import { Button } from "./Button";
+import { useLocale, type Texts } from "./i18n";
+import { useReadable } from "./readable";
+import { Text } from "./Text";
+import { TokenDialog } from "./Token";
+import { radius, space, useColours } from "./theme";
+
+/** How it stands between this device and the server, always there and as it is. It has its place: nothing moves when it changes. */
+export function LinkBar({ chat, line = false }: { readonly chat: Chat; readonly line?: boolean }) {
+  const colours = useColours();
+  const { t } = useLocale();
+  const link = useReadable(chat.link);
+  const waiting = useReadable(chat.waiting);
+  const [asking, setAsking] = useState(false);
+  const alarming = link.is === "away" || link.is === "refused";
+  const colour = alarming ? colours.onWarning : colours.muted;
+  return (
+    <>
+      <View testID="link" role="status" style={[line ? styles.line : styles.strip, !line && { borderColor: colours.line }, alarming && { backgroundColor: colours.warning }]}>
+        <View aria-hidden style={[styles.dot, { backgroundColor: link.is === "live" ? colours.good : colour }]} />
+        <Text size="small" style={[styles.text, { color: colour }]}>{words(chat.keeps, link, waiting, t)}</Text>
+        {link.is === "away" && <Button small label={t("try-now")} onPress={() => chat.retry()} />}
+        {link.is === "refused" && <Button small opens label={t("new-token")} onPress={() => setAsking(true)} />}
+      </View>
+      {asking && <TokenDialog onClose={() => setAsking(false)} />}
+    </>
+  );
+}
+
+function words(keeps: boolean, link: Link, waiting: number, t: Texts): string {
+  const state = t(link.is === "away" ? `link-${link.why}` : `link-${link.is}`);
+  const all = waiting === 0 ? state : t("link-waiting", { link: state, count: waiting });
+  return keeps ? all : t("link-unkept", { link: all });
+}
+
+const styles = StyleSheet.create({
+  strip: { flexDirection: "row", alignItems: "center", gap: space.s, minHeight: 60, paddingHorizontal: space.l, paddingVertical: space.s, borderTopWidth: 1 },
+  line: { flexDirection: "row", alignItems: "center", gap: space.s, minHeight: 18, paddingHorizontal: space.s, marginHorizontal: -space.s, borderRadius: radius.s },
+  dot: { width: 8, height: 8, borderRadius: 4 },
+  text: { flexShrink: 1, flexGrow: 1 },
+});

@@ -1,0 +1,95 @@
+import { fireEvent, screen } from "@testing-library/react-native";
+
+import { Session } from "../core/session";
+import { useReadable } from "./readable";
+import { SignIn } from "./SignIn";
+import { draw, settle, token, World } from "./testing";
+
+jest.mock("../core/hub", () => ({ dial: jest.fn() }));
+
+function Entrance({ session }: { readonly session: Session }) {
+  const stage = useReadable(session.stage);
+  return stage.is === "chat" ? null : <SignIn stage={stage} />;
+}
+
+async function enter(world: World, server?: string | null): Promise<Session> {
+  const session = new Session(world.platform(server));
+  void session.start();
+  await draw(world, <Entrance session={session} />, { session });
+  return session;
+}
+
+async function answer(label: string, text: string): Promise<void> {
+  fireEvent.changeText(screen.getByLabelText(label), text);
+  fireEvent.press(screen.getByRole("button", { name: "Continue" }));
+  await settle();
+}
+
+async function close(session: Session): Promise<void> {
+  const stage = session.stage.get();
+  if (stage.is === "chat") await stage.chat.close();
+}
+
+describe("signing in", () => {
+  test("asks for a name where that is enough, and says what is wrong with one", async () => {
+    const session = await enter(new World());
+    await answer("Your name", "");
+    expect(screen.getByRole("alert")).toHaveTextContent(/A name has/);
+    await answer("Your name", "Ann");
+    expect(session.stage.get()).toMatchObject({ is: "chat", chat: { client: "Ann" } });
+    await settle(() => close(session));
+  });
+
+  test("takes Enter for Continue", async () => {
+    const session = await enter(new World());
+    fireEvent.changeText(screen.getByLabelText("Your name"), "Ann");
+    fireEvent(screen.getByLabelText("Your name"), "submitEditing");
+    await settle();
+    expect(session.stage.get().is).toBe("chat");
+    await settle(() => close(session));
+  });
+
+  test("asks for a token where one is wanted, unseen unless one asks", async () => {
+    const world = new World();
+    world.status = 401;
+    const session = await enter(world);
+    const field = screen.getByLabelText("Token");
+    expect(field).toHaveProp("secureTextEntry", true);
+    expect(field).toHaveProp("autoComplete", "off");
+    fireEvent.press(screen.getByRole("button", { name: "Show the token" }));
+    expect(screen.getByLabelText("Token")).toHaveProp("secureTextEntry", false);
+    await answer("Token", "nonsense");
+    expect(screen.getByRole("alert")).toHaveTextContent("This is not a token of a Restante server.");
+    await answer("Token", token({ sub: "Ann", exp: 1 }));
+    expect(screen.getByRole("alert")).toHaveTextContent("This token has expired.");
+    world.status = 200;
+    await answer("Token", token({ sub: "Ann", exp: Date.now() / 1000 + 60 }));
+    expect(session.stage.get()).toMatchObject({ is: "chat", chat: { client: "Ann" } });
+    await settle(() => close(session));
+  });
+
+  test("says that the server does not answer, and tries again", async () => {
+    const world = new World();
+    world.status = 0;
+    await enter(world);
+    expect(screen.getByRole("alert")).toHaveTextContent(/here\.test cannot be reached/);
+    world.status = 200;
+    fireEvent.press(screen.getByRole("button", { name: "Try again" }));
+    await settle();
+    expect(screen.getByLabelText("Your name")).toBeOnTheScreen();
+  });
+
+  test("asks a phone for the server first", async () => {
+    const world = new World();
+    await enter(world, null);
+    await answer("Server", "http://");
+    expect(screen.getByRole("alert")).toHaveTextContent("This is not the address of a server.");
+    world.status = 0;
+    await answer("Server", "chat.test");
+    expect(screen.getByRole("alert")).toHaveTextContent("There is no answer from this address.");
+    world.status = 200;
+    await answer("Server", "chat.test");
+    expect(screen.getByLabelText("Your name")).toHaveProp("value", "");
+    expect(world.kept.get("server")).toBe("https://chat.test");
+  });
+});

@@ -1,0 +1,102 @@
+import { useState, type ReactNode } from "react";
+import { KeyboardAvoidingView, ScrollView, StyleSheet, View } from "react-native";
+
+import type { Problem, Stage } from "../core/session";
+import { useBusy } from "./busy";
+import { Button } from "./Button";
+import { Field } from "./Field";
+import { useLocale } from "./i18n";
+import { Mark } from "./Mark";
+import { useSession } from "./session";
+import { Text } from "./Text";
+import { TokenForm } from "./Token";
+import { radius, space, useColours } from "./theme";
+
+type Entrance = Exclude<Stage, { is: "chat" }>;
+
+/** What is shown until there is a chat: it asks for what is not known yet, one thing at a time. */
+export function SignIn({ stage }: { readonly stage: Entrance }) {
+  const { t } = useLocale();
+  const session = useSession();
+  switch (stage.is) {
+    case "opening":
+      return <Opening />;
+    case "server":
+      return <Card title={t("welcome-server")}><Line key="server" of="server" problem={stage.problem} onText={(text) => session.enterServer(text)} /></Card>;
+    case "name":
+      return <Card title={t("welcome-name")}><Line key="name" of="name" problem={stage.problem} onText={(text) => session.enterName(text)} /></Card>;
+    case "token":
+      return <Card title={t("welcome-token")}><TokenForm problem={stage.problem} onToken={(token) => session.enterToken(token)} /></Card>;
+    case "unreachable":
+      return (
+        <Card title={t("unreachable-title")}>
+          <Text role="alert" tone="muted">{t("unreachable-text", { server: stage.server })}</Text>
+          <Again onAgain={() => session.probe()} />
+        </Card>
+      );
+  }
+}
+
+/** It is short: a still sign is calmer than one that moves. */
+function Opening() {
+  const colours = useColours();
+  const { t } = useLocale();
+  return <View role="main" aria-label={t("opening")} style={[styles.opening, { backgroundColor: colours.ground }]}><Mark size={56} /></View>;
+}
+
+function Again({ onAgain }: { readonly onAgain: () => Promise<void> }) {
+  const { t } = useLocale();
+  const [busy, again] = useBusy(onAgain);
+  return <Button kind="primary" label={t(busy ? "busy" : "try-again")} onPress={again} />;
+}
+
+interface LineProps {
+  readonly of: "server" | "name";
+  readonly problem: Problem | undefined;
+  readonly onText: (text: string) => Promise<void>;
+}
+
+/** Asks for one line. */
+function Line({ of, problem, onText }: LineProps) {
+  const { t } = useLocale();
+  const [text, setText] = useState("");
+  const [busy, enter] = useBusy(() => onText(text));
+  return (
+    <View style={styles.form}>
+      <Field
+        label={t(of)} hint={t(of === "server" ? "server-hint" : "name-hint")} problem={problem && t(`problem-${problem.replaceAll(" ", "-")}`)} value={text} onChange={setText}
+        onSubmitEditing={enter} autoComplete={of === "server" ? "url" : "nickname"} inputMode={of === "server" ? "url" : "text"} enterKeyHint="go" autoFocus
+      />
+      <Button kind="primary" label={t(busy ? "busy" : "continue")} onPress={enter} />
+    </View>
+  );
+}
+
+function Card({ title, children }: { readonly title: string; readonly children: ReactNode }) {
+  const colours = useColours();
+  const { t } = useLocale();
+  return (
+    <KeyboardAvoidingView role="main" behavior="padding" style={{ flex: 1, backgroundColor: colours.ground }}>
+      <ScrollView contentContainerStyle={styles.page} keyboardShouldPersistTaps="handled">
+        <View style={styles.brand}>
+          <Mark size={56} />
+          <Text heading={1} size="title">{t("restante")}</Text>
+          <Text tone="muted" style={styles.slogan}>{t("slogan")}</Text>
+        </View>
+        <View style={[styles.card, { backgroundColor: colours.surface, borderColor: colours.line }]}>
+          <Text heading={2} size="lead">{title}</Text>
+          {children}
+        </View>
+      </ScrollView>
+    </KeyboardAvoidingView>
+  );
+}
+
+const styles = StyleSheet.create({
+  page: { flexGrow: 1, justifyContent: "center", alignItems: "center", padding: space.l, gap: space.xl },
+  brand: { alignItems: "center", gap: space.s, maxWidth: 340 },
+  slogan: { textAlign: "center" },
+  card: { width: "100%", maxWidth: 400, padding: space.xl, gap: space.l, borderRadius: radius.l, borderWidth: 1 },
+  form: { gap: space.l },
+  opening: { flex: 1, alignItems: "center", justifyContent: "center" },
+});

@@ -1,0 +1,36 @@
+import type { ReactNode } from "react";
+import { Platform, Text as Native, type TextProps, type TextStyle } from "react-native";
+
+import { useLocale } from "./i18n";
+import { font, useColours } from "./theme";
+
+type Size = keyof typeof font;
+
+interface Props extends Omit<TextProps, "role"> {
+  readonly size?: Size;
+  readonly tone?: "text" | "muted" | "danger";
+  readonly strong?: boolean;
+  /** Whether somebody has written it: then its direction is its own, but it begins where everything does. */
+  readonly quoted?: boolean;
+  /** The level of a heading. */
+  readonly heading?: 1 | 2;
+  readonly role?: "alert" | "status";
+  readonly children: ReactNode;
+}
+
+/** A text in the app's sizes and colours. */
+export function Text({ size = "body", tone = "text", strong = false, quoted = false, heading, style, ...rest }: Props) {
+  const colours = useColours();
+  const { rtl } = useLocale();
+  const own: TextStyle = { fontSize: font[size], lineHeight: Math.round(font[size] * 1.4), color: colours[tone], fontWeight: strong || heading !== undefined ? "600" : "400" };
+  const level = heading === undefined ? {} : ({ role: "heading", "aria-level": heading } as const);
+  const { dir, side } = directions(rtl, quoted);
+  return <Native {...level} {...dir} {...rest} style={[own, side, style]} />;
+}
+
+/** A browser takes the direction from the first letter, unless told otherwise; phones do what is right by themselves. */
+function directions(rtl: boolean, quoted: boolean): { readonly dir?: object; readonly side?: TextStyle } {
+  if (Platform.OS !== "web") return {};
+  if (quoted) return { dir: { dir: "auto" }, side: { textAlign: rtl ? "right" : "left" } };
+  return { dir: { dir: rtl ? "rtl" : "ltr" } };
+}

@@ -1,0 +1,34 @@
+/** The texts of messages and their list, in the syntax of Fluent. */
+export const ar = `
+today = اليوم
+yesterday = أمس
+messages-in = الرسائل في { $room }
+unread-separator = جديد
+first-unread = غير المقروءة الأقدم
+jump = انتقل إلى الأحدث
+jump-count = { $count ->
+    [one] انتقل إلى الأحدث، رسالة جديدة
+    [two] انتقل إلى الأحدث، رسالتان جديدتان
+    [few] انتقل إلى الأحدث، { $count } رسائل جديدة
+   *[other] انتقل إلى الأحدث، { $count } رسالة جديدة
+}
+loading = جارٍ التحميل…
+empty = لم يُقل شيء هنا بعد
+empty-text = كل ما ترسله يُحفظ ويصل إلى كل من ينضم.
+refused = لا يحق لك قراءة هذه الغرفة.
+older-failed = تعذّر جلب الرسائل الأقدم الآن. حاول مرة أخرى
+state-waiting = في الانتظار
+state-accepted = قُبلت
+state-failed = فشلت
+failed-because = لم تُقبل: { $reason }
+waits-because = لم تُقبل بعد: { $reason }
+discard = تجاهل
+show-all = عرض الكل
+show-less = عرض أقل
+announce-one = { $sender }: { $text }
+announce-many = { $count ->
+    [two] رسالتان جديدتان
+    [few] { $count } رسائل جديدة
+   *[other] { $count } رسالة جديدة
+}
+`;

@@ -1,0 +1,106 @@
+/** The texts of the app, in the syntax of Fluent. */
+export const en = `
+restante = Restante
+restante-unread = ({ $count }) Restante
+slogan = Every message that is accepted is kept, and reaches everyone once, in one order.
+close = Close
+back = Back
+
+welcome-server = Which server?
+welcome-name = Welcome
+welcome-token = Welcome
+name = Your name
+name-hint = Others see it beside your messages. There is no password on this server.
+token = Token
+token-hint = This server asks for a token. Paste the one that you have been given.
+token-show = Show the token
+token-hide = Hide the token
+server = Server
+server-hint = Its address, such as chat.example.org
+continue = Continue
+busy = One moment…
+opening = Opening…
+unreachable-title = The server does not answer
+unreachable-text = { $server } cannot be reached at the moment.
+try-again = Try again
+
+problem-not-an-address = This is not the address of a server.
+problem-no-answer = There is no answer from this address.
+problem-not-a-name = A name has 1 to 128 bytes, and no control characters.
+problem-not-a-token = This is not a token of a Restante server.
+problem-expired = This token has expired.
+problem-not-accepted = The server does not accept this token.
+
+rooms = Rooms
+rooms-empty = You are in no room yet. The plus above leads to one.
+unread = { $count } unread
+you = You
+draft = Draft
+waiting = Waiting
+join-title = Join a room
+join-text = Rooms are open to all who may read them. A new one begins with its first message.
+room = Room
+room-hint = Small letters, digits, dots, hyphens and underscores; it begins with a letter or digit
+room-problem = No room can have this name: small letters a to z, digits, dots, hyphens and underscores, at most 64, the first a letter or digit.
+join = Join
+directory = Rooms of this server
+directory-none = No other room goes by this name. You can begin it.
+directory-empty = There are no other rooms yet. You can begin one.
+directory-failed = The rooms of this server cannot be listed now.
+directory-loading = Looking for rooms…
+
+pick = Choose a room
+pick-text = What is said in it appears here.
+not-joined = You are not in this room
+not-joined-text = Join { $room } to read it.
+join-this = Join { $room }
+leave = Leave the room
+leave-text = { $room } is removed from your list. What has been said in it stays, and you can come back.
+cancel = Cancel
+
+message = Message
+send = Send
+remaining = { $count ->
+    [one] 1 byte left
+   *[other] { $count } bytes left
+}
+too-long = { $count ->
+    [one] The message is 1 byte too long. Shorten it, or send it in parts.
+   *[other] The message is { $count } bytes too long. Shorten it, or send it in parts.
+}
+read-only = You may read here, but not write.
+not-sent = The message could not be taken: { $reason }
+not-kept = The message is being sent, but this device cannot keep it until then: { $reason }
+
+link-connecting = Connecting…
+link-live = Connected
+link-offline = Offline
+link-unreachable = No connection to the server
+link-refused = The token is not valid any more
+link-closed = Disconnected
+link-waiting = { $link }, { $count ->
+    [one] 1 message waiting
+   *[other] { $count } messages waiting
+}
+link-unkept = { $link } (this device keeps nothing)
+try-now = Try now
+new-token = Enter a new token
+
+settings = Settings
+signed-in = Signed in as
+language = Language
+language-device = As the device
+scheme = Appearance
+scheme-system = As the device
+scheme-light = Light
+scheme-dark = Dark
+about = About
+about-text = Restante keeps what it has accepted: one order for each room, once, to everyone.
+sign-out = Sign out
+sign-out-hint = Removes everything from this device that is kept for this name.
+sign-out-waiting = { $count ->
+    [one] 1 message has not been sent. It would be lost.
+   *[other] { $count } messages have not been sent. They would be lost.
+}
+sign-out-anyway = Sign out and lose them
+`;

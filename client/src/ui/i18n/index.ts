@@ -1,0 +1,81 @@
+import { FluentBundle, FluentResource, type FluentVariable } from "@fluent/bundle";
+import { createContext, useContext } from "react";
+
+import { ar } from "./ar";
+import { ar as arMessages } from "./ar.messages";
+import { de } from "./de";
+import { de as deMessages } from "./de.messages";
+import { en } from "./en";
+import { en as enMessages } from "./en.messages";
+import { completeIntl } from "./plural";
+
+completeIntl();
+
+/** The languages of the app, each with its own name and direction. */
+export const languages = {
+  en: { name: "English", rtl: false, texts: [en, enMessages] },
+  de: { name: "Deutsch", rtl: false, texts: [de, deMessages] },
+  ar: { name: "العربية", rtl: true, texts: [ar, arMessages] },
+} as const;
+
+export type Language = keyof typeof languages;
+
+/** Whether a text is the tag of a language of the app. */
+export function isLanguage(tag: string): tag is Language {
+  return Object.keys(languages).includes(tag);
+}
+
+/** Gives the text of an id in one's language. What is put into it cannot change the direction of what is around it. */
+export type Texts = (id: string, values?: Record<string, FluentVariable>) => string;
+
+/** The texts of a language; what it lacks is English. */
+export function textsOf(language: Language): Texts {
+  const bundles = [bundleOf(language), bundleOf("en")];
+  const foreign = languages[language].rtl ? leftToRight : rightToLeft;
+  return (id, values = {}) => {
+    const isolated = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === "string" ? isolate(value, foreign) : value]));
+    for (const bundle of bundles) {
+      const pattern = bundle.getMessage(id)?.value;
+      if (pattern !== undefined && pattern !== null) return bundle.formatPattern(pattern, isolated, []);
+    }
+    return id;
+  };
+}
+
+const rightToLeft = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+const leftToRight = /\p{L}/u;
+const controls = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Drops what would change directions by itself, and sets a text of the other direction apart. */
+function isolate(text: string, foreign: RegExp): string {
+  const plain = text.replace(controls, "");
+  return foreign.test(plain) ? `\u2068${plain}\u2069` : plain;
+}
+
+function bundleOf(language: Language): FluentBundle {
+  const bundle = new FluentBundle(language, { useIsolating: false });
+  for (const text of languages[language].texts) bundle.addResource(new FluentResource(text));
+  return bundle;
+}
+
+/** The language of the app and its texts. */
+export interface Locale {
+  readonly language: Language;
+  readonly rtl: boolean;
+  readonly t: Texts;
+}
+
+const locales = new Map<Language, Locale>();
+
+/** A language with its texts, made once. */
+export function localeOf(language: Language): Locale {
+  const locale = locales.get(language) ?? { language, rtl: languages[language].rtl, t: textsOf(language) };
+  locales.set(language, locale);
+  return locale;
+}
+
+export const LocaleContext = createContext<Locale>(localeOf("en"));
+
+export function useLocale(): Locale {
+  return useContext(LocaleContext);
+}

@@ -1,0 +1,4 @@
+/** The languages that the device's owner reads, the favourite first. */
+export function deviceLanguages(): readonly string[] {
+  return navigator.languages;
+}

@@ -1,0 +1,32 @@
+import { useEffect, useState } from "react";
+import { AccessibilityInfo, Platform, StyleSheet, View } from "react-native";
+
+import type { Message } from "../../core/message";
+import type { Room } from "../../core/room";
+import { useLocale, type Texts } from "../i18n";
+import { Text } from "../Text";
+import { announce } from "./announce";
+import { harmless } from "./text";
+
+const mostCharacters = 200;
+
+/** Tells screen readers of what others send; the list itself, whose rows come and go, tells nothing. */
+export function Announcer({ room, client }: { readonly room: Room; readonly client: string }) {
+  const { t } = useLocale();
+  const [said, setSaid] = useState({ text: "", times: 0 });
+  useEffect(() => announce(room.timeline, client, (fresh) => {
+    const text = textOf(fresh, t);
+    if (Platform.OS === "ios") AccessibilityInfo.announceForAccessibility(text); // it has no live regions
+    setSaid(({ times }) => ({ text, times: times + 1 }));
+  }), [room, client, t]);
+  // The same text once more is another element: otherwise nothing would have changed.
+  return <View testID="announcer" aria-live="polite" style={styles.unseen}><Text key={said.times}>{said.text}</Text></View>;
+}
+
+function textOf(fresh: readonly Message[], t: Texts): string {
+  const [only] = fresh;
+  if (only === undefined || fresh.length > 1) return t("announce-many", { count: fresh.length });
+  return t("announce-one", { sender: harmless(only.client_id), text: harmless(only.msg.slice(0, mostCharacters)) });
+}
+
+const styles = StyleSheet.create({ unseen: { position: "absolute", width: 1, height: 1, overflow: "hidden", opacity: 0 } });

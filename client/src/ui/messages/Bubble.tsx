@@ -1,0 +1,146 @@
+import { memo, useMemo, useState } from "react";
+import { Pressable, StyleSheet, View } from "react-native";
+
+import type { Outgoing } from "../../core/message";
+import { Avatar } from "../Avatar";
+import { Button } from "../Button";
+import { Icon } from "../Icon";
+import { useLocale } from "../i18n";
+import { Text } from "../Text";
+import { colourOf, radius, space, useColours } from "../theme";
+import { RichText } from "./RichText";
+import type { Row } from "./rows";
+import { beginningOf, harmless, segmentsOf } from "./text";
+import { Time } from "./Time";
+
+/** What can be done with a message. */
+export interface Deeds {
+  readonly retry: (id: string) => void;
+  readonly discard: (id: string) => void;
+  /** Is called before a long message is shown whole. */
+  readonly unfold: () => void;
+  /** Is called when it is not any more, with the key of its row. */
+  readonly fold: (key: string) => void;
+}
+
+interface Props {
+  readonly row: Extract<Row, { is: "message" | "outgoing" }>;
+  readonly deeds: Deeds;
+}
+
+const avatar = 32;
+
+/** A message, at its sender's side. */
+export const Bubble = memo(function Bubble({ row, deeds }: Props) {
+  const colours = useColours();
+  const { mine, first, last } = row;
+  const outgoing = row.is === "outgoing" ? row.message : null;
+  return (
+    <View testID={row.is === "message" ? `message-${row.message.seq}` : `outgoing-${row.message.id}`} style={[styles.row, mine && styles.mine, last && styles.last]}>
+      {!mine && <View style={styles.avatar}>{first && <Avatar name={senderOf(row)} size={avatar} />}</View>}
+      <View style={[styles.column, mine && styles.ends]}>
+        <Sender row={row} />
+        <View style={[styles.bubble, cornersOf(mine, first, last), { backgroundColor: mine ? colours.mine : colours.theirs, borderColor: mine ? colours.mine : colours.line }]}>
+          <Body row={row} deeds={deeds} />
+          <Foot time={row.time} mine={mine} state={outgoing?.state ?? null} />
+        </View>
+        {outgoing?.reason !== undefined && <Refused outgoing={outgoing} deeds={deeds} />}
+      </View>
+    </View>
+  );
+});
+
+function senderOf(row: Props["row"]): string {
+  return row.is === "message" ? harmless(row.message.client_id) : "";
+}
+
+/** The name of another person above a group; beside one's own messages a screen reader says whose they are. */
+function Sender({ row }: Pick<Props, "row">) {
+  const colours = useColours();
+  const { t } = useLocale();
+  if (row.mine) return <Text style={styles.unseen}>{t("you")}</Text>;
+  const name = senderOf(row);
+  if (!row.first) return <Text style={styles.unseen}>{name}</Text>;
+  return <Text size="small" strong numberOfLines={1} style={[styles.name, { color: colourOf(name, colours) }]}>{name}</Text>;
+}
+
+/** The text; a long one is folded until somebody wants all of it. */
+function Body({ row: { key, mine, message: { msg } }, deeds }: Props) {
+  const colours = useColours();
+  const { t } = useLocale();
+  const [whole, setWhole] = useState(false);
+  const segments = useMemo(() => segmentsOf(msg), [msg]);
+  const beginning = useMemo(() => beginningOf(segments), [segments]);
+  const toggle = () => {
+    if (whole) deeds.fold(key);
+    else deeds.unfold();
+    setWhole(!whole);
+  };
+  const colour = mine ? colours.onMine : colours.text;
+  const standout = mine ? colours.onMine : colours.accent;
+  return (
+    <View style={styles.body}>
+      <RichText segments={whole ? segments : (beginning ?? segments)} colour={colour} standout={standout} />
+      {beginning !== null && (
+        <Pressable role="button" aria-expanded={whole} onPress={toggle} style={styles.fold}>
+          <Text strong size="small" style={{ color: standout }}>{t(whole ? "show-less" : "show-all")}</Text>
+        </Pressable>
+      )}
+    </View>
+  );
+}
+
+function Foot({ time, mine, state }: { readonly time: Date; readonly mine: boolean; readonly state: Outgoing["state"] | null }) {
+  const colours = useColours();
+  const { t } = useLocale();
+  const shown = state ?? "accepted";
+  const muted = mine ? colours.onMineMuted : colours.muted;
+  return (
+    <View style={styles.foot}>
+      <Text size="small" style={[styles.time, { color: muted }]}><Time time={time} /></Text>
+      {mine && <View testID="state" role="img" aria-label={t(`state-${shown}`)}><Icon name={signs[shown]} colour={muted} size={14} /></View>}
+    </View>
+  );
+}
+
+const signs = { waiting: "waiting", accepted: "check", failed: "failed" } as const;
+
+/** Why the server has not taken a message, and what can be done: one that waits is tried again by itself. */
+function Refused({ outgoing: { id, state, reason = "" }, deeds }: { readonly outgoing: Outgoing; readonly deeds: Deeds }) {
+  const { t } = useLocale();
+  const failed = state === "failed";
+  return (
+    <View style={styles.refused}>
+      <Text size="small" tone={failed ? "danger" : "muted"}>{t(failed ? "failed-because" : "waits-because", { reason })}</Text>
+      <View style={styles.answers}>
+        {failed && <Button small label={t("try-again")} onPress={() => deeds.retry(id)} />}
+        <Button small kind="danger" label={t("discard")} onPress={() => deeds.discard(id)} />
+      </View>
+    </View>
+  );
+}
+
+/** The corners on its sender's side are round only where a group begins and ends. */
+function cornersOf(mine: boolean, first: boolean, last: boolean) {
+  const [top, bottom] = [first ? radius.l : radius.xs, last ? radius.l : radius.xs];
+  return mine ? { borderTopEndRadius: top, borderBottomEndRadius: bottom } : { borderTopStartRadius: top, borderBottomStartRadius: bottom };
+}
+
+const styles = StyleSheet.create({
+  row: { flexDirection: "row", paddingStart: space.m, paddingEnd: "10%", paddingBottom: 2, gap: space.s },
+  mine: { justifyContent: "flex-end", paddingStart: "18%", paddingEnd: space.m },
+  last: { paddingBottom: space.m },
+  avatar: { width: avatar },
+  column: { flexBasis: "auto", maxWidth: 640, minWidth: 0, flexShrink: 1, alignItems: "flex-start" },
+  ends: { alignItems: "flex-end" },
+  name: { paddingHorizontal: space.m, paddingBottom: 2, maxWidth: "100%" },
+  unseen: { position: "absolute", width: 1, height: 1, overflow: "hidden", opacity: 0 },
+  // The time stands beside a text of one line, and below a longer one.
+  bubble: { flexDirection: "row", flexWrap: "wrap", alignItems: "flex-end", columnGap: space.m, borderRadius: radius.l, borderWidth: 1, paddingHorizontal: space.m, paddingVertical: space.s, maxWidth: "100%", overflow: "hidden" },
+  body: { flexGrow: 1, flexShrink: 1, minWidth: 0, maxWidth: "100%" },
+  fold: { paddingVertical: space.s, alignSelf: "flex-start" },
+  foot: { flexDirection: "row", alignItems: "center", justifyContent: "flex-end", gap: 3, marginTop: 1, marginStart: "auto" },
+  time: { fontSize: 11, lineHeight: 15 },
+  refused: { paddingTop: space.xs, gap: space.xs, alignItems: "flex-end" },
+  answers: { flexDirection: "row", gap: space.s },
+});

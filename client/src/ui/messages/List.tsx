@@ -1,0 +1,52 @@
+import { LegendList, type LegendListRef } from "@legendapp/list/react-native";
+import { useEffect, useImperativeHandle, useRef, useState } from "react";
+
+import type { ListProps } from "./list";
+
+/** What stays in view above the row that the list opens at. */
+const above = 72;
+
+/** The list of messages on phones. */
+export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onTop }: ListProps) {
+  const list = useRef<LegendListRef>(null);
+  const place = (key: string | null) => rows.findIndex((row) => row.key === key);
+  const [opened] = useState(() => place(openAt));
+  const [atEnd, setAtEnd] = useState(opened < 0);
+
+  const turn = (there: boolean) => {
+    if (there === atEnd) return;
+    setAtEnd(there);
+    onEnd(there);
+  };
+  const look = () => {
+    const view = list.current?.getState();
+    if (view === undefined) return;
+    onTop(view.start);
+    turn(view.isWithinMaintainScrollAtEndThreshold);
+  };
+  useImperativeHandle(ref, () => ({
+    toEnd() {
+      turn(true);
+      void list.current?.scrollToEnd({ animated: false });
+    },
+    stay: () => turn(false),
+    show: (key) => void list.current?.scrollIndexIntoView({ index: place(key), animated: false }),
+    toKey(key) {
+      turn(false);
+      void list.current?.scrollToIndex({ index: place(key), viewOffset: above, animated: false });
+    },
+  }));
+  useEffect(() => {
+    if (atEnd) void list.current?.scrollToEnd({ animated: false }); // by itself it loses the end when very many rows come at once
+  }, [rows, atEnd]);
+
+  return (
+    <LegendList
+      ref={list} testID="messages" accessibilityLabel={label} data={rows} keyExtractor={(row) => row.key} renderItem={({ item }) => render(item)}
+      {...(opened < 0 ? { initialScrollAtEnd: true } : { initialScrollIndex: { index: opened, viewOffset: above } })}
+      alignItemsAtEnd maintainScrollAtEnd={atEnd} maintainScrollAtEndThreshold={0.1} maintainVisibleContentPosition={{ data: true, size: true }}
+      keyboardDismissMode="interactive" keyboardShouldPersistTaps="handled"
+      onStartReached={onBeginning} onStartReachedThreshold={1} onScroll={look}
+    />
+  );
+}

@@ -1,0 +1,101 @@
+import { useEffect, useImperativeHandle, useLayoutEffect, useRef, useState, type CSSProperties } from "react";
+import { Virtualizer, type VirtualizerHandle } from "virtua";
+
+import type { ListProps } from "./list";
+import type { Row } from "./rows";
+
+/** The end is in view when no more than this is below it; the beginning is near when no more than this is above; in pixels. */
+const slack = 48;
+const near = 1_200;
+/** What stays in view above the row that the list opens at. */
+const above = -72;
+
+const frame: CSSProperties = { height: "100%", overflowY: "auto", overflowX: "hidden", overflowAnchor: "none", overscrollBehavior: "contain", contain: "strict" };
+
+export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onTop }: ListProps) {
+  const list = useRef<VirtualizerHandle>(null);
+  const [opened] = useState(() => rows.findIndex((row) => row.key === openAt));
+  const atEnd = useRef(opened < 0);
+  const offset = useRef(0);
+  /** Between leaving the end on purpose and the change of scroll or size that comes of it. */
+  const leaving = useRef(false);
+  const shift = useShift(rows);
+
+  const toEnd = () => list.current?.scrollToIndex(rows.length - 1, { align: "end" });
+  const settle = () => {
+    if (atEnd.current) toEnd();
+  };
+  const look = (now: number) => {
+    const view = list.current;
+    if (view === null) return;
+    const left = view.scrollSize - view.viewportSize - now;
+    // What grows below does not lead away from the end; only the reader does, upwards.
+    const there = left <= slack || (atEnd.current && now >= offset.current - 1);
+    offset.current = now;
+    if (there !== atEnd.current) {
+      atEnd.current = there;
+      onEnd(there);
+    }
+    onTop(view.findItemIndex(now));
+    if (now < near) onBeginning();
+  };
+
+  const lookAgain = () => {
+    if (!leaving.current) look(list.current?.scrollOffset ?? 0);
+  };
+  const scrolled = (now: number) => {
+    leaving.current = false;
+    look(now);
+  };
+  const resized = () => {
+    leaving.current = false;
+    settle();
+    lookAgain();
+  };
+  const leave = () => {
+    leaving.current = true;
+    if (atEnd.current) onEnd(false);
+    atEnd.current = false;
+  };
+
+  useImperativeHandle(ref, () => ({
+    toEnd() {
+      atEnd.current = true;
+      onEnd(true);
+      toEnd();
+    },
+    stay: leave,
+    show: (key) => list.current?.scrollToIndex(rows.findIndex((row) => row.key === key), { align: "nearest" }),
+    toKey(key) {
+      leave();
+      list.current?.scrollToIndex(rows.findIndex((row) => row.key === key), { align: "start", offset: above });
+    },
+  }));
+  useLayoutEffect(() => {
+    if (opened >= 0) list.current?.scrollToIndex(opened, { align: "start", offset: above });
+  }, [opened]);
+  useLayoutEffect(settle);
+  useEffect(lookAgain);
+
+  return (
+    <div role="log" aria-live="off" aria-label={label} data-testid="messages" tabIndex={0} style={frame}>
+      <Virtualizer ref={list} data={rows} shift={shift} bufferSize={600} onScroll={scrolled} onResize={resized}>
+        {(row: Row) => <div key={row.key}>{render(row)}</div>}
+      </Virtualizer>
+    </div>
+  );
+}
+
+/** Whether rows were added in front since the last time. */
+function useShift(rows: readonly Row[]): boolean {
+  const [seen, setSeen] = useState({ rows, shift: false });
+  if (seen.rows !== rows) {
+    const first = seen.rows.find(isSaid)?.key;
+    setSeen({ rows, shift: rows.find(isSaid)?.key !== first && rows.some((row) => row.key === first) });
+  }
+  return seen.shift;
+}
+
+function isSaid(row: Row): boolean {
+  return row.is === "message" || row.is === "outgoing";
+}

@@ -1,0 +1,293 @@
+import { act, fireEvent, screen, within } from "@testing-library/react-native";
+import { useImperativeHandle } from "react";
+import { Linking, View } from "react-native";
+
+import type { Chat } from "../../core/chat";
+import type { Room, Timeline } from "../../core/room";
+import { draw, settle, World } from "../testing";
+import type { ListHandle, ListProps } from "./list";
+import { Messages } from "./Messages";
+
+jest.mock("../../core/hub", () => ({ dial: jest.fn() }));
+
+let mockAttentive = true;
+jest.mock("./useAttention", () => ({ useAttention: () => mockAttentive }));
+
+type Shown = Omit<ListProps, "ref">;
+const mockSeen = jest.fn<void, [Shown]>();
+const mockHandle: jest.Mocked<ListHandle> = { toEnd: jest.fn(), stay: jest.fn(), toKey: jest.fn(), show: jest.fn() };
+/** All rows at once: the real lists show what is in view, which nothing is here. */
+jest.mock("./List", () => ({ List: (props: ListProps) => <MockList {...props} /> }));
+function MockList({ ref, ...shown }: ListProps) {
+  const { label, rows, render } = shown;
+  mockSeen(shown);
+  useImperativeHandle(ref, () => mockHandle);
+  return <View testID="messages" accessibilityLabel={label}>{rows.map((row) => <View key={row.key} testID="row">{render(row)}</View>)}</View>;
+}
+
+/** What the list has been given last. */
+function shown(): Shown {
+  const [last] = mockSeen.mock.lastCall ?? [];
+  if (last === undefined) throw new Error("there is no list");
+  return last;
+}
+
+let world: World;
+let chat: Chat;
+
+beforeEach(() => {
+  mockAttentive = true;
+  world = new World();
+});
+afterEach(async () => {
+  jest.useRealTimers();
+  jest.restoreAllMocks();
+  for (const deed of Object.values(mockHandle)) deed.mockReset();
+  await world.close();
+});
+
+/** Opens the lobby, in which this has been said by somebody. */
+async function open(...said: readonly (readonly [string, string])[]): Promise<Room> {
+  for (const [client, text] of said) world.message("lobby", client, text);
+  chat = await world.chat();
+  const room = chat.room("lobby");
+  if (room === undefined) throw new Error("there is no lobby");
+  await draw(world, <Messages chat={chat} room={room} />);
+  return room;
+}
+
+const change = (room: Room, what: Partial<Timeline>) => settle(() => room.timeline.update((timeline) => ({ ...timeline, ...what })));
+interface Drawn {
+  readonly children: readonly (Drawn | string)[];
+}
+const textOf = (node: Drawn | string): string => (typeof node === "string" ? node : node.children.map(textOf).join(""));
+const texts = () => screen.queryAllByTestId("text").map(textOf);
+/** Has messages come from the server, all in the same moment. */
+async function come(room: Room, ...said: readonly (readonly [string, string])[]): Promise<void> {
+  jest.useFakeTimers({ doNotFake: ["queueMicrotask"] });
+  for (const [client, text] of said) world.message("lobby", client, text);
+  for (const fresh of world.log.get("lobby")?.slice(-said.length) ?? []) room.receive(fresh);
+  await act(() => jest.advanceTimersByTimeAsync(50));
+}
+
+const message = (seq: number) => within(screen.getByTestId(`message-${seq}`));
+
+describe("the messages of a room", () => {
+  test("are in order, with who has sent them, when, and that they are accepted", async () => {
+    await open(["Bob", "one"], ["Bob", "two"], ["Ann", "three"]);
+    expect(texts()).toEqual(["one", "two", "three"]);
+    expect(shown().label).toBe("Messages in lobby");
+    expect(screen.getAllByTestId("row")).toHaveLength(4);
+    expect(screen.getByTestId("day")).toHaveTextContent("Monday, May 4");
+    expect([1, 2].map((seq) => message(seq).getAllByText("Bob").length)).toEqual([1, 1]);
+    expect(message(3).getByText("You")).toBeTruthy();
+    expect(message(3).getByLabelText("Accepted")).toBeTruthy();
+    expect(message(1).queryByTestId("state")).toBeNull();
+    expect(message(1).getByText(/^12:00\sPM$/).props.accessibilityLabel).toMatch(/May 4, 2026.*12:00:00/);
+  });
+
+  test("that are one's own wait, fail, and are tried again or given up", async () => {
+    const room = await open(["Bob", "one"]);
+    const own = { room: "lobby", written_at: "2026-05-04T12:00:00Z" };
+    await change(room, { outgoing: [{ ...own, id: "a", msg: "two", state: "waiting" }, { ...own, id: "b", msg: "three", state: "failed", reason: "not here" }] });
+    const [waiting, failed] = ["a", "b"].map((id) => within(screen.getByTestId(`outgoing-${id}`)));
+    expect(waiting?.getByTestId("state").props["aria-label"]).toBe("Waiting");
+    expect(waiting?.queryByRole("button")).toBeNull();
+    expect(failed?.getByTestId("state").props["aria-label"]).toBe("Failed");
+    expect(failed?.getByText(/not here/)).toBeTruthy();
+    const [resend, discard] = [jest.spyOn(chat, "resend"), jest.spyOn(chat, "discard")];
+    fireEvent.press(screen.getByRole("button", { name: "Try again" }));
+    fireEvent.press(screen.getByRole("button", { name: "Discard" }));
+    expect([resend.mock.calls, discard.mock.calls]).toEqual([[["b"]], [["b"]]]);
+
+    await change(room, { outgoing: [{ ...own, id: "c", msg: "four", state: "waiting", reason: "status 403" }] });
+    expect(screen.getByText(/^Not accepted yet: .*status 403/)).toBeTruthy();
+    expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
+    fireEvent.press(screen.getByRole("button", { name: "Discard" }));
+    expect(discard).toHaveBeenLastCalledWith("c");
+  });
+
+  test("open links of three kinds, and nothing else", async () => {
+    const openURL = jest.spyOn(Linking, "openURL").mockRejectedValue(new Error("no app takes it"));
+    await open(["Bob", "see https://a.org. javascript:alert(1)"]);
+    fireEvent.press(screen.getByRole("link"));
+    expect(openURL.mock.calls).toEqual([["https://a.org"]]);
+  });
+
+  test("are folded when they are long", async () => {
+    await open(["Bob", "line\n".repeat(50)]);
+    expect(texts()[0]?.split("\n")).toHaveLength(14);
+    fireEvent.press(screen.getByRole("button", { name: "Show all" }));
+    expect(texts()[0]?.split("\n")).toHaveLength(51);
+    expect(mockHandle.stay).toHaveBeenCalled();
+    jest.useFakeTimers();
+    fireEvent.press(screen.getByRole("button", { name: "Show less" }));
+    expect(texts()[0]?.split("\n")).toHaveLength(14);
+    act(() => jest.advanceTimersByTime(100));
+    expect(mockHandle.show.mock.calls).toEqual([["lobby-0"]]);
+  });
+});
+
+describe("a room without messages", () => {
+  test("says so when the server has said so", async () => {
+    await open();
+    expect(screen.getByTestId("messages")).toHaveTextContent(/^Nothing has been said here yet/);
+  });
+
+  test("says that it is loading while nobody knows what there is", async () => {
+    world.online = false;
+    await open(["Bob", "one"]);
+    expect(screen.getByTestId("messages")).toHaveTextContent("Loading…");
+  });
+
+  test("says why one may not read it", async () => {
+    const room = await open(["Bob", "one"]);
+    await change(room, { refused: "the token does not name it" });
+    expect(screen.getByTestId("messages")).toHaveTextContent(/^You may not read this room.*the token does not name it$/);
+    expect(texts()).toEqual([]);
+  });
+});
+
+describe("the reader", () => {
+  const three = [["Bob", "one"], ["Bob", "two"], ["Bob", "three"]] as const;
+
+  test("has read what comes while looking at the end", async () => {
+    const room = await open(...three);
+    await come(room, ["Bob", "four"]);
+    expect(room.timeline.get().read).toBe(4);
+    expect(screen.queryByTestId("jump")).toBeNull();
+  });
+
+  test("has not read what comes further down, or while the app is not in front", async () => {
+    const room = await open(...three);
+    act(() => shown().onEnd(false));
+    await come(room, ["Bob", "four"]);
+    expect(room.timeline.get().read).toBe(3);
+    act(() => shown().onEnd(true));
+    expect(room.timeline.get().read).toBe(4);
+    mockAttentive = false;
+    await come(room, ["Bob", "five"]);
+    expect(room.timeline.get().read).toBe(4);
+  });
+
+  test("is told how much has come, and led to it", async () => {
+    const room = await open(...three);
+    act(() => shown().onEnd(false));
+    expect(screen.getByRole("button", { name: "Jump to the latest" })).toBeTruthy();
+    await come(room, ["Bob", "four"]);
+    await come(room, ["Bob", "five"]);
+    fireEvent.press(screen.getByRole("button", { name: "Jump to the latest, 2 new" }));
+    expect(mockHandle.toEnd).toHaveBeenCalledTimes(1);
+    act(() => shown().onEnd(true));
+    expect(screen.queryByTestId("jump")).toBeNull();
+  });
+
+  test("sees what one has written oneself, here", async () => {
+    const room = await open(...three);
+    const own = (written_at: string) => ({ id: written_at, room: "lobby", msg: "hi", written_at, state: "waiting" }) as const;
+    await change(room, { outgoing: [own("2026-05-04T12:00:00Z")] });
+    expect(mockHandle.toEnd).toHaveBeenCalledTimes(1);
+    await change(room, { outgoing: [own("2026-05-04T12:00:00Z"), own("2026-05-04T12:00:01Z")] });
+    expect(mockHandle.toEnd).toHaveBeenCalledTimes(2);
+    await change(room, { outgoing: [own("2026-05-04T12:00:00Z")] });
+    mockAttentive = false;
+    await change(room, { outgoing: [own("2026-05-04T12:00:02Z")] });
+    expect(mockHandle.toEnd).toHaveBeenCalledTimes(2);
+  });
+
+  test("opens the room where the unread messages begin, if that is there", async () => {
+    const room = await open(...three);
+    expect(shown().openAt).toBeNull();
+    screen.unmount();
+    await come(room, ["Bob", "four"], ["Bob", "five"]);
+    await draw(world, <Messages chat={chat} room={room} />);
+    expect(shown().openAt).toBe("unread");
+    expect(shown().rows.map((row) => row.is)).toEqual(["day", "message", "message", "message", "unread", "message", "message"]);
+    expect(screen.queryByTestId("first-unread")).toBeNull();
+  });
+});
+
+describe("older messages", () => {
+  const later = async () => {
+    const room = await open(["Bob", "one"], ["Bob", "two"], ["Bob", "three"]);
+    await settle(() => room.timeline.update((timeline) => ({ ...timeline, messages: timeline.messages.slice(2), older: "some", mark: 0 })));
+    return room;
+  };
+
+  test("are fetched when the reader comes near the beginning, if there are any and none are on their way", async () => {
+    const room = await later();
+    const older = jest.spyOn(room, "older").mockResolvedValue();
+    act(() => shown().onBeginning());
+    await change(room, { older: "loading" });
+    act(() => shown().onBeginning());
+    await change(room, { older: "none" });
+    act(() => shown().onBeginning());
+    expect(older.mock.calls).toEqual([[]]);
+  });
+
+  test("are fetched back to the first unread one, which is shown then", async () => {
+    const room = await later();
+    const older = jest.spyOn(room, "older").mockResolvedValue();
+    jest.useFakeTimers();
+    fireEvent.press(screen.getByTestId("first-unread"));
+    await settle();
+    act(() => jest.advanceTimersByTime(50));
+    expect(older.mock.calls).toEqual([[1]]);
+    expect(mockHandle.toKey.mock.calls).toEqual([["unread"]]);
+    expect(screen.queryByTestId("first-unread")).toBeNull();
+  });
+
+  test("lead to the first unread one without fetching when it is there, if the reader is further down", async () => {
+    const room = await open(["Bob", "one"], ["Bob", "two"], ["Bob", "three"]);
+    await change(room, { mark: 1 });
+    act(() => shown().onTop(1));
+    expect(screen.queryByTestId("first-unread")).toBeNull();
+    act(() => shown().onTop(3));
+    const older = jest.spyOn(room, "older");
+    jest.useFakeTimers();
+    fireEvent.press(screen.getByRole("button", { name: "Earlier unread" }));
+    await settle();
+    act(() => jest.advanceTimersByTime(50));
+    expect(older).not.toHaveBeenCalled();
+    expect(mockHandle.toKey).toHaveBeenCalledTimes(1);
+  });
+
+  test("can be asked for again when they did not come", async () => {
+    const room = await later();
+    const older = jest.spyOn(room, "older").mockImplementation(() => {
+      room.timeline.update((timeline) => ({ ...timeline, older: "failed" }));
+      return Promise.resolve();
+    });
+    await settle(() => fireEvent.press(screen.getByTestId("first-unread")));
+    expect(mockHandle.toKey).not.toHaveBeenCalled();
+    fireEvent.press(screen.getByRole("button", { name: /^Earlier messages cannot be fetched now/ }));
+    expect(older).toHaveBeenCalledTimes(2);
+    await change(room, { older: "some" });
+    expect(screen.getByTestId("first-unread")).toBeTruthy();
+  });
+
+  test("are said to be loading when it takes a while", async () => {
+    const room = await later();
+    jest.useFakeTimers();
+    await change(room, { older: "loading" });
+    expect(screen.queryByText("Loading…")).toBeNull();
+    act(() => jest.advanceTimersByTime(500));
+    expect(screen.getByText("Loading…")).toBeTruthy();
+    await change(room, { older: "some" });
+    expect(screen.queryByText("Loading…")).toBeNull();
+  });
+});
+
+test("what others send is announced", async () => {
+  const room = await open(["Bob", "one"]);
+  const announced = () => screen.getByTestId("announcer", { includeHiddenElements: true });
+  const hear = () => act(() => jest.advanceTimersByTimeAsync(1_000));
+  expect(announced()).toHaveProp("aria-live", "polite");
+  expect(announced()).toHaveTextContent("");
+  await come(room, ["Bob", "hello\u202e"]);
+  await hear();
+  expect(announced()).toHaveTextContent("Bob: hello");
+  await come(room, ["Bob", "a"], ["Ann", "b"], ["Cleo", "c"]);
+  await hear();
+  expect(announced()).toHaveTextContent("2 new messages");
+});

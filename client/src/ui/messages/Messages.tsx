@@ -1,0 +1,159 @@
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { StyleSheet, View } from "react-native";
+
+import type { Chat } from "../../core/chat";
+import type { Room, Timeline } from "../../core/room";
+import { useLocale } from "../i18n";
+import { useReadable } from "../readable";
+import { Text } from "../Text";
+import { space } from "../theme";
+import { Announcer } from "./Announcer";
+import { Bubble, type Deeds } from "./Bubble";
+import { Jump, Pill } from "./Floating";
+import { List } from "./List";
+import type { ListHandle } from "./list";
+import { rowsOf, type Row } from "./rows";
+import { Day, Unread } from "./Separator";
+import { useAttention } from "./useAttention";
+
+interface Props {
+  readonly chat: Chat;
+  readonly room: Room;
+}
+
+/** What is said in a room. It is mounted anew for each room. */
+export function Messages({ chat, room }: Props) {
+  const { t } = useLocale();
+  const timeline = useReadable(room.timeline);
+  useLayoutEffect(() => room.open(), [room]);
+
+  if (timeline.refused !== null) return <Note title={t("refused")} text={timeline.refused} />;
+  if (!timeline.open || !timeline.loaded) return null;
+  if (timeline.messages.length + timeline.outgoing.length > 0) return <Log chat={chat} room={room} timeline={timeline} />;
+  const known = timeline.read >= 0; // otherwise the server has not told yet what there is
+  return known && timeline.last === 0 ? <Note title={t("empty")} text={t("empty-text")} /> : <Note title={t("loading")} />;
+}
+
+function Note({ title, text }: { readonly title: string; readonly text?: string }) {
+  return (
+    <View testID="messages" style={styles.note}>
+      <Text size="lead" strong style={styles.centred}>{title}</Text>
+      {text !== undefined && <Text tone="muted" style={styles.centred}>{text}</Text>}
+    </View>
+  );
+}
+
+/** The messages and the ways through them. There is at least one. */
+function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) {
+  const { t } = useLocale();
+  const { messages, outgoing, mark, older } = timeline;
+  const rows = useMemo(() => rowsOf(timeline, chat.client), [timeline, chat.client]);
+  const list = useRef<ListHandle>(null);
+  const [openAt] = useState(() => (rows.some((row) => row.is === "unread") ? "unread" : null));
+  const last = messages.at(-1)?.seq ?? 0;
+  const attentive = useAttention();
+  const end = useEnd(room, last, openAt === null ? last : (mark ?? last), openAt === null, attentive);
+  const unread = useUnread(rows, mark, openAt !== null);
+  const slow = useSlow(older === "loading");
+  const deeds = useDeeds(chat, list);
+  const render = useCallback((row: Row) => {
+    if (row.is === "day") return <Day day={row.day} />;
+    if (row.is === "unread") return <Unread />;
+    return <Bubble row={row} deeds={deeds} />;
+  }, [deeds]);
+  useOwn(outgoing.at(-1)?.written_at ?? "", attentive, list);
+
+  const toUnread = async () => {
+    if (mark !== null && mark + 1 < (messages[0]?.seq ?? 0)) await room.older(mark + 1);
+    if (room.timeline.get().older === "failed") return; // another button says so
+    unread.done();
+    requestAnimationFrame(() => list.current?.toKey("unread"));
+  };
+  return (
+    <View style={styles.log}>
+      <List
+        ref={list} rows={rows} render={render} openAt={openAt} label={t("messages-in", { room: room.name })}
+        onBeginning={() => older === "some" && void room.older()} onEnd={end.reached} onTop={unread.passed}
+      />
+      <View style={[styles.over, styles.top]}>
+        {older === "failed" ? <Pill label={t("older-failed")} onPress={() => void room.older()} />
+          : slow ? <Pill label={t("loading")} />
+          : unread.above && <Pill testID="first-unread" icon="up" label={t("first-unread")} onPress={() => void toUnread()} />}
+      </View>
+      {!end.there && (
+        <View style={[styles.over, styles.bottom]}>
+          <Jump count={end.fresh} onPress={() => list.current?.toEnd()} />
+        </View>
+      )}
+      <Announcer room={room} client={chat.client} />
+    </View>
+  );
+}
+
+function useDeeds(chat: Chat, list: React.RefObject<ListHandle | null>): Deeds {
+  return useMemo(() => ({
+    retry: (id) => chat.resend(id),
+    discard: (id) => chat.discard(id),
+    unfold: () => list.current?.stay(),
+    fold: (key) => requestAnimationFrame(() => requestAnimationFrame(() => list.current?.show(key))), // it has its new size then
+  }), [chat, list]);
+}
+
+/** Whether the reader is at the end, and how much has come since; what somebody who is there looks at has been read. */
+function useEnd(room: Room, last: number, seen: number, starts: boolean, attentive: boolean) {
+  const [there, setThere] = useState(starts);
+  const [known, setKnown] = useState(seen);
+  useEffect(() => {
+    if (there && attentive && last > 0) room.read(last);
+  }, [room, there, attentive, last]);
+  const reached = (now: boolean) => {
+    setThere(now);
+    if (!now) setKnown(last);
+  };
+  return { there, fresh: Math.max(0, last - known), reached };
+}
+
+/** Whether the unread messages begin above what is in view, and nobody has been there yet. */
+function useUnread(rows: readonly Row[], mark: number | null, opensThere: boolean) {
+  const [visited, setVisited] = useState(opensThere ? mark : null);
+  const [passed, setPassed] = useState(false);
+  const place = useMemo(() => rows.findIndex((row) => row.is === "unread"), [rows]);
+  return {
+    above: mark !== null && mark !== visited && (place < 0 || passed),
+    done: () => setVisited(mark),
+    passed: (top: number) => setPassed(place >= 0 && top > place),
+  };
+}
+
+/** Whoever writes sees what they have written. */
+function useOwn(written: string, attentive: boolean, list: React.RefObject<ListHandle | null>): void {
+  const newest = useRef(written);
+  useEffect(() => {
+    const fresh = written > newest.current;
+    if (fresh) newest.current = written;
+    if (fresh && attentive) list.current?.toEnd();
+  }, [written, attentive, list]);
+}
+
+/** Whether something takes so long that one should be told. */
+function useSlow(busy: boolean): boolean {
+  const [slow, setSlow] = useState(false);
+  useEffect(() => {
+    if (!busy) return;
+    const timer = setTimeout(() => setSlow(true), 400);
+    return () => {
+      clearTimeout(timer);
+      setSlow(false);
+    };
+  }, [busy]);
+  return slow && busy;
+}
+
+const styles = StyleSheet.create({
+  log: { flex: 1, minHeight: 0 },
+  note: { flex: 1, alignItems: "center", justifyContent: "center", padding: space.xl, gap: space.s },
+  centred: { textAlign: "center", maxWidth: 420 },
+  over: { position: "absolute", start: 0, end: 0, pointerEvents: "box-none" },
+  top: { top: space.s, alignItems: "center" },
+  bottom: { bottom: space.m, paddingHorizontal: space.l, alignItems: "flex-end" },
+});

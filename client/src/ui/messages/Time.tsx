@@ -1,0 +1,10 @@
+import { Text } from "react-native";
+
+import { useLocale } from "../i18n";
+import { clockTime, fullTime } from "./times";
+
+/** The time of a message; a screen reader says all of it. */
+export function Time({ time }: { readonly time: Date }) {
+  const { language } = useLocale();
+  return <Text accessibilityLabel={fullTime(time, language)}>{clockTime(time, language)}</Text>;
+}

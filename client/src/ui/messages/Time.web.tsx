@@ -1,0 +1,9 @@
+import { useLocale } from "../i18n";
+import { clockTime, fullTime } from "./times";
+
+/** The time of a message; the pointer that rests on it shows all of it. */
+export function Time({ time }: { readonly time: Date }) {
+  const { language } = useLocale();
+  const exact = Number.isNaN(time.getTime()) ? {} : { dateTime: time.toISOString(), title: fullTime(time, language) };
+  return <time {...exact}>{clockTime(time, language)}</time>;
+}

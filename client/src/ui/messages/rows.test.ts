@@ -1,0 +1,79 @@
+import type { Message, Outgoing } from "../../core/message";
+import { rowsOf, type Row } from "./rows";
+
+let seq = 0;
+beforeEach(() => (seq = 0));
+
+function message(client_id: string, sent_at: string): Message {
+  seq++;
+  return { id: `id-${seq}`, room: "lobby", seq, client_id, msg: "", sent_at, stored_at: sent_at };
+}
+
+function outgoing(id: string, written_at: string): Outgoing {
+  return { id, room: "lobby", msg: "", written_at, state: "waiting" };
+}
+
+const at = (time: string) => new Date(`2026-03-0${time}`).toISOString();
+
+/** A row in short: what it is, `[` where a group begins and `]` where it ends, `*` for one's own. */
+function short(row: Row): string {
+  if (row.is === "day" || row.is === "unread") return row.is;
+  return `${row.first ? "[" : ""}${row.key}${row.mine ? "*" : ""}${row.last ? "]" : ""}`;
+}
+
+const rows = (messages: readonly Message[], own: readonly Outgoing[] = [], mark: number | null = null, older: "none" | "some" = "some") =>
+  rowsOf({ messages, outgoing: own, mark, older }, "me");
+
+test("Messages are grouped by sender, time and day", () => {
+  const list = [
+    message("ann", at("1T10:00")), message("ann", at("1T10:04")), message("ann", at("1T10:10")), message("bob", at("1T10:11")),
+    message("me", at("1T23:59")), message("me", at("2T00:01")),
+  ];
+  expect(rows(list).map(short)).toEqual(["day", "[id-1", "id-2]", "[id-3]", "[id-4]", "[id-5*]", "day", "[id-6*]"]);
+});
+
+test("What waits comes last, and goes on with one's own group", () => {
+  const list = [message("ann", at("1T10:00")), message("me", at("1T10:01"))];
+  expect(rows(list, [outgoing("x", at("1T10:02")), outgoing("y", at("1T10:03"))]).map(short)).toEqual(["day", "[id-1]", "[id-2*", "x*", "y*]"]);
+  expect(rows([], [outgoing("x", at("1T10:02"))]).map(short)).toEqual(["day", "[x*]"]);
+  expect(rows([])).toEqual([]);
+});
+
+test("The unread messages begin with a line, and with a group", () => {
+  const list = [message("ann", at("1T10:00")), message("ann", at("1T10:01")), message("ann", at("1T10:02"))];
+  expect(rows(list, [], 1).map(short)).toEqual(["day", "[id-1]", "unread", "[id-2", "id-3]"]);
+  expect(rows(list, [], 0).map(short)).toEqual(["day", "unread", "[id-1", "id-2", "id-3]"]);
+  expect(rows(list, [], 3).map(short)).toEqual(["day", "[id-1", "id-2", "id-3]"]);
+});
+
+test("The line waits for what is older, unless there is nothing older any more", () => {
+  for (let i = 0; i < 5; i++) message("ann", at("1T09:00"));
+  const list = [message("ann", at("1T10:00")), message("ann", at("1T10:01"))];
+  expect(rows(list, [], 3).map(short)).toEqual(["day", "[id-6", "id-7]"]);
+  expect(rows(list, [], 3, "none").map(short)).toEqual(["day", "unread", "[id-6", "id-7]"]);
+  expect(rows(list, [], 5).map(short)).toEqual(["day", "unread", "[id-6", "id-7]"]);
+});
+
+test("A day that is over does not come back, whatever the clocks say", () => {
+  const list = [message("ann", at("1T23:59")), message("bob", at("2T00:00")), message("ann", at("1T23:59")), message("bob", at("2T00:01"))];
+  expect(rows(list, [outgoing("x", at("1T12:00"))]).map(short)).toEqual(["day", "[id-1]", "day", "[id-2]", "[id-3]", "[id-4]", "[x*]"]);
+  const keys = rows(list).map((row) => row.key);
+  expect(new Set(keys).size).toBe(keys.length);
+});
+
+test("A message that comes back keeps its key, and rows that are the same stay the same", () => {
+  const list = [message("ann", at("1T10:00")), message("ann", at("1T10:01"))];
+  const before = rows(list, [outgoing("id-3", at("1T10:02"))]);
+  const after = rows([...list, message("me", at("1T10:02"))]);
+  expect(after.map(short)).toEqual(before.map(short));
+  expect(after[1]).toBe(before[1]);
+  expect(rows(list)[2]).toBe(before[2]);
+});
+
+test("Another message among very many leaves what is drawn as it is", () => {
+  const list = Array.from({ length: 10_000 }, (_, i) => message(`client ${i % 7}`, new Date(1.7e12 + i * 50_000).toISOString()));
+  const before = rows(list);
+  const after = rows([...list, message("ann", at("1T10:00"))]);
+  const same = before.filter((row, i) => row.is === "day" || row === after[i]).length;
+  expect(before.length - same).toBe(0);
+});

@@ -1,0 +1,17 @@
+import { useSyncExternalStore } from "react";
+
+const events = ["focus", "blur"] as const;
+
+function subscribe(changed: () => void): () => void {
+  for (const event of events) window.addEventListener(event, changed);
+  document.addEventListener("visibilitychange", changed);
+  return () => {
+    for (const event of events) window.removeEventListener(event, changed);
+    document.removeEventListener("visibilitychange", changed);
+  };
+}
+
+/** Whether somebody looks at the page: it is in sight and has the keyboard. */
+export function useAttention(): boolean {
+  return useSyncExternalStore(subscribe, () => document.visibilityState === "visible" && document.hasFocus(), () => false);
+}

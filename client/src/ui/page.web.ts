@@ -1,0 +1,21 @@
+import type { Language } from "./i18n";
+import { dark, light } from "./theme";
+import type { Scheme } from "./preferences";
+
+/** Tells the page what the app does not draw itself: direction, scroll bars, and the colour of the browser's frame. */
+export function dressPage(language: Language, rtl: boolean, scheme: Scheme): void {
+  const root = document.documentElement;
+  root.lang = language;
+  root.dir = rtl ? "rtl" : "ltr";
+  if (scheme === "system") delete root.dataset.scheme;
+  else root.dataset.scheme = scheme;
+  for (const meta of document.querySelectorAll<HTMLMetaElement>('meta[name="theme-color"]')) {
+    const forDark = scheme === "dark" || (scheme === "system" && meta.getAttribute("media")?.includes("dark") === true);
+    meta.content = forDark ? dark.surface : light.surface;
+  }
+}
+
+/** The title tells how many messages are unread. */
+export function titlePage(title: string): void {
+  document.title = title;
+}

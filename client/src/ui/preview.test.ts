@@ -1,0 +1,56 @@
+import type { Summary } from "../core/chat";
+import { localeOf } from "./i18n";
+import { previewOf, shortTime } from "./preview";
+
+const { t } = localeOf("en");
+const at = "2026-05-04T10:00:00Z";
+const said = (client_id: string, msg: string): Summary => ({ name: "lobby", unread: 0, draft: "", newest: { id: "1", room: "lobby", seq: 1, client_id, msg, sent_at: at, stored_at: at } });
+const written = (state: "waiting" | "accepted" | "failed"): Summary => ({ name: "lobby", unread: 0, draft: "", newest: { id: "1", room: "lobby", msg: "hi", written_at: at, state } });
+
+describe("the preview of a room", () => {
+  test("names who wrote last", () => {
+    expect(previewOf(said("Bob", "hello"), "Ann", t)).toEqual({ by: "other", author: "Bob", text: "hello", at, waiting: false });
+  });
+
+  test("says You for one's own, on its way or not", () => {
+    expect(previewOf(said("Ann", "hi"), "Ann", t)).toMatchObject({ by: "you", author: "You", waiting: false });
+    expect(previewOf(written("waiting"), "Ann", t)).toMatchObject({ by: "you", text: "hi", at, waiting: true });
+    expect(previewOf(written("accepted"), "Ann", t).waiting).toBe(false);
+  });
+
+  test("prefers what one has begun to write", () => {
+    expect(previewOf({ ...said("Bob", "hello"), draft: "dear" }, "Ann", t)).toMatchObject({ by: "draft", author: "Draft", text: "dear" });
+  });
+
+  test("has nothing to say of an empty room", () => {
+    expect(previewOf({ name: "lobby", unread: 0, draft: "", newest: null }, "Ann", t)).toEqual({ by: "nobody", author: "", text: "", at: "", waiting: false });
+  });
+
+  test("is one short line, whatever the text does", () => {
+    const { text, author } = previewOf(said("B\u202eob\n", `a\n\n\tb\u202e\u0000c ${"x".repeat(40_000)}`), "Ann", t);
+    expect(text.startsWith("a b c xxx")).toBe(true);
+    expect(text.length).toBeLessThanOrEqual(160);
+    expect(author).toBe("B ob");
+  });
+
+  test("does not end in half a character", () => {
+    expect(previewOf(said("Bob", `${"x".repeat(159)}😀`), "Ann", t).text).toMatch(/^x{159}$/);
+  });
+});
+
+describe("a short time", () => {
+  const now = new Date(2026, 4, 15, 9, 0);
+  const time = (...parts: [number, number, number, number?]) => shortTime(new Date(...parts).toISOString(), "de", now);
+
+  test("is a time today, a day this week, else a date", () => {
+    expect(time(2026, 4, 15, 0)).toBe("0:00");
+    expect(time(2026, 4, 14, 23)).toBe("Do");
+    expect(time(2026, 4, 9, 23)).toBe("Sa");
+    expect(time(2026, 4, 8, 23)).toBe("8. Mai");
+    expect(time(2025, 4, 8, 23)).toBe("8. Mai 25");
+  });
+
+  test("is empty when it is none", () => {
+    expect(shortTime("", "en", now)).toBe("");
+  });
+});

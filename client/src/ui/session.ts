@@ -1,0 +1,12 @@
+import { createContext, useContext } from "react";
+
+import type { Session } from "../core/session";
+
+export const SessionContext = createContext<Session | null>(null);
+
+/** The session of the app. */
+export function useSession(): Session {
+  const session = useContext(SessionContext);
+  if (session === null) throw new Error("there is no session here");
+  return session;
+}

@@ -1,0 +1,138 @@
+import { act, render } from "@testing-library/react-native";
+import type { ReactElement } from "react";
+
+import { Chat } from "../core/chat";
+import type { Keep, Platform } from "../core/device";
+import { dial } from "../core/hub";
+import type { Identity } from "../core/identity";
+import type { Message } from "../core/message";
+import { Session } from "../core/session";
+import { openMemory } from "../device/memory";
+import { localeOf, LocaleContext, type Language } from "./i18n";
+import { Preferences, PreferencesContext } from "./preferences";
+import { SessionContext } from "./session";
+
+/** A server as the tests of the screens need it: what it has, how it answers, and what it has been sent. */
+export class World {
+  online = true;
+  /** Whether the device keeps something. */
+  keeps = true;
+  /** The status of all answers; 0 is none at all. */
+  status = 200;
+  rooms: string[] = [];
+  readonly log = new Map<string, Message[]>();
+  readonly posted: { room: string; msg: string }[] = [];
+  readonly kept = new Map<string, string>();
+  readonly #wakers = new Set<() => void>();
+  #ends = new Set<() => void>();
+  #ids = 0;
+  readonly #chats: Chat[] = [];
+
+  constructor() {
+    jest.mocked(dial).mockImplementation((options) => this.#dial(options.received));
+    global.fetch = jest.fn((url: string, init?: RequestInit) => this.#answer(new URL(url), init)) as unknown as typeof fetch; // the API uses no more of it
+  }
+
+  readonly keep: Keep = {
+    read: (key) => Promise.resolve(this.kept.get(key) ?? null),
+    write: (key, value) => Promise.resolve(void (value === null ? this.kept.delete(key) : this.kept.set(key, value))),
+  };
+
+  platform(server: string | null = "https://here.test"): Platform {
+    const tabs = { lead: () => Promise.resolve(), post: () => undefined, subscribe: () => () => undefined, close: () => undefined };
+    return {
+      keep: this.keep, server, negotiates: true, tabs: () => tabs, takeToken: () => null, newID: () => `id-${++this.#ids}`,
+      wake: { online: () => this.online, subscribe: (woken) => { this.#wakers.add(woken); return () => this.#wakers.delete(woken); } },
+      device: () => Promise.resolve({ ...openMemory(), keeps: this.keeps }),
+    };
+  }
+
+  /** Opens the chat of a client, and waits until it is settled. */
+  async chat(identity: Identity = { client: "Ann" }): Promise<Chat> {
+    const chat = await Chat.open(this.platform(), "https://here.test", identity);
+    this.#chats.push(chat);
+    await settle();
+    return chat;
+  }
+
+  /** Ends all connections, and answers like this from now on. */
+  async become(change: { status?: number; online?: boolean }): Promise<void> {
+    this.status = change.status ?? this.status;
+    this.online = change.online ?? this.online;
+    await settle(() => {
+      for (const end of [...this.#ends]) end();
+    });
+  }
+
+  message(room: string, client: string, msg: string): void {
+    const log = this.log.get(room) ?? [];
+    const at = new Date(2026, 4, 4, 12, log.length).toISOString();
+    this.log.set(room, [...log, { id: `${room}-${log.length}`, room, seq: log.length + 1, client_id: client, msg, sent_at: at, stored_at: at }]);
+  }
+
+  async close(): Promise<void> {
+    await act(() => Promise.all(this.#chats.map((chat) => chat.close())).then(() => undefined));
+  }
+
+  async #dial(received: (message: Message) => void): Promise<Awaited<ReturnType<typeof dial>>> {
+    if (this.status !== 200 || !this.online) throw new Error("no connection");
+    let end = () => undefined as void;
+    const closed = new Promise<undefined>((resolve) => (end = () => resolve(undefined)));
+    this.#ends.add(end);
+    const join = (room: string, after?: number) => {
+      const log = this.log.get(room) ?? [];
+      if (after !== undefined) for (const m of log.slice(after)) received(m);
+      return Promise.resolve({ last_seq: log.length, oldest_seq: Math.min(1, log.length) });
+    };
+    return { join, leave: () => Promise.resolve(), ping: () => Promise.resolve(), closed, stop: () => Promise.resolve(end()) };
+  }
+
+  #answer(url: URL, init?: RequestInit): Promise<Pick<Response, "ok" | "status" | "json" | "headers">> {
+    if (this.status === 0 || !this.online) return Promise.reject(new TypeError("no answer"));
+    const body = this.status === 200 ? this.#body(url, init) : { code: "any", detail: "not now" };
+    return Promise.resolve({ ok: this.status === 200, status: this.status, headers: new Headers(), json: () => Promise.resolve(body) });
+  }
+
+  #body(url: URL, init?: RequestInit): unknown {
+    const [, , room] = url.pathname.split("/");
+    if (room === undefined) return { rooms: this.rooms.map((name) => ({ name, last_seq: 1 })) };
+    const messages = this.log.get(room) ?? [];
+    if (init?.method !== "POST") return { messages, last_seq: messages.length, oldest_seq: 1 };
+    const { msg } = JSON.parse(String(init.body)) as { msg: string };
+    this.posted.push({ room, msg });
+    return {};
+  }
+}
+
+/** Does something, and lets everything happen after it that waits for nothing but its turn. */
+export async function settle(deed?: () => unknown): Promise<void> {
+  await act(async () => {
+    void deed?.();
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+  });
+}
+
+interface Around {
+  readonly session?: Session;
+  readonly preferences?: Preferences;
+  readonly language?: Language;
+}
+
+/** Draws a part of the app with what is around it. */
+export async function draw(world: World, element: ReactElement, around: Around = {}) {
+  const { session = new Session(world.platform()), preferences = new Preferences(world.keep), language = "en" } = around;
+  const drawn = render(
+    <LocaleContext.Provider value={localeOf(language)}>
+      <PreferencesContext.Provider value={preferences}>
+        <SessionContext.Provider value={session}>{element}</SessionContext.Provider>
+      </PreferencesContext.Provider>
+    </LocaleContext.Provider>,
+  );
+  await settle();
+  return drawn;
+}
+
+/** A token that says this; nobody here checks its signature. */
+export function token(claims: Record<string, unknown>): string {
+  return ["{}", JSON.stringify(claims), ""].map((part) => Buffer.from(part).toString("base64url")).join(".");
+}

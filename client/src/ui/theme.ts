@@ -1,0 +1,67 @@
+import { createContext, useContext } from "react";
+import { Platform } from "react-native";
+
+/** The colours of a scheme. Every text colour has a contrast of at least 4.5 to 1 on the grounds that it is used on; a test counts. */
+export interface Colours {
+  readonly ground: string; // behind everything
+  readonly surface: string; // bars, lists, dialogs
+  readonly sunken: string; // fields, code
+  readonly line: string; // between things; no text
+  readonly text: string;
+  readonly muted: string; // times and hints, on ground, surface and sunken
+  readonly accent: string; // links, buttons, unread counts
+  readonly onAccent: string;
+  readonly mine: string; // bubbles of one's own
+  readonly onMine: string;
+  readonly onMineMuted: string;
+  readonly theirs: string; // bubbles of others
+  readonly danger: string;
+  readonly warning: string; // ground of the bar that tells of a lost connection
+  readonly onWarning: string;
+  readonly focus: string;
+  readonly selected: string; // the room that is shown, in the list
+  readonly hover: string; // what the pointer is on
+  readonly good: string; // the dot of a connection that lives; no text
+  readonly scrim: string; // between a dialog and what is behind it
+  /** For the names and pictures of people, by turns. */
+  readonly people: readonly string[];
+}
+
+export const light: Colours = {
+  ground: "#f3f4f7", surface: "#ffffff", sunken: "#eceef3", line: "#dfe2ea",
+  text: "#171a21", muted: "#586072", accent: "#2f56d0", onAccent: "#ffffff",
+  mine: "#2f56d0", onMine: "#ffffff", onMineMuted: "#dfe6ff", theirs: "#ffffff",
+  danger: "#b3261e", warning: "#fff1d6", onWarning: "#6b4300", focus: "#2f56d0",
+  selected: "#e3e9fb", hover: "#eef0f5", good: "#1f8a4c", scrim: "#0c101a80",
+  people: ["#8a3ffc", "#b0306a", "#9a4a00", "#0b6e63", "#1f6f2c", "#0d62ad", "#6a4fb3", "#8f2d2d"],
+};
+
+export const dark: Colours = {
+  ground: "#0f1218", surface: "#171b23", sunken: "#222834", line: "#2b3240",
+  text: "#eceff6", muted: "#a3adc2", accent: "#8fa8ff", onAccent: "#0d1430",
+  mine: "#2c4bb3", onMine: "#ffffff", onMineMuted: "#d3dcff", theirs: "#222834",
+  danger: "#ff9a92", warning: "#3a2c10", onWarning: "#ffd999", focus: "#8fa8ff",
+  selected: "#27314d", hover: "#1e2430", good: "#5cc98a", scrim: "#000000a6",
+  people: ["#c6a2ff", "#ff9cc4", "#ffb57a", "#6fd8c9", "#8fd99b", "#86c3ff", "#bda9f5", "#f5a3a3"],
+};
+
+/** Sizes in density-independent pixels; texts grow with the reader's setting. */
+export const space = { xs: 4, s: 8, m: 12, l: 16, xl: 24 } as const;
+export const radius = { xs: 5, s: 8, m: 12, l: 18, full: 999 } as const;
+export const font = { small: 12, body: 15, lead: 17, title: 20 } as const;
+export const mono = Platform.select({ ios: "Menlo", default: "ui-monospace, SFMono-Regular, Menlo, monospace", android: "monospace" });
+/** From this width on, the list of rooms and a room are side by side. */
+export const twoPanes = 720;
+
+export const ColoursContext = createContext<Colours>(light);
+
+export function useColours(): Colours {
+  return useContext(ColoursContext);
+}
+
+/** The colour of a person, always the same. */
+export function colourOf(name: string, colours: Colours): string {
+  let sum = 0;
+  for (const character of name) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
+  return colours.people[sum % colours.people.length] ?? colours.text;
+}
