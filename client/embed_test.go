@@ -1,59 +1,81 @@
+//go:build !noweb
+
 package client
 
 import (
-	"net/http/httptest"
+	"bytes"
+	"compress/gzip"
+	"io"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
 
-func TestSite_ServesThePage(t *testing.T) {
+// embedded is the web client as this program serves it.
+func embedded(t *testing.T) *Site {
+	t.Helper()
 	s, err := New()
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || s == nil {
+		t.Fatalf("%v, %v", s, err)
 	}
-	for path, contentType := range map[string]string{"/": "text/html", "/app.js": "text/javascript", "/style.css": "text/css", "/icon.svg": "image/svg+xml"} {
-		if !slices.Contains(s.Paths(), path) {
-			t.Errorf("%s is not listed in %v", path, s.Paths())
-		}
-		w := httptest.NewRecorder()
-		s.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		h := w.Header()
-		if w.Code != 200 || w.Body.Len() == 0 || !strings.HasPrefix(h.Get("Content-Type"), contentType) ||
-			h.Get("Cache-Control") != "no-cache" || !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'; style-src 'self'; ") {
-			t.Errorf("%s: %d %v", path, w.Code, h)
-		}
-		again := httptest.NewRequest("GET", path, nil)
-		again.Header.Set("If-None-Match", `"other", W/`+h.Get("ETag"))
-		w = httptest.NewRecorder()
-		s.ServeHTTP(w, again)
-		if w.Code != 304 || w.Body.Len() > 0 {
-			t.Errorf("%s again: %d", path, w.Code)
-		}
+	return s
+}
+
+func TestNew_ServesAllThatThePageNames(t *testing.T) {
+	s := embedded(t)
+	page := ask(s, "GET", "/").Body.String()
+	named := regexp.MustCompile(`(?:src|href)="(/[^"]+)"`).FindAllStringSubmatch(page, -1)
+	manifest := regexp.MustCompile(`"src": "(/[^"]+)"`).FindAllStringSubmatch(ask(s, "GET", "/manifest.webmanifest").Body.String(), -1)
+	worker := regexp.MustCompile(`"(/[^"]*)",\n +"sha256-`).FindAllStringSubmatch(ask(s, "GET", "/sw.js").Body.String(), -1)
+	if len(named) < 5 || len(manifest) < 3 || len(worker) < 3 {
+		t.Errorf("the page names %d files, the manifest %d, the worker %d", len(named), len(manifest), len(worker))
 	}
-	w := httptest.NewRecorder()
-	s.ServeHTTP(w, httptest.NewRequest("GET", "/index.html", nil))
-	if w.Code != 404 {
-		t.Errorf("index.html: %d", w.Code)
+	for _, match := range append(append(named, manifest...), worker...) {
+		if w := ask(s, "GET", match[1]); match[1] != "/docs" && (w.Code != 200 || w.Body.Len() == 0) {
+			t.Errorf("%s: %d", match[1], w.Code)
+		}
 	}
 }
 
-func TestSite_NeedsNothingFromElsewhere(t *testing.T) {
-	s, err := New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	foreign := regexp.MustCompile(`https?://[a-z0-9.]+`)
-	markup := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\son[a-z]+="|style="`)
-	for path, f := range s.files {
-		for _, url := range foreign.FindAllString(string(f.content), -1) {
-			if url != "http://www.w3.org" { // a name, not an address
-				t.Errorf("%s names %s", path, url)
+func TestNew_CompressedFormsAreThoseOfTheFile(t *testing.T) {
+	for path, f := range embedded(t).files {
+		script := strings.HasSuffix(path, ".js")
+		for _, coding := range []string{"br", "gzip"} {
+			small, there := f.variants[coding]
+			if script && !there || there && len(small.content) >= len(f.variants[identity].content) {
+				t.Errorf("%s: by %s there are %d bytes for %d", path, coding, len(small.content), len(f.variants[identity].content))
 			}
 		}
-		if found := markup.FindAllString(string(f.content), -1); found != nil {
-			t.Errorf("%s: %q could make markup of a message, or is forbidden by the policy", path, found)
+		if form, there := f.variants["gzip"]; there {
+			r, err := gzip.NewReader(bytes.NewReader(form.content))
+			if err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			if content, err := io.ReadAll(r); err != nil || !bytes.Equal(content, f.variants[identity].content) {
+				t.Errorf("%s is not what its gzip form holds: %v", path, err)
+			}
+		}
+	}
+}
+
+func TestNew_NothingIsInlineOrFromElsewhere(t *testing.T) {
+	s := embedded(t)
+	inline := regexp.MustCompile(`(?i)<style|<script(?:\s+defer|\s+src="[^"]*")*\s*>[^<]|\son[a-z]+\s*=|\sstyle\s*=|(?:src|href)="(?:[a-z]+:)?//`)
+	if found := inline.FindAllString(ask(s, "GET", "/").Body.String(), -1); found != nil {
+		t.Errorf("the page has %q", found)
+	}
+	address := regexp.MustCompile(`https?://[a-z0-9.-]+\.[a-z]+`)
+	for path, f := range s.files {
+		if path == "/licenses.txt" {
+			continue
+		}
+		for _, url := range address.FindAllString(string(f.variants[identity].content), -1) {
+			switch url {
+			case "http://www.w3.org": // a name, not an address
+			case "https://react.dev", "https://aka.ms", "https://learn.microsoft.com": // in the texts of errors
+			default:
+				t.Errorf("%s names %s", path, url)
+			}
 		}
 	}
 }

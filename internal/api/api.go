@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/chat"
+	"restante/internal/errs"
 )
 
 // Accepter takes a message in: journey.Accept is one. After an error the returned message carries the id with which it
@@ -74,7 +75,7 @@ type Config struct {
 	Follow  Follow
 
 	Hub  http.Handler // mounted at /messageHub and below, with its own CORS, log and metrics; nil: not mounted
-	Site Site         // the page at / and its assets; nil: none
+	Site Site         // the page at / and its assets; nil: this program was built without them
 
 	Checks  []Check             // what /readyz asks; none: always ready
 	Build   Build               // what /version answers
@@ -144,12 +145,21 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	a.probes()
-	if cfg.Site != nil {
-		for _, path := range cfg.Site.Paths() {
-			a.routes.handle("GET "+exact(path), open, page(cfg.Site))
-		}
-	}
+	a.site()
 	return a, nil
+}
+
+// site mounts the pages of the web client, or says at / that there are none.
+func (a *API) site() {
+	if a.cfg.Site == nil {
+		a.routes.handle("GET /{$}", open, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			a.refuse(w, &errs.Error{Code: errs.NotFound, Msg: "this program was built without the web client (-tags noweb); /docs lists what there is"})
+		}))
+		return
+	}
+	for _, path := range a.cfg.Site.Paths() {
+		a.routes.handle("GET "+exact(path), open, page(a.cfg.Site))
+	}
 }
 
 // operations declares what the OpenAPI document lists, and returns the document.

@@ -41,6 +41,9 @@ func TestAPI_MountsHubAndSite(t *testing.T) {
 	if p := problemIn(t, do(newAPI(t, newMemory()), "GET", "/messageHub", "")); p.Status != 404 {
 		t.Errorf("no hub: %+v", p)
 	}
+	if p := problemIn(t, as(nil, newAPI(t, newMemory()), "GET", "/", "")); p.Status != 404 || p.Code != "not_found" || !strings.Contains(p.Detail, "without the web client") {
+		t.Errorf("no page: %+v", p)
+	}
 }
 
 func TestAPI_LogsRequestsWithoutTheirQueries(t *testing.T) {

@@ -31,7 +31,10 @@ func newHandler(cfg config.Config, parts api.Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts.Site, parts.Build, parts.AllowedOrigins = site, ReadBuild(), cfg.CORSOrigin
+	if site != nil {
+		parts.Site = site
+	}
+	parts.Build, parts.AllowedOrigins = ReadBuild(), cfg.CORSOrigin
 	parts.ThisMachine = cfg.Auth == config.AuthUnsaid && len(cfg.TrustedProxy) == 0
 	handler, err := api.New(parts)
 	if err != nil {

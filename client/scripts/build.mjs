@@ -1,0 +1,82 @@
+// Builds the web client into dist, which is committed and embedded in the server.
+//
+//   node scripts/build.mjs           builds
+//   node scripts/build.mjs --check   builds elsewhere, and fails unless dist is that
+import { Buffer } from "node:buffer";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { licencesText, packagesOf } from "./licences.mjs";
+import { addCompressed, addWorker, differences, nameByContent, sizes, strip } from "./site.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const dist = join(root, "dist");
+const limit = 150_000; // bytes that a first visit may load, by Brotli
+
+/** The files below a directory. */
+function read(directory) {
+  const names = readdirSync(directory, { recursive: true }).map((name) => join(directory, name));
+  return new Map(names.filter((name) => statSync(name).isFile()).map((name) => [relative(directory, name), readFileSync(name)]));
+}
+
+/** Makes dist these files. What is new comes first, so that there is a page all the time. */
+function write(site) {
+  for (const [name, content] of site) {
+    mkdirSync(dirname(join(dist, name)), { recursive: true });
+    writeFileSync(join(dist, name), content);
+  }
+  for (const name of read(dist).keys()) if (!site.has(name)) rmSync(join(dist, name));
+}
+
+function exported() {
+  const directory = mkdtempSync(join(tmpdir(), "restante-web-"));
+  try {
+    const args = [join(root, "node_modules/expo/bin/cli"), "export", "--platform", "web", "--source-maps", "--output-dir", directory];
+    const env = {
+      ...process.env, CI: "1", EXPO_NO_TELEMETRY: "1", EXPO_OFFLINE: "1", EXPO_NO_DOTENV: "1",
+      EXPO_UNSTABLE_TREE_SHAKING: "1", EXPO_UNSTABLE_METRO_OPTIMIZE_GRAPH: "1",
+    };
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, env, encoding: "utf8", stdio: ["ignore", "ignore", "pipe"] });
+    if (status !== 0) throw new Error(`expo export has failed\n${stderr}`);
+    return read(directory);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+function built() {
+  const site = exported();
+  const sources = [...site].filter(([name]) => name.endsWith(".map")).flatMap(([, content]) => JSON.parse(content).sources);
+  strip(site);
+  nameByContent(site);
+  addWorker(site, readFileSync(join(root, "scripts/sw.js"), "utf8"));
+  site.set("licenses.txt", Buffer.from(licencesText(root, packagesOf(sources))));
+  for (const [name, content] of site) if (content.includes(root)) throw new Error(`${name} names the directory in which it was built`);
+  addCompressed(site);
+  return site;
+}
+
+/** Prints what a first visit loads, and returns how much that is by Brotli. */
+function report(site) {
+  const rows = sizes(site);
+  const sum = (column) => rows.reduce((total, row) => total + row[column], 0);
+  const total = { name: "a first visit", raw: sum("raw"), gz: sum("gz"), br: sum("br") };
+  for (const { name, raw, gz, br } of [{ name: "bytes", raw: "raw", gz: "gzip", br: "brotli" }, ...rows, total]) {
+    console.log(name.padEnd(64), ...[raw, gz, br].map((n) => String(n).padStart(8)));
+  }
+  return total.br;
+}
+
+const site = built();
+if (report(site) > limit) throw new Error(`a first visit loads more than ${limit} bytes`);
+if (process.argv.includes("--check")) {
+  const faults = differences(read(dist), site);
+  if (faults.length > 0) {
+    console.error(`client/dist is not what the source makes; \`make client\` builds it, then commit it.\n  ${faults.join("\n  ")}`);
+    process.exitCode = 1;
+  }
+} else {
+  write(site);
+}

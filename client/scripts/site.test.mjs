@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { test } from "node:test";
+import { brotliCompressSync, constants, gunzipSync } from "node:zlib";
+import { packagesOf } from "./licences.mjs";
+import { addCompressed, addWorker, differences, nameByContent, sizes, strip } from "./site.mjs";
+
+const long = "the same again, ".repeat(50);
+const make = (files) => new Map(Object.entries(files).map(([name, content]) => [name, Buffer.from(content)]));
+const exported = () => make({
+  "index.html": '<link rel="stylesheet" href="/base.css">', "base.css": long, "metadata.json": "{}", "icon.png": long, "icon.svg": "<svg/>",
+  "_expo/static/js/app-1.js": `${long}\n//# sourceMappingURL=/app-1.js.map\n//# debugId=1`, "_expo/static/js/app-1.js.map": "{}",
+});
+
+function finished() {
+  const site = exported();
+  strip(site);
+  nameByContent(site);
+  addWorker(site, "/* global version, files */\nwork();\n");
+  addCompressed(site);
+  return site;
+}
+
+test("what is for other tools is taken out", () => {
+  const site = exported();
+  strip(site);
+  assert.deepEqual([...site.keys()], ["index.html", "base.css", "icon.png", "icon.svg", "_expo/static/js/app-1.js"]);
+  assert.equal(site.get("_expo/static/js/app-1.js").toString(), `${long}\n`);
+});
+
+test("the page links to the style sheet by its content", () => {
+  const names = [long, "other"].map((css) => {
+    const site = exported();
+    site.set("base.css", Buffer.from(css));
+    nameByContent(site);
+    const name = [...site.keys()].find((key) => key.endsWith(".css"));
+    assert.match(name, /^_expo\/static\/css\/base-[0-9a-f]{32}\.css$/);
+    assert.equal(site.get("index.html").toString(), `<link rel="stylesheet" href="/${name}">`);
+    return name;
+  });
+  assert.notEqual(names[0], names[1]);
+  assert.throws(() => nameByContent(make({ "index.html": "", "base.css": "" })), /does not link/);
+});
+
+test("the worker knows the page and its files, and no others", () => {
+  const worker = finished().get("sw.js").toString();
+  const files = JSON.parse(/^const files = (\[[^]*?\n\]);$/m.exec(worker)[1]);
+  assert.deepEqual(files.map(([url]) => url.replace(/-[0-9a-f]{32}/, "")), ["/_expo/static/css/base.css", "/_expo/static/js/app-1.js", "/"]);
+  for (const [, integrity] of files) assert.match(integrity, /^sha256-[A-Za-z0-9+/]{43}=$/);
+  assert.match(worker, /\nwork\(\);\n$/);
+  const site = exported();
+  site.set("index.html", Buffer.from('changed <link href="/base.css">'));
+  nameByContent(site);
+  addWorker(site, "");
+  const version = (text) => /^const version = "([0-9a-f]{12})";/.exec(text)[1];
+  assert.notEqual(version(worker), version(site.get("sw.js").toString()));
+});
+
+test("compressed forms are there where they are worth while", () => {
+  const site = finished();
+  const js = "_expo/static/js/app-1.js";
+  assert.deepEqual(gunzipSync(site.get(`${js}.gz`)), site.get(js));
+  assert.ok(site.has(`${js}.br`) && !site.has("icon.png.br") && !site.has("icon.svg.br"));
+  const [first] = sizes(site).filter(({ name }) => name === js);
+  assert.deepEqual(first, { name: js, raw: site.get(js).length, gz: site.get(`${js}.gz`).length, br: site.get(`${js}.br`).length });
+  assert.deepEqual(sizes(site).map(({ name }) => name.replace(/-[0-9a-f]{32}/, "")), ["_expo/static/css/base.css", js, "icon.svg", "index.html", "sw.js"]);
+});
+
+test("a site is compared by what it holds", () => {
+  const js = "_expo/static/js/app-1.js";
+  const changed = (change) => {
+    const site = finished();
+    change(site);
+    return differences(site, finished());
+  };
+  assert.deepEqual(changed(() => {}), []);
+  const otherwise = brotliCompressSync(finished().get(js), { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } });
+  assert.deepEqual(changed((site) => site.set(`${js}.br`, otherwise)), [], "compressed by another version");
+  assert.deepEqual(changed((site) => site.set(js, Buffer.from("x"))), [`${js} differs`]);
+  assert.deepEqual(changed((site) => site.set(`${js}.gz`, otherwise)), [`${js}.gz differs`]);
+  assert.deepEqual(changed((site) => site.set(`${js}.br`, brotliCompressSync(Buffer.from("x")))), [`${js}.br differs`]);
+  assert.deepEqual(changed((site) => site.delete("icon.png")), ["icon.png is missing"]);
+  assert.deepEqual(changed((site) => site.set("old.js", Buffer.from(""))), ["old.js is not of this build"]);
+});
+
+test("packages are those whose code is there", () => {
+  const sources = ["__prelude__", "/index.ts", "/node_modules/a/lib/x.js", "/node_modules/a/y.js", "/node_modules/@b/c/z.js", "/node_modules/a/node_modules/@d/e/x.js"];
+  assert.deepEqual(packagesOf(sources), ["/node_modules/a", "/node_modules/@b/c", "/node_modules/a/node_modules/@d/e"]);
+});

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { runInNewContext } from "node:vm";
+
+const source = readFileSync(new URL("sw.js", import.meta.url), "utf8");
+const origin = "https://chat.example";
+
+/** A service worker in a world of its own, whose network is the function `network`. */
+function worker(network, timers = { setTimeout, clearTimeout }) {
+  const stores = new Map([["restante-old", new Map()], ["of-another", new Map()]]);
+  const handlers = {};
+  const open = (name) => stores.get(name) ?? stores.set(name, new Map()).get(name);
+  const caches = {
+    open: async (name) => ({ addAll: async (requests) => { for (const request of requests) open(name).set(origin + request.url, `kept ${request.url} ${request.integrity}`); } }),
+    keys: async () => [...stores.keys()],
+    delete: async (name) => stores.delete(name),
+    match: async (url, { cacheName }) => {
+      const kept = open(cacheName).get(new URL(url, origin).href);
+      return kept && { status: 200, kept };
+    },
+  };
+  const self = { location: { origin }, skipWaiting: async () => {}, addEventListener: (type, handler) => { handlers[type] = handler; } };
+  class Request { constructor(url, { integrity }) { Object.assign(this, { url, integrity }); } }
+  runInNewContext(source, { self, caches, Request, URL, AbortController, fetch: network, version: "new", files: [["/", "sha-a"], ["/_expo/static/x.js", "sha-b"]], ...timers });
+  const run = async (type) => { let done; handlers[type]({ waitUntil: (promise) => { done = promise; } }); await done; };
+  /** What the worker answers, or undefined when it leaves the request alone. */
+  const ask = (path, method = "GET") => {
+    let answer;
+    handlers.fetch({ request: { method, url: new URL(path, origin).href }, respondWith: (promise) => { answer = promise; } });
+    return answer;
+  };
+  return { run, ask, stores };
+}
+
+const up = async () => ({ status: 200, from: "the server" });
+const down = async () => { throw new TypeError("no network"); };
+
+test("it keeps the files of its build, each checked, and drops those of others", async () => {
+  const { run, stores } = worker(up);
+  await run("install");
+  assert.deepEqual([...stores.get("restante-new").values()], ["kept / sha-a", "kept /_expo/static/x.js sha-b"]);
+  assert.ok(stores.has("restante-old"), "the old worker is still at work");
+  await run("activate");
+  assert.deepEqual([...stores.keys()], ["of-another", "restante-new"]);
+});
+
+test("the page comes from the server while that answers", async () => {
+  const { run, ask } = worker(up);
+  await run("install");
+  assert.deepEqual(await ask("/"), { status: 200, from: "the server" });
+  assert.deepEqual(await ask("/?utm=1"), { status: 200, from: "the server" });
+});
+
+for (const [name, network] of [["away", down], ["in trouble", async () => ({ status: 503 })]]) {
+  test(`the page comes from what is kept while the server is ${name}`, async () => {
+    const { run, ask } = worker(network);
+    await run("install");
+    assert.deepEqual(await ask("/"), { status: 200, kept: "kept / sha-a" });
+    assert.deepEqual(await ask("/?utm=1"), { status: 200, kept: "kept / sha-a" });
+  });
+}
+
+test("a server that is slow is waited for three seconds", async () => {
+  let started;
+  const timer = new Promise((resolve) => { started = resolve; });
+  const timers = { setTimeout: (ring, ms) => started({ ring, ms }), clearTimeout: () => {} };
+  const slow = (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
+  const { run, ask } = worker(slow, timers);
+  await run("install");
+  const answer = ask("/");
+  assert.ok(answer);
+  const { ring, ms } = await timer;
+  assert.equal(ms, 3000);
+  ring();
+  assert.deepEqual(await answer, { status: 200, kept: "kept / sha-a" });
+});
+
+test("an answer that has begun is not cut off by the limit", async () => {
+  const cleared = [];
+  const { run, ask } = worker(up, { setTimeout: () => 7, clearTimeout: (id) => cleared.push(id) });
+  await run("install");
+  await ask("/");
+  assert.deepEqual(cleared, [7]);
+});
+
+test("files with a digest in their name come from what is kept, others of that kind from the server", async () => {
+  const { run, ask } = worker(up);
+  await run("install");
+  assert.deepEqual(await ask("/_expo/static/x.js"), { status: 200, kept: "kept /_expo/static/x.js sha-b" });
+  assert.deepEqual(await ask("/_expo/static/newer.js"), { status: 200, from: "the server" });
+});
+
+test("nothing else is its business", async () => {
+  const { run, ask } = worker(up);
+  await run("install");
+  for (const path of ["/rooms", "/rooms/lobby/messages", "/message", "/messageHub", "/messageHub/negotiate", "/docs", "/sw.js", "https://other.example/", "https://other.example/_expo/static/x.js"]) {
+    assert.equal(ask(path), undefined, path);
+  }
+  assert.equal(ask("/", "POST"), undefined);
+  assert.equal(ask("/_expo/static/x.js", "HEAD"), undefined);
+});

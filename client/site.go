@@ -1,0 +1,152 @@
+// Package client is the web client that the server shows at /: the web build of the app in this directory, which uses
+// nothing but the public API. Its files are embedded, so that the server is one binary.
+package client
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// contentSecurityPolicy lets the page load and call what the server itself offers, and nothing else; nothing inline runs,
+// and no text becomes markup or code. The hash is that of the empty text: react-native-web adds one empty style element,
+// which it then fills rule by rule. The only Trusted Types policy is the one for the address of the service worker.
+//
+// 'self' includes WebSockets of the same host since Chromium 64, Firefox 50 and Safari 15.4. An older Safari falls back to
+// server-sent events.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; " +
+	"img-src 'self' data:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; font-src 'none'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types restante"
+
+// How long a browser may keep a file: what has a digest of its content in its name for ever, the rest only to ask whether
+// it has changed, which the ETag answers in a few bytes.
+const (
+	forEver   = "public, max-age=31536000, immutable"
+	askAgain  = "no-cache"
+	digestDir = "/_expo/static/"
+)
+
+// contentTypes are those of all kinds of files there are; they are not left to the machine's own table.
+var contentTypes = map[string]string{
+	".css":         "text/css; charset=utf-8",
+	".html":        "text/html; charset=utf-8",
+	".js":          "text/javascript; charset=utf-8",
+	".png":         "image/png",
+	".svg":         "image/svg+xml",
+	".txt":         "text/plain; charset=utf-8",
+	".webmanifest": "application/manifest+json",
+}
+
+// Site serves the files of the web client. It is safe for concurrent use.
+type Site struct {
+	files map[string]file // by path of the URL
+}
+
+type file struct {
+	contentType  string
+	cacheControl string
+	variants     map[string]variant // by content coding; identity is always there
+	codings      []string           // of variants, the smallest first
+}
+
+type variant struct {
+	content []byte
+	etag    string
+}
+
+// New returns the embedded web client, or nil if this program was built without it.
+func New() (*Site, error) {
+	if !Embedded {
+		return nil, nil
+	}
+	s, err := load(dist, "dist")
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded web client: %w", err)
+	}
+	return s, nil
+}
+
+// load reads what is to be served from the directory root. Beside a file lie its compressed forms, if they are smaller.
+func load(from fs.FS, root string) (*Site, error) {
+	s := &Site{files: map[string]file{}}
+	err := fs.WalkDir(from, root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || slices.Contains([]string{".br", ".gz"}, path.Ext(name)) {
+			return err
+		}
+		url := name[len(root):]
+		if url == "/index.html" {
+			url = "/"
+		}
+		s.files[url], err = open(from, name)
+		return err
+	})
+	return s, err
+}
+
+// open reads a file and its compressed forms.
+func open(from fs.FS, name string) (file, error) {
+	f := file{contentType: contentTypes[path.Ext(name)], cacheControl: askAgain, variants: map[string]variant{}}
+	if f.contentType == "" {
+		return f, fmt.Errorf("%s: a kind of file without a content type", name)
+	}
+	if strings.Contains(name, digestDir) {
+		f.cacheControl = forEver
+	}
+	for _, form := range []struct{ coding, suffix string }{{"br", ".br"}, {"gzip", ".gz"}, {identity, ""}} {
+		content, err := fs.ReadFile(from, name+form.suffix)
+		if errors.Is(err, fs.ErrNotExist) && form.suffix != "" {
+			continue
+		}
+		if err != nil {
+			return f, err
+		}
+		sum := sha256.Sum256(content)
+		f.variants[form.coding] = variant{content, `"` + hex.EncodeToString(sum[:8]) + `"`}
+		f.codings = append(f.codings, form.coding)
+	}
+	return f, nil
+}
+
+// Paths lists the paths that the site serves, sorted.
+func (s *Site) Paths() []string {
+	paths := make([]string, 0, len(s.files))
+	for p := range s.files {
+		paths = append(paths, p)
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// ServeHTTP serves one of Paths in the form that the browser prefers. The headers that every answer of the server has are
+// not set here.
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f, ok := s.files[r.URL.Path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	coding := negotiate(r.Header.Values("Accept-Encoding"), f.codings)
+	v := f.variants[coding]
+	h := w.Header()
+	h.Set("Cache-Control", f.cacheControl)
+	h.Set("Content-Security-Policy", contentSecurityPolicy)
+	h.Set("Content-Type", f.contentType)
+	h.Set("ETag", v.etag)
+	if len(f.codings) > 1 {
+		h.Add("Vary", "Accept-Encoding")
+	}
+	if coding != identity {
+		h.Set("Content-Encoding", coding)
+		h.Set("Content-Length", strconv.Itoa(len(v.content))) // which ServeContent leaves out here
+	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(v.content))
+}

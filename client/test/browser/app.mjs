@@ -1,0 +1,203 @@
+// The app as one who uses it has it: what can be done in it, and what is to be seen, by the names that a screen reader
+// says and the marks that are there for tests.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { chromium as engine } from "playwright-core";
+
+import { chromium, directory, hangUp, pictures, url } from "./host.mjs";
+import { instruments } from "./instruments.mjs";
+
+export { assert };
+
+const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const options = { executablePath: chromium, args: flags };
+const desktop = { width: 1000, height: 800 };
+
+/** What no page may do: complain in its console, break its policy, open a dialog, ask another server. */
+const problems = [];
+const tolerated = [];
+const pages = new Set();
+let browser;
+
+/** Runs a script, and ends with a failure when it fails or a page has done what none may. */
+export async function run(script) {
+  try {
+    browser = await engine.launch(options);
+    await script();
+    assert.deepEqual(problems, [], "problems of the pages");
+  } catch (error) {
+    process.exitCode = 1;
+    console.error(error);
+    for (const problem of problems) console.error("problem:", problem);
+    for (const page of pages) await testify(page);
+  } finally {
+    for (const page of pages) await page.context().close();
+    await browser?.close();
+    hangUp();
+  }
+}
+
+/** Says that complaints of this kind are expected: a browser complains of a server that has been killed. */
+export function tolerate(pattern) {
+  tolerated.push(pattern);
+}
+
+export const unreachable = /ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INTERNET_DISCONNECTED|INCOMPLETE_CHUNKED_ENCODING)|WebSocket connection to|status of 503/;
+
+/** Opens a browser of one person: a profile of its own, and a first tab, at the address. */
+export async function open({ at = url, profile, ...settings } = {}) {
+  const all = { viewport: desktop, locale: "en", ...settings };
+  const context = profile === undefined ? await browser.newContext(all)
+    : await engine.launchPersistentContext(join(directory, profile), { ...options, ...all });
+  await context.addInitScript(instruments);
+  context.on("request", (request) => {
+    if (!request.url().startsWith(url) && !request.url().startsWith("data:")) problems.push(`asked ${request.url()}`);
+  });
+  return tab(context, at);
+}
+
+/** Opens another tab of the same person. */
+export async function tab(context, at = url) {
+  const page = context.pages().find((p) => !pages.has(p)) ?? (await context.newPage());
+  pages.add(page);
+  page.on("close", () => pages.delete(page));
+  page.setDefaultTimeout(20_000);
+  const problem = (text) => tolerated.some((t) => t.test(text)) || problems.push(text);
+  page.on("pageerror", (error) => problem(`threw ${error.stack}`));
+  page.on("dialog", (dialog) => { problem(`opened a dialog: ${dialog.message()}`); void dialog.dismiss(); });
+  page.on("console", (message) => { if (message.type() === "error") problem(`console: ${message.text()}`); });
+  if (at !== null) await page.goto(at);
+  return new App(page);
+}
+
+/** Opens the app as a person of that name, in a room. */
+export async function enter(name, { room = "lobby", ...settings } = {}) {
+  const app = await open(settings);
+  await app.signIn(name);
+  await app.linked(/^Connected/);
+  await app.show(room);
+  return app;
+}
+
+/** Resolves with what holds returns once that is true; it is asked again and again. */
+export async function until(what, holds, seconds = 20) {
+  for (const end = Date.now() + seconds * 1000; ; ) {
+    const value = await holds();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`not in ${seconds} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
+}
+
+/** One tab with the app. */
+export class App {
+  constructor(page) {
+    this.page = page;
+    this.composer = page.getByTestId("composer");
+    this.log = page.getByTestId("messages");
+    this.bar = page.getByTestId("link");
+    this.announcer = page.getByTestId("announcer");
+    this.jump = page.getByTestId("jump");
+  }
+
+  get context() {
+    return this.page.context();
+  }
+
+  button(name) {
+    return this.page.getByRole("button", { name });
+  }
+
+  async signIn(name) {
+    await this.page.getByLabel("Your name").fill(name);
+    await this.button("Continue").click();
+  }
+
+  async enterToken(token) {
+    await this.page.getByLabel("Token", { exact: true }).fill(token);
+    await this.button("Continue").click();
+  }
+
+  /** Shows a room that is in the list. */
+  async show(room) {
+    await this.page.getByTestId(`room-${room}`).click();
+    await this.page.getByRole("heading", { name: room }).waitFor();
+  }
+
+  async join(room) {
+    await this.button("Join a room").click();
+    await this.page.getByRole("dialog").getByLabel("Room", { exact: true }).fill(room);
+    await this.page.getByRole("dialog").getByRole("button", { name: "Join", exact: true }).click();
+    await this.page.getByRole("heading", { name: room }).waitFor();
+  }
+
+  async type(text) {
+    await this.composer.fill(text);
+    await this.composer.press("Enter");
+  }
+
+  /** Resolves when the bar says that of the link; below it may be a button. */
+  linked(pattern) {
+    return until(`the link is ${pattern}`, async () => pattern.test((await this.bar.innerText()).split("\n")[0].trim()), 40);
+  }
+
+  /** Resolves when the page can be opened without the server. */
+  installed() {
+    return until("the service worker is active", () => this.page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated"));
+  }
+
+  /** The messages of the log that are drawn, from top to bottom. */
+  messages() {
+    return this.page.locator('[data-testid^="message-"]').evaluateAll((rows) =>
+      rows.map((row) => ({ seq: Number(row.dataset.testid.slice("message-".length)), text: row.querySelector('[data-testid="text"]').textContent })));
+  }
+
+  /** One's own messages that are not in the log yet. */
+  outgoing() {
+    return this.page.locator('[data-testid^="outgoing-"]').evaluateAll((rows) => rows.map((row) => ({
+      text: row.querySelector('[data-testid="text"]').textContent,
+      state: row.querySelector('[data-testid="state"]')?.getAttribute("aria-label"),
+    })));
+  }
+
+  /** Resolves when the message with that number is drawn. */
+  sees(seq) {
+    return this.page.getByTestId(`message-${seq}`).waitFor();
+  }
+
+  /** Resolves when just these texts are drawn, in this order. */
+  async shows(texts) {
+    let last;
+    await until(`these texts: ${JSON.stringify(texts)}`, async () => {
+      last = (await this.messages()).map((m) => m.text);
+      return last.length === texts.length && last.every((text, i) => text === texts[i]);
+    }).catch((error) => { throw new Error(`${error.message}; but ${JSON.stringify(last)}`); });
+  }
+
+  /** Where the log stands: how far it can scroll further down, and its first message in view. */
+  position() {
+    return this.page.evaluate(() => globalThis.logOfTest.position());
+  }
+
+  /** Resolves when the end of the log is in view. */
+  atEnd() {
+    return until("the end of the log is in view", async () => (await this.position()).below < 4);
+  }
+
+  /** Reads from the end back to the first message, and returns all of them in order. */
+  async readAll() {
+    const { messages, faults } = await this.page.evaluate(() => globalThis.logOfTest.walk());
+    assert.deepEqual(faults, [], "what is drawn while scrolling back");
+    return messages;
+  }
+}
+
+/** Keeps what a page showed when the script failed. */
+async function testify(page) {
+  try {
+    await page.screenshot({ path: join(pictures, `failed-${Date.now()}.png`) });
+    console.error(`${page.url()}\n${(await page.locator("body").innerText()).slice(-2000)}`);
+  } catch (error) {
+    console.error("the page does not show itself:", error.message);
+  }
+}
