@@ -28,13 +28,21 @@ build: ## build bin/restante, one static binary
 	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -o bin/restante ./cmd/restante
 
 .PHONY: test
-test: deps lint test-unit test-whole ## everything that must pass before a change lands; installs what it needs
+test: deps lint client-check test-unit test-whole ## everything that must pass before a change lands; installs what it needs
 	@scripts/summary.sh
 
 .PHONY: test-unit
 test-unit: deps vet fmt ## vet, formatting and the tests of the packages, with the race detector
 	@mkdir -p .cache
 	go test -race -timeout 15m $(UNIT) 2>&1 | tee .cache/test-unit.log
+
+.PHONY: client
+client: deps ## build the web client into client/dist, which is committed and embedded
+	node client/scripts/build.mjs
+
+.PHONY: client-check
+client-check: deps ## the app: types, style, tests, that client/dist is up to date, bundles for phones
+	@scripts/client.sh
 
 .PHONY: test-whole
 test-whole: deps ## the tests of the whole: the real binary, the official client, a browser, faults
@@ -81,8 +89,8 @@ cover: ## coverage of the packages by their tests; .cache/cover.html shows it li
 	go tool cover -func .cache/cover.out | tail -n 1
 
 .PHONY: licenses
-licenses: ## write docs/licenses.md: what is linked into the binary, and under which licence
-	go test -count=1 ./test/licenses -run OfWhatIsLinked -update
+licenses: ## write docs/licenses.md: what is in the binary, and under which licence
+	go test -count=1 ./test/licenses -run OfTheBinary -update
 
 .PHONY: vuln
 vuln: ## known vulnerabilities in what is imported; asks vuln.go.dev
@@ -90,4 +98,4 @@ vuln: ## known vulnerabilities in what is imported; asks vuln.go.dev
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin .cache test/e2e/js/node_modules
+	rm -rf bin .cache test/e2e/js/node_modules client/node_modules client/.expo

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need besides Go and Node: the npm packages of test/e2e/js and, as root on Debian, Chromium,
-# RabbitMQ, PostgreSQL and HAProxy, none of which is started. Its output is shown only when something fails.
+# Installs what the tests need besides Go and Node: the npm packages of test/e2e/js and of the app and, as root on Debian,
+# Chromium, RabbitMQ, PostgreSQL and HAProxy, none of which is started. Its output is shown only when something fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .cache
@@ -16,11 +16,11 @@ quietly() {
 }
 
 npm_packages() {
-  local dir=$1
+  local dir=$1 purpose=$2
   [ -f "$dir/package-lock.json" ] || return 0
   [ "$dir/node_modules/.package-lock.json" -nt "$dir/package-lock.json" ] && return 0
   if ! command -v npm >/dev/null; then
-    echo "npm is not installed: the tests with the official SignalR client will be skipped"
+    echo "npm is not installed: $purpose will be skipped"
     return 0
   fi
   echo "installing the npm packages of $dir"
@@ -63,7 +63,8 @@ without_services() {
   )
 }
 
-npm_packages test/e2e/js
+npm_packages test/e2e/js "the tests with the official SignalR client"
+npm_packages client "the checks of the app"
 debian chromium "the browser tests" chromium fonts-noto-color-emoji fonts-noto-cjk
 debian /usr/lib/rabbitmq/bin/rabbitmq-server "the tests on RabbitMQ" rabbitmq-server
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || debian initdb "the tests on PostgreSQL" postgresql

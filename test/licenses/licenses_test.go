@@ -1,5 +1,5 @@
-// Package licenses lists what is linked into the binary and under which licence, in docs/licenses.md, and sees to it that
-// the list is true and that nothing comes in under terms that the binary's users would have to know of first.
+// Package licenses lists what is in the binary, linked or in its web client, and under which licence, in docs/licenses.md,
+// and sees to it that the list is true and that nothing comes in under terms that its users would have to know of first.
 package licenses
 
 import (
@@ -44,22 +44,31 @@ func licences(dir string) (names []string, err error) {
 		if readErr != nil {
 			return nil, readErr
 		}
-		matches := licensecheck.Scan(text).Match
-		if len(matches) == 0 && !slices.Contains(looked, file.Name()) {
-			err = errors.Join(err, fmt.Errorf("%s: not a licence that is known", file.Name()))
+		said, refused := namesIn(text)
+		if len(said) == 0 && !slices.Contains(looked, file.Name()) {
+			refused = errors.New("not a licence that is known")
 		}
-		for _, m := range matches {
-			if !slices.Contains(allowed, m.ID) {
-				err = errors.Join(err, fmt.Errorf("%s: %s is not allowed", file.Name(), m.ID))
-			}
-			names = append(names, m.ID)
+		if refused != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", file.Name(), refused))
 		}
+		names = append(names, said...)
 	}
 	if len(names) == 0 {
 		err = errors.Join(err, errors.New("no licence"))
 	}
 	slices.Sort(names)
 	return slices.Compact(names), err
+}
+
+// namesIn returns which licences a text has. One that is not allowed is an error.
+func namesIn(text []byte) (names []string, err error) {
+	for _, m := range licensecheck.Scan(text).Match {
+		if !slices.Contains(allowed, m.ID) {
+			err = errors.Join(err, fmt.Errorf("%s is not allowed", m.ID))
+		}
+		names = append(names, m.ID)
+	}
+	return names, err
 }
 
 // looked are files that the detector does not know and somebody has read: SQLite is in the public domain, and a logo is
@@ -91,19 +100,54 @@ func linked(t *testing.T) map[string]string {
 	return modules
 }
 
-func TestLicences_OfWhatIsLinkedAreListed(t *testing.T) {
+// bundled returns the packages whose code is in the web client, each with its licence, from the file that the build of the
+// web client writes of them.
+func bundled(file []byte) (packages map[string]string, err error) {
+	packages = map[string]string{}
+	parts := bytes.Split(file, []byte("\n"+strings.Repeat("=", 80)+"\n"))
+	for _, part := range parts[1:] {
+		head, terms, _ := strings.Cut(string(part), "\n\n")
+		fields := regexp.MustCompile(`^(\S+ \S+)\nlicence: (\S+)(\n|$)`).FindStringSubmatch(head)
+		if fields == nil {
+			err = errors.Join(err, fmt.Errorf("no package and licence in %q", head))
+			continue
+		}
+		name, licence := fields[1], fields[2]
+		if !slices.Contains(allowed, licence) {
+			err = errors.Join(err, fmt.Errorf("%s: %s is not allowed", name, licence))
+		}
+		said, refused := namesIn([]byte(terms))
+		if refused == nil && strings.TrimSpace(terms) != "" && !slices.Contains(said, licence) {
+			refused = fmt.Errorf("it says %s, its file %q", licence, said)
+		}
+		if refused != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", name, refused))
+		}
+		packages[name] = licence
+	}
+	return packages, err
+}
+
+func TestLicences_OfTheBinaryAreListed(t *testing.T) {
+	file, err := os.ReadFile("../../client/dist/licenses.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages, err := bundled(file)
+	if err != nil {
+		t.Error(err)
+	}
 	modules := linked(t)
-	if len(modules) < 20 {
-		t.Fatalf("go list names %d modules", len(modules))
+	if len(modules) < 20 || len(packages) < 10 {
+		t.Fatalf("go list names %d modules, the web client has %d packages", len(modules), len(packages))
 	}
 	var b bytes.Buffer
-	b.WriteString("# Licences\n\nWhat is linked into the binary besides Restante and the standard library of Go (BSD-3-Clause). The web page holds\n" +
-		"no code of others. `make licenses` writes this list; a test compares it with the binary.\n\n" +
-		"| module | version | licence |\n|---|---|---|\n")
-	for _, module := range slices.Sorted(maps.Keys(modules)) {
-		path, version, _ := strings.Cut(module, " ")
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", path, version, modules[module])
-	}
+	b.WriteString("# Licences\n\nWhat is in the binary besides Restante and the standard library of Go (BSD-3-Clause). `make licenses` writes this list; a\n" +
+		"test compares it with the binary.\n\n## Linked\n\n| module | version | licence |\n|---|---|---|\n")
+	writeRows(&b, modules)
+	b.WriteString("\n## In the web client\n\nTheir terms go with the page, as `/licenses.txt`. `-tags noweb` leaves all of it out.\n\n" +
+		"| package | version | licence |\n|---|---|---|\n")
+	writeRows(&b, packages)
 	if *update {
 		if err := os.WriteFile(document, b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
@@ -113,6 +157,40 @@ func TestLicences_OfWhatIsLinkedAreListed(t *testing.T) {
 	listed, err := os.ReadFile(document)
 	if err != nil || !bytes.Equal(listed, b.Bytes()) {
 		t.Errorf("docs/licenses.md is not what the binary has; `make licenses` writes it (%v)", err)
+	}
+}
+
+// writeRows writes one row for each name and version, with its licence.
+func writeRows(b *bytes.Buffer, licences map[string]string) {
+	for _, key := range slices.Sorted(maps.Keys(licences)) {
+		name, version, _ := strings.Cut(key, " ")
+		fmt.Fprintf(b, "| %s | %s | %s |\n", name, version, licences[key])
+	}
+}
+
+func TestLicences_OfTheWebClientAreRefusedUnlessKnownAndAllowed(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(dirOf(t, "github.com/google/uuid"), "LICENSE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bsd := string(text)
+	for name, tc := range map[string]struct {
+		part string
+		ok   bool
+	}{
+		"allowed":                 {"a 1.0.0\nlicence: BSD-3-Clause\nauthor: B\n\n" + bsd, true},
+		"allowed, without a file": {"@a/b 1.0.0\nlicence: MIT\nsource: c\n\n", true},
+		"not allowed":             {"a 1.0.0\nlicence: AGPL-3.0\n\n", false},
+		"none":                    {"a 1.0.0\nlicence: undefined\n\n", false},
+		"not a package":           {"a\n\n" + bsd, false},
+		"another in its file":     {"a 1.0.0\nlicence: MIT\n\n" + bsd, false},
+		"not known":               {"a 1.0.0\nlicence: MIT\n\nall rights reserved", false},
+		"not allowed in its file": {"a 1.0.0\nlicence: BSD-3-Clause\n\n" + bsd + "\nhttps://creativecommons.org/licenses/by-nc/4.0/", false},
+	} {
+		packages, err := bundled([]byte("of these\n\n" + strings.Repeat("=", 80) + "\n" + tc.part))
+		if (err == nil) != tc.ok || tc.ok && len(packages) != 1 {
+			t.Errorf("%s: %v, %v", name, packages, err)
+		}
 	}
 }
 

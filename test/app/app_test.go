@@ -1,0 +1,105 @@
+// Package app drives the app against the real binary: its core in Node, and the page in Chromium.
+package app
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"restante/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// tasks are what a script may ask its test to do, by name: to kill the server, say. A task takes one word and answers
+// with one line.
+type tasks map[string]func(arg string) string
+
+// done is the answer of a task that has nothing to say.
+const done = "done"
+
+// scriptLimit is what a script may take, on a busy machine: far above what it needs.
+const scriptLimit = 3 * time.Minute
+
+// browse runs a script of client/test/browser in Chromium against a server, to its end. What the script prints is in the
+// test's log.
+func browse(t *testing.T, name string, s *testkit.Server, do tasks) {
+	t.Helper()
+	chromium := testkit.Need(t, "chromium")
+	node := testkit.Need(t, "node")
+	folder := filepath.Join("..", "..", "client")
+	if _, err := os.Stat(filepath.Join(folder, "node_modules", "playwright-core")); err != nil {
+		testkit.Missing(t, "the npm packages of client are not installed: %v", err)
+	}
+	directory := t.TempDir()
+	config, err := json.Marshal(map[string]string{"url": s.URL(), "chromium": chromium, "directory": directory, "pictures": pictures(directory)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), scriptLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, node, filepath.Join(folder, "test", "browser", name), string(config))
+	cmd.Env = append(os.Environ(), "TMPDIR="+directory) // the browser's profiles lie there
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	cmd.WaitDelay = 5 * time.Second
+	if err := converse(t, cmd, do); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, complaints.String())
+	}
+}
+
+// pictures returns the directory for what is to be looked at.
+func pictures(standard string) string {
+	if keep := os.Getenv("RESTANTE_TEST_SCREENSHOTS"); keep != "" {
+		return keep
+	}
+	return standard
+}
+
+// converse runs a program to its end. A line `> TASK ARG` of its output is a task for the test, which is answered on its
+// standard input; other lines are logged.
+func converse(t *testing.T, cmd *exec.Cmd, do tasks) error {
+	t.Helper()
+	answers, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	var failed error
+	for lines := bufio.NewScanner(output); failed == nil && lines.Scan(); {
+		request, asked := strings.CutPrefix(lines.Text(), "> ")
+		if !asked {
+			t.Log(lines.Text())
+			continue
+		}
+		if failed = answer(answers, request, do); failed != nil {
+			_ = cmd.Process.Kill() // it waits for an answer; it fails when it has ended
+		}
+	}
+	return errors.Join(failed, cmd.Wait())
+}
+
+func answer(to io.Writer, request string, do tasks) error {
+	name, arg, _ := strings.Cut(request, " ")
+	task, ok := do[name]
+	if !ok {
+		return fmt.Errorf("no task %s", name)
+	}
+	_, err := fmt.Fprintln(to, task(arg))
+	return err
+}

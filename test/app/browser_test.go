@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"restante/internal/load"
+	"restante/internal/testkit"
+)
+
+// The two that measure have the machine for themselves; the others spend most of their time waiting, and run side by side.
+
+func TestBrowser_WeightOfAVisit(t *testing.T) {
+	browse(t, "weight.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
+func TestBrowser_ComesBackToTenThousandMessages(t *testing.T) {
+	s := testkit.Start(t, testkit.Options{})
+	browse(t, "away.mjs", s, tasks{"fill": func(arg string) string {
+		fill(t, s, arg)
+		return done
+	}})
+}
+
+func TestBrowser_TwoPeopleTalk(t *testing.T) {
+	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
+		browse(t, "talk.mjs", rig.Start(t, testkit.Options{}), nil)
+	})
+}
+
+func TestBrowser_ServerIsKilledWhileBothWrite(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, testkit.Options{})
+	browse(t, "restart.mjs", s, killing(s))
+}
+
+func TestBrowser_OpensAndWritesOffline(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, testkit.Options{})
+	browse(t, "offline.mjs", s, killing(s))
+}
+
+func TestBrowser_TabsShareAndSendOnce(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, testkit.Options{})
+	browse(t, "tabs.mjs", s, killing(s))
+}
+
+func TestBrowser_HostileTextIsHarmless(t *testing.T) {
+	t.Parallel()
+	browse(t, "hostile.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
+func TestBrowser_Tokens(t *testing.T) {
+	t.Parallel()
+	issuer := testkit.NewIssuer(t)
+	s := testkit.Start(t, issuer.Options("--jwt-leeway", "1s"))
+	browse(t, "tokens.mjs", s, tasks{"token": func(arg string) string { return token(t, issuer, arg) }})
+}
+
+func TestBrowser_Accessibility(t *testing.T) {
+	t.Parallel()
+	browse(t, "access.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
+func TestBrowser_ByKeyboardAlone(t *testing.T) {
+	t.Parallel()
+	browse(t, "keyboard.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
+func TestBrowser_Pictures(t *testing.T) {
+	t.Parallel()
+	browse(t, "pictures.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
+// killing lets a script kill the server, as kill -9 does, and start it again on the same data and port.
+func killing(s *testkit.Server) tasks {
+	return tasks{
+		"kill":    func(string) string { s.Kill(); return done },
+		"restart": func(string) string { s.Restart(); return done },
+	}
+}
+
+// fill has eight senders send that many messages, each with a text of its own, to the lobby, and waits until they are
+// accepted.
+func fill(t *testing.T, s *testkit.Server, count string) {
+	t.Helper()
+	const senders = 8
+	n, err := strconv.Atoi(count)
+	if err != nil || n%senders != 0 {
+		t.Fatalf("fill %s: not a multiple of %d: %v", count, senders, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	began := time.Now().UnixNano()
+	text := func(sender, n int) string { return fmt.Sprintf("message %d of %d, at %d", n, sender, began) }
+	running, err := load.StartSenders(ctx, load.SenderConfig{URL: s.URL(), Senders: senders, Each: n / senders, Text: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	running.Wait()
+	running.Stop()
+}
+
+// token makes a token of the claims that a script wants: sub, rooms, publish, and the seconds that it is valid.
+func token(t *testing.T, issuer *testkit.Issuer, wanted string) string {
+	t.Helper()
+	var claims struct {
+		Sub     string
+		Rooms   []string
+		Publish *bool
+		Seconds int64
+	}
+	if err := json.Unmarshal([]byte(wanted), &claims); err != nil {
+		t.Fatalf("token %s: %v", wanted, err)
+	}
+	c := testkit.NewClaims(claims.Sub, claims.Rooms...).With("exp", time.Now().Unix()+claims.Seconds)
+	if claims.Publish != nil {
+		c = c.With("publish", *claims.Publish)
+	}
+	return issuer.Token(c)
+}
