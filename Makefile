@@ -46,8 +46,8 @@ client-check: deps ## the app: types, style, tests, that client/dist is up to da
 
 .PHONY: test-whole
 test-whole: deps ## the tests of the whole: the real binary, the official client, a browser, faults
-	@rm -rf .cache/pauses.log .cache/record && mkdir -p .cache/record
-	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record RESTANTE_TEST_PAUSES=$(CURDIR)/.cache/pauses.log \
+	@rm -rf .cache/measured.log .cache/record && mkdir -p .cache/record
+	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record RESTANTE_TEST_MEASURED=$(CURDIR)/.cache/measured.log \
 		go test -count=1 -timeout 25m -p 1 -skip '$(MEASURED)' $$(go list ./test/... | grep -v /privacy) 2>&1 | tee .cache/test-whole.log
 	@# How others are served beside an attack, or a slow reader, is not to be measured beside other tests.
 	go test -count=1 -timeout 10m -run '$(MEASURED)' ./test/faults 2>&1 | tee -a .cache/test-whole.log

@@ -8,7 +8,11 @@ for part in unit whole; do
   printf '%-5s  %s packages passed, %s without tests\n' "$part" "$(grep -c '^ok ' "$log")" "$(grep -c 'no test files' "$log" || true)"
 done
 
-if [ -s .cache/pauses.log ]; then
-  printf '\nHow long each fault was felt by senders and readers:\n'
-  sed 's/^pause: /  /' .cache/pauses.log
-fi
+measured() {
+  grep -q "^$1: " .cache/measured.log || return 0
+  printf '\n%s:\n' "$2"
+  sed -n "s/^$1: /  /p" .cache/measured.log
+}
+touch .cache/measured.log
+measured app 'What the app costs in a browser'
+measured pause 'How long each fault was felt by senders and readers'

@@ -52,7 +52,7 @@ func browse(t *testing.T, name string, s *testkit.Server, do tasks) {
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	cmd.WaitDelay = 5 * time.Second
-	if err := converse(t, cmd, do); err != nil {
+	if err := converse(cmd, do, func(line string) { testkit.Measured(t, "app", line) }); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, complaints.String())
 	}
 }
@@ -66,9 +66,8 @@ func pictures(standard string) string {
 }
 
 // converse runs a program to its end. A line `> TASK ARG` of its output is a task for the test, which is answered on its
-// standard input; other lines are logged.
-func converse(t *testing.T, cmd *exec.Cmd, do tasks) error {
-	t.Helper()
+// standard input; the others are told.
+func converse(cmd *exec.Cmd, do tasks, tell func(line string)) error {
 	answers, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -84,7 +83,7 @@ func converse(t *testing.T, cmd *exec.Cmd, do tasks) error {
 	for lines := bufio.NewScanner(output); failed == nil && lines.Scan(); {
 		request, asked := strings.CutPrefix(lines.Text(), "> ")
 		if !asked {
-			t.Log(lines.Text())
+			tell(lines.Text())
 			continue
 		}
 		if failed = answer(answers, request, do); failed != nil {

@@ -31,7 +31,7 @@ func play(t *testing.T, name string, seed uint64, s *testkit.Server, p *testkit.
 	cmd.Env = append(os.Environ(), "NODE_PATH="+modules) // the libraries are those of the app
 	cmd.Stderr = t.Output()
 	cmd.WaitDelay = 5 * time.Second
-	if err := converse(t, cmd, do); err != nil {
+	if err := converse(cmd, do, func(line string) { t.Log(line) }); err != nil {
 		t.Fatalf("%s with seed %d: %v", name, seed, err)
 	}
 }

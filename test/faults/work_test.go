@@ -3,11 +3,11 @@ package faults
 import (
 	"context"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
 	"restante/internal/load"
+	"restante/internal/testkit"
 )
 
 // workConfig says which load to put on several machines. Post and Read are required.
@@ -191,22 +191,9 @@ func (w *work) judge(r *room, sends []load.Send) (load.Report, []load.Reading) {
 	return report, readings
 }
 
-// pausesVariable names a file that gets the lines of logPause, for a run of all tests, which shows no logs of those that
-// pass.
-const pausesVariable = "RESTANTE_TEST_PAUSES"
-
 // logPause tells how long nothing was accepted, and nothing delivered, while something was broken.
 func logPause(t *testing.T, what string, accepts, deliveries time.Duration) {
 	t.Helper()
-	line := fmt.Sprintf("pause: %s: %v between accepted, %v between delivered", what, accepts.Round(time.Millisecond), deliveries.Round(time.Millisecond))
-	t.Log(line)
-	path := os.Getenv(pausesVariable)
-	if path == "" {
-		return
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	noError(t, err)
-	defer func() { _ = f.Close() }()
-	_, err = fmt.Fprintln(f, line)
-	noError(t, err)
+	testkit.Measured(t, "pause", fmt.Sprintf("%s: %v between accepted, %v between delivered",
+		what, accepts.Round(time.Millisecond), deliveries.Round(time.Millisecond)))
 }

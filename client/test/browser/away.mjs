@@ -15,9 +15,12 @@ async function measured(devtools, name, part) {
   const before = await metrics();
   const began = Date.now();
   const result = await part();
+  const took = Date.now() - began;
   const after = await metrics();
-  console.log(`${name}: ${Date.now() - began} ms, of which tasks ${Math.round(1000 * (after.TaskDuration - before.TaskDuration))} ms; ` +
-    `${after.Nodes} DOM nodes, heap ${(after.JSHeapUsedSize / 1e6).toFixed(1)} MB`);
+  await devtools.send("HeapProfiler.collectGarbage");
+  const kept = await metrics();
+  console.log(`${name}: ${took} ms, of which tasks ${Math.round(1000 * (after.TaskDuration - before.TaskDuration))} ms; ` +
+    `${kept.Nodes} DOM nodes, heap ${(kept.JSHeapUsedSize / 1e6).toFixed(1)} MB`);
   return result;
 }
 
