@@ -24,11 +24,15 @@ var arrows = map[string][]string{
 
 	// what nodes and other services say to each other
 	"internal/event": {"internal/chat", "internal/errs"},
-	"internal/peer":  {},
+	"internal/peer":  {"internal/chat"},
+
+	// small tools that any package with a loop or a Close may use
+	"internal/inflight": {},
+	"internal/retry":    {},
 
 	// the edges
 	"internal/signalr": {"internal/errs"},                    // the protocol: no chat
-	"internal/route":   {"internal/peer", "internal/remote"}, // requests that belong to another node
+	"internal/forward": {"internal/peer", "internal/remote"}, // requests that belong to another node
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/auth", "internal/remote", "internal/chat", "internal/errs"}, // it declares the few methods it needs
 	"internal/auth":    {"internal/chat", "internal/errs"},                                     // tokens in, client out
@@ -44,7 +48,7 @@ var arrows = map[string][]string{
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
 		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
-		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/route", "internal/telemetry",
+		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/forward", "internal/telemetry",
 		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it works a server from outside
@@ -73,7 +77,7 @@ var keepers = map[string][]string{
 	"github.com/rabbitmq":        {"internal/broker/rabbitmq"},
 	"go.opentelemetry.io":        {"internal/telemetry", "internal/broker", "internal/store"},
 	"github.com/gobwas":          {"internal/signalr", "internal/load", "internal/testkit"},
-	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/route", "internal/telemetry", "internal/auth", "internal/remote", "internal/limit", "client"},
+	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/forward", "internal/route", "internal/telemetry", "internal/auth", "internal/remote", "internal/limit", "client"},
 	"github.com/go-jose":         {"internal/auth"},
 	"golang.org/x/crypto/acme":   {"internal/cert"},
 	"database/sql":               {"internal/store/sqlite"},
@@ -83,7 +87,7 @@ var keepers = map[string][]string{
 // pure lists the packages that import nothing but this module and the standard library, with the exceptions named.
 var pure = map[string][]string{
 	"internal/errs":          {},
-	"internal/chat":          {},
+	"internal/chat":          {"github.com/go-json-experiment/json"},
 	"internal/journey":       {"github.com/google/uuid"},
 	"internal/broker/driver": {},
 	"internal/store/driver":  {},

@@ -16,6 +16,15 @@ import (
 	"restante/internal/chat"
 )
 
+// Accepter takes in the message of a sender. Accept is the last one of a chain; what stands before it (rights, limits, the
+// gate of a server that stops) implements Accepter too. Package server composes the chain in one file.
+type Accepter interface {
+	// Accept returns the message as it was accepted: complete, valid, stamped, and safe with the broker. Errors are
+	// classified (package errs); after one that is not errs.Invalid, accepting the returned message again with its id is
+	// safe. It blocks until the broker has answered or ctx is done, and is called concurrently.
+	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
+}
+
 // Publisher is the broker's work queue: Publish returns nil once the message can no longer be lost.
 type Publisher interface {
 	Publish(ctx context.Context, m chat.Message) error

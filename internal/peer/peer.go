@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"restante/internal/chat"
 )
 
 // Role is a part of the journey that a node takes.
@@ -37,6 +39,10 @@ type Node struct {
 	ID    string `json:"id"`    // one process: a restarted node is another one
 	URL   string `json:"url"`   // where other nodes reach it, http://HOST:PORT
 	Roles []Role `json:"roles"` // what it does
+
+	// Knows lists the features that the node knows. A node of a version before the list knows chat.BaseFeatures.
+	Knows   []chat.Feature `json:"knows,omitempty"`
+	Release string         `json:"release,omitempty"` // its version, for people
 
 	// Secret is known to the nodes only, which have it from the broker: a request that carries it was passed on by the node.
 	Secret Secret `json:"secret,omitempty"`
@@ -65,6 +71,14 @@ func NewID() string { return strings.ReplaceAll(uuid.NewString(), "-", "")[:16] 
 
 // Has reports whether the node has the role.
 func (n Node) Has(role Role) bool { return slices.Contains(n.Roles, role) }
+
+// KnowsFeature reports whether the node knows a feature.
+func (n Node) KnowsFeature(f chat.Feature) bool {
+	if len(n.Knows) == 0 {
+		return slices.Contains(chat.BaseFeatures(), f)
+	}
+	return slices.Contains(n.Knows, f)
+}
 
 // Table is what one node has heard of all nodes, itself among them. Its methods may be called concurrently.
 type Table struct {
@@ -123,6 +137,30 @@ func (t *Table) Alive(role Role, now time.Time) []Node {
 	}
 	slices.SortFunc(alive, func(a, b Node) int { return strings.Compare(a.ID, b.ID) })
 	return alive
+}
+
+// Knowing returns the nodes that know a feature and were heard of within the given time before now, the node itself
+// among them if it has heard itself, in no particular order.
+func (t *Table) Knowing(f chat.Feature, within time.Duration, now time.Time) []Node {
+	return t.filter(within, now, func(n Node) bool { return n.KnowsFeature(f) })
+}
+
+// Lacking returns the nodes that do not know a feature, were heard of within the given time before now, and have not said
+// goodbye, in no particular order. The time may be as long as the table remembers silent nodes: ten minutes.
+func (t *Table) Lacking(f chat.Feature, within time.Duration, now time.Time) []Node {
+	return t.filter(within, now, func(n Node) bool { return !n.KnowsFeature(f) })
+}
+
+func (t *Table) filter(within time.Duration, now time.Time, keep func(Node) bool) []Node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var nodes []Node
+	for _, e := range t.nodes {
+		if now.Sub(e.heard) <= within && keep(e.node) {
+			nodes = append(nodes, e.node)
+		}
+	}
+	return nodes
 }
 
 // Find returns a node that was heard of, lately or not.

@@ -1,225 +1,130 @@
-// Package route passes requests on to other nodes: those of a connection that another node has (ToNode), and those that
-// take a role which this node does not have (ToRole). So any node can be asked for anything, and a load balancer need
-// not know which does what. It stands beside the journey: what is passed on begins it, or ends it, elsewhere.
-//
-// A request is passed on once. It carries the header Restante-Forwarded from then on, with which no node passes it on
-// again: what the nodes believe of each other can be out of date, and must not make a request run in circles.
+// Package route is the table of everything that the server answers over HTTP. A route says once what the others need to
+// know of it: its pattern, which requests it answers, which role of a node answers it, whether a token may stand in its
+// query, whether it is a probe, and whether it is traced. The API mounts handlers by these routes and by nothing else;
+// roles, limits, tokens and traces look a request up here with Of. To add a route, add it here and mount its handler.
 package route
 
 import (
-	"context"
-	"log/slog"
-	"math/rand/v2"
-	"net"
 	"net/http"
-	"sync"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
+	"strings"
 
 	"restante/internal/peer"
 )
 
-// Header names the node that has passed a request on.
-const Header = "Restante-Forwarded"
+// Access says which requests a route answers. What a client may do behind it is decided there, see package auth.
+type Access int
 
+// The kinds of access.
 const (
-	dialTimeout   = 2 * time.Second  // a node that takes longer is as good as gone
-	answerTimeout = 2 * time.Minute  // until an answer begins: longer than a long poll, which waits 90 s
-	bodyTimeout   = 15 * time.Second // for a body that stops coming, as the hub's own
-	idleTimeout   = 30 * time.Second // of a kept connection: shorter than the server's, so that none closes in our face
-	probeEvery    = 5 * time.Second  // a quiet connection to a machine that has vanished is noticed after three of these
-	maxIdle       = 1024             // kept connections to each node: a long poll in progress takes one
+	Client   Access = iota // requests with a valid token
+	Operator               // requests whose token says admin
+	Public                 // every request
 )
 
-// Config configures a Forwarder. The zero value is ready to use.
-type Config struct {
-	// Log gets a line at warn for each request that could not be passed on. Default: discarded.
-	Log *slog.Logger
-	// Metrics is where the metrics are registered. Default: nowhere.
-	Metrics prometheus.Registerer
+// Route is one line of the table. Only this package makes routes, and they do not change.
+type Route struct {
+	name         string
+	method       string // "" for every method
+	path         string // as http.ServeMux has it
+	access       Access
+	role         peer.Role // "" for every node
+	tokenInQuery bool
+	probe        bool
+	traced       bool
+	below        bool // the route has everything below its path, too
 }
 
-// Forwarder passes requests on to the nodes of a table. Its methods, and its handlers, may be called concurrently.
-type Forwarder struct {
-	peers     *peer.Table
-	log       *slog.Logger
-	metrics   *metrics
-	transport *http.Transport
-	buffers   buffers
-	patience  time.Duration // bodyTimeout, but for tests
+// The routes. OpenAPI operations have the names of their routes.
+var (
+	PostMessage       = add(Route{name: "PostMessage", method: http.MethodPost, path: "/message", role: peer.API, traced: true})
+	GetMissedMessages = add(Route{name: "GetMissedMessages", method: http.MethodGet, path: "/messages/since", role: peer.API, traced: true})
+	SendToRoom        = add(Route{name: "SendToRoom", method: http.MethodPost, path: "/rooms/{room}/messages", role: peer.API, traced: true})
+	ListMessages      = add(Route{name: "ListMessages", method: http.MethodGet, path: "/rooms/{room}/messages", role: peer.API, traced: true})
+	ListRooms         = add(Route{name: "ListRooms", method: http.MethodGet, path: "/rooms", role: peer.API, traced: true})
+	StreamRoom        = add(Route{name: "StreamRoom", method: http.MethodGet, path: "/rooms/{room}/events", role: peer.Hub, tokenInQuery: true})
 
-	mu      sync.Mutex
-	passing map[*passage]context.CancelFunc
-	closed  bool
-	running sync.WaitGroup // requests in progress; added to under mu, and not once closed
-}
+	// MessageHub asks for the client itself, since negotiation answers refusals in its own way.
+	MessageHub = add(Route{name: "MessageHub", path: "/messageHub", access: Public, role: peer.Hub, tokenInQuery: true, below: true})
 
-// New returns a forwarder to the nodes that peers knows. Drain ends it.
-func New(peers *peer.Table, cfg Config) *Forwarder {
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	f := &Forwarder{peers: peers, log: cfg.Log, patience: bodyTimeout, passing: make(map[*passage]context.CancelFunc)}
-	f.metrics = newMetrics(cfg.Metrics, f.inProgress, peers)
-	f.transport = &http.Transport{
-		DialContext: (&net.Dialer{
-			Timeout:         dialTimeout,
-			KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: probeEvery, Interval: probeEvery, Count: 3},
-		}).DialContext,
-		TLSHandshakeTimeout:   dialTimeout,
-		ResponseHeaderTimeout: answerTimeout,
-		IdleConnTimeout:       idleTimeout,
-		MaxIdleConnsPerHost:   maxIdle,
-		DisableCompression:    true, // bytes pass as they are
-	}
-	return f
-}
+	Healthz = add(Route{name: "Healthz", method: http.MethodGet, path: "/healthz", access: Public, probe: true})
+	Readyz  = add(Route{name: "Readyz", method: http.MethodGet, path: "/readyz", access: Public, probe: true})
+	Version = add(Route{name: "Version", method: http.MethodGet, path: "/version", access: Public})
+	Metrics = add(Route{name: "Metrics", method: http.MethodGet, path: "/metrics", access: Operator})
 
-// ToNode returns a handler that passes requests on to one node, or nil if that was never heard of, long ago, or is this
-// one. It answers 404 when the node is gone, so that clients connect anew, and 503 when it cannot be reached now.
-func (f *Forwarder) ToNode(id string) http.Handler {
-	node, known := f.peers.Find(id)
-	if !known || id == f.peers.Self().ID {
-		return nil
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.pass(&passage{f: f, w: w, target: targetNode, nodes: []peer.Node{node}, lost: f.lostNode(id)}, r)
-	})
-}
+	Docs        = add(Route{name: "Docs", method: http.MethodGet, path: "/docs", access: Public, role: peer.API})
+	OpenAPIJSON = add(Route{name: "OpenAPIJSON", method: http.MethodGet, path: "/openapi.json", access: Public, role: peer.API})
+	OpenAPIYAML = add(Route{name: "OpenAPIYAML", method: http.MethodGet, path: "/openapi.yaml", access: Public, role: peer.API})
 
-// lostNode says what has become of a node that cannot be reached. An id is one process: where nobody listens, or the
-// name is somebody else's by now, it has ended.
-func (f *Forwarder) lostNode(id string) func(err error) outcome {
-	return func(err error) outcome {
-		if isRefused(err) || isLoop(err) || isDial(err) && !f.isAlive(id) {
-			return gone
-		}
-		return unavailable
-	}
-}
+	// Site is the web client: the page at / and its files, whose names package client knows. Of returns it for every path
+	// that no other route has.
+	Site = add(Route{name: "Site", method: http.MethodGet, path: "/", access: Public, role: peer.API})
+)
 
-func (f *Forwarder) isAlive(id string) bool {
-	for _, role := range peer.Roles() {
-		for _, n := range f.peers.Alive(role, time.Now()) {
-			if n.ID == id {
-				return true
-			}
+var (
+	table []*Route
+	paths = map[string][]*Route{}
+	mux   = http.NewServeMux()
+)
+
+// add puts a route into the table.
+func add(r Route) *Route {
+	table = append(table, &r)
+	if paths[r.path] = append(paths[r.path], &r); len(paths[r.path]) == 1 {
+		mux.Handle(r.path, http.NotFoundHandler())
+		if r.below {
+			paths[r.path+"/"] = paths[r.path]
+			mux.Handle(r.path+"/", http.NotFoundHandler())
 		}
 	}
-	return false
+	return &r
 }
 
-// ToRole returns a handler that passes requests on to some other node with the role, and to the next one if that cannot
-// be reached. It answers 503 when there is none.
-func (f *Forwarder) ToRole(role peer.Role) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		nodes := f.peers.Alive(role, time.Now())
-		others := nodes[:0]
-		for _, n := range nodes {
-			if n.ID != f.peers.Self().ID {
-				others = append(others, n)
-			}
-		}
-		rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
-		lost := func(error) outcome { return unavailable }
-		f.pass(&passage{f: f, w: w, target: target(role), nodes: others, lost: lost}, r)
-	})
-}
+// All returns every route, in the order of the table.
+func All() []*Route { return append([]*Route(nil), table...) }
 
-// pass passes a request on, and returns when it has been answered, or for a WebSocket when that has ended.
-func (f *Forwarder) pass(p *passage, r *http.Request) {
-	p.outcome = aborted // if it panics, as it does to cut an answer that has begun
-	defer func() { f.metrics.count(p.target, p.outcome) }()
-	ctx, ok := f.begin(r.Context(), p)
-	if !ok {
-		p.outcome = unavailable
-		p.refuse()
-		return
+// Of returns the route of a request. Where its path has routes for other methods only it is the first of those, which
+// answer 405; a path that no route has is the web client's, which answers 404.
+func Of(r *http.Request) *Route {
+	_, pattern := mux.Handler(r)
+	there := paths[pattern]
+	if len(there) == 0 {
+		return Site
 	}
-	defer f.end(p)
-	p.serve(r.WithContext(ctx))
-}
-
-func (f *Forwarder) begin(ctx context.Context, p *passage) (context.Context, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
-		return nil, false
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	f.passing[p] = cancel
-	f.running.Add(1)
-	return ctx, true
-}
-
-func (f *Forwarder) end(p *passage) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.passing[p]()
-	delete(f.passing, p)
-	f.running.Done()
-}
-
-func (f *Forwarder) inProgress() float64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return float64(len(f.passing))
-}
-
-// Drain ends the requests in progress, spread over the time until ctx's deadline, at once if it has none: their clients
-// connect again, and find another way. New ones are passed on until that time is over, then refused. It returns when
-// nothing is in progress.
-func (f *Forwarder) Drain(ctx context.Context) error {
-	f.mu.Lock()
-	cut := make([]context.CancelFunc, 0, len(f.passing))
-	for _, cancel := range f.passing {
-		cut = append(cut, cancel)
-	}
-	f.mu.Unlock()
-	if deadline, ok := ctx.Deadline(); ok {
-		spread(ctx, cut, time.Until(deadline)*3/4)
-	}
-	f.mu.Lock()
-	f.closed = true
-	for _, cancel := range f.passing {
-		cancel()
-	}
-	f.mu.Unlock()
-	f.running.Wait() // no request outlives its context
-	f.transport.CloseIdleConnections()
-	return nil
-}
-
-// spread calls the functions one after the other, evenly over the period.
-func spread(ctx context.Context, cut []context.CancelFunc, period time.Duration) {
-	if len(cut) == 0 || period <= 0 {
-		return
-	}
-	ticker := time.NewTicker(max(period/time.Duration(len(cut)), 1))
-	defer ticker.Stop()
-	for _, cancel := range cut {
-		cancel()
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
+	for _, route := range there {
+		if route.answers(r.Method) {
+			return route
 		}
 	}
+	return there[0]
 }
 
-// buffers is the store of what answers are copied with. A stream keeps one as long as it lasts, so they are small.
-type buffers struct{ pool sync.Pool }
-
-const bufferSize = 8 << 10
-
-// Get implements httputil.BufferPool.
-func (b *buffers) Get() []byte {
-	if buf, ok := b.pool.Get().(*[bufferSize]byte); ok {
-		return buf[:]
-	}
-	return make([]byte, bufferSize)
+func (r *Route) answers(method string) bool {
+	return r.method == "" || r.method == method || r.method == http.MethodGet && method == http.MethodHead
 }
 
-// Put implements httputil.BufferPool.
-func (b *buffers) Put(buf []byte) { b.pool.Put((*[bufferSize]byte)(buf)) }
+// Name returns the name of the route. It is the operationId of those that the OpenAPI document lists.
+func (r *Route) Name() string { return r.name }
+
+// Method returns the method that the route answers, "" for every method. A route for GET answers HEAD, too.
+func (r *Route) Method() string { return r.method }
+
+// Path returns the path as http.ServeMux has it, such as /rooms/{room}/messages.
+func (r *Route) Path() string { return r.path }
+
+// Pattern returns method and path as http.ServeMux has them.
+func (r *Route) Pattern() string { return strings.TrimLeft(r.method+" "+r.path, " ") }
+
+// Access returns which requests the route answers.
+func (r *Route) Access() Access { return r.access }
+
+// Role returns the role whose nodes answer the route. Any says that every node answers it for itself.
+func (r *Route) Role() (role peer.Role, any bool) { return r.role, r.role == "" }
+
+// TokenInQuery reports whether the token may stand in the query, where browsers cannot set a header.
+func (r *Route) TokenInQuery() bool { return r.tokenInQuery }
+
+// IsProbe reports whether load balancers ask for the route all the time: it has no limits.
+func (r *Route) IsProbe() bool { return r.probe }
+
+// IsTraced reports whether requests of the route have a span. Connections and streams have none, since they last.
+func (r *Route) IsTraced() bool { return r.traced }

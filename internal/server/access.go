@@ -14,10 +14,10 @@ import (
 	"restante/internal/auth"
 	"restante/internal/config"
 	"restante/internal/errs"
+	"restante/internal/forward"
 	"restante/internal/limit"
 	"restante/internal/peer"
 	"restante/internal/remote"
-	"restante/internal/route"
 	"restante/internal/signalr"
 )
 
@@ -60,7 +60,7 @@ func (s *Server) openAccess(ctx context.Context, cfg config.Config, peers *peer.
 		a.inForce = v.String()
 		identify = func(next http.Handler) http.Handler { return v.Wrap(next, tokenInQuery) }
 	}
-	origins := remote.Config{Trusted: cfg.TrustedProxies(), Peer: route.FromPeer(peers)}
+	origins := remote.Config{Trusted: cfg.TrustedProxies(), Peer: forward.FromPeer(peers)}
 	a.mark = func(next http.Handler) http.Handler { return remote.Wrap(origins, identify(next)) }
 	return a, nil
 }

@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"restante/internal/forward"
 	"restante/internal/peer"
-	"restante/internal/route"
 	"restante/internal/signalr"
 )
 
@@ -22,12 +22,12 @@ func byRole(self peer.Node, local http.Handler, forward func(role peer.Role) htt
 
 // elsewhere returns what finds another node for a request: of those with the role, the one that has the connection which
 // the request names, or any.
-func elsewhere(forward *route.Forwarder) func(role peer.Role) http.Handler {
+func elsewhere(forwarder *forward.Forwarder) func(role peer.Role) http.Handler {
 	return func(role peer.Role) http.Handler {
 		if role == peer.Hub {
-			return signalr.Elsewhere(forward.ToNode, forward.ToRole(role))
+			return signalr.Elsewhere(forwarder.ToNode, forwarder.ToRole(role))
 		}
-		return forward.ToRole(role)
+		return forwarder.ToRole(role)
 	}
 }
 

@@ -21,10 +21,10 @@ import (
 	"restante/internal/auth"
 	"restante/internal/broker"
 	"restante/internal/config"
+	"restante/internal/forward"
 	"restante/internal/hub"
 	"restante/internal/journey"
 	"restante/internal/peer"
-	"restante/internal/route"
 	"restante/internal/signalr"
 	"restante/internal/store"
 	"restante/internal/telemetry"
@@ -121,13 +121,13 @@ func (s *Server) start(ctx context.Context, cfg config.Config) (inForce string, 
 	}
 	accept := &gate{next: &journey.Accept{Broker: b}}
 	fromClients := auth.Accept{Next: access.limits.Accept(accept)}
-	forward := route.New(peers, route.Config{Log: s.log, Metrics: metrics})
+	forwarder := forward.New(peers, forward.Config{Log: s.log, Metrics: metrics})
 	h := hub.New(hub.Config{
 		Log: s.log, Metrics: metrics,
 		Connect: access.limits.Connect, Allow: access.limits.AllowCall, MaxRooms: cfg.Limit.Rooms, CatchUps: cfg.Limit.CatchUps,
 		SignalR: signalr.Config{
 			AllowedOrigins: cfg.CORSOrigin, Identify: access.identify, Secure: secure,
-			Node: self.ID, Forward: forward.ToNode,
+			Node: self.ID, Forward: forwarder.ToNode,
 		},
 	}, st, fromClients)
 	if self.Has(peer.Hub) {
@@ -154,11 +154,11 @@ func (s *Server) start(ctx context.Context, cfg config.Config) (inForce string, 
 	if err != nil {
 		return "", err
 	}
-	handler = access.mark(byRole(self, handler, elsewhere(forward)))
+	handler = access.mark(byRole(self, handler, elsewhere(forwarder)))
 	if err := s.serve(ctx, cfg, access.limits.Listener(listener), traces.Wrap(handler), metrics); err != nil {
 		return "", err
 	}
-	s.started("connections", func(ctx context.Context) error { return s.drain(ctx, accept, h, forward) })
+	s.started("connections", func(ctx context.Context) error { return s.drain(ctx, accept, h, forwarder) })
 	return access.inForce, nil
 }
 
@@ -251,7 +251,7 @@ func (s *Server) fail(err error) {
 
 // drain is the first step of a stop, while requests are still answered. It and the requests that follow leave a sixth of
 // the time for the parts that have nobody to wait for.
-func (s *Server) drain(ctx context.Context, accept *gate, h *hub.Hub, forward *route.Forwarder) error {
+func (s *Server) drain(ctx context.Context, accept *gate, h *hub.Hub, forwarder *forward.Forwarder) error {
 	s.log.Info("stopping: no message is accepted any more, clients are told to reconnect")
 	shutCtx, cancel := share(ctx, 0.2)
 	defer cancel()
@@ -262,7 +262,7 @@ func (s *Server) drain(ctx context.Context, accept *gate, h *hub.Hub, forward *r
 	defer cancel()
 	var draining errgroup.Group
 	draining.Go(func() error { return h.Drain(drainCtx) })
-	draining.Go(func() error { return forward.Drain(drainCtx) })
+	draining.Go(func() error { return forwarder.Drain(drainCtx) })
 	if err := draining.Wait(); err != nil {
 		s.log.Warn("cut the connections that had not ended in time", "error", err)
 	}

@@ -11,15 +11,15 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"restante/internal/forward"
 	"restante/internal/peer"
-	"restante/internal/route"
 )
 
 // newNode returns the forwarder of a node of that name; it hears of others by meet.
-func newNode(t *testing.T, name string) (*peer.Table, *route.Forwarder) {
+func newNode(t *testing.T, name string) (*peer.Table, *forward.Forwarder) {
 	t.Helper()
 	table := peer.NewTable(peer.Node{ID: name})
-	f := route.New(table, route.Config{})
+	f := forward.New(table, forward.Config{})
 	t.Cleanup(func() { _ = f.Drain(context.Background()) })
 	return table, f
 }

@@ -1,4 +1,4 @@
-package route
+package forward
 
 import (
 	"net/http"

@@ -1,0 +1,194 @@
+package chat
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"restante/internal/errs"
+)
+
+// Kind says what an entry of a room's log is.
+type Kind string
+
+// KindMessage is a message. An entry without a kind is one, too: versions before the envelope wrote none.
+const KindMessage Kind = "message"
+
+// envelopeVersion is the version of the envelope that this version of the server writes, and the newest that it reads.
+const envelopeVersion = 1
+
+// AppendEnvelope appends the form in which a message travels between nodes and to other services: the JSON object that
+// clients see, with the members v (the version of the envelope) and kind before the others. It is safe for concurrent
+// use, as long as m does not change.
+func (m *Message) AppendEnvelope(dst []byte) []byte {
+	dst = append(dst, `{"v":1,"kind":"message"`...)
+	object := len(dst)
+	dst = m.AppendJSON(dst)
+	dst[object] = ',' // in the place of the object's own opening brace
+	return dst
+}
+
+// UnknownError is the error of an envelope whose version or kind this version of the server does not know. A newer
+// version wrote it, or a program that is not Restante. Its class is errs.Unavailable: another node may be able to read it.
+type UnknownError struct {
+	Version int
+	Kind    Kind
+}
+
+// Error names what is unknown.
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("this version of the server does not know %s", e.Feature())
+}
+
+// Feature returns the feature that a node needs to read the envelope.
+func (e *UnknownError) Feature() Feature {
+	if e.Version > envelopeVersion {
+		return Feature(fmt.Sprintf("envelope:%d", e.Version))
+	}
+	return OfKind(e.Kind)
+}
+
+// entry is one entry of an envelope.
+type entry struct {
+	V        int       `json:"v"`
+	Kind     Kind      `json:"kind"`
+	ID       string    `json:"id"`
+	Room     string    `json:"room"`
+	Seq      int64     `json:"seq"`
+	ClientID string    `json:"client_id"`
+	Msg      string    `json:"msg"`
+	SentAt   time.Time `json:"sent_at"`
+	StoredAt time.Time `json:"stored_at"`
+}
+
+// ReadAccepted reads the accepted messages of an envelope, which holds one entry or a list of entries. It checks only
+// what a store needs, not names: a message that any version has accepted is never refused later. Members that it does
+// not know are ignored. Numbers and times of storage are dropped. An error has the class errs.Invalid when the body is no
+// envelope of accepted messages, and is an UnknownError of class errs.Unavailable when another version may read it.
+func ReadAccepted(body []byte) ([]Message, error) {
+	return readEnvelope(body, func(m *Message) error {
+		m.Seq, m.StoredAt = 0, time.Time{}
+		return nil
+	})
+}
+
+// ReadStored reads the stored messages of an envelope, as ReadAccepted reads accepted ones. Each must have its number and
+// the time when it was stored.
+func ReadStored(body []byte) ([]Message, error) {
+	return readEnvelope(body, func(m *Message) error {
+		var missing error
+		if m.Seq < 1 {
+			missing = errs.Field("seq", "must be at least 1, is %d", m.Seq)
+		}
+		if m.StoredAt.IsZero() {
+			missing = errors.Join(missing, errs.Field("stored_at", "is missing"))
+		}
+		return missing
+	})
+}
+
+// readEnvelope reads every entry, and completes the message of each with finish.
+func readEnvelope(body []byte, finish func(*Message) error) ([]Message, error) {
+	entries, err := readEntries(body)
+	if err != nil {
+		return nil, err
+	}
+	messages := make([]Message, len(entries))
+	for i := range entries {
+		m, err := entries[i].message()
+		if err := errors.Join(err, finish(&m)); err != nil {
+			return nil, err
+		}
+		messages[i] = m
+	}
+	return messages, nil
+}
+
+func readEntries(body []byte) ([]entry, error) {
+	var entries []entry
+	var err error
+	if isList(body) {
+		err = json.Unmarshal(body, &entries)
+	} else {
+		entries = make([]entry, 1)
+		err = json.Unmarshal(body, &entries[0])
+	}
+	if err != nil {
+		// A newer version may have given a member another type. What it calls itself decides.
+		if unknown := unknownIn(body); unknown != nil {
+			return nil, unknown
+		}
+		return nil, errs.Wrap(errs.Invalid, err, "the body is not an envelope of messages")
+	}
+	if len(entries) == 0 {
+		return nil, errs.Field("body", "is a list without entries")
+	}
+	for i := range entries {
+		if err := known(entries[i].V, entries[i].Kind); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
+}
+
+func isList(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte{'['})
+}
+
+// unknownIn returns the error of the first entry that names a version or kind that is not known here, nil if none does.
+func unknownIn(body []byte) error {
+	type head struct {
+		V    int  `json:"v"`
+		Kind Kind `json:"kind"`
+	}
+	heads := make([]head, 1)
+	var err error
+	if isList(body) {
+		err = json.Unmarshal(body, &heads)
+	} else {
+		err = json.Unmarshal(body, &heads[0])
+	}
+	for i := 0; err == nil && i < len(heads); i++ {
+		err = known(heads[i].V, heads[i].Kind)
+	}
+	if unknown, ok := errors.AsType[*UnknownError](err); ok {
+		return errs.Wrap(errs.Unavailable, unknown, "the message is of a newer version of the server")
+	}
+	return nil
+}
+
+// maxKind is how long the name of a kind may be, in bytes: it appears in logs and in reasons.
+const maxKind = 64
+
+// known returns nil if this version of the server can read an entry of the given version and kind. Absent ones are those
+// of the first version.
+func known(v int, k Kind) error {
+	switch {
+	case v < 0:
+		return errs.Field("v", "must be the version of an envelope, is %d", v)
+	case len(k) > maxKind:
+		return errs.Field("kind", "must be at most %d bytes long, is %d", maxKind, len(k))
+	case v > envelopeVersion, k != "" && !Knows(OfKind(k)):
+		return errs.Wrap(errs.Unavailable, &UnknownError{v, k}, "the message is of a newer version of the server")
+	}
+	return nil
+}
+
+// message returns the message of an entry, with the trace left out: it travels beside the envelope.
+func (e *entry) message() (Message, error) {
+	m := Message{
+		ID: e.ID, Room: e.Room, Seq: e.Seq, ClientID: e.ClientID, Msg: e.Msg,
+		SentAt: Micros(e.SentAt), StoredAt: Micros(e.StoredAt),
+	}
+	err := validateID(m.ID)
+	if m.Room == "" {
+		err = errors.Join(err, errs.Field("room", "is missing"))
+	}
+	if e.SentAt.IsZero() {
+		err = errors.Join(err, errs.Field("sent_at", "is missing"))
+	}
+	return m, err
+}
