@@ -19,7 +19,7 @@ type Copy struct {
 	progress struct{ rooms, roomsDone, messages, messagesDone atomic.Int64 }
 }
 
-// copiedAtOnce is how many rooms are copied at the same time, so that neither store waits for the other.
+// copiedAtOnce is how many rooms are copied at the same time, so that both stores are busy.
 const copiedAtOnce = 4
 
 // Progress is how far a Run or a Check is.
@@ -47,8 +47,8 @@ func (c *Copy) begin(rooms []chat.Room) {
 	p.messages.Store(total)
 }
 
-// Run copies what To does not have yet. A target that has anything else is an error of class errs.Conflict that names the
-// room and the number. It blocks until everything is copied, ctx is done or something fails.
+// Run copies what To does not have yet. If the target has anything else, Run returns an error of class errs.Conflict that
+// names the room and the number. It blocks until everything is copied, ctx is done or something fails.
 func (c *Copy) Run(ctx context.Context) error {
 	rooms, err := allRooms(ctx, c.From)
 	if err != nil {
@@ -83,7 +83,7 @@ func (c *Copy) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// switches switches on in the target what is on in the source, before the first message arrives that may need it.
+// switches switches on in the target what is on in the source. It runs before the messages, which may need the features.
 func (c *Copy) switches(ctx context.Context) error {
 	on, err := c.From.Switches(ctx)
 	if err != nil {

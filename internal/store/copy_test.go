@@ -54,7 +54,7 @@ func TestCopy_MovesEverything(t *testing.T) {
 	}
 }
 
-// TestCopy_TakesSwitchesAndForeignNames: the source has what a version of another day accepted and switched on.
+// TestCopy_TakesSwitchesAndForeignNames copies what another version of Restante has accepted and switched on.
 func TestCopy_TakesSwitchesAndForeignNames(t *testing.T) {
 	from, to := open(t, store.Config{}), open(t, store.Config{})
 	c := &store.Copy{From: from, To: to}
@@ -101,7 +101,7 @@ type limited struct {
 
 func (d *limited) Restore(ctx context.Context, log []chat.Message) error {
 	if d.left.Add(-1) < 0 {
-		return errs.Wrap(errs.Unavailable, errors.New("pulled the plug"), "the database is gone")
+		return errs.Wrap(errs.Unavailable, errors.New("connection reset"), "the database is disconnected")
 	}
 	return d.Driver.Restore(ctx, log)
 }
@@ -160,7 +160,7 @@ func TestCopy_RefusesATargetWithOtherMessages(t *testing.T) {
 	}
 }
 
-// lying is a driver that reads one message otherwise than it is.
+// lying is a driver that returns one message changed.
 type lying struct {
 	driver.Driver
 	change func(m *chat.Message)

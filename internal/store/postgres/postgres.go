@@ -57,10 +57,10 @@ func (c Config) withDefaults() Config {
 type Driver struct {
 	cfg    Config
 	pool   *pgxpool.Pool
-	server string // for people: host and database
+	server string // host and database, for logs and errors
 
 	stopWaiting context.CancelFunc
-	waiting     sync.WaitGroup // for the server, after Open
+	waiting     sync.WaitGroup // the goroutine that waits for the server
 
 	calls inflight.Calls
 
