@@ -1,8 +1,8 @@
-// Package api is the HTTP surface: the door through which messages come in (journey.Accept) and the pages and streams
-// through which the rooms' logs are read. It translates: requests into the words of package chat, and classified errors
-// (package errs) into problem documents. Operations are declared with huma, which makes the OpenAPI document of them and
-// of the Go types; what huma would read too leniently is read by strict first. Before each route
-// stands a door (see router), which lets those in whom package auth knows.
+// Package api is the HTTP surface: it sends messages into the journey (journey.Accept) and reads the rooms' logs, as
+// pages and as streams. It translates requests into the words of package chat, and classified errors (package errs) into
+// problem documents. Operations are declared with huma, which makes the OpenAPI document from them and from the Go types;
+// strict reads first what huma would read too leniently. Handlers are mounted by
+// the table of routes (package route), each behind the access check of its route, see router.
 package api
 
 import (
@@ -15,12 +15,12 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/journey"
+	"restante/internal/route"
 )
 
 // History reads the log of a room; store.Store is one. Methods block, are called concurrently, return pages in ascending
@@ -124,7 +124,7 @@ func New(cfg Config) (*API, error) {
 		return nil, fmt.Errorf("api: Accept, History, Rooms and Follow are required")
 	}
 	a := &API{cfg: cfg, log: cfg.Log, ids: newRequestIDs(), failing: make([]atomic.Bool, len(cfg.Checks)), patience: bodyTimeout}
-	a.routes = &router{a: a, mux: http.NewServeMux(), classes: map[string]class{}}
+	a.routes = newRouter(a)
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -141,29 +141,32 @@ func New(cfg Config) (*API, error) {
 	}
 	a.probes()
 	a.site()
+	if err := a.routes.check(); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
 	return a, nil
 }
 
 // site mounts the pages of the web client, or says at / that there are none.
 func (a *API) site() {
 	if a.cfg.Site == nil {
-		a.routes.handle("GET /{$}", open, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		a.routes.handleAt(route.Site, "GET "+exact(route.Site.Path()), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			a.refuse(w, &errs.Error{Code: errs.NotFound, Msg: "this program was built without the web client (-tags noweb); /docs lists what there is"})
 		}))
 		return
 	}
 	for _, path := range a.cfg.Site.Paths() {
-		a.routes.handle("GET "+exact(path), open, page(a.cfg.Site))
+		a.routes.handleAt(route.Site, "GET "+exact(path), page(a.cfg.Site))
 	}
 }
 
 // operations declares what the OpenAPI document lists, and returns the document.
 func (a *API) operations() *huma.OpenAPI {
-	h := humago.New(a.routes, huma.Config{
+	h := huma.NewAPI(huma.Config{
 		OpenAPI:      description(a.cfg.Build.Version),
 		Formats:      map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat},
 		Transformers: []huma.Transformer{a.toProblem},
-	})
+	}, a.routes)
 	h.UseMiddleware(a.strict)
 	a.postMessage(h)
 	a.getMissedMessages(h)
@@ -180,11 +183,4 @@ func exact(path string) string {
 		return path + "{$}"
 	}
 	return path
-}
-
-const hubPath = "/messageHub"
-
-func isHub(path string) bool {
-	rest, ok := strings.CutPrefix(path, hubPath)
-	return ok && (rest == "" || rest[0] == '/')
 }

@@ -8,11 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"restante/internal/route"
 )
 
 //go:embed docs.html
@@ -138,13 +139,13 @@ func docsOperationOf(doc *huma.OpenAPI, op *huma.Operation) docsOperation {
 func curl(op *docsOperation) string {
 	url := "http://localhost:8080" + strings.ReplaceAll(op.Path, "{room}", "lobby")
 	switch {
-	case op.Path == eventsPath:
+	case op.ID == route.StreamRoom.Name():
 		return "curl -N '" + url + "?after=0'"
-	case op.Path == missedPath:
+	case op.ID == route.GetMissedMessages.Name():
 		return "curl '" + url + "?since=2026-01-01T00:00:00Z'"
-	case op.Path == messagesPath && op.Method == http.MethodPost:
+	case op.ID == route.SendToRoom.Name():
 		return "curl " + url + " --json '{\"msg\":\"hello\",\"client_id\":\"ann\"}'"
-	case op.Method == http.MethodPost:
+	case op.ID == route.PostMessage.Name():
 		return "curl -X POST '" + url + "?msg=hello&client_id=ann'"
 	}
 	return "curl " + url

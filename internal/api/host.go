@@ -9,10 +9,10 @@ import (
 	"restante/internal/errs"
 )
 
-// strange reports whether a request for a server of this machine alone names another one. A page from elsewhere whose
+// namesForeignHost reports whether a request for a server of this machine alone names another one. A page from elsewhere whose
 // name was made to lead here (DNS rebinding) is of the same origin to a browser, and could read and send everything.
-func (a *API) strange(r *http.Request) bool {
-	if !a.cfg.ThisMachine || r.URL.Path == "/healthz" || r.URL.Path == "/readyz" { // probes come under any name, or none
+func (a *API) namesForeignHost(r *http.Request) bool {
+	if !a.cfg.ThisMachine || a.routes.isProbe(r.URL.Path) { // probes come under any name, or none
 		return false
 	}
 	host := r.Host
@@ -24,5 +24,5 @@ func (a *API) strange(r *http.Request) bool {
 	return err != nil && name != "localhost" && !strings.HasSuffix(name, ".localhost")
 }
 
-var errStrange = &errs.Error{Code: errs.Forbidden, Msg: "this server answers under the names of its own machine only, such as localhost; " +
+var errForeignHost = &errs.Error{Code: errs.Forbidden, Msg: "this server answers under the names of its own machine only, such as localhost; " +
 	"whoever operates it can change that (--auth, --trusted-proxy)"}

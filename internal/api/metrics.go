@@ -7,16 +7,20 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/route"
 )
 
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	streams  string // the pattern of event streams, which last as long as their readers like
 }
 
 // newMetrics registers the metrics with reg, unless that is nil, and the others with them.
 func newMetrics(reg prometheus.Registerer, others ...prometheus.Collector) (metrics, error) {
 	m := metrics{
+		streams: route.StreamRoom.Pattern(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_http_requests_total",
 			Help: "HTTP requests by route pattern and status; without those of the hub.",
@@ -46,10 +50,10 @@ func newBuildInfo(b Build) prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
-func (m *metrics) observe(route string, status int, took time.Duration) {
-	m.requests.WithLabelValues(route, statusLabel(status)).Inc()
-	if route != http.MethodGet+" "+eventsPath { // a stream lasts as long as its reader likes
-		m.seconds.WithLabelValues(route).Observe(took.Seconds())
+func (m *metrics) observe(pattern string, status int, took time.Duration) {
+	m.requests.WithLabelValues(pattern, statusLabel(status)).Inc()
+	if pattern != m.streams {
+		m.seconds.WithLabelValues(pattern).Observe(took.Seconds())
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 // log, a place in the metrics, and a problem document when the mux has no answer or a handler panics.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header(), r)
-	strange := a.strange(r)
-	if a.cfg.Hub != nil && isHub(r.URL.Path) && !strange {
+	foreign := a.namesForeignHost(r)
+	if a.cfg.Hub != nil && isHub(r.URL.Path) && !foreign {
 		a.cfg.Hub.ServeHTTP(w, r)
 		return
 	}
@@ -32,8 +32,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Request-Id", rec.id)
 	end := a.limitTime(w, r)
 	defer end()
-	if strange {
-		a.refuse(rec, errStrange)
+	if foreign {
+		a.refuse(rec, errForeignHost)
 		return
 	}
 	if a.origins.handled(rec, r) || !a.allowed(rec, r) {
@@ -56,7 +56,7 @@ func (a *API) limitTime(w http.ResponseWriter, r *http.Request) (end func()) {
 
 // allowed answers requests that Config.Allow refuses.
 func (a *API) allowed(rec *recorder, r *http.Request) bool {
-	if a.cfg.Allow == nil || isProbe(r.URL.Path) {
+	if a.cfg.Allow == nil || a.routes.isProbe(r.URL.Path) {
 		return true
 	}
 	err := a.cfg.Allow(r)

@@ -15,9 +15,8 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/route"
 )
-
-const missedPath = "/messages/since"
 
 type missedInput struct {
 	Since string     `query:"since" doc:"a time of RFC 3339, any fraction and offset: the messages stored later than it" example:"2026-01-02T15:04:05.123Z"`
@@ -27,8 +26,8 @@ type missedInput struct {
 }
 
 func (a *API) getMissedMessages(h huma.API) {
-	op := huma.Operation{
-		OperationID: "GetMissedMessages", Method: http.MethodGet, Path: missedPath, Tags: []string{tagShort},
+	register(h, route.GetMissedMessages, huma.Operation{
+		Tags:    []string{tagShort},
 		Summary: "Read what was missed",
 		Description: "All messages that were stored later than `since`, oldest first, in one array that is sent as it is read. " +
 			"A `since` taken from the `stored_at` of a message is exact; one that was cut to milliseconds repeats messages and skips none. " +
@@ -39,9 +38,7 @@ func (a *API) getMissedMessages(h huma.API) {
 			Content:     map[string]*huma.MediaType{jsonType: {Schema: &huma.Schema{Type: huma.TypeArray, Items: wireMessage{}.Schema(h.OpenAPI().Components.Schemas)}}},
 			Headers:     map[string]*huma.Param{"Link": {Description: "with limit, while there is more: the next page, rel=\"next\"", Schema: &huma.Schema{Type: huma.TypeString}}},
 		}},
-	}
-	errorAnswers(h, &op, readErrors...)
-	huma.Register(h, op, func(ctx context.Context, in *missedInput) (*huma.StreamResponse, error) {
+	}, readErrors, func(ctx context.Context, in *missedInput) (*huma.StreamResponse, error) {
 		out, err := a.missed(ctx, in)
 		if err != nil {
 			return nil, failed(err)
@@ -94,7 +91,7 @@ func (a *API) missed(ctx context.Context, in *missedInput) (*missedAnswer, error
 		out.until = room.LastSeq
 	} else if last < room.LastSeq {
 		q := url.Values{"after": {strconv.FormatInt(last, 10)}, "room": {out.room}, "limit": {strconv.Itoa(limit)}}
-		out.next = missedPath + "?" + q.Encode()
+		out.next = route.GetMissedMessages.Path() + "?" + q.Encode()
 	}
 	return out, nil
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"restante/internal/route"
 )
 
 // The groups of operations.
@@ -127,9 +129,9 @@ func (a *API) documents(doc *huma.OpenAPI) error {
 	if err != nil {
 		return fmt.Errorf("render /docs: %w", err)
 	}
-	a.routes.Handle("GET /openapi.json", fixed("application/vnd.oai.openapi+json", "", append(asJSON, '\n')))
-	a.routes.Handle("GET /openapi.yaml", fixed("application/vnd.oai.openapi", "", asYAML))
-	a.routes.Handle("GET /docs", page(fixed("text/html; charset=utf-8", csp, html)))
+	a.routes.handle(route.OpenAPIJSON, fixed("application/vnd.oai.openapi+json", "", append(asJSON, '\n')))
+	a.routes.handle(route.OpenAPIYAML, fixed("application/vnd.oai.openapi", "", asYAML))
+	a.routes.handle(route.Docs, page(fixed("text/html; charset=utf-8", csp, html)))
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"restante/internal/errs"
+	"restante/internal/route"
 )
 
 // Check is one of the things without which the server is not ready.
@@ -40,16 +41,15 @@ type checked struct {
 
 const checkTimeout = 3 * time.Second
 
-// isProbe reports whether the path is one that a load balancer asks all the time.
-func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
-
-// probes mounts what machines ask: alive, ready, how much, which.
+// probes mounts what machines ask for: health, metrics, version.
 func (a *API) probes() {
-	a.routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"status": "alive"}) })
-	a.routes.HandleFunc("GET /readyz", a.ready)
-	a.routes.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.cfg.Build) })
+	a.routes.handle(route.Healthz, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]string{"status": "alive"})
+	}))
+	a.routes.handle(route.Readyz, http.HandlerFunc(a.ready))
+	a.routes.handle(route.Version, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, a.cfg.Build) }))
 	if a.cfg.Gather != nil {
-		a.routes.Handle("GET /metrics", promhttp.HandlerFor(a.cfg.Gather, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
+		a.routes.handle(route.Metrics, promhttp.HandlerFor(a.cfg.Gather, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	}
 }
 

@@ -13,12 +13,10 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/route"
 )
 
-const (
-	eventsPath = "/rooms/{room}/events"
-	fromNow    = -1 // as Follow takes it
-)
+const fromNow = -1 // as Follow takes it
 
 type streamInput struct {
 	Room        string   `path:"room" example:"lobby"`
@@ -27,8 +25,8 @@ type streamInput struct {
 }
 
 func (a *API) streamRoom(h huma.API) {
-	op := huma.Operation{
-		OperationID: "StreamRoom", Method: http.MethodGet, Path: eventsPath, Tags: []string{tagRooms},
+	register(h, route.StreamRoom, huma.Operation{
+		Tags:    []string{tagRooms},
 		Summary: "Follow a room",
 		Description: "Server-sent events, for any EventSource: `id` is the message's number, `event` is `message`, `data` the message as JSON. " +
 			"First the history after the cursor, then what comes, in one stream without a hole. A comment line keeps a quiet stream alive. " +
@@ -41,9 +39,7 @@ func (a *API) streamRoom(h huma.API) {
 				Example: "id: 43\nevent: message\ndata: {\"id\":\"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f\",\"room\":\"lobby\",\"seq\":43,\"client_id\":\"ann\",\"msg\":\"hello\"}\n\n",
 			}},
 		}},
-	}
-	errorAnswers(h, &op, readErrors...)
-	huma.Register(h, op, func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
+	}, readErrors, func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
 		after, err := in.cursor()
 		if err := errors.Join(chat.ValidateRoom(in.Room), err); err != nil {
 			return nil, failed(err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -25,32 +24,6 @@ func guarded(c *Config) {
 	c.Accept = auth.Accept{Next: c.Accept}
 	log := auth.Log{Next: c.History.(auth.Reader)}
 	c.History, c.Rooms = log, log
-}
-
-func TestAPI_ARouteIsClosedUnlessItIsListedHere(t *testing.T) {
-	a := newAPI(t, newMemory(), func(c *Config) { c.Site = handlerSite{func(http.ResponseWriter, *http.Request) {}} })
-	want := map[string]class{
-		"GET /{$}": open, "GET /app.js": open,
-		"GET /docs": open, "GET /openapi.json": open, "GET /openapi.yaml": open,
-		"GET /healthz": open, "GET /readyz": open, "GET /version": open,
-		"GET /metrics":  operator,
-		"POST /message": known, "GET /messages/since": known,
-		"GET /rooms": known, "GET /rooms/{room}/messages": known, "POST /rooms/{room}/messages": known, "GET /rooms/{room}/events": known,
-	}
-	if !maps.Equal(a.routes.classes, want) {
-		t.Errorf("routes %v", a.routes.classes)
-	}
-	for pattern, c := range a.routes.classes {
-		method, path, _ := strings.Cut(pattern, " ")
-		target := strings.NewReplacer("{$}", "", "{room}", "lobby").Replace(path)
-		if w := as(nil, a, method, target, "{"); (w.Code == 401) == (c == open) {
-			t.Errorf("%s without a token: %d", pattern, w.Code)
-		}
-	}
-	a.routes.HandleFunc("GET /new", func(http.ResponseWriter, *http.Request) {})
-	if w := as(nil, a, "GET", "/new", ""); w.Code != 401 {
-		t.Errorf("a new route is open: %d", w.Code)
-	}
 }
 
 func TestAPI_AsksForAToken(t *testing.T) {
