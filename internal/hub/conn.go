@@ -3,11 +3,11 @@ package hub
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"restante/internal/chat"
+	"restante/internal/retry"
 )
 
 // sink is where a connection's bytes go. TryWrite takes all of payload without blocking, or reports false and takes
@@ -189,8 +189,7 @@ func (c *conn) fallBehind(ctx context.Context) {
 
 // catchUp reads and writes, waiting for the peer, until the connection is level or over. Its rooms take turns.
 func (c *conn) catchUp(ctx context.Context) {
-	const firstPause, maxPause = 50 * time.Millisecond, 5 * time.Second
-	pause := firstPause
+	var pauses *retry.Backoff // nil while the store answers
 	var behind []*reader
 	for ctx.Err() == nil {
 		var ok bool
@@ -204,7 +203,7 @@ func (c *conn) catchUp(ctx context.Context) {
 			}
 			a, err := c.read(ctx, rd)
 			if err == nil {
-				pause = firstPause
+				pauses = nil
 				c.write(rd, a)
 				continue
 			}
@@ -213,11 +212,12 @@ func (c *conn) catchUp(ctx context.Context) {
 			}
 			// The store does not answer. The cursor stays where it is.
 			c.hub.cfg.Log.WarnContext(ctx, "a reader waits for the store", slog.Any("error", err))
-			select {
-			case <-ctx.Done():
-			case <-time.After(pause/2 + rand.N(pause)):
+			if pauses == nil {
+				pauses = retry.NewBackoff(50*time.Millisecond, 5*time.Second)
 			}
-			pause = min(2*pause, maxPause)
+			if pauses.Wait(ctx) != nil {
+				return
+			}
 		}
 	}
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
+
+	"restante/internal/retry"
 )
 
 // concurrentCompare is how many rooms the store is asked about at once. A node with thousands of rooms is through in a
@@ -43,9 +44,9 @@ func (h *Hub) runResyncs(ctx context.Context) {
 // resync compares the open rooms, and again those for which the store has failed, until none is left, ctx is done, or
 // Resync was called again: then all of them are to be compared anew.
 func (h *Hub) resync(ctx context.Context) {
-	const firstPause, maxPause = 100 * time.Millisecond, 5 * time.Second
 	h.metrics.resyncs.Inc()
-	start, pause, behind := time.Now(), firstPause, 0
+	start, behind := time.Now(), 0
+	pauses := retry.NewBackoff(100*time.Millisecond, 5*time.Second)
 	rooms := h.listRooms()
 	total := len(rooms)
 	for len(rooms) > 0 {
@@ -61,10 +62,9 @@ func (h *Hub) resync(ctx context.Context) {
 		case <-ctx.Done():
 		case <-h.resyncAsked:
 			h.Resync() // the next one begins with all rooms
-		case <-time.After(pause/2 + rand.N(pause)):
+		case <-time.After(pauses.Next()):
 			rooms = h.stillOpen(left)
 		}
-		pause = min(2*pause, maxPause)
 	}
 	if behind > 0 {
 		h.cfg.Log.InfoContext(ctx, "rooms were behind the store; their readers have been woken",
