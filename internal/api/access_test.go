@@ -19,7 +19,7 @@ import (
 	"restante/internal/errs"
 )
 
-// guarded puts the guards of package auth where the composition puts them.
+// guarded puts the checks of package auth where package server puts them.
 func guarded(c *Config) {
 	c.Accept = auth.Accept{Next: c.Accept}
 	log := auth.Log{Next: c.History.(auth.Reader)}
@@ -69,7 +69,7 @@ func TestAPI_AsksForAToken(t *testing.T) {
 	}
 }
 
-// Keys that cannot be fetched are the server's trouble: the token may be valid.
+// When keys cannot be fetched the server is at fault: the token may be valid.
 func TestAPI_WithoutKeysItIsUnavailable(t *testing.T) {
 	r := httptest.NewRequest("GET", "/rooms", nil)
 	r = r.WithContext(auth.Refused(r.Context(), errs.Wrap(errs.Unavailable, errors.New("secret"), "tokens cannot be checked now")))
@@ -126,7 +126,7 @@ func TestAPI_TheTokenSaysWhoSends(t *testing.T) {
 	}
 }
 
-// Whether a room exists is not told to those who may not read it: the store is not even asked.
+// The answer does not tell a client whether a room exists that it may not read: the store is not asked.
 func TestAPI_ARoomOfOthersIsLikeNoRoom(t *testing.T) {
 	s := newMemory()
 	fill(t, s, "secret", 3)
@@ -257,8 +257,8 @@ func until(t *testing.T, a http.Handler) (url string, expires func() time.Time, 
 	return srv.URL, func() time.Time { return <-at }, end
 }
 
-// An answer that takes long is cut when the token expires, never ended like a whole one, whether the store gives up its
-// read then or still gives what it has read.
+// An answer that takes long is cut when the token expires, and never ends like a whole one, whether the store gives up
+// its read then or still returns what it has read.
 func TestGetMissedMessages_EndsWithTheToken(t *testing.T) {
 	for name, give := range map[string]func(context.Context) (context.Context, error){
 		"gives up":    func(ctx context.Context) (context.Context, error) { return ctx, ctx.Err() },
@@ -299,7 +299,7 @@ func TestGetMissedMessages_EndsWithTheToken(t *testing.T) {
 	}
 }
 
-// A reader that takes its time cannot take what has been read for it once its token has expired.
+// A slow reader does not get the rest of its answer after its token has expired.
 func TestGetMissedMessages_ASlowReaderIsCutWithItsToken(t *testing.T) {
 	s := newMemory()
 	fill(t, s, "lobby", chat.MaxPage)

@@ -32,7 +32,7 @@ func (f accepterFunc) Accept(ctx context.Context, m chat.Message) (chat.Message,
 
 const anID = "0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"
 
-// newAPI returns an API over a memory, through the real journey.Accept.
+// newAPI returns an API over s, through the real journey.Accept.
 func newAPI(t testing.TB, s *memory, change ...func(*Config)) *API {
 	t.Helper()
 	reg := prometheus.NewRegistry()
@@ -61,12 +61,12 @@ func fill(t testing.TB, s *memory, room string, n int) {
 	}
 }
 
-// do sends a request, as anyone, whose header fields stand in pairs.
+// do sends a request as the client that may do everything. Header fields are given in pairs.
 func do(a http.Handler, method, target, body string, header ...string) *httptest.ResponseRecorder {
 	return as(auth.Anyone(), a, method, target, body, header...)
 }
 
-// as is do for a client; nil is nobody.
+// as is do for a client; nil is a request without one.
 func as(client *auth.Client, a http.Handler, method, target, body string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	if client != nil {
@@ -151,7 +151,7 @@ func TestAPI_RefusesWithAProblem(t *testing.T) {
 		{"events in a bad room", "GET", "/rooms/-/events", "", "", 422, "invalid", "room", "must be"},
 		{"events after a word", "GET", "/rooms/lobby/events?after=x", "", "", 422, "invalid", "after", "integer"},
 		{"bad limit of rooms", "GET", "/rooms?limit=x", "", "", 422, "invalid", "limit", "integer"},
-		{"broken UTF-8 in a place to go on", "GET", "/rooms?after=%ff", "", "", 422, "invalid", "after", "valid UTF-8"},
+		{"broken UTF-8 in the cursor of a page", "GET", "/rooms?after=%ff", "", "", 422, "invalid", "after", "valid UTF-8"},
 		{"unknown path", "GET", "/nothing", "", "", 404, "not_found", "", ""},
 		{"path with a slash more", "GET", "/rooms/", "", "", 404, "not_found", "", ""},
 		{"wrong method", "DELETE", "/rooms", "", "", 405, "method_not_allowed", "", ""},
@@ -196,9 +196,9 @@ func TestAPI_TranslatesClassesOfErrors(t *testing.T) {
 	}{
 		{errs.Wrap(errs.Unavailable, cause, "the disk is full"), 503, "the message was not accepted: the disk is full; send it again with the same id"},
 		{context.DeadlineExceeded, 503, "it took too long"},
-		{errs.Wrap(errs.Conflict, cause, "somebody else holds it"), 409, "somebody else holds it"},
+		{errs.Wrap(errs.Conflict, cause, "another node holds it"), 409, "another node holds it"},
 		{errs.Wrap(errs.Forbidden, cause, "not yours"), 403, "not yours"},
-		{errs.Wrap(errs.NotFound, cause, "gone"), 404, "gone"},
+		{errs.Wrap(errs.NotFound, cause, "not found"), 404, "not found"},
 		{errs.Wrap(errs.TooLarge, cause, "more than fits"), 413, "more than fits"},
 		{cause, 500, "the server made a mistake"},
 	} {

@@ -126,10 +126,11 @@ func TestAPI_ComparesOriginsExactly(t *testing.T) {
 	}
 }
 
-// A page of http://host could be anybody's on the way: where the scheme is known, it is not a page of https://host.
+// An attacker in the network could write a page of http://host, so where the scheme is known it is not a page of
+// https://host.
 func TestAPI_ComparesTheSchemeWhereItIsKnown(t *testing.T) {
 	a := newAPI(t, newMemory(), befriend)
-	proxy := remote.Config{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}} // httptest's requests come from there
+	proxy := remote.Config{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}} // the addresses of httptest's requests
 	for _, tt := range []struct {
 		origin, proto string
 		status        int
@@ -170,7 +171,7 @@ func TestAPI_OfThisMachineAnswersUnderItsNamesOnly(t *testing.T) {
 	say := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("x")) }
 	alone := newAPI(t, s, func(c *Config) { c.ThisMachine, c.Hub = true, http.HandlerFunc(say) })
 	elsewhere := newAPI(t, s)
-	for host, strange := range map[string]bool{
+	for host, foreign := range map[string]bool{
 		"localhost": false, "localhost:8080": false, "LOCALHOST": false, "app.localhost:80": false,
 		"127.0.0.1": false, "127.0.0.1:8080": false, "[::1]": false, "[::1]:8080": false,
 		"evil.example:8080": true, "evil.example": true, "localhost.evil.example": true, "127.0.0.1.evil.example": true,
@@ -182,7 +183,7 @@ func TestAPI_OfThisMachineAnswersUnderItsNamesOnly(t *testing.T) {
 			r.Host = host
 			w := httptest.NewRecorder()
 			alone.ServeHTTP(w, r)
-			if (w.Code == http.StatusForbidden) != (strange && path != "/healthz") {
+			if (w.Code == http.StatusForbidden) != (foreign && path != "/healthz") {
 				t.Errorf("GET %s of %q is answered %d", path, host, w.Code)
 			}
 			w = httptest.NewRecorder()

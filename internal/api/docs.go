@@ -22,7 +22,7 @@ var docsTemplate string
 //go:embed docs.css
 var docsStyle string
 
-// docsView is what the page shows of the document.
+// docsView is the data of the page.
 type docsView struct {
 	Style          template.CSS
 	Title, Version string
@@ -61,7 +61,7 @@ type docsSchema struct {
 	Fields []docsField
 }
 
-// docsPage renders the document as one page that fetches nothing, and the content security policy that holds it to that.
+// docsPage renders the document as one page that fetches nothing, and a content security policy that enforces it.
 func docsPage(doc *huma.OpenAPI) (page []byte, csp string, err error) {
 	t, err := template.New("docs").Funcs(template.FuncMap{"text": codeSpans}).Parse(docsTemplate)
 	if err != nil {
@@ -135,7 +135,7 @@ func docsOperationOf(doc *huma.OpenAPI, op *huma.Operation) docsOperation {
 	return v
 }
 
-// curl is a command that shows the operation.
+// curl returns a command that calls the operation.
 func curl(op *docsOperation) string {
 	url := "http://localhost:8080" + strings.ReplaceAll(op.Path, "{room}", "lobby")
 	switch {

@@ -17,7 +17,7 @@ type metrics struct {
 	streams  string // the pattern of event streams, which last as long as their readers like
 }
 
-// newMetrics registers the metrics with reg, unless that is nil, and the others with them.
+// newMetrics returns the metrics, and registers them and the others with reg unless that is nil.
 func newMetrics(reg prometheus.Registerer, others ...prometheus.Collector) (metrics, error) {
 	m := metrics{
 		streams: route.StreamRoom.Pattern(),
@@ -42,7 +42,7 @@ func newMetrics(reg prometheus.Registerer, others ...prometheus.Collector) (metr
 	return m, nil
 }
 
-// newBuildInfo says what runs, as the labels of a metric.
+// newBuildInfo returns a metric whose labels say which build runs.
 func newBuildInfo(b Build) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "restante_build_info", Help: "1, with what runs in its labels.",

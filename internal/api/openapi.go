@@ -96,7 +96,7 @@ func errorAnswers(h huma.API, op *huma.Operation, statuses ...int) {
 	}
 }
 
-// tidy removes what huma puts into the document but the API does not use, and adds the form that strict reads.
+// tidy removes the parts of the document that huma adds and the API does not use, and adds the form that strict reads.
 func tidy(doc *huma.OpenAPI) *huma.OpenAPI {
 	schemas := doc.Components.Schemas.Map()
 	delete(schemas, "ErrorModel")
@@ -147,10 +147,10 @@ func fixed(contentType, csp string, content []byte) http.Handler {
 		if csp != "" {
 			h.Set("Content-Security-Policy", csp)
 		}
-		if strings.Contains(r.Header.Get("If-None-Match"), etag) { // a list of tags, some perhaps weakened on the way
+		if strings.Contains(r.Header.Get("If-None-Match"), etag) { // a list of tags; proxies may have made some of them weak
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
-		_, _ = bytes.NewReader(content).WriteTo(w) // a client that has gone needs no answer
+		_, _ = bytes.NewReader(content).WriteTo(w) // a client that has disconnected needs no answer
 	})
 }

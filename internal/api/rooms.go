@@ -50,7 +50,7 @@ func (a *API) page(ctx context.Context, in *listMessagesInput) (messagePage, err
 	if err != nil {
 		return messagePage{}, err
 	}
-	room, err := a.cfg.Rooms.Room(ctx, in.Room) // after the page, so that last_seq is not less than what is in it
+	room, err := a.cfg.Rooms.Room(ctx, in.Room) // read after the page, so that last_seq is not less than its numbers
 	if err != nil {
 		return messagePage{}, err
 	}

@@ -48,7 +48,7 @@ func (a *API) postMessage(h huma.API) {
 		Description: "Takes the fields from the query, from a JSON body or from a form, each from one of them. " +
 			"Answers once the message is on stable storage: nothing loses it after a 202. " +
 			"Sending the same id to the same room again, at any time, adds nothing and is answered 202 again.",
-		DefaultStatus: http.StatusAccepted, BodyReadTimeout: -1, MaxBodyBytes: -1, // strict has read the body
+		DefaultStatus: http.StatusAccepted, BodyReadTimeout: -1, MaxBodyBytes: -1, // strict has read the body already
 	}, sendErrors, func(ctx context.Context, in *postMessageInput) (*accepted, error) {
 		m := chat.Message{Msg: in.Msg, ClientID: in.ClientID, Room: in.Room, ID: in.ID}
 		if in.Body != nil {
@@ -90,7 +90,7 @@ func (a *API) sendToRoom(h huma.API) {
 	})
 }
 
-// accept hands a message to the journey. The answer is what was accepted: never a number, which only the store gives.
+// accept sends a message into the journey and answers with what was accepted. It has no number yet: the store gives it.
 func (a *API) accept(ctx context.Context, m chat.Message) (*accepted, error) {
 	m, err := a.cfg.Accept.Accept(ctx, m)
 	if err != nil {
