@@ -98,13 +98,16 @@ func problemIn(t testing.TB, w *httptest.ResponseRecorder) problem {
 	return p
 }
 
-func TestAPI_RefusesWithAProblem(t *testing.T) {
+// refusal is a request that is refused, and how.
+type refusal struct {
+	name, method, target, body, contentType string
+	status                                  int
+	code, field, message                    string // parts of the first error
+}
+
+func TestPostMessage_RefusesWithAProblem(t *testing.T) {
 	const jsonHeader = "application/json"
-	for _, tt := range []struct {
-		name, method, target, body, contentType string
-		status                                  int
-		code, field, message                    string // parts of the first error
-	}{
+	for _, tt := range []refusal{
 		{"no message", "POST", "/message?client_id=ann", "", "", 422, "invalid", "msg", "must be 1 to 32768 bytes"},
 		{"no client", "POST", "/message?msg=hi", "", "", 422, "invalid", "client_id", "must be 1 to 128 bytes"},
 		{"bad room", "POST", "/message?msg=hi&client_id=ann&room=No", "", "", 422, "invalid", "room", "must be 1 to 64"},
@@ -134,6 +137,14 @@ func TestAPI_RefusesWithAProblem(t *testing.T) {
 		{"form with half an escape", "POST", "/message", "msg=%", formType, 400, "malformed", "msg", "'%'"},
 		{"form with broken UTF-8", "POST", "/message", "msg=%ff", formType, 422, "invalid", "msg", "valid UTF-8"},
 		{"too large", "POST", "/message", strings.Repeat(" ", maxBody+1), jsonHeader, 413, "too_large", "body", "at most 262144"},
+	} {
+		t.Run(tt.name, tt.check)
+	}
+}
+
+func TestAPI_RefusesWithAProblem(t *testing.T) {
+	const jsonHeader = "application/json"
+	for _, tt := range []refusal{
 		{"no body", "POST", "/rooms/lobby/messages", "", "", 400, "malformed", "body", "required"},
 		{"body without msg", "POST", "/rooms/lobby/messages", `{"client_id":"ann"}`, jsonHeader, 422, "invalid", "msg", "is required"},
 		{"room in the body", "POST", "/rooms/lobby/messages", `{"msg":"a","room":"b"}`, jsonHeader, 422, "invalid", "room", "unexpected"},
@@ -156,23 +167,25 @@ func TestAPI_RefusesWithAProblem(t *testing.T) {
 		{"path with a slash more", "GET", "/rooms/", "", "", 404, "not_found", "", ""},
 		{"wrong method", "DELETE", "/rooms", "", "", 405, "method_not_allowed", "", ""},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := newMemory()
-			w := do(newAPI(t, s), tt.method, tt.target, tt.body, "Content-Type", tt.contentType)
-			p := problemIn(t, w)
-			if p.Status != tt.status || p.Code != tt.code {
-				t.Fatalf("status %d, code %s; want %d, %s: %s", p.Status, p.Code, tt.status, tt.code, w.Body)
-			}
-			if tt.field != "" && (len(p.Errors) == 0 || p.Errors[0].Field != tt.field || !strings.Contains(p.Errors[0].Message, tt.message)) {
-				t.Errorf("errors %v; want %q: %q", p.Errors, tt.field, tt.message)
-			}
-			if tt.status == http.StatusMethodNotAllowed && w.Header().Get("Allow") != "GET, HEAD" {
-				t.Errorf("Allow %q", w.Header().Get("Allow"))
-			}
-			if len(s.rooms) != 0 {
-				t.Errorf("a refused message was stored: %v", s.rooms)
-			}
-		})
+		t.Run(tt.name, tt.check)
+	}
+}
+
+func (tt refusal) check(t *testing.T) {
+	s := newMemory()
+	w := do(newAPI(t, s), tt.method, tt.target, tt.body, "Content-Type", tt.contentType)
+	p := problemIn(t, w)
+	if p.Status != tt.status || p.Code != tt.code {
+		t.Fatalf("status %d, code %s; want %d, %s: %s", p.Status, p.Code, tt.status, tt.code, w.Body)
+	}
+	if tt.field != "" && (len(p.Errors) == 0 || p.Errors[0].Field != tt.field || !strings.Contains(p.Errors[0].Message, tt.message)) {
+		t.Errorf("errors %v; want %q: %q", p.Errors, tt.field, tt.message)
+	}
+	if tt.status == http.StatusMethodNotAllowed && w.Header().Get("Allow") != "GET, HEAD" {
+		t.Errorf("Allow %q", w.Header().Get("Allow"))
+	}
+	if len(s.rooms) != 0 {
+		t.Errorf("a refused message was stored: %v", s.rooms)
 	}
 }
 

@@ -56,17 +56,22 @@ func TestAPI_AnswersPreflightsOfListedOrigins(t *testing.T) {
 	}
 }
 
-// Requests are for http://example.com, or https where it says so. A page of a foreign origin may not send, and cannot
-// read: its browser sees no CORS headers.
+// What the origin of a page is to the API.
+const own, listed, foreign = 0, 1, 2
+
+// pageOrigin is the origin of a page, as its browser sends it.
+type pageOrigin struct {
+	origin, site string
+	is           int
+}
+
+// A page of a foreign origin may not send, and cannot read: its browser gets no CORS headers. The requests are for
+// http://example.com.
 func TestAPI_ComparesOriginsExactly(t *testing.T) {
 	a := newAPI(t, newMemory(), func(c *Config) {
 		c.AllowedOrigins = []string{friend, "http://localhost:8081"}
 	})
-	const own, listed, foreign = 0, 1, 2
-	for _, tt := range []struct {
-		origin, site string
-		is           int
-	}{
+	for _, tt := range []pageOrigin{
 		{"", "", own},
 		{"", "none", own},
 		{"", "same-origin", own},
@@ -106,22 +111,26 @@ func TestAPI_ComparesOriginsExactly(t *testing.T) {
 		{"null", "", foreign},
 		{"%", "", foreign},
 	} {
-		post := do(a, "POST", "/message?msg=a&client_id=b", "", "Origin", tt.origin, "Sec-Fetch-Site", tt.site)
-		want := map[int]int{own: 202, listed: 202, foreign: 403}[tt.is]
-		if post.Code != want {
-			t.Errorf("%q, %q: POST is answered %d %s", tt.origin, tt.site, post.Code, post.Body)
+		tt.check(t, a)
+	}
+}
+
+func (tt pageOrigin) check(t *testing.T, a *API) {
+	post := do(a, "POST", "/message?msg=a&client_id=b", "", "Origin", tt.origin, "Sec-Fetch-Site", tt.site)
+	want := map[int]int{own: 202, listed: 202, foreign: 403}[tt.is]
+	if post.Code != want {
+		t.Errorf("%q, %q: POST is answered %d %s", tt.origin, tt.site, post.Code, post.Body)
+	}
+	if post.Code == 403 {
+		if p := problemIn(t, post); p.Errors[0].Field != "Origin" {
+			t.Errorf("%q, %q: %+v", tt.origin, tt.site, p)
 		}
-		if post.Code == 403 {
-			if p := problemIn(t, post); p.Errors[0].Field != "Origin" {
-				t.Errorf("%q, %q: %+v", tt.origin, tt.site, p)
-			}
-		}
-		get := do(a, "GET", "/rooms", "", "Origin", tt.origin, "Sec-Fetch-Site", tt.site)
-		for name, h := range map[string]http.Header{"POST": post.Header(), "GET": get.Header()} {
-			allowed := h.Get("Access-Control-Allow-Origin")
-			if tt.is == listed && allowed != tt.origin || tt.is != listed && allowed+h.Get("Access-Control-Allow-Credentials") != "" {
-				t.Errorf("%q, %q: %s allows the origin %q", tt.origin, tt.site, name, allowed)
-			}
+	}
+	get := do(a, "GET", "/rooms", "", "Origin", tt.origin, "Sec-Fetch-Site", tt.site)
+	for name, h := range map[string]http.Header{"POST": post.Header(), "GET": get.Header()} {
+		allowed := h.Get("Access-Control-Allow-Origin")
+		if tt.is == listed && allowed != tt.origin || tt.is != listed && allowed+h.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%q, %q: %s allows the origin %q", tt.origin, tt.site, name, allowed)
 		}
 	}
 }

@@ -62,32 +62,35 @@ func TestWebSocket_WhatDoesNotEndIsCut(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				hub, reg := newEchoHub(), prometheus.NewRegistry()
-				s := New(hub, Config{Metrics: reg, KeepAlive: time.Hour})
-				near, frames := rawPipe(t, s, Identity{})
-				sendText(t, near, jsonHandshake)
-				expect(t, frames, "{} ")
-				for i := range 10 {
-					if _, err := near.Write(piece(i)); err != nil {
-						t.Fatal(err)
-					}
-					time.Sleep(2990 * time.Millisecond) // fake time
-					if got := texts(frames); strings.Contains(got, "close") {
-						t.Fatalf("ended too early, after %d pieces: %q", i+1, got)
-					}
-				}
-				time.Sleep(2 * time.Second) // fake time
-				expect(t, frames, strings.ReplaceAll(closeOf(JSON), "\x1e", " ")+"close ")
-				if n, _ := value(t, reg, "restante_signalr_connections_closed_total", "unfinished"); n != 0 {
-					t.Error("counted before its end")
-				}
-				s.Close()
-				if n, _ := value(t, reg, "restante_signalr_connections_closed_total", "unfinished"); n != 1 {
-					t.Errorf("%v connections are counted", n)
-				}
-			})
+			synctest.Test(t, func(t *testing.T) { checkCut(t, piece) })
 		})
+	}
+}
+
+// checkCut sends the pieces of something that does not end, and checks that the connection ends at MessageTimeout.
+func checkCut(t *testing.T, piece func(i int) []byte) {
+	hub, reg := newEchoHub(), prometheus.NewRegistry()
+	s := New(hub, Config{Metrics: reg, KeepAlive: time.Hour})
+	near, frames := rawPipe(t, s, Identity{})
+	sendText(t, near, jsonHandshake)
+	expect(t, frames, "{} ")
+	for i := range 10 {
+		if _, err := near.Write(piece(i)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2990 * time.Millisecond) // fake time
+		if got := texts(frames); strings.Contains(got, "close") {
+			t.Fatalf("ended too early, after %d pieces: %q", i+1, got)
+		}
+	}
+	time.Sleep(2 * time.Second) // fake time
+	expect(t, frames, strings.ReplaceAll(closeOf(JSON), "\x1e", " ")+"close ")
+	if n, _ := value(t, reg, "restante_signalr_connections_closed_total", "unfinished"); n != 0 {
+		t.Error("counted before its end")
+	}
+	s.Close()
+	if n, _ := value(t, reg, "restante_signalr_connections_closed_total", "unfinished"); n != 1 {
+		t.Errorf("%v connections are counted", n)
 	}
 }
 
