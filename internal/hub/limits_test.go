@@ -77,7 +77,7 @@ func TestHub_URLWithTooManyRooms(t *testing.T) {
 		case err == nil:
 			s.Close()
 		case errs.CodeOf(err) != errs.TooMany || log.set(nil) != 0:
-			t.Errorf("%d rooms of %d: %v, after looking at %d", tc.rooms, tc.limit, err, log.set(nil))
+			t.Errorf("%d rooms of %d: %v, after asking about %d rooms", tc.rooms, tc.limit, err, log.set(nil))
 		}
 	}
 }

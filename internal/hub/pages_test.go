@@ -14,7 +14,7 @@ import (
 	"restante/internal/chat"
 )
 
-// farStore is a store that takes its time, and counts how many reads it does at once.
+// farStore is a slow store that counts how many reads it does at once.
 type farStore struct {
 	*history
 	took time.Duration
@@ -23,7 +23,7 @@ type farStore struct {
 	now, most int
 }
 
-// newFarStore returns an empty one; the bubble of t waits for reads that nobody waits for.
+// newFarStore returns an empty one. The bubble of t waits for the reads that no reader waits for.
 func newFarStore(t *testing.T, took time.Duration) *farStore {
 	t.Cleanup(func() { <-time.After(2 * took) })
 	return &farStore{history: &history{}, took: took}
@@ -79,7 +79,7 @@ func TestPages_ReadsTakeTurns(t *testing.T) {
 		}
 		synctest.Wait()
 		if waiting := testutil.ToFloat64(h.metrics.waiting); waiting == 0 {
-			t.Error("nobody is said to wait")
+			t.Error("no read is counted as waiting")
 		}
 		calls.Wait()
 		for _, p := range peers {
@@ -89,7 +89,7 @@ func TestPages_ReadsTakeTurns(t *testing.T) {
 			t.Errorf("%d reads at once, want 3", most)
 		}
 		if waiting := testutil.ToFloat64(h.metrics.waiting); waiting != 0 {
-			t.Errorf("%v are said to wait", waiting)
+			t.Errorf("%v reads are counted as waiting", waiting)
 		}
 		if n := testutil.CollectAndCount(h.metrics.waitSeconds); n != 1 {
 			t.Errorf("the waiting is not measured")
@@ -97,8 +97,8 @@ func TestPages_ReadsTakeTurns(t *testing.T) {
 	})
 }
 
-// A connection that joins all rooms it may from their beginning, again and again, has one turn at a time like any other.
-func TestPages_AFloodOfJoinsHoldsNobodyUp(t *testing.T) {
+// A connection that joins all rooms from their beginning, again and again, has one turn at a time like any other.
+func TestPages_AFloodOfJoinsDelaysNoOther(t *testing.T) {
 	for _, flooders := range []int{1, 20} {
 		t.Run(fmt.Sprint(flooders), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { floodOfJoins(t, flooders) })
@@ -121,7 +121,7 @@ func floodOfJoins(t *testing.T, flooders int) {
 		flood.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				_, _ = invokeAs(ctx, t, s, joinRoom, fmt.Sprintf(`"room%d"`, i%rooms), "0")
-				h.pages.cache.Purge() // as if there were more rooms than it has place for
+				h.pages.cache.Purge() // as if there were more rooms than fit into it
 			}
 		})
 	}
@@ -130,7 +130,7 @@ func floodOfJoins(t *testing.T, flooders int) {
 	begun := time.Now()
 	p, c := follow(t, h, "a", 0)
 	p.waitSeq(t, pages*pageMessages)
-	// Before each of its pages, the others that wait have their turn, and what is being read is finished.
+	// Before each of its pages, the others that wait have their turn, and reads in progress finish.
 	turns := (flooders+catchUps-1)/catchUps + 2
 	if took, most := time.Since(begun), time.Duration(pages*turns+1)*took; took > most {
 		t.Errorf("level after %v, want %v at most", took, most)
@@ -143,8 +143,8 @@ func floodOfJoins(t *testing.T, flooders int) {
 	c.close()
 }
 
-// Clients that come only to leave again, each at another page, do not use up the turns of those that stay.
-func TestPages_NobodyWaitsForThoseThatHaveGone(t *testing.T) {
+// Clients that join and leave at once, each at another page, do not use up the turns of those that stay.
+func TestPages_ReadersDoNotWaitForThoseThatHaveLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newFarStore(t, time.Second)
 		log.append("a", 100*pageMessages)
@@ -166,12 +166,12 @@ func TestPages_NobodyWaitsForThoseThatHaveGone(t *testing.T) {
 		h.pages.mu.Lock()
 		defer h.pages.mu.Unlock()
 		if len(h.pages.wanted) != 0 {
-			t.Errorf("%d pages are wanted by nobody", len(h.pages.wanted))
+			t.Errorf("%d pages are wanted by no reader", len(h.pages.wanted))
 		}
 	})
 }
 
-// What is in memory waits for no turn.
+// Cached pages need no turn.
 func TestPages_CacheIsNotQueuedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newFarStore(t, time.Hour)
@@ -193,7 +193,7 @@ func TestPages_CacheIsNotQueuedFor(t *testing.T) {
 }
 
 // A page that was read while a reader waited for its turn is not read again.
-func TestPages_LooksAgainWhenItsTurnHasCome(t *testing.T) {
+func TestPages_ChecksTheCacheAgainInItsTurn(t *testing.T) {
 	log := &history{}
 	log.append("a", pageMessages+1)
 	h := start(t, log)
@@ -213,7 +213,7 @@ func TestPages_LooksAgainWhenItsTurnHasCome(t *testing.T) {
 	}
 }
 
-// A turn is over when the page is read, however slow the peer is that gets it.
+// A turn ends when the page is read, however slow the peer of its reader is.
 func TestPages_SlowPeersHoldNoTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newFarStore(t, time.Second)
@@ -235,7 +235,7 @@ func TestPages_SlowPeersHoldNoTurn(t *testing.T) {
 	})
 }
 
-// A read that others began before a message was stored does not hold it. All who need it then share one more.
+// A read that began before a message was stored does not have it. All readers that need it then share one more read.
 func TestPages_ReadThatBeganTooEarlyIsRepeatedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newFarStore(t, time.Second)
@@ -261,7 +261,7 @@ func TestPages_ReadThatBeganTooEarlyIsRepeatedOnce(t *testing.T) {
 		}
 		_, err := h.pages.find(t.Context(), "a", eventStream, 22)
 		if err == nil || !strings.Contains(err.Error(), "message 22 is announced but cannot be read") {
-			t.Errorf("a message that is not there: %v", err)
+			t.Errorf("a message that does not exist: %v", err)
 		}
 	})
 }
