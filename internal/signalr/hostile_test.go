@@ -197,7 +197,7 @@ func TestServer_ForgetsWhoNeverShakesHands(t *testing.T) {
 				}()
 			}
 		}
-		time.Sleep(22 * time.Second) // fake time: 15 for the handshake, 5 for the farewell, 1 for the sweeper
+		time.Sleep(22 * time.Second) // fake time: 15 for the handshake, 5 for the last, 1 for the sweeper
 		synctest.Wait()
 		if len(ended) != 225 {
 			t.Errorf("%d have ended", len(ended))

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// pollClient is a client of the long polling transport that has shaken hands.
+// pollClient is a client of the long polling transport that has done its handshake.
 type pollClient struct {
 	*rig
 	suffix string
@@ -45,7 +45,7 @@ func (p *pollClient) present() chan struct{} {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.present
+	return q.newest
 }
 
 // waiting is the number of polls that have reached the server.

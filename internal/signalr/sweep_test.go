@@ -29,10 +29,10 @@ func pipe(t *testing.T, s *Server) (send func(text string), frames <-chan ws.Fra
 }
 
 // rawPipe is pipe for a client of that identity who writes its frames itself.
-func rawPipe(t *testing.T, s *Server, who Identity) (near net.Conn, frames <-chan ws.Frame) {
+func rawPipe(t *testing.T, s *Server, sender Identity) (near net.Conn, frames <-chan ws.Frame) {
 	t.Helper()
 	near, far := net.Pipe()
-	c := s.newConn("", who, WebSockets)
+	c := s.newConn("", sender, WebSockets)
 	if refused := s.registry.add(s, c); refused != nil {
 		t.Fatal(refused.Text)
 	}
