@@ -11,7 +11,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Whatever a client floods the server with is read at its rate.
+// Every flood is read at the rate of messages.
 func TestWebSocket_FloodsAreReadAtTheirRate(t *testing.T) {
 	call := frameBytes(t, ws.NewTextFrame([]byte(`{"type":6}`+"\x1e")))
 	for name, flood := range map[string]struct {
@@ -63,7 +63,7 @@ func TestWebSocket_FloodsAreReadAtTheirRate(t *testing.T) {
 	}
 }
 
-// What comes after the end of a connection is thrown away, but not as fast as it comes.
+// Bytes that come after the end of a connection are dropped, but slowly.
 func TestWebSocket_FloodAfterTheEndIsReadSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(newEchoHub(), Config{KeepAlive: time.Hour})
@@ -149,7 +149,7 @@ func TestPost_FloodIsReadAtItsRate(t *testing.T) {
 	})
 }
 
-// Requests that wait for each other are bounded, since each holds a buffer.
+// The number of requests that wait for each other is limited, because each has a buffer.
 func TestPost_FloodOfRequestsIsRefused(t *testing.T) {
 	r := newRig(t, Config{})
 	suffix := "?id=" + r.negotiate()
@@ -177,7 +177,7 @@ func TestPost_FloodOfRequestsIsRefused(t *testing.T) {
 	r.want(r.do("POST", suffix, voidCall), 200, "")
 }
 
-// Of a flood of polls one waits.
+// Of a flood of polls, only one waits.
 func TestLongPolling_FloodOfPolls(t *testing.T) {
 	r := newRig(t, Config{})
 	p := r.poll()

@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// frameBytes are those of a client's frame.
+// frameBytes returns the bytes of a client's frame.
 func frameBytes(t testing.TB, f ws.Frame) []byte {
 	t.Helper()
 	b, err := ws.CompileFrame(ws.MaskFrame(f))
@@ -24,7 +24,7 @@ func frameBytes(t testing.TB, f ws.Frame) []byte {
 	return b
 }
 
-// A client that begins something and never ends it is given up, whatever it dribbles on the way.
+// A client that begins a message and never ends it is disconnected, however slowly it sends meanwhile.
 func TestWebSocket_WhatDoesNotEndIsCut(t *testing.T) {
 	text := frameBytes(t, ws.NewTextFrame([]byte(`{"type":6}`+"\x1e")))
 	fragment := func(op ws.OpCode, payload string) []byte {
@@ -94,7 +94,7 @@ func checkCut(t *testing.T, piece func(i int) []byte) {
 	}
 }
 
-// A message may take its time, and time in which the server does not read is not the client's.
+// A slow message is not cut within its time, and the time in which the server does not read does not count.
 func TestWebSocket_WhatEndsInTimeIsNotCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := newEchoHub()
@@ -107,7 +107,7 @@ func TestWebSocket_WhatEndsInTimeIsNotCut(t *testing.T) {
 			sendText(t, near, `9}`+"\x1e")
 			time.Sleep(20 * time.Second) // fake time
 		}
-		// One frame, in which there is always some message that ends.
+		// One frame, in which messages end again and again.
 		all := frameBytes(t, ws.NewTextFrame([]byte(strings.Repeat(`{"type":9}`+"\x1e", 10))))
 		for i := range all {
 			if _, err := near.Write(all[i : i+1]); err != nil {
@@ -167,8 +167,8 @@ func TestWebSocket_CompressedFramesAreRefused(t *testing.T) {
 	}
 }
 
-// Clients that open connections and never say a word are forgotten, and so are those that only negotiate.
-func TestServer_ForgetsWhoNeverShakesHands(t *testing.T) {
+// The server forgets clients that open connections and send nothing, and clients that only negotiate.
+func TestServer_ForgetsClientsWithoutHandshake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		hub := newEchoHub()
@@ -197,7 +197,7 @@ func TestServer_ForgetsWhoNeverShakesHands(t *testing.T) {
 				}()
 			}
 		}
-		time.Sleep(22 * time.Second) // fake time: 15 for the handshake, 5 for the last, 1 for the sweeper
+		time.Sleep(22 * time.Second) // fake time: 15 for the handshake, 5 for the last bytes, 1 for the sweeper
 		synctest.Wait()
 		if len(ended) != 225 {
 			t.Errorf("%d have ended", len(ended))

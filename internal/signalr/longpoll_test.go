@@ -37,7 +37,7 @@ func (p *pollClient) later() <-chan answer {
 	return ch
 }
 
-// present tells polls apart.
+// present returns the channel of the newest poll, which identifies it.
 func (p *pollClient) present() chan struct{} {
 	q, ok := p.conn.out.(*queue)
 	if !ok {
@@ -57,10 +57,10 @@ func (p *pollClient) waiting() int32 {
 	return q.polls.Load()
 }
 
-// until waits for a state that no channel tells of.
+// until waits for a state that no channel signals.
 func (r *rig) until(reached func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(patience); !reached(); time.Sleep(time.Millisecond) { //nolint:forbidigo // there is no event to wait for
+	for deadline := time.Now().Add(testTimeout); !reached(); time.Sleep(time.Millisecond) { //nolint:forbidigo // there is no event to wait for
 		if time.Now().After(deadline) {
 			r.t.Fatal("waited in vain")
 		}

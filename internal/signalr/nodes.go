@@ -81,7 +81,7 @@ func withoutOrigin(r *http.Request) *http.Request {
 func Elsewhere(forward func(node string) http.Handler, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		node, named := nodeOf(queryValue(r.URL.Query(), "id"))
-		if !named || isUpgrade(r) || r.Method == http.MethodOptions || strings.HasSuffix(r.URL.Path, "/negotiate") {
+		if !named || isUpgrade(r) || r.Method == http.MethodOptions || isNegotiate(r) {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -57,7 +57,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
-	if strings.HasSuffix(r.URL.Path, "/negotiate") {
+	if isNegotiate(r) {
 		s.serveNegotiate(w, r, sender)
 		return
 	}
@@ -82,6 +82,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		notAllowed(w, "GET, POST, DELETE, OPTIONS", "Method not allowed")
 	}
 }
+
+// isNegotiate reports whether the request is for the negotiate path below the hub's, wherever the hub is mounted.
+func isNegotiate(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/negotiate") }
 
 func isUpgrade(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
 

@@ -33,8 +33,8 @@ func TestConn_WritesFrames(t *testing.T) {
 	}
 }
 
-// number is a payload that begins with n, and of which no part is like another. Some are larger than all buffers
-// between server and client.
+// number returns a payload that begins with n and does not repeat itself. Some are larger than all buffers between server
+// and client.
 func number(noise []byte, n uint32) []byte {
 	size := 3000
 	if n%200 == 7 {
@@ -58,7 +58,7 @@ func TestConn_SlowReaderLosesNothing(t *testing.T) {
 		for n := range uint32(total) {
 			payload := number(noise, n)
 			if conn.TryWrite(payload) {
-				clear(payload) // the connection must have kept nothing of it
+				clear(payload) // the connection must not have kept it
 				continue
 			}
 			refused++
@@ -117,7 +117,7 @@ func TestConn_StuckReaderIsRefusedAndForgotten(t *testing.T) {
 	r.server.Close()
 }
 
-// stick writes until nothing more is taken.
+// stick writes until the connection accepts nothing more.
 func stick(t *testing.T, conn *Conn) {
 	t.Helper()
 	for {
@@ -148,7 +148,7 @@ func TestConn_ClientThatDoesNotReadItsAnswersIsNotReadFrom(t *testing.T) {
 	if sent == 10_000 {
 		t.Fatal("600 MB of calls were taken without an answer read")
 	}
-	for range sent { // all complete calls are answered, now that there is room
+	for range sent { // all complete calls are answered, now that space is free
 		if f := c.read(); len(f.Payload) < 60<<10 {
 			t.Fatalf("%q", f.Payload)
 		}

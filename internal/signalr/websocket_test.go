@@ -69,8 +69,8 @@ func TestWebSocket_BytesBehindTheUpgradeRequestAreNotLost(t *testing.T) {
 	c.expectText("{}")
 }
 
-// A client knows that it is connected when the hub has taken it in, not before: what it then does comes after. What the hub
-// writes until then follows the answer.
+// A client learns that it is connected after Hub.Connect has returned, so what it does comes later. What the hub writes in
+// Connect follows the answer to the handshake.
 func TestConn_HubKnowsOfItBeforeTheClientDoes(t *testing.T) {
 	hub := newEchoHub()
 	release, wrote := make(chan struct{}), make(chan error, 1)
@@ -94,7 +94,7 @@ func TestConn_HubKnowsOfItBeforeTheClientDoes(t *testing.T) {
 	if b, err := c.in.Peek(1); err == nil {
 		t.Errorf("the client got %q while the hub was taking it in", b)
 	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	_ = c.conn.SetReadDeadline(time.Now().Add(testTimeout))
 	close(release)
 	c.expectText("{}")
 	c.expectText("early")
@@ -184,7 +184,7 @@ func TestWebSocket_ErrorTexts(t *testing.T) {
 		c.send(`{"invocationId":"é\u0001",` + tc.call + "}\x1e")
 		c.expectText(`{"type":3,"invocationId":"é\u0001","error":"` + tc.want + `"}`)
 	}
-	// Nothing of this is answered, and the connection lives.
+	// None of this is answered, and the connection stays open.
 	for _, silent := range []string{
 		`{"type":1,"target":"Nope","arguments":[]}`, `{"type":1,"target":"Fail","arguments":[]}`, `{"type":1,"target":"Echo","arguments":[1]}`,
 		`{"type":1,"invocationId":"","target":"Echo","arguments":[1]}`,
