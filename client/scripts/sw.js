@@ -6,10 +6,10 @@
 /* global version, files */
 
 const kept = `restante-${version}`;
-const patience = 3000; // milliseconds for a server that is slow, before what is kept is shown
+const slowTimeout = 3000; // milliseconds for a server that is slow, before what is kept is shown
 
 /** What a proxy says when the server behind it is away, or is asked too much. */
-const inTheWay = [404, 429];
+const proxyStatuses = [404, 429];
 
 // Either all files of this build are kept, or it does not become the worker: a page must not be kept with the files of
 // another, as in the middle of an upgrade.
@@ -29,10 +29,10 @@ async function newest(request) {
   const copy = await caches.match("/", { cacheName: kept });
   if (!copy) return fetch(request);
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), patience);
+  const timer = setTimeout(() => late.abort(), slowTimeout);
   try {
     const answer = await fetch(request, { signal: late.signal });
-    return answer.status >= 500 || inTheWay.includes(answer.status) ? copy : answer;
+    return answer.status >= 500 || proxyStatuses.includes(answer.status) ? copy : answer;
   } catch {
     return copy;
   } finally {

@@ -64,15 +64,15 @@ for (const [name, network] of [["away", down], ["in trouble", async () => ({ sta
 test("a server that is slow is waited for three seconds", async () => {
   let started;
   const timer = new Promise((resolve) => { started = resolve; });
-  const timers = { setTimeout: (ring, ms) => started({ ring, ms }), clearTimeout: () => {} };
+  const timers = { setTimeout: (fire, ms) => started({ fire, ms }), clearTimeout: () => {} };
   const slow = (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
   const { run, ask } = worker(slow, timers);
   await run("install");
   const answer = ask("/");
   assert.ok(answer);
-  const { ring, ms } = await timer;
+  const { fire, ms } = await timer;
   assert.equal(ms, 3000);
-  ring();
+  fire();
   assert.deepEqual(await answer, { status: 200, kept: "kept / sha-a" });
 });
 

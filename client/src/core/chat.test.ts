@@ -1,6 +1,6 @@
 import { Chat, type Summary } from "./chat";
 import type { Platform } from "./device";
-import { FakeDevice, FakeServer, FakeTabs, FakeWake, messages, settle, tokenOf } from "./fakes";
+import { FakeDevice, FakeServer, FakeTabs, FakeWake, messages, flushPromises, tokenOf } from "./fakes";
 import { dial } from "./hub";
 import type { Identity } from "./identity";
 import { maxBytes } from "./message";
@@ -42,10 +42,10 @@ function setUp() {
 }
 
 async function pass(ms = 50): Promise<void> {
-  await settle();
+  await flushPromises();
   for (let left = ms; left > 0; left -= 50) {
     jest.advanceTimersByTime(Math.min(50, left));
-    await settle();
+    await flushPromises();
   }
 }
 
@@ -99,9 +99,9 @@ test("the rooms with the newest messages come first, one's own and drafts includ
   const told = jest.fn();
   chat.rooms.subscribe(told);
   chat.room("c")?.write("hm");
-  await settle();
+  await flushPromises();
   await chat.room("c")?.send("mine");
-  await settle();
+  await flushPromises();
   expect(chat.rooms.get().map((s) => [s.name, newest(s), s.draft])).toEqual([["c", "mine", ""], ["b", "message 5", ""], ["a", "message 2", ""]]);
   expect(chat.rooms.get()[1]).toBe(b); // what has not changed is the same
   expect(told).toHaveBeenCalledTimes(2);
@@ -272,7 +272,7 @@ describe("a token", () => {
     const chat = await t.open({ client: "ann", token });
     t.server.before = async (what) => void (t.server.tokens = what.startsWith("POST") ? new Set() : null);
     await chat.room("lobby")?.send("waits");
-    await settle(); // only posting was refused: there will be another connection
+    await flushPromises(); // only posting was refused: there will be another connection
     t.server.before = async () => {};
     t.server.tokens = null;
     await pass(1_000);

@@ -1,6 +1,6 @@
 import { HttpTransportType } from "@microsoft/signalr";
 
-import { message, settle } from "./fakes";
+import { message, flushPromises } from "./fakes";
 import { dial, type HubOptions } from "./hub";
 
 /** The library's connection, as far as dial uses it. */
@@ -99,7 +99,7 @@ test("a start that hangs is given up after 15 s, and stopped", async () => {
   jest.useFakeTimers();
   mockConnection.start.mockReturnValueOnce(new Promise(() => {}));
   const opening = expect(open()).rejects.toMatchObject({ trouble: "unreachable" });
-  await settle();
+  await flushPromises();
   jest.advanceTimersByTime(15_000);
   await opening;
   expect(mockConnection.stop).toHaveBeenCalledTimes(1);

@@ -1,5 +1,5 @@
 import { Failure } from "./failure";
-import { FakeWake, settle } from "./fakes";
+import { FakeWake, flushPromises } from "./fakes";
 import type { Hub } from "./hub";
 import { Linker, type Link } from "./link";
 
@@ -59,10 +59,10 @@ function setUp() {
 
 /** Lets time pass little by little, with all that happens in it. */
 async function pass(ms: number): Promise<void> {
-  await settle();
+  await flushPromises();
   for (let left = ms; left > 0; left -= 250) {
     jest.advanceTimersByTime(Math.min(250, left));
-    await settle();
+    await flushPromises();
   }
 }
 
@@ -72,7 +72,7 @@ test("connects, and says so", async () => {
   const { t, linker } = setUp();
   expect(linker.link.get()).toEqual({ is: "connecting" });
   linker.start();
-  await settle();
+  await flushPromises();
   expect(linker.link.get()).toEqual({ is: "live" });
   await linker.close();
   expect(t.seen).toEqual(["live", "closed"]);
@@ -83,7 +83,7 @@ test("a first start that fails is tried again, for ever, and since stays what it
   const { t, linker } = setUp();
   t.down = no();
   linker.start();
-  await settle();
+  await flushPromises();
   const { link } = linker;
   expect(link.get()).toEqual({ is: "away", since: new Date(0), why: "unreachable" });
   await pass(3_600_000);
@@ -100,12 +100,12 @@ test("away is offline when the device says so, and since stays when that changes
   t.down = no();
   t.wake.isOnline = false;
   linker.start();
-  await settle();
+  await flushPromises();
   expect(linker.link.get()).toMatchObject({ is: "away", why: "offline" });
   jest.setSystemTime(5000);
   t.wake.isOnline = true;
-  t.wake.bell.ring();
-  await settle();
+  t.wake.events.emit();
+  await flushPromises();
   expect(linker.link.get()).toEqual({ is: "away", why: "unreachable", since: new Date(0) });
 });
 
@@ -115,10 +115,10 @@ test("a good moment, or whoever asks for it, ends the wait", async () => {
   linker.start();
   await pass(120_000);
   const before = t.dials;
-  t.wake.bell.ring();
-  await settle();
+  t.wake.events.emit();
+  await flushPromises();
   linker.retry();
-  await settle();
+  await flushPromises();
   expect(t.dials).toBe(before + 2);
 });
 
@@ -138,16 +138,16 @@ test("a refused token waits for another one, and is sent again at good moments o
   t.down = no();
   t.diagnosis = new Failure("unauthenticated", "the token has expired");
   linker.start();
-  await settle();
+  await flushPromises();
   expect(linker.link.get()).toEqual({ is: "refused", text: "the token has expired" });
   await pass(600_000);
   expect(t.dials).toBe(1);
-  t.wake.bell.ring();
-  await settle();
+  t.wake.events.emit();
+  await flushPromises();
   expect(t.dials).toBe(2);
   t.down = t.diagnosis = null;
   linker.retry();
-  await settle();
+  await flushPromises();
   expect(t.seen).toEqual(["away", "refused", "connecting", "away", "refused", "connecting", "live"]);
 });
 
@@ -157,17 +157,17 @@ test("a token that comes while the old one is being refused is not forgotten", a
   t.diagnosis = new Failure("unauthenticated", "no");
   linker.start();
   linker.retry();
-  await settle();
+  await flushPromises();
   expect(t.dials).toBe(2);
 });
 
 test("a connection that ends is opened anew at once, one that flaps ever more slowly", async () => {
   const { t, linker } = setUp();
   linker.start();
-  await settle();
+  await flushPromises();
   for (let i = 0; i < 8; i++) {
     t.hubs.at(-1)?.end();
-    await settle();
+    await flushPromises();
     const dials = t.dials;
     const wait = Math.min(30_000, 500 * 2 ** i);
     await pass(wait - 1);
@@ -198,7 +198,7 @@ test("a connection over which nothing can be read is given up", async () => {
   const { t, linker } = setUp();
   t.live = () => Promise.reject(new Error("no"));
   linker.start();
-  await settle();
+  await flushPromises();
   expect([linker.link.get().is, t.hubs[0]?.stops]).toEqual(["away", 1]);
   t.live = () => Promise.resolve();
   await pass(500);
@@ -210,9 +210,9 @@ test("reading that fails after the connection has ended concerns nobody", async 
   let fail = (_: Error) => {};
   t.live = () => new Promise((_, reject) => (fail = reject));
   linker.start();
-  await settle();
+  await flushPromises();
   t.hubs[0]?.end();
-  await settle();
+  await flushPromises();
   t.live = () => Promise.resolve();
   fail(new Error("late")); // an unhandled rejection would fail the run
   await pass(500);
@@ -229,21 +229,21 @@ test("a connection is live when messages come over it, and not when it has ended
   t.hubs[0]?.end();
   await pass(500);
   reads[0]?.();
-  await settle();
+  await flushPromises();
   expect([linker.link.get().is, reads.length]).toEqual(["away", 2]);
   reads[1]?.();
-  await settle();
+  await flushPromises();
   expect(linker.link.get().is).toBe("live");
 });
 
 test("a dead connection is found when the app wakes up, even one that does not end when it is stopped", async () => {
   const { t, linker } = setUp();
   linker.start();
-  await settle();
+  await flushPromises();
   const dead = t.hubs[0];
   if (dead === undefined) throw new Error("no connection");
   dead.stop = () => new Promise(() => {});
-  t.wake.bell.ring();
+  t.wake.events.emit();
   await pass(4_999);
   expect(linker.link.get().is).toBe("live");
   await pass(1);
@@ -255,8 +255,8 @@ test("a dead connection is found when the app wakes up, even one that does not e
 test("a live connection answers and stays", async () => {
   const { t, linker } = setUp();
   linker.start();
-  await settle();
-  t.wake.bell.ring();
+  await flushPromises();
+  t.wake.events.emit();
   t.hubs[0]?.pings[0]?.();
   await pass(20_000);
   expect([linker.link.get().is, t.dials, jest.getTimerCount()]).toEqual(["live", 1, 0]);
@@ -265,11 +265,11 @@ test("a live connection answers and stays", async () => {
 test("a device that has lost its network does not wait for the connection to notice", async () => {
   const { t, linker } = setUp();
   linker.start();
-  await settle();
+  await flushPromises();
   t.wake.isOnline = false;
   t.down = no();
-  t.wake.bell.ring();
-  await settle();
+  t.wake.events.emit();
+  await flushPromises();
   expect(linker.link.get()).toMatchObject({ is: "away", why: "offline" });
 });
 
@@ -282,11 +282,11 @@ describe("close", () => {
     const { t, linker } = setUp();
     prepare(t);
     linker.start();
-    await settle();
+    await flushPromises();
     await linker.close();
     const { dials } = t;
     linker.retry();
-    t.wake.bell.ring();
+    t.wake.events.emit();
     await pass(60_000);
     expect([linker.link.get().is, t.dials, t.wake.listeners, jest.getTimerCount()]).toEqual(["closed", dials, 0, 0]);
   });
@@ -302,7 +302,7 @@ describe("close", () => {
     expect([late.link.get().is, hub.stops]).toEqual(["closed", 1]);
     const stuck = new Linker({ dial: () => Promise.reject(no()), live: async () => {}, diagnose: () => new Promise(() => {}), wake: new FakeWake() });
     stuck.start();
-    await settle();
+    await flushPromises();
     await stuck.close();
     expect(stuck.link.get().is).toBe("closed");
   });

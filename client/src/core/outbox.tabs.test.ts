@@ -1,6 +1,6 @@
 // Several tabs of one client, of which one sends.
 import { Failure } from "./failure";
-import { settle } from "./fakes";
+import { flushPromises } from "./fakes";
 import { accepted, never, pass, setUp, started } from "./outbox.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) }));
@@ -14,16 +14,16 @@ test("tabs: show the same, and one of them sends", async () => {
   const b = await started(t);
   await b.outbox.add("lobby", "from b");
   await a.outbox.add("lobby", "from a");
-  await settle();
+  await flushPromises();
   expect([t.server.posts, a.states(), b.states()]).toEqual([["from b"], ["from b waiting", "from a waiting"], ["from b waiting", "from a waiting"]]);
   t.server.answer = (m) => (m.msg === "from a" ? Promise.reject(new Failure("rejected", "no")) : Promise.resolve(accepted));
   answer(accepted);
-  await settle();
+  await flushPromises();
   expect([t.server.posts, a.states()]).toEqual([["from b", "from a"], ["from b accepted", "from a failed"]]);
   expect(b.states()).toEqual(a.states());
   t.server.answer = () => Promise.resolve(accepted);
   await b.outbox.retry("id-2");
-  await settle();
+  await flushPromises();
   expect([a.states(), b.states()]).toEqual([["from b accepted", "from a accepted"], ["from b accepted", "from a accepted"]]);
 });
 
@@ -33,9 +33,9 @@ test("tabs: give a failed message up together", async () => {
   const a = await started(t);
   const b = await started(t);
   await a.outbox.add("lobby", "x");
-  await settle();
+  await flushPromises();
   await b.outbox.discard("id-1");
-  await settle();
+  await flushPromises();
   expect([a.states(), b.states(), t.device.box.size]).toEqual([[], [], 0]);
 });
 
@@ -68,8 +68,8 @@ test("tabs: the one that sends finds at a good moment what nobody has told it", 
   t.device.box.set("x", { id: "x", room: "lobby", msg: "a", written_at: "2026-01-01T00:00:00Z", state: "waiting" });
   await pass(60_000);
   expect(t.server.posts).toEqual([]);
-  t.wake.bell.ring();
-  await settle();
+  t.wake.events.emit();
+  await flushPromises();
   expect([t.server.kept, one.states()]).toEqual([["a"], ["a accepted"]]);
 });
 
@@ -77,9 +77,9 @@ test("tabs: what has been accepted does not wait again because of old news", asy
   const t = setUp();
   const { outbox, states } = await started(t);
   await outbox.add("lobby", "1");
-  await settle();
+  await flushPromises();
   for (const m of outbox.outgoing.get()) t.tabs.tab().post({ is: "outgoing", outgoing: { ...m, state: "waiting" } });
-  await settle();
+  await flushPromises();
   expect([t.server.posts, states()]).toEqual([["1"], ["1 accepted"]]);
 });
 
@@ -90,14 +90,14 @@ test("tabs: the other one goes on when the one that sends is closed, with what i
   const b = await started(t);
   await a.outbox.add("lobby", "1");
   await b.outbox.add("lobby", "3");
-  await settle();
+  await flushPromises();
   const [first, last] = [...t.device.box.values()];
   if (first === undefined || last === undefined) throw new Error("the device has not kept them");
   t.device.box.clear();
   for (const m of [first, { ...first, id: "untold", msg: "2" }, last]) t.device.box.set(m.id, m);
   t.server.answer = () => Promise.resolve(accepted);
   a.close();
-  await settle();
+  await flushPromises();
   expect(t.server.posts).toEqual(["1", "1", "2", "3"]);
   expect(t.server.kept).toEqual(["1", "2", "3"]);
 });

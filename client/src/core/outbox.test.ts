@@ -1,5 +1,5 @@
 import { Failure } from "./failure";
-import { settle } from "./fakes";
+import { flushPromises } from "./fakes";
 import { accepted, never, pass, setUp, started, unreachable } from "./outbox.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) }));
@@ -11,14 +11,14 @@ test("messages are sent one after the other, in the order in which they were wri
   t.server.answer = () => new Promise((resolve) => answers.push(resolve));
   const { outbox, states } = await started(t);
   await Promise.all(["a", "b", "c"].map((msg) => outbox.add("lobby", msg)));
-  await settle();
+  await flushPromises();
   expect(t.server.posts).toEqual(["a"]);
   answers[0]?.(accepted);
-  await settle();
+  await flushPromises();
   expect(t.server.posts).toEqual(["a", "b"]);
   expect(states()).toEqual(["a accepted", "b waiting", "c waiting"]);
   answers[1]?.(accepted);
-  await settle();
+  await flushPromises();
   expect(t.server.posts).toEqual(["a", "b", "c"]);
 });
 
@@ -29,12 +29,12 @@ test("a message is shown at once, and kept on the device before it is sent", asy
   const put = t.device.put.bind(t.device);
   t.device.put = (m) => new Promise<void>((resolve) => (keep = resolve)).then(() => put(m));
   const added = outbox.add("lobby", "a");
-  await settle();
+  await flushPromises();
   expect([states(), t.server.posts]).toEqual([["a waiting"], []]);
   keep();
   await added;
   expect(t.device.box.has("id-1")).toBe(true);
-  await settle();
+  await flushPromises();
   expect([states(), t.server.posts, t.device.box.size]).toEqual([["a accepted"], ["a"], 0]);
 });
 
@@ -48,10 +48,10 @@ test("a message is not sent before it is kept, also when others are under way", 
   t.device.put = () => new Promise<void>((resolve) => (keep = resolve));
   void outbox.add("lobby", "b");
   answer(accepted);
-  await settle();
+  await flushPromises();
   expect(t.server.posts).toEqual(["a"]);
   keep();
-  await settle();
+  await flushPromises();
   expect(t.server.posts).toEqual(["a", "b"]);
 });
 
@@ -90,8 +90,8 @@ test("a good moment ends the wait, also one that comes while a post hangs", asyn
   await pass(120_000);
   let fail = (_: Failure) => {};
   t.server.answer = () => new Promise((_, reject) => (fail = reject));
-  t.wake.bell.ring();
-  await settle();
+  t.wake.events.emit();
+  await flushPromises();
   outbox.kick();
   t.server.answer = () => Promise.resolve(accepted);
   fail(new Failure("unreachable", "time is up"));
@@ -106,13 +106,13 @@ test("without a valid token nothing is sent until there is another one", async (
   await outbox.add("lobby", "a");
   await pass(600_000);
   expect(t.server.posts).toEqual(["a"]);
-  t.wake.bell.ring();
+  t.wake.events.emit();
   await outbox.add("lobby", "b");
   await pass(60_000);
   expect([t.server.posts, states()]).toEqual([["a", "a"], ["a waiting", "b waiting"]]);
   t.server.answer = () => Promise.resolve(accepted);
   outbox.kick();
-  await settle();
+  await flushPromises();
   expect(t.server.kept).toEqual(["a", "b"]);
 });
 
@@ -121,7 +121,7 @@ test("what is rejected does not hold up the others; it can be tried again, or gi
   t.server.answer = (m) => (m.msg === "ok" ? Promise.resolve(accepted) : Promise.reject(new Failure("rejected", "msg is not liked")));
   const { outbox, states } = await started(t);
   for (const msg of ["bad", "ok", "worse"]) await outbox.add("lobby", msg);
-  await settle();
+  await flushPromises();
   expect(states()).toEqual(["bad failed", "ok accepted", "worse failed"]);
   expect(outbox.outgoing.get()[0]?.reason).toBe("msg is not liked");
   expect([...t.device.box.values()].map((m) => m.state)).toEqual(["failed", "failed"]);
@@ -129,7 +129,7 @@ test("what is rejected does not hold up the others; it can be tried again, or gi
   await outbox.retry("id-1");
   expect(outbox.outgoing.get()[0]).not.toHaveProperty("reason");
   await outbox.discard("id-3");
-  await settle();
+  await flushPromises();
   expect([states(), t.server.kept, t.device.box.size]).toEqual([["bad accepted", "ok accepted"], ["ok", "bad"], 0]);
 });
 
@@ -144,7 +144,7 @@ test("what is refused again and again says why, and can be given up: those behin
   await pass(60_000);
   for (const { outbox } of [one, other]) expect(outbox.outgoing.get()[0]).toMatchObject({ msg: "strange", state: "waiting", reason: "status 403" });
   await other.outbox.discard("id-1");
-  await settle();
+  await flushPromises();
   expect([t.server.kept, one.states(), t.device.box.size]).toEqual([["b"], ["b accepted"], 0]);
 });
 
@@ -177,7 +177,7 @@ test("what the device kept over a restart is sent, in its order, and what failed
   t.server.answer = (m) => (m.msg === "bad" ? Promise.reject(new Failure("rejected", "no")) : unreachable());
   const before = await started(t);
   for (const msg of ["bad", "a", "b"]) await before.outbox.add("lobby", msg);
-  await settle();
+  await flushPromises();
   before.close();
   t.server.answer = () => Promise.resolve(accepted);
   const after = await started(t);
@@ -190,7 +190,7 @@ describe("a message that comes back in its log", () => {
     const t = setUp();
     const { outbox, states } = await started(t);
     await outbox.add("lobby", "a");
-    await settle();
+    await flushPromises();
     outbox.arrived("lobby", ["id-1", "others"], accepted);
     expect(states()).toEqual([]);
   });
@@ -205,7 +205,7 @@ describe("a message that comes back in its log", () => {
       t.server.answer = () => new Promise((resolve, reject) => (end = () => outcome(resolve, reject)));
       const { outbox, states } = await started(t);
       await outbox.add("lobby", "a");
-      await settle();
+      await flushPromises();
       t.device.box.delete("id-1"); // as the device does when it keeps the log
       outbox.arrived("lobby", ["id-1"], accepted);
       end();
@@ -221,7 +221,7 @@ describe("a message that comes back in its log", () => {
     const b = await started(t);
     b.outbox.arrived("lobby", ["id-1"], accepted);
     await a.outbox.add("lobby", "a");
-    await settle();
+    await flushPromises();
     expect([a.states(), b.states()]).toEqual([["a waiting"], []]);
   });
 
@@ -231,7 +231,7 @@ describe("a message that comes back in its log", () => {
     const { outbox, states } = t.tab();
     outbox.arrived("lobby", ["x"], accepted);
     await outbox.start();
-    await settle();
+    await flushPromises();
     expect([states(), t.server.posts]).toEqual([[], []]);
   });
 
@@ -243,11 +243,11 @@ describe("a message that comes back in its log", () => {
     b.outbox.arrived("lobby", ["id-1"], accepted);
     b.outbox.arrived("lobby", Array.from({ length: 999 }, (_, i) => `x${i}`), accepted);
     await a.outbox.add("lobby", "a");
-    await settle();
+    await flushPromises();
     expect(b.states()).toEqual([]);
     b.outbox.arrived("lobby", ["id-2", ...Array.from({ length: 1_000 }, (_, i) => `y${i}`)], accepted);
     await a.outbox.add("lobby", "b");
-    await settle();
+    await flushPromises();
     expect(b.states()).toEqual(["b waiting"]);
   });
 });
@@ -257,10 +257,10 @@ test("what was accepted before messages that are in the log now is in it, too, a
   const { outbox, states } = await started(t);
   await outbox.add("lobby", "a");
   await outbox.add("tea", "b");
-  await settle();
+  await flushPromises();
   t.server.answer = () => never;
   await outbox.add("lobby", "c");
-  await settle();
+  await flushPromises();
   outbox.arrived("lobby", [], "2026-01-01T00:00:10.000000Z"); // clocks may differ this much
   expect(states()).toEqual(["a accepted", "b accepted", "c waiting"]);
   outbox.arrived("lobby", [], "2026-01-01T00:00:11.000000Z");
@@ -272,7 +272,7 @@ test("an answer that is lost leads to another post, which adds nothing", async (
   const { outbox, states } = await started(t);
   t.server.answer = (m) => (t.server.kept.push(m.msg), unreachable());
   await outbox.add("lobby", "a");
-  await settle();
+  await flushPromises();
   t.server.answer = () => Promise.resolve(accepted);
   await pass(500);
   expect([t.server.posts, t.server.kept, states()]).toEqual([["a", "a"], ["a"], ["a accepted"]]);
@@ -283,7 +283,7 @@ test("a device that keeps nothing does not keep a message from being sent; its w
   const { outbox, states } = await started(t);
   t.device.full = true;
   await expect(outbox.add("lobby", "a")).rejects.toThrow("full");
-  await settle();
+  await flushPromises();
   expect([t.server.kept, states()]).toEqual([["a"], ["a accepted"]]);
   const later = await started(t);
   expect(later.states()).toEqual([]);
@@ -296,7 +296,7 @@ test("nothing happens after close", async () => {
   const { outbox, close, states } = await started(t);
   await outbox.add("lobby", "a");
   await outbox.add("lobby", "b");
-  await settle();
+  await flushPromises();
   close();
   answer(accepted);
   await pass(60_000);

@@ -1,4 +1,4 @@
-import { FakeWake, settle } from "./fakes";
+import { FakeWake, flushPromises } from "./fakes";
 import { backoff, Pace, pause, unlessEnded } from "./retry";
 
 beforeEach(() => jest.useFakeTimers());
@@ -8,7 +8,7 @@ afterEach(() => jest.useRealTimers());
 async function done(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   promise.then(() => (settled = true), () => (settled = true));
-  await settle();
+  await flushPromises();
   return settled;
 }
 
@@ -29,7 +29,7 @@ describe("backoff", () => {
 describe("pause", () => {
   test.each([
     ["the time", (_w: FakeWake, _e: AbortController) => void jest.advanceTimersByTime(1000)],
-    ["a wake-up", (w: FakeWake) => w.bell.ring()],
+    ["a wake-up", (w: FakeWake) => w.events.emit()],
     ["the end", (_w: FakeWake, e: AbortController) => e.abort()],
   ])("ends with %s, and leaves nothing behind", async (_, ends) => {
     const wake = new FakeWake();
@@ -105,10 +105,10 @@ describe("Pace", () => {
     for (let i = 0; i < 5; i++) await waits(p);
     p.begin();
     const waiting = p.failed();
-    wake.bell.ring();
+    wake.events.emit();
     expect(await done(waiting)).toBe(true);
     p.begin();
-    wake.bell.ring();
+    wake.events.emit();
     const short = p.failed();
     jest.advanceTimersByTime(500);
     expect(await done(short)).toBe(true);
@@ -116,7 +116,7 @@ describe("Pace", () => {
 
   test("holds until it is kicked, also if that was during the try, or until a good moment", async () => {
     const { pace: p, wake } = pace();
-    for (const good of [() => p.kick(), () => wake.bell.ring()]) {
+    for (const good of [() => p.kick(), () => wake.events.emit()]) {
       p.begin();
       const held = p.hold();
       jest.advanceTimersByTime(1e9);

@@ -1,4 +1,4 @@
-import { message, settle } from "./fakes";
+import { message, flushPromises } from "./fakes";
 import { pass, run, setUp } from "./room.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
@@ -110,7 +110,7 @@ describe("one's own", () => {
       doubled ||= outgoing.some((o) => log.some((m) => m.id === o.id));
     });
     await room.send("a");
-    await settle();
+    await flushPromises();
     expect(room.timeline.get().outgoing.map((m) => m.state)).toEqual(["accepted"]);
     await pass();
     expect(room.timeline.get()).toMatchObject({ messages: [{ msg: "a", client_id: "ann" }], outgoing: [] });

@@ -1,4 +1,4 @@
-import { settle } from "./fakes";
+import { flushPromises } from "./fakes";
 import { pass, run, setUp } from "./room.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
@@ -20,7 +20,7 @@ describe("older", () => {
     await room.older();
     expect(shown()).toEqual(run(201, 1_000));
     const done = room.older();
-    await settle();
+    await flushPromises();
     await done;
     expect(shown()).toEqual(run(1, 1_000));
     expect(room.timeline.get().older).toBe("none");
@@ -38,7 +38,7 @@ describe("older", () => {
     let go = () => {};
     t.server.before = () => new Promise((resolve) => (go = resolve));
     const loading = room.older();
-    await settle();
+    await flushPromises();
     t.fill(1_001);
     await pass();
     expect(room.timeline.get()).toMatchObject({ older: "loading", last: 1_001 });
@@ -107,7 +107,7 @@ describe("older, where things have changed,", () => {
     let go = () => {};
     t.server.before = (what) => (what.includes("limit=500") ? new Promise((resolve) => (go = resolve)) : Promise.resolve());
     const loading = room.older();
-    await settle();
+    await flushPromises();
     t.server.cut();
     t.fill(2_000);
     await connect();
@@ -125,7 +125,7 @@ describe("older, where things have changed,", () => {
     let go = () => {};
     t.server.after = (what) => (what.includes("limit=500") ? new Promise((resolve) => (go = resolve)) : Promise.resolve());
     const loading = room.older();
-    await settle();
+    await flushPromises();
     t.server.cut();
     t.server.logs.clear();
     t.fill(20);

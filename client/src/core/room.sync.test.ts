@@ -1,4 +1,4 @@
-import { message, messages, settle } from "./fakes";
+import { message, messages, flushPromises } from "./fakes";
 import { pass, run, setUp } from "./room.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
@@ -52,7 +52,7 @@ describe("what is kept on the device", () => {
     await Promise.resolve();
     const { room } = await opening;
     room.write("new");
-    await settle();
+    await flushPromises();
     expect(room.draft.get()).toBe("new");
   });
 });
@@ -213,7 +213,7 @@ describe("sync that fails, or is late", () => {
       if (what.startsWith("GET") && ++pages === 1) await new Promise<void>((resolve) => (late = resolve));
     };
     const first = connect().catch(() => undefined);
-    await settle();
+    await flushPromises();
     t.server.cut();
     t.fill(900);
     await connect();
@@ -221,7 +221,7 @@ describe("sync that fails, or is late", () => {
     await pass();
     expect(shown()).toEqual(run(801, 905));
     late();
-    await settle();
+    await flushPromises();
     await first;
     await pass();
     expect(shown()).toEqual(run(801, 905));

@@ -1,4 +1,4 @@
-import { settle } from "./fakes";
+import { flushPromises } from "./fakes";
 import { pass, setUp } from "./room.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
@@ -19,24 +19,24 @@ describe("unread", () => {
   test("the mark is where reading ended, from open to close", async () => {
     const { room } = await opened(5, 8);
     const close = room.open();
-    await settle();
+    await flushPromises();
     room.read(8);
     expect(room.timeline.get()).toMatchObject({ mark: 5, read: 8 });
     const another = room.open();
     close();
     close();
-    await settle();
+    await flushPromises();
     expect(room.timeline.get().mark).toBeNull(); // when it was opened again everything had been read
     another();
     room.open();
-    await settle();
+    await flushPromises();
     expect(room.timeline.get().mark).toBeNull();
   });
 
   test("there is none in a room that is closed before it is loaded", async () => {
     const { room } = await opened(5, 8);
     room.open()();
-    await settle();
+    await flushPromises();
     expect(room.timeline.get().mark).toBeNull();
   });
 
@@ -57,7 +57,7 @@ describe("unread", () => {
   test("what one sends makes it go away", async () => {
     const { room } = await opened(5, 8);
     room.open();
-    await settle();
+    await flushPromises();
     await room.send("a");
     expect(room.timeline.get().mark).toBeNull();
   });
@@ -67,7 +67,7 @@ describe("unread", () => {
     const other = await t.tab();
     room.read(7);
     room.read(6);
-    await settle();
+    await flushPromises();
     expect([room.timeline.get().read, other.room.timeline.get().read, t.device.values.get("read:lobby")]).toEqual([7, 7, 7]);
     expect(t.tabs.posted).toEqual([{ is: "read", room: "lobby", seq: 7 }]);
   });
@@ -93,10 +93,10 @@ describe("writing", () => {
     const other = await t.tab();
     const elsewhere = await t.tab("tea");
     room.write("hello");
-    await settle();
+    await flushPromises();
     expect([other.room.draft.get(), elsewhere.room.draft.get(), t.device.values.get("draft:lobby")]).toEqual(["hello", "", "hello"]);
     await room.send("hello");
-    await settle();
+    await flushPromises();
     expect([room.draft.get(), other.room.draft.get(), t.device.values.get("draft:lobby")]).toEqual(["", "", undefined]);
   });
 
@@ -107,11 +107,11 @@ describe("writing", () => {
     let keep = () => {};
     t.device.put = () => new Promise<void>((resolve) => (keep = resolve));
     const sent = room.send("hello");
-    await settle();
+    await flushPromises();
     expect([room.draft.get(), t.device.values.get("draft:lobby")]).toEqual(["", "hello"]);
     keep();
     await sent;
-    await settle();
+    await flushPromises();
     expect(t.device.values.get("draft:lobby")).toBeUndefined();
   });
 

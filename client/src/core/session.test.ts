@@ -1,5 +1,5 @@
 import type { Platform } from "./device";
-import { FakeDevice, FakeServer, FakeTabs, FakeWake, settle, tokenOf } from "./fakes";
+import { FakeDevice, FakeServer, FakeTabs, FakeWake, flushPromises, tokenOf } from "./fakes";
 import { dial } from "./hub";
 import { Session, type Stage } from "./session";
 
@@ -75,8 +75,8 @@ describe("start", () => {
     await session.probe();
     expect(at(session)).toEqual({ is: "unreachable", server });
     t.server.up = true;
-    t.wake.bell.ring();
-    await settle();
+    t.wake.events.emit();
+    await flushPromises();
     expect(at(session)).toEqual({ is: "token", server });
   });
 
@@ -262,7 +262,7 @@ describe("signing out", () => {
       const stage = session.stage.get();
       if (stage.is !== "chat") throw new Error("there is no chat");
       stage.chat.join("tea");
-      await settle();
+      await flushPromises();
       await session.signOut();
       expect([at(session), t.kept.has("identity"), t.devices.get("http://s ann")?.values.size]).toEqual([next, false, 0]);
     }
@@ -276,7 +276,7 @@ describe("signing out", () => {
     await b.start();
     expect(at(b)).toEqual({ is: "chat", client: "ann" });
     await a.signOut();
-    await settle();
+    await flushPromises();
     expect([at(a), at(b)]).toEqual([{ is: "name", server }, { is: "name", server }]);
   });
 });
@@ -289,7 +289,7 @@ test("an answer of the server that comes too late changes nothing", async () => 
   let answer = () => {};
   t.server.before = () => new Promise((resolve) => (answer = resolve));
   const probing = session.probe();
-  await settle();
+  await flushPromises();
   t.server.before = async () => {};
   t.server.up = true;
   await session.enterToken(ann);

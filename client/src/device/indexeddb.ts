@@ -9,7 +9,7 @@ interface Schema extends DBSchema {
   values: { key: string; value: Values[keyof Values] };
   /** By room and number. */
   messages: { key: [string, number]; value: Message };
-  /** By place in the order of writing. */
+  /** By position in the order of writing. */
   outbox: { key: number; value: Outgoing; indexes: { id: string } };
 }
 
@@ -17,7 +17,7 @@ type Database = IDBPDatabase<Schema>;
 
 const version = 1;
 /** Browsers have been seen that neither open nor refuse, and tabs that are frozen while another waits for them. */
-const patience = 5_000;
+const openTimeout = 5_000;
 
 /** Opens the database of that name in the browser, and makes it if there is none. Tabs share it. Rejects when the browser has none. */
 export async function openIndexedDB(name: string): Promise<Device> {
@@ -58,7 +58,7 @@ async function connect(name: string, lost: () => void): Promise<Database> {
     terminated: lost,
   });
   try {
-    return await soon(opening);
+    return await withinTimeout(opening);
   } catch (error) {
     opening.then((late) => late.close(), () => undefined);
     throw error;
@@ -66,10 +66,10 @@ async function connect(name: string, lost: () => void): Promise<Database> {
 }
 
 /** What a promise comes to, unless that takes too long. */
-async function soon<T>(promise: Promise<T>): Promise<T> {
+async function withinTimeout<T>(promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("the browser's database does not answer")), patience);
+    timer = setTimeout(() => reject(new Error("the browser's database does not answer")), openTimeout);
   });
   try {
     return await Promise.race([promise, late]);
@@ -97,10 +97,10 @@ function keep(db: Database, messages: readonly Message[]): Promise<void> {
   return change(db, ["messages", "outbox"], "relaxed", async (tx) => {
     const log = tx.objectStore("messages");
     const outbox = tx.objectStore("outbox");
-    const [waiting, places] = await Promise.all([outbox.getAll(), outbox.getAllKeys()]);
+    const [waiting, positions] = await Promise.all([outbox.getAll(), outbox.getAllKeys()]);
     const arrived = new Set(messages.map((m) => m.id));
-    const gone = places.filter((_, i) => arrived.has(waiting[i]?.id ?? ""));
-    await Promise.all([...messages.map(async (m) => void (await log.put(m))), ...gone.map((place) => outbox.delete(place))]);
+    const arrivedPositions = positions.filter((_, i) => arrived.has(waiting[i]?.id ?? ""));
+    await Promise.all([...messages.map(async (m) => void (await log.put(m))), ...arrivedPositions.map((position) => outbox.delete(position))]);
   });
 }
 
@@ -135,8 +135,8 @@ function put(db: Database, outgoing: Outgoing): Promise<void> {
 function remove(db: Database, id: string): Promise<void> {
   return change(db, ["outbox"], "relaxed", async (tx) => {
     const outbox = tx.objectStore("outbox");
-    const place = await outbox.index("id").getKey(id);
-    if (place !== undefined) await outbox.delete(place);
+    const position = await outbox.index("id").getKey(id);
+    if (position !== undefined) await outbox.delete(position);
   });
 }
 
@@ -145,5 +145,5 @@ async function erase(db: Database, name: string): Promise<void> {
   const empty = change(db, ["values", "messages", "outbox"], "strict", (tx) => Promise.all([...tx.objectStoreNames].map((store) => tx.objectStore(store).clear())));
   await empty.catch(() => undefined); // then it goes with the database
   db.close();
-  await soon(new Promise<void>((resolve, reject) => void deleteDB(name, { blocked: () => resolve() }).then(resolve, reject)));
+  await withinTimeout(new Promise<void>((resolve, reject) => void deleteDB(name, { blocked: () => resolve() }).then(resolve, reject)));
 }

@@ -6,7 +6,7 @@ import type { Platform } from "../core/device";
 import { Session } from "../core/session";
 import { Home } from "./Home";
 import { LocaleContext, localeOf } from "./i18n";
-import { dressPage } from "./page";
+import { configurePage } from "./page";
 import { deviceLanguage, Preferences, PreferencesContext } from "./preferences";
 import { useReadable } from "./readable";
 import { SessionContext } from "./session";
@@ -37,7 +37,7 @@ function Screen({ session, preferences }: { readonly session: Session; readonly 
   const isDark = (scheme === "system" ? system : scheme) === "dark";
   const colours = isDark ? dark : light;
   const locale = localeOf(language ?? deviceLanguage());
-  useEffect(() => dressPage(locale.language, locale.rtl, scheme), [locale, scheme]);
+  useEffect(() => configurePage(locale.language, locale.rtl, scheme), [locale, scheme]);
   return (
     <LocaleContext.Provider value={locale}>
       <ColoursContext.Provider value={colours}>

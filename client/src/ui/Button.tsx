@@ -21,7 +21,7 @@ interface Props {
 /** A button with a text. */
 export function Button({ label, kind = "plain", small = false, ...rest }: Props) {
   const colours = useColours();
-  const { ground, over, text, line } = looks(colours)[rest.chosen === true ? "chosen" : kind];
+  const { ground, over, text, line } = palettes(colours)[rest.chosen === true ? "chosen" : kind];
   return (
     <Pressable {...behaviour(rest)} hitSlop={small ? space.s : 0}
       style={(state) => [styles.button, small && styles.small, { backgroundColor: isOver(state) ? over : ground, borderColor: line }, rest.disabled === true && styles.disabled]}>
@@ -64,7 +64,7 @@ function behaviour({ onPress, disabled = false, chosen, opens = false, testID }:
   };
 }
 
-function looks(c: Colours) {
+function palettes(c: Colours) {
   return {
     primary: { ground: c.accent, over: c.accent, text: c.onAccent, line: c.accent },
     plain: { ground: "transparent", over: c.hover, text: c.accent, line: c.line },

@@ -5,7 +5,7 @@ import type { Chat } from "../core/chat";
 import { Failure } from "../core/failure";
 import type { Room } from "../core/room";
 import { Composer } from "./Composer";
-import { draw, settle, World } from "./testing";
+import { draw, flushPromises, World } from "./testing";
 
 jest.mock("../core/hub", () => ({ dial: jest.fn() }));
 
@@ -31,7 +31,7 @@ describe("the composer", () => {
     await draw(world, <Composer room={room} focused={false} />);
     fireEvent.changeText(field(), "hello\nyou");
     fireEvent.press(send());
-    await settle();
+    await flushPromises();
     expect(world.posted).toEqual([{ room: "garden", msg: "hello\nyou" }]);
     expect(field()).toHaveProp("value", "");
     act(() => jest.advanceTimersByTime(1000));
@@ -59,7 +59,7 @@ describe("the composer", () => {
     expect(screen.getByRole("alert")).toHaveTextContent(/1 byte too long/);
     expect(send()).toBeDisabled();
     fireEvent.press(send());
-    await settle();
+    await flushPromises();
     expect(world.posted).toEqual([]);
     expect(field()).toHaveProp("value", "é".repeat(16 * 1024) + "x");
   });
@@ -113,7 +113,7 @@ test.each([
   jest.spyOn(room, "send").mockRejectedValue(error);
   fireEvent.changeText(screen.getByTestId("composer"), "hello");
   fireEvent.press(screen.getByTestId("send"));
-  await settle();
+  await flushPromises();
   expect(screen.getByRole("alert")).toHaveTextContent(text);
   await world.close();
 });

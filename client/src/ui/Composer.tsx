@@ -51,7 +51,7 @@ export function Composer({ room, focused }: { readonly room: Room; readonly focu
       {left < near && <Remaining left={left} />}
       {problem !== null && <Text size="small" role="alert" tone="danger">{problem}</Text>}
       <View style={styles.row}>
-        <Growing ref={field} text={text} onChange={write} onKeyPress={onKeyPress} />
+        <GrowingField ref={field} text={text} onChange={write} onKeyPress={onKeyPress} />
         <IconButton icon="send" label={t("send")} testID="send" filled disabled={!ready} onPress={send} />
       </View>
     </Frame>
@@ -77,7 +77,7 @@ function Frame({ children }: { readonly children: ReactNode }) {
   return <View style={[styles.frame, { backgroundColor: colours.surface, borderColor: colours.line }]}>{children}</View>;
 }
 
-interface GrowingProps {
+interface GrowingFieldProps {
   readonly ref: Ref<TextInput>;
   readonly text: string;
   readonly onChange: (text: string) => void;
@@ -85,7 +85,7 @@ interface GrowingProps {
 }
 
 /** A field as high as its text: the same text lies behind it, unseen, and gives it its height. */
-function Growing({ ref, text, onChange, onKeyPress }: GrowingProps) {
+function GrowingField({ ref, text, onChange, onKeyPress }: GrowingFieldProps) {
   const colours = useColours();
   const { t } = useLocale();
   return (

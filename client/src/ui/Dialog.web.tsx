@@ -20,8 +20,8 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   }, [opener]);
   return (
     <dialog
-      ref={element} role="dialog" aria-modal aria-labelledby={id} style={{ ...whole, backgroundColor: colours.scrim, color: colours.text }}
-      onCancel={(event) => { event.preventDefault(); onClose(); }} onKeyDown={goRound}
+      ref={element} role="dialog" aria-modal aria-labelledby={id} style={{ ...fullWindow, backgroundColor: colours.scrim, color: colours.text }}
+      onCancel={(event) => { event.preventDefault(); onClose(); }} onKeyDown={wrapFocus}
       onPointerDown={(event) => { if (event.target === event.currentTarget) onClose(); }}>
       <Panel title={title} titleId={id} onClose={onClose}>{children}</Panel>
     </dialog>
@@ -29,13 +29,13 @@ export function Dialog({ title, onClose, children }: DialogProps) {
 }
 
 /** It fills the window and is what dims it; the panel lies in its middle. */
-const whole: CSSProperties = {
+const fullWindow: CSSProperties = {
   display: "flex", position: "fixed", inset: 0, width: "100%", height: "100%", maxWidth: "none", maxHeight: "none", margin: 0, padding: 0,
   border: 0, outline: "none", alignItems: "center", justifyContent: "center",
 };
 
 /** Tab goes from the last to the first, and not out of the page. */
-function goRound(event: KeyboardEvent<HTMLDialogElement>): void {
+function wrapFocus(event: KeyboardEvent<HTMLDialogElement>): void {
   if (event.key !== "Tab") return;
   const stops = [...event.currentTarget.querySelectorAll<HTMLElement>('input, button, a[href], [tabindex="0"]')].filter((e) => e.tabIndex >= 0 && !e.matches(":disabled"));
   const [from, to] = event.shiftKey ? [stops[0], stops.at(-1)] : [stops.at(-1), stops[0]];

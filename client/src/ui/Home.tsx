@@ -5,7 +5,7 @@ import type { Chat } from "../core/chat";
 import { Button } from "./Button";
 import { useLocale } from "./i18n";
 import { Mark } from "./Mark";
-import { titlePage } from "./page";
+import { setPageTitle } from "./page";
 import { usePlace } from "./place";
 import { useReadable } from "./readable";
 import { Rooms } from "./Rooms";
@@ -64,7 +64,7 @@ function Note({ title, text, children }: { readonly title: string; readonly text
 function useTitle(chat: Chat): void {
   const { t } = useLocale();
   const count = useReadable(chat.rooms).reduce((sum, room) => sum + room.unread, 0);
-  useEffect(() => titlePage(count === 0 ? t("restante") : t("restante-unread", { count })), [count, t]);
+  useEffect(() => setPageTitle(count === 0 ? t("restante") : t("restante-unread", { count })), [count, t]);
 }
 
 const styles = StyleSheet.create({

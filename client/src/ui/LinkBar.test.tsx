@@ -3,7 +3,7 @@ import { fireEvent, screen } from "@testing-library/react-native";
 import type { Chat } from "../core/chat";
 import { Session } from "../core/session";
 import { LinkBar } from "./LinkBar";
-import { draw, settle, token, World } from "./testing";
+import { draw, flushPromises, token, World } from "./testing";
 
 jest.mock("../core/hub", () => ({ dial: jest.fn() }));
 
@@ -31,7 +31,7 @@ describe("the link bar", () => {
     expect(bar()).toHaveTextContent(/^Offline/);
     await world.become({ online: true, status: 0 });
     fireEvent.press(screen.getByRole("button", { name: "Try now" }));
-    await settle();
+    await flushPromises();
     expect(bar()).toHaveTextContent(/^No connection to the server/);
   });
 
@@ -44,9 +44,9 @@ describe("the link bar", () => {
   test("counts what waits", async () => {
     await draw(world, <LinkBar chat={chat} />);
     await world.become({ status: 0 });
-    await settle(() => chat.room("lobby")?.send("one"));
+    await flushPromises(() => chat.room("lobby")?.send("one"));
     expect(bar()).toHaveTextContent(/^No connection to the server, 1 message waiting/);
-    await settle(() => chat.room("lobby")?.send("two"));
+    await flushPromises(() => chat.room("lobby")?.send("two"));
     expect(bar()).toHaveTextContent(/, 2 messages waiting/);
   });
 
@@ -55,7 +55,7 @@ describe("the link bar", () => {
     await world.become({ status: 0 });
     world.status = 200;
     fireEvent.press(screen.getByRole("button", { name: "Try now" }));
-    await settle();
+    await flushPromises();
     expect(bar()).toHaveTextContent(/^Connected$/);
   });
 
@@ -73,12 +73,12 @@ describe("the link bar", () => {
     fireEvent.press(screen.getByRole("button", { name: "Enter a new token" }));
     fireEvent.changeText(screen.getByLabelText("Token"), "nonsense");
     fireEvent.press(screen.getByRole("button", { name: "Continue" }));
-    await settle();
+    await flushPromises();
     expect(screen.getByRole("alert")).toHaveTextContent(/not a token/);
     world.status = 200;
     fireEvent.changeText(screen.getByLabelText("Token"), token({ sub: "Ann", exp: Date.now() / 1000 + 60 }));
     fireEvent.press(screen.getByRole("button", { name: "Continue" }));
-    await settle();
+    await flushPromises();
     expect(screen.queryByLabelText("Token")).toBeNull();
     expect(bar()).toHaveTextContent(/^Connected$/);
   });

@@ -1,7 +1,7 @@
 import { fireEvent, screen } from "@testing-library/react-native";
 
 import { Rooms } from "./Rooms";
-import { draw, settle, World } from "./testing";
+import { draw, flushPromises, World } from "./testing";
 
 jest.mock("../core/hub", () => ({ dial: jest.fn() }));
 
@@ -35,7 +35,7 @@ describe("the list of rooms", () => {
     world.message("lobby", "Bob", "two");
     world.message("lobby", "Bob", "three");
     await world.become({});
-    await settle(() => chat.retry());
+    await flushPromises(() => chat.retry());
     expect(screen.getByTestId("room-lobby")).toHaveAccessibleName("lobby, 2 unread, Bob: three");
     expect(screen.getByText("2")).toBeOnTheScreen();
   });
@@ -43,15 +43,15 @@ describe("the list of rooms", () => {
   test("shows a draft, and one's own message that waits", async () => {
     const { chat } = await list();
     await world.become({ status: 0 });
-    await settle(() => chat.room("lobby")?.send("mine"));
+    await flushPromises(() => chat.room("lobby")?.send("mine"));
     expect(screen.getByTestId("room-lobby")).toHaveAccessibleName("lobby, You: mine");
-    await settle(() => chat.room("lobby")?.write("dear"));
+    await flushPromises(() => chat.room("lobby")?.write("dear"));
     expect(screen.getByTestId("room-lobby")).toHaveAccessibleName("lobby, Draft: dear");
   });
 
   test("helps who is in no room", async () => {
     const { chat } = await list();
-    await settle(() => chat.leave("lobby"));
+    await flushPromises(() => chat.leave("lobby"));
     expect(screen.getByText(/You are in no room yet/)).toBeOnTheScreen();
   });
 
@@ -59,12 +59,12 @@ describe("the list of rooms", () => {
     world.rooms = ["garden", "garage", "lobby"];
     const { chat, shown } = await list();
     fireEvent.press(screen.getByRole("button", { name: "Join a room" }));
-    await settle();
+    await flushPromises();
     expect(screen.queryByTestId("directory-lobby")).toBeNull();
     fireEvent.changeText(screen.getByLabelText("Room"), "gard");
     expect(screen.queryByTestId("directory-garage")).toBeNull();
     fireEvent.press(screen.getByTestId("directory-garden"));
-    await settle();
+    await flushPromises();
     expect(shown).toEqual(["garden"]);
     expect(chat.room("garden")).toBeDefined();
     expect(screen.queryByLabelText("Room")).toBeNull();
@@ -73,11 +73,11 @@ describe("the list of rooms", () => {
   test("begins a room, if it can have that name", async () => {
     const { shown } = await list();
     fireEvent.press(screen.getByRole("button", { name: "Join a room" }));
-    await settle();
+    await flushPromises();
     const join = async (name: string) => {
       fireEvent.changeText(screen.getByLabelText("Room"), name);
       fireEvent.press(screen.getByRole("button", { name: "Join" }));
-      await settle();
+      await flushPromises();
     };
     await join("my room");
     expect(screen.getByRole("alert")).toHaveTextContent(/No room can have this name/);
@@ -90,7 +90,7 @@ describe("the list of rooms", () => {
     await list();
     await world.become({ status: 0 });
     fireEvent.press(screen.getByRole("button", { name: "Join a room" }));
-    await settle();
+    await flushPromises();
     expect(screen.getByText("The rooms of this server cannot be listed now.")).toBeOnTheScreen();
   });
 });

@@ -3,7 +3,7 @@ import { fireEvent, screen } from "@testing-library/react-native";
 import { Session } from "../core/session";
 import { useReadable } from "./readable";
 import { SignIn } from "./SignIn";
-import { draw, settle, token, World } from "./testing";
+import { draw, flushPromises, token, World } from "./testing";
 
 jest.mock("../core/hub", () => ({ dial: jest.fn() }));
 
@@ -22,7 +22,7 @@ async function enter(world: World, server?: string | null): Promise<Session> {
 async function answer(label: string, text: string): Promise<void> {
   fireEvent.changeText(screen.getByLabelText(label), text);
   fireEvent.press(screen.getByRole("button", { name: "Continue" }));
-  await settle();
+  await flushPromises();
 }
 
 async function close(session: Session): Promise<void> {
@@ -37,16 +37,16 @@ describe("signing in", () => {
     expect(screen.getByRole("alert")).toHaveTextContent(/A name has/);
     await answer("Your name", "Ann");
     expect(session.stage.get()).toMatchObject({ is: "chat", chat: { client: "Ann" } });
-    await settle(() => close(session));
+    await flushPromises(() => close(session));
   });
 
   test("takes Enter for Continue", async () => {
     const session = await enter(new World());
     fireEvent.changeText(screen.getByLabelText("Your name"), "Ann");
     fireEvent(screen.getByLabelText("Your name"), "submitEditing");
-    await settle();
+    await flushPromises();
     expect(session.stage.get().is).toBe("chat");
-    await settle(() => close(session));
+    await flushPromises(() => close(session));
   });
 
   test("asks for a token where one is wanted, unseen unless one asks", async () => {
@@ -65,7 +65,7 @@ describe("signing in", () => {
     world.status = 200;
     await answer("Token", token({ sub: "Ann", exp: Date.now() / 1000 + 60 }));
     expect(session.stage.get()).toMatchObject({ is: "chat", chat: { client: "Ann" } });
-    await settle(() => close(session));
+    await flushPromises(() => close(session));
   });
 
   test("says that the server does not answer, and tries again", async () => {
@@ -75,7 +75,7 @@ describe("signing in", () => {
     expect(screen.getByRole("alert")).toHaveTextContent(/here\.test cannot be reached/);
     world.status = 200;
     fireEvent.press(screen.getByRole("button", { name: "Try again" }));
-    await settle();
+    await flushPromises();
     expect(screen.getByLabelText("Your name")).toBeOnTheScreen();
   });
 

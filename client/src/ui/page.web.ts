@@ -3,7 +3,7 @@ import { dark, light } from "./theme";
 import type { Scheme } from "./preferences";
 
 /** Tells the page what the app does not draw itself: direction, scroll bars, and the colour of the browser's frame. */
-export function dressPage(language: Language, rtl: boolean, scheme: Scheme): void {
+export function configurePage(language: Language, rtl: boolean, scheme: Scheme): void {
   const root = document.documentElement;
   root.lang = language;
   root.dir = rtl ? "rtl" : "ltr";
@@ -16,6 +16,6 @@ export function dressPage(language: Language, rtl: boolean, scheme: Scheme): voi
 }
 
 /** The title tells how many messages are unread. */
-export function titlePage(title: string): void {
+export function setPageTitle(title: string): void {
   document.title = title;
 }

@@ -51,7 +51,7 @@ export class World {
   async chat(identity: Identity = { client: "Ann" }): Promise<Chat> {
     const chat = await Chat.open(this.platform(), "https://here.test", identity);
     this.#chats.push(chat);
-    await settle();
+    await flushPromises();
     return chat;
   }
 
@@ -59,7 +59,7 @@ export class World {
   async become(change: { status?: number; online?: boolean }): Promise<void> {
     this.status = change.status ?? this.status;
     this.online = change.online ?? this.online;
-    await settle(() => {
+    await flushPromises(() => {
       for (const end of [...this.#ends]) end();
     });
   }
@@ -105,9 +105,9 @@ export class World {
 }
 
 /** Does something, and lets everything happen after it that waits for nothing but its turn. */
-export async function settle(deed?: () => unknown): Promise<void> {
+export async function flushPromises(action?: () => unknown): Promise<void> {
   await act(async () => {
-    void deed?.();
+    void action?.();
     for (let turn = 0; turn < 50; turn++) await Promise.resolve();
   });
 }
@@ -128,7 +128,7 @@ export async function draw(world: World, element: ReactElement, around: Around =
       </PreferencesContext.Provider>
     </LocaleContext.Provider>,
   );
-  await settle();
+  await flushPromises();
   return drawn;
 }
 

@@ -2,7 +2,7 @@
 import { act, renderHook } from "@testing-library/react-native";
 
 import { onLeave } from "./leave.web";
-import { dressPage, titlePage } from "./page.web";
+import { configurePage, setPageTitle } from "./page.web";
 import { usePlace } from "./place.web";
 
 /** Resolves after the browser has gone back or forward. */
@@ -68,13 +68,13 @@ test("the page is dressed as chosen", () => {
   document.head.innerHTML = '<meta name="theme-color" media="(prefers-color-scheme: light)"><meta name="theme-color" media="(prefers-color-scheme: dark)">';
   const colours = () => [...document.querySelectorAll("meta")].map((meta) => meta.content);
   const root = document.documentElement;
-  dressPage("ar", true, "dark");
+  configurePage("ar", true, "dark");
   expect([root.lang, root.dir, root.dataset["scheme"], colours()]).toEqual(["ar", "rtl", "dark", ["#171b23", "#171b23"]]);
-  dressPage("de", false, "light");
+  configurePage("de", false, "light");
   expect([root.lang, root.dir, root.dataset["scheme"], colours()]).toEqual(["de", "ltr", "light", ["#ffffff", "#ffffff"]]);
-  dressPage("en", false, "system");
+  configurePage("en", false, "system");
   expect([root.dataset["scheme"], colours()]).toEqual([undefined, ["#ffffff", "#171b23"]]);
-  titlePage("(3) Restante");
+  setPageTitle("(3) Restante");
   expect(document.title).toBe("(3) Restante");
 });
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { chromium as engine } from "playwright-core";
 
-import { chromium, directory, hangUp, pictures, url } from "./host.mjs";
+import { chromium, directory, closeInput, pictures, url } from "./host.mjs";
 import { instruments } from "./instruments.mjs";
 
 export { assert };
@@ -29,11 +29,11 @@ export async function run(script) {
     process.exitCode = 1;
     console.error(error);
     for (const problem of problems) console.error("problem:", problem);
-    for (const page of pages) await testify(page);
+    for (const page of pages) await dumpPage(page);
   } finally {
     for (const page of pages) await page.context().close();
     await browser?.close();
-    hangUp();
+    closeInput();
   }
 }
 
@@ -193,7 +193,7 @@ export class App {
 }
 
 /** Keeps what a page showed when the script failed. */
-async function testify(page) {
+async function dumpPage(page) {
   try {
     await page.screenshot({ path: join(pictures, `failed-${Date.now()}.png`) });
     console.error(`${page.url()}\n${(await page.locator("body").innerText()).slice(-2000)}`);

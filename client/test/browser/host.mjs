@@ -18,7 +18,7 @@ export function ask(task, arg = "") {
 }
 
 /** Ends the conversation, so that the script can end. */
-export function hangUp() {
+export function closeInput() {
   input.close();
   process.stdin.destroy();
 }

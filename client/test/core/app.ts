@@ -12,7 +12,7 @@ export interface Writing {
 }
 
 /** What no timeline may show at any time; the first of each kind is enough. */
-export const dishonest = new Set<string>();
+export const violations = new Set<string>();
 
 /** The app, from its start to its end: on a phone, or in a tab. It minds all that its rooms show meanwhile. */
 export class App {
@@ -36,13 +36,13 @@ export class App {
   }
 
   /** Ends it as a machine ends an app that it has no room for. */
-  async die(): Promise<void> {
+  async crash(): Promise<void> {
     this.#run.cutPower();
     await this.chat.close(); // the connection goes, too; nothing of it reaches the disk
   }
 
-  stir(): void {
-    this.#run.stir();
+  signalWake(): void {
+    this.#run.signalWake();
   }
 
   /** A room, joined if it has not been. */
@@ -63,7 +63,7 @@ export class App {
   }
 
   /** Looks at the end of a room, and has read it. */
-  look(name: string): void {
+  readToEnd(name: string): void {
     const room = this.room(name);
     const last = room.timeline.get().messages.at(-1);
     if (last === undefined) return;
@@ -76,12 +76,12 @@ export class App {
     this.shown.set(name, shown);
     if (messages.length === 0) shown.clear(); // it begins anew: with the room, or on a server that has begun anew
     const ids = new Set(outgoing.map((m) => m.id));
-    if (ids.size < outgoing.length) dishonest.add("one's own message is shown twice as waiting");
+    if (ids.size < outgoing.length) violations.add("one's own message is shown twice as waiting");
     const first = messages[0]?.seq ?? 0;
     messages.forEach((m, i) => {
-      if (m.seq !== first + i) dishonest.add(`numbers with a gap or a repeat: ${m.seq} after ${first + i - 1}`);
-      if (ids.has(m.id)) dishonest.add("a message is shown as waiting and in the log");
-      if ((shown.get(m.seq) ?? m.id) !== m.id) dishonest.add(`number ${m.seq} is another message than before`);
+      if (m.seq !== first + i) violations.add(`numbers with a gap or a repeat: ${m.seq} after ${first + i - 1}`);
+      if (ids.has(m.id)) violations.add("a message is shown as waiting and in the log");
+      if ((shown.get(m.seq) ?? m.id) !== m.id) violations.add(`number ${m.seq} is another message than before`);
       shown.set(m.seq, m.id);
     });
   }

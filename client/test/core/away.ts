@@ -17,10 +17,10 @@ run(async () => {
   const first = await ann.start(["far", "near"]);
   for (const name of ["far", "near"]) {
     await until(`${name} is there`, () => first.room(name).timeline.get().messages.at(-1)?.seq === before);
-    first.look(name);
+    first.readToEnd(name);
   }
   await check([ann], ["far", "near"]); // all of it is on the disk now
-  await ann.die(first);
+  await ann.crash(first);
   await Promise.all([fill("far", far), fill("near", near), fill("new", 700)]);
 
   const began = Date.now();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 
 import type { Message } from "../../src/core/message";
-import { dishonest, type App } from "./app";
+import { violations, type App } from "./app";
 import { until } from "./host";
 import type { Person } from "./person";
 import { readLog } from "./server";
@@ -11,19 +11,19 @@ type Logs = ReadonlyMap<string, readonly Message[]>;
 
 /** Waits until all is quiet, then checks everything. */
 export async function check(people: readonly Person[], rooms: readonly string[], token?: string): Promise<Logs> {
-  await settled(people, rooms);
-  const logs = await stored(people, rooms, token);
+  await waitUntilIdle(people, rooms);
+  const logs = await readLogs(people, rooms, token);
   for (const [room, log] of logs) checkLog(room, log, people);
   for (const person of people) {
     for (const app of person.apps) await checkApp(person, app, logs);
     await checkDisk(person, logs);
   }
-  assert.deepEqual([...dishonest], [], "what a timeline has shown");
+  assert.deepEqual([...violations], [], "what a timeline has shown");
   return logs;
 }
 
 /** Waits until everybody is connected and nothing waits. */
-async function settled(people: readonly Person[], rooms: readonly string[]): Promise<void> {
+async function waitUntilIdle(people: readonly Person[], rooms: readonly string[]): Promise<void> {
   for (const person of people) {
     assert(person.apps.length > 0, `${person.name} has no app to look at`);
     await person.connected();
@@ -35,7 +35,7 @@ async function settled(people: readonly Person[], rooms: readonly string[]): Pro
 }
 
 /** The rooms' logs, once all that the apps have taken on is there. */
-async function stored(people: readonly Person[], rooms: readonly string[], token?: string): Promise<Logs> {
+async function readLogs(people: readonly Person[], rooms: readonly string[], token?: string): Promise<Logs> {
   const logs = new Map<string, readonly Message[]>();
   const kept = people.flatMap((person) => person.writings.filter((w) => w.kept));
   await until("all that was accepted is in the log", async () => {
@@ -50,7 +50,7 @@ async function stored(people: readonly Person[], rooms: readonly string[], token
 function checkLog(room: string, log: readonly Message[], people: readonly Person[]): void {
   assert.deepEqual(log.map((m) => m.seq), log.map((_, i) => i + 1), `the numbers of ${room}`);
   assert.equal(new Set(log.map((m) => m.id)).size, log.length, `ids in ${room}`);
-  for (const app of people.flatMap((person) => person.past)) {
+  for (const app of people.flatMap((person) => person.allApps)) {
     const written = app.writings.filter((w) => w.room === room);
     const order = new Map(written.map((w, i) => [w.text, i]));
     const found = log.flatMap((m) => order.get(m.msg) ?? []);

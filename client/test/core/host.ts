@@ -9,7 +9,7 @@ interface Given {
   /** The server's address. */
   readonly server: string;
   /** The address by which the apps reach it; all that disturbs them happens there. */
-  readonly way: string;
+  readonly proxy: string;
   /** All that is left to chance follows from it. */
   readonly seed: number;
 }
@@ -17,12 +17,12 @@ interface Given {
 function given(): Given {
   const config: unknown = JSON.parse(process.argv[2] ?? "");
   assert(isRecord(config));
-  const { server, way, seed } = config;
-  assert(typeof server === "string" && typeof way === "string" && typeof seed === "number");
-  return { server, way, seed };
+  const { server, way: proxy, seed } = config;
+  assert(typeof server === "string" && typeof proxy === "string" && typeof seed === "number");
+  return { server, proxy, seed };
 }
 
-export const { server, way, seed } = given();
+export const { server, proxy, seed } = given();
 
 const answers: ((line: string) => void)[] = [];
 const input = createInterface({ input: process.stdin });
@@ -58,11 +58,11 @@ export async function until(what: string | (() => string), holds: () => boolean 
   const end = Date.now() + limit;
   while (!(await holds())) {
     assert(Date.now() < end, `waited in vain until ${typeof what === "string" ? what : what()}`);
-    await moment(20);
+    await sleep(20);
   }
 }
 
 /** So many milliseconds. */
-export function moment(milliseconds: number): Promise<void> {
+export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, milliseconds));
 }

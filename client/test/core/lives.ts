@@ -11,19 +11,19 @@ const rooms = ["lobby", "garden"];
 run(async () => {
   const people = ["ann", "bob", "cem"].map((name) => new Person(name));
   for (const person of people) await person.start(rooms);
-  await Promise.all(people.map((person) => person.live({ rooms, texts: 40, pause: 60, deaths: 0.4 })));
+  await Promise.all(people.map((person) => person.simulate({ rooms, texts: 40, pause: 60, crashes: 0.4 })));
   let between = 0;
   for (let n = 0; n < 12; n++) {
-    for (const person of people) between += Number(await dieBetween(person));
+    for (const person of people) between += Number(await crashBetween(person));
   }
   for (const person of people) await person.start(rooms);
-  assert(between > 5, `${between} deaths between accept and arrival`);
+  assert(between > 5, `${between} crashes between accept and arrival`);
   await check(people, rooms);
-  say(`seed ${seed}: ${people.reduce((sum, person) => sum + person.past.length - 1, 0)} deaths, ${between} of them between accept and arrival`);
+  say(`seed ${seed}: ${people.reduce((sum, person) => sum + person.allApps.length - 1, 0)} crashes, ${between} of them between accept and arrival`);
 });
 
 /** Writes, and dies at the first sign that the message has been accepted. Tells whether it had not come back by then. */
-async function dieBetween(person: Person): Promise<boolean> {
+async function crashBetween(person: Person): Promise<boolean> {
   const app = person.apps[0] ?? (await person.start(rooms));
   await person.connected();
   person.write("lobby", app);
@@ -36,6 +36,6 @@ async function dieBetween(person: Person): Promise<boolean> {
       resolve(accepted);
     });
   });
-  await person.die(app);
+  await person.crash(app);
   return died;
 }

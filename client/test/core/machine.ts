@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 
-import { Bell } from "../../src/core/cell";
+import { Emitter } from "../../src/core/cell";
 import type { Device, Keep, Platform, TabEvent, Tabs, Wake } from "../../src/core/device";
 import { Memory, openMemory } from "../../src/device/memory";
 import type { Dice } from "./dice";
-import { moment } from "./host";
+import { sleep } from "./host";
 
 /** What somebody has in hand, or in a tab's window: everything that outlives the app that runs on it. */
 export class Machine {
@@ -36,7 +36,7 @@ export class Run implements Platform {
   readonly negotiates: boolean;
   readonly keep: Keep = { read: () => Promise.resolve(null), write: () => Promise.resolve() };
   readonly #machine: Machine;
-  readonly #woken = new Bell();
+  readonly #woken = new Emitter();
   readonly #tabs: Tab;
   #on = true;
   /** The last effect, and the last answer. */
@@ -53,8 +53,8 @@ export class Run implements Platform {
   readonly wake: Wake = { online: () => true, subscribe: this.#woken.subscribe };
 
   /** The device says that the connection may have changed. */
-  stir(): void {
-    this.#woken.ring();
+  signalWake(): void {
+    this.#woken.emit();
   }
 
   cutPower(): void {
@@ -94,14 +94,14 @@ export class Run implements Platform {
   /** Calls take effect in their order, some time after they are made, and are answered in it, some time after that. */
   #call<T>(effect: () => Promise<T>): Promise<T> {
     const [before, answered] = [this.#effect, this.#answer];
-    const work = before.then(() => this.#passes()).then(effect);
-    const answer = work.then(() => this.#passes()).then(() => answered).then(() => work);
+    const work = before.then(() => this.#delay()).then(effect);
+    const answer = work.then(() => this.#delay()).then(() => answered).then(() => work);
     [this.#effect, this.#answer] = [work, answer];
     return answer;
   }
 
-  async #passes(): Promise<void> {
-    await moment(this.#machine.dice.below(4));
+  async #delay(): Promise<void> {
+    await sleep(this.#machine.dice.below(4));
     if (!this.#on) await never;
   }
 }
@@ -109,7 +109,7 @@ export class Run implements Platform {
 /** The other tabs hear a little later, in order; the oldest one leads. */
 class Tab implements Tabs {
   readonly #machine: Machine;
-  readonly #ears = new Set<(event: TabEvent) => void>();
+  readonly #listeners = new Set<(event: TabEvent) => void>();
   #elected: () => void = () => undefined;
   readonly #leads = new Promise<void>((resolve) => (this.#elected = resolve));
 
@@ -135,17 +135,17 @@ class Tab implements Tabs {
   }
 
   subscribe(heard: (event: TabEvent) => void): () => void {
-    this.#ears.add(heard);
-    return () => void this.#ears.delete(heard);
+    this.#listeners.add(heard);
+    return () => void this.#listeners.delete(heard);
   }
 
   close(): void {
     this.#machine.tabs.delete(this);
-    this.#ears.clear();
+    this.#listeners.clear();
     this.#machine.lead();
   }
 
   #hear(event: TabEvent): void {
-    for (const heard of this.#ears) heard(event);
+    for (const heard of this.#listeners) heard(event);
   }
 }

@@ -4,19 +4,19 @@ import { ask, run, say, seed } from "./host";
 import { Person } from "./person";
 
 const rooms = ["lobby", "garden"];
-const habits = { rooms, texts: 25, pause: 20 };
+const usage = { rooms, texts: 25, pause: 20 };
 
 run(async () => {
   const people = ["ann", "bob", "cem"].map((name) => new Person(name));
   const [ann, bob, cem] = people;
   if (ann === undefined || bob === undefined || cem === undefined) throw new Error("nobody is there");
   for (const person of people) await person.start(rooms);
-  await Promise.all(people.map((person) => person.live(habits)));
+  await Promise.all(people.map((person) => person.simulate(usage)));
   await check(people, rooms);
   await ask("copy");
-  await Promise.all(people.map((person) => person.live(habits)));
+  await Promise.all(people.map((person) => person.simulate(usage)));
   const more = await check(people, rooms);
-  await cem.die(); // and comes back to the older copy
+  await cem.crash(); // and comes back to the older copy
 
   await ask("restore");
   for (const person of people) person.forget();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { isRecord, type Message } from "../../src/core/message";
-import { moment, server } from "./host";
+import { sleep, server } from "./host";
 
 /** Posts a crowd's messages to a room, past all that disturbs the apps. */
 export async function fill(room: string, count: number): Promise<void> {
@@ -24,7 +24,7 @@ export async function readLog(room: string, token?: string): Promise<readonly Me
     const response = await fetch(`${server}/rooms/${room}/messages?limit=500&after=${log.at(-1)?.seq ?? 0}`, { headers });
     const page: unknown = await response.json();
     if (response.status === 429) {
-      await moment(1_000); // the limits are the same for this
+      await sleep(1_000); // the limits are the same for this
       continue;
     }
     assert(isRecord(page) && Array.isArray(page.messages), `${response.status} ${JSON.stringify(page)}`);

@@ -11,12 +11,12 @@ const rooms = ["lobby"];
 run(async () => {
   const people = ["ann", "bob"].map((name) => new Person(name));
   for (const person of people) await person.start(rooms);
-  for (const person of people) await person.live({ rooms, texts: 10, pause: 20 });
+  for (const person of people) await person.simulate({ rooms, texts: 10, pause: 20 });
   await check(people, rooms);
 
   await ask("stall");
   for (const person of people) person.write("lobby");
-  for (const person of people) person.stir();
+  for (const person of people) person.signalWake();
   const began = Date.now();
   for (const app of people.flatMap((person) => person.apps)) {
     await until("the app knows that it is away", () => app.chat.link.get().is === "away");
@@ -24,6 +24,6 @@ run(async () => {
   }
   say(`seed ${seed}: a dead connection is found out after ${Date.now() - began} ms`);
   await ask("resume");
-  for (const person of people) person.stir();
+  for (const person of people) person.signalWake();
   await check(people, rooms);
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 
 import type { App } from "./app";
 import { check } from "./check";
-import { ask, moment, run, say, seed, until } from "./host";
+import { ask, sleep, run, say, seed, until } from "./host";
 import { Person } from "./person";
 
 let renewals = 0;
@@ -38,9 +38,9 @@ run(async () => {
   while (renewals < 2) {
     ann.write("lobby");
     bob.write("garden");
-    await moment(50);
+    await sleep(50);
   }
-  await ann.die(app);
+  await ann.crash(app);
   const expired = JSON.parse(atob(ann.token?.split(".")[1] ?? "")).exp * 1000;
   await until("the last token has expired", () => Date.now() > expired + 1_500);
   renew(await ann.start(rooms)).room("lobby");

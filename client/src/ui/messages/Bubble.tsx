@@ -14,7 +14,7 @@ import { beginningOf, harmless, segmentsOf } from "./text";
 import { Time } from "./Time";
 
 /** What can be done with a message. */
-export interface Deeds {
+export interface Actions {
   readonly retry: (id: string) => void;
   readonly discard: (id: string) => void;
   /** Is called before a long message is shown whole. */
@@ -25,13 +25,13 @@ export interface Deeds {
 
 interface Props {
   readonly row: Extract<Row, { is: "message" | "outgoing" }>;
-  readonly deeds: Deeds;
+  readonly actions: Actions;
 }
 
 const avatar = 32;
 
 /** A message, at its sender's side. */
-export const Bubble = memo(function Bubble({ row, deeds }: Props) {
+export const Bubble = memo(function Bubble({ row, actions }: Props) {
   const colours = useColours();
   const { mine, first, last } = row;
   const outgoing = row.is === "outgoing" ? row.message : null;
@@ -41,10 +41,10 @@ export const Bubble = memo(function Bubble({ row, deeds }: Props) {
       <View style={[styles.column, mine && styles.ends]}>
         <Sender row={row} />
         <View style={[styles.bubble, cornersOf(mine, first, last), { backgroundColor: mine ? colours.mine : colours.theirs, borderColor: mine ? colours.mine : colours.line }]}>
-          <Body row={row} deeds={deeds} />
+          <Body row={row} actions={actions} />
           <Foot time={row.time} mine={mine} state={outgoing?.state ?? null} />
         </View>
-        {outgoing?.reason !== undefined && <Refused outgoing={outgoing} deeds={deeds} />}
+        {outgoing?.reason !== undefined && <Refused outgoing={outgoing} actions={actions} />}
       </View>
     </View>
   );
@@ -65,15 +65,15 @@ function Sender({ row }: Pick<Props, "row">) {
 }
 
 /** The text; a long one is folded until somebody wants all of it. */
-function Body({ row: { key, mine, message: { msg } }, deeds }: Props) {
+function Body({ row: { key, mine, message: { msg } }, actions }: Props) {
   const colours = useColours();
   const { t } = useLocale();
   const [whole, setWhole] = useState(false);
   const segments = useMemo(() => segmentsOf(msg), [msg]);
   const beginning = useMemo(() => beginningOf(segments), [segments]);
   const toggle = () => {
-    if (whole) deeds.fold(key);
-    else deeds.unfold();
+    if (whole) actions.fold(key);
+    else actions.unfold();
     setWhole(!whole);
   };
   const colour = mine ? colours.onMine : colours.text;
@@ -106,15 +106,15 @@ function Foot({ time, mine, state }: { readonly time: Date; readonly mine: boole
 const signs = { waiting: "waiting", accepted: "check", failed: "failed" } as const;
 
 /** Why the server has not taken a message, and what can be done: one that waits is tried again by itself. */
-function Refused({ outgoing: { id, state, reason = "" }, deeds }: { readonly outgoing: Outgoing; readonly deeds: Deeds }) {
+function Refused({ outgoing: { id, state, reason = "" }, actions }: { readonly outgoing: Outgoing; readonly actions: Actions }) {
   const { t } = useLocale();
   const failed = state === "failed";
   return (
     <View style={styles.refused}>
       <Text size="small" tone={failed ? "danger" : "muted"}>{t(failed ? "failed-because" : "waits-because", { reason })}</Text>
       <View style={styles.answers}>
-        {failed && <Button small label={t("try-again")} onPress={() => deeds.retry(id)} />}
-        <Button small kind="danger" label={t("discard")} onPress={() => deeds.discard(id)} />
+        {failed && <Button small label={t("try-again")} onPress={() => actions.retry(id)} />}
+        <Button small kind="danger" label={t("discard")} onPress={() => actions.discard(id)} />
       </View>
     </View>
   );

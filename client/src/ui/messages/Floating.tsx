@@ -18,15 +18,15 @@ interface PillProps {
 /** A word over the messages, or a button with one. */
 export function Pill({ label, icon, testID, onPress }: PillProps) {
   const colours = useColours();
-  const look = (over: boolean) => [styles.pill, styles.raised, { backgroundColor: over ? colours.hover : colours.surface, borderColor: colours.line }];
+  const styleOf = (over: boolean) => [styles.pill, styles.raised, { backgroundColor: over ? colours.hover : colours.surface, borderColor: colours.line }];
   const content = (
     <>
       {icon !== undefined && <Icon name={icon} colour={colours.accent} size={16} />}
       <Text size="small" strong style={{ color: onPress === undefined ? colours.muted : colours.accent }}>{label}</Text>
     </>
   );
-  if (onPress === undefined) return <View role="status" style={look(false)}>{content}</View>;
-  return <Pressable role="button" testID={testID} onPress={onPress} hitSlop={space.s} style={(state) => look(isOver(state))}>{content}</Pressable>;
+  if (onPress === undefined) return <View role="status" style={styleOf(false)}>{content}</View>;
+  return <Pressable role="button" testID={testID} onPress={onPress} hitSlop={space.s} style={(state) => styleOf(isOver(state))}>{content}</Pressable>;
 }
 
 /** The button that leads to the newest message, with the number of those that nobody has seen there yet. */

@@ -22,35 +22,35 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
   const shift = useShift(rows);
 
   const toEnd = () => list.current?.scrollToIndex(rows.length - 1, { align: "end" });
-  const settle = () => {
+  const keepEnd = () => {
     if (atEnd.current) toEnd();
   };
-  const look = (now: number) => {
+  const readPosition = (now: number) => {
     const view = list.current;
     if (view === null) return;
     const left = view.scrollSize - view.viewportSize - now;
     // What grows below does not lead away from the end; only the reader does, upwards.
-    const there = left <= slack || (atEnd.current && now >= offset.current - 1);
+    const reached = left <= slack || (atEnd.current && now >= offset.current - 1);
     offset.current = now;
-    if (there !== atEnd.current) {
-      atEnd.current = there;
-      onEnd(there);
+    if (reached !== atEnd.current) {
+      atEnd.current = reached;
+      onEnd(reached);
     }
     onTop(view.findItemIndex(now));
     if (now < near) onBeginning();
   };
 
-  const lookAgain = () => {
-    if (!leaving.current) look(list.current?.scrollOffset ?? 0);
+  const readPositionAgain = () => {
+    if (!leaving.current) readPosition(list.current?.scrollOffset ?? 0);
   };
   const scrolled = (now: number) => {
     leaving.current = false;
-    look(now);
+    readPosition(now);
   };
   const resized = () => {
     leaving.current = false;
-    settle();
-    lookAgain();
+    keepEnd();
+    readPositionAgain();
   };
   const leave = () => {
     leaving.current = true;
@@ -74,8 +74,8 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
   useLayoutEffect(() => {
     if (opened >= 0) list.current?.scrollToIndex(opened, { align: "start", offset: above });
   }, [opened]);
-  useLayoutEffect(settle);
-  useEffect(lookAgain);
+  useLayoutEffect(keepEnd);
+  useEffect(readPositionAgain);
 
   return (
     <div role="log" aria-live="off" aria-label={label} data-testid="messages" tabIndex={0} style={frame}>
@@ -90,12 +90,12 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
 function useShift(rows: readonly Row[]): boolean {
   const [seen, setSeen] = useState({ rows, shift: false });
   if (seen.rows !== rows) {
-    const first = seen.rows.find(isSaid)?.key;
-    setSeen({ rows, shift: rows.find(isSaid)?.key !== first && rows.some((row) => row.key === first) });
+    const first = seen.rows.find(isMessageRow)?.key;
+    setSeen({ rows, shift: rows.find(isMessageRow)?.key !== first && rows.some((row) => row.key === first) });
   }
   return seen.shift;
 }
 
-function isSaid(row: Row): boolean {
+function isMessageRow(row: Row): boolean {
   return row.is === "message" || row.is === "outgoing";
 }

@@ -4,7 +4,7 @@ import { Linking, View } from "react-native";
 
 import type { Chat } from "../../core/chat";
 import type { Room, Timeline } from "../../core/room";
-import { draw, settle, World } from "../testing";
+import { draw, flushPromises, World } from "../testing";
 import type { ListHandle, ListProps } from "./list";
 import { Messages } from "./Messages";
 
@@ -56,7 +56,7 @@ async function open(...said: readonly (readonly [string, string])[]): Promise<Ro
   return room;
 }
 
-const change = (room: Room, what: Partial<Timeline>) => settle(() => room.timeline.update((timeline) => ({ ...timeline, ...what })));
+const change = (room: Room, what: Partial<Timeline>) => flushPromises(() => room.timeline.update((timeline) => ({ ...timeline, ...what })));
 interface Drawn {
   readonly children: readonly (Drawn | string)[];
 }
@@ -210,7 +210,7 @@ describe("the reader", () => {
 describe("older messages", () => {
   const later = async () => {
     const room = await open(["Bob", "one"], ["Bob", "two"], ["Bob", "three"]);
-    await settle(() => room.timeline.update((timeline) => ({ ...timeline, messages: timeline.messages.slice(2), older: "some", mark: 0 })));
+    await flushPromises(() => room.timeline.update((timeline) => ({ ...timeline, messages: timeline.messages.slice(2), older: "some", mark: 0 })));
     return room;
   };
 
@@ -230,7 +230,7 @@ describe("older messages", () => {
     const older = jest.spyOn(room, "older").mockResolvedValue();
     jest.useFakeTimers();
     fireEvent.press(screen.getByTestId("first-unread"));
-    await settle();
+    await flushPromises();
     act(() => jest.advanceTimersByTime(50));
     expect(older.mock.calls).toEqual([[1]]);
     expect(mockHandle.toKey.mock.calls).toEqual([["unread"]]);
@@ -246,7 +246,7 @@ describe("older messages", () => {
     const older = jest.spyOn(room, "older");
     jest.useFakeTimers();
     fireEvent.press(screen.getByRole("button", { name: "Earlier unread" }));
-    await settle();
+    await flushPromises();
     act(() => jest.advanceTimersByTime(50));
     expect(older).not.toHaveBeenCalled();
     expect(mockHandle.toKey).toHaveBeenCalledTimes(1);
@@ -258,7 +258,7 @@ describe("older messages", () => {
       room.timeline.update((timeline) => ({ ...timeline, older: "failed" }));
       return Promise.resolve();
     });
-    await settle(() => fireEvent.press(screen.getByTestId("first-unread")));
+    await flushPromises(() => fireEvent.press(screen.getByTestId("first-unread")));
     expect(mockHandle.toKey).not.toHaveBeenCalled();
     fireEvent.press(screen.getByRole("button", { name: /^Earlier messages cannot be fetched now/ }));
     expect(older).toHaveBeenCalledTimes(2);

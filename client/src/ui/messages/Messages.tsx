@@ -8,7 +8,7 @@ import { useReadable } from "../readable";
 import { Text } from "../Text";
 import { space } from "../theme";
 import { Announcer } from "./Announcer";
-import { Bubble, type Deeds } from "./Bubble";
+import { Bubble, type Actions } from "./Bubble";
 import { Jump, Pill } from "./Floating";
 import { List } from "./List";
 import type { ListHandle } from "./list";
@@ -55,13 +55,13 @@ function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) 
   const end = useEnd(room, last, openAt === null ? last : (mark ?? last), openAt === null, attentive);
   const unread = useUnread(rows, mark, openAt !== null);
   const slow = useSlow(older === "loading");
-  const deeds = useDeeds(chat, list);
+  const actions = useActions(chat, list);
   const render = useCallback((row: Row) => {
     if (row.is === "day") return <Day day={row.day} />;
     if (row.is === "unread") return <Unread />;
-    return <Bubble row={row} deeds={deeds} />;
-  }, [deeds]);
-  useOwn(outgoing.at(-1)?.written_at ?? "", attentive, list);
+    return <Bubble row={row} actions={actions} />;
+  }, [actions]);
+  useFollowOwn(outgoing.at(-1)?.written_at ?? "", attentive, list);
 
   const toUnread = async () => {
     if (mark !== null && mark + 1 < (messages[0]?.seq ?? 0)) await room.older(mark + 1);
@@ -80,7 +80,7 @@ function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) 
           : slow ? <Pill label={t("loading")} />
           : unread.above && <Pill testID="first-unread" icon="up" label={t("first-unread")} onPress={() => void toUnread()} />}
       </View>
-      {!end.there && (
+      {!end.atEnd && (
         <View style={[styles.over, styles.bottom]}>
           <Jump count={end.fresh} onPress={() => list.current?.toEnd()} />
         </View>
@@ -90,7 +90,7 @@ function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) 
   );
 }
 
-function useDeeds(chat: Chat, list: React.RefObject<ListHandle | null>): Deeds {
+function useActions(chat: Chat, list: React.RefObject<ListHandle | null>): Actions {
   return useMemo(() => ({
     retry: (id) => chat.resend(id),
     discard: (id) => chat.discard(id),
@@ -101,16 +101,16 @@ function useDeeds(chat: Chat, list: React.RefObject<ListHandle | null>): Deeds {
 
 /** Whether the reader is at the end, and how much has come since; what somebody who is there looks at has been read. */
 function useEnd(room: Room, last: number, seen: number, starts: boolean, attentive: boolean) {
-  const [there, setThere] = useState(starts);
+  const [atEnd, setAtEnd] = useState(starts);
   const [known, setKnown] = useState(seen);
   useEffect(() => {
-    if (there && attentive && last > 0) room.read(last);
-  }, [room, there, attentive, last]);
+    if (atEnd && attentive && last > 0) room.read(last);
+  }, [room, atEnd, attentive, last]);
   const reached = (now: boolean) => {
-    setThere(now);
+    setAtEnd(now);
     if (!now) setKnown(last);
   };
-  return { there, fresh: Math.max(0, last - known), reached };
+  return { atEnd, fresh: Math.max(0, last - known), reached };
 }
 
 /** Whether the unread messages begin above what is in view, and nobody has been there yet. */
@@ -126,7 +126,7 @@ function useUnread(rows: readonly Row[], mark: number | null, opensThere: boolea
 }
 
 /** Whoever writes sees what they have written. */
-function useOwn(written: string, attentive: boolean, list: React.RefObject<ListHandle | null>): void {
+function useFollowOwn(written: string, attentive: boolean, list: React.RefObject<ListHandle | null>): void {
   const newest = useRef(written);
   useEffect(() => {
     const fresh = written > newest.current;

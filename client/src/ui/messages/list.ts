@@ -25,7 +25,7 @@ export interface ListProps {
   /** Is called when the reader comes near the beginning, also several times. */
   readonly onBeginning: () => void;
   /** Is called when the reader comes to the end, or leaves it. */
-  readonly onEnd: (there: boolean) => void;
+  readonly onEnd: (atEnd: boolean) => void;
   /** Is called with the place of the first row in view as the reader scrolls. */
   readonly onTop: (index: number) => void;
 }

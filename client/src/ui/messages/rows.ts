@@ -5,10 +5,10 @@ import type { Timeline } from "../../core/room";
 export type Row =
   | { readonly is: "day"; readonly key: string; readonly day: Date }
   | { readonly is: "unread"; readonly key: string }
-  | (Said & { readonly is: "message"; readonly message: Message })
-  | (Said & { readonly is: "outgoing"; readonly message: Outgoing });
+  | (CommonFields & { readonly is: "message"; readonly message: Message })
+  | (CommonFields & { readonly is: "outgoing"; readonly message: Outgoing });
 
-interface Said {
+interface CommonFields {
   readonly key: string;
   readonly mine: boolean;
   /** Its place in a group: messages that one person has sent shortly after each other. */
@@ -17,10 +17,10 @@ interface Said {
   readonly time: Date;
 }
 
-type SaidRow = Extract<Row, Said>;
+type MessageRow = Extract<Row, CommonFields>;
 
 /** Messages further apart than this are in different groups, in milliseconds. */
-const together = 5 * 60_000;
+const groupGap = 5 * 60_000;
 
 interface Entry {
   readonly message: Message | Outgoing;
@@ -30,7 +30,7 @@ interface Entry {
 }
 
 const entries = new WeakMap<Message | Outgoing, Entry>();
-const rows = new WeakMap<Message | Outgoing, SaidRow>();
+const rows = new WeakMap<Message | Outgoing, MessageRow>();
 
 type Shown = Pick<Timeline, "messages" | "outgoing" | "mark" | "older">;
 
@@ -78,14 +78,14 @@ function entryOf(message: Message | Outgoing, client: string): Entry {
 }
 
 function isGroup(a: Entry, b: Entry): boolean {
-  return a.sender === b.sender && a.day === b.day && b.time.getTime() - a.time.getTime() < together;
+  return a.sender === b.sender && a.day === b.day && b.time.getTime() - a.time.getTime() < groupGap;
 }
 
-function rowOf({ message, sender, time }: Entry, client: string, first: boolean, last: boolean): SaidRow {
+function rowOf({ message, sender, time }: Entry, client: string, first: boolean, last: boolean): MessageRow {
   const known = rows.get(message);
   if (known !== undefined && known.first === first && known.last === last) return known;
-  const said = { key: message.id, mine: sender === client, first, last, time };
-  const row: SaidRow = "seq" in message ? { ...said, is: "message", message } : { ...said, is: "outgoing", message };
+  const common = { key: message.id, mine: sender === client, first, last, time };
+  const row: MessageRow = "seq" in message ? { ...common, is: "message", message } : { ...common, is: "outgoing", message };
   rows.set(message, row);
   return row;
 }

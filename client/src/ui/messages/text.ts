@@ -6,14 +6,14 @@ export type Segment =
   | { readonly is: "link"; readonly text: string; readonly href: string };
 
 /** Overrides, embeddings and isolates: they could turn around what is beside the message. Marks of direction may stay. */
-const turning = /[\u202a-\u202e\u2066-\u2069]/g;
+const directionControls = /[\u202a-\u202e\u2066-\u2069]/g;
 /** More marks on a letter, and more that is not seen, than any script or emoji needs. */
-const flood = /([\p{M}\p{DI}]{8})[\p{M}\p{DI}]+/gu;
+const excessMarks = /([\p{M}\p{DI}]{8})[\p{M}\p{DI}]+/gu;
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u0084\u0086-\u009f]/g;
 
 /** What of a text is drawn: all that can be read, and nothing that works beyond the text. */
 export function harmless(text: string): string {
-  return text.replace(/\r\n?/g, "\n").replace(turning, "").replace(flood, "$1").replace(controls, "\ufffd");
+  return text.replace(/\r\n?/g, "\n").replace(directionControls, "").replace(excessMarks, "$1").replace(controls, "\ufffd");
 }
 
 /** Every alternative ends soon, or takes all that it has looked at: otherwise the time could grow with the square of the length. */
