@@ -1,7 +1,7 @@
 import { Cell, Emitter } from "./cell";
 
 describe("Cell", () => {
-  test("tells its watchers of every change, and of nothing else", () => {
+  test("notifies its subscribers of every change, and only of changes", () => {
     const cell = new Cell(1);
     const seen: number[] = [];
     const off = cell.subscribe(() => seen.push(cell.get()));
@@ -14,7 +14,7 @@ describe("Cell", () => {
     expect(cell.get()).toBe(4);
   });
 
-  test("takes NaN for the same value as NaN", () => {
+  test("treats NaN as equal to NaN", () => {
     const cell = new Cell(NaN);
     const changed = jest.fn();
     cell.subscribe(changed);
@@ -35,7 +35,7 @@ describe("Emitter", () => {
     expect(called).toHaveBeenCalledTimes(1);
   });
 
-  test("those who unsubscribe while it rings do not disturb the others", () => {
+  test("a subscriber that unsubscribes during emit does not affect the others", () => {
     const emitter = new Emitter();
     const called: string[] = [];
     const off = emitter.subscribe(() => (called.push("a"), off()));

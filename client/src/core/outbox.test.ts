@@ -22,7 +22,7 @@ test("messages are sent one after the other, in the order in which they were wri
   expect(t.server.posts).toEqual(["a", "b", "c"]);
 });
 
-test("a message is shown at once, and kept on the device before it is sent", async () => {
+test("a message is shown at once, and stored on the device before it is sent", async () => {
   const t = setUp();
   const { outbox, states } = await started(t);
   let keep = () => {};
@@ -38,7 +38,7 @@ test("a message is shown at once, and kept on the device before it is sent", asy
   expect([states(), t.server.posts, t.device.box.size]).toEqual([["a accepted"], ["a"], 0]);
 });
 
-test("a message is not sent before it is kept, also when others are under way", async () => {
+test("a message is not sent before it is stored, also while others are being sent", async () => {
   const t = setUp();
   const { outbox } = await started(t);
   let answer = (_: string) => {};
@@ -55,7 +55,7 @@ test("a message is not sent before it is kept, also when others are under way", 
   expect(t.server.posts).toEqual(["a", "b"]);
 });
 
-test("what fails is tried again for ever, with the same id, and the ones behind it wait", async () => {
+test("a failed send is tried again for ever with the same id, and later messages wait", async () => {
   const t = setUp();
   t.server.answer = unreachable;
   const { outbox, states } = await started(t);
@@ -71,7 +71,7 @@ test("what fails is tried again for ever, with the same id, and the ones behind 
   expect(t.server.kept).toEqual(["a", "b"]);
 });
 
-test("whoever writes on while the server is away does not make it be asked more often", async () => {
+test("new messages do not cause more tries while the server is away", async () => {
   const t = setUp();
   t.server.answer = () => Promise.reject(new Failure("later", "busy", 10_000));
   const { outbox } = await started(t);
@@ -82,7 +82,7 @@ test("whoever writes on while the server is away does not make it be asked more 
   expect(t.server.posts).toEqual(["a", "a"]);
 });
 
-test("a good moment ends the wait, also one that comes while a post hangs", async () => {
+test("a wake event ends the wait, also if it comes while a post hangs", async () => {
   const t = setUp();
   t.server.answer = unreachable;
   const { outbox } = await started(t);
@@ -99,7 +99,7 @@ test("a good moment ends the wait, also one that comes while a post hangs", asyn
   expect(t.server.kept).toEqual(["a"]);
 });
 
-test("without a valid token nothing is sent until there is another one", async () => {
+test("without a valid token nothing is sent until another token comes", async () => {
   const t = setUp();
   t.server.answer = () => Promise.reject(new Failure("unauthenticated", "expired"));
   const { outbox, states } = await started(t);
@@ -116,7 +116,7 @@ test("without a valid token nothing is sent until there is another one", async (
   expect(t.server.kept).toEqual(["a", "b"]);
 });
 
-test("what is rejected does not hold up the others; it can be tried again, or given up", async () => {
+test("a rejected message does not block the others, and can be tried again or discarded", async () => {
   const t = setUp();
   t.server.answer = (m) => (m.msg === "ok" ? Promise.resolve(accepted) : Promise.reject(new Failure("rejected", "msg is not liked")));
   const { outbox, states } = await started(t);
@@ -133,7 +133,7 @@ test("what is rejected does not hold up the others; it can be tried again, or gi
   expect([states(), t.server.kept, t.device.box.size]).toEqual([["bad accepted", "ok accepted"], ["ok", "bad"], 0]);
 });
 
-test("what is refused again and again says why, and can be given up: those behind it wait no longer", async () => {
+test("a message that is refused several times shows why, and can be discarded, which unblocks the next", async () => {
   const t = setUp();
   t.server.answer = (m) => (m.msg === "strange" ? Promise.reject(new Failure("later", "status 403")) : Promise.resolve(accepted));
   const [one, other] = [await started(t), await started(t)];
@@ -148,7 +148,7 @@ test("what is refused again and again says why, and can be given up: those behin
   expect([t.server.kept, one.states(), t.device.box.size]).toEqual([["b"], ["b accepted"], 0]);
 });
 
-test("what was accepted after all says no reason any more", async () => {
+test("a message that is accepted later shows no reason any more", async () => {
   const t = setUp();
   t.server.answer = () => Promise.reject(new Failure("later", "busy"));
   const { outbox } = await started(t);
@@ -160,7 +160,7 @@ test("what was accepted after all says no reason any more", async () => {
   expect(outbox.outgoing.get()[0]).not.toHaveProperty("reason");
 });
 
-test("only what has failed can be tried again or given up", async () => {
+test("only a failed message can be tried again or discarded", async () => {
   const t = setUp();
   t.server.answer = () => never;
   const { outbox, states } = await started(t);
@@ -172,7 +172,7 @@ test("only what has failed can be tried again or given up", async () => {
   expect([states(), t.device.box.size]).toEqual([["a waiting"], 1]);
 });
 
-test("what the device kept over a restart is sent, in its order, and what failed stays failed", async () => {
+test("stored messages are sent after a restart, in their order, and failed ones stay failed", async () => {
   const t = setUp();
   t.server.answer = (m) => (m.msg === "bad" ? Promise.reject(new Failure("rejected", "no")) : unreachable());
   const before = await started(t);
@@ -195,7 +195,7 @@ describe("a message that comes back in its log", () => {
     expect(states()).toEqual([]);
   });
 
-  test("does so, too, while its post is under way, whatever that comes to", async () => {
+  test("leaves the outbox also while its post is pending, whatever the result", async () => {
     const outcomes: ((resolve: (at: string) => void, reject: (e: Failure) => void) => void)[] = [
       (resolve) => resolve(accepted), (_, reject) => reject(new Failure("unreachable", "lost")), (_, reject) => reject(new Failure("rejected", "forbidden")),
     ];
@@ -206,7 +206,7 @@ describe("a message that comes back in its log", () => {
       const { outbox, states } = await started(t);
       await outbox.add("lobby", "a");
       await flushPromises();
-      t.device.box.delete("id-1"); // as the device does when it keeps the log
+      t.device.box.delete("id-1"); // the device does this when it stores the log
       outbox.arrived("lobby", ["id-1"], accepted);
       end();
       await pass(60_000);
@@ -214,7 +214,7 @@ describe("a message that comes back in its log", () => {
     }
   });
 
-  test("is not shown again when another tab tells of it late", async () => {
+  test("is not shown again after a late event of another tab", async () => {
     const t = setUp();
     t.server.answer = () => never;
     const a = await started(t);
@@ -225,7 +225,7 @@ describe("a message that comes back in its log", () => {
     expect([a.states(), b.states()]).toEqual([["a waiting"], []]);
   });
 
-  test("is not loaded again from a device that could not forget it", async () => {
+  test("is not loaded again from a device that could not remove it", async () => {
     const t = setUp();
     await t.device.put({ id: "x", room: "lobby", msg: "a", written_at: "", state: "waiting" });
     const { outbox, states } = t.tab();
@@ -235,7 +235,7 @@ describe("a message that comes back in its log", () => {
     expect([states(), t.server.posts]).toEqual([[], []]);
   });
 
-  test("is remembered for a while, not for ever", async () => {
+  test("is remembered for a limited time", async () => {
     const t = setUp();
     t.server.answer = () => never;
     const a = await started(t);
@@ -252,7 +252,7 @@ describe("a message that comes back in its log", () => {
   });
 });
 
-test("what was accepted before messages that are in the log now is in it, too, and leaves", async () => {
+test("a message that was accepted before the log's newest leaves the outbox", async () => {
   const t = setUp();
   const { outbox, states } = await started(t);
   await outbox.add("lobby", "a");
@@ -261,13 +261,13 @@ test("what was accepted before messages that are in the log now is in it, too, a
   t.server.answer = () => never;
   await outbox.add("lobby", "c");
   await flushPromises();
-  outbox.arrived("lobby", [], "2026-01-01T00:00:10.000000Z"); // clocks may differ this much
+  outbox.arrived("lobby", [], "2026-01-01T00:00:10.000000Z"); // clocks may differ by this much
   expect(states()).toEqual(["a accepted", "b accepted", "c waiting"]);
   outbox.arrived("lobby", [], "2026-01-01T00:00:11.000000Z");
   expect(states()).toEqual(["b accepted", "c waiting"]);
 });
 
-test("an answer that is lost leads to another post, which adds nothing", async () => {
+test("a lost answer leads to another post, which adds nothing", async () => {
   const t = setUp();
   const { outbox, states } = await started(t);
   t.server.answer = (m) => (t.server.kept.push(m.msg), unreachable());
@@ -278,7 +278,7 @@ test("an answer that is lost leads to another post, which adds nothing", async (
   expect([t.server.posts, t.server.kept, states()]).toEqual([["a", "a"], ["a"], ["a accepted"]]);
 });
 
-test("a device that keeps nothing does not keep a message from being sent; its writer is told", async () => {
+test("a message is sent even if the device cannot store it, and add rejects", async () => {
   const t = setUp();
   const { outbox, states } = await started(t);
   t.device.full = true;

@@ -18,7 +18,7 @@ export interface OutboxOptions {
 
 /** How many ids of arrived messages are remembered. Late events of other tabs may still name them. */
 const remembered = 1_000;
-/** The largest difference between the clocks of the servers' machines plus the time by which messages may overtake each other, in milliseconds. */
+/** How far the servers' clocks and the order of messages may differ, in milliseconds. */
 const skew = 10_000;
 /** How long the sending tab may leave the first message waiting while this tab is connected, in milliseconds. It may be suspended. */
 const overdue = 15_000;

@@ -16,7 +16,7 @@ describe("unread", () => {
     return { t, ...(await t.tab()) };
   }
 
-  test("the mark is where reading ended, from open to close", async () => {
+  test("the mark is set after the last read message, from open to close", async () => {
     const { room } = await opened(5, 8);
     const close = room.open();
     await flushPromises();
@@ -26,21 +26,21 @@ describe("unread", () => {
     close();
     close();
     await flushPromises();
-    expect(room.timeline.get().mark).toBeNull(); // when it was opened again everything had been read
+    expect(room.timeline.get().mark).toBeNull(); // everything was read when the room was opened again
     another();
     room.open();
     await flushPromises();
     expect(room.timeline.get().mark).toBeNull();
   });
 
-  test("there is none in a room that is closed before it is loaded", async () => {
+  test("a room that is closed before it is loaded has no mark", async () => {
     const { room } = await opened(5, 8);
     room.open()();
     await flushPromises();
     expect(room.timeline.get().mark).toBeNull();
   });
 
-  test("a room that is open when it is caught up gets one, live messages make none", async () => {
+  test("catching up an open room sets the mark, live messages do not", async () => {
     const { t, room, connect } = await opened(8, 8);
     room.open();
     await connect();
@@ -54,7 +54,7 @@ describe("unread", () => {
     expect(room.timeline.get()).toMatchObject({ mark: 9, last: 700, read: 9 });
   });
 
-  test("what one sends makes it go away", async () => {
+  test("sending a message removes the mark", async () => {
     const { room } = await opened(5, 8);
     room.open();
     await flushPromises();
@@ -62,7 +62,7 @@ describe("unread", () => {
     expect(room.timeline.get().mark).toBeNull();
   });
 
-  test("reading goes forward only, and is told to other tabs and kept", async () => {
+  test("the read position only grows, is sent to other tabs, and is stored", async () => {
     const { t, room } = await opened(5, 8);
     const other = await t.tab();
     room.read(7);
@@ -72,7 +72,7 @@ describe("unread", () => {
     expect(t.tabs.posted).toEqual([{ is: "read", room: "lobby", seq: 7 }]);
   });
 
-  test("a room first seen offline has nothing unread until it is caught up, and then only what comes", async () => {
+  test("a room first opened offline has no unread messages until it is caught up, and then only new ones", async () => {
     const t = setUp();
     const { room, connect } = await t.tab();
     expect(room.timeline.get()).toMatchObject({ read: -1, mark: null });
@@ -87,7 +87,7 @@ describe("unread", () => {
 });
 
 describe("writing", () => {
-  test("a draft is kept, and shown in other tabs, until it is sent", async () => {
+  test("a draft is stored, and shown in other tabs, until it is sent", async () => {
     const t = setUp();
     const { room } = await t.tab();
     const other = await t.tab();
@@ -100,7 +100,7 @@ describe("writing", () => {
     expect([room.draft.get(), other.room.draft.get(), t.device.values.get("draft:lobby")]).toEqual(["", "", undefined]);
   });
 
-  test("a draft stays on the device until what it became is kept there", async () => {
+  test("a draft stays on the device until its message is stored there", async () => {
     const t = setUp();
     const { room } = await t.tab();
     room.write("hello");
@@ -123,14 +123,14 @@ describe("writing", () => {
     expect([room.draft.get(), room.timeline.get().outgoing]).toEqual([text, []]);
   });
 
-  test("halves of characters are replaced before anything is kept", async () => {
+  test("lone surrogates are replaced before a message is stored", async () => {
     const t = setUp();
     const { room } = await t.tab();
     await room.send("a\ud83d");
     expect(t.server.log("lobby")[0]?.msg ?? [...t.device.box.values()][0]?.msg).toBe("a\ufffd");
   });
 
-  test("what is written in other rooms is not shown", async () => {
+  test("messages to other rooms are not shown", async () => {
     const t = setUp();
     const { room, outbox } = await t.tab();
     t.server.up = false;

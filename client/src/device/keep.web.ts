@@ -1,7 +1,7 @@
 import type { Keep } from "../core/device";
 
 const prefix = "restante:";
-/** What the browser does not take, or not give back; it lasts as long as the page. */
+/** Values that the browser could not store. They live as long as the page. */
 const unsaved = new Map<string, string | null>();
 
 /** The browser's localStorage, which tabs share. */

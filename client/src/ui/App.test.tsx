@@ -43,7 +43,7 @@ afterEach(async () => {
 });
 
 describe("the app", () => {
-  test("asks who one is, then shows the rooms", async () => {
+  test("asks for the name, then shows the rooms", async () => {
     Dimensions.set({ window: screenOf(390), screen: screenOf(390) });
     render(<App platform={world.platform()} />);
     await flushPromises();
@@ -53,7 +53,7 @@ describe("the app", () => {
     expect(JSON.parse(world.kept.get("identity") ?? "")).toEqual({ client: "Ann" });
   });
 
-  test("shows a room in place of the list where it is narrow, and leads back", async () => {
+  test("shows a room instead of the list in a narrow window, and leads back", async () => {
     await open(390);
     expect(screen.queryByTestId("composer")).toBeNull();
     fireEvent.press(screen.getByTestId("room-lobby"));
@@ -65,7 +65,7 @@ describe("the app", () => {
     expect(screen.getByTestId("room-lobby")).toBeOnTheScreen();
   });
 
-  test("goes back by the phone's own button", async () => {
+  test("goes back with the phone's back button", async () => {
     const listen = jest.spyOn(BackHandler, "addEventListener");
     await open(390);
     expect(listen).not.toHaveBeenCalled();
@@ -78,7 +78,7 @@ describe("the app", () => {
     expect(screen.getByTestId("room-lobby")).toBeOnTheScreen();
   });
 
-  test("shows both side by side where there is room for it", async () => {
+  test("shows both side by side in a wide window", async () => {
     await open(1000);
     expect(screen.getByText("Choose a room")).toBeOnTheScreen();
     fireEvent.press(screen.getByTestId("room-lobby"));
@@ -90,8 +90,8 @@ describe("the app", () => {
   });
 });
 
-describe("one who is in it", () => {
-  test("leaves a room when told so twice", async () => {
+describe("a user", () => {
+  test("leaves a room after a confirmation", async () => {
     await open(1000);
     fireEvent.press(screen.getByTestId("room-lobby"));
     await flushPromises();
@@ -102,7 +102,7 @@ describe("one who is in it", () => {
     expect(screen.queryByTestId("composer")).toBeNull();
   });
 
-  test("lets who may only read read", async () => {
+  test("without the right to send can read", async () => {
     await open(1000, JSON.stringify({ client: "Ann", token: token({ sub: "Ann", exp: Date.now() / 1000 + 60, rooms: ["lobby"], publish: false }) }));
     fireEvent.press(screen.getByTestId("room-lobby"));
     await flushPromises();
@@ -110,7 +110,7 @@ describe("one who is in it", () => {
     expect(screen.getByText("You may read here, but not write.")).toBeOnTheScreen();
   });
 
-  test("speaks another language, and remembers it", async () => {
+  test("chooses another language, which is stored", async () => {
     const unmount = await open(1000);
     await press("Settings");
     await press("Deutsch");
@@ -131,7 +131,7 @@ describe("one who is in it", () => {
     expect(world.kept.has("identity")).toBe(false);
   });
 
-  test("warns before what waits is lost", async () => {
+  test("is warned before waiting messages are lost", async () => {
     await open(1000);
     fireEvent.press(screen.getByTestId("room-lobby"));
     await flushPromises();

@@ -13,7 +13,7 @@ import { SessionContext } from "./session";
 import { SignIn } from "./SignIn";
 import { ColoursContext, dark, light } from "./theme";
 
-/** The app, on the machine that the platform is. */
+/** The app on a platform. */
 export function App({ platform }: { readonly platform: Platform }) {
   const [preferences] = useState(() => new Preferences(platform.keep));
   const [session] = useState(() => new Session(platform));
@@ -29,7 +29,7 @@ export function App({ platform }: { readonly platform: Platform }) {
   );
 }
 
-/** What the session is at, in the chosen language and colours. */
+/** Shows the stage of the session, in the chosen language and colours. */
 function Screen({ session, preferences }: { readonly session: Session; readonly preferences: Preferences }) {
   const stage = useReadable(session.stage);
   const { language, scheme } = useReadable(preferences.choices);
@@ -44,7 +44,7 @@ function Screen({ session, preferences }: { readonly session: Session; readonly 
         <StatusBar barStyle={isDark ? "light-content" : "dark-content"} />
         <SafeAreaProvider>
           <SafeAreaView style={[styles.app, { backgroundColor: colours.surface, direction: locale.rtl ? "rtl" : "ltr" }]}>
-            <View style={styles.app} {...{ dir: locale.rtl ? "rtl" : "ltr" } /* the web's way to turn what is inside */}>
+            <View style={styles.app} {...{ dir: locale.rtl ? "rtl" : "ltr" } /* sets the direction of the content on the web */}>
               {stage.is === "chat" ? <Home key={stage.chat.client} chat={stage.chat} /> : <SignIn stage={stage} />}
             </View>
           </SafeAreaView>

@@ -3,12 +3,12 @@ import { useId, useLayoutEffect, useRef, useState, type CSSProperties, type Keyb
 import { Panel, type DialogProps } from "./Panel";
 import { useColours } from "./theme";
 
-/** A dialog over the app: the browser's own, which keeps the rest out of reach and gives the focus back when it closes. */
+/** A dialog over the app. It uses the browser's dialog element, which blocks the rest, and returns the focus when it closes. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const colours = useColours();
   const id = useId();
   const element = useRef<HTMLDialogElement>(null);
-  const [opener] = useState(() => document.activeElement); // a field that focuses itself is focused before the dialog opens
+  const [opener] = useState(() => document.activeElement); // read now, because an autofocus field takes the focus before the dialog opens
   useLayoutEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
@@ -28,13 +28,13 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   );
 }
 
-/** It fills the window and is what dims it; the panel lies in its middle. */
+/** The dialog element fills the window and dims it. The panel lies in its middle. */
 const fullWindow: CSSProperties = {
   display: "flex", position: "fixed", inset: 0, width: "100%", height: "100%", maxWidth: "none", maxHeight: "none", margin: 0, padding: 0,
   border: 0, outline: "none", alignItems: "center", justifyContent: "center",
 };
 
-/** Tab goes from the last to the first, and not out of the page. */
+/** Moves the focus from the last element to the first on Tab, so that it does not leave the page. */
 function wrapFocus(event: KeyboardEvent<HTMLDialogElement>): void {
   if (event.key !== "Tab") return;
   const stops = [...event.currentTarget.querySelectorAll<HTMLElement>('input, button, a[href], [tabindex="0"]')].filter((e) => e.tabIndex >= 0 && !e.matches(":disabled"));

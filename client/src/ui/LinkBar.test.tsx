@@ -18,14 +18,14 @@ describe("the link bar", () => {
   });
   afterEach(() => world.close());
 
-  test("says that it is connected, to screen readers too", async () => {
+  test("shows the connection, to screen readers too", async () => {
     await draw(world, <LinkBar chat={chat} />);
     expect(bar()).toHaveProp("role", "status");
     expect(bar()).toHaveTextContent(/^Connected$/);
     expect(screen.queryByRole("button")).toBeNull();
   });
 
-  test("tells a device without a network from a server that does not answer", async () => {
+  test("distinguishes a missing network from a server that does not answer", async () => {
     await draw(world, <LinkBar chat={chat} />);
     await world.become({ online: false });
     expect(bar()).toHaveTextContent(/^Offline/);
@@ -35,13 +35,13 @@ describe("the link bar", () => {
     expect(bar()).toHaveTextContent(/^No connection to the server/);
   });
 
-  test("says that the device keeps nothing", async () => {
+  test("shows that the device cannot store anything", async () => {
     world.keeps = false;
     await draw(world, <LinkBar chat={await world.chat()} />);
     expect(bar()).toHaveTextContent("Connected (this device keeps nothing)");
   });
 
-  test("counts what waits", async () => {
+  test("counts the waiting messages", async () => {
     await draw(world, <LinkBar chat={chat} />);
     await world.become({ status: 0 });
     await flushPromises(() => chat.room("lobby")?.send("one"));
@@ -50,7 +50,7 @@ describe("the link bar", () => {
     expect(bar()).toHaveTextContent(/, 2 messages waiting/);
   });
 
-  test("tries at once when asked to", async () => {
+  test("tries at once when the user asks for it", async () => {
     await draw(world, <LinkBar chat={chat} />);
     await world.become({ status: 0 });
     world.status = 200;
@@ -59,7 +59,7 @@ describe("the link bar", () => {
     expect(bar()).toHaveTextContent(/^Connected$/);
   });
 
-  test("asks for another token when the server takes the old one no more", async () => {
+  test("asks for another token when the server no longer accepts the old one", async () => {
     const session = new Session(world.platform());
     const answers: ("not a token" | null)[] = ["not a token", null];
     jest.spyOn(session, "enterToken").mockImplementation((text) => {

@@ -19,7 +19,7 @@ describe("the list of rooms", () => {
     return { chat, shown };
   }
 
-  test("says of a room who wrote last, and leads to it", async () => {
+  test("shows who wrote last in a room, and opens it", async () => {
     world.message("lobby", "Bob", "hello");
     const { shown } = await list();
     const row = screen.getByTestId("room-lobby");
@@ -29,7 +29,7 @@ describe("the list of rooms", () => {
     expect(shown).toEqual(["lobby"]);
   });
 
-  test("counts what is unread", async () => {
+  test("counts the unread messages", async () => {
     world.message("lobby", "Bob", "one");
     const { chat } = await list();
     world.message("lobby", "Bob", "two");
@@ -40,7 +40,7 @@ describe("the list of rooms", () => {
     expect(screen.getByText("2")).toBeOnTheScreen();
   });
 
-  test("shows a draft, and one's own message that waits", async () => {
+  test("shows a draft, and a waiting message", async () => {
     const { chat } = await list();
     await world.become({ status: 0 });
     await flushPromises(() => chat.room("lobby")?.send("mine"));
@@ -49,13 +49,13 @@ describe("the list of rooms", () => {
     expect(screen.getByTestId("room-lobby")).toHaveAccessibleName("lobby, Draft: dear");
   });
 
-  test("helps who is in no room", async () => {
+  test("shows a hint if the client is in no room", async () => {
     const { chat } = await list();
     await flushPromises(() => chat.leave("lobby"));
     expect(screen.getByText(/You are in no room yet/)).toBeOnTheScreen();
   });
 
-  test("leads to a room of the server", async () => {
+  test("joins a room of the server", async () => {
     world.rooms = ["garden", "garage", "lobby"];
     const { chat, shown } = await list();
     fireEvent.press(screen.getByRole("button", { name: "Join a room" }));
@@ -70,7 +70,7 @@ describe("the list of rooms", () => {
     expect(screen.queryByLabelText("Room")).toBeNull();
   });
 
-  test("begins a room, if it can have that name", async () => {
+  test("creates a room if its name is valid", async () => {
     const { shown } = await list();
     fireEvent.press(screen.getByRole("button", { name: "Join a room" }));
     await flushPromises();
@@ -86,7 +86,7 @@ describe("the list of rooms", () => {
     expect(shown).toEqual(["new-room"]);
   });
 
-  test("says when the server does not tell its rooms", async () => {
+  test("shows that the server's rooms cannot be loaded", async () => {
     await list();
     await world.become({ status: 0 });
     fireEvent.press(screen.getByRole("button", { name: "Join a room" }));

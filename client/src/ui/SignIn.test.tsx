@@ -31,7 +31,7 @@ async function close(session: Session): Promise<void> {
 }
 
 describe("signing in", () => {
-  test("asks for a name where that is enough, and says what is wrong with one", async () => {
+  test("asks for a name if that is enough, and shows why one is not valid", async () => {
     const session = await enter(new World());
     await answer("Your name", "");
     expect(screen.getByRole("alert")).toHaveTextContent(/A name has/);
@@ -40,7 +40,7 @@ describe("signing in", () => {
     await flushPromises(() => close(session));
   });
 
-  test("takes Enter for Continue", async () => {
+  test("treats Enter as Continue", async () => {
     const session = await enter(new World());
     fireEvent.changeText(screen.getByLabelText("Your name"), "Ann");
     fireEvent(screen.getByLabelText("Your name"), "submitEditing");
@@ -49,7 +49,7 @@ describe("signing in", () => {
     await flushPromises(() => close(session));
   });
 
-  test("asks for a token where one is wanted, unseen unless one asks", async () => {
+  test("asks for a token if the server needs one, and hides it unless the user shows it", async () => {
     const world = new World();
     world.status = 401;
     const session = await enter(world);
@@ -68,7 +68,7 @@ describe("signing in", () => {
     await flushPromises(() => close(session));
   });
 
-  test("says that the server does not answer, and tries again", async () => {
+  test("shows that the server does not answer, and tries again", async () => {
     const world = new World();
     world.status = 0;
     await enter(world);

@@ -14,7 +14,7 @@ import { radius, space, useColours } from "./theme";
 
 type SignInStage = Exclude<Stage, { is: "chat" }>;
 
-/** What is shown until there is a chat: it asks for what is not known yet, one thing at a time. */
+/** Shown until the chat is open. It asks for each missing value, one at a time. */
 export function SignIn({ stage }: { readonly stage: SignInStage }) {
   const { t } = useLocale();
   const session = useSession();
@@ -37,7 +37,7 @@ export function SignIn({ stage }: { readonly stage: SignInStage }) {
   }
 }
 
-/** It is short: a still sign is calmer than one that moves. */
+/** Shown while the app opens. The logo does not move, because this takes only a moment. */
 function Opening() {
   const colours = useColours();
   const { t } = useLocale();

@@ -2,7 +2,7 @@ import type { Language } from "./i18n";
 import { dark, light } from "./theme";
 import type { Scheme } from "./preferences";
 
-/** Tells the page what the app does not draw itself: direction, scroll bars, and the colour of the browser's frame. */
+/** Sets the parts of the page that the app does not draw: language, direction, scroll bars, and the colour of the browser's frame. */
 export function configurePage(language: Language, rtl: boolean, scheme: Scheme): void {
   const root = document.documentElement;
   root.lang = language;
@@ -15,7 +15,7 @@ export function configurePage(language: Language, rtl: boolean, scheme: Scheme):
   }
 }
 
-/** The title tells how many messages are unread. */
+/** Sets the page's title. */
 export function setPageTitle(title: string): void {
   document.title = title;
 }

@@ -1,5 +1,5 @@
-// Two tabs of one person: they share the name, drafts, what has been read, and what waits; each message is sent once,
-// also when the tab that sends is closed; who signs out in one has signed out in both.
+// Two tabs of one user share the name, the drafts, the read state, and the outbox. Each message is sent once, also when the
+// sending tab is closed. A sign-out in one tab signs out both.
 import { assert, enter, run, tab, tolerate, unreachable, until } from "./app.mjs";
 import { ask } from "./host.mjs";
 import { history, post } from "./server.mjs";
@@ -26,7 +26,7 @@ await run(async () => {
   for (let n = 0; n < 20; n++) {
     const [app, other] = n % 2 === 0 ? [one, two] : [two, one];
     await app.type(`text ${n}`);
-    await other.log.getByText(`text ${n}`, { exact: true }).waitFor(); // so that whoever switches writes after it
+    await other.log.getByText(`text ${n}`, { exact: true }).waitFor(); // so that the other tab writes after it
     await until("the draft is gone from both", empty);
   }
   for (const app of [one, two]) await app.sees(21);

@@ -1,4 +1,4 @@
-// Three people are in sixty rooms each, and the server limits what one address may ask for: they come late, but they come.
+// Three users are in sixty rooms each, and the server limits the requests of an address: every message arrives, although late.
 import assert from "node:assert/strict";
 
 import { check } from "./check";

@@ -1,5 +1,5 @@
-// The apps die at random moments, and just when a message has been accepted and has not come back yet, and start again with
-// what their machines have kept.
+// The apps crash at random times, and at the moment when a message was accepted and has not come back yet. They start again
+// with the data on their machines.
 import assert from "node:assert/strict";
 
 import { check } from "./check";
@@ -22,12 +22,12 @@ run(async () => {
   say(`seed ${seed}: ${people.reduce((sum, person) => sum + person.allApps.length - 1, 0)} crashes, ${between} of them between accept and arrival`);
 });
 
-/** Writes, and dies at the first sign that the message has been accepted. Tells whether it had not come back by then. */
+/** Writes a message and crashes the app when it is accepted. Returns whether the message had not come back by then. */
 async function crashBetween(person: Person): Promise<boolean> {
   const app = person.apps[0] ?? (await person.start(rooms));
   await person.connected();
   person.write("lobby", app);
-  const died = await new Promise<boolean>((resolve) => {
+  const between = await new Promise<boolean>((resolve) => {
     const { timeline } = app.room("lobby");
     const off = timeline.subscribe(() => {
       const accepted = timeline.get().outgoing.some((m) => m.state === "accepted");
@@ -37,5 +37,5 @@ async function crashBetween(person: Person): Promise<boolean> {
     });
   });
   await person.crash(app);
-  return died;
+  return between;
 }

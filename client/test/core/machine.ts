@@ -6,7 +6,7 @@ import { Memory, openMemory } from "../../src/device/memory";
 import type { Dice } from "./dice";
 import { sleep } from "./host";
 
-/** What somebody has in hand, or in a tab's window: everything that outlives the app that runs on it. */
+/** A phone or a browser: everything that outlives the app that runs on it. */
 export class Machine {
   readonly disk = new Memory();
   readonly tabs = new Set<Tab>();
@@ -16,12 +16,12 @@ export class Machine {
     this.dice = dice;
   }
 
-  /** What the app has of the machine from its start to its end. */
+  /** Starts a run of the app on this machine. */
   boot(server: string, negotiates: boolean): Run {
     return new Run(this, server, negotiates);
   }
 
-  /** The first tab leads. */
+  /** Makes the first tab the leader. */
   lead(): void {
     const [first] = this.tabs;
     first?.elect();
@@ -30,7 +30,7 @@ export class Machine {
 
 const never = new Promise<never>(() => undefined);
 
-/** One run of the app. When the power is cut the disk stays as it is at that moment, and the app has no answer any more. */
+/** One run of the app. After a power cut the disk does not change any more, and no call of the app is answered. */
 export class Run implements Platform {
   readonly server: string;
   readonly negotiates: boolean;
@@ -39,7 +39,7 @@ export class Run implements Platform {
   readonly #woken = new Emitter();
   readonly #tabs: Tab;
   #on = true;
-  /** The last effect, and the last answer. */
+  /** The last call to take effect, and the last call to be answered. */
   #effect: Promise<unknown> = Promise.resolve();
   #answer: Promise<unknown> = Promise.resolve();
 
@@ -52,7 +52,7 @@ export class Run implements Platform {
 
   readonly wake: Wake = { online: () => true, subscribe: this.#woken.subscribe };
 
-  /** The device says that the connection may have changed. */
+  /** Fires a wake event. */
   signalWake(): void {
     this.#woken.emit();
   }
@@ -91,7 +91,7 @@ export class Run implements Platform {
     });
   }
 
-  /** Calls take effect in their order, some time after they are made, and are answered in it, some time after that. */
+  /** Calls take effect in their order after a delay, and are answered in the same order after another delay. */
   #call<T>(effect: () => Promise<T>): Promise<T> {
     const [before, answered] = [this.#effect, this.#answer];
     const work = before.then(() => this.#delay()).then(effect);
@@ -106,7 +106,7 @@ export class Run implements Platform {
   }
 }
 
-/** The other tabs hear a little later, in order; the oldest one leads. */
+/** A tab. The other tabs receive its events a little later, in order. The oldest tab leads. */
 class Tab implements Tabs {
   readonly #machine: Machine;
   readonly #listeners = new Set<(event: TabEvent) => void>();
@@ -128,7 +128,7 @@ class Tab implements Tabs {
   }
 
   post(event: TabEvent): void {
-    if (!this.#machine.tabs.has(this)) return; // it is dead
+    if (!this.#machine.tabs.has(this)) return; // the tab is closed
     for (const tab of this.#machine.tabs) {
       if (tab !== this) setImmediate(() => tab.#hear(event));
     }

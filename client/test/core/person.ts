@@ -4,23 +4,23 @@ import { Dice } from "./dice";
 import { sleep, seed, until, proxy } from "./host";
 import { Machine } from "./machine";
 
-/** How somebody uses the app. */
+/** How a user uses the app. */
 export interface Usage {
   readonly rooms: readonly string[];
-  /** How many texts are written, and how long it is from one to the next at most, in milliseconds. */
+  /** How many texts are written, and the longest pause between two, in milliseconds. */
   readonly texts: number;
   readonly pause: number;
-  /** How likely it is, with each text, that the app dies and is started again. */
+  /** The probability, for each text, that an app crashes and is started again. */
   readonly crashes?: number;
 }
 
-/** Somebody with a machine, on which the app is started, and dies, as often as it may be. */
+/** A user with a machine, on which the app runs, crashes and starts again. */
 export class Person {
   readonly name: string;
   readonly machine: Machine;
-  /** The apps that run, each in a tab. */
+  /** The running apps, each in a tab. */
   readonly apps: App[] = [];
-  /** All that there ever were. */
+  /** All apps that were ever started. */
   readonly allApps: App[] = [];
   token: string | undefined;
   readonly #dice: Dice;
@@ -37,7 +37,7 @@ export class Person {
     return this.allApps.flatMap((app) => app.writings);
   }
 
-  /** What the server has lost nobody can ask for. */
+  /** Forgets which texts were stored and read, because the server was restored from an older copy. */
   forget(): void {
     for (const app of this.allApps) {
       for (const writing of app.writings) writing.kept = false;
@@ -45,7 +45,7 @@ export class Person {
     }
   }
 
-  /** Starts the app in these rooms, besides those that it knows. */
+  /** Starts the app, and joins these rooms in addition to the known ones. */
   async start(rooms: readonly string[] = []): Promise<App> {
     const identity = { client: this.token === undefined ? this.name : (claimsOf(this.token)?.sub ?? ""), ...(this.token === undefined ? {} : { token: this.token }) };
     const app = await App.start(this.machine, proxy, identity, this.#dice.chance(0.5));
@@ -60,18 +60,18 @@ export class Person {
     for (const app of this.apps) await until(`${this.name} is connected`, () => app.chat.link.get().is === "live");
   }
 
-  /** The app dies: the given one, or whichever. */
+  /** Crashes an app: the given one, or a random one. */
   async crash(app = this.#dice.one(this.apps)): Promise<void> {
     this.apps.splice(this.apps.indexOf(app), 1);
     await app.crash();
   }
 
-  /** The machine says that the connection may have changed. */
+  /** Fires a wake event in all apps. */
   signalWake(): void {
     for (const app of this.apps) app.signalWake();
   }
 
-  /** Writes, and in between looks at rooms, scrolls back, leaves and comes again. */
+  /** Writes texts, and in between reads rooms, scrolls back, leaves rooms and joins them again. */
   async simulate({ rooms, texts, pause, crashes = 0 }: Usage): Promise<void> {
     for (let n = 0; n < texts; n++) {
       await sleep(this.#dice.below(pause));
@@ -83,7 +83,7 @@ export class Person {
     }
   }
 
-  /** Writes something that nobody else has written. */
+  /** Writes a unique text. */
   write(room: string, app = this.#dice.one(this.apps)): void {
     const rest = this.#dice.chance(0.05) ? "long ".repeat(this.#dice.below(4_000)) : this.#dice.one(["", "hello", "größer 🦦", "<b>x</b>", "a\nb"]);
     app.write(room, `${this.name} ${this.#texts++} ${rest}`);

@@ -1,6 +1,6 @@
 import { isRecord } from "../../src/core/message";
 
-/** Counts the requests that post messages from now on. */
+/** Counts how many posts repeat a message id from now on. */
 export function countPosts(): { readonly repeats: () => number } {
   const posted = new Map<string, number>();
   const send = globalThis.fetch;

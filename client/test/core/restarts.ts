@@ -1,4 +1,4 @@
-// The server is killed and started again, again and again, while four people write: each waits, then goes on by itself.
+// The server is killed and restarted several times while four users write. Each app waits, then continues by itself.
 import { check } from "./check";
 import { Dice } from "./dice";
 import { ask, sleep, run, say, seed, until } from "./host";
@@ -17,12 +17,12 @@ run(async () => {
     await sleep(dice.below(600));
     await ask("kill");
     const app = people[0]?.apps[0];
-    await until("the app says that there is no server", () => app?.chat.link.get().is !== "live");
+    await until("the app shows that it is not connected", () => app?.chat.link.get().is !== "live");
     await sleep(dice.below(300));
     await ask("restart");
   }
   await Promise.all(lives);
   const began = Date.now();
   await check(people, rooms);
-  say(`seed ${seed}: killed ${kills} times, all well ${Date.now() - began} ms after the last text`);
+  say(`seed ${seed}: killed ${kills} times, all checks passed ${Date.now() - began} ms after the last text`);
 });

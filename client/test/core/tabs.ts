@@ -1,4 +1,4 @@
-// Two people have the app in several tabs, all of which write; tabs close at random, the one that sends too.
+// Two users have the app in several tabs, and write in all of them. Tabs close at random, also the sending one.
 import assert from "node:assert/strict";
 
 import { check } from "./check";

@@ -1,4 +1,4 @@
-// Tokens of three seconds, each asked for when the server refuses the one before; rooms that one may not read, or write to.
+// Tokens live three seconds, and each is renewed when the server refuses it. One room may not be read or written.
 import assert from "node:assert/strict";
 
 import type { App } from "./app";
@@ -27,13 +27,13 @@ run(async () => {
   await until("the vault is refused", () => vault.timeline.get().refused !== null);
   await vault.send("let me in");
   for (const again of ["", "again"]) {
-    await until(`what is not for the vault fails ${again}`, () => vault.timeline.get().outgoing[0]?.state === "failed");
+    await until(`the message to the vault fails ${again}`, () => vault.timeline.get().outgoing[0]?.state === "failed");
     const [failed] = vault.timeline.get().outgoing;
     assert(failed !== undefined && failed.reason !== undefined);
     if (again === "") app.chat.resend(failed.id);
     else app.chat.discard(failed.id);
   }
-  await until("what was given up is gone", () => vault.timeline.get().outgoing.length === 0);
+  await until("the discarded message has left the outbox", () => vault.timeline.get().outgoing.length === 0);
 
   while (renewals < 2) {
     ann.write("lobby");
@@ -45,7 +45,7 @@ run(async () => {
   await until("the last token has expired", () => Date.now() > expired + 1_500);
   renew(await ann.start(rooms)).room("lobby");
   ann.write("garden");
-  await until("it goes on with another one", () => renewals > 2);
+  await until("the app continues with another token", () => renewals > 2);
   const logs = await check([ann, bob], rooms, reader);
   say(`seed ${seed}: ${renewals} renewals, ${logs.get("lobby")?.length} messages`);
 });

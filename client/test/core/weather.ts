@@ -1,4 +1,4 @@
-// Six people write in three rooms while the network misbehaves, in the way that the test knows.
+// Six users write in three rooms while the test causes network faults.
 import { check } from "./check";
 import { ask, run, say, seed } from "./host";
 import { Person } from "./person";
@@ -18,5 +18,5 @@ run(async () => {
   const began = Date.now();
   const logs = await check(people, rooms);
   const count = [...logs.values()].reduce((sum, log) => sum + log.length, 0);
-  say(`seed ${seed}: ${count} messages, ${posts.repeats()} posted again, all well ${Date.now() - began} ms after the calm`);
+  say(`seed ${seed}: ${count} messages, ${posts.repeats()} posted again, all checks passed ${Date.now() - began} ms after the faults ended`);
 });

@@ -13,13 +13,13 @@ import type { Row } from "./rows";
 import { beginningOf, harmless, segmentsOf } from "./text";
 import { Time } from "./Time";
 
-/** What can be done with a message. */
+/** The actions on a message. */
 export interface Actions {
   readonly retry: (id: string) => void;
   readonly discard: (id: string) => void;
-  /** Is called before a long message is shown whole. */
+  /** Called before a long message is shown in full. */
   readonly unfold: () => void;
-  /** Is called when it is not any more, with the key of its row. */
+  /** Called when it is folded again, with the key of its row. */
   readonly fold: (key: string) => void;
 }
 
@@ -30,7 +30,7 @@ interface Props {
 
 const avatar = 32;
 
-/** A message, at its sender's side. */
+/** A message: the client's own at one side, those of others at the other. */
 export const Bubble = memo(function Bubble({ row, actions }: Props) {
   const colours = useColours();
   const { mine, first, last } = row;
@@ -54,7 +54,7 @@ function senderOf(row: Props["row"]): string {
   return row.is === "message" ? harmless(row.message.client_id) : "";
 }
 
-/** The name of another person above a group; beside one's own messages a screen reader says whose they are. */
+/** The sender's name, visible above the first message of a group. For all other messages only screen readers read it. */
 function Sender({ row }: Pick<Props, "row">) {
   const colours = useColours();
   const { t } = useLocale();
@@ -64,7 +64,7 @@ function Sender({ row }: Pick<Props, "row">) {
   return <Text size="small" strong numberOfLines={1} style={[styles.name, { color: colourOf(name, colours) }]}>{name}</Text>;
 }
 
-/** The text; a long one is folded until somebody wants all of it. */
+/** The text. A long one is folded until the user unfolds it. */
 function Body({ row: { key, mine, message: { msg } }, actions }: Props) {
   const colours = useColours();
   const { t } = useLocale();
@@ -105,7 +105,7 @@ function Foot({ time, mine, state }: { readonly time: Date; readonly mine: boole
 
 const signs = { waiting: "waiting", accepted: "check", failed: "failed" } as const;
 
-/** Why the server has not taken a message, and what can be done: one that waits is tried again by itself. */
+/** The reason why the server has not accepted a message, and the possible actions. A waiting message is tried again by itself. */
 function Refused({ outgoing: { id, state, reason = "" }, actions }: { readonly outgoing: Outgoing; readonly actions: Actions }) {
   const { t } = useLocale();
   const failed = state === "failed";
@@ -120,7 +120,7 @@ function Refused({ outgoing: { id, state, reason = "" }, actions }: { readonly o
   );
 }
 
-/** The corners on its sender's side are round only where a group begins and ends. */
+/** The corners on the sender's side are round only at the start and the end of a group. */
 function cornersOf(mine: boolean, first: boolean, last: boolean) {
   const [top, bottom] = [first ? radius.l : radius.xs, last ? radius.l : radius.xs];
   return mine ? { borderTopEndRadius: top, borderBottomEndRadius: bottom } : { borderTopStartRadius: top, borderBottomStartRadius: bottom };
@@ -135,7 +135,7 @@ const styles = StyleSheet.create({
   ends: { alignItems: "flex-end" },
   name: { paddingHorizontal: space.m, paddingBottom: 2, maxWidth: "100%" },
   unseen: { position: "absolute", width: 1, height: 1, overflow: "hidden", opacity: 0 },
-  // The time stands beside a text of one line, and below a longer one.
+  // The time is beside a text of one line, and below a longer one.
   bubble: { flexDirection: "row", flexWrap: "wrap", alignItems: "flex-end", columnGap: space.m, borderRadius: radius.l, borderWidth: 1, paddingHorizontal: space.m, paddingVertical: space.s, maxWidth: "100%", overflow: "hidden" },
   body: { flexGrow: 1, flexShrink: 1, minWidth: 0, maxWidth: "100%" },
   fold: { paddingVertical: space.s, alignSelf: "flex-start" },

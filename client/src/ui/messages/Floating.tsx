@@ -11,11 +11,11 @@ interface PillProps {
   readonly label: string;
   readonly icon?: IconProps["name"];
   readonly testID?: string;
-  /** Without it the pill only tells something. */
+  /** Without it the pill is only a label. */
   readonly onPress?: () => void;
 }
 
-/** A word over the messages, or a button with one. */
+/** A label or a button over the messages. */
 export function Pill({ label, icon, testID, onPress }: PillProps) {
   const colours = useColours();
   const styleOf = (over: boolean) => [styles.pill, styles.raised, { backgroundColor: over ? colours.hover : colours.surface, borderColor: colours.line }];
@@ -29,7 +29,7 @@ export function Pill({ label, icon, testID, onPress }: PillProps) {
   return <Pressable role="button" testID={testID} onPress={onPress} hitSlop={space.s} style={(state) => styleOf(isOver(state))}>{content}</Pressable>;
 }
 
-/** The button that leads to the newest message, with the number of those that nobody has seen there yet. */
+/** The button that scrolls to the newest message, with the number of new messages. */
 export function Jump({ count, onPress }: { readonly count: number; readonly onPress: () => void }) {
   const colours = useColours();
   const { t, language } = useLocale();

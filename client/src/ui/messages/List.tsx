@@ -3,7 +3,7 @@ import { useEffect, useImperativeHandle, useRef, useState } from "react";
 
 import type { ListProps } from "./list";
 
-/** What stays in view above the row that the list opens at. */
+/** The space above the row at which the list opens. */
 const above = 72;
 
 /** The list of messages on phones. */
@@ -37,7 +37,7 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
     },
   }));
   useEffect(() => {
-    if (atEnd) void list.current?.scrollToEnd({ animated: false }); // by itself it loses the end when very many rows come at once
+    if (atEnd) void list.current?.scrollToEnd({ animated: false }); // the list loses the end when very many rows come at once
   }, [rows, atEnd]);
 
   return (

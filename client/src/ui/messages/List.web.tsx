@@ -4,10 +4,10 @@ import { Virtualizer, type VirtualizerHandle } from "virtua";
 import type { ListProps } from "./list";
 import type { Row } from "./rows";
 
-/** The end is in view when no more than this is below it; the beginning is near when no more than this is above; in pixels. */
+/** The end counts as in view up to this distance, and the beginning as near up to this distance, in pixels. */
 const slack = 48;
 const near = 1_200;
-/** What stays in view above the row that the list opens at. */
+/** The space above the row at which the list opens. */
 const above = -72;
 
 const frame: CSSProperties = { height: "100%", overflowY: "auto", overflowX: "hidden", overflowAnchor: "none", overscrollBehavior: "contain", contain: "strict" };
@@ -17,7 +17,7 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
   const [opened] = useState(() => rows.findIndex((row) => row.key === openAt));
   const atEnd = useRef(opened < 0);
   const offset = useRef(0);
-  /** Between leaving the end on purpose and the change of scroll or size that comes of it. */
+  /** True from an intended move away from the end until the scroll or resize event that follows. */
   const leaving = useRef(false);
   const shift = useShift(rows);
 
@@ -29,7 +29,7 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
     const view = list.current;
     if (view === null) return;
     const left = view.scrollSize - view.viewportSize - now;
-    // What grows below does not lead away from the end; only the reader does, upwards.
+    // New rows below do not move the list away from the end. Only scrolling up does.
     const reached = left <= slack || (atEnd.current && now >= offset.current - 1);
     offset.current = now;
     if (reached !== atEnd.current) {
@@ -86,7 +86,7 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
   );
 }
 
-/** Whether rows were added in front since the last time. */
+/** Whether rows were added in front since the last render. */
 function useShift(rows: readonly Row[]): boolean {
   const [seen, setSeen] = useState({ rows, shift: false });
   if (seen.rows !== rows) {

@@ -21,7 +21,7 @@ describe("announcements", () => {
     jest.useRealTimers();
   });
 
-  test("begin with what comes", () => {
+  test("start with new messages", () => {
     jest.advanceTimersByTime(5_000);
     expect(told).toEqual([]);
     come(said(2));
@@ -29,7 +29,7 @@ describe("announcements", () => {
     expect(told).toEqual([[2]]);
   });
 
-  test("come at most once a second, however much there is to tell", () => {
+  test("come at most once a second, with any number of messages", () => {
     for (let i = 0; i < 100; i++) {
       come(said(2 + i));
       jest.advanceTimersByTime(50);
@@ -39,7 +39,7 @@ describe("announcements", () => {
     expect(told.flat()).toEqual(Array.from({ length: 100 }, (_, i) => 2 + i));
   });
 
-  test("leave out one's own messages, and older ones", () => {
+  test("leave out own messages, and older ones", () => {
     come(said(2, "ann"));
     timeline.update(({ messages }) => ({ messages: [said(0), ...messages] }));
     jest.advanceTimersByTime(1_000);
@@ -49,7 +49,7 @@ describe("announcements", () => {
     expect(told).toEqual([[3]]);
   });
 
-  test("go on when the log begins anew", () => {
+  test("continue after the log was replaced", () => {
     come(said(2), said(3));
     jest.advanceTimersByTime(1_000);
     timeline.set({ messages: [] });

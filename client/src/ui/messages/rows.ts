@@ -1,7 +1,7 @@
 import type { Message, Outgoing } from "../../core/message";
 import type { Timeline } from "../../core/room";
 
-/** A row of the list of messages. Its key stays the same while it moves, also when one's own message comes back in the log. */
+/** A row of the list of messages. The key of a message's row stays the same when an own message comes back in the log. */
 export type Row =
   | { readonly is: "day"; readonly key: string; readonly day: Date }
   | { readonly is: "unread"; readonly key: string }
@@ -11,7 +11,7 @@ export type Row =
 interface CommonFields {
   readonly key: string;
   readonly mine: boolean;
-  /** Its place in a group: messages that one person has sent shortly after each other. */
+  /** Whether it is the first or the last of a group, that is of messages that one client has sent shortly after each other. */
   readonly first: boolean;
   readonly last: boolean;
   readonly time: Date;
@@ -19,7 +19,7 @@ interface CommonFields {
 
 type MessageRow = Extract<Row, CommonFields>;
 
-/** Messages further apart than this are in different groups, in milliseconds. */
+/** The longest time between two messages of a group, in milliseconds. */
 const groupGap = 5 * 60_000;
 
 interface Entry {
@@ -34,7 +34,7 @@ const rows = new WeakMap<Message | Outgoing, MessageRow>();
 
 type Shown = Pick<Timeline, "messages" | "outgoing" | "mark" | "older">;
 
-/** The rows of a room for one client. A row that has not changed is the same object as before. */
+/** Returns the rows of a room for one client. A row that has not changed is the same object as before. */
 export function rowsOf(timeline: Shown, client: string): readonly Row[] {
   const { messages, outgoing } = timeline;
   const all: readonly (Message | Outgoing)[] = outgoing.length === 0 ? messages : [...messages, ...outgoing];
@@ -47,7 +47,7 @@ export function rowsOf(timeline: Shown, client: string): readonly Row[] {
     const following = all[i + 1];
     const next = following === undefined ? undefined : entryOf(following, client);
     if (day === undefined || (entry.day !== day.day && entry.time > day.time)) {
-      day = entry; // clocks differ: a day that is over does not come back
+      day = entry; // clocks differ, so a message of an earlier day starts no new day
       list.push({ is: "day", key: `day-${entry.message.id}`, day: entry.time });
     }
     const opens = entry.message === unread;
@@ -60,7 +60,7 @@ export function rowsOf(timeline: Shown, client: string): readonly Row[] {
   return list;
 }
 
-/** The message with which the unread ones begin, if it is there; the first one, if what was before it is not kept any more. */
+/** Returns the first unread message if it is loaded. If the messages before the first loaded one no longer exist, it is the first loaded one. */
 function unreadOf({ messages, mark, older }: Shown): Message | undefined {
   const [first] = messages;
   if (mark === null || first === undefined) return undefined;
