@@ -53,13 +53,13 @@ const names = (chat: Chat) => chat.rooms.get().map((r) => r.name);
 const texts = (chat: Chat, room: string) => chat.room(room)?.timeline.get().messages.map((m) => m.msg);
 const newest = ({ newest: m }: Summary) => m?.msg;
 
-describe("the first room of a client", () => {
+describe("the rooms that a client starts with", () => {
   test.each([
-    ["without a token, in the lobby", undefined, ["lobby"]],
-    ["with one for all, in the lobby", ["*"], ["lobby"]],
-    ["with one for a prefix of it, in the lobby", ["lob*"], ["lobby"]],
-    ["with one for others, in those", ["b", "team-*", "a", "NO"], ["a", "b"]],
-    ["with one for none, nowhere", [], []],
+    ["without a token: the lobby", undefined, ["lobby"]],
+    ["with a token for all rooms: the lobby", ["*"], ["lobby"]],
+    ["with a token for a prefix of lobby: the lobby", ["lob*"], ["lobby"]],
+    ["with a token for other rooms: those", ["b", "team-*", "a", "NO"], ["a", "b"]],
+    ["with a token for no room: none", [], []],
   ])("%s", async (_, rooms, begins) => {
     const t = setUp();
     const token = tokenOf({ sub: "ann", exp: 4e9, rooms });
@@ -68,7 +68,7 @@ describe("the first room of a client", () => {
     await chat.close();
   });
 
-  test("is the stored list of rooms, even if it is empty", async () => {
+  test("are the stored ones, even if the list is empty", async () => {
     const t = setUp();
     await t.device.set("rooms", ["x", "y"]);
     expect(names(await t.open())).toEqual(["x", "y"]);
@@ -76,7 +76,7 @@ describe("the first room of a client", () => {
     expect(names(await t.open())).toEqual([]);
   });
 
-  test("does not need the network, nor a device that works", async () => {
+  test("need neither a network nor a working device", async () => {
     const t = setUp();
     t.server.up = false;
     t.device.full = true;
@@ -96,15 +96,15 @@ test("the rooms are sorted by their newest message, own ones included", async ()
   const chat = await t.open();
   expect(chat.rooms.get().map((s) => [s.name, newest(s), s.unread])).toEqual([["b", "message 5", 2], ["a", "message 2", 0], ["c", undefined, 0]]);
   const [b] = chat.rooms.get();
-  const told = jest.fn();
-  chat.rooms.subscribe(told);
+  const changed = jest.fn();
+  chat.rooms.subscribe(changed);
   chat.room("c")?.write("hm");
   await flushPromises();
   await chat.room("c")?.send("mine");
   await flushPromises();
   expect(chat.rooms.get().map((s) => [s.name, newest(s), s.draft])).toEqual([["c", "mine", ""], ["b", "message 5", ""], ["a", "message 2", ""]]);
   expect(chat.rooms.get()[1]).toBe(b); // the same object, because it has not changed
-  expect(told).toHaveBeenCalledTimes(2);
+  expect(changed).toHaveBeenCalledTimes(2);
   expect(chat.waiting.get()).toBe(1);
 });
 

@@ -60,7 +60,7 @@ export interface Tabs {
   lead(): Promise<void>;
   /** Sends an event to all other tabs. */
   post(event: TabEvent): void;
-  subscribe(heard: (event: TabEvent) => void): () => void;
+  subscribe(listener: (event: TabEvent) => void): () => void;
   close(): void;
 }
 

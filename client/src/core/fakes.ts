@@ -48,7 +48,7 @@ export class FakeDevice implements Device {
   }
   async get<K extends keyof Values>(key: K): Promise<Values[K] | undefined> {
     await this.#check();
-    return this.values.get(String(key)) as Values[K] | undefined; // what set has put there
+    return this.values.get(String(key)) as Values[K] | undefined; // the value that set has stored
   }
   async set<K extends keyof Values>(key: K, value: Values[K] | undefined): Promise<void> {
     await this.#check();
@@ -98,15 +98,15 @@ export class FakeDevice implements Device {
 
 /** The tabs of one client. Each tab() is another one. The first that calls lead leads until it closes. */
 export class FakeTabs {
-  readonly #tabs: { heard: Set<(event: TabEvent) => void>; lead: () => void; led: Promise<void> }[] = [];
+  readonly #tabs: { listeners: Set<(event: TabEvent) => void>; lead: () => void; led: Promise<void> }[] = [];
   readonly #queue: (() => void)[] = [];
   readonly posted: TabEvent[] = [];
 
   tab(): Tabs {
-    const heard = new Set<(event: TabEvent) => void>();
+    const listeners = new Set<(event: TabEvent) => void>();
     let lead = () => {};
     const led = new Promise<void>((resolve) => (lead = resolve));
-    const me = { heard, lead, led };
+    const me = { listeners, lead, led };
     this.#tabs.push(me);
     return {
       lead: () => {
@@ -116,15 +116,15 @@ export class FakeTabs {
       },
       post: (event) => {
         this.posted.push(event);
-        const others = this.#tabs.filter((t) => t !== me).flatMap((t) => [...t.heard]);
-        void Promise.resolve().then(() => others.forEach((hear) => hear(structuredClone(event))));
+        const others = this.#tabs.filter((t) => t !== me).flatMap((t) => [...t.listeners]);
+        void Promise.resolve().then(() => others.forEach((listener) => listener(structuredClone(event))));
       },
-      subscribe: (hear) => {
-        heard.add(hear);
-        return () => heard.delete(hear);
+      subscribe: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
       },
       close: () => {
-        heard.clear();
+        listeners.clear();
         const at = this.#queue.indexOf(lead);
         if (at >= 0) this.#queue.splice(at, 1);
         if (at === 0) this.#queue[0]?.();

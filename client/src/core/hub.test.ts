@@ -57,12 +57,12 @@ test("join and leave call the server", async () => {
   expect(mockConnection.invoke.mock.calls).toEqual([["JoinRoom", "a"], ["JoinRoom", "a", 5], ["LeaveRoom", "a"]]);
 });
 
-const told = (answer: string) => new Error(`An unexpected error occurred invoking 'JoinRoom' on the server. HubException: ${answer}`);
+const hubError = (answer: string) => new Error(`An unexpected error occurred invoking 'JoinRoom' on the server. HubException: ${answer}`);
 
 test.each([
-  [told("forbidden: not for\nyou"), "rejected", "not for\nyou"], [told("invalid: room: must be"), "rejected", "room: must be"],
-  [told("too_many: leave one first"), "rejected", "leave one first"], [told("unavailable: soon"), "later", "soon"],
-  [told("internal: a mistake"), "later", "a mistake"], [new Error("WebSocket closed with status code: 1006"), "unreachable", "WebSocket closed with status code: 1006"],
+  [hubError("forbidden: not for\nyou"), "rejected", "not for\nyou"], [hubError("invalid: room: must be"), "rejected", "room: must be"],
+  [hubError("too_many: leave one first"), "rejected", "leave one first"], [hubError("unavailable: soon"), "later", "soon"],
+  [hubError("internal: a mistake"), "later", "a mistake"], [new Error("WebSocket closed with status code: 1006"), "unreachable", "WebSocket closed with status code: 1006"],
 ])("%s is classified", async (error, trouble, text) => {
   const hub = await open();
   mockConnection.invoke.mockRejectedValueOnce(error);
@@ -71,7 +71,7 @@ test.each([
 
 test("a refusal, the end, or an earlier message answers a ping", async () => {
   const hub = await open();
-  mockConnection.invoke.mockRejectedValueOnce(told("invalid: room"));
+  mockConnection.invoke.mockRejectedValueOnce(hubError("invalid: room"));
   await hub.ping();
   mockConnection.invoke.mockReturnValueOnce(new Promise(() => {}));
   const pinged = hub.ping();

@@ -46,9 +46,9 @@ export async function dial(o: HubOptions, end: AbortSignal): Promise<Hub> {
     })
     .configureLogging(LogLevel.None)
     .build();
-  const heard = new Emitter();
+  const messageEvents = new Emitter();
   hub.on("ReceiveMessage", (message: Message) => {
-    heard.emit();
+    messageEvents.emit();
     o.received(message);
   });
   const closed = new Promise((resolve) => hub.onclose(resolve));
@@ -56,7 +56,7 @@ export async function dial(o: HubOptions, end: AbortSignal): Promise<Hub> {
   return {
     join: (room, after) => call<Joined>(hub, "JoinRoom", room, ...(after === undefined ? [] : [after])),
     leave: (room) => call(hub, "LeaveRoom", room),
-    ping: () => ping(hub, heard),
+    ping: () => ping(hub, messageEvents),
     closed,
     stop: () => stop(hub),
   };
@@ -100,13 +100,13 @@ async function start(hub: HubConnection, end: AbortSignal): Promise<void> {
 }
 
 /** Waits for an answer, or a message that arrives before it. No room has an empty name, so the server answers with an error. */
-function ping(hub: HubConnection, heard: Emitter): Promise<void> {
+function ping(hub: HubConnection, messageEvents: Emitter): Promise<void> {
   return new Promise((resolve) => {
     const answered = () => {
       off();
       resolve();
     };
-    const off = heard.subscribe(answered);
+    const off = messageEvents.subscribe(answered);
     hub.invoke("LeaveRoom", "").then(answered, answered);
   });
 }

@@ -293,11 +293,11 @@ describe("close", () => {
 
   test("does not wait for a diagnosis, nor for a late connection", async () => {
     const hub = fakeHub();
-    let come = (_: Hub) => {};
-    const late = new Linker({ dial: () => new Promise((resolve) => (come = resolve)), live: async () => {}, diagnose: async () => {}, wake: new FakeWake() });
+    let resolveDial = (_: Hub) => {};
+    const late = new Linker({ dial: () => new Promise((resolve) => (resolveDial = resolve)), live: async () => {}, diagnose: async () => {}, wake: new FakeWake() });
     late.start();
     const closing = late.close();
-    come(hub);
+    resolveDial(hub);
     await closing;
     expect([late.link.get().is, hub.stops]).toEqual(["closed", 1]);
     const stuck = new Linker({ dial: () => Promise.reject(no()), live: async () => {}, diagnose: () => new Promise(() => {}), wake: new FakeWake() });

@@ -49,7 +49,7 @@ test("tabs: a new one reports stored messages that the sending one does not know
 
 test("tabs: the other one sends, too, if the leading one seems suspended, but not without a connection", async () => {
   const t = setUp();
-  const asleep = await started(t);
+  const suspended = await started(t);
   const other = await started(t);
   t.server.connected = false;
   t.server.answer = () => never;
@@ -59,7 +59,7 @@ test("tabs: the other one sends, too, if the leading one seems suspended, but no
   t.server.connected = true;
   t.server.answer = () => Promise.resolve(accepted);
   await pass(31_000);
-  expect([t.server.posts, other.states(), asleep.states()]).toEqual([["a", "a"], ["a accepted"], ["a accepted"]]);
+  expect([t.server.posts, other.states(), suspended.states()]).toEqual([["a", "a"], ["a accepted"], ["a accepted"]]);
 });
 
 test("tabs: the sending one finds unreported messages after a wake event", async () => {

@@ -135,14 +135,14 @@ test("a rejected message does not block the others, and can be tried again or di
 
 test("a message that is refused several times shows why, and can be discarded, which unblocks the next", async () => {
   const t = setUp();
-  t.server.answer = (m) => (m.msg === "strange" ? Promise.reject(new Failure("later", "status 403")) : Promise.resolve(accepted));
+  t.server.answer = (m) => (m.msg === "odd" ? Promise.reject(new Failure("later", "status 403")) : Promise.resolve(accepted));
   const [one, other] = [await started(t), await started(t)];
-  await one.outbox.add("lobby", "strange");
+  await one.outbox.add("lobby", "odd");
   await one.outbox.add("lobby", "b");
   await pass(1_000);
   expect(one.outbox.outgoing.get()[0]).not.toHaveProperty("reason");
   await pass(60_000);
-  for (const { outbox } of [one, other]) expect(outbox.outgoing.get()[0]).toMatchObject({ msg: "strange", state: "waiting", reason: "status 403" });
+  for (const { outbox } of [one, other]) expect(outbox.outgoing.get()[0]).toMatchObject({ msg: "odd", state: "waiting", reason: "status 403" });
   await other.outbox.discard("id-1");
   await flushPromises();
   expect([t.server.kept, one.states(), t.device.box.size]).toEqual([["b"], ["b accepted"], 0]);

@@ -4,7 +4,7 @@ import { backoff, Pace, pause, unlessEnded } from "./retry";
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
-/** Whether a promise has settled by now. */
+/** Returns whether a promise has completed by now. */
 async function done(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   promise.then(() => (settled = true), () => (settled = true));
@@ -116,12 +116,12 @@ describe("Pace", () => {
 
   test("holds until a kick, also one during the try, or until a wake event", async () => {
     const { pace: p, wake } = pace();
-    for (const good of [() => p.kick(), () => wake.events.emit()]) {
+    for (const wakeUp of [() => p.kick(), () => wake.events.emit()]) {
       p.begin();
       const held = p.hold();
       jest.advanceTimersByTime(1e9);
       expect(await done(held)).toBe(false);
-      good();
+      wakeUp();
       expect(await done(held)).toBe(true);
     }
     p.begin();

@@ -30,11 +30,11 @@ describe("received messages", () => {
     const { room, connect, shown } = await t.tab();
     await connect();
     room.open();
-    const come = async (to: number) => {
+    const receiveUpTo = async (to: number) => {
       t.fill(to);
       await pass();
     };
-    await come(10_500);
+    await receiveUpTo(10_500);
     expect(shown().length).toBe(10_500);
     room.read(10_400);
     expect(shown().length).toBe(10_500);

@@ -34,10 +34,10 @@ test("a phone asks for the server, and opens WebSockets at once", () => {
 });
 
 test("each client of each server has a separate file with a plain name", async () => {
-  const strange = "../Ann ü".repeat(16);
+  const oddName = "../Ann ü".repeat(16);
   await platform.device("https://chat.example.org", "ann");
   await platform.device("https://chat.example.org", "ann");
-  await platform.device("https://chat.example.org", strange);
+  await platform.device("https://chat.example.org", oddName);
   await platform.device("http://chat.example.org", "ann");
   expect(mockFiles.size).toBe(3);
   for (const file of mockFiles.keys()) expect(file).toMatch(/^[0-9a-f]{64}\.db$/);

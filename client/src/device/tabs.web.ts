@@ -12,8 +12,8 @@ export function openTabs(name: string): Tabs {
     post(event) {
       if (!end.signal.aborted) channel?.postMessage(event);
     },
-    subscribe(heard) {
-      const listen = (event: MessageEvent<TabEvent>) => heard(event.data);
+    subscribe(listener) {
+      const listen = (event: MessageEvent<TabEvent>) => listener(event.data);
       channel?.addEventListener("message", listen);
       return () => channel?.removeEventListener("message", listen);
     },

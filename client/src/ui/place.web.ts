@@ -20,17 +20,17 @@ function show(room: string): void {
   const before = roomOfPage();
   if (before === room) return;
   history.pushState(before === null ? fromList : null, "", `#/${room}`);
-  tell();
+  notify();
 }
 
 /** Goes back to the list, without a new history entry if the list is the previous one. */
 function back(): void {
   if (history.state === fromList) return history.back();
   history.replaceState(null, "", location.pathname + location.search);
-  tell();
+  notify();
 }
 
-function tell(): void {
+function notify(): void {
   for (const changed of [...watchers]) changed();
 }
 

@@ -35,14 +35,14 @@ await run(async () => {
   await ann.page.goto("about:blank");
   await ask("fill", String(passed));
   let last = 3 + passed;
-  const come = async () => {
+  const openAtEnd = async () => {
     await ann.page.goto(url);
     await ann.show("lobby");
     await ann.sees(last);
     await ann.atEnd();
   };
   await measured(devtools, `open ${passed} behind`, async () => {
-    await come();
+    await openAtEnd();
     await ann.page.getByTestId("first-unread").waitFor();
   });
   await measured(devtools, "lead to the first unread", async () => {
@@ -57,7 +57,7 @@ await run(async () => {
   await ann.sees(last);
   await ann.atEnd();
 
-  await come();
+  await openAtEnd();
   const read = await measured(devtools, "scroll back to the beginning", () => ann.readAll());
   assert.deepEqual(read.map((m) => m.seq), Array.from({ length: last }, (_, i) => i + 1));
   assert.equal(new Set(read.slice(3).map((m) => m.text)).size, passed);

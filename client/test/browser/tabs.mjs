@@ -21,13 +21,13 @@ await run(async () => {
   await until("the draft is in the other tab", async () => (await two.composer.inputValue()) === "a draft");
   await two.composer.press("Enter");
   const empty = async () => (await one.composer.inputValue()) === "" && (await two.composer.inputValue()) === "";
-  await until("the draft is gone from both", empty);
+  await until("the draft is empty in both", empty);
 
   for (let n = 0; n < 20; n++) {
     const [app, other] = n % 2 === 0 ? [one, two] : [two, one];
     await app.type(`text ${n}`);
     await other.log.getByText(`text ${n}`, { exact: true }).waitFor(); // so that the other tab writes after it
-    await until("the draft is gone from both", empty);
+    await until("the draft is empty in both", empty);
   }
   for (const app of [one, two]) await app.sees(21);
   assert.deepEqual((await history("lobby")).map((m) => m.msg), ["a draft", ...Array.from({ length: 20 }, (_, n) => `text ${n}`)]);

@@ -29,7 +29,7 @@ await run(async () => {
 
   const bobs = await token({ sub: "Bob", rooms: ["lobby"], publish: false, seconds: 3600 });
   const bob = await open({ at: `${url}/#token=${bobs}` });
-  await until("the token is gone from the address", () => !bob.page.url().includes("token"));
+  await until("the token is removed from the address", () => !bob.page.url().includes("token"));
   assert.equal(await bob.page.evaluate(() => location.hash.includes("token") || document.referrer !== ""), false);
   await bob.show("lobby");
   await bob.shows(["before", "while it is not", "after"]);
@@ -46,7 +46,7 @@ await run(async () => {
 
   // This link is followed while the page is open and another client is signed in.
   await cy.page.evaluate((token) => { location.hash = `token=${token}`; }, bobs);
-  await until("the token is gone from the address", () => !cy.page.url().includes("token"));
+  await until("the token is removed from the address", () => !cy.page.url().includes("token"));
   await cy.show("lobby");
   await cy.shows(["before", "while it is not", "after"]);
 });

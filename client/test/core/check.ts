@@ -84,9 +84,9 @@ function checkUnread(what: string, app: App, name: string, log: readonly Message
   const { read } = app.room(name).timeline.get();
   const unread = app.chat.rooms.get().find((s) => s.name === name)?.unread;
   assert.equal(unread, log.length - read, `${what}, unread`);
-  const looked = app.read.get(name);
-  if (looked === undefined) return;
-  assert(read >= looked, `${what} has been read up to ${looked}, not ${read}`);
+  const readUpTo = app.read.get(name);
+  if (readUpTo === undefined) return;
+  assert(read >= readUpTo, `${what} has been read up to ${readUpTo}, not ${read}`);
 }
 
 /** The messages on the disk are those of the server, and the outbox on the disk is empty. */

@@ -130,13 +130,13 @@ class Tab implements Tabs {
   post(event: TabEvent): void {
     if (!this.#machine.tabs.has(this)) return; // the tab is closed
     for (const tab of this.#machine.tabs) {
-      if (tab !== this) setImmediate(() => tab.#hear(event));
+      if (tab !== this) setImmediate(() => tab.#receive(event));
     }
   }
 
-  subscribe(heard: (event: TabEvent) => void): () => void {
-    this.#listeners.add(heard);
-    return () => void this.#listeners.delete(heard);
+  subscribe(listener: (event: TabEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   close(): void {
@@ -145,7 +145,7 @@ class Tab implements Tabs {
     this.#machine.lead();
   }
 
-  #hear(event: TabEvent): void {
-    for (const heard of this.#listeners) heard(event);
+  #receive(event: TabEvent): void {
+    for (const listener of this.#listeners) listener(event);
   }
 }

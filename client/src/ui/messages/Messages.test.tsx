@@ -63,7 +63,7 @@ interface Drawn {
 const textOf = (node: Drawn | string): string => (typeof node === "string" ? node : node.children.map(textOf).join(""));
 const texts = () => screen.queryAllByTestId("text").map(textOf);
 /** Delivers messages from the server, all at once. */
-async function come(room: Room, ...said: readonly (readonly [string, string])[]): Promise<void> {
+async function deliver(room: Room, ...said: readonly (readonly [string, string])[]): Promise<void> {
   jest.useFakeTimers({ doNotFake: ["queueMicrotask"] });
   for (const [client, text] of said) world.message("lobby", client, text);
   for (const fresh of world.log.get("lobby")?.slice(-said.length) ?? []) room.receive(fresh);
@@ -153,7 +153,7 @@ describe("the reader", () => {
 
   test("has read a message that comes while the end is visible", async () => {
     const room = await open(...three);
-    await come(room, ["Bob", "four"]);
+    await deliver(room, ["Bob", "four"]);
     expect(room.timeline.get().read).toBe(4);
     expect(screen.queryByTestId("jump")).toBeNull();
   });
@@ -161,12 +161,12 @@ describe("the reader", () => {
   test("has not read a message that comes below the visible part, or while the app is not in front", async () => {
     const room = await open(...three);
     act(() => shown().onEnd(false));
-    await come(room, ["Bob", "four"]);
+    await deliver(room, ["Bob", "four"]);
     expect(room.timeline.get().read).toBe(3);
     act(() => shown().onEnd(true));
     expect(room.timeline.get().read).toBe(4);
     mockAttentive = false;
-    await come(room, ["Bob", "five"]);
+    await deliver(room, ["Bob", "five"]);
     expect(room.timeline.get().read).toBe(4);
   });
 
@@ -174,8 +174,8 @@ describe("the reader", () => {
     const room = await open(...three);
     act(() => shown().onEnd(false));
     expect(screen.getByRole("button", { name: "Jump to the latest" })).toBeTruthy();
-    await come(room, ["Bob", "four"]);
-    await come(room, ["Bob", "five"]);
+    await deliver(room, ["Bob", "four"]);
+    await deliver(room, ["Bob", "five"]);
     fireEvent.press(screen.getByRole("button", { name: "Jump to the latest, 2 new" }));
     expect(mockHandle.toEnd).toHaveBeenCalledTimes(1);
     act(() => shown().onEnd(true));
@@ -199,7 +199,7 @@ describe("the reader", () => {
     const room = await open(...three);
     expect(shown().openAt).toBeNull();
     screen.unmount();
-    await come(room, ["Bob", "four"], ["Bob", "five"]);
+    await deliver(room, ["Bob", "four"], ["Bob", "five"]);
     await draw(world, <Messages chat={chat} room={room} />);
     expect(shown().openAt).toBe("unread");
     expect(shown().rows.map((row) => row.is)).toEqual(["day", "message", "message", "message", "unread", "message", "message"]);
@@ -281,13 +281,13 @@ describe("older messages", () => {
 test("messages of others are announced", async () => {
   const room = await open(["Bob", "one"]);
   const announced = () => screen.getByTestId("announcer", { includeHiddenElements: true });
-  const hear = () => act(() => jest.advanceTimersByTimeAsync(1_000));
+  const waitForAnnouncement = () => act(() => jest.advanceTimersByTimeAsync(1_000));
   expect(announced()).toHaveProp("aria-live", "polite");
   expect(announced()).toHaveTextContent("");
-  await come(room, ["Bob", "hello\u202e"]);
-  await hear();
+  await deliver(room, ["Bob", "hello\u202e"]);
+  await waitForAnnouncement();
   expect(announced()).toHaveTextContent("Bob: hello");
-  await come(room, ["Bob", "a"], ["Ann", "b"], ["Cleo", "c"]);
-  await hear();
+  await deliver(room, ["Bob", "a"], ["Ann", "b"], ["Cleo", "c"]);
+  await waitForAnnouncement();
   expect(announced()).toHaveTextContent("2 new messages");
 });
