@@ -17,7 +17,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// filled returns the name of a SQLite store with n messages in each of some rooms.
+// filled returns the URL of a SQLite store that has n messages in each of some rooms.
 func filled(t *testing.T, rooms, n int) storeURL {
 	t.Helper()
 	u := storeURL("sqlite:" + filepath.Join(t.TempDir(), "restante.db"))
@@ -76,7 +76,7 @@ func TestCopy_ThereAndBack(t *testing.T) {
 		t.Errorf("back: %q, there %q", home.out, there.out)
 	}
 
-	// The copy is a store like any other.
+	// The copy can be used like any other store.
 	s := opened(t, storeURL(database))
 	defer s.Close()
 	m := chat.Message{ID: uuid.NewString(), Room: "room-1", ClientID: "bob", Msg: "new", SentAt: chat.Micros(time.Now())}

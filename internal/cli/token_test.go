@@ -15,7 +15,7 @@ import (
 
 const tokenSecret = "a secret of thirty-two bytes, or so"
 
-// verified returns the client of a token that a server with this configuration takes.
+// verified verifies a token as a server with this configuration does, and returns its client.
 func verified(t *testing.T, cfg auth.Config, token string) *auth.Client {
 	t.Helper()
 	v, err := auth.NewVerifier(t.Context(), cfg)
