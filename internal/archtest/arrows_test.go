@@ -31,15 +31,15 @@ var arrows = map[string][]string{
 	"internal/retry":    {},
 
 	// the edges
-	"internal/signalr": {"internal/errs"},                    // the protocol, without chat
-	"internal/forward": {"internal/peer", "internal/remote"}, // requests that another node answers
+	"internal/signalr": {"internal/errs"},                    // the protocol: no chat
+	"internal/forward": {"internal/peer", "internal/remote"}, // requests that belong to another node
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/auth", "internal/remote", "internal/chat", "internal/errs"}, // it declares the few methods it needs
-	"internal/auth":    {"internal/chat", "internal/errs"},                                     // from a token to a client
-	"internal/remote":  {},                                                                     // IP addresses
+	"internal/auth":    {"internal/chat", "internal/errs"},                                     // tokens in, client out
+	"internal/remote":  {},                                                                     // addresses
 	"internal/limit":   {"internal/auth", "internal/remote", "internal/chat", "internal/errs"},
 	"internal/cert":    {}, // TLS
-	"client":           {}, // the web client, embedded
+	"client":           {}, // the web page, embedded
 
 	// the program
 	"internal/config":    {"internal/peer"},

@@ -66,7 +66,7 @@ func TestInbox_TakesWhatOthersPublish(t *testing.T) {
 			t.Errorf("number %d is %q of %q", m.Seq, m.Msg, m.ClientID)
 		}
 	}
-	report := load.Check(load.Evidence{Stored: stored, Readings: readers.Stop(), Strangers: true})
+	report := load.Check(load.Evidence{Stored: stored, Readings: readers.Stop(), Foreign: true})
 	noError(t, report.Err())
 	list := c.waitDead(len(reasons))
 	t.Logf("dead letters:\n%s", list)
