@@ -10,11 +10,11 @@ import (
 	"restante/internal/testkit"
 )
 
-// keyServer is the part of an identity provider that servers ask for keys.
+// keyServer is the key set endpoint of an identity provider.
 type keyServer struct {
 	*httptest.Server
 	mu     sync.Mutex
-	answer string // "": it fails
+	answer string // "": requests fail
 }
 
 func newKeyServer(t *testing.T) *keyServer {
@@ -33,7 +33,7 @@ func newKeyServer(t *testing.T) *keyServer {
 	return k
 }
 
-// serve makes these the keys; none is a failure.
+// serve sets the keys; without keys, requests fail.
 func (k *keyServer) serve(keys ...map[string]any) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -43,7 +43,8 @@ func (k *keyServer) serve(keys ...map[string]any) {
 	}
 }
 
-// Keys come and go while clients are connected; as long as there are none nobody is let in, nor told that the token is bad.
+// Keys are added and removed while clients are connected. As long as there are no keys every token is refused, but as
+// unavailable and not as invalid.
 func TestTokens_KeySetIsLateAndRotatesAndFails(t *testing.T) {
 	t.Parallel()
 	keys := newKeyServer(t)
@@ -104,6 +105,6 @@ func TestTokens_KeySetIsLateAndRotatesAndFails(t *testing.T) {
 		t.Errorf("send: %s", answer)
 	}
 	if got := l.untilHeard(first, "rotated"); got != "heard" {
-		t.Errorf("who was connected all the time: %s", got)
+		t.Errorf("the client that was connected all the time: %s", got)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// What the pages of an origin get: whether they may read an answer is up to the browser, which looks at the CORS headers.
+// What pages of an origin may do. The browser decides by the CORS headers whether a page may read an answer.
 func TestOrigin_WhoMaySendAndReadAndConnect(t *testing.T) {
 	t.Parallel()
 	const listed = "https://chat.example.org"
@@ -25,8 +25,8 @@ func TestOrigin_WhoMaySendAndReadAndConnect(t *testing.T) {
 	ways := []struct {
 		name, method, path string
 		header             []string
-		friend, foreign    string // the answers
-		nobody             string // to a friend without a token
+		friend, foreign    string // the expected answers
+		nobody             string // the answer to an allowed origin without a token
 	}{
 		{"send", "POST", "/message?msg=hi", nil, "202", noSend, noToken},
 		{"send as a form", "POST", "/message?msg=hi", []string{"Content-Type", asForm}, "202", noSend, noToken},
@@ -68,13 +68,13 @@ func TestOrigin_WhoMaySendAndReadAndConnect(t *testing.T) {
 			got, allowed := ask(right, w.method, w.path, "", w.header)
 			check(w.name, "", got, allowed, w.friend, "")
 			got, allowed = ask(right, w.method, w.path, s.URL(), w.header)
-			if allowed != s.URL() { // its own pages need no leave
+			if allowed != s.URL() { // the server's own pages need no permission
 				allowed = ""
 			}
 			check(w.name, s.URL(), got, strings.TrimPrefix(allowed, s.URL()), w.friend, "")
 		}
 		got, allowed := ask(right, w.method, w.path, listed, w.header)
-		if got == "101" { // CORS does not look at WebSockets
+		if got == "101" { // CORS does not apply to WebSockets
 			allowed = listed
 		}
 		check(w.name, listed, got, allowed, w.friend, listed)

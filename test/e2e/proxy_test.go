@@ -10,7 +10,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// from is a site that is asked from another address of this machine.
+// from is a site whose requests come from another address of this machine.
 func from(t *testing.T, url, address string) *site {
 	t.Helper()
 	s := newSite(t, url)
@@ -20,8 +20,8 @@ func from(t *testing.T, url, address string) *site {
 	return s
 }
 
-// limited sends messages that come for others, as X-Forwarded-For says: %d is another number each time. It reports whether
-// one was refused since its sender sends too fast.
+// limited sends messages with an X-Forwarded-For header, in which %d is a different number each time. It reports
+// whether one was refused because its sender sends too fast.
 func (s *site) limited(forwardedFor string) bool {
 	s.t.Helper()
 	for n := range 20 {
@@ -36,8 +36,8 @@ func (s *site) limited(forwardedFor string) bool {
 	return false
 }
 
-// Limits without authentication are those of addresses. What a request says of its address is believed of trusted proxies,
-// and of nodes that pass it on.
+// Without authentication, limits apply to addresses. The server believes the address in a request only if the request
+// comes from a trusted proxy or from a node that forwards it.
 func TestProxy_AddressesAreBelievedOfTrustedProxies(t *testing.T) {
 	t.Parallel()
 	entries(t, func(t *testing.T, start func(o testkit.Options) *testkit.Server) {
@@ -51,10 +51,10 @@ func TestProxy_AddressesAreBelievedOfTrustedProxies(t *testing.T) {
 		}{
 			{proxy, "192.0.2.1", true, "one client of the proxy"},
 			{proxy, "192.0.2.%d", false, "each is another client"},
-			{proxy, "192.0.2.%d, 192.0.2.1", true, "what the client has made up stands first"},
+			{proxy, "192.0.2.%d, 192.0.2.1", true, "the client has added an address at the beginning"},
 			{proxy, "198.51.100.%d, 127.0.0.9", false, "over two proxies"},
-			{proxy, "nonsense %d", true, "no address, so it is the proxy"},
-			{stranger, "203.0.113.%d", true, "nobody believes it"},
+			{proxy, "nonsense %d", true, "no address: the address of the proxy counts"},
+			{stranger, "203.0.113.%d", true, "an untrusted proxy"},
 			{stranger, "203.0.113.%d, 127.0.0.9", true, "nor this"},
 		} {
 			if step.site.limited(step.header) != step.limited {
@@ -62,7 +62,7 @@ func TestProxy_AddressesAreBelievedOfTrustedProxies(t *testing.T) {
 			}
 		}
 		if answer, _ := neighbour.ask(bearer{}, http.MethodPost, "/message?msg=x&client_id=ann", ""); answer != "202" {
-			t.Errorf("another address is refused for the stranger's sake: %s", answer)
+			t.Errorf("another address is refused because of the first one: %s", answer)
 		}
 	})
 }
