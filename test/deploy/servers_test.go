@@ -45,8 +45,8 @@ func TestServers_RabbitMQTakesItsConfiguration(t *testing.T) {
 	}
 }
 
-// TestServers_PostgresTakesItsSettings starts a server with those of the compose file, and compares the ones that the
-// promises rest on.
+// TestServers_PostgresTakesItsSettings starts a server with the settings of the compose file, and compares those that
+// durability depends on.
 func TestServers_PostgresTakesItsSettings(t *testing.T) {
 	command := project(t).Services["postgres"].Command
 	if len(command) < 2 || command[0] != "postgres" {
@@ -56,7 +56,7 @@ func TestServers_PostgresTakesItsSettings(t *testing.T) {
 	for _, arg := range command[1:] {
 		setting, ok := strings.CutPrefix(arg, "-c")
 		if !ok {
-			t.Errorf("%q is no setting", arg)
+			t.Errorf("%q is not a setting", arg)
 		}
 		settings = append(settings, setting)
 	}
@@ -80,8 +80,8 @@ func TestServers_PostgresTakesItsSettings(t *testing.T) {
 	}
 }
 
-// permit carries out the manual's rabbitmqctl commands that add users and say what they may do, over the management API,
-// which is a hundred times faster, on a virtual host that was emptied. It returns how many there were.
+// permit executes the manual's rabbitmqctl commands about users and permissions. It uses the management API, which is a
+// hundred times faster, on an empty virtual host. It returns the number of commands.
 func permit(t *testing.T, node *nodes.RabbitNode) (count int) {
 	t.Helper()
 	for _, command := range all(`(?m)^rabbitmqctl (.*)$`, section(t, "RabbitMQ")) {
@@ -91,7 +91,7 @@ func permit(t *testing.T, node *nodes.RabbitNode) (count int) {
 		switch {
 		case w[0] == "add_vhost" && len(w) == 2:
 			path = "/vhosts/" + w[1]
-			_, _ = node.Manage(t.Context(), "DELETE", path, "") // it may not be there
+			_, _ = node.Manage(t.Context(), "DELETE", path, "") // it may not exist
 		case w[0] == "add_user" && len(w) == 3:
 			path, body = "/users/"+w[1], map[string]string{"password": w[2], "tags": ""}
 		case w[0] == "set_permissions" && len(w) == 7:
@@ -113,7 +113,7 @@ func permit(t *testing.T, node *nodes.RabbitNode) (count int) {
 	return count
 }
 
-// words splits a command as a shell does, as far as the manual needs.
+// words splits a command as a shell does, as far as the manual needs it.
 func words(command string) (found []string) {
 	for _, m := range regexp.MustCompile(`'([^']*)'|(\S+)`).FindAllStringSubmatch(command, -1) {
 		found = append(found, m[1]+m[2])
@@ -127,7 +127,7 @@ func TestServers_PermissionsOfTheManual(t *testing.T) {
 	if count := permit(t, node); count != 9 {
 		t.Fatalf("the manual has %d commands about users", count)
 	}
-	// try reports whether a user may do something, each time over a channel of its own.
+	// try reports whether a user may do something. Each time it uses a new channel.
 	try := func(user string, do func(ch *amqp.Channel) error) bool {
 		t.Helper()
 		conn, err := amqp.Dial("amqp://" + user + ":SECRET@" + node.Addr() + "/restante")
@@ -193,7 +193,7 @@ func TestServers_PermissionsOfTheManual(t *testing.T) {
 		{"crm", "listen to its room", bind("crm.q", "room.ops", "restante.messages"), true},
 		{"crm", "listen to all rooms", bind("crm.q", "room.#", "restante.messages"), false},
 		{"crm", "listen to the inbox", bind("crm.q", "#", "restante.inbox"), false},
-		{"crm", "read what is restante's", func(ch *amqp.Channel) error { _, _, err := ch.Get("restante.inbox", true); return err }, false},
+		{"crm", "read restante's queue", func(ch *amqp.Channel) error { _, _, err := ch.Get("restante.inbox", true); return err }, false},
 		{"crm", "send", publish("restante.inbox", "ops"), false},
 	} {
 		if got := try(tc.user, tc.do); got != tc.may {

@@ -51,7 +51,7 @@ func entries(t *testing.T, body func(t *testing.T, start func(o testkit.Options)
 
 // Every way with every token gives the right answer, stores nothing that was refused, and does not affect the right
 // bearer.
-func TestAuth_EveryWayForEverybody(t *testing.T) {
+func TestAuth_EveryWayWithEveryToken(t *testing.T) {
 	t.Parallel()
 	entries(t, func(t *testing.T, start func(o testkit.Options) *testkit.Server) {
 		t.Parallel()
@@ -142,7 +142,7 @@ func (b *table) checkAccepted(as shown) {
 }
 
 // Names that almost match a pattern do not match.
-func TestAuth_PatternsHaveNoNearMisses(t *testing.T) {
+func TestAuth_PatternsMatchExactly(t *testing.T) {
 	t.Parallel()
 	issuer := testkit.NewIssuer(t)
 	s := newSite(t, testkit.Start(t, issuer.Options()).URL())

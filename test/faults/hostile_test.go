@@ -174,7 +174,7 @@ func (a attack) run(t *testing.T, addr string, held *sync.WaitGroup, over <-chan
 }
 
 // The server does not run the calls that a disconnected client has sent: their answers cannot be delivered.
-func TestHostile_CallsOfTheDeadAreNotRun(t *testing.T) {
+func TestHostile_CallsOfDisconnectedClientsAreNotRun(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{})
 		long := strings.Repeat("x", 30<<10)

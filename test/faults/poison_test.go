@@ -15,7 +15,7 @@ import (
 
 // The database refuses one message. The other messages of its room are stored. The message is dead-lettered with the
 // reason, and `restante dead replay` delivers it when the reason is fixed.
-func TestPoison_IsSetAsideAndReplayed(t *testing.T) {
+func TestPoison_IsDeadLetteredAndReplayed(t *testing.T) {
 	c := newCluster(t)
 	node := c.node(allRoles)
 	w := startWork(t, workConfig{Post: node.URL(), Read: node.URL(), Rooms: 1})

@@ -13,7 +13,7 @@ import (
 
 // SIGTERM while 64 senders send: the server completes what it has accepted, tells its clients to reconnect, and exits
 // with 0 in time; no accepted message is lost.
-func TestTerminate_LosesNothingAndSendsClientsAway(t *testing.T) {
+func TestTerminate_LosesNothingAndTellsClientsToReconnect(t *testing.T) {
 	const drain = 4 * time.Second
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{Args: []string{"--drain", drain.String()}})
@@ -48,7 +48,7 @@ func TestTerminate_LosesNothingAndSendsClientsAway(t *testing.T) {
 
 // Clients that do not read, that send incomplete requests, or that send nothing cannot delay a stop beyond the drain
 // time.
-func TestTerminate_StuckClientsCannotHoldItUp(t *testing.T) {
+func TestTerminate_StuckClientsCannotDelayIt(t *testing.T) {
 	drain := 3 * time.Second
 	if testkit.Race() {
 		drain *= 3 // the server completes requests that have begun, and that takes longer with the race detector
