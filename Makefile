@@ -1,4 +1,4 @@
-# `make` prints what there is; every line below with two hashes is its help.
+# `make` prints the targets; the text after two hashes is the help of a target.
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -19,7 +19,7 @@ run: build ## run a server on http://127.0.0.1:8080 (ARGS="--listen 127.0.0.1:90
 	@exec bin/restante serve $(ARGS)
 
 .PHONY: run-cluster
-run-cluster: build ## run a node on a private RabbitMQ and PostgreSQL, which are gone when it ends
+run-cluster: build ## run a node on a private RabbitMQ and PostgreSQL, which end with it
 	@go build -o bin/nodes ./test/nodes
 	@exec bin/nodes -- bin/restante serve $(ARGS)
 
@@ -49,7 +49,7 @@ test-whole: deps ## the tests of the whole: the real binary, the official client
 	@rm -rf .cache/measured.log .cache/record && mkdir -p .cache/record
 	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record RESTANTE_TEST_MEASURED=$(CURDIR)/.cache/measured.log \
 		go test -count=1 -timeout 25m -p 1 -skip '$(MEASURED)' $$(go list ./test/... | grep -v /privacy) 2>&1 | tee .cache/test-whole.log
-	@# How others are served beside an attack, or a slow reader, is not to be measured beside other tests.
+	@# These tests measure how others are served during an attack, or beside a slow reader. They must run alone.
 	go test -count=1 -timeout 10m -run '$(MEASURED)' ./test/faults 2>&1 | tee -a .cache/test-whole.log
 	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record go test -count=1 ./test/privacy 2>&1 | tee -a .cache/test-whole.log
 	@rm -rf .cache/record
@@ -63,7 +63,7 @@ vet: ## go vet
 	go vet ./...
 
 .PHONY: fmt
-fmt: ## check the formatting (gofmt -w FILE mends it)
+fmt: ## check the formatting (gofmt -w FILE fixes it)
 	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
 	if [ -n "$$unformatted" ]; then printf 'not formatted as gofmt does:\n%s\n' "$$unformatted"; exit 1; fi
 

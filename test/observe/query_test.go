@@ -137,7 +137,7 @@ func TestCheckQuery_FindsFaults(t *testing.T) {
 		`rate(jobs_total[5m]`:                               "unclosed",
 		`rate(job_total[5m])`:                               "no program shows job_total",
 		`rate(job_seconds[5m])`:                             "no program shows job_seconds",
-		`rate(jobs_total_count[5m])`:                        "nobody shows",
+		`rate(jobs_total_count[5m])`:                        "no program shows",
 		`jobs_total{kind="x"}`:                              "no label kind",
 		`jobs_total{code="good"}`:                           "no code=",
 		`jobs_total{code!="good"}`:                          "no code!=",

@@ -1,4 +1,4 @@
-// A real browser, as the scripts of the page use it.
+// A real browser for the scripts that test pages.
 import {join} from 'node:path';
 import {chromium} from 'playwright-core';
 
