@@ -154,7 +154,7 @@ func TestSource_KeepsTheOldPairWhileTheNewOneIsBroken(t *testing.T) {
 				files.write(second)
 				advance(2 * interval)
 				if got := served(t, s, nil); got != "second" {
-					t.Error("after they are mended:", got)
+					t.Error("after they are repaired:", got)
 				}
 			})
 		})

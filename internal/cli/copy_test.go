@@ -106,9 +106,9 @@ func TestCopy_RefusesWithAdvice(t *testing.T) {
 	run(t.Context(), "", "copy", "--from", string(source), "--to", string(other)).want(t, exitUnavailable, "", "stop the server that uses it")
 	run(t.Context(), "", "migrate", "--store", string(source)).want(t, exitUnavailable, "", "stop the server that uses it")
 
-	gone := run(t.Context(), "", "copy", "--from", string(other), "--to", "postgres://u:secret@127.0.0.1:1/db")
-	if gone.want(t, exitUnavailable, "", "cannot be reached"); strings.Contains(gone.err, "secret") {
-		t.Errorf("the error shows the password: %s", gone.err)
+	unreachable := run(t.Context(), "", "copy", "--from", string(other), "--to", "postgres://u:secret@127.0.0.1:1/db")
+	if unreachable.want(t, exitUnavailable, "", "cannot be reached"); strings.Contains(unreachable.err, "secret") {
+		t.Errorf("the error shows the password: %s", unreachable.err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -206,8 +206,8 @@ func (f *follower) show(data string) error {
 	if m.Seq <= f.cursor {
 		return nil
 	}
-	if gone := m.Seq - f.cursor - 1; gone > 0 {
-		fmt.Fprintf(f.notes, "restante: the server no longer keeps %d messages, up to number %d\n", gone, m.Seq-1)
+	if missing := m.Seq - f.cursor - 1; missing > 0 {
+		fmt.Fprintf(f.notes, "restante: the server no longer keeps %d messages, up to number %d\n", missing, m.Seq-1)
 	}
 	line := data
 	if !f.json {

@@ -80,7 +80,7 @@ func TestCompose_EveryServiceIsPinnedWatchedLimitedAndConfined(t *testing.T) {
 			fault(len(s.CapAdd) > 0, "it is given capabilities")
 		}
 		for _, port := range s.Ports {
-			fault(port.HostIP != "127.0.0.1", "port "+port.Published+" is published to everyone by default, and nothing there is encrypted")
+			fault(port.HostIP != "127.0.0.1", "port "+port.Published+" is published to other machines by default, without encryption")
 		}
 	}
 }
@@ -212,7 +212,7 @@ func TestCompose_SecretsStayHere(t *testing.T) {
 		}
 	}
 	if len(files) < 2 {
-		t.Error("there is no file with a token for Prometheus")
+		t.Error("no file has a token for Prometheus")
 	}
 	for _, file := range files {
 		if !strings.Contains(git, "/"+file+"\n") {

@@ -107,7 +107,7 @@ func (b *table) column(as shown, ways ...[]way) {
 		if w.inQuery && as.inQuery != "" {
 			v = as.inQuery
 		} else if !w.inQuery && len(as.bearer.header) == 0 {
-			v = nobody
+			v = anonymous
 		}
 		want := w.want[v]
 		if want == nil {

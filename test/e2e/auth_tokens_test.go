@@ -19,7 +19,7 @@ type verdict string
 
 // The verdicts. With those of the first line, only ways that need no token succeed. With the others the token is valid.
 const (
-	nobody, invalid, expired, early       verdict = "nobody", "invalid", "expired", "early"
+	anonymous, invalid, expired, early    verdict = "anonymous", "invalid", "expired", "early"
 	mayAll, otherRoom, readOnly, otherSub verdict = "may all", "other room", "read only", "other client_id"
 )
 
@@ -206,16 +206,16 @@ func forgedTokens(t *testing.T, i *testkit.Issuer) []shown {
 func oddlyShown(i *testkit.Issuer) []shown {
 	good, bad := i.Token(testkit.NewClaims("ann", "team-a")), i.Token(testkit.NewClaims("ann", "team-a").With("aud", "another"))
 	return []shown{
-		{name: "nothing", verdict: nobody},
-		{name: "another scheme", verdict: nobody, bearer: bearer{header: []string{"Basic " + good}}},
-		{name: "no scheme", verdict: nobody, bearer: bearer{header: []string{good}}},
+		{name: "nothing", verdict: anonymous},
+		{name: "another scheme", verdict: anonymous, bearer: bearer{header: []string{"Basic " + good}}},
+		{name: "no scheme", verdict: anonymous, bearer: bearer{header: []string{good}}},
 		{name: "the scheme in small letters", verdict: mayAll, rooms: "team-a", bearer: bearer{header: []string{"bearer " + good}}},
 		{name: "two spaces", verdict: mayAll, rooms: "team-a", bearer: bearer{header: []string{"Bearer  " + good}}},
 		{name: "two headers", verdict: invalid, bearer: bearer{header: []string{"Bearer " + good, "Bearer " + good}}},
 		{name: "two in a header", verdict: invalid, bearer: bearer{header: []string{"Bearer " + good + ", Bearer " + good}}},
-		{name: "in the query", verdict: nobody, inQuery: mayAll, rooms: "team-a", bearer: inQuery(good)},
-		{name: "twice in the query", verdict: nobody, inQuery: invalid, bearer: bearer{query: []string{good, good}}},
-		{name: "in the query, and another scheme", verdict: nobody, inQuery: mayAll, rooms: "team-a", bearer: bearer{header: []string{"Basic YTpi"}, query: []string{good}}},
+		{name: "in the query", verdict: anonymous, inQuery: mayAll, rooms: "team-a", bearer: inQuery(good)},
+		{name: "twice in the query", verdict: anonymous, inQuery: invalid, bearer: bearer{query: []string{good, good}}},
+		{name: "in the query, and another scheme", verdict: anonymous, inQuery: mayAll, rooms: "team-a", bearer: bearer{header: []string{"Basic YTpi"}, query: []string{good}}},
 		{name: "a good one in the header, a bad one in the query", verdict: mayAll, rooms: "team-a", bearer: bearer{header: []string{"Bearer " + good}, query: []string{bad}}},
 		{name: "a bad one in the header, a good one in the query", verdict: invalid, bearer: bearer{header: []string{"Bearer " + bad}, query: []string{good}}},
 		{name: "nothing behind the scheme, a good one in the query", verdict: invalid, bearer: bearer{header: []string{"Bearer"}, query: []string{good}}},

@@ -54,7 +54,7 @@ const (
 // closed returns the expected results of a way that needs a valid token, in the order of the constants.
 func closed(mayAllWant, otherRoomWant, readOnlyWant, otherSubWant []string) map[verdict][]string {
 	return map[verdict][]string{
-		nobody: {noToken}, invalid: {badToken}, expired: {oldToken}, early: {newToken},
+		anonymous: {noToken}, invalid: {badToken}, expired: {oldToken}, early: {newToken},
 		mayAll: mayAllWant, otherRoom: otherRoomWant, readOnly: readOnlyWant, otherSub: otherSubWant,
 	}
 }

@@ -26,7 +26,7 @@ func TestOrigin_WhoMaySendAndReadAndConnect(t *testing.T) {
 		name, method, path string
 		header             []string
 		friend, foreign    string // the expected answers
-		nobody             string // the answer to an allowed origin without a token
+		anonymous          string // the answer to an allowed origin without a token
 	}{
 		{"send", "POST", "/message?msg=hi", nil, "202", noSend, noToken},
 		{"send as a form", "POST", "/message?msg=hi", []string{"Content-Type", asForm}, "202", noSend, noToken},
@@ -79,7 +79,7 @@ func TestOrigin_WhoMaySendAndReadAndConnect(t *testing.T) {
 		}
 		check(w.name, listed, got, allowed, w.friend, listed)
 		got, allowed = ask(bearer{}, w.method, w.path, listed, w.header)
-		check(w.name+" without a token", listed, got, allowed, w.nobody, listed)
+		check(w.name+" without a token", listed, got, allowed, w.anonymous, listed)
 		for _, origin := range foreign {
 			got, allowed := ask(right, w.method, w.path, origin, w.header)
 			check(w.name, origin, got, allowed, w.foreign, "")

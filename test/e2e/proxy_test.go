@@ -42,7 +42,7 @@ func TestProxy_AddressesAreBelievedOfTrustedProxies(t *testing.T) {
 	t.Parallel()
 	entries(t, func(t *testing.T, start func(o testkit.Options) *testkit.Server) {
 		s := start(testkit.Options{Args: []string{"--limit-sends", "1", "--trusted-proxy", "127.0.0.9"}, Limits: true})
-		proxy, stranger, neighbour := from(t, s.URL(), "127.0.0.9"), from(t, s.URL(), "127.0.0.2"), from(t, s.URL(), "127.0.0.3")
+		proxy, untrusted, other := from(t, s.URL(), "127.0.0.9"), from(t, s.URL(), "127.0.0.2"), from(t, s.URL(), "127.0.0.3")
 		for _, step := range []struct {
 			site    *site
 			header  string
@@ -54,14 +54,14 @@ func TestProxy_AddressesAreBelievedOfTrustedProxies(t *testing.T) {
 			{proxy, "192.0.2.%d, 192.0.2.1", true, "the client has added an address at the beginning"},
 			{proxy, "198.51.100.%d, 127.0.0.9", false, "over two proxies"},
 			{proxy, "nonsense %d", true, "no address: the address of the proxy counts"},
-			{stranger, "203.0.113.%d", true, "an untrusted proxy"},
-			{stranger, "203.0.113.%d, 127.0.0.9", true, "nor this"},
+			{untrusted, "203.0.113.%d", true, "an untrusted proxy"},
+			{untrusted, "203.0.113.%d, 127.0.0.9", true, "nor this"},
 		} {
 			if step.site.limited(step.header) != step.limited {
 				t.Errorf("X-Forwarded-For: %s (%s): limited should be %v", step.header, step.why, step.limited)
 			}
 		}
-		if answer, _ := neighbour.ask(bearer{}, http.MethodPost, "/message?msg=x&client_id=ann", ""); answer != "202" {
+		if answer, _ := other.ask(bearer{}, http.MethodPost, "/message?msg=x&client_id=ann", ""); answer != "202" {
 			t.Errorf("another address is refused because of the first one: %s", answer)
 		}
 	})

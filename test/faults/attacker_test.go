@@ -82,13 +82,13 @@ func rejected(conn net.Conn) bool {
 
 // halfOpen opens n connections that send nothing, and returns how many the server has closed.
 func (a *attacker) halfOpen(n int) int64 {
-	var away atomic.Int64
+	var count atomic.Int64
 	a.each(n, func() {
 		if rejected(a.dial()) {
-			away.Add(1)
+			count.Add(1)
 		}
 	})
-	return away.Load()
+	return count.Load()
 }
 
 // drip opens n connections. Each sends beginning, and then one byte after the other.

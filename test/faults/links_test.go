@@ -88,9 +88,9 @@ func TestLinks_CutAndStalled(t *testing.T) {
 			nodes.atWork(t)
 			proxy.Refuse(true)
 			proxy.Cut()
-			l.broken(t, w, cutFor)
+			l.whileBroken(t, w, cutFor)
 			proxy.Refuse(false)
-			l.mended(w)
+			l.restored(w)
 			w.check(fmt.Sprintf("%s cut for %v", l.name, cutFor))
 
 			cfg.Name = "stalled"
@@ -98,17 +98,17 @@ func TestLinks_CutAndStalled(t *testing.T) {
 			nodes.atWork(t)
 			proxy.Stall(testkit.Up)
 			proxy.Stall(testkit.Down)
-			l.broken(t, w, stalledFor)
+			l.whileBroken(t, w, stalledFor)
 			proxy.Resume(testkit.Up)
 			proxy.Resume(testkit.Down)
-			l.mended(w)
+			l.restored(w)
 			w.check(fmt.Sprintf("%s stalled for %v", l.name, stalledFor))
 		})
 	}
 }
 
-// broken waits while the link is broken, and stops the senders.
-func (l link) broken(t *testing.T, w *work, lasting time.Duration) {
+// whileBroken waits while the link is broken, and stops the senders.
+func (l link) whileBroken(t *testing.T, w *work, lasting time.Duration) {
 	t.Helper()
 	w.read(1)
 	over := within(t, lasting)
@@ -121,8 +121,8 @@ func (l link) broken(t *testing.T, w *work, lasting time.Duration) {
 	w.stopSending()
 }
 
-// mended waits until messages flow again, if the broken link had stopped them.
-func (l link) mended(w *work) {
+// restored waits until messages flow again, if the broken link had stopped them.
+func (l link) restored(w *work) {
 	w.t.Helper()
 	if l.refuses {
 		w.flow(10)

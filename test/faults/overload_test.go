@@ -28,15 +28,15 @@ func overloads() []struct {
 		run  func(a *attacker)
 	}{
 		{"10,000 half-open sockets of one address", func(a *attacker) {
-			if away := a.halfOpen(10_000); away < 7_900 || away > 8_100 {
-				a.fault("%d of 10,000 connections of one address were rejected, want all beyond 2,000", away)
+			if rejected := a.halfOpen(10_000); rejected < 7_900 || rejected > 8_100 {
+				a.fault("%d of 10,000 connections of one address were rejected, want all beyond 2,000", rejected)
 			}
 		}},
 		{"10,000 half-open sockets of ten addresses", func(a *attacker) {
 			for i := range 10 {
 				a.from = fmt.Sprintf("127.1.%d.%d", time.Now().Unix()%250, i+1)
-				if away := a.halfOpen(1000); away > 0 {
-					a.fault("%d of 1,000 connections of one address were rejected", away)
+				if rejected := a.halfOpen(1000); rejected > 0 {
+					a.fault("%d of 1,000 connections of one address were rejected", rejected)
 				}
 			}
 		}},

@@ -49,7 +49,7 @@ func TestAlerts_SayWhatIsWrongAndWhatToDo(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range alerts(t) {
 		if seen[r.Alert] {
-			t.Errorf("%s is there twice", r.Alert)
+			t.Errorf("%s is defined twice", r.Alert)
 		}
 		seen[r.Alert] = true
 		if s := r.Labels["severity"]; s != "page" && s != "ticket" {

@@ -62,7 +62,7 @@ func TestDashboard_PanelsHaveTheirPlaces(t *testing.T) {
 	ids, taken := map[int]bool{}, map[[2]int]string{}
 	for _, p := range loadDashboard(t).Panels {
 		if p.ID == 0 || ids[p.ID] || p.Title == "" {
-			t.Errorf("panel %d %q has no id or title of its own", p.ID, p.Title)
+			t.Errorf("panel %d %q has no unique id or title", p.ID, p.Title)
 		}
 		ids[p.ID] = true
 		at := p.GridPos

@@ -102,7 +102,7 @@ func TestScanner_FindsWhatIsPlanted(t *testing.T) {
 	token := issuer.Token(testkit.NewClaims("ann", "*"))
 	const secret = "AbCdEfGhIjKlMnOpQrStU_"
 	cases := map[string]string{
-		`{"msg":"no connection for ` + token + `"}`:                                                                     "a token",
+		`{"msg":"no connection for ` + token + `"}`:                                                               "a token",
 		`{"error":"parse \"` + token[:60] + `.\""}`:                                                               "a token",
 		`{"header":"Bearer AbCdEf0123456789"}`:                                                                    "a token's value",
 		`{"url":"/messageHub?access_token=x"}`:                                                                    "a token in a query",

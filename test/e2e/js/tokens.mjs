@@ -28,7 +28,7 @@ const inbox = new Punctual(hub);
 const ends = [];
 const lost = error => /connection being closed|The token has expired|not in the 'Connected' State|No Connection with that ID|404/.test(error.message);
 
-/** Joins behind the last message. A join that is cut off is done again when the connection is back. */
+/** Joins after the last message. A join that fails is repeated after the next reconnect. */
 const join = () => hub.invoke('JoinRoom', room, inbox.messages.at(-1)?.seq ?? 0).catch(error => assert(lost(error), error.message));
 hub.onreconnecting(error => ends.push(error?.message));
 hub.onreconnected(() => { opened = shown; return join(); });
