@@ -121,82 +121,97 @@ func words(command string) (found []string) {
 	return found
 }
 
+// action is something that a user tries over a channel.
+type action func(*amqp.Channel) error
+
+func declareExchange(name, kind string) action {
+	return func(ch *amqp.Channel) error { return ch.ExchangeDeclare(name, kind, true, false, false, false, nil) }
+}
+
+func declareQueue(name string) action {
+	return func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclare(name, true, false, false, false, amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeQuorum})
+		return err
+	}
+}
+
+func bindQueue(queue, key, exchange string) action {
+	return func(ch *amqp.Channel) error { return ch.QueueBind(queue, key, exchange, false, nil) }
+}
+
+func publishTo(exchange, key string) action {
+	return func(ch *amqp.Channel) error {
+		if err := ch.Confirm(false); err != nil {
+			return err
+		}
+		closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+		confirm, err := ch.PublishWithDeferredConfirm(exchange, key, false, false, amqp.Publishing{})
+		if err != nil {
+			return err
+		}
+		select {
+		case err := <-closed:
+			return err
+		case <-confirm.Done():
+			return nil
+		}
+	}
+}
+
+func getFrom(queue string) action {
+	return func(ch *amqp.Channel) error {
+		_, _, err := ch.Get(queue, true)
+		return err
+	}
+}
+
+// permitted reports whether a user may do something. Each call uses a new channel.
+func permitted(t *testing.T, node *nodes.RabbitNode, user string, do action) bool {
+	t.Helper()
+	conn, err := amqp.Dial("amqp://" + user + ":SECRET@" + node.Addr() + "/restante")
+	if err != nil {
+		t.Fatalf("%s: %v", user, err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = do(ch)
+	if e, ok := errors.AsType[*amqp.Error](err); err != nil && (!ok || e.Code != amqp.AccessRefused) {
+		t.Errorf("%s: %v", user, err)
+	}
+	return err == nil
+}
+
 // TestServers_PermissionsOfTheManual tries what the users of the manual may do, and what not.
 func TestServers_PermissionsOfTheManual(t *testing.T) {
 	node := testkit.RabbitMQ(t).Node(0)
 	if count := permit(t, node); count != 9 {
 		t.Fatalf("the manual has %d commands about users", count)
 	}
-	// try reports whether a user may do something. Each time it uses a new channel.
-	try := func(user string, do func(ch *amqp.Channel) error) bool {
-		t.Helper()
-		conn, err := amqp.Dial("amqp://" + user + ":SECRET@" + node.Addr() + "/restante")
-		if err != nil {
-			t.Fatalf("%s: %v", user, err)
-		}
-		defer conn.Close()
-		ch, err := conn.Channel()
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = do(ch)
-		if e, ok := errors.AsType[*amqp.Error](err); err != nil && (!ok || e.Code != amqp.AccessRefused) {
-			t.Errorf("%s: %v", user, err)
-		}
-		return err == nil
-	}
-	exchange := func(name, kind string) func(*amqp.Channel) error {
-		return func(ch *amqp.Channel) error { return ch.ExchangeDeclare(name, kind, true, false, false, false, nil) }
-	}
-	queue := func(name string) func(*amqp.Channel) error {
-		return func(ch *amqp.Channel) error {
-			_, err := ch.QueueDeclare(name, true, false, false, false, amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeQuorum})
-			return err
-		}
-	}
-	publish := func(exchange, key string) func(*amqp.Channel) error {
-		return func(ch *amqp.Channel) error {
-			if err := ch.Confirm(false); err != nil {
-				return err
-			}
-			closed := ch.NotifyClose(make(chan *amqp.Error, 1))
-			confirm, err := ch.PublishWithDeferredConfirm(exchange, key, false, false, amqp.Publishing{})
-			if err != nil {
-				return err
-			}
-			select {
-			case err := <-closed:
-				return err
-			case <-confirm.Done():
-				return nil
-			}
-		}
-	}
-	bind := func(queue, key, exchange string) func(*amqp.Channel) error {
-		return func(ch *amqp.Channel) error { return ch.QueueBind(queue, key, exchange, false, nil) }
-	}
 	for _, tc := range []struct {
 		user, what string
-		do         func(*amqp.Channel) error
+		do         action
 		may        bool
 	}{
-		{"restante", "make the inbox", exchange("restante.inbox", "topic"), true},
-		{"restante", "make the outbox", exchange("restante.messages", "topic"), true},
-		{"restante", "make a queue", queue("restante.inbox"), true},
-		{"restante", "bind it", bind("restante.inbox", "#", "restante.inbox"), true},
-		{"restante", "make others' queues", queue("crm.x"), false},
-		{"billing", "send to its room", publish("restante.inbox", "ops"), true},
-		{"billing", "send to another room", publish("restante.inbox", "board"), false},
-		{"billing", "announce messages", publish("restante.messages", "room.ops"), false},
-		{"billing", "make a queue", queue("billing.q"), false},
-		{"crm", "make a queue", queue("crm.q"), true},
-		{"crm", "listen to its room", bind("crm.q", "room.ops", "restante.messages"), true},
-		{"crm", "listen to all rooms", bind("crm.q", "room.#", "restante.messages"), false},
-		{"crm", "listen to the inbox", bind("crm.q", "#", "restante.inbox"), false},
-		{"crm", "read restante's queue", func(ch *amqp.Channel) error { _, _, err := ch.Get("restante.inbox", true); return err }, false},
-		{"crm", "send", publish("restante.inbox", "ops"), false},
+		{"restante", "make the inbox", declareExchange("restante.inbox", "topic"), true},
+		{"restante", "make the outbox", declareExchange("restante.messages", "topic"), true},
+		{"restante", "make a queue", declareQueue("restante.inbox"), true},
+		{"restante", "bind it", bindQueue("restante.inbox", "#", "restante.inbox"), true},
+		{"restante", "make others' queues", declareQueue("crm.x"), false},
+		{"billing", "send to its room", publishTo("restante.inbox", "ops"), true},
+		{"billing", "send to another room", publishTo("restante.inbox", "board"), false},
+		{"billing", "announce messages", publishTo("restante.messages", "room.ops"), false},
+		{"billing", "make a queue", declareQueue("billing.q"), false},
+		{"crm", "make a queue", declareQueue("crm.q"), true},
+		{"crm", "listen to its room", bindQueue("crm.q", "room.ops", "restante.messages"), true},
+		{"crm", "listen to all rooms", bindQueue("crm.q", "room.#", "restante.messages"), false},
+		{"crm", "listen to the inbox", bindQueue("crm.q", "#", "restante.inbox"), false},
+		{"crm", "read restante's queue", getFrom("restante.inbox"), false},
+		{"crm", "send", publishTo("restante.inbox", "ops"), false},
 	} {
-		if got := try(tc.user, tc.do); got != tc.may {
+		if got := permitted(t, node, tc.user, tc.do); got != tc.may {
 			t.Errorf("%s may %s: %t", tc.user, tc.what, got)
 		}
 	}

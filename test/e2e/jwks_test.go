@@ -43,6 +43,24 @@ func (k *keyServer) serve(keys ...map[string]any) {
 	}
 }
 
+// wantNoKeys checks the answers of a server that has no keys yet.
+func wantNoKeys(t *testing.T, site *site, valid bearer) {
+	t.Helper()
+	const noKeys = "503 unavailable: tokens cannot be checked now"
+	if got, _ := site.ask(valid, http.MethodGet, "/rooms/lobby/messages", ""); !strings.HasPrefix(got, noKeys) {
+		t.Errorf("without keys: %s", got)
+	}
+	if _, got := site.negotiate(valid); got != noKeys {
+		t.Errorf("negotiate without keys: %s", got)
+	}
+	if _, got := site.open(valid, "websockets json", "", ""); got != noKeys {
+		t.Errorf("WebSocket without keys: %s", got)
+	}
+	if got, _ := site.ask(bearer{}, http.MethodGet, "/rooms/lobby/messages", ""); got != noToken {
+		t.Errorf("without keys and token: %s", got)
+	}
+}
+
 // Keys are added and removed while clients are connected. As long as there are no keys every token is refused, but as
 // unavailable and not as invalid.
 func TestTokens_KeySetIsLateAndRotatesAndFails(t *testing.T) {
@@ -62,20 +80,7 @@ func TestTokens_KeySetIsLateAndRotatesAndFails(t *testing.T) {
 		answer, _ := site.ask(b, http.MethodGet, "/rooms/lobby/messages", "")
 		return answer
 	}
-
-	const noKeys = "503 unavailable: tokens cannot be checked now"
-	if got := read(first); !strings.HasPrefix(got, noKeys) {
-		t.Errorf("without keys: %s", got)
-	}
-	if _, got := site.negotiate(first); got != noKeys {
-		t.Errorf("negotiate without keys: %s", got)
-	}
-	if _, got := site.open(first, "websockets json", "", ""); got != noKeys {
-		t.Errorf("WebSocket without keys: %s", got)
-	}
-	if got := read(bearer{}); got != noToken {
-		t.Errorf("without keys and token: %s", got)
-	}
+	wantNoKeys(t, site, first)
 
 	keys.serve(testkit.JWK(firstKey, "first"))
 	eventually(t, func() bool { return read(first) == "200" })
