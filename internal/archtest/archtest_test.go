@@ -96,7 +96,7 @@ func TestArrows_OfThisModule(t *testing.T) {
 	}
 }
 
-func TestCheck_FindsWhatBreaksTheRules(t *testing.T) {
+func TestCheck_FindsForbiddenImports(t *testing.T) {
 	for _, tc := range []struct {
 		path, imp string
 		want      string // a part of the expected sentence; "" if the import is allowed

@@ -67,7 +67,7 @@ func handshake(t *testing.T, s *cert.Source, client *tls.Config) (*x509.Certific
 	return conn.ConnectionState().PeerCertificates[0], nil
 }
 
-func TestSource_TakesNewFiles(t *testing.T) {
+func TestSource_UsesNewFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		files := newFiles(t)
 		files.write(newPair(t, "first", year))
@@ -195,7 +195,7 @@ func TestSource_FollowsLinks(t *testing.T) {
 }
 
 // Some programs write over the files instead of replacing them. These have the same size as before, or the same time.
-func TestSource_SeesFilesThatAreWrittenOver(t *testing.T) {
+func TestSource_DetectsOverwrittenFiles(t *testing.T) {
 	over := func(t *testing.T, path string, content []byte, size int) {
 		t.Helper()
 		if err := os.WriteFile(path, append(content, make([]byte, size-len(content))...), 0o600); err != nil {

@@ -65,7 +65,7 @@ func source(t *testing.T, domains []string, get issuerFunc) (*Source, func() str
 	}
 }
 
-func TestAuthority_OrdersLessAndLessOften(t *testing.T) {
+func TestAuthority_PausesGrowAfterFailedOrders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var asked []time.Duration
@@ -90,7 +90,7 @@ func TestAuthority_OrdersLessAndLessOften(t *testing.T) {
 	})
 }
 
-func TestAuthority_WhatIsRenewedIsUsed(t *testing.T) {
+func TestAuthority_UsesRenewedCertificates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var current, second atomic.Pointer[tls.Certificate] // one for each name; nil: the order fails
 		s, stop := source(t, []string{"a.example", "b.example"}, func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -127,7 +127,7 @@ func TestAuthority_WhatIsRenewedIsUsed(t *testing.T) {
 	})
 }
 
-func TestOpen_LeavesACertificateThatIsOver(t *testing.T) {
+func TestOpen_IgnoresAnExpiredCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		leaf := newLeaf(t, 1)
 		key, err := x509.MarshalPKCS8PrivateKey(leaf.PrivateKey)

@@ -77,7 +77,7 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.text }
 
-// temporary reports whether the same request may succeed later: no answer came, or its status says so.
+// temporary reports whether the same request may succeed later: because there was no answer, or because of its status.
 func temporary(err error) bool {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.status == http.StatusTooManyRequests || r.status == http.StatusRequestTimeout || r.status >= 500
@@ -187,8 +187,8 @@ func newRetrier(limit time.Duration, notice func(error)) *retrier {
 // success ends a series of failures: the next failure is a first one again.
 func (r *retrier) success() { r.failing = time.Time{} }
 
-// wait pauses before the next attempt and returns nil. When there is to be none it returns the error to give up with:
-// err itself when a retry cannot help or the time limit is reached, or the cause of ctx when that has ended.
+// wait pauses before the next attempt and returns nil. It returns an error if there must be no next attempt: err itself
+// if a retry cannot help or the time limit is reached, or the cause of ctx if that has ended.
 func (r *retrier) wait(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -57,7 +57,7 @@ func hostileLetter() rabbitmq.DeadContent {
 	}
 }
 
-func TestDead_PrintsNothingThatActs(t *testing.T) {
+func TestDead_EscapesControlSequences(t *testing.T) {
 	var table, letter bytes.Buffer
 	if err := printTable(&table, []rabbitmq.DeadLetter{hostileLetter().DeadLetter, {}}); err != nil {
 		t.Error(err)

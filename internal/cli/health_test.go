@@ -24,7 +24,7 @@ func TestHealth_OfARunningServerAndAStoppedOne(t *testing.T) {
 	}
 }
 
-func TestHealth_SaysWhatTheServerSays(t *testing.T) {
+func TestHealth_PrintsTheServersAnswer(t *testing.T) {
 	for name, tc := range map[string]struct {
 		status   int
 		body     string

@@ -160,7 +160,7 @@ func fakeEvents(t *testing.T, contentType, stream string) string {
 	return fake.URL
 }
 
-func TestTail_RepeatsAreHiddenAndGapsAreNamed(t *testing.T) {
+func TestTail_HidesRepeatsAndReportsGaps(t *testing.T) {
 	event := func(seq int) string {
 		return fmt.Sprintf("id: %d\nevent: message\ndata: {\"seq\":%d,\"client_id\":\"ann\",\"msg\":\"m%d\"}\n\n", seq, seq, seq)
 	}
@@ -176,7 +176,7 @@ func TestTail_RepeatsAreHiddenAndGapsAreNamed(t *testing.T) {
 	}
 }
 
-func TestTail_SomethingElseAtTheAddress(t *testing.T) {
+func TestTail_AddressOfAnotherServer(t *testing.T) {
 	url := fakeEvents(t, "text/html", "<h1>It works!</h1>")
 	got := run(t.Context(), "", "tail", "--url", url, "--after", "0")
 	if got.code != exitFailed || !strings.Contains(got.err, "restante server") {
@@ -188,7 +188,7 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 
-func TestTail_EndsWhenNobodyReads(t *testing.T) {
+func TestTail_EndsWhenItsOutputIsClosed(t *testing.T) {
 	s := startServer(t)
 	s.send("one")
 	var notes lines
@@ -219,7 +219,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestFollower_TakesASilentStreamForDead(t *testing.T) {
+func TestFollower_EndsASilentStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		beats := 10
 		transport := roundTrip(func(r *http.Request) (*http.Response, error) {

@@ -121,8 +121,8 @@ func TestCompose_DataOutlivesTheContainers(t *testing.T) {
 	}
 }
 
-// TestCompose_NodesAreToldWhatTheyKnow compares the settings of the nodes with the flags that exist.
-func TestCompose_NodesAreToldWhatTheyKnow(t *testing.T) {
+// TestCompose_NodesGetSettingsThatExist compares the settings of the nodes with the flags that exist.
+func TestCompose_NodesGetSettingsThatExist(t *testing.T) {
 	p, help := project(t), serveHelp(t)
 	var roles []string
 	for _, name := range restanteServices(p) {
@@ -154,7 +154,7 @@ func TestCompose_NodesAreToldWhatTheyKnow(t *testing.T) {
 	}
 }
 
-func TestCompose_TheMessagesAreNotReachedFromOutside(t *testing.T) {
+func TestCompose_DatabasesAreNotReachableFromOutside(t *testing.T) {
 	p := project(t)
 	if !p.Networks["data"].Internal {
 		t.Error("the network of RabbitMQ and PostgreSQL leads outside")
@@ -167,8 +167,8 @@ func TestCompose_TheMessagesAreNotReachedFromOutside(t *testing.T) {
 	}
 }
 
-// TestCompose_AsksForTokens: nothing starts without a secret, and the example contains no secret.
-func TestCompose_AsksForTokens(t *testing.T) {
+// TestCompose_RequiresTokens: nothing starts without a secret, and the example contains no secret.
+func TestCompose_RequiresTokens(t *testing.T) {
 	for _, env := range [][]string{nil, {"RESTANTE_JWT_SECRET="}} {
 		if _, err := load(t, cli.WithEnv(env)); err == nil || !strings.Contains(err.Error(), "deploy/.env") {
 			t.Errorf("with %q: %v", env, err)
@@ -183,8 +183,8 @@ func TestCompose_AsksForTokens(t *testing.T) {
 	}
 }
 
-// TestCompose_NodesBelieveTheLoadBalancer: its address is in the network that the nodes trust, and in no other.
-func TestCompose_NodesBelieveTheLoadBalancer(t *testing.T) {
+// TestCompose_NodesTrustTheLoadBalancer: its address is in the network that the nodes trust, and in no other.
+func TestCompose_NodesTrustTheLoadBalancer(t *testing.T) {
 	for _, subnet := range []string{"10.117.42.0/24", "10.1.2.0/24"} {
 		p := project(t, cli.WithEnv([]string{"NODES_NETWORK=" + subnet}))
 		if got := networks(p.Services["balancer"]); !slices.Equal(got, []string{"nodes"}) {
@@ -201,8 +201,8 @@ func TestCompose_NodesBelieveTheLoadBalancer(t *testing.T) {
 	}
 }
 
-// TestCompose_SecretsStayHere checks that files with secrets are in neither git nor the image's build.
-func TestCompose_SecretsStayHere(t *testing.T) {
+// TestCompose_SecretsAreInNeitherGitNorTheImage checks that files with secrets are in neither git nor the image's build.
+func TestCompose_SecretsAreInNeitherGitNorTheImage(t *testing.T) {
 	git, build := read(t, ".gitignore"), read(t, ".dockerignore")
 	files := []string{"deploy/.env"}
 	for _, s := range project(t).Secrets {

@@ -48,9 +48,9 @@ func said(r *http.Request) string {
 	return text.String()
 }
 
-// TestBalancer_SaysItselfWhereRequestsComeFrom checks what nodes get from clients, and from a proxy that is trusted as
+// TestBalancer_SetsTheOriginOfRequests checks what nodes get from clients, and from a proxy that is trusted as
 // the comment in the configuration describes.
-func TestBalancer_SaysItselfWhereRequestsComeFrom(t *testing.T) {
+func TestBalancer_SetsTheOriginOfRequests(t *testing.T) {
 	node := startUnready(t, "node")
 	const first, last = "http-request del-header X-Forwarded- -m beg", "http-request set-header X-Forwarded-"
 	unless := " unless { src 127.0.0.2 }"

@@ -182,7 +182,7 @@ func TestManual_HasTheRunbookOfEveryAlert(t *testing.T) {
 	}
 }
 
-func TestManual_LinksLeadSomewhere(t *testing.T) {
+func TestManual_LinksExist(t *testing.T) {
 	text := read(t, manual)
 	for _, link := range all(`\]\(([^)\s]+)\)`, text) {
 		if strings.Contains(link, "://") {

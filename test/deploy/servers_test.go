@@ -26,8 +26,8 @@ func missing(t *testing.T, err error) {
 	}
 }
 
-// TestServers_RabbitMQTakesItsConfiguration starts a node with the file that the compose file mounts.
-func TestServers_RabbitMQTakesItsConfiguration(t *testing.T) {
+// TestServers_RabbitMQAcceptsItsConfiguration starts a node with the file that the compose file mounts.
+func TestServers_RabbitMQAcceptsItsConfiguration(t *testing.T) {
 	settings := strings.Split(strings.TrimSpace(uncommented(read(t, "deploy/rabbitmq.conf"))), "\n")
 	rabbit, err := nodes.StartRabbitMQ(context.WithoutCancel(t.Context()), nodes.RabbitMQConfig{Settings: settings})
 	missing(t, err)
@@ -45,9 +45,9 @@ func TestServers_RabbitMQTakesItsConfiguration(t *testing.T) {
 	}
 }
 
-// TestServers_PostgresTakesItsSettings starts a server with the settings of the compose file, and compares those that
+// TestServers_PostgresAcceptsItsSettings starts a server with the settings of the compose file, and compares those that
 // durability depends on.
-func TestServers_PostgresTakesItsSettings(t *testing.T) {
+func TestServers_PostgresAcceptsItsSettings(t *testing.T) {
 	command := project(t).Services["postgres"].Command
 	if len(command) < 2 || command[0] != "postgres" {
 		t.Fatalf("the command is %q", command)

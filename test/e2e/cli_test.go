@@ -122,7 +122,7 @@ func TestCLI_TailAndSendSurviveARestart(t *testing.T) {
 	})
 }
 
-func TestCLI_RefusesAnOpenAddressWithoutBeingTold(t *testing.T) {
+func TestCLI_RequiresAuthForAnOpenAddress(t *testing.T) {
 	out, err := exec.Command(testkit.Binary(t), "serve", "--listen", "0.0.0.0:0", "--data", t.TempDir()).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "--auth none") {
 		t.Errorf("ended with %v: %s", err, out)

@@ -52,7 +52,7 @@ func (c *originCase) askFrom(site *site, b bearer, origin string) (answer, allow
 }
 
 // What pages of an origin may do. The browser decides by the CORS headers whether a page may read an answer.
-func TestOrigin_WhoMaySendAndReadAndConnect(t *testing.T) {
+func TestOrigin_DecidesWhatPagesMayDo(t *testing.T) {
 	t.Parallel()
 	const listed = "https://chat.example.org"
 	issuer := testkit.NewIssuer(t)

@@ -15,7 +15,7 @@ import (
 	"restante/internal/testkit"
 )
 
-func TestPage_ComesCompressedAndIsKept(t *testing.T) {
+func TestPage_IsCompressedAndCacheable(t *testing.T) {
 	s := testkit.Start(t, testkit.Options{})
 	page, h := get(t, "GET", s.URL()+"/", 200)
 	if h.Get("Cache-Control") != "no-cache" || h.Get("Cross-Origin-Opener-Policy") != "same-origin" || len(h.Values("Content-Security-Policy")) != 1 {

@@ -38,7 +38,7 @@ func (s *site) limited(forwardedFor string) bool {
 
 // Without authentication, limits apply to addresses. The server believes the address in a request only if the request
 // comes from a trusted proxy or from a node that forwards it.
-func TestProxy_AddressesAreBelievedOfTrustedProxies(t *testing.T) {
+func TestProxy_OnlyTrustedProxiesSetAddresses(t *testing.T) {
 	t.Parallel()
 	entries(t, func(t *testing.T, start func(o testkit.Options) *testkit.Server) {
 		s := start(testkit.Options{Args: []string{"--limit-sends", "1", "--trusted-proxy", "127.0.0.9"}, Limits: true})

@@ -85,7 +85,7 @@ func TestTLS_OfficialClientOverEveryTransport(t *testing.T) {
 
 // Requests and streams share an HTTP/2 connection. When the certificate is replaced, existing connections continue and
 // new ones get the new certificate.
-func TestTLS_CertificateIsReplacedUnderItsClients(t *testing.T) {
+func TestTLS_CertificateIsReplacedWhileClientsAreConnected(t *testing.T) {
 	t.Parallel()
 	o, authority, replace := secured(t)
 	s := testkit.Start(t, o)

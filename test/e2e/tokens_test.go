@@ -57,7 +57,7 @@ func sendsOf(t *testing.T, printed []byte) []load.Send {
 
 // Clients whose tokens expire and are refreshed lose nothing, get nothing twice, are never refused, and get nothing
 // with an expired token. Both shapes run in parallel, because the test mostly waits.
-func TestTokens_ExpireUnderClientsThatRefreshThem(t *testing.T) {
+func TestTokens_ExpireWhileClientsRefreshThem(t *testing.T) {
 	t.Parallel()
 	lifetime, leeway, duration := lifetimes(t)
 	secret := strings.Repeat("a secret of this test ", 3)

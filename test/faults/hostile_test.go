@@ -98,7 +98,7 @@ func attacks() []attack {
 
 // Whatever bytes arrive on a connection, the server continues to serve others, ends invalid connections, and does not
 // grow.
-func TestHostile_BytesHarmNobodyElse(t *testing.T) {
+func TestHostile_BytesDoNotAffectOthers(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		t.Parallel() // most of the time the server waits for bytes that do not arrive
 		s := rig.Start(t, testkit.Options{})

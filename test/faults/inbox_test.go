@@ -39,7 +39,7 @@ func letters() []letter {
 
 // Any AMQP producer may publish to the inbox. Its messages reach readers in order. Invalid messages are dead-lettered
 // with the reason and do not delay others.
-func TestInbox_TakesWhatOthersPublish(t *testing.T) {
+func TestInbox_AcceptsMessagesOfOtherServices(t *testing.T) {
 	c := newCluster(t)
 	node := c.node(allRoles)
 	readers := startReaders(t, 3, load.ReaderConfig{URL: node.URL(), Room: "inbox", Reconnect: true})

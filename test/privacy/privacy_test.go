@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-func TestWhole_HasNothingPrivateInItsRecord(t *testing.T) {
+func TestRecord_HasNothingPrivate(t *testing.T) {
 	dir := os.Getenv(testkit.RecordVariable)
 	if dir == "" {
 		t.Skip("no record of the other tests: make test-whole makes one, and names it in " + testkit.RecordVariable)
@@ -66,7 +66,7 @@ func scanRecord(t *testing.T, dir string) *scanner {
 
 // The record of a server is complete, and a connection token in it is found by nothing but the id that the connection
 // has in the log.
-func TestRecord_IsWhole(t *testing.T) {
+func TestRecord_IsComplete(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv(testkit.RecordVariable, dir)
 	issuer := testkit.NewIssuer(t)

@@ -185,12 +185,12 @@ func TestRabbitMQ_ClusterWorksWithoutANode(t *testing.T) {
 }
 
 // A test that is killed leaves no server behind, even a frozen one, and no file.
-func TestNodes_DieWithTheirStarter(t *testing.T) {
+func TestNodes_DieWithTheProgramThatStartedThem(t *testing.T) {
 	if os.Getenv(starterVariable) != "" {
 		startAndFreeze(t)
 	}
 	leavesNothing(t)
-	cmd := osexec.Command(os.Args[0], "-test.run=^TestNodes_DieWithTheirStarter$", "-test.v")
+	cmd := osexec.Command(os.Args[0], "-test.run=^TestNodes_DieWithTheProgramThatStartedThem$", "-test.v")
 	cmd.Env = append(os.Environ(), starterVariable+"=1")
 	out, err := cmd.StdoutPipe()
 	check(t, err)
