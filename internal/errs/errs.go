@@ -83,7 +83,7 @@ func All(err error) []*Error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := err.(*Error); ok { // nolint:errorlint // errors.As follows one branch only; this follows every branch
+	if e, ok := err.(*Error); ok { //nolint:errorlint // errors.As follows one branch only; this follows every branch
 		return []*Error{e}
 	}
 	switch u := err.(type) { //nolint:errorlint // as above

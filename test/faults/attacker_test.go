@@ -76,7 +76,7 @@ func rejected(conn net.Conn) bool {
 	defer func() { <-time.After(time.Until(began.Add(50 * time.Millisecond))) }()
 	_ = conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	_, err := conn.Read(make([]byte, 1024))
-	timeout, ok := err.(net.Error) // nolint:errorlint // the socket returns it unwrapped
+	timeout, ok := err.(net.Error) //nolint:errorlint // the socket returns it unwrapped
 	return !ok || !timeout.Timeout()
 }
 

@@ -65,7 +65,7 @@ func run(ctx context.Context, size int, command []string) error {
 		<-ctx.Done()
 		return nil
 	}
-	cmd := exec.Command(command[0], command[1:]...) // nolint:noctx // it gets a signal, and the program waits for its end
+	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // it gets a signal, and the program waits for its end
 	cmd.Env = append(os.Environ(), "RESTANTE_BROKER="+broker, "RESTANTE_STORE="+store)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
