@@ -49,7 +49,7 @@ test-whole: deps ## the tests of the whole: the real binary, the official client
 	@rm -rf .cache/measured.log .cache/record && mkdir -p .cache/record
 	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record RESTANTE_TEST_MEASURED=$(CURDIR)/.cache/measured.log \
 		go test -count=1 -timeout 25m -p 1 -skip '$(MEASURED)' $$(go list ./test/... | grep -v /privacy) 2>&1 | tee .cache/test-whole.log
-	@# These tests measure how others are served during an attack, or beside a slow reader. They must run alone.
+	@# How others are served beside an attack, or a slow reader, is not to be measured beside other tests.
 	go test -count=1 -timeout 10m -run '$(MEASURED)' ./test/faults 2>&1 | tee -a .cache/test-whole.log
 	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record go test -count=1 ./test/privacy 2>&1 | tee -a .cache/test-whole.log
 	@rm -rf .cache/record
@@ -63,7 +63,7 @@ vet: ## go vet
 	go vet ./...
 
 .PHONY: fmt
-fmt: ## check the formatting (gofmt -w FILE fixes it)
+fmt: ## check the formatting (gofmt -w FILE mends it)
 	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
 	if [ -n "$$unformatted" ]; then printf 'not formatted as gofmt does:\n%s\n' "$$unformatted"; exit 1; fi
 

@@ -10,7 +10,7 @@ var arrows = map[string][]string{
 	"internal/chat":    {"internal/errs"},
 	"internal/journey": {"internal/chat", "internal/errs"},
 
-	// broker and store, each a concrete type over a driver
+	// the two mechanisms, each a concrete type over a driver
 	"internal/broker":            {"internal/broker/driver", "internal/chat", "internal/errs"},
 	"internal/broker/driver":     {"internal/chat", "internal/errs"},
 	"internal/broker/drivertest": {"internal/broker/driver", "internal/chat", "internal/errs"},
@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"internal/store/sqlite":      {"internal/store/driver", "internal/chat", "internal/errs"},
 	"internal/store/postgres":    {"internal/store/driver", "internal/chat", "internal/errs"},
 
-	// what nodes and other services exchange
+	// what nodes and other services say to each other
 	"internal/event": {"internal/chat", "internal/errs"},
 	"internal/peer":  {"internal/chat"},
 
@@ -53,9 +53,9 @@ var arrows = map[string][]string{
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/server", "internal/load", "internal/chat", "internal/errs",
+		"internal/config", "internal/retry", "internal/server", "internal/load", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
-		"internal/broker/rabbitmq", "internal/auth", "internal/retry",
+		"internal/broker/rabbitmq", "internal/auth",
 	},
 	"cmd/restante": {"internal/cli"},
 

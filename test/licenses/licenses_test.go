@@ -1,5 +1,5 @@
-// Package licenses compares docs/licenses.md with what the binary contains, linked or in its web client, and with the
-// licences of that code. It fails on any licence that is not on the list of allowed ones.
+// Package licenses lists what is in the binary, linked or in its web client, and under which licence, in docs/licenses.md,
+// and sees to it that the list is true and that nothing comes in under terms that its users would have to know of first.
 package licenses
 
 import (
