@@ -27,8 +27,9 @@ var arrows = map[string][]string{
 	"internal/peer":  {"internal/chat"},
 
 	// small tools that any package with a loop or a Close may use
-	"internal/inflight": {},
-	"internal/retry":    {},
+	"internal/inflight":  {},
+	"internal/retry":     {},
+	"internal/lifecycle": {},
 
 	// the edges
 	"internal/signalr": {"internal/errs"},                    // the protocol: no chat
