@@ -20,13 +20,8 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/journey"
 )
-
-// Accepter takes a message in: journey.Accept is one. After an error the returned message carries the id with which it
-// can safely be sent again. It blocks until the message is kept or refused, and is called concurrently.
-type Accepter interface {
-	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
-}
 
 // History reads the log of a room; store.Store is one. Methods block, are called concurrently, return pages in ascending
 // order and classified errors. A room without messages is empty, not an error.
@@ -69,7 +64,7 @@ type Site interface {
 // What a client may send and read is for Accept, History, Rooms and Follow to decide, by the client of their context; the
 // API sees to it that there is one.
 type Config struct {
-	Accept  Accepter
+	Accept  journey.Accepter
 	History History
 	Rooms   Directory
 	Follow  Follow

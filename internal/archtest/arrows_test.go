@@ -34,10 +34,11 @@ var arrows = map[string][]string{
 	// the edges
 	"internal/signalr": {"internal/errs"},                    // the protocol: no chat
 	"internal/forward": {"internal/peer", "internal/remote"}, // requests that belong to another node
-	"internal/hub":     {"internal/signalr", "internal/auth", "internal/chat", "internal/errs"},
-	"internal/api":     {"internal/auth", "internal/remote", "internal/chat", "internal/errs"}, // it declares the few methods it needs
-	"internal/auth":    {"internal/chat", "internal/errs"},                                     // tokens in, client out
-	"internal/remote":  {},                                                                     // addresses
+	"internal/route":   {"internal/peer"},                    // which requests there are, and who answers them
+	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/chat", "internal/errs"},
+	"internal/api":     {"internal/auth", "internal/remote", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
+	"internal/auth":    {"internal/chat", "internal/errs"}, // tokens in, client out
+	"internal/remote":  {},                                 // addresses
 	"internal/limit":   {"internal/auth", "internal/remote", "internal/chat", "internal/errs"},
 	"internal/cert":    {}, // TLS
 	"client":           {}, // the web page, embedded

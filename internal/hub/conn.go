@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"restante/internal/auth"
 	"restante/internal/chat"
 )
 
@@ -52,17 +51,13 @@ type reader struct {
 // follow begins to read a room from the message after the given one on, or with Now from the next one on, and returns
 // what the store knows of the room; if it is joined already, the cursor moves there. It blocks while it asks the store.
 //
-// It is the only way to a reader, whichever way a client comes in, and it asks first whether the client may read the
-// room: a reader of a room that it may not read cannot exist, and the store is not asked for one, since even a refused
-// cursor would tell how long the room is. ctx is that of the connection's opening request, or has its values.
+// Only follow makes readers, whatever the transport, and it resolves the cursor through the guard first: a reader of a
+// room that the client may not read cannot exist. ctx is that of the connection's opening request, or has its values.
 func (c *conn) follow(ctx context.Context, name string, after int64) (known chat.Room, err error) {
-	if err := auth.Require(ctx, name); err != nil {
-		return known, err
-	}
 	if err := c.mayJoin(name); err != nil {
 		return known, err
 	}
-	known, next, err := c.hub.place(ctx, name, after)
+	known, next, err := c.hub.resolve(ctx, name, after)
 	if err != nil {
 		return known, err
 	}

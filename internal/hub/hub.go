@@ -13,19 +13,15 @@ import (
 	"sync/atomic"
 
 	"restante/internal/chat"
+	"restante/internal/journey"
 	"restante/internal/signalr"
 )
-
-// Accepter is the first step of the journey, for messages that come in over a connection.
-type Accepter interface {
-	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
-}
 
 // Hub delivers messages to connections. Its methods may be called concurrently.
 type Hub struct {
 	cfg     Config
-	history History
-	accept  Accepter
+	logs    Logs
+	accept  journey.Accepter
 	pages   *pages
 	pumps   []*pump
 	signalr *signalr.Server
@@ -40,18 +36,17 @@ type Hub struct {
 	draining bool
 }
 
-// New returns a hub that reads history for connections that are behind, and passes what they send to accept, which
-// decides who may send what (see auth.Accept). What clients may read, the hub asks itself (see conn.follow), so that
-// history need not. Messages are delivered while Run runs.
-func New(cfg Config, history History, accept Accepter) *Hub {
+// New returns a hub that reads logs and gives what its connections send to accept. What a client may read is decided by
+// logs.Guarded, and what it may send by accept (see package auth). Messages are delivered while Run runs.
+func New(cfg Config, logs Logs, accept journey.Accepter) *Hub {
 	cfg = cfg.withDefaults()
 	h := &Hub{
-		cfg: cfg, history: history, accept: accept,
+		cfg: cfg, logs: logs, accept: accept,
 		rooms: make(map[string]*room), streams: make(map[*stream]context.CancelFunc),
 		resyncAsked: make(chan struct{}, 1),
 	}
 	h.metrics = newMetrics(cfg.Metrics, h.slowestLag, h.openRooms, h.openStreams)
-	h.pages = newPages(history, cfg.CatchUps, h.metrics)
+	h.pages = newPages(logs.Shared, cfg.CatchUps, h.metrics)
 	for i := range runtime.NumCPU() {
 		h.pumps = append(h.pumps, newPump(i, h.metrics))
 	}
@@ -124,7 +119,7 @@ func (h *Hub) newConn(s sink, e encoding) *conn {
 }
 
 // enter returns the room, which is open until leave is called as often as enter. The tail of a room that was open may be
-// behind the store, while announcements are late or the broker is away; see place.
+// behind the store, while announcements are late or the broker is away; see resolve.
 func (h *Hub) enter(ctx context.Context, name string) (*room, error) {
 	h.mu.Lock()
 	r := h.rooms[name]
@@ -134,7 +129,7 @@ func (h *Hub) enter(ctx context.Context, name string) (*room, error) {
 	}
 	r.refs++
 	h.mu.Unlock()
-	if err := r.load(ctx, h.history); err != nil {
+	if err := r.load(ctx, h.logs.Shared); err != nil {
 		h.leave(r)
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
 )
@@ -63,6 +64,25 @@ func (h *history) setBroken(broken bool) {
 	h.broken = broken
 }
 
+// logsOf returns the logs of h, with the guard that the server puts before a store.
+func logsOf(h History) Logs { return Logs{Guarded: auth.Log{Next: storeOf{History: h}}, Shared: h} }
+
+// storeOf makes an auth.Reader of a History. Its other methods are not called.
+type storeOf struct {
+	auth.Reader
+	History
+}
+
+// After is that of both embedded interfaces.
+func (s storeOf) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
+	return s.History.After(ctx, room, seq, limit)
+}
+
+// Room is that of both embedded interfaces.
+func (s storeOf) Room(ctx context.Context, name string) (chat.Room, error) {
+	return s.History.Room(ctx, name)
+}
+
 // start runs a hub over h until the test ends.
 func start(t testing.TB, h History) *Hub {
 	t.Helper()
@@ -71,7 +91,7 @@ func start(t testing.TB, h History) *Hub {
 
 func startWith(t testing.TB, cfg Config, h History) *Hub {
 	t.Helper()
-	hub := New(cfg, h, nil)
+	hub := New(cfg, logsOf(h), nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

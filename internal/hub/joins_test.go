@@ -94,7 +94,7 @@ func (w *wanderer) visit(do func(*conn, *peer)) {
 }
 
 func (w *wanderer) misbehave(c *conn, p *peer) {
-	room, _ := w.hub.history.Room(w.t.Context(), "a")
+	room, _ := w.hub.logs.Shared.Room(w.t.Context(), "a")
 	for range 5 {
 		switch w.rnd.IntN(4) {
 		case 0:

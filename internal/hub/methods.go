@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"math"
 
-	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/signalr"
@@ -170,21 +169,18 @@ func (s *session) getMessagesSince(ctx context.Context, args []json.RawMessage) 
 	return s.hub.since(ctx, room, seq, limit)
 }
 
-// since reads the messages after seq, if the client may read the room, when its turn has come.
+// since reads the messages after seq through the guard when its turn has come.
 func (h *Hub) since(ctx context.Context, room string, seq int64, limit int) (any, error) {
-	if err := auth.Require(ctx, room); err != nil {
-		return nil, err
-	}
 	done, err := h.pages.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	known, err := h.history.Room(ctx, room)
+	known, err := h.logs.Guarded.Room(ctx, room)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := h.history.After(ctx, room, seq, limit)
+	messages, err := h.logs.Guarded.After(ctx, room, seq, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -11,8 +11,6 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
-
-	"restante/internal/chat"
 )
 
 const (
@@ -20,13 +18,6 @@ const (
 	maxCachedPage = 256 << 10 // bytes; a larger page is read again, unless others are waiting for it at that time
 	cachedPages   = 256       // so the cache is 64 MiB at most, usually a tenth of that
 )
-
-// History is the store: After returns up to limit messages of the room with Seq > seq, ascending; Room what is known of
-// a room. Both may be called concurrently.
-type History interface {
-	After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
-	Room(ctx context.Context, name string) (chat.Room, error)
-}
 
 // pages reads history for readers that are behind the tail. The log is cut into pages of pageMessages at fixed numbers,
 // so that readers with different cursors share the pages, each read and encoded once. Reads take turns; what is in the

@@ -110,7 +110,7 @@ func (h *Hub) compare(ctx context.Context, rooms []*room) (behind int, left []*r
 // compareRoom asks the store how far the room's log goes, and wakes its readers if that is further than the tail. In a
 // busy room that can be a message whose announcement is on its way: then they read it from the store, once, as well.
 func (h *Hub) compareRoom(ctx context.Context, r *room) (behind bool, err error) {
-	known, err := h.history.Room(ctx, r.name)
+	known, err := h.logs.Shared.Room(ctx, r.name)
 	if err != nil || !r.reach(known.LastSeq) {
 		return false, err
 	}

@@ -46,7 +46,7 @@ func (h *hooked) set(hook func(chat.Room) (chat.Room, error)) (asked int) {
 // running runs a hub over log in a bubble until stop is called.
 func running(t *testing.T, log History) (h *Hub, stop func()) {
 	t.Helper()
-	h = New(Config{TailBytes: 4 << 10}, log, nil)
+	h = New(Config{TailBytes: 4 << 10}, logsOf(log), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -210,7 +210,7 @@ func TestHub_ResyncFindsARoomThatIsBeingOpened(t *testing.T) {
 			<-release
 			return room, nil
 		}
-		log.set(func(room chat.Room) (chat.Room, error) { // asked first to place the cursor
+		log.set(func(room chat.Room) (chat.Room, error) { // asked first to resolve the cursor
 			log.set(opens)
 			return room, nil
 		})
@@ -239,7 +239,7 @@ func TestHub_ResyncFindsARoomThatIsBeingOpened(t *testing.T) {
 // While announcements do not come, the tails of open rooms are behind the store. Joins go by the store.
 func TestSession_JoinRoomWhileAnnouncementsAreLost(t *testing.T) {
 	s, p, _ := newSession(t) // 20 messages
-	log, ok := s.hub.history.(*history)
+	log, ok := s.hub.logs.Shared.(*history)
 	if !ok {
 		t.Fatal("the store is not in memory")
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -109,8 +110,8 @@ func TestHub_NoReaderWithoutTheRight(t *testing.T) {
 	}
 }
 
-// The code makes readers in one place, after one question: else a way in could be added without it.
-func TestReader_IsMadeWhereTheRightIsAsked(t *testing.T) {
+// The code makes readers in one function, after one check of the rights. Otherwise somebody could add a way in without it.
+func TestReader_IsMadeBehindTheGuard(t *testing.T) {
 	sources, err := fs.Glob(os.DirFS("."), "*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -137,9 +138,15 @@ func TestReader_IsMadeWhereTheRightIsAsked(t *testing.T) {
 	if !ok || follow.Name.Name != "follow" {
 		t.Fatal("readers are made elsewhere than in conn.follow")
 	}
-	first, ok := follow.Body.List[0].(*ast.IfStmt)
-	if !ok || !strings.Contains(fmt.Sprint(callee(first.Init)), "auth Require") {
-		t.Error("conn.follow does not begin with auth.Require")
+	var calls []string
+	ast.Inspect(follow.Body, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			calls = append(calls, nameOf(call.Fun))
+		}
+		return true
+	})
+	if resolved, entered := slices.Index(calls, "resolve"), slices.Index(calls, "enter"); resolved < 0 || entered < resolved {
+		t.Errorf("conn.follow calls %q: want resolve, which reads through the guard, before enter", calls)
 	}
 }
 
@@ -156,14 +163,15 @@ func makesReader(decl ast.Decl) (makes bool) {
 	return makes
 }
 
-// callee returns what is called in "err := f(…)".
-func callee(s ast.Stmt) ast.Expr {
-	if assign, ok := s.(*ast.AssignStmt); ok {
-		if call, ok := assign.Rhs[0].(*ast.CallExpr); ok {
-			return call.Fun
-		}
+// nameOf returns the name of a called function or method.
+func nameOf(f ast.Expr) string {
+	switch f := f.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		return f.Sel.Name
 	}
-	return nil
+	return ""
 }
 
 func TestHub_ConnectByToken(t *testing.T) {

@@ -13,9 +13,6 @@ import (
 	"restante/internal/signalr"
 )
 
-// Now as a cursor means from the next message on.
-const Now int64 = -1
-
 // chatHub is the hub as package signalr sees it.
 type chatHub struct{ hub *Hub }
 
@@ -116,29 +113,6 @@ func (h *Hub) mayHave(rooms int) error {
 		}
 	}
 	return nil
-}
-
-// place checks a cursor and returns what the store knows of its room and the message to read from. The store alone says
-// what "now" is, the same to the client (last_seq) as to its reader: announcements may be late, or lost until the next
-// Resync, so that the room's tail can be behind, or by the time it is looked at ahead. A reader that began after the
-// tail would get messages again that the client knows to be before now, or not get those that came in between.
-func (h *Hub) place(ctx context.Context, name string, after int64) (known chat.Room, next int64, err error) {
-	if err := chat.ValidateRoom(name); err != nil {
-		return known, 0, err
-	}
-	// The look is short and has a time limit of its own. Tied to the connection's context it would leave 360 bytes of
-	// bookkeeping there for the life of every connection.
-	if known, err = h.history.Room(context.WithoutCancel(ctx), name); err != nil {
-		return known, 0, err
-	}
-	switch {
-	case after == Now:
-		return known, known.LastSeq + 1, nil
-	case after < 0 || after > known.LastSeq:
-		return known, 0, errs.Field("after", "must be from 0 to the number of the newest message, %d, is %d",
-			known.LastSeq, after)
-	}
-	return known, after + 1, nil
 }
 
 // Close implements signalr.Session.

@@ -142,7 +142,7 @@ func TestSession_JoinRoomWithoutCursorIsFromNow(t *testing.T) {
 		if _, err := invoke(t, s, joinRoom, args...); err != nil {
 			t.Fatalf("JoinRoom(%s): %v", args, err)
 		}
-		log, ok := s.hub.history.(*history)
+		log, ok := s.hub.logs.Shared.(*history)
 		if !ok {
 			t.Fatal("the store is not in memory")
 		}
