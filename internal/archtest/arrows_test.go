@@ -16,11 +16,11 @@ var arrows = map[string][]string{
 	"internal/broker/drivertest": {"internal/broker/driver", "internal/chat", "internal/errs"},
 	"internal/broker/inproc":     {"internal/broker/driver", "internal/chat", "internal/errs"},
 	"internal/broker/rabbitmq":   {"internal/broker/driver", "internal/event", "internal/peer", "internal/chat", "internal/errs"},
-	"internal/store":             {"internal/store/driver", "internal/chat", "internal/errs"},
+	"internal/store":             {"internal/store/driver", "internal/retry", "internal/chat", "internal/errs"},
 	"internal/store/driver":      {"internal/chat", "internal/errs"},
 	"internal/store/drivertest":  {"internal/store/driver", "internal/chat", "internal/errs"},
-	"internal/store/sqlite":      {"internal/store/driver", "internal/chat", "internal/errs"},
-	"internal/store/postgres":    {"internal/store/driver", "internal/chat", "internal/errs"},
+	"internal/store/sqlite":      {"internal/store/driver", "internal/inflight", "internal/chat", "internal/errs"},
+	"internal/store/postgres":    {"internal/store/driver", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
 
 	// what nodes and other services say to each other
 	"internal/event": {"internal/chat", "internal/errs"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -50,6 +51,35 @@ func TestCopy_MovesEverything(t *testing.T) {
 	back, err := (&store.Copy{From: to, To: from}).Check(t.Context())
 	if err != nil || back != contents {
 		t.Errorf("check the other way: %+v, %v, want %+v", back, err, contents)
+	}
+}
+
+// TestCopy_TakesSwitchesAndForeignNames: the source has what a version of another day accepted and switched on.
+func TestCopy_TakesSwitchesAndForeignNames(t *testing.T) {
+	from, to := open(t, store.Config{}), open(t, store.Config{})
+	c := &store.Copy{From: from, To: to}
+	if err := from.SwitchOn(t.Context(), "kind:edit", "v9.8.7"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Check(t.Context()); errs.CodeOf(err) != errs.Conflict || !strings.Contains(err.Error(), "only the source uses kind:edit") {
+		t.Errorf("check without the switch: %v", err)
+	}
+	batch := newMessages(3)
+	batch[0].Room, batch[1].ClientID, batch[2].Msg = "Ünïcode Räume "+strings.Repeat("r", 100), "line\nbreak", ""
+	if _, err := from.Append(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := c.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if contents, err := c.Check(t.Context()); err != nil || contents.Messages != 3 || contents.Rooms != 2 {
+		t.Errorf("check: %+v, %v", contents, err)
+	}
+	on, err := to.Switches(t.Context())
+	if i := slices.IndexFunc(on, func(s driver.Switch) bool { return s.Feature == "kind:edit" }); err != nil || i < 0 || on[i].Release != "v9.8.7" {
+		t.Errorf("switches of the target: %+v, %v", on, err)
 	}
 }
 

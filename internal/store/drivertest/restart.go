@@ -91,6 +91,7 @@ func testClose(t *testing.T, h Harness) {
 			t.Errorf("%s after close: %v, want an error of class unavailable that is not worth a retry", call, err)
 		}
 	}
+	testSwitchesAfterClose(t, d)
 }
 
 // testCloseUnderLoad closes while others append: each gets all or an error, and what was answered is there afterwards.

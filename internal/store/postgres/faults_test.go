@@ -10,6 +10,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 	"restante/internal/testkit"
 	"restante/internal/testkit/nodes"
 )
@@ -110,7 +111,7 @@ func serverIsKilled(t *testing.T, server *nodes.Postgres, url string) {
 
 // A server that hangs without closing anything is noticed, and service goes on by itself when it is back.
 func serverHangs(t *testing.T, server *nodes.Postgres, url string) {
-	d := open(t, url, Config{AttemptTimeout: 1500 * time.Millisecond, CheckInterval: 1})
+	d := open(t, url, Config{Config: driver.Config{CheckInterval: 1}, AttemptTimeout: 1500 * time.Millisecond})
 	kept := appendTo(t, d, "a", 3)
 	server.Pause()
 	start := time.Now()
@@ -192,7 +193,7 @@ func TestDriver_AnswerIsLost(t *testing.T) {
 
 // A standby that was promoted elsewhere: the connections to the server that is read-only now are given up.
 func serverBecomesReadOnly(t *testing.T, _ *nodes.Postgres, url string) {
-	d := open(t, url, Config{CheckInterval: 1})
+	d := open(t, url, Config{Config: driver.Config{CheckInterval: 1}})
 	appendTo(t, d, "a", 1)
 	shell(t, url, "ALTER SYSTEM SET default_transaction_read_only = on")
 	shell(t, url, "SELECT pg_reload_conf()")

@@ -17,6 +17,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 	"restante/internal/testkit"
 )
 
@@ -28,7 +29,7 @@ func TestAppend_SeveralNodes(t *testing.T) {
 	var all sync.WaitGroup
 	for node := range 3 {
 		skew := time.Duration(node) * time.Minute
-		d := open(t, database, Config{Now: func() time.Time { return time.Now().Add(-skew) }, MaxConns: 8})
+		d := open(t, database, Config{Config: driver.Config{Now: func() time.Time { return time.Now().Add(-skew) }}, MaxConns: 8})
 		for partition := range 8 {
 			r := rand.New(rand.NewPCG(uint64(node), uint64(partition)))
 			all.Go(func() {
@@ -155,7 +156,7 @@ func TestAppend_SettingsOfTheDatabaseDoNotMatter(t *testing.T) {
 // A room that somebody else has locked stops nobody for long, and its batch can be tried again.
 func TestAppend_StuckLock(t *testing.T) {
 	database := testkit.Database(t)
-	d := open(t, database, Config{AttemptTimeout: 1500 * time.Millisecond, CheckInterval: 1})
+	d := open(t, database, Config{Config: driver.Config{CheckInterval: 1}, AttemptTimeout: 1500 * time.Millisecond})
 	appendTo(t, d, "a", 1)
 	conn := connect(t, database)
 	defer conn.Close(context.WithoutCancel(t.Context()))
@@ -240,7 +241,7 @@ func TestClassify(t *testing.T) {
 // Checks are cheap while writes succeed, and red as soon as one has failed.
 func TestCheck_SharesOutcome(t *testing.T) {
 	database := testkit.Database(t)
-	d := open(t, database, Config{CheckInterval: time.Hour})
+	d := open(t, database, Config{Config: driver.Config{CheckInterval: time.Hour}})
 	if err := d.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}

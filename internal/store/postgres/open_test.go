@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 	"restante/internal/testkit"
 )
 
@@ -54,7 +55,7 @@ func TestOpen_RefusesWhatWaitingCannotMend(t *testing.T) {
 	refused(t, guest, errs.Unavailable, "lacks a privilege", "restante migrate")
 
 	open(t, database, Config{})
-	shell(t, database, "INSERT INTO restante.migrations VALUES (9999, 'from the future')")
+	shell(t, database, "INSERT INTO restante.migrations (version, name, oldest) VALUES (9999, 'from the future', 9999)")
 	refused(t, database, errs.Unavailable, "newer version of Restante", "9999")
 
 	shell(t, database, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
@@ -83,7 +84,7 @@ func TestOpen_SeveralNodesMigrateAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 6 {
 		all.Go(func() {
-			d, err := Open(t.Context(), database, Config{Log: log, MaxConns: 2})
+			d, err := Open(t.Context(), database, Config{Config: driver.Config{Log: log}, MaxConns: 2})
 			if err != nil {
 				t.Error(err)
 				return
@@ -131,7 +132,7 @@ func TestOpen_WaitsForTheServer(t *testing.T) {
 	}
 	server.Kill()
 	var logged syncBuffer
-	d := open(t, database, Config{Log: slog.New(slog.NewTextHandler(&logged, nil)), CheckInterval: 1})
+	d := open(t, database, Config{Config: driver.Config{Log: slog.New(slog.NewTextHandler(&logged, nil)), CheckInterval: 1}})
 	for what, err := range map[string]error{
 		"append": func() error { _, err := d.Append(t.Context(), newMessages("a", 1)); return err }(),
 		"read":   func() error { _, err := d.After(t.Context(), "a", 0, 1); return err }(),
@@ -199,7 +200,7 @@ func TestOpen_WarnsOfUnsafeSettings(t *testing.T) {
 	var logged syncBuffer
 	eventually(t, func() error { // the reload takes a moment
 		logged.reset()
-		open(t, database, Config{Log: slog.New(slog.NewTextHandler(&logged, nil))})
+		open(t, database, Config{Config: driver.Config{Log: slog.New(slog.NewTextHandler(&logged, nil))}})
 		if !strings.Contains(logged.String(), "may lose accepted messages") {
 			return errors.New("no warning: " + logged.String())
 		}

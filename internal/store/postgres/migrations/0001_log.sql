@@ -1,3 +1,4 @@
+-- oldest: 1
 -- The rooms' logs.
 
 -- One row per room: its counter, which is also the lock under which its messages are numbered. The counter is kept apart
