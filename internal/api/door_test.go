@@ -22,7 +22,7 @@ import (
 
 // guarded puts the guards of package auth where the composition puts them.
 func guarded(c *Config) {
-	c.Accept = auth.Accept{Next: c.Accept}
+	c.Accept = auth.CheckSender(c.Accept)
 	log := auth.Log{Next: c.History.(auth.Reader)}
 	c.History, c.Rooms = log, log
 }

@@ -26,32 +26,36 @@ var arrows = map[string][]string{
 	"internal/event": {"internal/chat", "internal/errs"},
 	"internal/peer":  {"internal/chat"},
 
+	// versions side by side: switches in the store, features of the nodes
+	"internal/upgrade": {"internal/store/driver", "internal/peer", "internal/retry", "internal/chat"},
+
 	// small tools that any package with a loop or a Close may use
 	"internal/inflight":  {},
 	"internal/retry":     {},
 	"internal/lifecycle": {},
 
 	// the edges
-	"internal/signalr": {"internal/errs"},                    // the protocol: no chat
-	"internal/forward": {"internal/peer", "internal/remote"}, // requests that belong to another node
-	"internal/route":   {"internal/peer"},                    // which requests there are, and who answers them
+	"internal/signalr": {"internal/errs"},                                         // the protocol: no chat
+	"internal/forward": {"internal/peer", "internal/remote", "internal/inflight"}, // requests that belong to another node
+	"internal/route":   {"internal/peer"},                                         // which requests there are, and who answers them
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/auth", "internal/remote", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
-	"internal/auth":    {"internal/chat", "internal/errs"}, // tokens in, client out
-	"internal/remote":  {},                                 // addresses
-	"internal/limit":   {"internal/auth", "internal/remote", "internal/chat", "internal/errs"},
+	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
+	"internal/remote":  {},                                                                       // addresses
+	"internal/limit":   {"internal/auth", "internal/remote", "internal/route", "internal/journey", "internal/chat", "internal/errs"},
 	"internal/cert":    {}, // TLS
 	"client":           {}, // the web page, embedded
 
 	// the whole
 	"internal/config":    {"internal/peer"},
-	"internal/telemetry": {},
+	"internal/telemetry": {"internal/route"},
 	"internal/server": {
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
 		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/forward", "internal/telemetry",
-		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "client",
+		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route",
+		"internal/inflight", "internal/lifecycle", "internal/upgrade", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it works a server from outside
 	"internal/cli": {

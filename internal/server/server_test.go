@@ -51,12 +51,14 @@ func stop(t *testing.T, s *server.Server) {
 }
 
 // send posts a message and returns the status, 0 when no answer came.
-func send(room, addr, id, msg string) int {
+func send(room, addr, id, msg string) int { return sendBy(http.DefaultClient, room, addr, id, msg) }
+
+func sendBy(client *http.Client, room, addr, id, msg string) int {
 	q := url.Values{"room": {room}, "client_id": {"ann"}, "msg": {msg}}
 	if id != "" {
 		q.Set("id", id)
 	}
-	resp, err := http.Post("http://"+addr+"/message?"+q.Encode(), "", nil)
+	resp, err := client.Post("http://"+addr+"/message?"+q.Encode(), "", nil)
 	if err != nil {
 		return 0
 	}
