@@ -28,7 +28,7 @@ func setOf(t testing.TB, names ...string) string {
 	return string(toJSON(t, set))
 }
 
-// tokenOfKey returns one that says which key has signed it.
+// tokenOfKey returns a token that names the key which has signed it.
 func tokenOfKey(t testing.TB, alg jose.SignatureAlgorithm, name string) string {
 	t.Helper()
 	return sign(t, alg, private()[name], map[jose.HeaderKey]any{"kid": name}, payload(nil))
@@ -83,7 +83,7 @@ func refreshNow(t *testing.T, v *Verifier) {
 	v.set.fetchSoon(t.Context())
 }
 
-// longAgo makes the last fetch one that was long ago.
+// longAgo pretends that the last fetch was long ago.
 func longAgo(v *Verifier) {
 	v.set.mu.Lock()
 	defer v.set.mu.Unlock()
@@ -252,7 +252,7 @@ func TestKeySet_TokensAreNotInvalidWhileNoKeysAreKnown(t *testing.T) {
 	wantClient(t, v, token, "ann")
 }
 
-func TestKeySet_ATokenWithoutKidIsOfAKeyThatIsAlone(t *testing.T) {
+func TestKeySet_ATokenWithoutKidIsValidForASingleKeyOnly(t *testing.T) {
 	server := startKeyServer(t, setOf(t, "rsa", "rsa-other", "p256", "rsa-weak"))
 	v := newTestVerifier(t, Config{JWKS: server.URL})
 	wantClient(t, v, sign(t, jose.ES256, private()["p256"], nil, payload(nil)), "ann")

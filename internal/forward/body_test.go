@@ -50,7 +50,7 @@ func TestBody_DoesNotReadPastItsEnd(t *testing.T) {
 	}
 }
 
-// failing is what follows a body whose length is known: it must not be read.
+// failing follows a body whose length is known: it must not be read.
 type failing struct{ end bool }
 
 func (f failing) Read([]byte) (int, error) {

@@ -192,7 +192,7 @@ func TestForwarder_NodeDiesBeforeItAnswers(t *testing.T) {
 		wantProblem(t, resp, body, 503, "unavailable")
 	}
 	if len(asked) != 4 {
-		t.Errorf("the node was asked %d times, want 4: an answer may be lost, not a second one taken for it", len(asked))
+		t.Errorf("the node was asked %d times, want 4: an answer may be lost, but a second one must not take its place", len(asked))
 	}
 }
 

@@ -24,8 +24,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// requestOf returns a request as the handlers before Limits leave it: from an address and, unless sub is empty, by a
-// client with a token.
+// requestOf returns a request with the context that Limits needs: it comes from an address and, unless sub is empty, from
+// a client with a token.
 func requestOf(t *testing.T, sub, addr, path string) *http.Request {
 	t.Helper()
 	r := httptest.NewRequest("GET", path, nil)
@@ -133,8 +133,8 @@ func TestLimits_ProbesAreAlwaysAllowed(t *testing.T) {
 	})
 }
 
-// Who floods is slowed down: a refusal takes a moment, but no longer than the client stays.
-func TestLimits_RefusalTakesItsTime(t *testing.T) {
+// A client that floods is slowed down: a refusal is delayed, but not after the client has disconnected.
+func TestLimits_RefusalsAreDelayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{Requests: 1})
 		r := requestOf(t, "ann", "192.0.2.1", "/rooms")
@@ -147,11 +147,11 @@ func TestLimits_RefusalTakesItsTime(t *testing.T) {
 		if err := l.Allow(r); errs.CodeOf(err) != errs.RateLimited || time.Since(start) != refusalDelay {
 			t.Errorf("refused with %v after %v", err, time.Since(start))
 		}
-		gone, cancel := context.WithCancel(r.Context())
+		disconnected, cancel := context.WithCancel(r.Context())
 		cancel()
 		start = time.Now()
-		if err := l.Allow(r.WithContext(gone)); errs.CodeOf(err) != errs.RateLimited || time.Since(start) != 0 {
-			t.Errorf("a client that has gone: %v after %v", err, time.Since(start))
+		if err := l.Allow(r.WithContext(disconnected)); errs.CodeOf(err) != errs.RateLimited || time.Since(start) != 0 {
+			t.Errorf("a client that has disconnected: %v after %v", err, time.Since(start))
 		}
 		for range maxDelays {
 			l.delays <- struct{}{}
@@ -210,7 +210,7 @@ func TestLimits_ConnectionsOfAClient(t *testing.T) {
 		t.Errorf("after one has ended: %v", err)
 	}
 	if _, err := l.Connect(ann); errs.CodeOf(err) != errs.TooMany {
-		t.Errorf("an end that is told twice counts twice: %v", err)
+		t.Errorf("a release that is called twice counts twice: %v", err)
 	}
 	other()
 	if len(l.opened) != 1 {

@@ -56,7 +56,7 @@ func dial(t *testing.T, from, to string) net.Conn {
 	return c
 }
 
-// answer returns what the server says before it ends the connection.
+// answer returns what the server sends before it closes the connection.
 func answer(t *testing.T, c net.Conn) string {
 	t.Helper()
 	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
@@ -67,7 +67,7 @@ func answer(t *testing.T, c net.Conn) string {
 	return b.String()
 }
 
-func TestListener_TurnsAwayWhatIsBeyondTheLimits(t *testing.T) {
+func TestListener_RejectsConnectionsBeyondTheLimits(t *testing.T) {
 	var log lines
 	metrics := prometheus.NewRegistry()
 	l := New(Config{
@@ -91,7 +91,7 @@ func TestListener_TurnsAwayWhatIsBeyondTheLimits(t *testing.T) {
 	<-accepted
 	answer(t, dial(t, "127.0.0.2", addr))
 	for range 3 {
-		dial(t, "127.0.0.9", addr) // without a limit of its own
+		dial(t, "127.0.0.9", addr) // exempt from the limit of an address
 		<-accepted
 	}
 	answer(t, dial(t, "127.0.0.3", addr))

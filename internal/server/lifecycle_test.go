@@ -56,7 +56,7 @@ func stepNames(t *testing.T, cfg config.Config) (names []string) {
 	return names
 }
 
-// before puts a step that does start before the one with the given name.
+// before inserts a step with this start before the step with the given name.
 func before(name string, start func(ctx context.Context) (lifecycle.Stop, error)) func([]lifecycle.Step) []lifecycle.Step {
 	return func(steps []lifecycle.Step) []lifecycle.Step {
 		i := slices.IndexFunc(steps, func(s lifecycle.Step) bool { return s.Name == name })
@@ -103,8 +103,8 @@ func TestStart_FailsAtEveryStep(t *testing.T) {
 	stop(t, s)
 }
 
-// TestServer_StartsAndStopsAgainAndAgain restarts a server under load, at different moments. All that it accepts is there
-// in the end.
+// TestServer_StartsAndStopsAgainAndAgain restarts a server under load, at different moments. In the end, all that it
+// has accepted is stored.
 func TestServer_StartsAndStopsAgainAndAgain(t *testing.T) {
 	const rounds, senders = 20, 8
 	data := t.TempDir()

@@ -8,7 +8,7 @@ import (
 	"restante/internal/peer"
 )
 
-func TestByRole_PassesOnWhatItsRolesDoNotCover(t *testing.T) {
+func TestByRole_ForwardsWhatItsRolesDoNotCover(t *testing.T) {
 	local := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("here")) })
 	forward := func(role peer.Role) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(role)) })

@@ -104,7 +104,7 @@ func TestServer_KeepsMessagesAcrossRestarts(t *testing.T) {
 	}
 }
 
-func TestServer_TakesTheLongestMessageInAQuery(t *testing.T) {
+func TestServer_AcceptsTheLongestMessageInAQuery(t *testing.T) {
 	s := start(t, t.TempDir())
 	longest := strings.Repeat("€", chat.MaxMsgBytes/3) // nine bytes each once escaped
 	if status := send("lobby", s.Addr(), "", longest); status != http.StatusAccepted {
@@ -115,7 +115,7 @@ func TestServer_TakesTheLongestMessageInAQuery(t *testing.T) {
 	}
 }
 
-func TestServer_StopMayBeCalledAgainAndAtOnce(t *testing.T) {
+func TestServer_StopMayBeCalledSeveralTimesAtOnce(t *testing.T) {
 	s := start(t, t.TempDir())
 	var stops sync.WaitGroup
 	for range 4 {

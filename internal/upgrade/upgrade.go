@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	interval = 2 * time.Second  // about how often Run reads the switches and looks at the nodes
+	interval = 2 * time.Second  // about how often Run reads the switches and checks the nodes
 	maxGap   = 10 * time.Second // between two rounds of Run; after a longer one the node may have missed heartbeats
 	askEvery = time.Second      // the shortest time between two reads for Switched
 )
