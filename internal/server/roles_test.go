@@ -42,6 +42,27 @@ func TestByRole_ForwardsWhatItsRolesDoNotCover(t *testing.T) {
 	}
 }
 
+func TestTokenInQuery_OnlyWhereBrowsersCannotSetAHeader(t *testing.T) {
+	for request, want := range map[[2]string]bool{
+		{"GET", "/rooms/lobby/events"}:       true,
+		{"HEAD", "/rooms/lobby/events"}:      false,
+		{"POST", "/rooms/lobby/events"}:      false,
+		{"GET", "/messageHub"}:               true,
+		{"POST", "/messageHub"}:              true,
+		{"DELETE", "/messageHub"}:            true,
+		{"POST", "/messageHub/negotiate"}:    true,
+		{"GET", "/rooms/lobby/messages"}:     false,
+		{"POST", "/message"}:                 false,
+		{"GET", "/metrics"}:                  false,
+		{"GET", "/"}:                         false,
+		{"GET", "/rooms/lobby/events/other"}: false,
+	} {
+		if got := tokenInQuery(httptest.NewRequest(request[0], request[1], nil)); got != want {
+			t.Errorf("%s %s: %v, want %v", request[0], request[1], got, want)
+		}
+	}
+}
+
 func TestWithoutPassword(t *testing.T) {
 	for raw, want := range map[string]string{
 		"postgres://ann:secret@db:5432/chat?password=secret": "postgres://ann:xxxxx@db:5432/chat",
