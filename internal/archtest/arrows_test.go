@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	"internal/signalr": {"internal/errs"},                                         // the protocol: no chat
 	"internal/forward": {"internal/peer", "internal/remote", "internal/inflight"}, // requests that belong to another node
 	"internal/route":   {"internal/peer"},                                         // which requests there are, and who answers them
-	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/chat", "internal/errs"},
+	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/auth", "internal/remote", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
 	"internal/remote":  {},                                                                       // addresses
