@@ -19,7 +19,7 @@ type Copy struct {
 	progress struct{ rooms, roomsDone, messages, messagesDone atomic.Int64 }
 }
 
-// copiedAtOnce is how many rooms are copied at the same time, so that neither store waits for the other.
+// copiedAtOnce is how many rooms are copied at the same time, so that both stores are busy.
 const copiedAtOnce = 4
 
 // Progress is how far a Run or a Check is.
@@ -47,8 +47,8 @@ func (c *Copy) begin(rooms []chat.Room) {
 	p.messages.Store(total)
 }
 
-// Run copies what To does not have yet. A target that has anything else is an error of class errs.Conflict that names the
-// room and the number. It blocks until everything is copied, ctx is done or something fails.
+// Run copies what To does not have yet. If the target has anything else, Run returns an error of class errs.Conflict that
+// names the room and the number. It blocks until everything is copied, ctx is done or something fails.
 func (c *Copy) Run(ctx context.Context) error {
 	rooms, err := allRooms(ctx, c.From)
 	if err != nil {
@@ -83,7 +83,7 @@ func (c *Copy) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// switches switches on in the target what is on in the source, before the first message arrives that may need it.
+// switches switches on in the target what is on in the source. It runs before the messages, which may need the features.
 func (c *Copy) switches(ctx context.Context) error {
 	on, err := c.From.Switches(ctx)
 	if err != nil {
@@ -110,8 +110,8 @@ func (c *Copy) copied(ctx context.Context, rooms []chat.Room) (map[string]int64,
 	copied := make(map[string]int64, len(targets))
 	for _, r := range targets {
 		if of, known := last[r.Name]; !known || r.LastSeq > of {
-			return nil, &errs.Error{Code: errs.Conflict, Msg: fmt.Sprintf("the target has other messages: room %q ends there with number %d, "+
-				"in the source with %d; copy into an empty database", r.Name, r.LastSeq, of)}
+			return nil, &errs.Error{Code: errs.Conflict, Msg: fmt.Sprintf("the target has other messages: room %q ends with number %d in the target, "+
+				"with %d in the source; copy into an empty database", r.Name, r.LastSeq, of)}
 		}
 		copied[r.Name] = r.LastSeq
 	}

@@ -54,7 +54,7 @@ func TestCopy_MovesEverything(t *testing.T) {
 	}
 }
 
-// TestCopy_TakesSwitchesAndForeignNames: the source has what a version of another day accepted and switched on.
+// TestCopy_TakesSwitchesAndForeignNames copies what another version of Restante has accepted and switched on.
 func TestCopy_TakesSwitchesAndForeignNames(t *testing.T) {
 	from, to := open(t, store.Config{}), open(t, store.Config{})
 	c := &store.Copy{From: from, To: to}
@@ -101,7 +101,7 @@ type limited struct {
 
 func (d *limited) Restore(ctx context.Context, log []chat.Message) error {
 	if d.left.Add(-1) < 0 {
-		return errs.Wrap(errs.Unavailable, errors.New("pulled the plug"), "the database is gone")
+		return errs.Wrap(errs.Unavailable, errors.New("connection reset"), "the database is disconnected")
 	}
 	return d.Driver.Restore(ctx, log)
 }
@@ -146,10 +146,10 @@ func TestCopy_RefusesATargetWithOtherMessages(t *testing.T) {
 		rooms, n int
 		want     string
 	}{
-		"other messages":     {1, 5, `room "room-0": number 5 is another message there`},
-		"more messages":      {1, 20, `room "room-0" ends there with number 20, in the source with 10`},
-		"a room of its own":  {3, 1, `room "room-2" ends there with number 1, in the source with 0`},
-		"as many, but other": {1, 10, `room "room-0": number 10 is another message there`},
+		"other messages":     {1, 5, `room "room-0": number 5 is another message in the store`},
+		"more messages":      {1, 20, `room "room-0" ends with number 20 in the target, with 10 in the source`},
+		"a room of its own":  {3, 1, `room "room-2" ends with number 1 in the target, with 0 in the source`},
+		"as many, but other": {1, 10, `room "room-0": number 10 is another message in the store`},
 	} {
 		to := open(t, store.Config{})
 		fill(t, to, tc.rooms, tc.n)
@@ -160,7 +160,7 @@ func TestCopy_RefusesATargetWithOtherMessages(t *testing.T) {
 	}
 }
 
-// lying is a driver that reads one message otherwise than it is.
+// lying is a driver that returns one message changed.
 type lying struct {
 	driver.Driver
 	change func(m *chat.Message)

@@ -32,12 +32,12 @@ type Config struct {
 	CheckTimeout time.Duration
 	// MaxBackoff is the longest pause between two attempts. Default 500 ms.
 	MaxBackoff time.Duration
-	// Tracer makes the spans of Append, within those of the batches that are appended. Default: none.
+	// Tracer makes the spans of Append, as children of the span in its context. Default: none.
 	Tracer trace.TracerProvider
 }
 
-// Store keeps the rooms' logs. Its methods may be called concurrently. Their errors are classified; a call that ran out
-// of time, its own limit or that of ctx, is errs.Unavailable.
+// Store keeps the rooms' logs. Its methods may be called concurrently. Their errors are classified; a call that exceeded its
+// own time limit or that of ctx returns errs.Unavailable.
 type Store struct {
 	d       driver.Driver
 	cfg     Config
@@ -149,8 +149,8 @@ func (s *Store) SwitchOn(ctx context.Context, f chat.Feature, release string) er
 	return s.write(ctx, "switch_on", func(ctx context.Context) error { return s.d.SwitchOn(ctx, f, release) })
 }
 
-// Check returns nil when the database can be read and written now; after a failed Append not before a write has
-// succeeded again. It is cheap enough to be called several times a second.
+// Check returns nil when the database can be read and written now. After a failed Append it returns an error until a write
+// has succeeded. It is cheap enough to be called several times a second.
 func (s *Store) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CheckTimeout)
 	defer cancel()
@@ -204,8 +204,7 @@ func call[T any](ctx context.Context, s *Store, operation string, limit time.Dur
 	return v, nil
 }
 
-// fail counts an error. An error of the context, which says only that time ran out, gets a class that a sender
-// understands.
+// fail counts an error, and returns it. An error of the context gets the class that tells a sender to try again.
 func (s *Store) fail(operation string, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		err = errs.Wrap(errs.Unavailable, err, "the store has not answered in time")

@@ -137,8 +137,8 @@ restante_stored_total 3
 	}
 }
 
-// TestStore_AppendHandsTheTraceOn: drivers do not know it, and the one that was there first is of another trace.
-func TestStore_AppendHandsTheTraceOn(t *testing.T) {
+// TestStore_AppendKeepsTheTrace: drivers do not store traces, and a repeat belongs to another trace than the stored message.
+func TestStore_AppendKeepsTheTrace(t *testing.T) {
 	s := open(t, store.Config{})
 	batch := newMessages(2)
 	for _, trace := range []string{"first", "", "second"} {

@@ -18,8 +18,8 @@ import (
 
 // Harness connects the suite to a driver.
 type Harness struct {
-	// Open returns a driver over a new, empty database that stamps with the clock now. The harness closes it at the end
-	// of the test.
+	// Open returns a driver over a new, empty database that stamps with the clock now. The harness closes the driver at
+	// the end of the test.
 	Open func(t *testing.T, now func() time.Time) driver.Driver
 	// Reopen closes d and returns another driver over the same data.
 	Reopen func(t *testing.T, d driver.Driver, now func() time.Time) driver.Driver
@@ -112,7 +112,7 @@ func messages(room string, n int) []chat.Message {
 	return batch
 }
 
-// put appends a batch that must be stored, and checks that each message came back as itself.
+// put appends a batch that must be stored, and checks that each returned message has the id and room that was sent.
 func put(t testing.TB, d driver.Driver, batch ...chat.Message) driver.Appended {
 	t.Helper()
 	done, err := d.Append(t.Context(), batch)

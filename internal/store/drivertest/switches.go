@@ -12,7 +12,7 @@ import (
 	"restante/internal/store/driver"
 )
 
-// switches returns what is on, except for what is on in every store that was made new.
+// switches returns what is on, without the switches that every new store has.
 func switches(t testing.TB, d driver.Driver) []driver.Switch {
 	t.Helper()
 	on, err := d.Switches(t.Context())
@@ -99,7 +99,7 @@ func testSwitchOnConcurrently(t *testing.T, h Harness) {
 	}
 }
 
-// testNames stores names and texts that this version does not accept any more, or not yet.
+// testNames stores names and texts that this version does not accept, but another version may have accepted.
 func testNames(t *testing.T, h Harness) {
 	d := h.Open(t, newClock().now)
 	rooms := []string{"Ünïcode Räume", strings.Repeat("r", 100), "a/b", "line\nbreak", "🚪", " "}

@@ -19,7 +19,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// changed returns a URL with something else in it.
+// changed returns the URL after change.
 func changed(t testing.TB, database string, change func(u *url.URL)) string {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -44,7 +44,7 @@ func refused(t *testing.T, url string, code errs.Code, says ...string) {
 	}
 }
 
-func TestOpen_RefusesWhatWaitingCannotMend(t *testing.T) {
+func TestOpen_RefusesWhatWaitingDoesNotChange(t *testing.T) {
 	database := testkit.Database(t)
 	refused(t, "postgres://u:secret@host:port/db", errs.Invalid, "USER:PASSWORD@HOST:PORT/DATABASE")
 	refused(t, changed(t, database, func(u *url.URL) { u.Path = "/nowhere" }), errs.Unavailable, "create it: CREATE DATABASE", "nowhere")
@@ -62,7 +62,7 @@ func TestOpen_RefusesWhatWaitingCannotMend(t *testing.T) {
 	refused(t, changed(t, database, func(u *url.URL) { u.Path = "/latin" }), errs.Unavailable, "ENCODING 'UTF8'", "LATIN1")
 }
 
-// A user that owns nothing is enough for a server once the owner has migrated and granted.
+// A server needs no user that owns the tables: the owner has migrated them and granted the privileges.
 func TestOpen_WithoutTheRightToMigrate(t *testing.T) {
 	database := testkit.Database(t)
 	if err := Migrate(t.Context(), database, slog.New(slog.DiscardHandler)); err != nil {
@@ -109,9 +109,9 @@ func TestOpen_SeveralNodesMigrateAtOnce(t *testing.T) {
 // A failed migration leaves nothing behind.
 func TestOpen_MigrationIsAllOrNothing(t *testing.T) {
 	database := testkit.Database(t)
-	shell(t, database, "CREATE SCHEMA restante; CREATE TABLE restante.probe ()") // somebody else's
+	shell(t, database, "CREATE SCHEMA restante; CREATE TABLE restante.probe ()") // of another program
 	if d, err := Open(t.Context(), database, Config{}); err == nil {
-		// It waits: whoever made the table may remove it.
+		// It waits: the operator may remove the table.
 		if _, err := d.Append(t.Context(), newMessages("a", 1)); err == nil {
 			t.Error("stored without tables")
 		}
@@ -120,7 +120,7 @@ func TestOpen_MigrationIsAllOrNothing(t *testing.T) {
 		}
 	}
 	if n := ask[int](t, database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'restante'"); n != 1 {
-		t.Errorf("%d tables, want the one that was there", n)
+		t.Errorf("%d tables, want only the one of the other program", n)
 	}
 }
 

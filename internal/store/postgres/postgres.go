@@ -57,10 +57,10 @@ func (c Config) withDefaults() Config {
 type Driver struct {
 	cfg    Config
 	pool   *pgxpool.Pool
-	server string // for people: host and database
+	server string // host and database, for logs and errors
 
 	stopWaiting context.CancelFunc
-	waiting     sync.WaitGroup // for the server, after Open
+	waiting     sync.WaitGroup // the goroutine that waits for the server
 
 	calls inflight.Calls
 
@@ -158,7 +158,7 @@ func (d *Driver) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.classify(migrate(ctx, conn.Conn(), d.cfg.Log))
+	return d.classify(d.migrate(ctx, conn.Conn()))
 }
 
 // begin counts a call in, so that Close waits for it. A caller that gets no error calls d.calls.End at the end.

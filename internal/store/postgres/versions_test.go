@@ -24,14 +24,13 @@ func known(t *testing.T) []driver.Migration {
 	return all
 }
 
-// tomorrow is SQL that makes the schema one version newer than this binary, by a migration that says the given oldest
-// version.
+// tomorrowIs returns SQL that makes the schema one version newer than this binary knows, with the given oldest version.
 func tomorrowIs(next, oldest int) string {
 	return fmt.Sprintf(`ALTER TABLE restante.messages ADD COLUMN new_in_tomorrow text; CREATE TABLE restante.new_in_tomorrow ();
 		INSERT INTO restante.migrations (version, name, oldest, release) VALUES (%d, 'tomorrow.sql', %d, 'v9.8.7');`, next, oldest)
 }
 
-// needs is what this binary says about a schema that does not name it.
+// needs returns what this binary says about the schema of tomorrowIs(next, next).
 func needs(next int) string {
 	return fmt.Sprintf("the database needs version v9.8.7 (schema %d, oldest %d) of Restante or newer; this is schema %d: run that version",
 		next, next, next-1)
@@ -42,7 +41,7 @@ const unknownSwitch = "INSERT INTO restante.switches VALUES ('kind:edit', 'v9.8.
 // usesEdit is what this binary says about unknownSwitch.
 const usesEdit = "the database uses kind:edit since version v9.8.7, which this version does not know: run version v9.8.7 or newer"
 
-// A database of the first version: every message is carried over, and what older versions could use is not switched on.
+// A database of the first version keeps every message, and gets no switches: older nodes may still use it.
 func TestOpen_CarriesOverTheFirstVersion(t *testing.T) {
 	database := testkit.Database(t)
 	shell(t, database, foundation+known(t)[0].Script+`;
@@ -117,7 +116,7 @@ func TestOpen_RefusesWhatNeedsANewerVersion(t *testing.T) {
 	}
 }
 
-// The same while the driver waits in the background: another node, of a newer version, has been faster.
+// The driver refuses the same while it waits in the background: a node of a newer version migrates meanwhile.
 func TestOpen_RefusesANewerVersionInTheBackground(t *testing.T) {
 	next := len(known(t)) + 1
 	for says, sql := range map[string]string{needs(next): tomorrowIs(next, next), usesEdit: unknownSwitch, "": tomorrowIs(next, next-1)} {

@@ -92,7 +92,7 @@ func TestOpen_EmptyFileBecomesDatabase(t *testing.T) {
 	appendTo(t, open(t, path, Config{}), "a", 1)
 }
 
-// A damaged page is reported, with the file's name, by whoever needs it; other rooms go on.
+// Calls that need a damaged page report it, with the file's name; other rooms go on.
 func TestDriver_DamagedPage(t *testing.T) {
 	path := damaged(t)
 	d := open(t, path, Config{})

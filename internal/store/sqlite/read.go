@@ -11,7 +11,7 @@ import (
 	"restante/internal/chat"
 )
 
-// reading runs a read and classifies its error, which is that of ctx if the read was interrupted.
+// reading runs a read and classifies its error. If ctx interrupted the read, it returns the error of ctx.
 func reading[T any](ctx context.Context, d *Driver, what string, read func() (T, error)) (T, error) {
 	var none T
 	if err := d.begin(ctx); err != nil {

@@ -20,7 +20,7 @@ func known(t *testing.T) []driver.Migration {
 	return all
 }
 
-// tomorrowIs makes the schema one version newer than this binary, by a migration that says the given oldest version.
+// tomorrowIs makes the schema one version newer than this binary knows, with the given oldest version.
 func tomorrowIs(t *testing.T, path string, oldest int) {
 	t.Helper()
 	next := len(known(t)) + 1
@@ -29,7 +29,7 @@ func tomorrowIs(t *testing.T, path string, oldest int) {
 		PRAGMA user_version = %[1]d`, next, oldest))
 }
 
-// A database of the first version: every message is carried over, and what older versions could use is not switched on.
+// A database of the first version keeps every message, and gets no switches: older versions may still use it.
 func TestOpen_CarriesOverTheFirstVersion(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "restante.db")
 	shell(t, path, known(t)[0].Script+fmt.Sprintf(`; PRAGMA user_version = 1; PRAGMA application_id = %d;
@@ -116,7 +116,7 @@ func TestOpen_RefusesUnknownSwitches(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	appendTo(t, d, "a", 1) // what runs goes on: package server checks the switches meanwhile
+	appendTo(t, d, "a", 1) // an open store goes on: package server checks the switches meanwhile
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}

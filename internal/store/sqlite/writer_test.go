@@ -92,7 +92,7 @@ func TestWriter_CallerGivesUp(t *testing.T) {
 	if err := <-gaveUp; !errors.Is(err, context.Canceled) {
 		t.Errorf("append: %v, want the context's error", err)
 	}
-	clear(batch) // it is the caller's again
+	clear(batch) // the caller may reuse it
 	close(release)
 	go func() { <-inFlight }()
 	appendTo(t, d, "b", 1) // waits for the commit in flight
@@ -132,7 +132,7 @@ func TestCheck_SharesOutcome(t *testing.T) {
 	}
 	rename(t, d.file.path, d.file.path+".away")
 	if _, err := d.Append(t.Context(), newMessages("a", 1)); err == nil {
-		t.Error("appended to a file that is not there")
+		t.Error("appended to a file that was moved")
 	}
 	if err := d.Check(t.Context()); errs.CodeOf(err) != errs.Unavailable {
 		t.Errorf("check after a failed append: %v, want red at once", err)
@@ -180,7 +180,7 @@ func occupy(t *testing.T, d *Driver) (release func()) {
 	}
 }
 
-// commits returns how many transactions there were and how many messages they took.
+// commits returns the number of transactions and of the messages that they stored.
 func commits(t *testing.T, reg *prometheus.Registry) (n, messages int) {
 	t.Helper()
 	families, err := reg.Gather()
