@@ -21,7 +21,7 @@ import (
 
 // guarded puts the checks of package auth where package server puts them.
 func guarded(c *Config) {
-	c.Accept = auth.Accept{Next: c.Accept}
+	c.Accept = auth.CheckSender(c.Accept)
 	log := auth.Log{Next: c.History.(auth.Reader)}
 	c.History, c.Rooms = log, log
 }

@@ -19,7 +19,7 @@ func (nowhere) Publish(context.Context, chat.Message) error { return nil }
 
 // BenchmarkPost measures what a send costs without broker and store.
 func BenchmarkPost(b *testing.B) {
-	a := auth.Open(newAPI(b, newMemory(), func(c *Config) { c.Accept = auth.Accept{Next: &journey.Accept{Broker: nowhere{}}} }))
+	a := auth.Open(newAPI(b, newMemory(), func(c *Config) { c.Accept = auth.CheckSender(&journey.Accept{Broker: nowhere{}}) }))
 	text := strings.Repeat("x", 128)
 	for _, bm := range []struct{ name, target, body string }{
 		{"query", "/message?client_id=ann&msg=" + text, ""},

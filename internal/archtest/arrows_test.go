@@ -26,31 +26,36 @@ var arrows = map[string][]string{
 	"internal/event": {"internal/chat", "internal/errs"},
 	"internal/peer":  {"internal/chat"},
 
-	// small tools for loops and for Close
-	"internal/inflight": {},
-	"internal/retry":    {},
+	// versions side by side: switches in the store, features of the nodes
+	"internal/upgrade": {"internal/store/driver", "internal/peer", "internal/retry", "internal/chat"},
+
+	// small tools for loops, for Close, and for the order of starting
+	"internal/inflight":  {},
+	"internal/retry":     {},
+	"internal/lifecycle": {},
 
 	// the edges
-	"internal/signalr": {"internal/errs"},                    // the protocol: no chat
-	"internal/forward": {"internal/peer", "internal/remote"}, // requests that belong to another node
-	"internal/route":   {"internal/peer"},                    // which requests there are, and who answers them
+	"internal/signalr": {"internal/errs"},                                         // the protocol: no chat
+	"internal/forward": {"internal/peer", "internal/remote", "internal/inflight"}, // requests that belong to another node
+	"internal/route":   {"internal/peer"},                                         // which requests there are, and who answers them
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/auth", "internal/remote", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
-	"internal/auth":    {"internal/chat", "internal/errs"}, // tokens in, client out
-	"internal/remote":  {},                                 // addresses
-	"internal/limit":   {"internal/auth", "internal/remote", "internal/chat", "internal/errs"},
+	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
+	"internal/remote":  {},                                                                       // addresses
+	"internal/limit":   {"internal/auth", "internal/remote", "internal/route", "internal/journey", "internal/chat", "internal/errs"},
 	"internal/cert":    {}, // TLS
 	"client":           {}, // the web page, embedded
 
 	// the program
 	"internal/config":    {"internal/peer"},
-	"internal/telemetry": {},
+	"internal/telemetry": {"internal/route"},
 	"internal/server": {
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
 		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/forward", "internal/telemetry",
-		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "client",
+		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route",
+		"internal/inflight", "internal/lifecycle", "internal/upgrade", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {

@@ -1,8 +1,8 @@
-// Package auth is who may: it turns tokens into clients (Verifier), carries them with the context of a request, and
-// stands before what clients can reach (Accept, Log), so that what they may is decided in one place, whichever way they
-// come in. In the journey it comes before Accept, and before every reader of a log.
+// Package auth decides what clients may do. Verifier turns tokens into clients, which travel in the context of a request.
+// CheckSender and Log check what the client may send and read; every way to send or read goes through them. In the journey
+// they come before Accept, and before every reader of a log.
 //
-// A request that was not looked at by a Verifier, nor by Open, has no client: it may do nothing.
+// A request that has passed neither a Verifier nor Open has no client: it may do nothing.
 package auth
 
 import (
@@ -12,48 +12,48 @@ import (
 	"restante/internal/errs"
 )
 
-// Client is who sends a request and what it may do. It is not changed once made, and shared.
+// Client is the sender of a request and what it may do. It is shared and never changes.
 type Client struct {
 	ID      string    // the token's sub; "" without authentication, where a request may come with any client_id
 	Rooms   Rooms     // what it may read, and write if Publish
 	Publish bool      // it may send
 	Admin   bool      // it may use the operator's endpoints
-	Expires time.Time // when all that it has open ends; zero: never
+	Expires time.Time // when its connections and streams end; zero: never
 }
 
-// Anyone returns the client of requests to a server without authentication: it may do everything, in anybody's name.
+// Anyone returns the client of requests to a server without authentication: it may do everything, under any client_id.
 func Anyone() *Client { return &Client{Rooms: Rooms{"*"}, Publish: true, Admin: true} }
 
 type contextKey struct{}
 
-// identity is what a request has shown of itself.
+// identity is the outcome of identifying the sender of a request.
 type identity struct {
 	client *Client
 	err    error // why there is none
 }
 
-// With returns a context whose requests are those of client.
+// With returns a context for requests of client.
 func With(ctx context.Context, client *Client) context.Context {
 	return context.WithValue(ctx, contextKey{}, identity{client: client})
 }
 
-// Refused returns a context whose requests are nobody's, because of err, which is classified errs.Unauthenticated, or
+// Refused returns a context for requests without a client. err says why and has the class errs.Unauthenticated or
 // errs.Unavailable.
 func Refused(ctx context.Context, err error) context.Context {
 	return context.WithValue(ctx, contextKey{}, identity{err: err})
 }
 
-// From returns the client of a request, or an error that says, to its sender, why there is none: errs.Unauthenticated, or
-// errs.Unavailable when its token could not be checked.
+// From returns the client of a request, or an error that tells the sender why there is none: errs.Unauthenticated, or
+// errs.Unavailable when the token could not be checked.
 func From(ctx context.Context) (*Client, error) {
-	who, ok := ctx.Value(contextKey{}).(identity)
+	found, ok := ctx.Value(contextKey{}).(identity)
 	switch {
 	case !ok:
 		return nil, refused(missing)
-	case who.err != nil:
-		return nil, who.err
+	case found.err != nil:
+		return nil, found.err
 	}
-	return who.client, nil
+	return found.client, nil
 }
 
 // CanRead returns nil if the client may read the room, otherwise an errs.Forbidden error.
@@ -79,7 +79,7 @@ func forbidden(field, text string) error {
 	return &errs.Error{Code: errs.Forbidden, Field: field, Msg: text}
 }
 
-// Require returns nil if the sender of a request may read the room, otherwise an error of From, or errs.Forbidden.
+// Require returns nil if the client of a request may read the room, otherwise an error of From, or errs.Forbidden.
 func Require(ctx context.Context, room string) error {
 	client, err := From(ctx)
 	if err != nil {

@@ -30,7 +30,7 @@ func parseKeySetURL(text string) (*url.URL, error) {
 		return nil, errors.New("--jwks-url: is not a URL such as https://id.example.org/.well-known/jwks.json")
 	}
 	if u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
-		return nil, errors.New("--jwks-url: must be https, since whoever can change the answer can make tokens; http is for loopback hosts only")
+		return nil, errors.New("--jwks-url: must be https, since anyone who can change the answer can make tokens; http is for loopback hosts only")
 	}
 	return u, nil
 }
@@ -49,14 +49,14 @@ func newFetchClient() *http.Client {
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			_, err := parseKeySetURL(r.URL.String())
 			if err != nil || r.URL.Scheme != via[0].URL.Scheme || len(via) > maxRedirects {
-				return errors.New("it leads elsewhere, where it must not")
+				return errors.New("redirect to another scheme, to an unsafe address, or one too many")
 			}
 			return nil
 		},
 	}
 }
 
-// fetch gets the set once. It blocks for fetchTimeout at most. The error does not have the URL, which may hold a secret.
+// fetch fetches the set once. It blocks for fetchTimeout at most. The error omits the URL, which may hold a secret.
 func (s *keySet) fetch(ctx context.Context) (*fetchedKeys, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, http.NoBody)
 	if err != nil {
@@ -85,8 +85,8 @@ func (s *keySet) fetch(ctx context.Context) (*fetchedKeys, error) {
 	return &fetchedKeys{body, keys}, err
 }
 
-// parseKeySet returns the usable keys of a JWK set: others, which may be for other purposes, are left out (RFC 7517
-// section 5), but without any it is taken for an accident.
+// parseKeySet returns the usable keys of a JWK set. Keys for other purposes are left out (RFC 7517 section 5). A set without
+// a usable key is an error: it is probably a mistake.
 func parseKeySet(body []byte) ([]key, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`

@@ -5,19 +5,17 @@ import (
 	"time"
 
 	"restante/internal/chat"
+	"restante/internal/journey"
 )
 
-// Accepter takes a message in; journey.Accept is one.
-type Accepter interface {
-	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
-}
+// CheckSender returns the check of rights before next: it refuses a message that the request's client may not send. The
+// error is errs.Forbidden, or that of From when the request has no client. A message without client_id gets the client's.
+func CheckSender(next journey.Accepter) journey.Accepter { return senderCheck{next} }
 
-// Accept is the guard before an Accepter: nothing gets past it that the request's client may not send.
-type Accept struct{ Next Accepter }
+type senderCheck struct{ next journey.Accepter }
 
-// Accept passes m on if the request's client may send it. A message without client_id gets the client's. Errors are
-// those of From and Client.CanSend, or the next one's.
-func (a Accept) Accept(ctx context.Context, m chat.Message) (chat.Message, error) {
+// Accept implements journey.Accepter.
+func (c senderCheck) Accept(ctx context.Context, m chat.Message) (chat.Message, error) {
 	client, err := From(ctx)
 	if err != nil {
 		return m, err
@@ -31,7 +29,7 @@ func (a Accept) Accept(ctx context.Context, m chat.Message) (chat.Message, error
 	if err := client.CanSend(m.Room, m.ClientID); err != nil {
 		return m, err
 	}
-	return a.Next.Accept(ctx, m)
+	return c.next.Accept(ctx, m)
 }
 
 // Reader reads the rooms' logs; store.Store is one.
@@ -43,8 +41,8 @@ type Reader interface {
 	Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error)
 }
 
-// Log is the guard before the rooms' logs: it has the methods of Reader, and answers with what the request's client may
-// read. A room that it may not read is an error (see Require), whether it exists or not.
+// Log is the authorization check before the rooms' logs: it has the methods of Reader and answers with what the request's
+// client may read. A room that the client may not read is an error (see Require), whether the room exists or not.
 type Log struct{ Next Reader }
 
 // After is Reader's.
@@ -79,8 +77,8 @@ func (l Log) Room(ctx context.Context, name string) (chat.Room, error) {
 	return l.Next.Room(ctx, name)
 }
 
-// Rooms is Reader's, of the rooms that the client may read. It reads on from one of its patterns to the next: the rooms
-// in between, of which there may be a million, cost nothing.
+// Rooms is Reader's, but returns only the rooms that the client may read. It reads one span of the client's patterns after
+// the other, so that the rooms between two spans, which may be a million, cost nothing.
 func (l Log) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error) {
 	client, err := From(ctx)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"restante/internal/errs"
 )
 
-// accepted is an Accepter that keeps what it is given.
+// accepted is a journey.Accepter that keeps its messages.
 type accepted []chat.Message
 
 func (a *accepted) Accept(_ context.Context, m chat.Message) (chat.Message, error) {
@@ -22,32 +22,32 @@ func (a *accepted) Accept(_ context.Context, m chat.Message) (chat.Message, erro
 	return m, nil
 }
 
-func TestAccept_LetsPassWhatTheClientMaySend(t *testing.T) {
+func TestCheckSender_AcceptsOnlyWhatTheClientMaySend(t *testing.T) {
 	writer := &Client{ID: "ann", Rooms: Rooms{chat.DefaultRoom, "team-*"}, Publish: true}
 	reader := &Client{ID: "ann", Rooms: Rooms{"*"}}
-	nobody := Refused(t.Context(), refused(expired))
+	refusedClient := Refused(t.Context(), refused(expired))
 	for name, tc := range map[string]struct {
 		ctx      context.Context
 		room, id string
 		want     errs.Code
 	}{
 		"its own":                {With(t.Context(), writer), "team-a", "ann", ""},
-		"its own, not said":      {With(t.Context(), writer), "", "", ""},
+		"its own by default":     {With(t.Context(), writer), "", "", ""},
 		"another room":           {With(t.Context(), writer), "other", "ann", errs.Forbidden},
 		"another's name":         {With(t.Context(), writer), "team-a", "bob", errs.Forbidden},
-		"for reading only":       {With(t.Context(), reader), "team-a", "ann", errs.Forbidden},
-		"nobody":                 {nobody, "team-a", "ann", errs.Unauthenticated},
-		"not looked at":          {t.Context(), "team-a", "ann", errs.Unauthenticated},
+		"read only token":        {With(t.Context(), reader), "team-a", "ann", errs.Forbidden},
+		"no client":              {refusedClient, "team-a", "ann", errs.Unauthenticated},
+		"not checked":            {t.Context(), "team-a", "ann", errs.Unauthenticated},
 		"without authentication": {With(t.Context(), Anyone()), "any", "bob", ""},
 		"not even a client id":   {With(t.Context(), Anyone()), "any", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got accepted
-			_, err := Accept{&got}.Accept(tc.ctx, chat.Message{Room: tc.room, ClientID: tc.id})
+			_, err := CheckSender(&got).Accept(tc.ctx, chat.Message{Room: tc.room, ClientID: tc.id})
 			if errs.CodeOf(err) != tc.want || len(got) != map[bool]int{true: 1, false: 0}[tc.want == ""] {
-				t.Errorf("%v passes with error %v, want %q", got, err, tc.want)
+				t.Errorf("%v accepted with error %v, want %q", got, err, tc.want)
 			}
-			if name == "its own, not said" && (got[0].ClientID != "ann" || got[0].Room != chat.DefaultRoom) {
+			if name == "its own by default" && (got[0].ClientID != "ann" || got[0].Room != chat.DefaultRoom) {
 				t.Errorf("%+v is not the client's in the default room", got[0])
 			}
 		})
@@ -106,11 +106,11 @@ func TestLog_ReadsOnlyWhatTheClientMay(t *testing.T) {
 			t.Errorf("%s of another room: %v", name, err)
 		}
 		if err := read(t.Context(), "team-a"); errs.CodeOf(err) != errs.Unauthenticated {
-			t.Errorf("%s of nobody: %v", name, err)
+			t.Errorf("%s without a client: %v", name, err)
 		}
 	}
 	if _, err := log.Rooms(t.Context(), "", 1); errs.CodeOf(err) != errs.Unauthenticated {
-		t.Errorf("the rooms, of nobody: %v", err)
+		t.Errorf("the rooms, without a client: %v", err)
 	}
 }
 

@@ -94,7 +94,7 @@ func toJSON(t testing.TB, v any) []byte {
 	return data
 }
 
-// payload is what a good token says, but for what change says; nil takes something away.
+// payload returns the payload of a valid token with some claims changed; nil removes a claim.
 func payload(change map[string]any) map[string]any {
 	p := map[string]any{"sub": "ann", "rooms": []string{"lobby", "team-*"}, "exp": time.Now().Add(time.Hour).Unix()}
 	maps.Copy(p, change)
@@ -102,7 +102,7 @@ func payload(change map[string]any) map[string]any {
 	return p
 }
 
-// sign makes a token of whatever it is given.
+// sign makes a token with any claims.
 func sign(t testing.TB, alg jose.SignatureAlgorithm, key any, header map[jose.HeaderKey]any, claims any) string {
 	t.Helper()
 	data, raw := claims.([]byte)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Open lets everybody in: it is the server without authentication.
+// Open gives every request the client Anyone: it is the server without authentication.
 func Open(next http.Handler) http.Handler {
 	anyone := Anyone()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -13,8 +13,9 @@ func Open(next http.Handler) http.Handler {
 	})
 }
 
-// Wrap gives every request the client of its token before next sees it. It refuses none: From says who sends it. The
-// token is taken from the Authorization header, or where inQuery says so from access_token in the query.
+// Wrap gives every request the client of its token before it calls next. It refuses no request: From returns the client or
+// the reason why there is none. The token is taken from the Authorization header, or from access_token in the query for
+// requests for which inQuery returns true.
 func (v *Verifier) Wrap(next http.Handler, inQuery func(*http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
@@ -36,8 +37,8 @@ func (v *Verifier) identify(r *http.Request, inQuery func(*http.Request) bool) (
 	return v.Verify(r.Context(), token)
 }
 
-// tokenOf returns the token of a request. More than one in the same place is a malformed one: who has put them there
-// cannot know which one counts. An Authorization of another scheme is for somebody else, such as a proxy in front.
+// tokenOf returns the token of a request. Several tokens in the same place are malformed, since it is unclear which one
+// counts. An Authorization of another scheme is ignored: it may be for a proxy in front of this server.
 func tokenOf(r *http.Request, inQuery func(*http.Request) bool) (string, error) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) > 1 {

@@ -15,7 +15,7 @@ import (
 
 func onHub(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/messageHub") }
 
-// through returns what a handler behind Wrap sees of a request.
+// through returns the client of a request, or the error, that a handler behind Wrap gets.
 func through(v *Verifier, r *http.Request) (*Client, error) {
 	var client *Client
 	var err error
@@ -76,7 +76,7 @@ func TestVerifier_WrapFindsTheToken(t *testing.T) {
 	}
 }
 
-func TestVerifier_WrapWithoutAQueryLooksAtHeadersOnly(t *testing.T) {
+func TestVerifier_WrapWithoutAQueryReadsHeadersOnly(t *testing.T) {
 	v := newTestVerifier(t, Config{Secrets: []string{secret32}})
 	var err error
 	v.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, err = From(r.Context()) }), nil).
@@ -86,7 +86,7 @@ func TestVerifier_WrapWithoutAQueryLooksAtHeadersOnly(t *testing.T) {
 	}
 }
 
-func TestOpen_MakesEveryRequestAnyones(t *testing.T) {
+func TestOpen_GivesEveryRequestTheClientAnyone(t *testing.T) {
 	var client *Client
 	Open(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { client, _ = From(r.Context()) })).
 		ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
@@ -95,8 +95,8 @@ func TestOpen_MakesEveryRequestAnyones(t *testing.T) {
 	}
 }
 
-// FuzzWrap checks that no header and no query makes a panic or a client, and that a request is always somebody's or
-// nobody's.
+// FuzzWrap checks that no header and no query causes a panic or makes a client, and that every request gets either a client
+// or an error.
 func FuzzWrap(f *testing.F) {
 	v := newTestVerifier(f, Config{Secrets: []string{secret32}})
 	unsigned := b64(`{"alg":"none"}`) + "." + b64(`{"sub":"ann","rooms":["*"],"exp":9999999999}`) + "."

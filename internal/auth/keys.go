@@ -18,10 +18,10 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// key is one that signs valid tokens, and the algorithms that it does so with. A token may name an algorithm, but the key
-// decides which (RFC 8725 section 3.1).
+// key is a key of valid tokens, with the algorithms that it may be used with. A token names its algorithm, but the key
+// decides which ones are accepted (RFC 8725 section 3.1).
 type key struct {
-	id         string // kid; "": it has no name
+	id         string // kid; "": it has none
 	key        any    // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 	algorithms []jose.SignatureAlgorithm
 }
@@ -32,7 +32,7 @@ func (k key) fits(header jose.Header) bool {
 		(k.id == header.KeyID || k.id == "" || header.KeyID == "")
 }
 
-// publicAlgorithms are all that a public key may have.
+// publicAlgorithms are the algorithms of all kinds of public keys.
 var publicAlgorithms = slices.Concat(rsaAlgorithms, []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.ES512, jose.EdDSA})
 
 var rsaAlgorithms = []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512}
@@ -72,7 +72,7 @@ func secretKey(secret string) (key, error) {
 	return k, nil
 }
 
-// errPrivate refuses a private key where a public one will do: who can read it can make tokens.
+// errPrivate refuses a private key where a public key is enough: anyone who reads a private key can make tokens.
 var errPrivate = errors.New("is a private key, which this server need not have; take its public key, which `openssl pkey -pubout` prints")
 
 func publicKeyFile(path string) (key, error) {
@@ -158,7 +158,7 @@ func parseJWK(data []byte) (key, error) {
 	return key{jwk.KeyID, jwk.Key, algorithms}, nil
 }
 
-// algorithmsOf returns what a public key can have signed, or why it cannot be used.
+// algorithmsOf returns the algorithms of a public key, or an error that says why the key cannot be used.
 func algorithmsOf(public any) ([]jose.SignatureAlgorithm, error) {
 	switch public := public.(type) {
 	case *rsa.PublicKey:

@@ -32,7 +32,7 @@ func jwkOf(t testing.TB, k jose.JSONWebKey) []byte {
 	return toJSON(t, k)
 }
 
-func TestPublicKeyFile_TakesEveryForm(t *testing.T) {
+func TestPublicKeyFile_AcceptsEveryForm(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"PKIX":         publicPEM(t, "rsa"),
 		"PKCS1":        block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(public("rsa").(*rsa.PublicKey))),
@@ -108,11 +108,11 @@ func TestSecretKey_AlgorithmsByLength(t *testing.T) {
 		}
 	}
 	if _, err := secretKey(strings.Repeat("x", 31)); err == nil {
-		t.Error("31 bytes are taken")
+		t.Error("31 bytes are accepted")
 	}
 }
 
-// FuzzParseKeys checks that no file and no answer of a key server makes a panic, or a secret of what is public.
+// FuzzParseKeys checks that no file and no answer of a key server causes a panic, or turns a public key into a secret.
 func FuzzParseKeys(f *testing.F) {
 	f.Add(publicPEM(f, "p256"))
 	f.Add(jwkOf(f, jose.JSONWebKey{Key: public("ed25519"), KeyID: "a"}))
@@ -126,7 +126,7 @@ func FuzzParseKeys(f *testing.F) {
 		}
 		for _, k := range found {
 			if secret, ok := k.key.([]byte); ok || len(k.algorithms) == 0 || bytes.Contains([]byte(k.algorithms[0]), []byte("HS")) {
-				t.Errorf("a public key is the secret %v, of %v", secret, k.algorithms)
+				t.Errorf("a public key was read as the secret %v, of %v", secret, k.algorithms)
 			}
 		}
 	})

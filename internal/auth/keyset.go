@@ -11,27 +11,28 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/errs"
+	"restante/internal/retry"
 )
 
 const (
-	refreshEvery = 5 * time.Minute  // a key that is taken out of the set is believed for as long; give or take a tenth
-	lookAgain    = 10 * time.Second // the least time between a fetch and one for a token whose key is not in the set
-	maxRetry     = time.Minute      // the longest pause after a fetch that failed
+	refreshEvery = 5 * time.Minute        // plus or minus a tenth; a key that was removed from the set is valid for as long
+	lookupEvery  = 10 * time.Second       // the shortest time from a fetch to one for a token whose key is not in the set
+	minRetry     = 500 * time.Millisecond // the first pause after a fetch that failed
+	maxRetry     = time.Minute            // the longest
 )
 
-// fetchedKeys is what a key set was at some time. It is not changed once made.
+// fetchedKeys is the content of a key set at some time. It never changes.
 type fetchedKeys struct {
 	body []byte
 	keys []key
 }
 
-// fit returns the keys that may have signed a token with this header. One that does not say which key it is of can only
-// be of a key that is alone (OpenID Connect Core section 10.1): nobody shall make a server try hundreds.
+// fit returns the keys that may have signed a token with this header. A token without a kid is valid only if a single key
+// fits (OpenID Connect Core section 10.1), so that no client can make the server try hundreds of keys.
 func (f *fetchedKeys) fit(header jose.Header) (fitting []key) {
 	for _, k := range f.keys {
 		if k.fits(header) {
@@ -44,8 +45,8 @@ func (f *fetchedKeys) fit(header jose.Header) (fitting []key) {
 	return fitting
 }
 
-// keySet is a set of keys behind a URL, fetched again and again. One goroutine fetches; requests whose key is not there
-// ask it to do so at once, and wait.
+// keySet is a set of keys behind a URL. One goroutine fetches it again and again. A request whose key is not in the set asks
+// for a fetch at once and waits for it.
 type keySet struct {
 	name      string // the URL without what may be secret in it
 	url       string
@@ -53,14 +54,14 @@ type keySet struct {
 	log       *slog.Logger
 	refreshes *prometheus.CounterVec
 
-	known   atomic.Pointer[fetchedKeys] // nil until the first one is there
-	failing bool                        // of the fetching goroutine
+	known   atomic.Pointer[fetchedKeys] // nil until the first fetch has succeeded
+	failing bool                        // the last fetch has failed; used by the fetching goroutine only
 
 	mu       sync.Mutex
 	fetching bool
 	tried    time.Time     // when the last fetch ended
 	done     chan struct{} // closed when the next one ends
-	asked    chan struct{} // of one: somebody waits for a fetch
+	asked    chan struct{} // buffered: one element, a request waits for a fetch
 
 	cancel  context.CancelFunc
 	stopped chan struct{}
@@ -79,7 +80,7 @@ func newKeySet(location *url.URL, log *slog.Logger, refreshes *prometheus.Counte
 	}
 }
 
-// start fetches the set once, and from then on in a goroutine of its own that stop ends.
+// start fetches the set once, and then again and again in a goroutine that stop ends.
 func (s *keySet) start(ctx context.Context) {
 	s.refresh(ctx)
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -93,14 +94,13 @@ func (s *keySet) stop() {
 
 func (s *keySet) run(ctx context.Context) {
 	defer close(s.stopped)
-	retry := backoff.NewExponentialBackOff()
-	retry.MaxInterval = maxRetry
+	retries := retry.NewBackoff(minRetry, maxRetry)
 	for {
 		pause := refreshEvery*9/10 + rand.N(refreshEvery/5) //nolint:gosec // a pause
 		if s.failing {
-			pause = retry.NextBackOff()
+			pause = retries.Next()
 		} else {
-			retry.Reset()
+			retries.Reset()
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -115,7 +115,7 @@ func (s *keySet) run(ctx context.Context) {
 	}
 }
 
-// refresh fetches the set once. When that fails the last one stays in force.
+// refresh fetches the set once. If that fails, the previous set stays in force.
 func (s *keySet) refresh(ctx context.Context) {
 	s.mu.Lock()
 	s.fetching = true
@@ -130,15 +130,15 @@ func (s *keySet) refresh(ctx context.Context) {
 	defer s.mu.Unlock()
 	s.fetching, s.tried = false, time.Now()
 	select {
-	case <-s.asked: // who asked was served by this one
+	case <-s.asked: // this fetch was for that request, too
 	default:
 	}
 	close(s.done)
 	s.done = make(chan struct{})
 }
 
-// note keeps what was fetched, and tells the operator of what has changed. A set that is as it was stays the same one, so
-// that tokens that were checked with it need not be checked again.
+// note keeps the fetched set and logs what has changed. An unchanged set is kept as the same object, so that tokens which
+// were checked with it need not be checked again.
 func (s *keySet) note(fetched *fetchedKeys, err error) {
 	last := s.known.Load()
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *keySet) note(fetched *fetchedKeys, err error) {
 	}
 }
 
-// current returns the set that is in force, nil when there is none.
+// current returns the set that is in force, nil before the first one.
 func (s *keySet) current() *fetchedKeys {
 	if s == nil {
 		return nil
@@ -168,9 +168,9 @@ func (s *keySet) current() *fetchedKeys {
 	return s.known.Load()
 }
 
-// lookFor returns a set that has keys for a token with this header, if need be after fetching it again, or else the set
-// that is in force; an errs.Unavailable error if there is none.
-func (s *keySet) lookFor(ctx context.Context, header jose.Header) (*fetchedKeys, error) {
+// lookup returns the set that is in force. If it has no key for a token with this header, lookup fetches it again first. The
+// error is errs.Unavailable: no set could be fetched yet.
+func (s *keySet) lookup(ctx context.Context, header jose.Header) (*fetchedKeys, error) {
 	known := s.known.Load()
 	if known != nil && (header.KeyID == "" || len(known.fit(header)) > 0) {
 		return known, nil
@@ -182,12 +182,13 @@ func (s *keySet) lookFor(ctx context.Context, header jose.Header) (*fetchedKeys,
 	return known, nil
 }
 
-// fetchSoon waits for the fetch that is under way, or for one that begins now unless the last one was just before.
+// fetchSoon waits for the fetch in progress, or starts one and waits for it. It does neither when the last fetch ended less
+// than lookupEvery ago.
 func (s *keySet) fetchSoon(ctx context.Context) {
 	s.mu.Lock()
 	done := s.done
 	if !s.fetching {
-		if time.Since(s.tried) < lookAgain {
+		if time.Since(s.tried) < lookupEvery {
 			s.mu.Unlock()
 			return
 		}

@@ -2,18 +2,14 @@ package auth
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -32,13 +28,13 @@ func setOf(t testing.TB, names ...string) string {
 	return string(toJSON(t, set))
 }
 
-// tokenOfKey returns one that says which key has signed it.
+// tokenOfKey returns a token that names the key which has signed it.
 func tokenOfKey(t testing.TB, alg jose.SignatureAlgorithm, name string) string {
 	t.Helper()
 	return sign(t, alg, private()[name], map[jose.HeaderKey]any{"kid": name}, payload(nil))
 }
 
-// keyServer answers with what it is told to.
+// keyServer answers as a test chooses.
 type keyServer struct {
 	*httptest.Server
 	answer  atomic.Pointer[http.HandlerFunc]
@@ -87,11 +83,11 @@ func refreshNow(t *testing.T, v *Verifier) {
 	v.set.fetchSoon(t.Context())
 }
 
-// longAgo makes the last fetch one that was long ago.
+// longAgo pretends that the last fetch was long ago.
 func longAgo(v *Verifier) {
 	v.set.mu.Lock()
 	defer v.set.mu.Unlock()
-	v.set.tried = time.Now().Add(-lookAgain)
+	v.set.tried = time.Now().Add(-lookupEvery)
 }
 
 func TestKeySet_KeysRotate(t *testing.T) {
@@ -104,7 +100,7 @@ func TestKeySet_KeysRotate(t *testing.T) {
 	}
 
 	server.says(setOf(t, "p256", "ed25519"))
-	wantRefusal(t, v, tokenOfKey(t, jose.EdDSA, "ed25519"), unknownKey) // too soon to look again
+	wantRefusal(t, v, tokenOfKey(t, jose.EdDSA, "ed25519"), unknownKey) // too soon to fetch again
 	wantRefusal(t, v, tokenOfKey(t, jose.EdDSA, "ed25519"), unknownKey)
 	if n := server.fetches.Load(); n != 1 {
 		t.Errorf("%d fetches, want 1: unknown keys make work for the key server", n)
@@ -117,14 +113,14 @@ func TestKeySet_KeysRotate(t *testing.T) {
 	}
 }
 
-func TestKeySet_KeyThatIsTakenOutIsNotBelievedAnyMore(t *testing.T) {
+func TestKeySet_ARemovedKeyIsNotValidAnyMore(t *testing.T) {
 	server := startKeyServer(t, setOf(t, "rsa", "p256"))
 	v := newTestVerifier(t, Config{JWKS: server.URL, Secrets: []string{secret32}})
 	token, secret := tokenOfKey(t, jose.RS256, "rsa"), secretToken(t, secret32, nil)
 	first := wantClient(t, v, token, "ann")
 	refreshNow(t, v)
 	if wantClient(t, v, token, "ann") != first {
-		t.Error("a set that is as it was makes tokens be checked again")
+		t.Error("tokens are checked again although the set is unchanged")
 	}
 	if first := wantClient(t, v, secret, "ann"); first != wantClient(t, v, secret, "ann") {
 		t.Error("tokens of secrets are not remembered beside a key set")
@@ -185,7 +181,7 @@ func TestKeySet_SurvivesItsServer(t *testing.T) {
 			server.says(setOf(t, "rsa"))
 			refreshNow(t, v)
 			if log.count("key set fetched") != 2 {
-				t.Errorf("the end of the outage is not told:\n%s", &log.buf)
+				t.Errorf("the end of the outage is not logged:\n%s", &log.buf)
 			}
 		})
 	}
@@ -256,7 +252,7 @@ func TestKeySet_TokensAreNotInvalidWhileNoKeysAreKnown(t *testing.T) {
 	wantClient(t, v, token, "ann")
 }
 
-func TestKeySet_ATokenWithoutKidIsOfAKeyThatIsAlone(t *testing.T) {
+func TestKeySet_ATokenWithoutKidIsValidForASingleKeyOnly(t *testing.T) {
 	server := startKeyServer(t, setOf(t, "rsa", "rsa-other", "p256", "rsa-weak"))
 	v := newTestVerifier(t, Config{JWKS: server.URL})
 	wantClient(t, v, sign(t, jose.ES256, private()["p256"], nil, payload(nil)), "ann")
@@ -268,159 +264,4 @@ func TestKeySet_ATokenWithoutKidIsOfAKeyThatIsAlone(t *testing.T) {
 	if n := server.fetches.Load(); n != 1 {
 		t.Errorf("%d fetches, want 1", n)
 	}
-}
-
-// fakeSet is a key set whose answers come from a function, so that time may be fake, too.
-func fakeSet(t *testing.T, answer func(context.Context) (string, error)) *keySet {
-	s := newKeySet(&url.URL{Scheme: "https", Host: "id.example.org"}, slog.New(slog.DiscardHandler), newMetrics(nil).refreshes)
-	s.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
-		body, err := answer(r.Context())
-		if err != nil {
-			return nil, err
-		}
-		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
-	})
-	s.start(t.Context())
-	t.Cleanup(s.stop)
-	return s
-}
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func TestKeySet_IsFetchedAgainAndAgain(t *testing.T) {
-	set := setOf(t, "rsa")
-	synctest.Test(t, func(t *testing.T) {
-		var fetches []time.Duration
-		begin := time.Now()
-		fakeSet(t, func(context.Context) (string, error) {
-			fetches = append(fetches, time.Since(begin))
-			return set, nil
-		})
-		time.Sleep(10 * refreshEvery) // fake time
-		synctest.Wait()
-		if len(fetches) < 9 || len(fetches) > 13 {
-			t.Errorf("fetched at %v, want about every %v", fetches, refreshEvery)
-		}
-	})
-}
-
-func TestKeySet_TriesAgainLaterAndLater(t *testing.T) {
-	set := setOf(t, "rsa")
-	synctest.Test(t, func(t *testing.T) {
-		fetches := make(chan time.Time, 1000)
-		var up atomic.Bool
-		s := fakeSet(t, func(context.Context) (string, error) {
-			fetches <- time.Now()
-			if !up.Load() {
-				return "", errors.New("connection refused")
-			}
-			return set, nil
-		})
-		time.Sleep(time.Hour) // fake time
-		synctest.Wait()
-		var pauses []time.Duration
-		last := <-fetches
-		for range len(fetches) {
-			at := <-fetches
-			pauses = append(pauses, at.Sub(last))
-			last = at
-		}
-		if n := len(pauses); n < 40 || n > 150 || pauses[0] > 2*time.Second || pauses[n-1] < maxRetry/2 {
-			t.Errorf("in an hour of outage fetched after pauses of %v", pauses)
-		}
-		up.Store(true)
-		time.Sleep(2 * maxRetry) // fake time
-		synctest.Wait()
-		if s.known.Load() == nil {
-			t.Error("not fetched after the outage")
-		}
-	})
-}
-
-func TestKeySet_ManyUnknownKeysMakeFewFetches(t *testing.T) {
-	set := setOf(t, "rsa")
-	synctest.Test(t, func(t *testing.T) {
-		var fetches atomic.Int32
-		s := fakeSet(t, func(context.Context) (string, error) {
-			fetches.Add(1)
-			time.Sleep(time.Second) // fake time
-			return set, nil
-		})
-		time.Sleep(lookAgain) // fake time
-		fetches.Store(0)
-		begin := time.Now()
-		var all sync.WaitGroup
-		for range 100 {
-			all.Go(func() {
-				for time.Since(begin) < 4*lookAgain {
-					if known, err := s.lookFor(t.Context(), jose.Header{Algorithm: "RS256", KeyID: "unknown"}); known == nil || err != nil {
-						t.Error(known, err)
-					}
-					time.Sleep(time.Second / 2) // fake time
-				}
-			})
-		}
-		all.Wait()
-		if n := fetches.Load(); n < 3 || n > 5 {
-			t.Errorf("%d fetches in %v, want one every %v", n, 4*lookAgain, lookAgain)
-		}
-	})
-}
-
-func TestKeySet_NobodyWaitsForGood(t *testing.T) {
-	set := setOf(t, "rsa")
-	synctest.Test(t, func(t *testing.T) {
-		var hangs atomic.Bool
-		s := fakeSet(t, func(ctx context.Context) (string, error) {
-			if hangs.Load() {
-				<-ctx.Done()
-				return "", ctx.Err()
-			}
-			return set, nil
-		})
-		hangs.Store(true)
-		time.Sleep(lookAgain) // fake time
-		unknown := jose.Header{Algorithm: "RS256", KeyID: "unknown"}
-
-		begin := time.Now()
-		if known, err := s.lookFor(t.Context(), unknown); known == nil || err != nil || time.Since(begin) != fetchTimeout {
-			t.Errorf("after %v: %v, %v; want the known keys after %v", time.Since(begin), known, err, fetchTimeout)
-		}
-		time.Sleep(lookAgain) // fake time
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		begin = time.Now()
-		if _, err := s.lookFor(ctx, unknown); err != nil || time.Since(begin) > time.Second {
-			t.Errorf("after %v: %v; want an end with the request", time.Since(begin), err)
-		}
-		time.Sleep(time.Minute) // fake time
-		var waiting sync.WaitGroup
-		waiting.Go(func() { s.lookFor(context.Background(), unknown) })
-		synctest.Wait()
-		s.stop()
-		waiting.Wait()
-		time.Sleep(lookAgain) // fake time
-		s.lookFor(context.Background(), unknown)
-	})
-}
-
-func TestKeySet_WhoComesDuringAFetchWaitsForIt(t *testing.T) {
-	set := setOf(t, "rsa")
-	synctest.Test(t, func(t *testing.T) {
-		var fetches atomic.Int32
-		s := fakeSet(t, func(context.Context) (string, error) {
-			if fetches.Add(1) == 1 {
-				return "", errors.New("connection refused")
-			}
-			time.Sleep(3 * time.Second) // fake time
-			return set, nil
-		})
-		time.Sleep(2 * time.Second) // fake time
-		synctest.Wait()
-		if known, err := s.lookFor(t.Context(), jose.Header{Algorithm: "RS256", KeyID: "rsa"}); err != nil || fetches.Load() != 2 {
-			t.Errorf("%v, %v after %d fetches, want the keys of the second", known, err, fetches.Load())
-		}
-	})
 }

@@ -42,13 +42,13 @@ func (r Rooms) Validate() error {
 	return nil
 }
 
-// span is a run of names in their order: the one that is first, and if it is open, all others that begin so.
+// span is a run of names in their order: first, and if it is open, all names that begin with first.
 type span struct {
 	first string
 	open  bool
 }
 
-// spans returns the rooms as runs that follow each other and have nothing in common.
+// spans returns the rooms as ascending spans that do not overlap.
 func (r Rooms) spans() []span {
 	all := make([]span, len(r))
 	for i, pattern := range r {
@@ -58,7 +58,7 @@ func (r Rooms) spans() []span {
 		if c := cmp.Compare(a.first, b.first); c != 0 || a.open == b.open {
 			return c
 		}
-		if a.open { // it has the other
+		if a.open { // a contains b
 			return -1
 		}
 		return 1
@@ -76,11 +76,11 @@ func (s span) has(room string) bool {
 	return s.first == room || s.open && strings.HasPrefix(room, s.first)
 }
 
-// endsBy reports whether no name of the span sorts after the given one.
+// endsBy reports whether every name of the span sorts before the given one or equals it.
 func (s span) endsBy(name string) bool { return name >= s.first && (!s.open || !s.has(name)) }
 
-// before returns a text that sorts before the names of the span, and after every other name that does: a '~' is no part
-// of names, and sorts after all that is.
+// before returns a text that sorts directly before the first name of the span: names have no '~', and it sorts after every
+// character that names have.
 func (s span) before() string {
 	if s.first == "" {
 		return ""

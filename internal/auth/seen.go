@@ -8,18 +8,18 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// maxSeen is how many tokens are remembered. What is in them is a few hundred bytes, as a rule.
+// maxSeen is how many tokens are remembered, with a few hundred bytes each as a rule.
 const maxSeen = 8192
 
-// seen remembers tokens that were valid, by their hash, so that a client pays for its signature once. It forgets those
-// that have expired, and those that were checked with another key set.
+// seen remembers valid tokens by their hash, so that the signature of each is checked once. It forgets tokens that have
+// expired, and tokens that were checked with another key set.
 type seen struct {
 	clients *lru.Cache[[sha256.Size]byte, verdict]
 }
 
 type verdict struct {
 	client *Client
-	by     *fetchedKeys // the key set at that time
+	by     *fetchedKeys // the key set that the token was checked with
 }
 
 func newSeen() *seen {

@@ -17,10 +17,10 @@ import (
 	"restante/internal/errs"
 )
 
-// Grant is what a token says.
+// Grant is the content of a token.
 type Grant struct {
-	Subject  string // whose it is: the client_id
-	Rooms    Rooms  // what may be read, and written unless ReadOnly
+	Subject  string // the client_id of its bearer
+	Rooms    Rooms  // the rooms that may be read, and written unless ReadOnly
 	ReadOnly bool
 	Admin    bool          // the operator's endpoints may be used
 	TTL      time.Duration // how long the token is valid, from now on; rounded down to whole seconds, which must be 1 or more
@@ -49,7 +49,7 @@ type Signer struct {
 	signer jose.Signer
 }
 
-// NewSecretSigner returns a signer with a secret that servers have, too. It signs with HS256.
+// NewSecretSigner returns a signer with a secret that servers share. It signs with HS256.
 func NewSecretSigner(secret string) (*Signer, error) {
 	k, err := secretKey(secret)
 	if err != nil {
@@ -74,7 +74,7 @@ func NewKeySigner(data []byte) (*Signer, error) {
 		return nil, err
 	}
 	algorithm := algorithms[0]
-	if k.Algorithm != "" && algorithm != jose.EdDSA { // whose name in a JWK may be another one
+	if k.Algorithm != "" && algorithm != jose.EdDSA { // a JWK may call EdDSA by another name
 		algorithm = jose.SignatureAlgorithm(k.Algorithm)
 	}
 	return newSigner(jose.SigningKey{Algorithm: algorithm, Key: k})
@@ -130,7 +130,7 @@ func privateKey(data []byte) (k jose.JSONWebKey, err error) {
 			k.Key, err = x509.ParseECPrivateKey(block.Bytes)
 		case "RSA PRIVATE KEY":
 			k.Key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-		case "EC PARAMETERS": // stands before the key in files of old tools
+		case "EC PARAMETERS": // old tools write it before the key
 			continue
 		case "ENCRYPTED PRIVATE KEY":
 			return k, errors.New("has a password; `openssl pkey` takes it away")

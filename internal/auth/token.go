@@ -11,14 +11,14 @@ import (
 	"restante/internal/errs"
 )
 
-// refusal is why a token is not valid: a label of the metrics, and the cause of the error, which is not for its bearer.
+// refusal is why a token is not valid: a label of the metrics, and the cause of the error, which its bearer does not see.
 type refusal string
 
 const (
 	missing        refusal = "missing"
 	tooLong        refusal = "too_long"
 	malformed      refusal = "malformed"
-	wrongAlgorithm refusal = "algorithm" // none of any key, or "none"
+	wrongAlgorithm refusal = "algorithm" // "none", or one that no key has
 	unknownKey     refusal = "key"       // no key has this name and algorithm
 	wrongSignature refusal = "signature"
 	wrongIssuer    refusal = "issuer"
@@ -35,7 +35,7 @@ var refusals = []refusal{
 
 func (r refusal) Error() string { return string(r) }
 
-// refused returns the error of a token that is not valid. Its text helps an honest bearer, and nobody who tries things out.
+// refused returns the error of a token that is not valid. Its text helps an honest bearer and tells an attacker nothing.
 func refused(why refusal) error {
 	text := "the token is not valid"
 	switch why {
@@ -49,8 +49,8 @@ func refused(why refusal) error {
 	return errs.Wrap(errs.Unauthenticated, why, "%s", text)
 }
 
-// Challenge returns the WWW-Authenticate header of a 401 (RFC 6750 section 3): it tells no more than whether the request had
-// a token. err is the one of From.
+// Challenge returns the WWW-Authenticate header of a 401 (RFC 6750 section 3). It tells only whether the request had a token.
+// err is the error of From.
 func Challenge(err error) string {
 	if errors.Is(err, missing) {
 		return "Bearer"

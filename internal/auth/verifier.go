@@ -36,14 +36,14 @@ type Verifier struct {
 	expected   jwt.Expected
 	keys       []key                     // of secrets and files
 	set        *keySet                   // nil without Config.JWKS
-	algorithms []jose.SignatureAlgorithm // all that some key may have; what others sign is not even parsed
+	algorithms []jose.SignatureAlgorithm // those of all keys; tokens with another algorithm are not parsed
 	seen       *seen
 	metrics    *metrics
 }
 
-// NewVerifier reads the keys. An error says every setting that is at fault, and what to do. It blocks for fetching the
-// key set, a few seconds at most; one that cannot be fetched is logged, and fetched later: until then, tokens that need it
-// are errs.Unavailable. Close the verifier.
+// NewVerifier reads the keys. The error lists every wrong setting, and what to do about it. NewVerifier blocks while it
+// fetches the key set, a few seconds at most. A set that cannot be fetched is logged and fetched later; until then, tokens
+// that need it are errs.Unavailable. Close the verifier.
 func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -78,14 +78,15 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 	return v, nil
 }
 
-// Close ends the refreshing of the key set, and waits for it.
+// Close stops the refreshing of the key set and waits until it has ended.
 func (v *Verifier) Close() {
 	if v.set != nil {
 		v.set.stop()
 	}
 }
 
-// String says what is in force, for the start line, without secrets: "jwt: 1 secret, issuer https://id.example.org".
+// String describes which tokens are valid, for the start line, without secrets: "jwt: 1 secret, issuer
+// https://id.example.org".
 func (v *Verifier) String() string {
 	var parts []string
 	switch n := len(v.cfg.Secrets); n {
@@ -110,9 +111,9 @@ func (v *Verifier) String() string {
 	return "jwt: " + strings.Join(parts, ", ")
 }
 
-// Verify returns the client of a token, or an error whose text its bearer may read: errs.Unauthenticated for one that is
-// not valid, errs.Unavailable when that cannot be said now, since its key set could not be fetched yet. It blocks when it
-// looks for a new key in the key set, a few seconds at most.
+// Verify returns the client of a token, or an error whose text its bearer may read: errs.Unauthenticated for a token that is
+// not valid, errs.Unavailable when the key set that it needs could not be fetched yet. Verify blocks while it fetches the
+// key set for a new key, a few seconds at most.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Client, error) {
 	client, err := v.verify(ctx, token)
 	v.metrics.count(err)
@@ -139,10 +140,10 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Client, error) {
 	return client, nil
 }
 
-// maxToken is the longest token that is looked at, in bytes.
+// maxToken is the length of the longest token that is checked, in bytes.
 const maxToken = 8 << 10
 
-// parse takes a token apart. Its parts say nothing that is known to be true.
+// parse parses a token. Nothing in the result is verified yet.
 func parse(token string, algorithms []jose.SignatureAlgorithm) (*jose.JSONWebSignature, error) {
 	if len(token) > maxToken {
 		return nil, refused(tooLong)
@@ -165,18 +166,18 @@ func isTokenChar(c rune) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
 }
 
-// open returns the payload of a token that one of the keys has signed, and which key set was looked at. Of the token's own
-// header only the algorithm and the key's name matter, and these only choose among the keys that there are.
+// open returns the payload of a token that one of the keys has signed, and the key set that was used. Of the token's header
+// only the algorithm and the key's name matter, and they only select among the existing keys.
 func (v *Verifier) open(ctx context.Context, signed *jose.JSONWebSignature) ([]byte, *fetchedKeys, error) {
 	header := signed.Signatures[0].Protected
 	candidates := slices.DeleteFunc(slices.Clone(v.keys), func(k key) bool { return !k.fits(header) })
 	if payload := signedBy(signed, candidates); payload != nil || v.set == nil {
 		return payload, v.set.current(), whyNot(payload, candidates)
 	}
-	if strings.HasPrefix(header.Algorithm, "HS") { // key sets are public: they have no secrets
+	if strings.HasPrefix(header.Algorithm, "HS") { // key sets are public and hold no secrets
 		return nil, nil, whyNot(nil, candidates)
 	}
-	fetched, err := v.set.lookFor(ctx, header)
+	fetched, err := v.set.lookup(ctx, header)
 	if err != nil {
 		return nil, nil, err
 	}

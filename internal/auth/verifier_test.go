@@ -15,7 +15,7 @@ import (
 	"restante/internal/errs"
 )
 
-// everyKey is a verifier with a key of each kind but a key set.
+// everyKey returns a verifier with a key of each kind, but without a key set.
 func everyKey(t testing.TB) *Verifier {
 	cfg := Config{Secrets: []string{secret64}, Issuer: "https://id.example.org", Audience: "chat"}
 	for _, name := range []string{"rsa", "p256", "p384", "p521", "ed25519"} {
@@ -26,7 +26,7 @@ func everyKey(t testing.TB) *Verifier {
 
 var right = map[string]any{"iss": "https://id.example.org", "aud": []string{"mail", "chat"}}
 
-func TestVerifier_TakesEveryAlgorithmOfItsKeys(t *testing.T) {
+func TestVerifier_AcceptsEveryAlgorithmOfItsKeys(t *testing.T) {
 	v := everyKey(t)
 	for alg, key := range map[jose.SignatureAlgorithm]any{
 		jose.HS256: []byte(secret64), jose.HS384: []byte(secret64), jose.HS512: []byte(secret64),
@@ -43,7 +43,7 @@ func TestVerifier_TakesEveryAlgorithmOfItsKeys(t *testing.T) {
 		changed[len(changed)-10] ^= 1
 		t.Run(string(alg)+"/changed", func(t *testing.T) {
 			if client, err := v.Verify(t.Context(), string(changed)); err == nil {
-				t.Errorf("a token whose signature was changed is %s's", client.ID)
+				t.Errorf("a token with a changed signature is valid for %s", client.ID)
 			}
 		})
 	}
@@ -203,18 +203,18 @@ func TestVerifier_TokenEndsWhenItExpires(t *testing.T) {
 		synctest.Wait()
 		wantClient(t, v, token, "ann")
 		if ctx.Err() != nil {
-			t.Error("what the client has open ended too soon")
+			t.Error("the client's streams ended too soon")
 		}
 		time.Sleep(2 * time.Millisecond) // fake time
 		synctest.Wait()
 		wantRefusal(t, v, token, expired)
 		if ctx.Err() == nil {
-			t.Error("what the client has open goes on")
+			t.Error("the client's streams go on")
 		}
 	})
 }
 
-func TestVerifier_RemembersNoMoreThanItMay(t *testing.T) {
+func TestVerifier_RemembersABoundedNumberOfTokens(t *testing.T) {
 	v := newTestVerifier(t, Config{Secrets: []string{secret32}})
 	token := secretToken(t, secret32, nil)
 	if first, again := wantClient(t, v, token, "ann"), wantClient(t, v, token, "ann"); first != again {
@@ -278,7 +278,7 @@ func TestVerifier_RefusesBadSettings(t *testing.T) {
 				}
 			}
 			if strings.Contains(err.Error(), weak) || strings.Contains(err.Error(), "hidden") {
-				t.Errorf("%q tells a secret", err)
+				t.Errorf("%q shows a secret", err)
 			}
 		})
 	}
@@ -294,7 +294,7 @@ func TestVerifier_SaysWhatIsInForce(t *testing.T) {
 	}
 }
 
-// FuzzVerifier checks that nothing makes a verifier panic, and that only what the keys have signed makes a client.
+// FuzzVerifier checks that no token causes a panic, and that only tokens signed by the keys make a client.
 func FuzzVerifier(f *testing.F) {
 	v := everyKey(f)
 	good := sign(f, jose.ES256, private()["p256"], nil, payload(right))
@@ -317,7 +317,7 @@ func FuzzVerifier(f *testing.F) {
 	})
 }
 
-// sameSignature reports whether two tokens differ in nothing but the last bits of a part, which base64 does not use.
+// sameSignature reports whether two tokens differ only in the last bits of a part, which base64 does not use.
 func sameSignature(a, b string) bool {
 	x, errX := jose.ParseSignedCompact(a, publicAlgorithms)
 	y, errY := jose.ParseSignedCompact(b, publicAlgorithms)

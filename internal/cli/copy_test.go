@@ -84,7 +84,7 @@ func TestCopy_ThereAndBack(t *testing.T) {
 		t.Errorf("append to the copy: %+v, %v", stored, err)
 	}
 	run(t.Context(), "", "copy", "--from", string(source), "--to", database).
-		want(t, exitFailed, "", `room "room-1" ends there with number 601, in the source with 600`)
+		want(t, exitFailed, "", `room "room-1" ends with number 601 in the target, with 600 in the source`)
 }
 
 func checksum(out string) string { return out[strings.LastIndex(out, " "):] }
@@ -92,7 +92,7 @@ func checksum(out string) string { return out[strings.LastIndex(out, " "):] }
 func TestCopy_RefusesWithAdvice(t *testing.T) {
 	source, other := filled(t, 1, 3), filled(t, 1, 3)
 	run(t.Context(), "", "copy", "--from", string(source), "--to", string(other)).
-		want(t, exitFailed, "", `room "room-0": number 3 is another message there`)
+		want(t, exitFailed, "", `room "room-0": number 3 is another message in the store`)
 	run(t.Context(), "", "copy", "--from", string(source), "--to", string(source)).want(t, exitUsage, "", "the same store")
 	run(t.Context(), "", "copy", "--from", string(source), "--to", "mysql://secret").want(t, exitUsage, "", "use sqlite:PATH")
 	missing := filepath.Join(t.TempDir(), "missing.db")

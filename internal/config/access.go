@@ -13,18 +13,18 @@ import (
 const (
 	minSecret = 32 // bytes: the size of HS256's own output (RFC 7518, section 3.2)
 	maxLeeway = 5 * time.Minute
-	maxLimit  = 10_000_000 // more is a slip of the finger, or meant as no limit
-	maxPages  = 10_000     // of catch-ups at a time: each is an open query
+	maxLimit  = 10_000_000 // a greater number is a mistake, or meant as no limit
+	maxPages  = 10_000     // catch-ups at a time: each is an open query
 )
 
-// validateAuth checks that what is said of tokens is enough, and is used.
+// validateAuth checks that the settings for tokens are complete, and not given without a use.
 func (c Config) validateAuth() error {
 	switch c.Auth {
 	case AuthJWT:
 		return c.validateJWT()
 	case AuthUnsaid, AuthNone:
-		if said := c.saidOfTokens(); len(said) > 0 {
-			return fmt.Errorf("--auth: tokens are looked at with --auth jwt only; add it, or leave out %s", strings.Join(said, ", "))
+		if given := c.tokenFlags(); len(given) > 0 {
+			return fmt.Errorf("--auth: tokens are checked with --auth jwt only; add it, or leave out %s", strings.Join(given, ", "))
 		}
 		return nil
 	default:
@@ -32,9 +32,9 @@ func (c Config) validateAuth() error {
 	}
 }
 
-// saidOfTokens returns the flags about tokens that were given.
-func (c Config) saidOfTokens() []string {
-	var said []string
+// tokenFlags returns the flags about tokens that were given.
+func (c Config) tokenFlags() []string {
+	var given []string
 	for _, flag := range []struct {
 		name  string
 		given bool
@@ -47,10 +47,10 @@ func (c Config) saidOfTokens() []string {
 		{"--jwt-leeway", c.JWT.Leeway != DefaultLeeway},
 	} {
 		if flag.given {
-			said = append(said, flag.name)
+			given = append(given, flag.name)
 		}
 	}
-	return said
+	return given
 }
 
 // validateJWT checks the form of what --auth jwt needs. Key files and key sets are read by package auth.
@@ -65,10 +65,10 @@ func (c Config) validateJWT() (err error) {
 		}
 	}
 	if slices.Contains(c.JWT.Key, "") {
-		err = errors.Join(err, errors.New("--jwt-key: a name of a file is empty"))
+		err = errors.Join(err, errors.New("--jwt-key: the name of a file is empty"))
 	}
 	if c.JWKSURL != "" && !isSafeURL(c.JWKSURL) {
-		err = errors.Join(err, errors.New("--jwks-url: whoever can change the answer can make tokens: "+
+		err = errors.Join(err, errors.New("--jwks-url: anyone who can change the answer can make tokens: "+
 			"use https://HOST/PATH (http only from 127.0.0.1, ::1 or localhost)"))
 	}
 	if c.JWT.Leeway < 0 || c.JWT.Leeway > maxLeeway {
@@ -77,7 +77,7 @@ func (c Config) validateJWT() (err error) {
 	return err
 }
 
-// isSafeURL reports whether nobody in between can change what is fetched from a URL: https, or http on this machine.
+// isSafeURL reports whether no one on the network can change what is fetched from a URL: https, or http on this machine.
 func isSafeURL(raw string) bool {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" || u.User != nil {
@@ -88,7 +88,7 @@ func isSafeURL(raw string) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && local
 }
 
-// TrustedProxies returns the networks of TrustedProxy, of a valid configuration.
+// TrustedProxies returns the networks of TrustedProxy. The configuration must be valid.
 func (c Config) TrustedProxies() []netip.Prefix {
 	networks := make([]netip.Prefix, 0, len(c.TrustedProxy))
 	for _, text := range c.TrustedProxy {
@@ -99,7 +99,7 @@ func (c Config) TrustedProxies() []netip.Prefix {
 	return networks
 }
 
-// parseNetwork reads an address, or a network that is written as routers print it.
+// parseNetwork reads an address, or a network in the form of 10.0.0.0/8.
 func parseNetwork(text string) (netip.Prefix, error) {
 	network, err := netip.ParsePrefix(text)
 	if ip, ipErr := netip.ParseAddr(text); ipErr == nil && ip.Zone() == "" {
@@ -109,7 +109,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	case err != nil:
 		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %q is not an address or network, such as 127.0.0.1 or 10.0.0.0/8", text)
 	case network.Bits() == 0:
-		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %s is everybody, who could then say to come from anywhere; name the network of your proxies", text)
+		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %s is everybody: any client could claim to come from anywhere; name the network of your proxies", text)
 	case network.Addr().Is4In6():
 		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %s never equals an address that is seen here; write it as IPv4", text)
 	case network != network.Masked():
@@ -119,7 +119,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return network, nil
 }
 
-// validate checks that limits are numbers that somebody can have meant.
+// validate checks that limits are plausible numbers.
 func (l Limit) validate() (err error) {
 	for _, limit := range []struct {
 		flag  string

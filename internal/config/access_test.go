@@ -16,10 +16,10 @@ import (
 	"restante/internal/config"
 )
 
-// secret is of the length that a server asks for, and easily found where it must not be.
+// secret is as long as a server requires, and easy to find where it must not appear.
 var secret = strings.Repeat("correct-horse", 3)
 
-func TestValidate_WhatIsSaidOfTokens(t *testing.T) {
+func TestValidate_Tokens(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(c *config.Config)
 		want   string // "": valid
@@ -44,10 +44,10 @@ func TestValidate_WhatIsSaidOfTokens(t *testing.T) {
 		"leeway below zero":       {func(c *config.Config) { c.JWT.Leeway = -time.Second }, "--jwt-leeway: -1s is not between 0s and 5m0s"},
 		"leeway of hours":         {func(c *config.Config) { c.JWT.Leeway = time.Hour }, "--jwt-leeway"},
 
-		"a secret for nobody":    {func(c *config.Config) { c.Auth = config.AuthNone }, "add it, or leave out --jwt-secret"},
+		"a secret without jwt":   {func(c *config.Config) { c.Auth = config.AuthNone }, "add it, or leave out --jwt-secret"},
 		"a secret without mode":  {func(c *config.Config) { c.Auth = config.AuthUnsaid }, "add it, or leave out --jwt-secret"},
-		"a key for nobody":       {func(c *config.Config) { c.Auth, c.JWT = "none", config.JWT{Key: []string{"k"}} }, "leave out --jwt-key"},
-		"a key set for nobody":   {func(c *config.Config) { c.Auth, c.JWT, c.JWKSURL = "", config.JWT{}, "https://a.b/" }, "leave out --jwks-url"},
+		"a key without jwt":      {func(c *config.Config) { c.Auth, c.JWT = "none", config.JWT{Key: []string{"k"}} }, "leave out --jwt-key"},
+		"a key set without jwt":  {func(c *config.Config) { c.Auth, c.JWT, c.JWKSURL = "", config.JWT{}, "https://a.b/" }, "leave out --jwks-url"},
 		"an issuer of nothing":   {func(c *config.Config) { c.Auth, c.JWT = "", config.JWT{Issuer: "i"} }, "leave out --jwt-issuer"},
 		"an audience of nothing": {func(c *config.Config) { c.Auth, c.JWT = "", config.JWT{Audience: "a"} }, "leave out --jwt-audience"},
 		"a leeway for nothing":   {func(c *config.Config) { c.Auth, c.JWT = "", config.JWT{Leeway: 1} }, "leave out --jwt-leeway"},

@@ -1,5 +1,5 @@
-// Package config is how a server is told what to be: one struct, filled from flags, RESTANTE_… environment variables and
-// a YAML file, in this order of precedence. Package cli fills it, package server obeys it.
+// Package config is the configuration of a server: one struct, filled from flags, RESTANTE_… environment variables and a
+// YAML file, in this order of precedence. Package cli fills it, package server uses it.
 package config
 
 import (
@@ -25,20 +25,19 @@ const (
 // MaxPartitions bounds Config.Partitions: each is a queue with a consumer on every node.
 const MaxPartitions = 256
 
-// Config is everything that a server can be told. The zero value is the documented default: a server for this machine
-// alone, with its data in the user's data directory. There are two shapes: one machine (inproc and SQLite), and many
-// (RabbitMQ and PostgreSQL).
+// Config configures a server. The zero value is the documented default: a server for this machine only, with its data in
+// the user's data directory. There are two shapes: one machine (inproc and SQLite), and many (RabbitMQ and PostgreSQL).
 type Config struct {
 	Listen       string        `env:"RESTANTE_LISTEN" placeholder:"ADDR" help:"Address to listen on, HOST:PORT (default 127.0.0.1:8080). An address that other machines reach needs --auth."`
 	Data         string        `env:"RESTANTE_DATA" placeholder:"DIR" type:"path" help:"Directory of the server's data, made if missing (default restante in the user's data directory, $XDG_DATA_HOME)."`
 	Broker       []string      `env:"RESTANTE_BROKER" placeholder:"URL" help:"Broker between the nodes: 'inproc:' for one machine (default), or amqp://USER:PASSWORD@HOST:PORT/VHOST of RabbitMQ (amqps: over TLS). Several addresses of one RabbitMQ cluster are separated by commas."`
 	Store        string        `env:"RESTANTE_STORE" placeholder:"URL" help:"Where messages are kept: sqlite:PATH (default sqlite:DATA/restante.db), or postgres://USER:PASSWORD@HOST:PORT/DATABASE, which goes with RabbitMQ."`
-	Roles        []peer.Role   `env:"RESTANTE_ROLES" placeholder:"ROLE" help:"What this node does, separated by commas: 'api' takes messages and answers reads, 'consumer' stores them, 'hub' holds connections (default all). A node passes on to others what its roles do not cover."`
+	Roles        []peer.Role   `env:"RESTANTE_ROLES" placeholder:"ROLE" help:"What this node does, separated by commas: 'api' takes messages and answers reads, 'consumer' stores them, 'hub' holds connections (default all). A node forwards to others what its roles do not cover."`
 	Partitions   int           `env:"RESTANTE_PARTITIONS" placeholder:"N" help:"Number of intake queues that a new RabbitMQ gets (default 8). One that has some keeps their number."`
 	Advertise    string        `env:"RESTANTE_ADVERTISE" placeholder:"URL" help:"Where the other nodes reach this one, http://HOST:PORT (default: the address of --listen, with this machine's name when that is all of its interfaces). A node with a certificate needs it: https://NAME:PORT, with a name of the certificate."`
 	Auth         Auth          `env:"RESTANTE_AUTH" placeholder:"MODE" help:"Who may read and send. 'jwt': bearers of a valid token. 'none': everyone who reaches the address, under any client_id. Must be given when --listen is not a loopback address."`
 	JWT          JWT           `embed:"" prefix:"jwt-"`
-	JWKSURL      string        `name:"jwks-url" env:"RESTANTE_JWKS_URL" placeholder:"URL" help:"Key set (JWKS) whose keys sign valid tokens; fetched at the start, refreshed, and looked at again for a key that is not in it."`
+	JWKSURL      string        `name:"jwks-url" env:"RESTANTE_JWKS_URL" placeholder:"URL" help:"Key set (JWKS) whose keys sign valid tokens; fetched at the start, refreshed, and fetched again for a key that is not in it."`
 	CORSOrigin   []string      `name:"cors-origin" env:"RESTANTE_CORS_ORIGIN" placeholder:"ORIGIN" help:"Web page origin that may use this server from a browser, such as https://chat.example.org. Repeat it, or separate several by commas."`
 	TLS          TLS           `embed:"" prefix:"tls-"`
 	ACME         ACME          `embed:"" prefix:"acme-"`
@@ -49,7 +48,7 @@ type Config struct {
 	Drain        time.Duration `env:"RESTANTE_DRAIN" placeholder:"DURATION" help:"Longest time that a stop may take, for finishing requests and sending clients elsewhere (default 10s)."`
 }
 
-// Secrets are values that are not shown when a configuration is printed or logged.
+// Secrets are values that a printed or logged configuration does not show.
 type Secrets []string
 
 // String returns how many there are.
@@ -67,7 +66,7 @@ type JWT struct {
 	Key      []string      `env:"RESTANTE_JWT_KEY" placeholder:"FILE" help:"File with the public key (PEM or JWK) of tokens that are signed with RS, PS, ES or EdDSA. Repeat it, or separate several by commas."`
 	Issuer   string        `env:"RESTANTE_JWT_ISSUER" placeholder:"TEXT" help:"The 'iss' that every token must have (default: any)."`
 	Audience string        `env:"RESTANTE_JWT_AUDIENCE" placeholder:"TEXT" help:"The 'aud' that every token must have, perhaps among others (default: any)."`
-	Leeway   time.Duration `env:"RESTANTE_JWT_LEEWAY" placeholder:"DURATION" help:"By how much clocks may differ when the times of a token are looked at (default 5s)."`
+	Leeway   time.Duration `env:"RESTANTE_JWT_LEEWAY" placeholder:"DURATION" help:"By how much clocks may differ when the times of a token are checked (default 5s)."`
 }
 
 // TLS is the server's own certificate.
@@ -83,7 +82,7 @@ type ACME struct {
 	Directory string   `env:"RESTANTE_ACME_DIRECTORY" placeholder:"URL" help:"The authority's directory (default Let's Encrypt's)."`
 }
 
-// Limit is how much a client may take. Zero is the documented default, which packages limit and hub fill in; a negative
+// Limit bounds what a client may use. Zero is the documented default, which packages limit and hub fill in; a negative
 // number is no limit.
 type Limit struct {
 	Sends                 int `env:"RESTANTE_LIMIT_SENDS" placeholder:"N" help:"Messages per second of one client, twice as many at once (default 100; -1: no limit). A client is a token's sub, or without authentication an address."`

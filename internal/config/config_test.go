@@ -172,7 +172,7 @@ func TestConfig_RefusesAnOpenAddressWithoutAuth(t *testing.T) {
 	}
 	err := config.Config{Listen: "no-such-host.invalid:80"}.Validate()
 	if err == nil || !strings.Contains(err.Error(), "look up") {
-		t.Errorf("a name that stands for nothing: %v", err)
+		t.Errorf("a name that cannot be resolved: %v", err)
 	}
 }
 
@@ -192,11 +192,11 @@ func TestConfig_ListsEveryFaultAtOnce(t *testing.T) {
 		"--limit-sends", "--limit-catch-ups", "--advertise",
 	} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("no word of %s in:\n%v", want, err)
+			t.Errorf("%s is missing in:\n%v", want, err)
 		}
 	}
 	if strings.Contains(err.Error(), "ok.example") || strings.Contains(err.Error(), "192.0.2.0") {
-		t.Errorf("what is good is called bad:\n%v", err)
+		t.Errorf("a valid setting is reported:\n%v", err)
 	}
 }
 
@@ -264,7 +264,7 @@ func TestValidate_ShapesAndRoles(t *testing.T) {
 		"broker without a host":    {func(c *config.Config) { c.Broker = []string{"amqp:///x"} }, "--broker: address 1 of 1"},
 		"two shapes":               {func(c *config.Config) { c.Broker = []string{"inproc:", amqpURL} }, "--broker: address 1 of 2"},
 		"no such role":             {func(c *config.Config) { c.Roles = []peer.Role{"api", "king"} }, `--roles: "king" is not known`},
-		"a role twice":             {func(c *config.Config) { c.Roles = []peer.Role{"api", "api"} }, `--roles: "api" is there twice`},
+		"a role twice":             {func(c *config.Config) { c.Roles = []peer.Role{"api", "api"} }, `--roles: "api" is given twice`},
 		"roles of one machine": {func(c *config.Config) {
 			c.Broker, c.Store, c.Roles = nil, "", []peer.Role{"api"}
 		}, "--roles: a server alone has all roles"},

@@ -14,11 +14,11 @@ import (
 )
 
 // File is a flag that names a YAML file with values for the other flags of its command, by their long names without the
-// dashes. What the command line or the environment says goes before the file. A name that is no flag is an error, so
-// that a mistyped one does not pass in silence.
+// dashes. The command line and the environment take precedence over the file. A name that is no flag is an error, so that a
+// typing mistake is not ignored silently.
 type File string
 
-// BeforeResolve is called by kong once the flag itself is known; it adds the file as a source of values.
+// BeforeResolve adds the file as a source of values. Kong calls it once the value of the flag itself is known.
 func (f File) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	command := ctx.Selected()
 	if command == nil || !slices.Contains(command.Flags, trace.Flag) {
@@ -53,7 +53,7 @@ func readFile(path string) (map[string]any, error) {
 	defer f.Close()
 	values := make(map[string]any)
 	err = yaml.NewDecoder(f).Decode(&values)
-	var notMap *yaml.TypeError // its text quotes the file, and that may be a secret
+	var notMap *yaml.TypeError // its text quotes the file, which may hold a secret
 	switch {
 	case errors.As(err, &notMap):
 		return nil, fmt.Errorf("--config: %s: is not made of lines such as 'listen: 127.0.0.1:8080'", path)
@@ -63,7 +63,7 @@ func readFile(path string) (map[string]any, error) {
 	return values, nil
 }
 
-// resolver gives the file's values to the flags that the environment leaves open: on its own, kong lets a file win.
+// resolver gives the file's values to the flags that the environment does not set: kong itself would prefer the file.
 func resolver(values map[string]any) kong.Resolver {
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 		if slices.ContainsFunc(flag.Envs, isSet) {
@@ -77,7 +77,7 @@ func resolver(values map[string]any) kong.Resolver {
 	})
 }
 
-// isPlain reports whether a value is one that kong reads, or complains of without showing what may be a secret.
+// isPlain reports whether kong can read a value, or report it as wrong without showing what may be a secret.
 func isPlain(value any) bool {
 	switch value := value.(type) {
 	case nil, string, bool:

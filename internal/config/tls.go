@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// validateTLS checks that a certificate has a key, and comes from one place.
+// validateTLS checks that a certificate has a key, and a single source.
 func (c Config) validateTLS() (err error) {
 	switch {
 	case c.TLS.Cert != "" && c.TLS.Key == "":
@@ -24,7 +24,7 @@ func (c Config) validateTLS() (err error) {
 	return err
 }
 
-// validateACME checks what an authority would refuse, and what no authority is asked for.
+// validateACME finds settings that an authority would refuse, and settings that are given without one.
 func (c Config) validateACME() (err error) {
 	if len(c.ACME.Domain) == 0 {
 		if c.ACME.Email != "" {
@@ -42,7 +42,7 @@ func (c Config) validateACME() (err error) {
 	for i, name := range c.ACME.Domain {
 		err = errors.Join(err, validateDomain(name))
 		if slices.ContainsFunc(c.ACME.Domain[:i], func(other string) bool { return strings.EqualFold(name, other) }) {
-			err = errors.Join(err, fmt.Errorf("--acme-domain: %q is there twice", name))
+			err = errors.Join(err, fmt.Errorf("--acme-domain: %q is given twice", name))
 		}
 	}
 	if address, parseErr := mail.ParseAddress(c.ACME.Email); c.ACME.Email != "" && (parseErr != nil || address.Address != c.ACME.Email) {
@@ -54,20 +54,20 @@ func (c Config) validateACME() (err error) {
 	return err
 }
 
-// domainName is a name of two labels or more, as the DNS knows hosts: names in other scripts have a form in it (xn--…).
+// domainName matches a host name of two labels or more. Names in other scripts have a form in ASCII (xn--…).
 var domainName = regexp.MustCompile(`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)$`)
 
-// validateDomain accepts names that an authority can look up and connect to.
+// validateDomain accepts names that an authority can resolve and connect to.
 func validateDomain(name string) error {
 	lower := strings.ToLower(name)
 	_, notIP := netip.ParseAddr(name)
 	switch {
 	case notIP == nil:
-		return fmt.Errorf("--acme-domain: %q is an address; certificates are for names: use one that leads here, or --tls-cert", name)
+		return fmt.Errorf("--acme-domain: %q is an address; certificates are for names: use a name of this server, or --tls-cert", name)
 	case lower == "localhost" || strings.HasSuffix(lower, ".localhost"):
 		return fmt.Errorf("--acme-domain: %q is this machine for everybody, so no authority can reach it; use --tls-cert", name)
 	case strings.HasPrefix(name, "*."):
-		return fmt.Errorf("--acme-domain: no certificate for %q can be had by answering on port 443; name each, or use --tls-cert", name)
+		return fmt.Errorf("--acme-domain: an authority gives no certificate for %q to a server that answers on port 443; name each, or use --tls-cert", name)
 	case len(name) > 253 || !domainName.MatchString(name):
 		return fmt.Errorf("--acme-domain: %q is not a name such as chat.example.org (in other scripts: its form that begins with xn--)", name)
 	}

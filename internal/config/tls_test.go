@@ -25,7 +25,7 @@ func TestValidate_Certificates(t *testing.T) {
 		"no certificate":     {config.Config{TLS: config.TLS{Key: "key.pem"}}, "--tls-key: the key needs its certificate; add --tls-cert FILE"},
 		"both":               {config.Config{TLS: files, ACME: acme}, "--acme-domain: a certificate comes from one place"},
 		"many machines":      {config.Config{ACME: acme, Broker: []string{amqpURL}, Store: postgresURL, Advertise: "https://a.example"}, "let the load balancer have the certificate"},
-		"a name twice":       {config.Config{ACME: config.ACME{Domain: []string{"a.example", "A.example"}}}, `"A.example" is there twice`},
+		"a name twice":       {config.Config{ACME: config.ACME{Domain: []string{"a.example", "A.example"}}}, `"A.example" is given twice`},
 		"email for nothing":  {config.Config{ACME: config.ACME{Email: "ops@example.org"}}, "--acme-email: no authority is asked"},
 		"directory likewise": {config.Config{ACME: config.ACME{Directory: "https://ca.example.org/"}}, "--acme-directory: no authority is asked"},
 		"no email":           {config.Config{ACME: config.ACME{Domain: []string{"a.example"}, Email: "ops"}}, `--acme-email: "ops" is not an address`},

@@ -14,8 +14,8 @@ import (
 	"restante/internal/peer"
 )
 
-// Validate returns every fault of the configuration, joined into one error, each with what to do about it. Kong calls it
-// on a command line. It blocks for the name lookup of a Listen host that is not an address, at most five seconds.
+// Validate returns every fault of the configuration, joined into one error, each with what to do about it. Kong calls it for
+// a command line. It resolves a Listen host that is not an address, which may take five seconds.
 func (c Config) Validate() error {
 	c = c.Complete()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -57,7 +57,7 @@ func (c Config) validateBroker() error {
 	return nil
 }
 
-// validateStore checks the form of the store, and that it goes with the broker.
+// validateStore checks the form of the store, and that it fits the broker.
 func (c Config) validateStore() error {
 	switch path, sqlite := strings.CutPrefix(c.Store, sqliteScheme); {
 	case isPostgres(c.Store) && !c.ManyMachines():
@@ -71,14 +71,14 @@ func (c Config) validateStore() error {
 	}
 }
 
-// validateNode checks what makes a server one node among others.
+// validateNode checks the settings of a node in a cluster.
 func (c Config) validateNode() (err error) {
 	for i, role := range c.Roles {
 		if !slices.Contains(peer.Roles(), role) {
 			err = errors.Join(err, fmt.Errorf("--roles: %q is not known; use api, consumer, hub, or several separated by commas", role))
 		}
 		if slices.Contains(c.Roles[:i], role) {
-			err = errors.Join(err, fmt.Errorf("--roles: %q is there twice", role))
+			err = errors.Join(err, fmt.Errorf("--roles: %q is given twice", role))
 		}
 	}
 	if len(c.Roles) < len(peer.Roles()) && !c.ManyMachines() {
@@ -93,8 +93,8 @@ func (c Config) validateNode() (err error) {
 	return err
 }
 
-// validateAdvertise checks the address that other nodes are told. The name in it cannot be guessed when they compare it
-// with a certificate.
+// validateAdvertise checks the address that the node tells the others. With a certificate it must be given: the others compare
+// its name with those in the certificate.
 func (c Config) validateAdvertise() error {
 	want := "http"
 	if c.ServesTLS() {
@@ -113,32 +113,31 @@ func (c Config) validateAdvertise() error {
 	return nil
 }
 
-// validateListen checks the form of the address, and that whoever opens a server to other machines has said whom it
-// lets in.
+// validateListen checks the form of the address. A server that other machines can reach needs --auth.
 func (c Config) validateListen(ctx context.Context) error {
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %q is not HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080", c.Listen)
 	}
 	if _, err := net.DefaultResolver.LookupPort(ctx, "tcp", port); err != nil || port == "" {
-		return fmt.Errorf("--listen: %q has no port that can be listened on; use 1 to 65535, or 0 for any that is free", c.Listen)
+		return fmt.Errorf("--listen: %q has no valid port; use 1 to 65535, or 0 for any that is free", c.Listen)
 	}
 	if c.Auth != AuthUnsaid {
 		return nil
 	}
 	local, err := isLoopback(ctx, host)
 	if err != nil {
-		return fmt.Errorf("--listen: %w; use an address, or a name that this machine can look up", err)
+		return fmt.Errorf("--listen: %w; use an address, or a name that this machine can resolve", err)
 	}
 	if !local {
-		return fmt.Errorf("--listen: other machines can reach %q, and nobody is asked who they are: "+
+		return fmt.Errorf("--listen: other machines can reach %q, and clients are not authenticated: "+
 			"ask for tokens with --auth jwt, allow everyone to read and send with --auth none, or listen on 127.0.0.1", c.Listen)
 	}
 	return nil
 }
 
-// isLoopback reports whether a listener on host can be reached from this machine only. A name counts when every address
-// it stands for does, since which one is taken is not ours to say. No host means all addresses.
+// isLoopback reports whether only this machine can reach a listener on host. For a name, every address that it resolves to
+// must be a loopback address, since the listener may use any of them. No host means all addresses.
 func isLoopback(ctx context.Context, host string) (bool, error) {
 	if host == "" {
 		return false, nil
@@ -158,8 +157,7 @@ func isLoopback(ctx context.Context, host string) (bool, error) {
 	return len(ips) > 0, nil
 }
 
-// validateOrigin accepts what a browser sends in an Origin header, letter by letter, since that is what it is compared
-// with.
+// validateOrigin accepts only the exact text that a browser sends in an Origin header, since the two are compared as texts.
 func validateOrigin(origin string) error {
 	if origin == "*" {
 		return errors.New("--cors-origin: '*' would let every web page act for its visitors; name each origin")

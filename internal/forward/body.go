@@ -2,14 +2,14 @@ package forward
 
 import "io"
 
-// body is the body of a request that is passed on. It can be handed to another node when the first was never reached,
-// because only its owner closes it. And it does not look for the end where it must be: as soon as the other node has
-// answered, the server closes the body, and the transport, when it reads once more to see that nothing follows, would
-// take that for a failure and cut the answer.
+// body is the body of a forwarded request. It differs from the server's body in two ways. Close does nothing, so that the
+// body can be sent to another node when the first was not reached. And Read reports the end without reading past it: once
+// the other node has answered, the server closes its body, and a further read by the transport would fail and cut the
+// answer.
 type body struct {
 	from   io.Reader
-	left   int64           // bytes; negative when that is not known
-	extend func(more bool) // is called before each read, and with false after the last
+	left   int64           // bytes; negative when their number is unknown
+	extend func(more bool) // called with true before each read, and with false after the last
 }
 
 // Read implements io.Reader.

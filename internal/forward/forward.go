@@ -1,66 +1,69 @@
-// Package forward passes requests on to other nodes: those of a connection that another node has (ToNode), and those that
-// take a role which this node does not have (ToRole). So any node can be asked for anything, and a load balancer need
-// not know which does what. It stands beside the journey: what is passed on begins it, or ends it, elsewhere.
+// Package forward forwards requests to other nodes: requests for a connection that another node has (ToNode), and requests
+// that need a role which this node does not have (ToRole). So clients may send any request to any node, and a load
+// balancer need not know what each node does. It stands beside the journey: a forwarded request takes its steps on
+// another node. Read Forwarder.forward first, then request.serve.
 //
-// A request is passed on once. It carries the header Restante-Forwarded from then on, with which no node passes it on
-// again: what the nodes believe of each other can be out of date, and must not make a request run in circles.
+// A request is forwarded once. It then carries the header Restante-Forwarded, and no node forwards a request with it: what
+// the nodes know about each other can be out of date, and must not make a request run in circles.
 package forward
 
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"restante/internal/inflight"
 	"restante/internal/peer"
 )
 
-// Header names the node that has passed a request on.
+// Header names the node that has forwarded a request.
 const Header = "Restante-Forwarded"
 
 const (
-	dialTimeout   = 2 * time.Second  // a node that takes longer is as good as gone
+	dialTimeout   = 2 * time.Second  // a node that takes longer cannot be reached
 	answerTimeout = 2 * time.Minute  // until an answer begins: longer than a long poll, which waits 90 s
-	bodyTimeout   = 15 * time.Second // for a body that stops coming, as the hub's own
-	idleTimeout   = 30 * time.Second // of a kept connection: shorter than the server's, so that none closes in our face
-	probeEvery    = 5 * time.Second  // a quiet connection to a machine that has vanished is noticed after three of these
-	maxIdle       = 1024             // kept connections to each node: a long poll in progress takes one
+	bodyTimeout   = 15 * time.Second // for the next piece of a request's body, as the hub has it
+	idleTimeout   = 30 * time.Second // of a kept connection: shorter than the server's, which must not close it first
+	probeEvery    = 5 * time.Second  // a quiet connection to a machine that has vanished is closed after three of these
+	maxIdle       = 1024             // kept connections to each node: a long poll in progress needs one
 )
 
 // Config configures a Forwarder. The zero value is ready to use.
 type Config struct {
-	// Log gets a line at warn for each request that could not be passed on. Default: discarded.
+	// Log gets a line at warn for each request that could not be forwarded. Default: discarded.
 	Log *slog.Logger
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 }
 
-// Forwarder passes requests on to the nodes of a table. Its methods, and its handlers, may be called concurrently.
+// Forwarder forwards requests to the nodes of a table. Its methods, and its handlers, may be called concurrently.
 type Forwarder struct {
-	peers     *peer.Table
-	log       *slog.Logger
-	metrics   *metrics
-	transport *http.Transport
-	buffers   buffers
-	patience  time.Duration // bodyTimeout, but for tests
+	peers       *peer.Table
+	log         *slog.Logger
+	metrics     *metrics
+	transport   *http.Transport
+	buffers     buffers
+	bodyTimeout time.Duration // the constant, but in tests
+	calls       inflight.Calls
 
-	mu      sync.Mutex
-	passing map[*passage]context.CancelFunc
-	closed  bool
-	running sync.WaitGroup // requests in progress; added to under mu, and not once closed
+	mu       sync.Mutex
+	requests map[*request]context.CancelFunc // in progress; one is added when its call begins, under the same lock
 }
 
-// New returns a forwarder to the nodes that peers knows. Drain ends it.
+// New returns a forwarder to the nodes that peers knows. Drain it in the end.
 func New(peers *peer.Table, cfg Config) *Forwarder {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &Forwarder{peers: peers, log: cfg.Log, patience: bodyTimeout, passing: make(map[*passage]context.CancelFunc)}
+	f := &Forwarder{peers: peers, log: cfg.Log, bodyTimeout: bodyTimeout, requests: make(map[*request]context.CancelFunc)}
 	f.metrics = newMetrics(cfg.Metrics, f.inProgress, peers)
 	f.transport = &http.Transport{
 		DialContext: (&net.Dialer{
@@ -71,29 +74,30 @@ func New(peers *peer.Table, cfg Config) *Forwarder {
 		ResponseHeaderTimeout: answerTimeout,
 		IdleConnTimeout:       idleTimeout,
 		MaxIdleConnsPerHost:   maxIdle,
-		DisableCompression:    true, // bytes pass as they are
+		DisableCompression:    true, // bodies are forwarded as they are
 	}
 	return f
 }
 
-// ToNode returns a handler that passes requests on to one node, or nil if that was never heard of, long ago, or is this
-// one. It answers 404 when the node is gone, so that clients connect anew, and 503 when it cannot be reached now.
+// ToNode returns a handler that forwards requests to one node. It is nil if this node has not heard from that node in the
+// last ten minutes, and for this node itself. The handler answers 404 when the node has ended, so that clients connect
+// anew, and 503 when it cannot be reached now.
 func (f *Forwarder) ToNode(id string) http.Handler {
 	node, known := f.peers.Find(id)
 	if !known || id == f.peers.Self().ID {
 		return nil
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.pass(&passage{f: f, w: w, target: targetNode, nodes: []peer.Node{node}, lost: f.lostNode(id)}, r)
+		f.forward(&request{f: f, w: w, target: targetNode, nodes: []peer.Node{node}, lost: f.lostNode(id)}, r)
 	})
 }
 
-// lostNode says what has become of a node that cannot be reached. An id is one process: where nobody listens, or the
-// name is somebody else's by now, it has ended.
+// lostNode returns what the failure to reach a node means. An id stands for one process: when nothing listens at its
+// address, or another node does, that process has ended.
 func (f *Forwarder) lostNode(id string) func(err error) outcome {
 	return func(err error) outcome {
 		if isRefused(err) || isLoop(err) || isDial(err) && !f.isAlive(id) {
-			return gone
+			return ended
 		}
 		return unavailable
 	}
@@ -110,8 +114,8 @@ func (f *Forwarder) isAlive(id string) bool {
 	return false
 }
 
-// ToRole returns a handler that passes requests on to some other node with the role, and to the next one if that cannot
-// be reached. It answers 503 when there is none.
+// ToRole returns a handler that forwards requests to some other node with the role, and to the next one if that cannot be
+// reached. It answers 503 when no node can.
 func (f *Forwarder) ToRole(role peer.Role) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		nodes := f.peers.Alive(role, time.Now())
@@ -123,70 +127,66 @@ func (f *Forwarder) ToRole(role peer.Role) http.Handler {
 		}
 		rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 		lost := func(error) outcome { return unavailable }
-		f.pass(&passage{f: f, w: w, target: target(role), nodes: others, lost: lost}, r)
+		f.forward(&request{f: f, w: w, target: target(role), nodes: others, lost: lost}, r)
 	})
 }
 
-// pass passes a request on, and returns when it has been answered, or for a WebSocket when that has ended.
-func (f *Forwarder) pass(p *passage, r *http.Request) {
-	p.outcome = aborted // if it panics, as it does to cut an answer that has begun
-	defer func() { f.metrics.count(p.target, p.outcome) }()
-	ctx, ok := f.begin(r.Context(), p)
+// forward returns when the request has been answered; for a WebSocket, when it has been closed.
+func (f *Forwarder) forward(q *request, r *http.Request) {
+	q.outcome = aborted // if serve panics, as it does to cut an answer that has begun
+	defer func() { f.metrics.count(q.target, q.outcome) }()
+	ctx, ok := f.begin(r.Context(), q)
 	if !ok {
-		p.outcome = unavailable
-		p.refuse()
+		q.outcome = unavailable
+		q.refuse()
 		return
 	}
-	defer f.end(p)
-	p.serve(r.WithContext(ctx))
+	defer f.end(q)
+	q.serve(r.WithContext(ctx))
 }
 
-func (f *Forwarder) begin(ctx context.Context, p *passage) (context.Context, bool) {
+func (f *Forwarder) begin(ctx context.Context, q *request) (context.Context, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed {
+	if !f.calls.Begin() {
 		return nil, false
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	f.passing[p] = cancel
-	f.running.Add(1)
+	f.requests[q] = cancel
 	return ctx, true
 }
 
-func (f *Forwarder) end(p *passage) {
+func (f *Forwarder) end(q *request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.passing[p]()
-	delete(f.passing, p)
-	f.running.Done()
+	f.requests[q]()
+	delete(f.requests, q)
+	f.calls.End()
 }
 
 func (f *Forwarder) inProgress() float64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return float64(len(f.passing))
+	return float64(len(f.requests))
 }
 
-// Drain ends the requests in progress, spread over the time until ctx's deadline, at once if it has none: their clients
-// connect again, and find another way. New ones are passed on until that time is over, then refused. It returns when
-// nothing is in progress.
+// Drain ends the requests in progress, spread over the time until ctx's deadline, or at once without a deadline: their
+// clients connect again, to another node. Until then new requests are still forwarded, afterwards they are refused. Drain
+// returns when no request is in progress.
 func (f *Forwarder) Drain(ctx context.Context) error {
 	f.mu.Lock()
-	cut := make([]context.CancelFunc, 0, len(f.passing))
-	for _, cancel := range f.passing {
-		cut = append(cut, cancel)
-	}
+	cut := slices.Collect(maps.Values(f.requests))
 	f.mu.Unlock()
 	if deadline, ok := ctx.Deadline(); ok {
 		spread(ctx, cut, time.Until(deadline)*3/4)
 	}
 	f.mu.Lock()
-	f.closed = true
-	for _, cancel := range f.passing {
+	f.calls.Close()
+	for _, cancel := range f.requests {
 		cancel()
 	}
 	f.mu.Unlock()
-	f.running.Wait() // no request outlives its context
+	f.calls.Wait() // soon: a request ends with its context
 	f.transport.CloseIdleConnections()
 	return nil
 }
@@ -208,7 +208,7 @@ func spread(ctx context.Context, cut []context.CancelFunc, period time.Duration)
 	}
 }
 
-// buffers is the store of what answers are copied with. A stream keeps one as long as it lasts, so they are small.
+// buffers pools the buffers with which answers are copied. They are small, since a stream keeps one as long as it lasts.
 type buffers struct{ pool sync.Pool }
 
 const bufferSize = 8 << 10

@@ -8,19 +8,19 @@ import (
 	"restante/internal/peer"
 )
 
-// target is where a request is passed on to, a label of the metrics: a role, or the node of a connection.
+// target says where a request is forwarded to, a label of the metrics: a role, or the node of a connection.
 type target string
 
 const targetNode target = "node"
 
-// outcome is how that ended, a label of the metrics.
+// outcome says how that ended, a label of the metrics.
 type outcome string
 
 const (
-	passed      outcome = "ok"          // the other node has answered, whatever it was
-	gone        outcome = "gone"        // the node has ended: 404
-	unavailable outcome = "unavailable" // no node was reached, or it broke off before it answered: 503
-	loop        outcome = "loop"        // it had been passed on before: 503
+	answered    outcome = "ok"          // the other node has answered, with any status
+	ended       outcome = "gone"        // the node has ended: 404
+	unavailable outcome = "unavailable" // no node was reached, or it closed the connection before it answered: 503
+	loop        outcome = "loop"        // the request had been forwarded before: 503
 	aborted     outcome = "aborted"     // by the client, by Drain, or by the other node in the middle of its answer
 )
 
@@ -28,14 +28,14 @@ type metrics struct{ forwarded *prometheus.CounterVec }
 
 func newMetrics(reg prometheus.Registerer, open func() float64, peers *peer.Table) *metrics {
 	m := &metrics{forwarded: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "restante_forwarded_total", Help: "Requests passed on to other nodes, by target (node: that of the connection) and outcome.",
+		Name: "restante_forwarded_total", Help: "Requests forwarded to other nodes, by target (node: that of the connection) and outcome.",
 	}, []string{"target", "outcome"})}
 	targets := []target{targetNode}
 	for _, role := range peer.Roles() {
 		targets = append(targets, target(role))
 	}
-	for _, t := range targets { // all series are there from the start
-		for _, o := range []outcome{passed, gone, unavailable, loop, aborted} {
+	for _, t := range targets { // all series exist from the start
+		for _, o := range []outcome{answered, ended, unavailable, loop, aborted} {
 			m.forwarded.WithLabelValues(string(t), string(o))
 		}
 	}
@@ -43,10 +43,10 @@ func newMetrics(reg prometheus.Registerer, open func() float64, peers *peer.Tabl
 		return m
 	}
 	reg.MustRegister(m.forwarded, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "restante_forwarding", Help: "Requests that are being passed on to other nodes now, streams among them.",
+		Name: "restante_forwarding", Help: "Requests that are being forwarded to other nodes now, streams among them.",
 	}, open))
 	if peers.Self().ID == "" {
-		return m // a node alone hears nobody, and misses nobody
+		return m // the only node of a cluster hears no heartbeats
 	}
 	for _, role := range peer.Roles() {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -12,7 +12,7 @@ import (
 	"restante/internal/peer"
 )
 
-// TestMetrics_CountTheNodesThatAreHeard lets one node fall silent, and asks one that is alone.
+// TestMetrics_CountTheNodesThatAreHeard lets one node fall silent, and checks a node that is the only one.
 func TestMetrics_CountTheNodesThatAreHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		self := peer.Node{ID: "near", Roles: []peer.Role{peer.API}}
@@ -39,6 +39,6 @@ restante_nodes_alive{role="hub"} `+hub+"\n"), "restante_nodes_alive"); err != ni
 	reg := prometheus.NewRegistry()
 	newMetrics(reg, func() float64 { return 0 }, peer.NewTable(peer.Node{}))
 	if n, err := testutil.GatherAndCount(reg, "restante_nodes_alive"); n != 0 || err != nil {
-		t.Errorf("a node alone tells %d numbers of nodes, %v", n, err)
+		t.Errorf("the only node exports %d numbers of nodes, %v", n, err)
 	}
 }

@@ -8,11 +8,11 @@ import (
 	"restante/internal/peer"
 )
 
-// proof is what a node says of itself in Header: NODE.SECRET.
+// proof returns the value of Header by which a node proves who it is: NODE.SECRET.
 func proof(n peer.Node) string { return n.ID + "." + string(n.Secret) }
 
-// FromPeer returns what reports whether a request was passed on by another node that peers knows. What somebody else has
-// put into Header is removed: it would keep the request from being passed on.
+// FromPeer returns a function that reports whether a request was forwarded by a node that peers knows. It removes a Header
+// from anyone else, which would prevent the request from being forwarded.
 func FromPeer(peers *peer.Table) func(r *http.Request) bool {
 	return func(r *http.Request) bool {
 		said := r.Header.Values(Header)

@@ -9,7 +9,7 @@ import (
 	"restante/internal/peer"
 )
 
-func TestFromPeer_BelievesWhoKnowsTheSecret(t *testing.T) {
+func TestFromPeer_BelievesNodesThatKnowTheSecret(t *testing.T) {
 	peers := peer.NewTable(peer.Node{ID: "self", Secret: "own"})
 	peers.Heard(peer.Node{ID: "far", Secret: "s3cret"}, time.Now())
 	peers.Heard(peer.Node{ID: "old"}, time.Now()) // of a version without secrets
@@ -27,9 +27,9 @@ func TestFromPeer_BelievesWhoKnowsTheSecret(t *testing.T) {
 		"another node's secret":  {[]string{"old.s3cret"}, false},
 		"a node without secret":  {[]string{"old."}, false},
 		"a node that is unknown": {[]string{"new.s3cret"}, false},
-		"nobody":                 {[]string{"."}, false},
-		"a node and somebody":    {[]string{"far.s3cret", "far.x"}, false},
-		"somebody and a node":    {[]string{"far.x", "far.s3cret"}, false},
+		"no name and no secret":  {[]string{"."}, false},
+		"a node and a client":    {[]string{"far.s3cret", "far.x"}, false},
+		"a client and a node":    {[]string{"far.x", "far.s3cret"}, false},
 		"the node that is asked": {[]string{"self.own"}, false},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)

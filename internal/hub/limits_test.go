@@ -42,7 +42,7 @@ func TestSession_CallsThatComeTooOftenAreRefused(t *testing.T) {
 		asked++
 		return &errs.Error{Code: errs.RateLimited, Msg: "too often", RetryAfter: 1500 * time.Millisecond}
 	}}, &history{})
-	h.accept = auth.Accept{Next: &journey.Accept{Broker: publisherFunc(func(context.Context, chat.Message) error { return nil })}}
+	h.accept = auth.CheckSender(&journey.Accept{Broker: publisherFunc(func(context.Context, chat.Message) error { return nil })})
 	s := connect(t, h, newPeer(), "room=&client_id=ann")
 	for method, args := range map[string][]string{
 		joinRoom: {`"a"`}, leaveRoom: {`"a"`}, getMessagesSince: {`"a"`, "0"},

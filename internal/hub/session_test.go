@@ -27,13 +27,13 @@ func newSession(t testing.TB) (*session, *peer, *[]chat.Message) {
 	log.append("a", 20)
 	h := start(t, log)
 	sent := new([]chat.Message)
-	h.accept = auth.Accept{Next: &journey.Accept{Broker: publisherFunc(func(_ context.Context, m chat.Message) error {
+	h.accept = auth.CheckSender(&journey.Accept{Broker: publisherFunc(func(_ context.Context, m chat.Message) error {
 		if m.Msg == "fail" {
 			return &errs.Error{Code: errs.Unavailable, Msg: "the disk is full", Err: errors.New("secret")}
 		}
 		*sent = append(*sent, m)
 		return nil
-	})}}
+	})})
 	p := newPeer()
 	return connect(t, h, p, "room=&client_id=ann"), p, sent
 }

@@ -1,9 +1,9 @@
-// Package journey is the way of a message, from the sender to every reader, in three steps:
+// Package journey is the way of a message from its sender to every reader, in three steps:
 //
 //	sender ─► Accept ─► broker ─► Persist ─► broker ─► Deliver ─► readers
 //	                                 └─► store ──────────┘ (catch-up)
 //
-// Read it first. It names no mechanism; what stands behind the interfaces is chosen in package server.
+// Read it first. It names no mechanism: package server chooses the implementations of its interfaces.
 package journey
 
 import (
@@ -16,8 +16,8 @@ import (
 	"restante/internal/chat"
 )
 
-// Accepter takes in the message of a sender. Accept is the last one of a chain; what stands before it (rights, limits, the
-// gate of a server that stops) implements Accepter too. Package server composes the chain in one file.
+// Accepter accepts the message of a sender. Accept is the last link of a chain. The links before it (rights, limits, the
+// gate of a server that stops) implement Accepter, too. Package server composes the chain in entry.go.
 type Accepter interface {
 	// Accept returns the message as it was accepted: complete, valid, stamped, and safe with the broker. Errors are
 	// classified (package errs); after one that is not errs.Invalid, accepting the returned message again with its id is
@@ -25,7 +25,7 @@ type Accepter interface {
 	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
 }
 
-// Publisher is the broker's work queue: Publish returns nil once the message can no longer be lost.
+// Publisher is the broker's work queue. Publish returns nil once the message can no longer be lost.
 type Publisher interface {
 	Publish(ctx context.Context, m chat.Message) error
 }
@@ -45,19 +45,18 @@ type Announcer interface {
 type Deliverer interface {
 	// Deliver wakes the readers of the rooms that stored belongs to. It keeps nothing of the slice.
 	Deliver(stored []chat.Message)
-	// Resync compares what is known of every room that has readers with the store, and wakes those that are behind.
+	// Resync compares every room that has readers with the store, and wakes the readers that are behind.
 	Resync()
 }
 
-// Accept is the first step: what a sender hands in is complete, valid, stamped, and safe with the broker.
+// Accept is the first step: after it a message is complete, valid, stamped, and safe with the broker.
 type Accept struct {
 	Broker Publisher
 	Now    func() time.Time // default time.Now
 }
 
-// Accept validates m, stamps it, gives it an id if it has none, and returns it when the broker has confirmed it. Errors
-// are classified (package errs); after one that is not errs.Invalid, accepting the returned message again with its id
-// is safe. It blocks until the broker has answered or ctx is done, and may be called concurrently.
+// Accept implements Accepter. It gives m an id if it has none, stamps and validates it, and returns it when the broker has
+// confirmed it.
 func (a *Accept) Accept(ctx context.Context, m chat.Message) (chat.Message, error) {
 	now := time.Now
 	if a.Now != nil {
@@ -88,8 +87,8 @@ type Persist struct {
 	Broker Announcer
 }
 
-// Persist appends a batch to the store and announces all of it, repeats too: their first announcement may have died
-// with the node that stored them. A batch that comes again appends nothing new.
+// Persist appends a batch to the store and announces all of it. Repeats are announced, too: the node that stored them may
+// have ended before it announced them. A repeated batch appends nothing.
 func (p *Persist) Persist(ctx context.Context, batch []chat.Message) error {
 	stored, err := p.Store.Append(ctx, batch)
 	if err != nil {
@@ -109,5 +108,5 @@ type Deliver struct {
 // Deliver wakes the readers of the rooms that stored belongs to.
 func (d *Deliver) Deliver(stored []chat.Message) { d.Hub.Deliver(stored) }
 
-// Missed says that announcements may have been lost. The store has all of them.
+// Missed is called when announcements may have been lost. The store has all messages.
 func (d *Deliver) Missed() { d.Hub.Resync() }

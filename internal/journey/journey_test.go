@@ -108,7 +108,7 @@ func TestPersist_StoresThenAnnouncesWhatTheStoreReturned(t *testing.T) {
 	}
 }
 
-func TestPersist_IsNotDoneUntilBothAre(t *testing.T) {
+func TestPersist_FailsUnlessBothStepsSucceed(t *testing.T) {
 	cause := errors.New("no")
 	ok := appenderFunc(func(_ context.Context, b []chat.Message) ([]chat.Message, error) { return b, nil })
 	failing := journey.Persist{Store: ok, Broker: announcerFunc(func(context.Context, []chat.Message) error { return cause })}
@@ -116,8 +116,11 @@ func TestPersist_IsNotDoneUntilBothAre(t *testing.T) {
 		t.Errorf("the announcement failed: got %v", err)
 	}
 	failing = journey.Persist{
-		Store:  appenderFunc(func(context.Context, []chat.Message) ([]chat.Message, error) { return nil, cause }),
-		Broker: announcerFunc(func(context.Context, []chat.Message) error { t.Error("announced what is not stored"); return nil }),
+		Store: appenderFunc(func(context.Context, []chat.Message) ([]chat.Message, error) { return nil, cause }),
+		Broker: announcerFunc(func(context.Context, []chat.Message) error {
+			t.Error("announced messages that are not stored")
+			return nil
+		}),
 	}
 	if err := failing.Persist(t.Context(), make([]chat.Message, 1)); !errors.Is(err, cause) {
 		t.Errorf("the store failed: got %v", err)

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxClients bounds how many clients are remembered, some 200 bytes each. One that is forgotten begins with a full
-// bucket, as one does that was quiet for two seconds.
+// maxClients bounds how many clients are remembered, some 200 bytes each. A client that is forgotten starts with a full
+// bucket, like a client that was quiet for two seconds.
 const maxClients = 100_000
 
 // buckets are the token buckets of clients.
@@ -18,23 +18,23 @@ type buckets struct {
 	burst int
 
 	mu       sync.Mutex
-	byClient *simplelru.LRU[who, *rate.Limiter]
+	byClient *simplelru.LRU[clientKey, *rate.Limiter]
 }
 
-// newBuckets returns buckets of a rate per second; with a negative one nobody has to wait.
+// newBuckets returns buckets of a rate per second, nil for a negative one: then no client has to wait.
 func newBuckets(perSecond int) *buckets {
 	if perSecond < 0 {
 		return nil
 	}
-	lru, err := simplelru.NewLRU[who, *rate.Limiter](maxClients, nil)
+	lru, err := simplelru.NewLRU[clientKey, *rate.Limiter](maxClients, nil)
 	if err != nil {
 		panic(err) // the size is a positive constant
 	}
 	return &buckets{rate: rate.Limit(perSecond), burst: 2 * perSecond, byClient: lru}
 }
 
-// take takes a token from the client's bucket, or returns how long it will be before there is one.
-func (b *buckets) take(client who) (wait time.Duration) {
+// take takes a token from the client's bucket, or returns how long the client must wait for one.
+func (b *buckets) take(client clientKey) (wait time.Duration) {
 	if b == nil {
 		return 0
 	}

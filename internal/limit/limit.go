@@ -1,6 +1,6 @@
-// Package limit is how much a single client may take of the server, so that the others keep theirs: messages and
+// Package limit bounds what a single client may use of the server, so that enough is left for the others: messages and
 // requests per second, connections at a time. It counts what one node sees, and forgets clients that are quiet. In the
-// journey it stands before Accept, and before the doors that lead there.
+// journey it stands before Accept, and before the HTTP handlers and the hub that lead there.
 package limit
 
 import (
@@ -17,7 +17,9 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/journey"
 	"restante/internal/remote"
+	"restante/internal/route"
 )
 
 // The defaults of Config's fields.
@@ -38,7 +40,7 @@ type Config struct {
 	ConnectionsPerClient  int // hub connections and event streams of a client; default DefaultConnectionsPerClient
 
 	Exempt []netip.Prefix // networks without ConnectionsPerAddress, such as those of proxies; default none
-	TLS    bool           // connections are encrypted: one that is turned away cannot be told why
+	TLS    bool           // connections are encrypted: a rejected one gets no answer
 
 	Log     *slog.Logger          // default: discard
 	Metrics prometheus.Registerer // default: not registered
@@ -64,11 +66,11 @@ type Limits struct {
 	cfg             Config
 	metrics         *metrics
 	sends, requests *buckets
-	patience        chan struct{} // has room for the refusals that take their time
-	turnedAway      warnings
+	delays          chan struct{} // buffered: one element for each refusal that is being delayed
+	rejected        warnings
 
 	mu      sync.Mutex
-	opened  map[who]int        // hub connections and event streams
+	opened  map[clientKey]int  // hub connections and event streams
 	sockets map[netip.Addr]int // TCP connections by the network that they come from
 	all     int                // TCP connections
 }
@@ -76,28 +78,29 @@ type Limits struct {
 // New returns limits of which nothing is used.
 func New(cfg Config) *Limits {
 	l := &Limits{
-		cfg:      cfg.withDefaults(),
-		patience: make(chan struct{}, maxPatience), opened: make(map[who]int), sockets: make(map[netip.Addr]int),
+		cfg:    cfg.withDefaults(),
+		delays: make(chan struct{}, maxDelays), opened: make(map[clientKey]int), sockets: make(map[netip.Addr]int),
 	}
 	l.sends, l.requests = newBuckets(l.cfg.Sends), newBuckets(l.cfg.Requests)
 	l.metrics = newMetrics(l.cfg.Metrics, l.cfg.Connections, l.connections)
 	return l
 }
 
-// who is a client, as far as it can be told from others: one of the two is set.
-type who struct {
+// clientKey tells one client from another: one of its two fields is set.
+type clientKey struct {
 	id      string
 	network netip.Addr
 }
 
-func clientOf(ctx context.Context) who {
+func clientOf(ctx context.Context) clientKey {
 	if client, err := auth.From(ctx); err == nil && client.ID != "" {
-		return who{id: client.ID}
+		return clientKey{id: client.ID}
 	}
-	return who{network: networkOf(remote.From(ctx).Addr)}
+	return clientKey{network: networkOf(remote.From(ctx).Addr)}
 }
 
-// networkOf returns what stands for an address: itself, or the first of its 64 bits' network, which one client has whole.
+// networkOf returns the address that limits count for addr: addr itself for IPv4, the first address of its network of
+// 64 bits for IPv6, since one client usually has all of that network.
 func networkOf(addr netip.Addr) netip.Addr {
 	if !addr.Is6() {
 		return addr
@@ -109,32 +112,27 @@ func networkOf(addr netip.Addr) netip.Addr {
 	return prefix.Addr()
 }
 
-// Accepter takes a message in; journey.Accept is one.
-type Accepter interface {
-	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
-}
+// CheckRate returns the check of rates before next: it refuses messages of a client that sends too fast, with
+// errs.RateLimited and the time after which the next message is accepted. A refusal is delayed, see refusalDelay.
+func (l *Limits) CheckRate(next journey.Accepter) journey.Accepter { return &rateCheck{l, next} }
 
-// Accept returns the guard before next: messages of a client that sends too fast are refused with errs.RateLimited and
-// the time after which the next one is taken. Refusing takes a moment, see patience.
-func (l *Limits) Accept(next Accepter) Accepter { return &accepter{l, next} }
-
-type accepter struct {
+type rateCheck struct {
 	limits *Limits
-	next   Accepter
+	next   journey.Accepter
 }
 
-// Accept implements Accepter.
-func (a *accepter) Accept(ctx context.Context, m chat.Message) (chat.Message, error) {
-	if wait := a.limits.sends.take(clientOf(ctx)); wait > 0 {
-		return m, a.limits.refuse(ctx, limitSends, wait)
+// Accept implements journey.Accepter.
+func (c *rateCheck) Accept(ctx context.Context, m chat.Message) (chat.Message, error) {
+	if wait := c.limits.sends.take(clientOf(ctx)); wait > 0 {
+		return m, c.limits.refuse(ctx, limitSends, wait)
 	}
-	return a.next.Accept(ctx, m)
+	return c.next.Accept(ctx, m)
 }
 
 // Allow returns an errs.RateLimited error for a request of a client that asks too often. Probes are always allowed.
 // Requests without a valid token count for the address that they come from.
 func (l *Limits) Allow(r *http.Request) error {
-	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+	if route.Of(r).IsProbe() {
 		return nil
 	}
 	return l.AllowCall(r.Context())
@@ -148,24 +146,24 @@ func (l *Limits) AllowCall(ctx context.Context) error {
 	return nil
 }
 
-// How long a refusal takes, and how many may take as long at a time. Who asks again and again over the same connections
-// is slowed down by it, and costs the others nothing meanwhile.
+// Refusals are delayed, up to maxDelays at a time. A client that asks again and again over the same connections is slowed
+// down by the delay, and uses up nothing of the others' share meanwhile.
 const (
-	patience    = 250 * time.Millisecond
-	maxPatience = 1000
+	refusalDelay = 250 * time.Millisecond
+	maxDelays    = 1000
 )
 
-// refuse returns, after some time, the error of what came too soon.
+// refuse returns, after refusalDelay, the error of a message or request that came too soon.
 func (l *Limits) refuse(ctx context.Context, name limit, wait time.Duration) error {
 	l.metrics.refused(name)
 	select {
-	case l.patience <- struct{}{}:
-		defer func() { <-l.patience }()
+	case l.delays <- struct{}{}:
+		defer func() { <-l.delays }()
 		select {
-		case <-time.After(patience):
+		case <-time.After(refusalDelay):
 		case <-ctx.Done():
 		}
-	default: // very many wait already
+	default: // maxDelays refusals are being delayed: this one is not
 	}
 	most, what := l.cfg.Sends, "messages"
 	if name == limitRequests {

@@ -1,24 +1,19 @@
 package limit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
 	"restante/internal/auth"
@@ -29,8 +24,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// requestOf returns a request as the handlers before Limits leave it: from an address and, unless sub is empty, by a
-// client with a token.
+// requestOf returns a request with the context that Limits needs: it comes from an address and, unless sub is empty, from
+// a client with a token.
 func requestOf(t *testing.T, sub, addr, path string) *http.Request {
 	t.Helper()
 	r := httptest.NewRequest("GET", path, nil)
@@ -54,7 +49,7 @@ func TestLimits_SendsOfAClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{Sends: 2})
 		var accepted int
-		guard := l.Accept(accepterFunc(func(_ context.Context, m chat.Message) (chat.Message, error) {
+		guard := l.CheckRate(accepterFunc(func(_ context.Context, m chat.Message) (chat.Message, error) {
 			accepted++
 			return m, nil
 		}))
@@ -78,7 +73,7 @@ func TestLimits_SendsOfAClient(t *testing.T) {
 		if err := send("bob", "192.0.2.1"); err != nil {
 			t.Errorf("another client at the same address: %v", err)
 		}
-		<-time.After(refused.RetryAfter - patience) // it has taken some of that already
+		<-time.After(refused.RetryAfter - refusalDelay) // it has taken some of that already
 		if err := send("ann", "192.0.2.1"); err != nil {
 			t.Errorf("after RetryAfter: %v", err)
 		}
@@ -138,8 +133,8 @@ func TestLimits_ProbesAreAlwaysAllowed(t *testing.T) {
 	})
 }
 
-// Who floods is slowed down: a refusal takes a moment, but no longer than the client stays.
-func TestLimits_RefusalTakesItsTime(t *testing.T) {
+// A client that floods is slowed down: a refusal is delayed, but not after the client has disconnected.
+func TestLimits_RefusalsAreDelayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{Requests: 1})
 		r := requestOf(t, "ann", "192.0.2.1", "/rooms")
@@ -149,17 +144,17 @@ func TestLimits_RefusalTakesItsTime(t *testing.T) {
 			}
 		}
 		start := time.Now()
-		if err := l.Allow(r); errs.CodeOf(err) != errs.RateLimited || time.Since(start) != patience {
+		if err := l.Allow(r); errs.CodeOf(err) != errs.RateLimited || time.Since(start) != refusalDelay {
 			t.Errorf("refused with %v after %v", err, time.Since(start))
 		}
-		gone, cancel := context.WithCancel(r.Context())
+		disconnected, cancel := context.WithCancel(r.Context())
 		cancel()
 		start = time.Now()
-		if err := l.Allow(r.WithContext(gone)); errs.CodeOf(err) != errs.RateLimited || time.Since(start) != 0 {
-			t.Errorf("a client that has gone: %v after %v", err, time.Since(start))
+		if err := l.Allow(r.WithContext(disconnected)); errs.CodeOf(err) != errs.RateLimited || time.Since(start) != 0 {
+			t.Errorf("a client that has disconnected: %v after %v", err, time.Since(start))
 		}
-		for range maxPatience {
-			l.patience <- struct{}{}
+		for range maxDelays {
+			l.delays <- struct{}{}
 		}
 		if err := l.Allow(r); errs.CodeOf(err) != errs.RateLimited || time.Since(start) != 0 {
 			t.Errorf("when very many wait: %v after %v", err, time.Since(start))
@@ -169,7 +164,7 @@ func TestLimits_RefusalTakesItsTime(t *testing.T) {
 
 func TestLimits_NegativeIsNone(t *testing.T) {
 	l := New(Config{Sends: -1, Requests: -1, Connections: -1, ConnectionsPerAddress: -1, ConnectionsPerClient: -1})
-	guard := l.Accept(accepterFunc(func(_ context.Context, m chat.Message) (chat.Message, error) { return m, nil }))
+	guard := l.CheckRate(accepterFunc(func(_ context.Context, m chat.Message) (chat.Message, error) { return m, nil }))
 	r := requestOf(t, "ann", "192.0.2.1", "/rooms")
 	for range 5000 {
 		_, err := guard.Accept(r.Context(), chat.Message{})
@@ -215,7 +210,7 @@ func TestLimits_ConnectionsOfAClient(t *testing.T) {
 		t.Errorf("after one has ended: %v", err)
 	}
 	if _, err := l.Connect(ann); errs.CodeOf(err) != errs.TooMany {
-		t.Errorf("an end that is told twice counts twice: %v", err)
+		t.Errorf("a release that is called twice counts twice: %v", err)
 	}
 	other()
 	if len(l.opened) != 1 {
@@ -245,166 +240,10 @@ func refusals(t *testing.T, metrics *prometheus.Registry, name string) float64 {
 func TestBuckets_ForgetsClients(t *testing.T) {
 	b := newBuckets(1)
 	for i := range maxClients + 10 {
-		b.take(who{id: fmt.Sprint(i)})
+		b.take(clientKey{id: fmt.Sprint(i)})
 	}
 	if n := b.byClient.Len(); n != maxClients {
 		t.Errorf("%d clients are remembered", n)
-	}
-}
-
-// serve accepts connections until the listener is closed, and keeps them.
-func serve(t *testing.T, l *Limits) (addr string, accepted chan net.Conn) {
-	t.Helper()
-	plain, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener := l.Listener(plain)
-	accepted = make(chan net.Conn, 100)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			accepted <- c
-		}
-	}()
-	t.Cleanup(func() {
-		_ = listener.Close()
-		<-done
-		for len(accepted) > 0 {
-			_ = (<-accepted).Close()
-		}
-	})
-	return plain.Addr().String(), accepted
-}
-
-func dial(t *testing.T, from, to string) net.Conn {
-	t.Helper()
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
-	c, err := d.DialContext(t.Context(), "tcp", to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	return c
-}
-
-// answer returns what the server says before it ends the connection.
-func answer(t *testing.T, c net.Conn) string {
-	t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(c); err != nil {
-		t.Error(err)
-	}
-	return b.String()
-}
-
-func TestListener_TurnsAwayWhatIsBeyondTheLimits(t *testing.T) {
-	var log lines
-	metrics := prometheus.NewRegistry()
-	l := New(Config{
-		Connections: 5, ConnectionsPerAddress: 2, Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.9/32")},
-		Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: metrics,
-	})
-	addr, accepted := serve(t, l)
-	dial(t, "127.0.0.2", addr)
-	first := <-accepted
-	dial(t, "127.0.0.2", addr)
-	<-accepted
-	for range 3 {
-		if got := answer(t, dial(t, "127.0.0.2", addr)); !strings.HasPrefix(got, "HTTP/1.1 503 ") ||
-			!strings.Contains(got, "Retry-After: 1\r\n") || !strings.Contains(got, `"code":"too_many"`) {
-			t.Errorf("the third connection of an address is answered %q", got)
-		}
-	}
-	_ = first.Close()
-	_ = first.Close()
-	dial(t, "127.0.0.2", addr)
-	<-accepted
-	answer(t, dial(t, "127.0.0.2", addr))
-	for range 3 {
-		dial(t, "127.0.0.9", addr) // without a limit of its own
-		<-accepted
-	}
-	answer(t, dial(t, "127.0.0.3", addr))
-	if n, m := refusals(t, metrics, "connections_per_address"), refusals(t, metrics, "connections"); n != 4 || m != 1 {
-		t.Errorf("counted: %v of an address, %v of all", n, m)
-	}
-	if err := testutil.GatherAndCompare(metrics, strings.NewReader(`# HELP restante_tcp_connections TCP connections that are open.
-# TYPE restante_tcp_connections gauge
-restante_tcp_connections 5
-# HELP restante_tcp_connections_limit TCP connections that may be open; negative: any number.
-# TYPE restante_tcp_connections_limit gauge
-restante_tcp_connections_limit 5
-`), "restante_tcp_connections", "restante_tcp_connections_limit"); err != nil {
-		t.Error(err)
-	}
-	if n := log.Load(); n != 2 {
-		t.Errorf("a flood makes %d lines", n)
-	}
-}
-
-func TestLimits_ForgetsAddressesThatHaveLeft(t *testing.T) {
-	l := New(Config{})
-	addrs := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")}
-	for _, addr := range addrs {
-		if beyond := l.admit(addr); beyond != "" {
-			t.Fatal(beyond)
-		}
-	}
-	if len(l.sockets) != 2 {
-		t.Errorf("connections are counted for %d networks, want 2", len(l.sockets))
-	}
-	for _, addr := range addrs {
-		l.leave(addr)
-	}
-	if len(l.sockets) != 0 || l.all != 0 {
-		t.Errorf("%d connections of %v are remembered", l.all, l.sockets)
-	}
-}
-
-// lines counts what is written.
-type lines struct{ atomic.Int64 }
-
-// Write implements io.Writer.
-func (l *lines) Write(p []byte) (int, error) {
-	l.Add(1)
-	return len(p), nil
-}
-
-// Package signalr reads and writes the descriptor itself, and net/http half-closes.
-var _ interface {
-	syscall.Conn
-	CloseWrite() error
-} = (*conn)(nil)
-
-func TestListener_UnderTLSJustCloses(t *testing.T) {
-	addr, _ := serve(t, New(Config{ConnectionsPerAddress: 1, TLS: true}))
-	dial(t, "127.0.0.1", addr)
-	if got := answer(t, dial(t, "127.0.0.1", addr)); got != "" {
-		t.Errorf("plain text to a client that expects TLS: %q", got)
-	}
-}
-
-func TestWarnings_OneLineAMinute(t *testing.T) {
-	var w warnings
-	now := time.Now()
-	for i, tc := range []struct {
-		after time.Duration
-		kind  limit
-		want  int
-	}{
-		{0, limitPerAddress, 1}, {time.Second, limitPerAddress, 0}, {59 * time.Second, limitPerAddress, 0},
-		{2 * time.Second, limitConnections, 1}, {time.Minute, limitPerAddress, 3}, {3 * time.Minute, limitPerAddress, 1},
-	} {
-		if got := w.count(tc.kind, now.Add(tc.after)); got != tc.want {
-			t.Errorf("%d: %d, want %d", i, got, tc.want)
-		}
 	}
 }
 

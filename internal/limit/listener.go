@@ -12,8 +12,8 @@ import (
 	"restante/internal/errs"
 )
 
-// Listener returns one that counts the TCP connections of next until they are closed, and turns away those beyond the
-// limits: with an answer of HTTP/1.1, status 503, where it can be understood.
+// Listener returns a listener that counts the TCP connections of next until they are closed. It rejects connections beyond
+// the limits with an answer of HTTP/1.1, status 503; under TLS it just closes them.
 func (l *Limits) Listener(next net.Listener) net.Listener { return &listener{next, l} }
 
 type listener struct {
@@ -21,8 +21,8 @@ type listener struct {
 	limits *Limits
 }
 
-// Accept implements net.Listener. It returns the errors of the listener before it as they are; net/http knows which
-// of them pass, such as that of too many open files, and waits.
+// Accept implements net.Listener. It returns the errors of the underlying listener as they are: net/http knows which of
+// them are temporary, such as too many open files, and waits.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -35,14 +35,14 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		from := addrOf(c.RemoteAddr())
 		if beyond := l.limits.admit(from); beyond != "" {
-			l.limits.turnAway(tcp, from, beyond)
+			l.limits.reject(tcp, from, beyond)
 			continue
 		}
 		return &conn{TCPConn: tcp, limits: l.limits, from: from}, nil
 	}
 }
 
-// conn is a connection that is counted. It has all that a TCP connection has, the file descriptor too.
+// conn is a counted connection. It has every method of a TCP connection, also those for its file descriptor.
 type conn struct {
 	*net.TCPConn
 	limits *Limits
@@ -66,7 +66,7 @@ func addrOf(addr net.Addr) netip.Addr {
 	return tcp.AddrPort().Addr().Unmap().WithZone("")
 }
 
-// admit counts a connection, or returns the limit that it is beyond.
+// admit counts a connection, or returns the limit that it exceeds.
 func (l *Limits) admit(from netip.Addr) (beyond limit) {
 	network := networkOf(from)
 	l.mu.Lock()
@@ -91,7 +91,7 @@ func (l *Limits) exempt(addr netip.Addr) bool {
 	return false
 }
 
-// leave is the end of a connection that was admitted.
+// leave uncounts an admitted connection when it is closed.
 func (l *Limits) leave(from netip.Addr) {
 	network := networkOf(from)
 	l.mu.Lock()
@@ -108,42 +108,42 @@ func (l *Limits) connections() float64 {
 	return float64(l.all)
 }
 
-// farewell is what a connection gets that is one too many.
-var farewell = func() []byte {
+// rejection is the answer to a connection beyond the limits.
+var rejection = func() []byte {
 	body := fmt.Sprintf(`{"type":"about:blank","title":"Service Unavailable","status":503,`+
 		`"detail":"there are too many connections; try again","code":%q}`+"\n", errs.TooMany)
 	return fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n"+
 		"Retry-After: 1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }()
 
-// turnAway ends a connection that was not admitted. It does not block: the buffer of a new socket is empty.
-func (l *Limits) turnAway(c *net.TCPConn, from netip.Addr, beyond limit) {
+// reject answers and closes a connection that was not admitted. It does not block: the buffer of a new socket is empty.
+func (l *Limits) reject(c *net.TCPConn, from netip.Addr, beyond limit) {
 	l.metrics.refused(beyond)
-	if n := l.turnedAway.count(beyond, time.Now()); n > 0 {
-		l.cfg.Log.Warn("turned connections away", slog.String("limit", string(beyond)), slog.Int("connections", n),
+	if n := l.rejected.count(beyond, time.Now()); n > 0 {
+		l.cfg.Log.Warn("rejected connections", slog.String("limit", string(beyond)), slog.Int("connections", n),
 			slog.String("last_from", from.String()))
 	}
 	if !l.cfg.TLS {
 		_ = c.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
-		_, _ = c.Write(farewell) // who has gone already needs no answer
+		_, _ = c.Write(rejection) // a client that has disconnected needs no answer
 	}
 	_ = c.Close()
 }
 
-// warnings sees to it that a flood of connections is no flood of log lines.
+// warnings limits the log lines about rejected connections to one a minute for each limit.
 type warnings struct {
 	mu    sync.Mutex
 	kinds map[limit]*warning
 }
 
 type warning struct {
-	since int       // how many there were since the last line
-	last  time.Time // when that was
+	since int       // events since the last line
+	last  time.Time // when the last line was written
 }
 
 const warnEvery = time.Minute
 
-// count notes an event and returns how many a line is to tell of now, 0 for no line.
+// count notes an event. It returns how many events a log line should report now, 0 when no line is due.
 func (w *warnings) count(kind limit, now time.Time) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

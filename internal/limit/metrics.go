@@ -2,7 +2,7 @@ package limit
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// limit is the name of one: a label of the metrics.
+// limit is the name of a limit: a label of the metrics.
 type limit string
 
 const (
@@ -15,7 +15,7 @@ const (
 
 type metrics struct{ counts map[limit]prometheus.Counter }
 
-// newMetrics registers them with r, unless that is nil.
+// newMetrics returns the metrics and registers them with r, unless r is nil.
 func newMetrics(r prometheus.Registerer, most int, open func() float64) *metrics {
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "restante_limited_total", Help: "Messages, requests and connections refused because of a limit.",

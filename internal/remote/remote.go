@@ -1,6 +1,6 @@
-// Package remote is where a request really comes from: the address of the client, which a proxy in between names in
-// X-Forwarded-For, and the scheme that the client has used. What a header says of these is believed only of proxies that
-// the operator trusts, and of nodes that have passed the request on; anybody else could say anything.
+// Package remote finds out where a request really comes from: the address of the client, which a proxy in between writes into
+// X-Forwarded-For, and the scheme that the client has used. Such headers count only from proxies that the operator trusts
+// and from nodes that have forwarded the request: any other client could write anything into them.
 package remote
 
 import (
@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// Config configures Wrap. The zero value believes nobody.
+// Config configures Wrap. The zero value trusts no header.
 type Config struct {
 	Trusted []netip.Prefix             // networks of the proxies in front of this server
-	Peer    func(r *http.Request) bool // whether another node has passed the request on; default: never
+	Peer    func(r *http.Request) bool // whether another node has forwarded the request; default: never
 }
 
 // Origin is where a request comes from.
 type Origin struct {
 	Addr   netip.Addr // the client's; IPv4 is never mapped into IPv6, and there is no zone
 	Secure bool       // the client has used https
-	Known  bool       // Secure is what this server, or a trusted proxy, has seen: not a guess
+	Known  bool       // this server or a trusted proxy has seen the scheme: Secure is not a guess
 }
 
 type contextKey struct{}
@@ -31,7 +31,7 @@ func From(ctx context.Context) Origin {
 	return origin
 }
 
-// claims are the headers in which proxies say where a request comes from; the first two are understood.
+// claims are the headers in which proxies write where a request comes from. Only the first two are read.
 var claims = []string{forwardedFor, forwardedProto, "Forwarded", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-Ip"}
 
 const (
@@ -39,13 +39,13 @@ const (
 	forwardedProto = "X-Forwarded-Proto"
 )
 
-// Wrap gives every request its origin before next sees it: From returns it, and RemoteAddr is the client's. Headers in
-// which somebody who is not trusted says where it comes from are gone.
+// Wrap gives every request its origin before it calls next: From returns the origin, and RemoteAddr is the client's. Wrap
+// removes the headers of claims unless a trusted neighbour has sent them.
 func Wrap(cfg Config, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		neighbour := addrOf(r.RemoteAddr)
 		origin := Origin{Addr: neighbour, Secure: r.TLS != nil, Known: r.TLS != nil}
-		fromPeer := cfg.Peer != nil && cfg.Peer(r) // asked of every request: a proxy may let through what a client claims
+		fromPeer := cfg.Peer != nil && cfg.Peer(r) // checked for every request: a proxy may not remove what a client has written
 		if fromPeer || cfg.trusts(neighbour) {
 			origin = cfg.believe(r.Header, origin)
 		} else {
@@ -61,9 +61,9 @@ func Wrap(cfg Config, next http.Handler) http.Handler {
 	})
 }
 
-// believe returns what a trusted neighbour says of a request's origin. Each proxy adds behind the others the address that
-// it was asked from, so that the client is the last one that is no proxy: what stands before it, the client may have made
-// up. A text that is no address ends the search, too: what is known then is who has passed it on.
+// believe returns the origin of a request from the headers of a trusted neighbour. Each proxy appends the address from which
+// it got the request. So the client's address is the last one that is not a trusted proxy's: the client may have invented
+// those before it. A text that is no address ends the search; the origin is then the proxy that has forwarded it.
 func (c Config) believe(h http.Header, origin Origin) Origin {
 	chain := strings.Split(strings.Join(h[forwardedFor], ","), ",")
 	for i := len(chain) - 1; i >= 0; i-- {
@@ -76,8 +76,8 @@ func (c Config) believe(h http.Header, origin Origin) Origin {
 			break
 		}
 	}
-	if said := h[forwardedProto]; len(said) > 0 {
-		proto := strings.TrimSpace(said[len(said)-1])
+	if values := h[forwardedProto]; len(values) > 0 {
+		proto := strings.TrimSpace(values[len(values)-1])
 		if i := strings.LastIndexByte(proto, ','); i >= 0 {
 			proto = strings.TrimSpace(proto[i+1:])
 		}
@@ -95,7 +95,8 @@ func (c Config) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// addrOf reads an address with or without a port, as net/http and proxies write them; the zero Addr is none.
+// addrOf reads an address with or without a port, as net/http and proxies write them. It returns the zero Addr for any other
+// text.
 func addrOf(text string) netip.Addr {
 	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
 	if err != nil {

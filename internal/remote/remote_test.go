@@ -33,14 +33,14 @@ func request(from string, headers ...string) *http.Request {
 
 var proxies = Config{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}
 
-func TestWrap_TheClientIsTheLastThatIsNoProxy(t *testing.T) {
+func TestWrap_TheClientIsTheLastAddressThatIsNoProxy(t *testing.T) {
 	for name, tc := range map[string]struct {
 		from    string
 		forward []string // lines of X-Forwarded-For
 		want    string
 	}{
 		"no proxy":                            {"192.0.2.1:1000", nil, "192.0.2.1"},
-		"nobody who is trusted":               {"192.0.2.1:1000", []string{"198.51.100.7"}, "192.0.2.1"},
+		"no trusted neighbour":                {"192.0.2.1:1000", []string{"198.51.100.7"}, "192.0.2.1"},
 		"a proxy":                             {"10.0.0.1:1000", []string{"198.51.100.7"}, "198.51.100.7"},
 		"a proxy behind a proxy":              {"10.0.0.1:1000", []string{"198.51.100.7, 10.2.3.4"}, "198.51.100.7"},
 		"a client that makes up others":       {"10.0.0.1:1000", []string{"203.0.113.9, 198.51.100.7"}, "198.51.100.7"},
@@ -73,7 +73,7 @@ func TestWrap_TheClientIsTheLastThatIsNoProxy(t *testing.T) {
 	}
 }
 
-func TestWrap_RemovesWhatNobodyTrustedHasSaid(t *testing.T) {
+func TestWrap_RemovesHeadersOfUntrustedNeighbours(t *testing.T) {
 	claimed := []string{
 		"X-Forwarded-For", "10.0.0.1", "X-Forwarded-Proto", "https", "Forwarded", "for=10.0.0.1", "X-Forwarded-Host", "a",
 		"X-Forwarded-Port", "1", "X-Real-IP", "10.0.0.1", "Accept", "text/html",
@@ -123,15 +123,15 @@ func TestWrap_SchemeIsWhatWasSeen(t *testing.T) {
 func TestWrap_BelievesNodes(t *testing.T) {
 	node := Config{Peer: func(r *http.Request) bool { return r.Header.Get("Node") == "yes" }}
 	if got := pass(node, request("192.0.2.1:1", "X-Forwarded-For", "198.51.100.7", "Node", "yes")); got.Addr.String() != "198.51.100.7" {
-		t.Errorf("passed on by a node: %s", got.Addr)
+		t.Errorf("forwarded by a node: %s", got.Addr)
 	}
 	if got := pass(node, request("192.0.2.1:1", "X-Forwarded-For", "198.51.100.7", "Node", "no")); got.Addr.String() != "192.0.2.1" {
-		t.Errorf("passed on by somebody: %s", got.Addr)
+		t.Errorf("forwarded by another host: %s", got.Addr)
 	}
 }
 
-// A header that only nodes may send must not come through because a trusted proxy has passed it on.
-func TestWrap_AsksOfEveryRequestWhetherItIsANodes(t *testing.T) {
+// A header that only nodes may send must be removed even if a trusted proxy has forwarded it.
+func TestWrap_ChecksEveryRequestForTheProofOfANode(t *testing.T) {
 	cfg := proxies
 	cfg.Peer = func(r *http.Request) bool { r.Header.Del("Node"); return false }
 	for _, from := range []string{"10.0.0.1:1", "192.0.2.1:1"} {
@@ -149,7 +149,7 @@ func FuzzWrap(f *testing.F) {
 		got := pass(proxies, request(from, "X-Forwarded-For", forward, "X-Forwarded-Proto", proto))
 		neighbour := addrOf(from)
 		if !proxies.trusts(neighbour) && (got.Addr != neighbour || got.Known) {
-			t.Errorf("somebody at %q was believed: %+v", from, got.Origin)
+			t.Errorf("headers of %q were believed: %+v", from, got.Origin)
 		}
 		if got.Addr.Is4In6() || got.Addr.Zone() != "" {
 			t.Errorf("address %s", got.Addr)

@@ -1,7 +1,7 @@
-// Package route is the table of everything that the server answers over HTTP. A route says once what the others need to
-// know of it: its pattern, which requests it answers, which role of a node answers it, whether a token may stand in its
-// query, whether it is a probe, and whether it is traced. The API mounts handlers by these routes and by nothing else;
-// roles, limits, tokens and traces look a request up here with Of. To add a route, add it here and mount its handler.
+// Package route is the table of everything that the server answers over HTTP. A route states once what other packages need
+// to know: its pattern, which requests it answers, which role of a node answers it, whether its query may carry a token,
+// whether it is a probe, and whether it is traced. The API mounts handlers by these routes only; roles, limits, tokens and
+// traces find the route of a request with Of. To add a route, add it here and mount its handler.
 package route
 
 import (
@@ -11,7 +11,7 @@ import (
 	"restante/internal/peer"
 )
 
-// Access says which requests a route answers. What a client may do behind it is decided there, see package auth.
+// Access says which requests a route answers. What a client may do then is decided by package auth.
 type Access int
 
 // The kinds of access.
@@ -31,7 +31,7 @@ type Route struct {
 	tokenInQuery bool
 	probe        bool
 	traced       bool
-	below        bool // the route has everything below its path, too
+	below        bool // the route includes everything below its path
 }
 
 // The routes. OpenAPI operations have the names of their routes.
@@ -43,7 +43,7 @@ var (
 	ListRooms         = add(Route{name: "ListRooms", method: http.MethodGet, path: "/rooms", role: peer.API, traced: true})
 	StreamRoom        = add(Route{name: "StreamRoom", method: http.MethodGet, path: "/rooms/{room}/events", role: peer.Hub, tokenInQuery: true})
 
-	// MessageHub asks for the client itself, since negotiation answers refusals in its own way.
+	// MessageHub checks the client itself, since SignalR has its own answer to a refused negotiation.
 	MessageHub = add(Route{name: "MessageHub", path: "/messageHub", access: Public, role: peer.Hub, tokenInQuery: true, below: true})
 
 	Healthz = add(Route{name: "Healthz", method: http.MethodGet, path: "/healthz", access: Public, probe: true})
@@ -86,16 +86,16 @@ func All() []*Route { return append([]*Route(nil), table...) }
 // answer 405; a path that no route has is the web client's, which answers 404.
 func Of(r *http.Request) *Route {
 	_, pattern := mux.Handler(r)
-	there := paths[pattern]
-	if len(there) == 0 {
+	candidates := paths[pattern]
+	if len(candidates) == 0 {
 		return Site
 	}
-	for _, route := range there {
+	for _, route := range candidates {
 		if route.answers(r.Method) {
 			return route
 		}
 	}
-	return there[0]
+	return candidates[0]
 }
 
 func (r *Route) answers(method string) bool {
@@ -120,10 +120,10 @@ func (r *Route) Access() Access { return r.access }
 // Role returns the role whose nodes answer the route. Any says that every node answers it for itself.
 func (r *Route) Role() (role peer.Role, any bool) { return r.role, r.role == "" }
 
-// TokenInQuery reports whether the token may stand in the query, where browsers cannot set a header.
+// TokenInQuery reports whether the query may carry the token, because browsers cannot set a header there.
 func (r *Route) TokenInQuery() bool { return r.tokenInQuery }
 
-// IsProbe reports whether load balancers ask for the route all the time: it has no limits.
+// IsProbe reports whether the route is a health check, which load balancers call all the time: it has no limits.
 func (r *Route) IsProbe() bool { return r.probe }
 
 // IsTraced reports whether requests of the route have a span. Connections and streams have none, since they last.

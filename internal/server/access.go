@@ -9,21 +9,19 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"restante/internal/auth"
 	"restante/internal/config"
 	"restante/internal/errs"
 	"restante/internal/forward"
+	"restante/internal/lifecycle"
 	"restante/internal/limit"
-	"restante/internal/peer"
 	"restante/internal/remote"
+	"restante/internal/route"
 	"restante/internal/signalr"
 )
 
-// access is what is asked of every request before anything is done for it: where it comes from, who sends it, and
-// whether that client asks too often. Whether the client may do what it asks for is decided where that is done, see
-// package auth.
+// access finds out, before a request is answered, where it comes from and which client has sent it, and limits how often
+// that client may ask. What the client may do is decided where it is done, see package auth.
 type access struct {
 	inForce string                          // for the start line
 	mark    func(http.Handler) http.Handler // gives every request its origin and its client
@@ -32,46 +30,50 @@ type access struct {
 
 const everybody = "none: everyone who reaches this address can read and send, in any name"
 
-// openAccess sets up what the configuration asks for.
-func (s *Server) openAccess(ctx context.Context, cfg config.Config, peers *peer.Table, metrics prometheus.Registerer) (*access, error) {
+func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error) {
 	a := &access{inForce: everybody}
 	a.limits = limit.New(limit.Config{
-		Sends:                 cfg.Limit.Sends,
-		Requests:              cfg.Limit.Requests,
-		Connections:           cfg.Limit.Connections,
-		ConnectionsPerAddress: cfg.Limit.ConnectionsPerAddress,
-		ConnectionsPerClient:  cfg.Limit.ConnectionsPerClient,
-		Exempt:                cfg.TrustedProxies(),
-		TLS:                   cfg.ServesTLS(),
+		Sends:                 s.cfg.Limit.Sends,
+		Requests:              s.cfg.Limit.Requests,
+		Connections:           s.cfg.Limit.Connections,
+		ConnectionsPerAddress: s.cfg.Limit.ConnectionsPerAddress,
+		ConnectionsPerClient:  s.cfg.Limit.ConnectionsPerClient,
+		Exempt:                s.cfg.TrustedProxies(),
+		TLS:                   s.cfg.ServesTLS(),
 		Log:                   s.log,
-		Metrics:               metrics,
+		Metrics:               s.metrics,
 	})
 	identify := auth.Open
-	if cfg.Auth == config.AuthJWT {
-		v, err := auth.NewVerifier(ctx, auth.Config{
-			Secrets: cfg.JWT.Secret, Keys: cfg.JWT.Key, JWKS: cfg.JWKSURL,
-			Issuer: cfg.JWT.Issuer, Audience: cfg.JWT.Audience, Leeway: cfg.JWT.Leeway,
-			Log: s.log, Metrics: metrics,
-		})
+	if s.cfg.Auth == config.AuthJWT {
+		v, err := s.newVerifier(ctx)
 		if err != nil {
 			return nil, err
 		}
-		s.started("tokens", func(context.Context) error { v.Close(); return nil })
+		stop = func(context.Context) error { v.Close(); return nil }
 		a.inForce = v.String()
 		identify = func(next http.Handler) http.Handler { return v.Wrap(next, tokenInQuery) }
 	}
-	origins := remote.Config{Trusted: cfg.TrustedProxies(), Peer: forward.FromPeer(peers)}
+	origins := remote.Config{Trusted: s.cfg.TrustedProxies(), Peer: forward.FromPeer(s.peers)}
 	a.mark = func(next http.Handler) http.Handler { return remote.Wrap(origins, identify(next)) }
-	return a, nil
+	s.access = a
+	return stop, nil
+}
+
+func (s *Server) newVerifier(ctx context.Context) (*auth.Verifier, error) {
+	return auth.NewVerifier(ctx, auth.Config{
+		Secrets: s.cfg.JWT.Secret, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL,
+		Issuer: s.cfg.JWT.Issuer, Audience: s.cfg.JWT.Audience, Leeway: s.cfg.JWT.Leeway,
+		Log: s.log, Metrics: s.metrics,
+	})
 }
 
 // tokenInQuery reports whether a request may carry its token in the query: where browsers cannot set a header.
 func tokenInQuery(r *http.Request) bool {
-	role, _ := roleOf(r.URL.Path)
-	return role == peer.Hub && (r.Method == http.MethodGet || isHub(r.URL.Path))
+	rt := route.Of(r)
+	return rt.TokenInQuery() && (rt.Method() == "" || rt.Method() == r.Method)
 }
 
-// identify tells package signalr who sends a request, or why it is refused.
+// identify returns the client of a request for package signalr, or why the request is refused.
 func (a *access) identify(r *http.Request) (signalr.Identity, *signalr.Refusal) {
 	err := a.limits.Allow(r)
 	client, authErr := auth.From(r.Context())
@@ -84,7 +86,7 @@ func (a *access) identify(r *http.Request) (signalr.Identity, *signalr.Refusal) 
 	return signalr.Identity{Name: client.ID, Expires: client.Expires}, nil
 }
 
-// refusal translates the error of a request that is not let in.
+// refusal translates the error of a refused request for package signalr.
 func refusal(err error) *signalr.Refusal {
 	status, header := http.StatusServiceUnavailable, http.Header{}
 	switch errs.CodeOf(err) {

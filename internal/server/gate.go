@@ -2,61 +2,46 @@ package server
 
 import (
 	"context"
-	"sync"
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/inflight"
 	"restante/internal/journey"
 )
 
-// gate stands before Accept and is shut when the server stops.
-type gate struct {
-	next *journey.Accept
+// gate counts the messages that are being accepted, so that a server that stops refuses new ones and finishes the others.
+// The zero value is open.
+type gate struct{ calls inflight.Calls }
 
-	mu     sync.Mutex
-	closed bool
-	inside sync.WaitGroup // messages on their way; added to under mu, and not once closed
+// Admit returns the gate before next: once the gate is closed it refuses every message, with errs.Unavailable.
+func (g *gate) Admit(next journey.Accepter) journey.Accepter { return admitted{g, next} }
+
+type admitted struct {
+	gate *gate
+	next journey.Accepter
 }
 
-// Accept is journey.Accept while the gate is open.
-func (g *gate) Accept(ctx context.Context, m chat.Message) (chat.Message, error) {
-	g.mu.Lock()
-	if g.closed {
-		g.mu.Unlock()
+// Accept implements journey.Accepter.
+func (a admitted) Accept(ctx context.Context, m chat.Message) (chat.Message, error) {
+	if !a.gate.calls.Begin() {
 		return m, errStopping()
 	}
-	g.inside.Add(1)
-	g.mu.Unlock()
-	defer g.inside.Done()
-	return g.next.Accept(ctx, m)
+	defer a.gate.calls.End()
+	return a.next.Accept(ctx, m)
 }
 
 // check returns nil while the gate is open.
 func (g *gate) check(context.Context) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
+	if g.calls.Closed() {
 		return errStopping()
 	}
 	return nil
 }
 
-// shut lets nothing in any more and waits for what is inside until ctx is done.
-func (g *gate) shut(ctx context.Context) error {
-	g.mu.Lock()
-	g.closed = true
-	g.mu.Unlock()
-	empty := make(chan struct{})
-	go func() {
-		g.inside.Wait()
-		close(empty)
-	}()
-	select {
-	case <-empty:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// close closes the gate and waits for the messages behind it until ctx is done.
+func (g *gate) close(ctx context.Context) error {
+	g.calls.Close()
+	return g.calls.WaitContext(ctx)
 }
 
 func errStopping() error {

@@ -14,18 +14,16 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"restante/client"
 	"restante/internal/api"
 	"restante/internal/cert"
 	"restante/internal/config"
-	"restante/internal/hub"
+	"restante/internal/lifecycle"
 	"restante/internal/remote"
 )
 
-// newHandler returns everything that is answered over HTTP: the API, with what it needs of the configuration, the page
-// and the hub.
+// newHandler returns everything that is answered over HTTP: the API, with what it needs of the configuration, the web
+// client and the hub.
 func newHandler(cfg config.Config, parts api.Config) (http.Handler, error) {
 	site, err := client.New()
 	if err != nil {
@@ -43,91 +41,53 @@ func newHandler(cfg config.Config, parts api.Config) (http.Handler, error) {
 	return handler, nil
 }
 
-// follow streams a room until the server stops; then new streams go elsewhere.
-func follow(h *hub.Hub, accept *gate) api.Follow {
-	return func(ctx context.Context, room string, after int64, w api.StreamWriter) error {
-		if err := accept.check(ctx); err != nil {
-			return err
-		}
-		return h.Follow(ctx, room, after, w)
+// follow streams a room until the server stops. While it stops, new streams are refused: their clients find another node.
+func (s *Server) follow(ctx context.Context, room string, after int64, w api.StreamWriter) error {
+	if err := s.entry.gate.check(ctx); err != nil {
+		return err
 	}
+	return s.hub.Follow(ctx, room, after, w)
 }
 
-// listen opens the address. Requests wait until serve.
-func (s *Server) listen(ctx context.Context, addr string) (net.Listener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, explainListen(err)
-	}
-	s.addr = listener.Addr()
-	s.started("listener", func(context.Context) error {
-		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
-	return listener, nil
-}
-
-// serve answers what comes to the listener with handler, over TLS if the configuration says so.
-func (s *Server) serve(ctx context.Context, cfg config.Config, listener net.Listener, handler http.Handler, metrics prometheus.Registerer) error {
-	srv := newHTTPServer(handler, s.log)
-	serve := srv.Serve
-	if cfg.ServesTLS() {
-		certificates, err := s.certificates(ctx, cfg, metrics)
-		if err != nil {
-			return err
-		}
-		srv.TLSConfig = certificates
-		serve = func(l net.Listener) error { return srv.ServeTLS(l, "", "") }
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.fail(fmt.Errorf("serve on %s: %w", listener.Addr(), err))
-		}
-	}()
-	s.started("http", func(ctx context.Context) error {
-		defer func() { <-done }()
-		shutCtx, cancel := share(ctx, 0.5)
-		defer cancel()
-		if err := srv.Shutdown(shutCtx); err != nil {
-			s.log.Warn("cut the requests that were still in progress", "error", err)
-			return srv.Close()
-		}
-		return nil
-	})
-	return nil
-}
-
-// certificates opens the server's own, and keeps them up to date.
-func (s *Server) certificates(ctx context.Context, cfg config.Config, metrics prometheus.Registerer) (*tls.Config, error) {
-	source, err := cert.Open(cert.Config{
-		Cert: cfg.TLS.Cert, Key: cfg.TLS.Key,
-		Domains: cfg.ACME.Domain, Email: cfg.ACME.Email, Directory: cfg.ACME.Directory, Cache: filepath.Join(cfg.Data, "acme"),
-		Log: s.log, Metrics: metrics,
+func (s *Server) openCertificates(context.Context) (_ lifecycle.Stop, err error) {
+	s.certificates, err = cert.Open(cert.Config{
+		Cert: s.cfg.TLS.Cert, Key: s.cfg.TLS.Key,
+		Domains: s.cfg.ACME.Domain, Email: s.cfg.ACME.Email, Directory: s.cfg.ACME.Directory, Cache: filepath.Join(s.cfg.Data, "acme"),
+		Log: s.log, Metrics: s.metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.background(ctx, "certificates", source.Run)
-	return source.TLSConfig(), nil
+	s.tls = s.certificates.TLSConfig()
+	return nil, nil
 }
 
-// newHTTPServer has no limit on writing, since streams last: whoever writes sets one per write.
-func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+func (s *Server) runCertificates(ctx context.Context) error { return s.certificates.Run(ctx) }
+
+// newHTTPServer returns a server that uses TLS unless certificates is nil. It has no limit on the time to write, since
+// streams last: handlers set one for each write.
+func newHTTPServer(handler http.Handler, certificates *tls.Config, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
+		TLSConfig:         certificates,
 		ReadHeaderTimeout: api.ReadHeaderTimeout,
 		IdleTimeout:       api.IdleTimeout,
 		MaxHeaderBytes:    api.MaxHeaderBytes,
-		HTTP2:             &http.HTTP2Config{SendPingTimeout: 15 * time.Second}, // or a stream to a client that vanished lasts
+		HTTP2:             &http.HTTP2Config{SendPingTimeout: 15 * time.Second}, // ends streams to clients that have vanished
 		ErrorLog:          stdlog.New(&errorLog{log}, "", 0),
 	}
 }
 
-// errorLog is where net/http complains. About the handshakes of scanners, which every port has, it does so at debug.
+// serveOn serves until the server is shut down.
+func serveOn(srv *http.Server, listener net.Listener) error {
+	if srv.TLSConfig != nil {
+		return srv.ServeTLS(listener, "", "")
+	}
+	return srv.Serve(listener)
+}
+
+// errorLog takes the error lines of net/http. Failed handshakes are logged at debug: every open port gets them from
+// scanners.
 type errorLog struct{ log *slog.Logger }
 
 // Write implements io.Writer.
@@ -148,7 +108,7 @@ func scheme(cfg config.Config) string {
 	return "http://"
 }
 
-// secure reports whether a request has come by https, if that is known.
+// secure reports whether the client has used https, if that is known.
 func secure(r *http.Request) (secure, known bool) {
 	from := remote.From(r.Context())
 	return from.Secure, from.Known

@@ -6,13 +6,15 @@ import (
 
 	"restante/internal/forward"
 	"restante/internal/peer"
+	"restante/internal/route"
 	"restante/internal/signalr"
 )
 
-// byRole answers what the node's roles cover and passes on the rest, so that any node can be asked for anything.
+// byRole answers requests whose route the node's roles cover and forwards the others, so that clients may send any request
+// to any node.
 func byRole(self peer.Node, local http.Handler, forward func(role peer.Role) http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if role, any := roleOf(r.URL.Path); !any && !self.Has(role) {
+		if role, anyNode := route.Of(r).Role(); !anyNode && !self.Has(role) {
 			forward(role).ServeHTTP(w, r)
 			return
 		}
@@ -20,8 +22,8 @@ func byRole(self peer.Node, local http.Handler, forward func(role peer.Role) htt
 	})
 }
 
-// elsewhere returns what finds another node for a request: of those with the role, the one that has the connection which
-// the request names, or any.
+// elsewhere returns the handlers that forward requests to other nodes: to the node that has the connection which the
+// request names, or else to any node with the role.
 func elsewhere(forwarder *forward.Forwarder) func(role peer.Role) http.Handler {
 	return func(role peer.Role) http.Handler {
 		if role == peer.Hub {
@@ -30,23 +32,6 @@ func elsewhere(forwarder *forward.Forwarder) func(role peer.Role) http.Handler {
 		return forwarder.ToRole(role)
 	}
 }
-
-// roleOf returns the role that a request needs; any says that every node answers it for itself.
-func roleOf(path string) (role peer.Role, any bool) {
-	switch path {
-	case "/healthz", "/readyz", "/metrics", "/version":
-		return "", true
-	}
-	stream := strings.HasPrefix(path, "/rooms/") && strings.HasSuffix(path, "/events")
-	if stream || isHub(path) {
-		return peer.Hub, false
-	}
-	return peer.API, false
-}
-
-const hubPath = "/messageHub"
-
-func isHub(path string) bool { return path == hubPath || strings.HasPrefix(path, hubPath+"/") }
 
 // joined writes roles as --roles takes them.
 func joined(roles []peer.Role) string {

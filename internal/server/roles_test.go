@@ -8,7 +8,7 @@ import (
 	"restante/internal/peer"
 )
 
-func TestByRole_PassesOnWhatItsRolesDoNotCover(t *testing.T) {
+func TestByRole_ForwardsWhatItsRolesDoNotCover(t *testing.T) {
 	local := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("here")) })
 	forward := func(role peer.Role) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(role)) })
@@ -38,6 +38,27 @@ func TestByRole_PassesOnWhatItsRolesDoNotCover(t *testing.T) {
 			if w.Body.String() != want {
 				t.Errorf("%s on a node with the role %s: answered by %s, want %s", tc.path, role, w.Body, want)
 			}
+		}
+	}
+}
+
+func TestTokenInQuery_OnlyWhereBrowsersCannotSetAHeader(t *testing.T) {
+	for request, want := range map[[2]string]bool{
+		{"GET", "/rooms/lobby/events"}:       true,
+		{"HEAD", "/rooms/lobby/events"}:      false,
+		{"POST", "/rooms/lobby/events"}:      false,
+		{"GET", "/messageHub"}:               true,
+		{"POST", "/messageHub"}:              true,
+		{"DELETE", "/messageHub"}:            true,
+		{"POST", "/messageHub/negotiate"}:    true,
+		{"GET", "/rooms/lobby/messages"}:     false,
+		{"POST", "/message"}:                 false,
+		{"GET", "/metrics"}:                  false,
+		{"GET", "/"}:                         false,
+		{"GET", "/rooms/lobby/events/other"}: false,
+	} {
+		if got := tokenInQuery(httptest.NewRequest(request[0], request[1], nil)); got != want {
+			t.Errorf("%s %s: %v, want %v", request[0], request[1], got, want)
 		}
 	}
 }

@@ -51,12 +51,14 @@ func stop(t *testing.T, s *server.Server) {
 }
 
 // send posts a message and returns the status, 0 when no answer came.
-func send(room, addr, id, msg string) int {
+func send(room, addr, id, msg string) int { return sendBy(http.DefaultClient, room, addr, id, msg) }
+
+func sendBy(client *http.Client, room, addr, id, msg string) int {
 	q := url.Values{"room": {room}, "client_id": {"ann"}, "msg": {msg}}
 	if id != "" {
 		q.Set("id", id)
 	}
-	resp, err := http.Post("http://"+addr+"/message?"+q.Encode(), "", nil)
+	resp, err := client.Post("http://"+addr+"/message?"+q.Encode(), "", nil)
 	if err != nil {
 		return 0
 	}
@@ -102,7 +104,7 @@ func TestServer_KeepsMessagesAcrossRestarts(t *testing.T) {
 	}
 }
 
-func TestServer_TakesTheLongestMessageInAQuery(t *testing.T) {
+func TestServer_AcceptsTheLongestMessageInAQuery(t *testing.T) {
 	s := start(t, t.TempDir())
 	longest := strings.Repeat("€", chat.MaxMsgBytes/3) // nine bytes each once escaped
 	if status := send("lobby", s.Addr(), "", longest); status != http.StatusAccepted {
@@ -113,7 +115,7 @@ func TestServer_TakesTheLongestMessageInAQuery(t *testing.T) {
 	}
 }
 
-func TestServer_StopMayBeCalledAgainAndAtOnce(t *testing.T) {
+func TestServer_StopMayBeCalledSeveralTimesAtOnce(t *testing.T) {
 	s := start(t, t.TempDir())
 	var stops sync.WaitGroup
 	for range 4 {

@@ -3,13 +3,10 @@ package server
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"strings"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	brokerdriver "restante/internal/broker/driver"
 	"restante/internal/broker/inproc"
@@ -22,41 +19,46 @@ import (
 	"restante/internal/store/sqlite"
 )
 
-// shape is what the journey stands on: the drivers for one machine, or for many.
-type shape struct {
-	broker brokerdriver.Driver
-	store  storedriver.Driver
-	// inbox passes what other producers have published to accept, until ctx is done; nil where there is no such door.
-	inbox func(ctx context.Context, accept func(context.Context, chat.Message) (chat.Message, error)) error
+// The two shapes differ in two drivers: SQLite and a broker in the process for one machine, PostgreSQL and RabbitMQ for
+// many. With many machines, opening a driver does not wait for a server that cannot be reached yet, so that nodes start in
+// any order.
+
+func (s *Server) openStoreDriver(ctx context.Context) (storedriver.Driver, error) {
+	if s.alone() {
+		database, err := sqlite.Open(ctx, s.cfg.StorePath(), sqlite.Config{Config: storedriver.Config{Log: s.log}, Metrics: s.metrics})
+		if err != nil {
+			return nil, fmt.Errorf("%w (--data and --store choose where messages are kept)", err)
+		}
+		return database, nil
+	}
+	database, err := postgres.Open(ctx, s.cfg.Store, postgres.Config{Config: storedriver.Config{Log: s.log}, Metrics: s.metrics})
+	if err != nil {
+		return nil, fmt.Errorf("--store: %w", err)
+	}
+	return database, nil
 }
 
-// openShape opens the drivers that the configuration asks for. With many machines it does not wait for servers that
-// cannot be reached yet, so that nodes start in any order.
-func openShape(ctx context.Context, cfg config.Config, peers *peer.Table, log *slog.Logger, metrics prometheus.Registerer) (shape, error) {
-	if !cfg.ManyMachines() {
-		database, err := sqlite.Open(ctx, cfg.StorePath(), sqlite.Config{Config: storedriver.Config{Log: log}, Metrics: metrics})
-		if err != nil {
-			return shape{}, fmt.Errorf("%w (--data and --store choose where messages are kept)", err)
-		}
-		return shape{broker: inproc.New(inproc.Config{}), store: database}, nil
-	}
-	database, err := postgres.Open(ctx, cfg.Store, postgres.Config{Config: storedriver.Config{Log: log}, Metrics: metrics})
-	if err != nil {
-		return shape{}, fmt.Errorf("--store: %w", err)
+// readInbox sends the messages that other services have published to accept, until ctx is done.
+type readInbox func(ctx context.Context, accept func(context.Context, chat.Message) (chat.Message, error)) error
+
+// openBrokerDriver returns a nil inbox for one machine, which has none.
+func (s *Server) openBrokerDriver(ctx context.Context) (brokerdriver.Driver, readInbox, error) {
+	if s.alone() {
+		return inproc.New(inproc.Config{}), nil, nil
 	}
 	rabbit, err := rabbitmq.Open(ctx, rabbitmq.Config{
-		URLs: cfg.Broker, Partitions: cfg.Partitions, Peers: peers, Log: log, Metrics: metrics,
+		URLs: s.cfg.Broker, Partitions: s.cfg.Partitions, Peers: s.peers, Log: s.log, Metrics: s.metrics,
 	})
 	if err != nil {
-		_ = database.Close() // the error that counts is the broker's
-		return shape{}, fmt.Errorf("--broker: %w", err)
+		return nil, nil, fmt.Errorf("--broker: %w", err)
 	}
-	return shape{broker: rabbit, store: database, inbox: rabbit.Inbox}, nil
+	return rabbit, rabbit.Inbox, nil
 }
 
-// newNode returns what this node, which listens on addr, tells the others of itself. A node alone has no name.
+// newNode returns what this node, which listens on addr, tells its peers about itself. The only node of a cluster has no
+// name.
 func newNode(cfg config.Config, addr net.Addr) (peer.Node, error) {
-	self := peer.Node{Roles: cfg.Roles}
+	self := peer.Node{Roles: cfg.Roles, Knows: chat.Features(), Release: ReadBuild().Version}
 	if !cfg.ManyMachines() {
 		return self, nil
 	}
@@ -66,7 +68,7 @@ func newNode(cfg config.Config, addr net.Addr) (peer.Node, error) {
 	return self, err
 }
 
-// advertised returns where other nodes reach this one, which listens on addr.
+// advertised returns the URL under which other nodes reach this one, which listens on addr.
 func advertised(cfg config.Config, addr net.Addr) (string, error) {
 	if cfg.Advertise != "" {
 		return cfg.Advertise, nil
@@ -89,7 +91,7 @@ func withoutPassword(raw string) string {
 	if err != nil {
 		return "(hidden: not a URL)"
 	}
-	u.RawQuery = "" // a password may stand there too
+	u.RawQuery = "" // may hold a password, too
 	return u.Redacted()
 }
 

@@ -110,8 +110,8 @@ func (c *Copy) copied(ctx context.Context, rooms []chat.Room) (map[string]int64,
 	copied := make(map[string]int64, len(targets))
 	for _, r := range targets {
 		if of, known := last[r.Name]; !known || r.LastSeq > of {
-			return nil, &errs.Error{Code: errs.Conflict, Msg: fmt.Sprintf("the target has other messages: room %q ends there with number %d, "+
-				"in the source with %d; copy into an empty database", r.Name, r.LastSeq, of)}
+			return nil, &errs.Error{Code: errs.Conflict, Msg: fmt.Sprintf("the target has other messages: room %q ends with number %d in the target, "+
+				"with %d in the source; copy into an empty database", r.Name, r.LastSeq, of)}
 		}
 		copied[r.Name] = r.LastSeq
 	}

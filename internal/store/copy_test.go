@@ -146,10 +146,10 @@ func TestCopy_RefusesATargetWithOtherMessages(t *testing.T) {
 		rooms, n int
 		want     string
 	}{
-		"other messages":     {1, 5, `room "room-0": number 5 is another message there`},
-		"more messages":      {1, 20, `room "room-0" ends there with number 20, in the source with 10`},
-		"a room of its own":  {3, 1, `room "room-2" ends there with number 1, in the source with 0`},
-		"as many, but other": {1, 10, `room "room-0": number 10 is another message there`},
+		"other messages":     {1, 5, `room "room-0": number 5 is another message in the store`},
+		"more messages":      {1, 20, `room "room-0" ends with number 20 in the target, with 10 in the source`},
+		"a room of its own":  {3, 1, `room "room-2" ends with number 1 in the target, with 0 in the source`},
+		"as many, but other": {1, 10, `room "room-0": number 10 is another message in the store`},
 	} {
 		to := open(t, store.Config{})
 		fill(t, to, tc.rooms, tc.n)

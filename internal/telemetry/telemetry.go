@@ -24,16 +24,18 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"restante/internal/route"
 )
 
-// Config says who is traced.
+// Config configures Telemetry. The zero value is ready to use.
 type Config struct {
 	Log     *slog.Logger // gets a line at warn when traces cannot be sent, at most one a minute. Default: discarded
 	Node    string       // service.instance.id; default: none
 	Version string       // service.version; default: none
 }
 
-// Telemetry is the way of a node's traces. Its methods may be called concurrently.
+// Telemetry sends a node's traces. Its methods may be called concurrently.
 type Telemetry struct {
 	log      *slog.Logger
 	provider *sdktrace.TracerProvider // nil: nothing is traced
@@ -73,7 +75,7 @@ func wanted() bool {
 // supported is how traces are sent.
 const supported = "http/protobuf"
 
-// check finds what the exporter would read as something else without a word.
+// check returns an error for settings that the exporter would silently misread.
 func check() error {
 	if p := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL")); p != "" && p != supported {
 		return fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %s, and only %s is supported (port 4318 of most collectors)", p, supported)
@@ -98,18 +100,18 @@ func start(ctx context.Context, cfg Config, to sdktrace.TracerProviderOption) (*
 			attributes = append(attributes, attribute.String(key, value))
 		}
 	}
-	// The environment comes last: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before ours.
-	who, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(attributes...), resource.WithFromEnv())
+	// The environment comes last: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override these attributes.
+	node, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(attributes...), resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w (OTEL_RESOURCE_ATTRIBUTES)", err)
 	}
-	// The SDK tells of its failures through this one variable of its own, and has no other way.
+	// The SDK reports its failures through this global handler only.
 	otel.SetErrorHandler(&failures{log: cfg.Log})
-	provider := sdktrace.NewTracerProvider(to, sdktrace.WithResource(who)) // the sampler is the environment's
+	provider := sdktrace.NewTracerProvider(to, sdktrace.WithResource(node)) // the environment configures the sampler
 	return &Telemetry{log: cfg.Log, provider: provider}, nil
 }
 
-// Provider returns what makes tracers, nil when nothing is traced.
+// Provider returns the provider of tracers, nil when nothing is traced.
 func (t *Telemetry) Provider() trace.TracerProvider {
 	if t.provider == nil {
 		return nil
@@ -117,17 +119,16 @@ func (t *Telemetry) Provider() trace.TracerProvider {
 	return t.provider
 }
 
-// lastWords is how long Stop waits for a collector that does not answer: a server must not be slow to end because of its
-// traces.
-const lastWords = 3 * time.Second
+// flushTimeout is how long Stop waits for a collector that does not answer: traces must not delay the end of a server.
+const flushTimeout = 3 * time.Second
 
-// Stop sends what is still waiting, for some seconds at most or until ctx is done. Traces that are lost are worth a line
-// in the log, but no error.
+// Stop sends the traces that are still waiting, for three seconds at most or until ctx is done. Lost traces are logged, and
+// are no error.
 func (t *Telemetry) Stop(ctx context.Context) error {
 	if t.provider == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, lastWords)
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	if err := t.provider.Shutdown(ctx); err != nil {
 		t.log.Warn("the last traces were not sent", "error", err)
@@ -135,24 +136,23 @@ func (t *Telemetry) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Wrap returns handler with a span around each request that sends or reads messages. Connections, streams and probes
-// have none: they last, or are of no interest.
+// Wrap returns handler with a span around each request whose route is traced.
 func (t *Telemetry) Wrap(handler http.Handler) http.Handler {
 	if t.provider == nil {
 		return handler
 	}
 	propagator := propagation.TraceContext{}
 	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		trace.SpanFromContext(r.Context()).SetAttributes(attribute.String("http.route", route(r.URL.Path)))
-		propagator.Inject(r.Context(), propagation.HeaderCarrier(r.Header)) // for the node to which it may be passed on
+		trace.SpanFromContext(r.Context()).SetAttributes(attribute.String("http.route", route.Of(r).Path()))
+		propagator.Inject(r.Context(), propagation.HeaderCarrier(r.Header)) // for the node to which it may be forwarded
 		handler.ServeHTTP(w, r)
 	})
 	traced := otelhttp.NewHandler(inner, "",
 		otelhttp.WithTracerProvider(t.provider), otelhttp.WithMeterProvider(metricnoop.NewMeterProvider()),
 		otelhttp.WithPropagators(propagator),
-		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method + " " + route(r.URL.Path) }))
+		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method + " " + route.Of(r).Path() }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if route(r.URL.Path) == "" || r.Method != http.MethodGet && r.Method != http.MethodPost {
+		if !route.Of(r).IsTraced() || r.Method != http.MethodGet && r.Method != http.MethodPost {
 			handler.ServeHTTP(w, r)
 			return
 		}
@@ -160,21 +160,10 @@ func (t *Telemetry) Wrap(handler http.Handler) http.Handler {
 	})
 }
 
-// route returns the route of a path that is traced, "" for the others.
-func route(path string) string {
-	switch {
-	case path == "/message", path == "/messages/since", path == "/rooms":
-		return path
-	case strings.HasPrefix(path, "/rooms/") && strings.HasSuffix(path, "/messages"):
-		return "/rooms/{room}/messages"
-	}
-	return ""
-}
-
-// failures logs that traces cannot be sent, but not each time.
+// failures logs that traces cannot be sent, at most once a minute.
 type failures struct {
 	log  *slog.Logger
-	last atomic.Int64 // when, in Unix nanoseconds
+	last atomic.Int64 // time of the last log line, in Unix nanoseconds
 }
 
 // Handle implements otel.ErrorHandler.

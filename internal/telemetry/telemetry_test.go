@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestTelemetry_IsOffUnlessTheEnvironmentNamesAPlace(t *testing.T) {
+func TestTelemetry_IsOffUnlessTheEnvironmentNamesACollector(t *testing.T) {
 	for name, env := range map[string][]string{
 		"nothing":     {},
 		"disabled":    {"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_SDK_DISABLED=true"},
@@ -107,8 +107,8 @@ func TestWrap_TracesWhatSendsAndReadsAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = traces.Stop(context.WithoutCancel(t.Context())) }()
-	var passedOn string
-	handler := traces.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { passedOn = r.Header.Get("traceparent") }))
+	var forwarded string
+	handler := traces.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { forwarded = r.Header.Get("traceparent") }))
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	for path, want := range map[string]string{
 		"/message": "POST /message", "/messages/since": "POST /messages/since", "/rooms": "POST /rooms",
@@ -121,13 +121,13 @@ func TestWrap_TracesWhatSendsAndReadsAndNothingElse(t *testing.T) {
 		handler.ServeHTTP(httptest.NewRecorder(), r)
 		got := spans.GetSpans()
 		switch {
-		case want == "" && (len(got) > 0 || passedOn != parent):
-			t.Errorf("%s: spans %v, passed on with %s", path, got, passedOn)
+		case want == "" && (len(got) > 0 || forwarded != parent):
+			t.Errorf("%s: spans %v, forwarded with %s", path, got, forwarded)
 		case want == "":
 		case len(got) != 1 || got[0].Name != want || got[0].SpanContext.TraceID().String() != parent[3:35]:
 			t.Errorf("%s: spans %v, want %s in the client's trace", path, got, want)
-		case !strings.Contains(passedOn, got[0].SpanContext.SpanID().String()):
-			t.Errorf("%s: passed on with %s, not with the span of this node", path, passedOn)
+		case !strings.Contains(forwarded, got[0].SpanContext.SpanID().String()):
+			t.Errorf("%s: forwarded with %s, not with the span of this node", path, forwarded)
 		}
 		for _, span := range got {
 			if want := attribute.String("http.route", strings.TrimPrefix(want, "POST ")); !slices.Contains(span.Attributes, want) {

@@ -44,23 +44,23 @@ func Migrations(files []fs.FS) ([]Migration, error) {
 }
 
 // CheckSchema returns nil if a binary that knows the given number of migrations may work with a database whose schema has
-// a newer version. recorded is what the database records of the migrations that the binary does not know, ascending. The
+// the given version. recorded is what the database records of the migrations that the binary does not know, ascending. The
 // error is of class errs.Unavailable and says which version to run.
 func CheckSchema(known, version int, recorded []Migration) error {
 	oldest, last := 0, 0
 	for _, m := range recorded {
 		oldest, last = max(oldest, m.Oldest), m.Version
 	}
-	if last >= version && oldest <= known {
+	if version <= known || last >= version && oldest <= known {
 		return nil
 	}
 	release := ""
 	for _, m := range recorded {
-		if release == "" || m.Version <= oldest { // the version that brought oldest is enough
+		if release == "" || m.Version <= oldest { // the version that applied the migration oldest is new enough
 			release = m.Release
 		}
 	}
-	if last < version || release == "" { // not a release that records what it does
+	if last < version || release == "" { // the database does not record which version migrated it
 		return &errs.Error{Code: errs.Unavailable, Msg: fmt.Sprintf(
 			"the database needs a newer version of Restante (schema %d); this is schema %d: run the version that migrated it", version, known)}
 	}

@@ -27,7 +27,7 @@ func NotRestored(room chat.Room, log []chat.Message, read func(seq int64, limit 
 			return nil, err
 		}
 		if i, same := Difference(found, known); !same {
-			return nil, conflict(room.Name, known[i].Seq, "is another message there")
+			return nil, conflict(room.Name, known[i].Seq, "is another message in the store")
 		}
 	}
 	fresh := log[len(known):]

@@ -37,19 +37,19 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) error {
 // migrate brings the schema to the newest version that this binary knows. It changes nothing in a database of a newer
 // version, and returns a final error if this binary must not use that. The version is the number of migrations that were
 // applied.
-func migrate(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
+func (d *Driver) migrate(ctx context.Context, conn *pgx.Conn) error {
 	known, err := driver.Migrations(migrations)
 	if err != nil {
 		return err
 	}
 	version, err := schemaVersion(ctx, conn)
 	for err == nil && version < len(known) {
-		version, err = step(ctx, conn, known, log)
+		version, err = step(ctx, conn, known, d.cfg.Log)
 	}
 	if err != nil {
 		return err
 	}
-	return checkVersions(ctx, conn, len(known), version)
+	return d.checkVersions(ctx, conn, len(known), version)
 }
 
 type querier interface {
@@ -71,28 +71,23 @@ func schemaVersion(ctx context.Context, q querier) (int, error) {
 }
 
 // checkVersions returns a final error if the database says that a newer version of Restante is needed.
-func checkVersions(ctx context.Context, q querier, known, version int) error {
-	if version > known {
-		rows, err := q.Query(ctx, "SELECT version, name, oldest, coalesce(release, '') FROM restante.migrations WHERE version > $1 ORDER BY version", known)
-		if err != nil {
-			return err
-		}
-		newer, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m driver.Migration, err error) {
-			return m, row.Scan(&m.Version, &m.Name, &m.Oldest, &m.Release)
-		})
-		if err != nil {
-			return err
-		}
-		if err := driver.CheckSchema(known, version, newer); err != nil {
-			return &finalError{err}
-		}
-	}
-	on, err := readSwitches(ctx, q)
+func (d *Driver) checkVersions(ctx context.Context, q querier, known, version int) error {
+	newer, err := query(ctx, q, func(row pgx.CollectableRow) (m driver.Migration, err error) {
+		return m, row.Scan(&m.Version, &m.Name, &m.Oldest, &m.Release)
+	}, "SELECT version, name, oldest, coalesce(release, '') FROM restante.migrations WHERE version > $1 ORDER BY version", known)
 	if err != nil {
 		return err
 	}
-	if err := driver.CheckSwitches(on); err != nil {
-		return &finalError{err}
+	needed := driver.CheckSchema(known, version, newer)
+	if needed == nil {
+		on, err := readSwitches(ctx, q)
+		if err != nil {
+			return err
+		}
+		needed = driver.CheckSwitches(on)
+	}
+	if needed != nil {
+		return &finalError{fmt.Errorf("database %s: %w", d.server, needed)}
 	}
 	return nil
 }

@@ -158,7 +158,7 @@ func (d *Driver) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.classify(migrate(ctx, conn.Conn(), d.cfg.Log))
+	return d.classify(d.migrate(ctx, conn.Conn()))
 }
 
 // begin counts a call in, so that Close waits for it. A caller that gets no error calls d.calls.End at the end.

@@ -106,14 +106,12 @@ func upgrade(ctx context.Context, tx *sql.Tx, known []driver.Migration, version 
 
 // checkVersions returns an error if the database says that a newer version of Restante is needed.
 func checkVersions(ctx context.Context, conn *sql.Conn, known, version int) error {
-	if version > known {
-		newer, err := newerMigrations(ctx, conn, known)
-		if err != nil {
-			return err
-		}
-		if err := driver.CheckSchema(known, version, newer); err != nil {
-			return err
-		}
+	newer, err := newerMigrations(ctx, conn, known)
+	if err != nil {
+		return err
+	}
+	if err := driver.CheckSchema(known, version, newer); err != nil {
+		return err
 	}
 	rows, err := conn.QueryContext(ctx, selectSwitches)
 	if err != nil {

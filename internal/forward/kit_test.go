@@ -1,0 +1,158 @@
+package forward
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
+
+	"restante/internal/peer"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const timeLimit = 10 * time.Second // for what a test waits for
+
+// rig is a node, named "near", with a forwarder.
+type rig struct {
+	t     *testing.T
+	table *peer.Table
+	f     *Forwarder
+	near  *httptest.Server
+	asked atomic.Int32 // requests that came to this node
+}
+
+// newRig returns a node that answers every request by way of handler.
+func newRig(t *testing.T, handler func(f *Forwarder) http.Handler) *rig {
+	t.Helper()
+	r := &rig{t: t, table: peer.NewTable(peer.Node{ID: "near", Secret: "s3cret"})}
+	r.f = New(r.table, Config{})
+	r.near = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.asked.Add(1)
+		handler(r.f).ServeHTTP(w, req)
+	}))
+	t.Cleanup(func() {
+		r.near.Client().CloseIdleConnections()
+		if err := r.f.Drain(context.Background()); err != nil {
+			t.Error(err)
+		}
+		r.near.Close()
+	})
+	return r
+}
+
+// peer adds a node to the table.
+func (r *rig) peer(id, url string, roles ...peer.Role) {
+	r.table.Heard(peer.Node{ID: id, URL: url, Roles: roles}, time.Now())
+}
+
+// serve adds a node that answers with handler.
+func (r *rig) serve(id string, handler http.HandlerFunc, roles ...peer.Role) *httptest.Server {
+	far := httptest.NewServer(handler)
+	r.t.Cleanup(far.Close)
+	r.peer(id, far.URL, roles...)
+	return far
+}
+
+func (r *rig) do(method, path, body string, headers ...string) (*http.Response, string) {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), method, r.near.URL+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := r.near.Client().Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return resp, string(b)
+}
+
+func (r *rig) counted(t target, o outcome) float64 {
+	return testutil.ToFloat64(r.f.metrics.forwarded.WithLabelValues(string(t), string(o)))
+}
+
+func toNode(id string) func(*Forwarder) http.Handler {
+	return func(f *Forwarder) http.Handler { return f.ToNode(id) }
+}
+
+func toHub(f *Forwarder) http.Handler { return f.ToRole(peer.Hub) }
+
+func await[T any](t *testing.T, ch <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-ch:
+	case <-time.After(timeLimit):
+		t.Fatal("nothing came in time")
+	}
+	return v
+}
+
+// dead is an address where nothing listens: the system gives its port to no program.
+const dead = "http://127.0.0.1:1"
+
+func wantProblem(t *testing.T, resp *http.Response, body string, status int, code string) {
+	t.Helper()
+	var p struct {
+		Status int
+		Code   string
+	}
+	if err := json.Unmarshal([]byte(body), &p); err != nil || resp.StatusCode != status || p.Status != status || p.Code != code ||
+		resp.Header.Get("Content-Type") != "application/problem+json" || (status == 503) != (resp.Header.Get("Retry-After") != "") {
+		t.Fatalf("got %d %v %s, want %d %s", resp.StatusCode, resp.Header, body, status, code)
+	}
+}
+
+// echoUpgrade answers an upgrade and returns what it reads.
+func echoUpgrade(t *testing.T) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		conn, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+req.Header.Get("Upgrade")+"\r\n\r\n")
+		_, _ = io.Copy(conn, rw)
+	}
+}
+
+// upgrade opens an upgraded connection and returns it after one echo.
+func (r *rig) upgrade() net.Conn {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.near.Listener.Addr().String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(timeLimit))
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	in := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+		r.t.Fatalf("upgrade: %v, %v", resp, err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.WriteString(conn, "ping\n")
+	if got, err := in.ReadString('\n'); got != "ping\n" {
+		r.t.Fatalf("echo: %q, %v", got, err)
+	}
+	return conn
+}

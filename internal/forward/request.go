@@ -1,0 +1,172 @@
+package forward
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"syscall"
+	"time"
+
+	"restante/internal/peer"
+	"restante/internal/remote"
+)
+
+// request is one request that this node forwards.
+type request struct {
+	f        *Forwarder
+	w        http.ResponseWriter
+	target   target
+	nodes    []peer.Node             // to be tried in this order
+	lost     func(err error) outcome // the outcome when none of them has answered
+	answered bool                    // the node has begun to answer
+	outcome  outcome
+}
+
+var (
+	errLoop = errors.New("the request has been forwarded already")
+	errNone = errors.New("no node with this role is known")
+)
+
+func isLoop(err error) bool    { return errors.Is(err, errLoop) }
+func isRefused(err error) bool { return isDial(err) && errors.Is(err, syscall.ECONNREFUSED) }
+
+// isDial reports whether err says that a node was not reached, so that it has received nothing of the request.
+func isDial(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
+}
+
+func (q *request) serve(r *http.Request) {
+	switch {
+	case r.Header.Get(Header) != "":
+		q.failed(q.w, r, errLoop)
+		return
+	case len(q.nodes) == 0:
+		q.failed(q.w, r, errNone)
+		return
+	}
+	proxy := httputil.ReverseProxy{
+		Rewrite: q.rewrite, Transport: q, ModifyResponse: q.keepOwnHeaders, ErrorHandler: q.failed,
+		BufferPool: &q.f.buffers, // answers of unknown length, and events, are not buffered
+		ErrorLog:   slog.NewLogLogger(q.f.log.Handler(), slog.LevelDebug),
+	}
+	_ = http.NewResponseController(q.w).SetWriteDeadline(time.Time{}) // a stream has no limit
+	proxy.ServeHTTP(q.w, r)
+	if q.answered {
+		q.outcome = answered
+	}
+}
+
+// rewrite makes the request that the other node gets: the same, host and query included, with the client's address and
+// scheme in the headers that proxies use, and the proof that a node has set them.
+func (q *request) rewrite(pr *httputil.ProxyRequest) {
+	pr.Out.Host = pr.In.Host
+	pr.Out.URL.RawQuery = pr.In.URL.RawQuery
+	pr.Out.Header["X-Forwarded-For"] = pr.In.Header["X-Forwarded-For"]
+	pr.SetXForwarded()
+	pr.Out.Header.Del("X-Forwarded-Proto") // unknown where a proxy may have ended TLS; the other node would believe it
+	if from := remote.From(pr.In.Context()); from.Known {
+		pr.Out.Header.Set("X-Forwarded-Proto", scheme(from.Secure))
+	}
+	if said := pr.In.Header["X-Forwarded-Host"]; said != nil {
+		pr.Out.Header["X-Forwarded-Host"] = said
+	}
+	if id := q.w.Header().Get("X-Request-Id"); id != "" {
+		pr.Out.Header.Set("X-Request-Id", id) // both nodes log the request under one id
+	}
+	pr.Out.Header.Set(Header, proof(q.f.peers.Self()))
+}
+
+// RoundTrip implements http.RoundTripper: it tries one node after the other until one is reached. Before that, nothing of
+// the request is sent or read.
+func (q *request) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	for _, node := range q.nodes {
+		var base *url.URL
+		if base, err = url.Parse(node.URL); err != nil {
+			err = &net.OpError{Op: "dial", Err: err}
+			continue
+		}
+		out := r.Clone(r.Context())
+		out.URL.Scheme, out.URL.Host = base.Scheme, base.Host
+		if r.Body != nil {
+			out.Body = &body{r.Body, r.ContentLength, q.extend}
+		} else if q.target == targetNode {
+			// With a body, even an empty one, the transport does not repeat the request when the connection breaks. The
+			// node may have answered a poll already; a second answer would hide that the first was lost.
+			out.Body = &body{}
+		}
+		resp, err = q.f.transport.RoundTrip(out)
+		if err == nil || !isDial(err) || r.Context().Err() != nil {
+			break
+		}
+	}
+	return resp, err
+}
+
+// extend gives the client bodyTimeout for the next piece of the body, and unlimited time after the last. Without it the
+// server would wait forever for a body that the other node no longer reads.
+func (q *request) extend(more bool) {
+	var deadline time.Time
+	if more {
+		deadline = time.Now().Add(q.f.bodyTimeout)
+	}
+	_ = http.NewResponseController(q.w).SetReadDeadline(deadline) // fails only for writers without deadlines, such as recorders in tests
+}
+
+// keepOwnHeaders drops headers of the answer that this node has set already, such as the origins that may read it: none
+// is sent twice.
+func (q *request) keepOwnHeaders(resp *http.Response) error {
+	q.answered = true
+	for name, own := range q.w.Header() {
+		if name != "Vary" {
+			delete(resp.Header, name)
+			continue
+		}
+		resp.Header[name] = slices.DeleteFunc(resp.Header[name], func(v string) bool { return slices.Contains(own, v) })
+	}
+	return nil
+}
+
+// failed answers a request that no other node has answered completely.
+func (q *request) failed(_ http.ResponseWriter, r *http.Request, err error) {
+	q.answered = false
+	switch {
+	case errors.Is(err, context.Canceled): // the client has disconnected, or Drain ends the request
+		q.outcome = aborted
+	case isLoop(err) && q.target != targetNode:
+		q.outcome = loop
+	default:
+		q.outcome = q.lost(err)
+	}
+	if q.outcome == unavailable || q.outcome == loop {
+		q.f.log.WarnContext(r.Context(), "request could not be forwarded",
+			slog.String("target", string(q.target)), slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
+	}
+	q.refuse()
+}
+
+// refuse writes a problem document (RFC 9457) like those of package api.
+func (q *request) refuse() {
+	status, code, detail := http.StatusServiceUnavailable, "unavailable", "the node that can answer this cannot be reached; try again"
+	h := q.w.Header()
+	if q.outcome == ended {
+		status, code, detail = http.StatusNotFound, "not_found", "no connection with that ID: its node has ended; connect again"
+	} else {
+		h.Set("Retry-After", "1")
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	body, _ := json.Marshal(map[string]any{ // strings and an integer always encode
+		"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail,
+	})
+	q.w.WriteHeader(status)
+	_, _ = fmt.Fprintf(q.w, "%s\n", body) // a client that has disconnected needs no answer
+}

@@ -1,0 +1,16 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+
+	"restante/internal/config"
+	"restante/internal/lifecycle"
+)
+
+// StartWith starts a server whose steps a test has changed.
+func StartWith(ctx context.Context, cfg config.Config, log *slog.Logger, change func([]lifecycle.Step) []lifecycle.Step) (*Server, error) {
+	s := newServer(cfg, log)
+	s.parts = lifecycle.New(change(s.steps())...)
+	return s, s.start(ctx)
+}

@@ -1,0 +1,148 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"restante/internal/api"
+	"restante/internal/auth"
+	"restante/internal/broker"
+	"restante/internal/forward"
+	"restante/internal/hub"
+	"restante/internal/journey"
+	"restante/internal/lifecycle"
+	"restante/internal/peer"
+	"restante/internal/signalr"
+	"restante/internal/store"
+	"restante/internal/telemetry"
+	"restante/internal/upgrade"
+)
+
+// The steps of Server.steps, in their order.
+
+func (s *Server) listen(ctx context.Context) (lifecycle.Stop, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Listen)
+	if err != nil {
+		return nil, explainListen(err)
+	}
+	s.listener = listener
+	return func(context.Context) error {
+		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}, nil
+}
+
+func (s *Server) introduce(context.Context) (lifecycle.Stop, error) {
+	self, err := newNode(s.cfg, s.listener.Addr())
+	s.peers = peer.NewTable(self)
+	return nil, err
+}
+
+func (s *Server) startTraces(ctx context.Context) (_ lifecycle.Stop, err error) {
+	s.traces, err = telemetry.Start(ctx, telemetry.Config{Log: s.log, Node: s.peers.Self().ID, Version: ReadBuild().Version})
+	if err != nil {
+		return nil, err
+	}
+	return s.traces.Stop, nil
+}
+
+func (s *Server) openStore(ctx context.Context) (lifecycle.Stop, error) {
+	driver, err := s.openStoreDriver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.store = store.New(driver, store.Config{Log: s.log, Metrics: s.metrics, Tracer: s.traces.Provider()})
+	return func(context.Context) error { return s.store.Close() }, nil
+}
+
+func (s *Server) openSwitches(context.Context) (lifecycle.Stop, error) {
+	cfg := upgrade.Config{Release: ReadBuild().Version, Log: s.log}
+	if !s.alone() {
+		cfg.Peers = s.peers
+	}
+	s.switches = upgrade.New(s.store, cfg)
+	return nil, nil
+}
+
+func (s *Server) runSwitches(ctx context.Context) error { return s.switches.Run(ctx) }
+
+func (s *Server) openBroker(ctx context.Context) (lifecycle.Stop, error) {
+	driver, inbox, err := s.openBrokerDriver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.inbox = inbox
+	s.broker = broker.New(driver, broker.Config{Log: s.log, Metrics: s.metrics, Tracer: s.traces.Provider()})
+	return func(context.Context) error { return s.broker.Close() }, nil
+}
+
+// compose makes what requests are answered with.
+func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
+	s.entry = newEntry(s.access.limits, s.broker)
+	s.logs = auth.Log{Next: s.store}
+	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics})
+	s.hub = hub.New(hub.Config{
+		Log: s.log, Metrics: s.metrics,
+		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
+		MaxRooms: s.cfg.Limit.Rooms, CatchUps: s.cfg.Limit.CatchUps,
+		SignalR: signalr.Config{
+			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure,
+			Node: s.peers.Self().ID, Forward: s.forwarder.ToNode,
+		},
+	}, hub.Logs{Guarded: s.logs, Shared: s.store}, s.entry.clients)
+	return nil, nil
+}
+
+func (s *Server) runHub(ctx context.Context) error { return s.hub.Run(ctx) }
+
+func (s *Server) runDeliver(ctx context.Context) error {
+	return s.broker.Subscribe(ctx, &journey.Deliver{Hub: s.hub})
+}
+
+func (s *Server) runPersist(ctx context.Context) error {
+	persist := &journey.Persist{Store: s.store, Broker: s.broker}
+	return s.broker.Consume(ctx, persist.Persist)
+}
+
+func (s *Server) runInbox(ctx context.Context) error { return s.inbox(ctx, s.entry.services.Accept) }
+
+// serve answers what comes to the listener.
+func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
+	local, err := newHandler(s.cfg, api.Config{
+		Accept: s.entry.clients, History: s.logs, Rooms: s.logs, Follow: s.follow, Hub: s.hub, Allow: s.access.limits.Allow,
+		Checks: []api.Check{
+			{Name: "accepting", Do: s.entry.gate.check}, {Name: "broker", Do: s.broker.Check},
+			{Name: "store", Do: s.store.Check, Degrades: !s.alone()},
+		},
+		Gather: s.metrics, Metrics: s.metrics, Log: s.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	handler := s.traces.Wrap(s.access.mark(byRole(s.peers.Self(), local, elsewhere(s.forwarder))))
+	srv := newHTTPServer(handler, s.tls, s.log)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := serveOn(srv, s.access.limits.Listener(s.listener)); !errors.Is(err, http.ErrServerClosed) {
+			s.parts.Fail(fmt.Errorf("serve on %s: %w", s.Addr(), err))
+		}
+	}()
+	return func(ctx context.Context) error {
+		defer func() { <-done }()
+		ctx, cancel := share(ctx, 0.5)
+		defer cancel()
+		if err := srv.Shutdown(ctx); err != nil {
+			s.log.Warn("cut the requests that were still in progress", "error", err)
+			return srv.Close()
+		}
+		return nil
+	}, nil
+}
+
+func (s *Server) welcome(context.Context) (lifecycle.Stop, error) { return s.drain, nil }
