@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"restante/internal/broker/rabbitmq"
+	"restante/internal/broker/rabbitmq/deadletter"
 )
 
 func TestDead_Help(t *testing.T) {
@@ -49,9 +49,9 @@ func TestDead_UsageErrors(t *testing.T) {
 }
 
 // evil is a letter whose every text would do something to a terminal.
-func evil() rabbitmq.DeadContent {
-	return rabbitmq.DeadContent{
-		DeadLetter:  rabbitmq.DeadLetter{ID: "i\x1b", MessageID: "m\x1b", Room: "r\u202e", ClientID: "c\tx", Reason: "bad\nbad\xff\x1b", Size: 3},
+func evil() deadletter.Content {
+	return deadletter.Content{
+		Letter:      deadletter.Letter{ID: "i\x1b", MessageID: "m\x1b", Room: "r\u202e", ClientID: "c\tx", Reason: "bad\nbad\xff\x1b", Size: 3},
 		ContentType: "t\r", Headers: map[string]any{"h\x1b": "v\x07", "b": []byte("\xff"), "n": int32(7), "nested": map[string]any{"a": "\x1b"}},
 		Body: []byte("\xff\x1b[31m"),
 	}
@@ -59,7 +59,7 @@ func evil() rabbitmq.DeadContent {
 
 func TestDead_PrintsNothingThatActs(t *testing.T) {
 	var table, letter bytes.Buffer
-	if err := printTable(&table, []rabbitmq.DeadLetter{evil().DeadLetter, {}}); err != nil {
+	if err := printTable(&table, []deadletter.Letter{evil().Letter, {}}); err != nil {
 		t.Error(err)
 	}
 	if err := printLetter(&letter, evil()); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"restante/internal/broker/rabbitmq"
+	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
 	"restante/internal/peer"
 	"restante/internal/testkit"
@@ -48,7 +49,7 @@ func (l *ledger) handler(node string) func(context.Context, []chat.Message) erro
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for _, m := range batch {
-			l.holder[rabbitmq.Partition(m.Room, partitions)] = node
+			l.holder[link.Partition(m.Room, partitions)] = node
 			n, _ := strconv.Atoi(m.Msg)
 			switch last := l.last[m.Room]; {
 			case n <= last:
@@ -137,7 +138,7 @@ func startConsumer(t *testing.T, l *ledger, urls []string) *consumer {
 // roomOf returns a room of a partition.
 func roomOf(q int) string {
 	for i := 0; ; i++ {
-		if room := fmt.Sprint("room-", i); rabbitmq.Partition(room, partitions) == q {
+		if room := fmt.Sprint("room-", i); link.Partition(room, partitions) == q {
 			return room
 		}
 	}

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/driver"
+	"restante/internal/broker/rabbitmq/deadletter"
+	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
 	"restante/internal/errs"
 )
@@ -89,7 +90,7 @@ func (w *worker) attempt(ctx context.Context, batch []arrival) int {
 		case err == nil:
 		case errs.CodeOf(err) != errs.Invalid:
 			return i
-		case w.d.bury(ctx, &batch[i].Delivery, err, fromIntake) != nil:
+		case w.d.deadLetter(ctx, &batch[i].Delivery, err, deadletter.FromIntake) != nil:
 			return i
 		}
 	}
@@ -109,39 +110,23 @@ func intakeMessage(d *amqp.Delivery) (chat.Message, error) {
 		return m, errs.Field("sent_at", "is missing")
 	}
 	m.Seq, m.SentAt, m.StoredAt = 0, chat.Micros(m.SentAt), time.Time{}
-	m.Trace = headerText(d.Headers, traceHeader)
+	m.Trace = link.HeaderText(d.Headers, traceHeader)
 	return m, nil
 }
 
-// bury sets a message aside that can never be stored, for an operator to look at. It returns nil when the broker has
-// confirmed the dead letter.
-func (d *Driver) bury(ctx context.Context, original *amqp.Delivery, why error, from string) error {
-	letter := deadPublishing(original, reasonOf(why), from)
-	id, room := original.MessageId, ""
-	if l := parseLetter(&amqp.Delivery{MessageId: id, Body: original.Body, Headers: letter.Headers}); l.MessageID != "" {
-		id, room = l.MessageID, l.Room
-	}
-	log := d.cfg.Log.With(slog.String("id", id), slog.String("room", room), slog.String("from", from))
-	err := d.attempt(ctx, d.announcing, d.ended, func(ctx context.Context, s *session) error {
-		return s.senders[0].publish(ctx, &outgoing{
-			exchange: deadExchange, key: original.RoutingKey, mandatory: true, Publishing: letter,
-		})
+// deadLetter moves a message that can never be stored to the dead letters, for an operator. It returns nil when the broker
+// has confirmed the letter.
+func (d *Driver) deadLetter(ctx context.Context, original *amqp.Delivery, why error, from string) error {
+	letter, outgoing := deadletter.New(original, why, from)
+	log := d.cfg.Log.With(slog.String("id", letter.MessageID), slog.String("room", letter.Room), slog.String("from", from))
+	err := d.announcing.Attempt(ctx, d.ended, func(ctx context.Context, s *link.Session) error {
+		return s.Senders()[0].Publish(ctx, outgoing)
 	})
 	if err != nil {
-		log.ErrorContext(ctx, "a message that cannot be stored cannot be set aside either, trying on", slog.Any("error", err))
+		log.ErrorContext(ctx, "a message that cannot be stored cannot be dead-lettered either, trying on", slog.Any("error", err))
 		return err
 	}
 	d.metrics.dead.WithLabelValues(from).Inc()
-	log.ErrorContext(ctx, "message set aside as a dead letter", slog.String("letter", headerText(letter.Headers, headerLetter)),
-		slog.Any("error", why))
+	log.ErrorContext(ctx, "message dead-lettered", slog.String("letter", letter.ID), slog.Any("error", why))
 	return nil
-}
-
-// reasonOf returns why a message cannot be stored, for an operator: with the causes, which a sender is not told.
-func reasonOf(err error) string {
-	var reasons []string
-	for _, e := range errs.All(err) {
-		reasons = append(reasons, e.Error())
-	}
-	return strings.Join(reasons, "; ")
 }

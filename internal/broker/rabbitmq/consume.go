@@ -14,6 +14,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/driver"
+	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
 	"restante/internal/peer"
 )
@@ -32,22 +33,22 @@ const (
 func (d *Driver) Consume(ctx context.Context, handle driver.Handler) error {
 	ctx, end, ok := d.begin(ctx)
 	if !ok {
-		return errClosed()
+		return link.ErrClosed()
 	}
 	defer end()
-	if _, err := d.consuming.session(ctx); err != nil {
+	if _, err := d.consuming.Session(ctx); err != nil {
 		return nil //nolint:nilerr // ctx is done before the broker could be reached
 	}
 	partitions := int(d.topology.partitions.Load())
-	d.balance.consuming(partitions)
-	defer d.balance.consuming(0)
+	d.balance.Consuming(partitions)
+	defer d.balance.Consuming(0)
 	handling, release := outlast(ctx)
 	defer release()
 	var workers sync.WaitGroup
 	busy := &busy{last: make([]atomic.Int64, partitions)}
 	for q := range partitions {
 		workers.Go(func() {
-			w := &worker{d: d, q: q, queue: intakeQueue + strconv.Itoa(q), busy: busy}
+			w := &worker{d: d, q: q, queue: link.IntakeQueue + strconv.Itoa(q), busy: busy}
 			w.handle = func(_ context.Context, batch []chat.Message) error { return handle(handling, batch) }
 			w.run(ctx)
 		})
@@ -90,7 +91,7 @@ type worker struct {
 
 // run consumes until ctx is done, over one registration after the other.
 func (w *worker) run(ctx context.Context) {
-	w.d.consuming.again(ctx, "consuming "+w.queue, func(s *session) error { return w.consume(ctx, s) })
+	w.d.consuming.Again(ctx, "consuming "+w.queue, func(s *link.Session) error { return w.consume(ctx, s) })
 }
 
 // registration is a consumer on the queue, from its beginning to the end of its channel. What was delivered over it can
@@ -106,15 +107,15 @@ type registration struct {
 // consume handles batches over one registration. It returns nil when it has given up the partition or ctx is done, with
 // nothing in hand, and an error when the registration was lost. Whatever was delivered and not acknowledged is delivered
 // again, in its order, to whoever is next.
-func (w *worker) consume(ctx context.Context, s *session) error {
+func (w *worker) consume(ctx context.Context, s *link.Session) error {
 	r, err := w.register(s)
 	if err != nil {
-		w.d.balance.register(w.q, false)
+		w.d.balance.Register(w.q, false)
 		return err
 	}
-	w.d.balance.register(w.q, true)
+	w.d.balance.Register(w.q, true)
 	defer func() {
-		s.closeChannel(r.ch)
+		s.CloseChannel(r.ch)
 		<-r.backlog.over
 		if !r.active.IsZero() {
 			w.d.metrics.held.Dec()
@@ -131,10 +132,10 @@ func (w *worker) consume(ctx context.Context, s *session) error {
 	}
 }
 
-func (w *worker) register(s *session) (*registration, error) {
-	version := w.d.balance.claim(w.q).version
+func (w *worker) register(s *link.Session) (*registration, error) {
+	version := w.d.balance.Claim(w.q).Version
 	var deliveries <-chan amqp.Delivery
-	ch, err := s.channel(func(ch *amqp.Channel) (err error) {
+	ch, err := s.Channel(func(ch *amqp.Channel) (err error) {
 		if err := ch.Qos(maxBatch, 0, false); err != nil {
 			return err
 		}
@@ -204,26 +205,26 @@ const (
 // when the answer may be another. Who is given the partition again and again, because its owner does not take it, waits
 // longer each time.
 func (w *worker) release(r *registration, now time.Time) (time.Time, <-chan struct{}) {
-	c := w.d.balance.claim(w.q)
-	if c.version != w.version {
-		w.version, w.versionAt, w.released = c.version, now, 0
+	c := w.d.balance.Claim(w.q)
+	if c.Version != w.version {
+		w.version, w.versionAt, w.released = c.Version, now, 0
 	}
 	switch {
-	case c.owner:
+	case c.Owner:
 	case !r.active.IsZero():
 		since := w.versionAt
 		if r.active.After(since) {
 			since = r.active
 		}
-		return since.Add(settleTime << min(w.released, 7)), c.changed
-	case c.version != r.version:
-		return now, c.changed
+		return since.Add(settleTime << min(w.released, 7)), c.Changed
+	case c.Version != r.version:
+		return now, c.Changed
 	case r.began.Before(w.versionAt.Add(secondTime)):
-		return w.versionAt.Add(secondTime), c.changed
+		return w.versionAt.Add(secondTime), c.Changed
 	case r.began.Before(w.versionAt.Add(thirdTime)):
-		return w.versionAt.Add(thirdTime), c.changed
+		return w.versionAt.Add(thirdTime), c.Changed
 	}
-	return time.Time{}, c.changed
+	return time.Time{}, c.Changed
 }
 
 func (w *worker) noteRelease(ctx context.Context, r *registration) {

@@ -11,6 +11,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"restante/internal/broker/rabbitmq/deadletter"
+	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/event"
@@ -30,25 +32,25 @@ type AcceptFunc = func(ctx context.Context, m chat.Message) (chat.Message, error
 func (d *Driver) Inbox(ctx context.Context, accept AcceptFunc) error {
 	ctx, end, ok := d.begin(ctx)
 	if !ok {
-		return errClosed()
+		return link.ErrClosed()
 	}
 	defer end()
-	d.consuming.again(ctx, "reading "+inboxQueue, func(s *session) error { return d.inboxOn(ctx, s, accept) })
+	d.consuming.Again(ctx, "reading "+link.InboxQueue, func(s *link.Session) error { return d.inboxOn(ctx, s, accept) })
 	return nil
 }
 
 // inboxOn reads the inbox over one channel until ctx is done, for which it returns nil, or the channel is lost.
-func (d *Driver) inboxOn(ctx context.Context, s *session, accept AcceptFunc) error {
+func (d *Driver) inboxOn(ctx context.Context, s *link.Session, accept AcceptFunc) error {
 	var deliveries <-chan amqp.Delivery
-	ch, err := s.channel(func(ch *amqp.Channel) (err error) {
+	ch, err := s.Channel(func(ch *amqp.Channel) (err error) {
 		if err := ch.Qos(inboxAhead, 0, false); err != nil {
 			return err
 		}
-		deliveries, err = ch.Consume(inboxQueue, "restante "+d.node, false, false, false, false, nil)
+		deliveries, err = ch.Consume(link.InboxQueue, "restante "+d.node, false, false, false, false, nil)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("consume from %s: %w", inboxQueue, err)
+		return fmt.Errorf("consume from %s: %w", link.InboxQueue, err)
 	}
 	backlog := gather(deliveries, math.MaxInt)
 	in := &inbox{d: d, ch: ch, accept: accept, rooms: map[string][]posted{}}
@@ -56,7 +58,7 @@ func (d *Driver) inboxOn(ctx context.Context, s *session, accept AcceptFunc) err
 	defer func() {
 		cancel()
 		in.work.Wait()
-		s.closeChannel(ch)
+		s.CloseChannel(ch)
 		<-backlog.over
 	}()
 	for {
@@ -120,7 +122,7 @@ func inboxMessage(d *amqp.Delivery) (chat.Message, error) {
 	if err != nil {
 		return chat.Message{}, err
 	}
-	m.Trace = headerText(d.Headers, traceHeader)
+	m.Trace = link.HeaderText(d.Headers, traceHeader)
 	return m, nil
 }
 
@@ -152,7 +154,7 @@ func (in *inbox) settle(ctx context.Context, p posted) bool {
 			}
 		}
 		if errs.CodeOf(err) == errs.Invalid {
-			err = in.d.bury(unlimited, &p.Delivery, err, fromInbox)
+			err = in.d.deadLetter(unlimited, &p.Delivery, err, deadletter.FromInbox)
 		}
 		if err == nil {
 			in.mu.Lock()

@@ -1,11 +1,12 @@
 package rabbitmq
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/broker/rabbitmq/deadletter"
+)
 
 type metrics struct {
-	up          *prometheus.GaugeVec
-	connects    *prometheus.CounterVec
-	blocked     *prometheus.GaugeVec
 	inFlight    prometheus.Gauge
 	unacked     prometheus.Gauge
 	held        prometheus.Gauge
@@ -18,15 +19,6 @@ type metrics struct {
 
 func newMetrics() *metrics {
 	m := &metrics{
-		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "restante_broker_up", Help: "1 while this connection to the broker is there, by what it is for.",
-		}, []string{"connection"}),
-		connects: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "restante_broker_connects_total", Help: "Connections made to the broker; all but the first are reconnections.",
-		}, []string{"connection"}),
-		blocked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "restante_broker_blocked", Help: "1 while the broker takes nothing over this connection, because of a memory or disk alarm.",
-		}, []string{"connection"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "restante_publish_in_flight", Help: "Messages that wait for the broker's confirm.",
 		}),
@@ -37,7 +29,7 @@ func newMetrics() *metrics {
 			Name: "restante_partitions_active", Help: "Partitions from which this node has got messages and still does.",
 		}),
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "restante_dead_total", Help: "Messages set aside as dead letters, by where they came from.",
+			Name: "restante_dead_total", Help: "Messages dead-lettered, by where they came from.",
 		}, []string{"from"}),
 		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_redelivered_total", Help: "Messages that the broker delivered again.",
@@ -53,15 +45,12 @@ func newMetrics() *metrics {
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
 		}),
 	}
-	for _, from := range []string{fromIntake, fromInbox} { // there before the first one
+	for _, from := range []string{deadletter.FromIntake, deadletter.FromInbox} { // exist before the first one
 		m.dead.WithLabelValues(from)
 	}
 	return m
 }
 
 func (m *metrics) register(reg prometheus.Registerer) {
-	if reg != nil {
-		reg.MustRegister(m.up, m.connects, m.blocked, m.inFlight, m.unacked, m.held, m.dead, m.redelivered, m.released,
-			m.undecodable, m.batch)
-	}
+	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.redelivered, m.released, m.undecodable, m.batch)
 }

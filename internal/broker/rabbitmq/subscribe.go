@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/driver"
+	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
 	"restante/internal/event"
 )
@@ -27,19 +28,19 @@ func (d *Driver) Subscribe(ctx context.Context, subscriber driver.Subscriber) er
 		return nil
 	}
 	defer end()
-	d.hearing.again(ctx, "hearing announcements", func(s *session) error { return d.hearOn(ctx, s, subscriber) })
+	d.hearing.Again(ctx, "hearing announcements", func(s *link.Session) error { return d.hearOn(ctx, s, subscriber) })
 	return nil
 }
 
 // hearOn passes on announcements until ctx is done, for which it returns nil, or the subscription is interrupted.
-func (d *Driver) hearOn(ctx context.Context, s *session, subscriber driver.Subscriber) error {
+func (d *Driver) hearOn(ctx context.Context, s *link.Session, subscriber driver.Subscriber) error {
 	name := hubQueue + d.node + "." + uuid.NewString()[:8] // a queue that was lost with its connection may still be there
 	ch, heard, err := listen(s, name, messagesExchange, roomKey+"#", maxHeard, 0)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		s.closeChannel(ch)
+		s.CloseChannel(ch)
 		<-heard.over
 	}()
 	subscriber.Missed()
@@ -78,7 +79,7 @@ func (d *Driver) pass(ctx context.Context, deliveries []arrival, subscriber driv
 				slog.String("key", delivery.RoutingKey), slog.Any("error", err))
 			continue
 		}
-		m.Trace = headerText(delivery.Headers, traceHeader)
+		m.Trace = link.HeaderText(delivery.Headers, traceHeader)
 		stored = append(stored, m)
 	}
 	if len(stored) > 0 {
@@ -88,13 +89,13 @@ func (d *Driver) pass(ctx context.Context, deliveries []arrival, subscriber driv
 
 // listen declares a queue that goes with its channel, binds it, and consumes from it without acknowledging. The queue keeps
 // the newest messages, so many and for so long; 0 is without end.
-func listen(s *session, queue, exchange, key string, most int, age time.Duration) (*amqp.Channel, *backlog, error) {
+func listen(s *link.Session, queue, exchange, key string, most int, age time.Duration) (*amqp.Channel, *backlog, error) {
 	arguments := amqp.Table{"x-max-length": most}
 	if age > 0 {
 		arguments["x-message-ttl"] = age.Milliseconds()
 	}
 	var deliveries <-chan amqp.Delivery
-	ch, err := s.channel(func(ch *amqp.Channel) error {
+	ch, err := s.Channel(func(ch *amqp.Channel) error {
 		if _, err := ch.QueueDeclare(queue, false, true, true, false, arguments); err != nil {
 			return err
 		}
