@@ -90,7 +90,7 @@ func TestDecodeInbox_SaysWhatIsWrong(t *testing.T) {
 		{"a list", plain(`[` + good + `]`), "must be a JSON object"},
 		{"an unknown field", plain(`{"msg":"hi","client_id":"ann","colour":"red"}`), `not known, "colour"`},
 		{"another case", plain(`{"Msg":"hi","client_id":"ann"}`), `not known, "Msg"`},
-		{"a stored message", plain(string(event.Encode(stored("hello")).Body)), `not known, "seq"`},
+		{"a stored message", plain(string(event.Encode(stored("hello")).Body)), `not known, "v"`},
 		{"a field twice", plain(`{"msg":"hi","msg":"ho","client_id":"ann"}`), `"msg" more than once`},
 		{"a number", plain(`{"msg":7,"client_id":"ann"}`), `"msg" must be a text`},
 		{"broken UTF-8", plain("{\"msg\":\"\xff\",\"client_id\":\"ann\"}"), "is not valid JSON in UTF-8"},

@@ -32,6 +32,9 @@ func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 	})
 }
 
+// besidesText is how many bytes an envelope has besides the text, with names of usual length.
+const besidesText = 288
+
 // intakePublishing returns an accepted message as it travels to Persist.
 func intakePublishing(m *chat.Message) amqp.Publishing {
 	p := amqp.Publishing{
@@ -39,7 +42,7 @@ func intakePublishing(m *chat.Message) amqp.Publishing {
 		DeliveryMode: amqp.Persistent,
 		MessageId:    m.ID,
 		Timestamp:    m.SentAt,
-		Body:         m.AppendJSON(make([]byte, 0, len(m.Msg)+256)),
+		Body:         m.AppendEnvelope(make([]byte, 0, len(m.Msg)+besidesText)),
 	}
 	if m.Trace != "" {
 		p.Headers = amqp.Table{traceHeader: m.Trace}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/broker/driver"
 	"restante/internal/broker/rabbitmq/link"
+	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/inflight"
 	"restante/internal/peer"
@@ -28,6 +30,11 @@ type Config struct {
 	// Peers gets the heartbeats of the nodes, and decides with them which node consumes which partition. Default: the node
 	// sends no heartbeats, and consumes what it gets.
 	Peers *peer.Table
+	// Switched reports whether a feature is switched on in the store. Default: none is.
+	Switched func(ctx context.Context, f chat.Feature) (bool, error)
+	// UnknownLimit is how long an accepted entry is kept whose kind or version no node has ever known. Then it becomes a
+	// dead letter. Default 60 s.
+	UnknownLimit time.Duration
 }
 
 // Driver implements driver.Driver over RabbitMQ.
@@ -37,6 +44,7 @@ type Driver struct {
 	metrics  *metrics
 	topology *topology
 	balance  *peer.Balance
+	unknowns *unknowns
 
 	broker     *link.Broker
 	publishing *link.Link
@@ -64,6 +72,9 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.UnknownLimit == 0 {
+		cfg.UnknownLimit = 60 * time.Second
+	}
 	if cfg.Partitions < 0 || cfg.Partitions > maxPartitions {
 		return nil, errs.Field("partitions", "must be 1 to %d, or 0 for what the broker has, is %d", maxPartitions, cfg.Partitions)
 	}
@@ -81,6 +92,7 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 		balance:  peer.NewBalance(cfg.Peers), metrics: newMetrics(),
 		closing: make(chan struct{}), ended: make(chan struct{}), closed: make(chan struct{}),
 	}
+	d.unknowns = newUnknowns(&d.cfg)
 	d.newLinks()
 	if err := d.connect(ctx); err != nil {
 		return nil, err
