@@ -136,7 +136,7 @@ func readStructured(body []byte) (fields, error) {
 	data, hasData := members["data"]
 	encoded, hasEncoded := members["data_base64"]
 	if hasData && hasEncoded {
-		return fields{}, errs.Field("data", "is there twice: as data and as data_base64")
+		return fields{}, errs.Field("data", "is given twice: as data and as data_base64")
 	}
 	delete(members, "data")
 	delete(members, "data_base64")

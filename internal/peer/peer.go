@@ -36,7 +36,7 @@ const (
 	Expiry   = 2 * time.Second
 )
 
-// Node is what a node tells the others of itself.
+// Node is what a node says about itself in its heartbeats.
 type Node struct {
 	ID    string `json:"id"`    // one process: a restarted node is another one
 	URL   string `json:"url"`   // where other nodes reach it, http://HOST:PORT

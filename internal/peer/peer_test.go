@@ -25,10 +25,10 @@ func ids(nodes []peer.Node) (ids []string) {
 	return ids
 }
 
-func TestTable_AliveIsWhoWasHeardLately(t *testing.T) {
+func TestTable_AliveAreNodesHeardLately(t *testing.T) {
 	table := peer.NewTable(node("self", peer.Consumer))
 	if alive := table.Alive(peer.Consumer, noon); len(alive) != 0 {
-		t.Errorf("a node that has heard nobody, not even itself, believes in %v", ids(alive))
+		t.Errorf("a node that has heard no heartbeat, not even its own, takes %v for alive", ids(alive))
 	}
 	for _, id := range []string{"self", "c", "a"} {
 		table.Heard(node(id, peer.Consumer), noon)

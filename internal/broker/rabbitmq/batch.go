@@ -32,6 +32,9 @@ type entry struct {
 	fault    error              // why no version can, an error of class errs.Invalid
 }
 
+// maxRoom is the longest name of a room that fits into a routing key with roomKey. No version accepts a longer one.
+const maxRoom = 255 - len(roomKey)
+
 // size is how many messages the entry counts for.
 func (e *entry) size() int { return max(1, len(e.messages)) }
 
@@ -50,7 +53,10 @@ func (w *worker) read(arrivals []arrival) []entry {
 		}
 		trace := link.HeaderText(e.Headers, traceHeader)
 		for j := range e.messages {
-			e.messages[j].Trace = trace
+			m := &e.messages[j]
+			if m.Trace = trace; len(m.Room) > maxRoom {
+				e.fault = errs.Field("room", "must be at most %d bytes long to be announced, is %d", maxRoom, len(m.Room))
+			}
 		}
 		if e.Redelivered {
 			w.d.metrics.redelivered.Inc()
@@ -164,7 +170,9 @@ func (w *worker) attemptUnknown(ctx context.Context, batch []entry) (done int, v
 func (w *worker) store(ctx context.Context, batch []entry, size int) (done int) {
 	messages := make([]chat.Message, 0, size)
 	for i := range batch {
-		messages = append(messages, batch[i].messages...)
+		if batch[i].fault == nil {
+			messages = append(messages, batch[i].messages...)
+		}
 	}
 	results := w.handleAll(ctx, messages)
 	for i := range batch {

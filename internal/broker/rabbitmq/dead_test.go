@@ -42,28 +42,20 @@ func letters(t *testing.T, urls []string, n int) (*deadletter.Queue, []deadlette
 
 func TestDeadLetters_AReplayAfterTheFixDelivers(t *testing.T) {
 	urls := testkit.VHost(t)
-	d, err := rabbitmq.Open(t.Context(), rabbitmq.Config{URLs: urls, Partitions: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := open(t, rabbitmq.Config{URLs: urls, Partitions: 3})
 	var fixed atomic.Bool
 	stored := make(chan chat.Message, 10)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() {
-		done <- d.Consume(ctx, func(_ context.Context, batch []chat.Message) error {
-			for _, m := range batch {
-				if m.Msg == "poison" && !fixed.Load() {
-					return errs.Field("msg", "is poison")
-				}
+	consumeWith(t, d, func(_ context.Context, batch []chat.Message) error {
+		for _, m := range batch {
+			if m.Msg == "poison" && !fixed.Load() {
+				return errs.Field("msg", "is poison")
 			}
-			for _, m := range batch {
-				stored <- m
-			}
-			return nil
-		})
-	}()
+		}
+		for _, m := range batch {
+			stored <- m
+		}
+		return nil
+	})
 	want := chat.Message{ID: uuid.NewString(), Room: "ops", ClientID: "ann", Msg: "poison", SentAt: chat.Micros(time.Now())}
 	good := want
 	good.ID, good.Msg = uuid.NewString(), "good"
@@ -96,51 +88,24 @@ func TestDeadLetters_AReplayAfterTheFixDelivers(t *testing.T) {
 		t.Errorf("stored is %+v, want %+v", m, want)
 	}
 	letters(t, urls, 0)
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
 }
 
 func TestDeadLetters_OfTheInbox(t *testing.T) {
 	urls := testkit.VHost(t)
-	d, err := rabbitmq.Open(t.Context(), rabbitmq.Config{URLs: urls})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := open(t, rabbitmq.Config{URLs: urls})
 	accepted := make(chan chat.Message, 10)
 	var bans atomic.Bool
 	bans.Store(true)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() {
-		done <- d.Inbox(ctx, func(_ context.Context, m chat.Message) (chat.Message, error) {
-			if m.ClientID == "eve" && bans.Load() {
-				return m, errs.Field("client_id", "is banned")
-			}
-			accepted <- m
-			return m, nil
-		})
-	}()
-	conn, err := amqp.Dial(urls[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ch.Confirm(false); err != nil {
-		t.Fatal(err)
-	}
-	send := func(exchange, key, body string) {
-		t.Helper()
-		c, err := ch.PublishWithDeferredConfirm(exchange, key, true, false, amqp.Publishing{Body: []byte(body), DeliveryMode: amqp.Persistent, UserId: "guest", Expiration: "60000"})
-		if err != nil || !c.Wait() {
-			t.Fatal("publish:", err)
+	runInbox(t, d, func(_ context.Context, m chat.Message) (chat.Message, error) {
+		if m.ClientID == "eve" && bans.Load() {
+			return m, errs.Field("client_id", "is banned")
 		}
+		accepted <- m
+		return m, nil
+	})
+	o := newOther(t, urls)
+	send := func(exchange, key, body string) {
+		o.publish(exchange, key, amqp.Publishing{Body: []byte(body), DeliveryMode: amqp.Persistent, UserId: "guest", Expiration: "60000"})
 	}
 	send(link.InboxExchange, "ops", `{"msg":7}`)
 	send(link.InboxExchange, "ops", `{"msg":"hi","client_id":"eve"}`)
@@ -174,9 +139,5 @@ func TestDeadLetters_OfTheInbox(t *testing.T) {
 	}
 	if _, list = letters(t, urls, 1); list[0].Replays != 1 {
 		t.Errorf("left is %+v", list)
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
 	}
 }

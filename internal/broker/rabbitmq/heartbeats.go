@@ -15,7 +15,7 @@ import (
 // maxHeartbeats is how many heartbeats may wait for a node.
 const maxHeartbeats = 1000
 
-// heartbeats publishes the heartbeats of this node, and tells the table of peers what other nodes publish, until ctx is
+// heartbeats publishes the heartbeats of this node, and notes those of other nodes in the table of peers, until ctx is
 // done. Then it publishes that the node is leaving.
 func (d *Driver) heartbeats(ctx context.Context) {
 	d.nodes.Again(ctx, "hearing other nodes", func(s *link.Session) error { return d.heartbeatsOn(ctx, s) })

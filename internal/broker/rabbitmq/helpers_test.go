@@ -52,6 +52,16 @@ func (o other) next(queue string) (d amqp.Delivery) {
 	return d
 }
 
+// depth returns how many messages are in a queue and not on their way to a consumer.
+func (o other) depth(queue string) int {
+	o.t.Helper()
+	state, err := o.ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return state.Messages
+}
+
 // metric returns the sum of a counter or gauge over its labels.
 func metric(t *testing.T, reg *prometheus.Registry, name string) (sum float64) {
 	t.Helper()

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -25,7 +24,9 @@ func TestDriver_InboxKeepsTheOrderOfARoom(t *testing.T) {
 	d := open(t, rabbitmq.Config{URLs: urls})
 	o := newOther(t, urls)
 	const n, rooms = 20, 3
+	var want []string
 	for i := 1; i <= n; i++ {
+		want = append(want, fmt.Sprint(i))
 		for r := range rooms {
 			o.publish("restante.inbox", fmt.Sprint("room-", r), amqp.Publishing{
 				ContentType: "application/json", Headers: amqp.Table{"traceparent": trace},
@@ -35,8 +36,8 @@ func TestDriver_InboxKeepsTheOrderOfARoom(t *testing.T) {
 	}
 	var mu sync.Mutex
 	ids, got := map[string]string{}, map[string][]string{}
-	done := make(chan struct{})
-	meet := sync.WaitGroup{}
+	done := make(chan struct{}, 1)
+	var meet sync.WaitGroup
 	meet.Add(rooms) // the first message of each room waits for those of the others
 	stop := runInbox(t, d, func(_ context.Context, m chat.Message) (chat.Message, error) {
 		if m.Msg == "1" && m.ID == "" {
@@ -61,27 +62,19 @@ func TestDriver_InboxKeepsTheOrderOfARoom(t *testing.T) {
 			t.Errorf("tried again with another id")
 		}
 		if got[m.Room] = append(got[m.Room], m.Msg); len(got["room-0"])+len(got["room-1"])+len(got["room-2"]) == rooms*n {
-			close(done)
+			done <- struct{}{}
 		}
 		return m, nil
 	})
-	select {
-	case <-done:
-	case <-time.After(20 * time.Second):
-		t.Fatalf("waited for the inbox, got %v", got)
-	}
+	waitUntil(t, "all messages of the inbox", func() bool { return len(done) > 0 })
 	stop()
-	var want []string
-	for i := 1; i <= n; i++ {
-		want = append(want, fmt.Sprint(i))
-	}
 	for room, msgs := range got {
 		if !slices.Equal(msgs, want) {
 			t.Errorf("room %s: accepted in the order %v", room, msgs)
 		}
 	}
-	if q, err := o.ch.QueueDeclarePassive("restante.inbox", true, false, false, false, nil); err != nil || q.Messages > 0 {
-		t.Errorf("%d messages are left, %v", q.Messages, err)
+	if n := o.depth("restante.inbox"); n > 0 {
+		t.Errorf("%d messages are left", n)
 	}
 }
 

@@ -21,7 +21,7 @@ type Config struct {
 	// URLs are the addresses of one broker, nodes of a cluster, as RabbitMQ's URI specification has them: amqp:// or
 	// amqps://, all of one virtual host. At least one is needed.
 	URLs []string
-	// Log gets lost and regained connections, dead letters, and partitions that change hands. Default: discarded.
+	// Log gets lost and regained connections, dead letters, and partitions that move to another node. Default: discarded.
 	Log *slog.Logger
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer

@@ -38,8 +38,8 @@ type evidence struct {
 	age       time.Duration // since this node first met it
 }
 
-// verdict decides. Only what nobody has ever known, within the limit, is discarded: a newer node may have written anything
-// else, and would be able to read it.
+// verdict decides. It discards only what no node has known within the limit: a newer node may have written anything else,
+// and can read it.
 func (e evidence) verdict(limit time.Duration) verdict {
 	switch {
 	case e.switched, e.alive:
@@ -156,7 +156,7 @@ func (u *unknowns) inUse(ctx context.Context, f chat.Feature) bool {
 // askLimit is how long the store may take to say whether a feature is switched on.
 const askLimit = 5 * time.Second
 
-// unknownReason is the reason of the dead letter of an entry that nobody has known.
+// unknownReason is the reason of the dead letter of an entry that no node has known.
 func unknownReason(unknown *chat.UnknownError, limit time.Duration) error {
 	what := fmt.Sprintf("unknown kind %q", unknown.Kind)
 	if unknown.Feature() != chat.OfKind(unknown.Kind) {

@@ -49,7 +49,7 @@ func TestDriver_DeadLettersWhatNoNodeKnows(t *testing.T) {
 	newer := strings.Replace(string(ofKind("message", numbered(room, 0))), `"v":1`, `"v":7`, 1)
 	for i, body := range [][]byte{ofKind("edit", numbered(room, 0)), ofKind("like", numbered(room, 0)), []byte(newer), ofKind("edit", numbered(room, 0))} {
 		foreign(body)
-		waitUntil(t, "the foreign entry to be in the queue", func() bool { return depth(o, 3) == 2+2*i })
+		waitUntil(t, "the foreign entry to be in the queue", func() bool { return o.depth("restante.intake.3") == 2+2*i })
 		send(2 + i)
 	}
 	handled := handleAll(t, d)
@@ -58,7 +58,7 @@ func TestDriver_DeadLettersWhatNoNodeKnows(t *testing.T) {
 	}
 	began := time.Now()
 	waitUntil(t, "the first message to be acknowledged", func() bool { return metric(t, reg, "restante_unknown_entries") == 4 })
-	if len(handled) > 0 || depth(o, 3) > 0 {
+	if len(handled) > 0 || o.depth("restante.intake.3") > 0 {
 		t.Errorf("%d messages behind a foreign entry are handled before it", len(handled))
 	}
 	for want := 2; want <= 5; want++ {
@@ -85,16 +85,6 @@ func TestDriver_DeadLettersWhatNoNodeKnows(t *testing.T) {
 		t.Errorf("replayed %d, %v", n, err)
 	}
 	waitUntil(t, "the letters to come back", func() bool { return metric(t, reg, "restante_dead_total") == 8 })
-}
-
-// depth returns how many deliveries wait in a partition, those that a consumer has not counted.
-func depth(o other, q int) int {
-	o.t.Helper()
-	state, err := o.ch.QueueDeclarePassive(fmt.Sprint("restante.intake.", q), true, false, false, false, nil)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	return state.Messages
 }
 
 // newerNode is a node of a newer version: it says that it knows a kind, and stands by as a consumer of one partition.
@@ -236,7 +226,7 @@ func TestDriver_KeepsWhatIsSwitchedOn(t *testing.T) {
 	waitUntil(t, "the store to be asked", func() bool { return asked.Load() > 2 })
 	on.Store(1)
 	waitUntil(t, "the partition to be given up", func() bool { return metric(t, reg, "restante_partitions_declined") == 1 })
-	waitUntil(t, "the entry to be in the queue", func() bool { return depth(o, 3) == 1 })
+	waitUntil(t, "the entry to be in the queue", func() bool { return o.depth("restante.intake.3") == 1 })
 	if n := metric(t, reg, "restante_dead_total") + metric(t, reg, "restante_unknown_entries"); n != 0 {
 		t.Errorf("%v entries are dead or still here", n)
 	}

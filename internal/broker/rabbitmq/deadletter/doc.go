@@ -3,5 +3,5 @@
 //
 // Read letter.go first: what a letter is, how New makes one of a message, and how a message is made of it again. queue.go
 // has Queue, what an operator can do: List, Get, Replay, Drop. scan.go is below it: one walk through the queue, which
-// takes nothing away that is not removed on purpose. replay.go sends the message of a letter back to where it came from.
+// leaves every letter in the queue that was not removed on purpose. replay.go sends the message of a letter back to where it came from.
 package deadletter

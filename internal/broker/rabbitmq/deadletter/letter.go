@@ -2,6 +2,7 @@ package deadletter
 
 import (
 	"cmp"
+	"encoding/json"
 	"maps"
 	"strings"
 	"time"
@@ -146,8 +147,7 @@ func parse(d *amqp.Delivery) Letter {
 	e.DiedAt, _ = time.Parse(chat.TimeFormat, link.HeaderText(d.Headers, headerDiedAt))
 	e.Replays, _ = d.Headers[headerReplays].(int64)
 	e.direct, _ = d.Headers[headerDirect].(bool)
-	var m chat.Message
-	if m.UnmarshalJSON(d.Body) == nil { // the intake's form, and the plain one of the inbox
+	if m, ok := firstMessage(d.Body); ok {
 		e.MessageID, e.Room, e.ClientID = cmp.Or(m.ID, e.MessageID), m.Room, m.ClientID
 	}
 	if e.MessageID == "" {
@@ -160,6 +160,19 @@ func parse(d *amqp.Delivery) Letter {
 		e.Room = e.key
 	}
 	return e
+}
+
+// firstMessage returns what can be read of the first message in a body: an envelope of the intake, of whatever kind or
+// version, or the plain form of the inbox.
+func firstMessage(body []byte) (m chat.Message, ok bool) {
+	if m.UnmarshalJSON(body) == nil {
+		return m, true
+	}
+	var list []chat.Message
+	if json.Unmarshal(body, &list) != nil || len(list) == 0 {
+		return chat.Message{}, false
+	}
+	return list[0], true
 }
 
 // cutText returns at most limit bytes of a text, as UTF-8.

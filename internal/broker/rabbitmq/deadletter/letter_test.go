@@ -75,7 +75,7 @@ func TestNew_CountsReplays(t *testing.T) {
 	}
 }
 
-func TestParseLetter_OfAnybody(t *testing.T) {
+func TestParse_OfForeignPrograms(t *testing.T) {
 	a, b := parse(&amqp.Delivery{Body: []byte("a")}), parse(&amqp.Delivery{Body: []byte("b")})
 	if a.ID == "" || a.ID == b.ID || a.From != "" || !a.DiedAt.IsZero() {
 		t.Errorf("%+v and %+v", a, b)
@@ -83,6 +83,20 @@ func TestParseLetter_OfAnybody(t *testing.T) {
 	odd := parse(&amqp.Delivery{Headers: amqp.Table{link.LetterHeader: int32(7), headerReplays: "x", headerDiedAt: "now"}})
 	if odd.ID == "" || odd.Replays != 0 {
 		t.Errorf("%+v", odd)
+	}
+}
+
+func TestParse_ReadsTheFirstOfAList(t *testing.T) {
+	for body, want := range map[string]string{
+		`[{"v":1,"kind":"edit","id":"a","room":"ops","client_id":"ann"},{"id":"b","room":"den"}]`: "a ops ann",
+		`{"v":9,"kind":"edit","id":"a","room":"ops","client_id":"ann","more":[1]}`:                "a ops ann",
+		`[]`:  "m  ",
+		`[1]`: "m  ",
+	} {
+		l := parse(&amqp.Delivery{MessageId: "m", Body: []byte(body)})
+		if got := fmt.Sprint(l.MessageID, " ", l.Room, " ", l.ClientID); got != want {
+			t.Errorf("%s reads as %q, want %q", body, got, want)
+		}
 	}
 }
 

@@ -187,8 +187,8 @@ func TestQueue_Get(t *testing.T) {
 func TestQueue_ReplaySome(t *testing.T) {
 	p := newPost(t, nil)
 	ids := append(p.write(20, FromIntake), p.write(20, FromInbox)...)
-	n, err := p.dead.Replay(t.Context(), Pick{IDs: []string{ids[3], ids[30], "nobody"}}, nil)
-	if n != 2 || errs.CodeOf(err) != errs.NotFound || !strings.Contains(err.Error(), "nobody") {
+	n, err := p.dead.Replay(t.Context(), Pick{IDs: []string{ids[3], ids[30], "unknown"}}, nil)
+	if n != 2 || errs.CodeOf(err) != errs.NotFound || !strings.Contains(err.Error(), "unknown") {
 		t.Errorf("%d letters, %v", n, err)
 	}
 	for queue, id := range map[string]string{intakeOps: ids[3], link.InboxQueue: ids[30]} {
@@ -288,7 +288,7 @@ func TestQueue_AReplayThatEndsInTheMiddleLosesNothing(t *testing.T) {
 	}
 	taken := idsOf(p.take(intakeOps))
 	if len(taken) < 100 {
-		t.Errorf("%d messages were sent again, %d letters settled", len(taken), n)
+		t.Errorf("%d messages were sent again, %d letters were replayed", len(taken), n)
 	}
 	p.must(func() error { _, err := p.dead.Replay(t.Context(), Pick{All: true}, nil); return err }())
 	p.list(1, 0)
@@ -325,7 +325,7 @@ func TestQueue_Drop(t *testing.T) {
 	}
 }
 
-func TestQueue_OfAnybodyAreShownAndDropped(t *testing.T) {
+func TestQueue_ShowsAndDropsForeignLetters(t *testing.T) {
 	p := newPost(t, nil)
 	p.must(p.ch.Publish("", link.DeadQueue, true, false, amqp.Publishing{Body: []byte("\xff\x1b[31m")}))
 	p.waitFor(1)
@@ -356,12 +356,12 @@ func TestOpen_SaysWhatIsWrong(t *testing.T) {
 			t.Errorf("%s: %v (%s)", tc.url, err, errs.CodeOf(err))
 		}
 	}
-	nobody, err := url.Parse(urls[0])
+	silent, err := url.Parse(urls[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody.Host = "127.0.0.1:1"
-	d, err := Open(t.Context(), []string{nobody.String(), urls[0]})
+	silent.Host = "127.0.0.1:1"
+	d, err := Open(t.Context(), []string{silent.String(), urls[0]})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func TestSocket_EndsWithoutAReader(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ours, _ := net.Pipe()
 			s := newSocket(ours)
-			_, _ = s.Write([]byte("nobody reads this"))
+			_, _ = s.Write([]byte("no one reads this"))
 			began := time.Now()
 			end(s)
 			if took := time.Since(began); took > 5*flushWithin {
