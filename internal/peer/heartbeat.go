@@ -10,7 +10,7 @@ import (
 // Heartbeat is what a node says of itself, several times a second and when it leaves.
 type Heartbeat struct {
 	Node
-	Gone bool `json:"gone,omitempty"` // it is leaving
+	Leaving bool `json:"gone,omitempty"` // it is leaving
 }
 
 // MaxHeartbeat is the longest heartbeat that is read, in bytes.
@@ -36,8 +36,8 @@ func DecodeHeartbeat(body []byte) (Heartbeat, error) {
 
 // Hear notes a heartbeat that came at the given time, and reports whether its node was not known before.
 func (t *Table) Hear(h Heartbeat, at time.Time) (newcomer bool) {
-	if h.Gone {
-		t.Gone(h.ID)
+	if h.Leaving {
+		t.Left(h.ID)
 		return false
 	}
 	_, known := t.Find(h.ID)

@@ -11,7 +11,7 @@ import (
 )
 
 func TestHeartbeat_ComesBackAsItWas(t *testing.T) {
-	want := peer.Heartbeat{Gone: true, Node: peer.Node{
+	want := peer.Heartbeat{Leaving: true, Node: peer.Node{
 		ID: "a", URL: "http://a", Roles: peer.Roles(), Knows: chat.Features(), Release: "v1", Declines: []int{3, 7}, Secret: "s",
 	}}
 	body, err := want.Encode()
@@ -43,7 +43,7 @@ func TestTable_HearTellsANewcomer(t *testing.T) {
 		newcomer bool
 	}{
 		{hub("self"), false}, {hub("a"), true}, {hub("a"), false},
-		{peer.Heartbeat{Node: peer.Node{ID: "a"}, Gone: true}, false}, {hub("a"), true},
+		{peer.Heartbeat{Node: peer.Node{ID: "a"}, Leaving: true}, false}, {hub("a"), true},
 	} {
 		if got := table.Hear(tc.h, noon); got != tc.newcomer {
 			t.Errorf("step %d: a newcomer %v, want %v", i, got, tc.newcomer)
@@ -58,7 +58,7 @@ func TestTable_RemembersWhatNodesKnew(t *testing.T) {
 		t.Error("before any heartbeat it must know its own features, and no others")
 	}
 	table.Heard(newer, noon)
-	table.Gone("a")
+	table.Left("a")
 	table.Heard(node("b"), noon.Add(time.Hour))
 	if !table.EverKnown("kind:edit") || table.EverKnown("kind:like") {
 		t.Error("it must remember what a node knew that has left")

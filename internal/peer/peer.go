@@ -143,8 +143,8 @@ func (t *Table) EverKnown(f chat.Feature) bool {
 	return t.everKnown[f]
 }
 
-// Gone notes that a node has said that it leaves.
-func (t *Table) Gone(id string) {
+// Left notes that a node has said that it leaves.
+func (t *Table) Left(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.nodes, id)

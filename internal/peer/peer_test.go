@@ -38,7 +38,7 @@ func TestTable_AliveAreNodesHeardLately(t *testing.T) {
 		t.Errorf("consumers: %v", alive)
 	}
 	table.Heard(node("c", peer.Consumer), noon.Add(time.Second))
-	table.Gone("a")
+	table.Left("a")
 	if alive := ids(table.Alive(peer.Consumer, noon.Add(peer.Expiry+time.Millisecond))); !slices.Equal(alive, []string{"c"}) {
 		t.Errorf("after one has fallen silent and one has left: %v", alive)
 	}
@@ -58,7 +58,7 @@ func TestTable_FindsTheSilentForAWhile(t *testing.T) {
 	if _, ok := table.Find("a"); ok {
 		t.Error("not forgotten after eleven minutes")
 	}
-	table.Gone("b")
+	table.Left("b")
 	if _, ok := table.Find("b"); ok {
 		t.Error("found although it has said that it leaves")
 	}

@@ -230,7 +230,7 @@ func TestDriver_MemoryAlarm(t *testing.T) {
 	}
 }
 
-// TestOpen_Refusals: what waiting cannot mend is an error that says what to do, without the password.
+// TestOpen_Refusals: what waiting cannot repair is an error that says what to do, without the password.
 func TestOpen_Refusals(t *testing.T) {
 	url := testkit.VHost(t)[0]
 	open(t, rabbitmq.Config{URLs: []string{url}, Partitions: 4})

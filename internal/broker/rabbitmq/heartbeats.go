@@ -60,7 +60,7 @@ func (d *Driver) publishHeartbeat(s *link.Session, ch *amqp.Channel, leaving boo
 	if s.Alarm() != nil {
 		return nil // the broker would not read it
 	}
-	h := peer.Heartbeat{Node: d.cfg.Peers.Self(), Gone: leaving}
+	h := peer.Heartbeat{Node: d.cfg.Peers.Self(), Leaving: leaving}
 	h.Declines = d.balance.Declined()
 	if !d.balance.IsReady() || !d.consuming.IsUp(peer.Expiry/2) {
 		h.Roles = slices.DeleteFunc(slices.Clone(h.Roles), func(r peer.Role) bool { return r == peer.Consumer })

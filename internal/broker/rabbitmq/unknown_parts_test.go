@@ -130,7 +130,7 @@ func TestUnknowns_FollowTheNodes(t *testing.T) {
 	if v := u.judge(t.Context(), "kind:edit"); v != giveUp {
 		t.Errorf("while a node knows it: %s", v)
 	}
-	table.Gone("newer")
+	table.Left("newer")
 	*now = now.Add(time.Hour)
 	if v := u.judge(t.Context(), "kind:edit"); v != keep {
 		t.Errorf("when the node that knew it has left: %s", v)

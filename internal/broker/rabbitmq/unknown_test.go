@@ -2,7 +2,6 @@ package rabbitmq_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -105,9 +104,9 @@ func startNewerNode(t *testing.T, urls []string, q int, kind string) (n *newerNo
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	say := func(leaving bool) {
-		body, err := json.Marshal(peer.Heartbeat{Gone: leaving, Node: peer.Node{
+		body, err := peer.Heartbeat{Leaving: leaving, Node: peer.Node{
 			ID: n.id, URL: "http://newer", Roles: []peer.Role{peer.Consumer}, Knows: append(chat.BaseFeatures(), chat.OfKind(chat.Kind(kind))),
-		}})
+		}}.Encode()
 		if err != nil || n.ch.Publish("restante.nodes", "", false, false, amqp.Publishing{Body: body}) != nil {
 			t.Error("a heartbeat of the newer node cannot be published")
 		}
