@@ -11,16 +11,23 @@ var arrows = map[string][]string{
 	"internal/journey": {"internal/chat", "internal/errs"},
 
 	// the two mechanisms, each a concrete type over a driver
-	"internal/broker":            {"internal/broker/driver", "internal/chat", "internal/errs"},
+	"internal/broker":            {"internal/broker/driver", "internal/retry", "internal/chat", "internal/errs"},
 	"internal/broker/driver":     {"internal/chat", "internal/errs"},
 	"internal/broker/drivertest": {"internal/broker/driver", "internal/chat", "internal/errs"},
-	"internal/broker/inproc":     {"internal/broker/driver", "internal/chat", "internal/errs"},
-	"internal/broker/rabbitmq":   {"internal/broker/driver", "internal/event", "internal/peer", "internal/chat", "internal/errs"},
+	"internal/broker/inproc":     {"internal/broker/driver", "internal/inflight", "internal/chat", "internal/errs"},
 	"internal/store":             {"internal/store/driver", "internal/retry", "internal/chat", "internal/errs"},
 	"internal/store/driver":      {"internal/chat", "internal/errs"},
 	"internal/store/drivertest":  {"internal/store/driver", "internal/chat", "internal/errs"},
 	"internal/store/sqlite":      {"internal/store/driver", "internal/inflight", "internal/chat", "internal/errs"},
 	"internal/store/postgres":    {"internal/store/driver", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
+
+	// the broker of many machines: connections, dead letters, queues
+	"internal/broker/rabbitmq/link":       {"internal/retry", "internal/errs"},
+	"internal/broker/rabbitmq/deadletter": {"internal/broker/rabbitmq/link", "internal/chat", "internal/errs"},
+	"internal/broker/rabbitmq": {
+		"internal/broker/driver", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/deadletter", "internal/event",
+		"internal/peer", "internal/inflight", "internal/retry", "internal/chat", "internal/errs",
+	},
 
 	// what nodes and other services say to each other
 	"internal/event": {"internal/chat", "internal/errs"},
@@ -61,7 +68,7 @@ var arrows = map[string][]string{
 	"internal/cli": {
 		"internal/config", "internal/retry", "internal/server", "internal/load", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
-		"internal/broker/rabbitmq", "internal/auth",
+		"internal/broker/rabbitmq/deadletter", "internal/auth",
 	},
 	"cmd/restante": {"internal/cli"},
 
@@ -80,7 +87,7 @@ var arrows = map[string][]string{
 var keepers = map[string][]string{
 	"modernc.org/sqlite":         {"internal/store/sqlite"},
 	"github.com/jackc/pgx":       {"internal/store/postgres", "internal/testkit/nodes"},
-	"github.com/rabbitmq":        {"internal/broker/rabbitmq"},
+	"github.com/rabbitmq":        {"internal/broker/rabbitmq", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/deadletter"},
 	"go.opentelemetry.io":        {"internal/telemetry", "internal/broker", "internal/store"},
 	"github.com/gobwas":          {"internal/signalr", "internal/load", "internal/testkit"},
 	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/forward", "internal/route", "internal/telemetry", "internal/auth", "internal/remote", "internal/limit", "client"},

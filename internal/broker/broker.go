@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +14,7 @@ import (
 	"restante/internal/broker/driver"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/retry"
 )
 
 // Config configures a Broker. The zero value is ready to use.
@@ -31,7 +31,7 @@ type Config struct {
 	Tracer trace.TracerProvider
 }
 
-// Broker passes messages on. Its methods may be called concurrently.
+// Broker carries messages from one step of the journey to the next. Its methods may be called concurrently.
 type Broker struct {
 	d       driver.Driver
 	cfg     Config
@@ -63,7 +63,7 @@ func (b *Broker) Publish(ctx context.Context, m chat.Message) error {
 	defer cancel()
 
 	if len(m.Trace) != traceparentLen {
-		m.Trace = "" // whoever sent it to us, it is none
+		m.Trace = "" // it is no traceparent
 	}
 	ctx, end := b.tracing.publish(ctx, &m)
 	err := classify(b.retry(ctx, func() error { return b.d.Publish(ctx, m) }))
@@ -78,7 +78,7 @@ func (b *Broker) Publish(ctx context.Context, m chat.Message) error {
 	return nil
 }
 
-// Announce tells every subscriber of every node what has been stored. It blocks until the broker has it.
+// Announce sends what has been stored to every subscriber of every node. It blocks until the broker has it.
 func (b *Broker) Announce(ctx context.Context, stored []chat.Message) error {
 	start := time.Now()
 	ctx, end := b.tracing.announce(ctx, len(stored))
@@ -92,7 +92,7 @@ func (b *Broker) Announce(ctx context.Context, stored []chat.Message) error {
 	return nil
 }
 
-// Consume passes published messages to handle until ctx is done; see driver.Driver.
+// Consume calls handle with published messages until ctx is done; see driver.Driver.
 func (b *Broker) Consume(ctx context.Context, handle driver.Handler) error {
 	return b.d.Consume(ctx, func(ctx context.Context, batch []chat.Message) error {
 		ctx, end := b.tracing.persist(ctx, batch)
@@ -103,7 +103,7 @@ func (b *Broker) Consume(ctx context.Context, handle driver.Handler) error {
 		}
 		code := errs.CodeOf(err)
 		if code == errs.Invalid && len(batch) > 1 {
-			return err // each message is about to be tried alone; only the bad one is worth a line
+			return err // each message is tried alone next; only the bad one gets a log line
 		}
 		b.metrics.batchesFailed.WithLabelValues(string(code)).Inc()
 		b.cfg.Log.LogAttrs(ctx, slog.LevelError, "batch failed", slog.Int("messages", len(batch)),
@@ -112,12 +112,12 @@ func (b *Broker) Consume(ctx context.Context, handle driver.Handler) error {
 	})
 }
 
-// Subscribe tells s what is announced until ctx is done; see driver.Driver.
+// Subscribe delivers announcements to s until ctx is done; see driver.Driver.
 func (b *Broker) Subscribe(ctx context.Context, s driver.Subscriber) error {
 	return b.d.Subscribe(ctx, listener{s, b})
 }
 
-// listener measures what a subscriber is told.
+// listener measures what is delivered to a subscriber.
 type listener struct {
 	driver.Subscriber
 	b *Broker
@@ -133,7 +133,7 @@ func (l listener) Deliver(stored []chat.Message) {
 	}
 }
 
-// Check returns nil when the broker can take a message now.
+// Check returns nil when the broker can accept a message now.
 func (b *Broker) Check(ctx context.Context) error { return b.d.Check(ctx) }
 
 // Close ends the driver after the batch in hand.
@@ -141,21 +141,23 @@ func (b *Broker) Close() error { return b.d.Close() }
 
 // retry calls attempt until it succeeds, fails for good, or ctx is done, with growing, jittered pauses.
 func (b *Broker) retry(ctx context.Context, attempt func() error) error {
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, b.cfg.MaxBackoff) {
+	var pauses *retry.Backoff // nil until an attempt has failed
+	for {
 		err := attempt()
 		if err == nil || !b.d.Retryable(err) {
 			return err
 		}
 		b.metrics.retries.Inc()
-		select {
-		case <-time.After(pause/2 + rand.N(pause)):
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
+		if pauses == nil {
+			pauses = retry.NewBackoff(5*time.Millisecond, b.cfg.MaxBackoff)
+		}
+		if ended := pauses.Wait(ctx); ended != nil {
+			return errors.Join(err, ended)
 		}
 	}
 }
 
-// classify gives an error of the context, which says only that time ran out, the class that a sender understands.
+// classify gives an error of the context, which says only that time ran out, a class.
 func classify(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return errs.Wrap(errs.Unavailable, err, "the broker has not confirmed in time")

@@ -59,7 +59,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
 		}),
 	}
-	for _, code := range []errs.Code{errs.Invalid, errs.Unavailable, errs.Internal} { // there before the first failure
+	for _, code := range []errs.Code{errs.Invalid, errs.Unavailable, errs.Internal} { // exist before the first failure
 		m.failed.WithLabelValues(string(code))
 		m.batchesFailed.WithLabelValues(string(code))
 	}

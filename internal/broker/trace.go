@@ -13,8 +13,8 @@ import (
 )
 
 // tracing makes the spans of the journey. A message carries the context of its publish span (chat.Message.Trace), and with
-// it the decision whether it is traced: the later steps make spans for messages that are, and cost nothing for others.
-// The nil one makes no spans.
+// it the decision whether it is traced. The later steps make spans only for messages that are traced. A nil tracing makes
+// no spans.
 type tracing struct{ tracer trace.Tracer }
 
 func newTracing(provider trace.TracerProvider) *tracing {
@@ -42,7 +42,7 @@ func batchSize(n int) trace.SpanStartOption {
 	return trace.WithAttributes(attribute.Int("messaging.batch.message_count", n))
 }
 
-// ended does nothing, in the place of what ends a span.
+// ended stands in for the end of a span that was not begun.
 func ended(error) {}
 
 func ending(span trace.Span) func(error) {
@@ -55,7 +55,7 @@ func ending(span trace.Span) func(error) {
 }
 
 // publish begins the span of one message, which is part of the request in ctx or, without one, of the trace that the
-// message came with. The message carries it from then on, also when it is not sampled: so nobody after it decides anew.
+// message came with. The message carries it from then on, also when it is not sampled, so that no later step decides anew.
 func (t *tracing) publish(ctx context.Context, m *chat.Message) (_ context.Context, end func(error)) {
 	if t == nil {
 		return ctx, ended

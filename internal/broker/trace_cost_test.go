@@ -13,7 +13,7 @@ import (
 	"restante/internal/chat"
 )
 
-func TestTracing_CostsNothingWhenNobodyTraces(t *testing.T) {
+func TestTracing_CostsNothingWhenNotTraced(t *testing.T) {
 	ctx := t.Context()
 	notSampled := newTracing(sdktrace.NewTracerProvider())
 	for name, c := range map[string]struct {
@@ -54,7 +54,7 @@ func TestSampled_ReadsTheFlagOfATraceparent(t *testing.T) {
 	}
 }
 
-// nowhere is a driver that takes every message at once.
+// nowhere is a driver that accepts every message at once.
 type nowhere struct{ driver.Driver }
 
 func (nowhere) Publish(context.Context, chat.Message) error { return nil }

@@ -29,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.MainWithoutBinary(m) }
 
-// hearing is a hub that only counts what it is told.
+// hearing is a hub that only counts what is delivered.
 type hearing struct {
 	heard chan chat.Message
 	began chan struct{}
@@ -168,7 +168,7 @@ func TestBroker_WhatIsNotSampledMakesNoSpans(t *testing.T) {
 	})
 }
 
-// batches is a driver that hands one batch to its consumer.
+// batches is a driver with one batch for its consumer.
 type batches struct {
 	driver.Driver
 	batch []chat.Message

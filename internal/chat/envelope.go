@@ -99,11 +99,11 @@ func readEnvelope(body []byte, finish func(*Message) error) ([]Message, error) {
 	}
 	messages := make([]Message, len(entries))
 	for i := range entries {
-		m, err := entries[i].message()
-		if err := errors.Join(err, finish(&m)); err != nil {
+		var err error
+		messages[i], err = entries[i].message()
+		if err := errors.Join(err, finish(&messages[i])); err != nil {
 			return nil, err
 		}
-		messages[i] = m
 	}
 	return messages, nil
 }
@@ -112,7 +112,7 @@ func readEntries(body []byte) ([]entry, error) {
 	var entries []entry
 	var err error
 	if isList(body) {
-		err = json.Unmarshal(body, &entries)
+		entries, err = readList(body)
 	} else {
 		entries = make([]entry, 1)
 		err = json.Unmarshal(body, &entries[0])
@@ -134,6 +134,12 @@ func readEntries(body []byte) ([]entry, error) {
 		}
 	}
 	return entries, nil
+}
+
+// readList reads a list of entries. It is a function so that a single entry, the usual case, costs no allocation more.
+func readList(body []byte) (entries []entry, err error) {
+	err = json.Unmarshal(body, &entries)
+	return entries, err
 }
 
 func isList(body []byte) bool {

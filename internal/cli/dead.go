@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"restante/internal/broker/rabbitmq"
+	"restante/internal/broker/rabbitmq/deadletter"
 	"restante/internal/config"
 	"restante/internal/errs"
 )
@@ -47,12 +47,12 @@ Exit codes:
   130  interrupted`
 
 // with calls do with the dead letters, and adds the exit code to its error.
-func (o *deadBroker) with(ctx context.Context, do func(*rabbitmq.DeadLetters) error) error {
+func (o *deadBroker) with(ctx context.Context, do func(*deadletter.Queue) error) error {
 	if len(o.Broker) == 0 || o.Broker[0] == config.InprocBroker {
 		return &exitError{exitUsage, errors.New("--broker, RESTANTE_BROKER: the address of a RabbitMQ is needed. " +
 			"The broker of one machine has no dead letters: it returns the error to the sender of a message that cannot be stored")}
 	}
-	letters, err := rabbitmq.OpenDead(ctx, o.Broker)
+	letters, err := deadletter.Open(ctx, o.Broker)
 	if err == nil {
 		err = do(letters)
 		if failed := letters.Close(); err == nil {
@@ -78,11 +78,11 @@ type selection struct {
 	IDs []string `arg:"" name:"id" optional:"" help:"Ids of letters, or of the messages in them."`
 }
 
-func (c *selection) pick() (rabbitmq.Pick, error) {
+func (c *selection) pick() (deadletter.Pick, error) {
 	if c.All == (len(c.IDs) > 0) {
-		return rabbitmq.Pick{}, &exitError{exitUsage, errors.New("needs either ids or --all")}
+		return deadletter.Pick{}, &exitError{exitUsage, errors.New("needs either ids or --all")}
 	}
-	return rabbitmq.Pick{All: c.All, IDs: c.IDs}, nil
+	return deadletter.Pick{All: c.All, IDs: c.IDs}, nil
 }
 
 type deadReplayCmd struct {
@@ -107,7 +107,7 @@ func (c *deadReplayCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	return c.with(ctx, func(d *rabbitmq.DeadLetters) error {
+	return c.with(ctx, func(d *deadletter.Queue) error {
 		var progress func(int)
 		if isTerminal(s.err) {
 			shown := time.Now()
@@ -158,7 +158,7 @@ func (c *deadDropCmd) Run(ctx context.Context, s *streams) error {
 	if err := c.confirm(ctx, s); err != nil {
 		return err
 	}
-	return c.with(ctx, func(d *rabbitmq.DeadLetters) error {
+	return c.with(ctx, func(d *deadletter.Queue) error {
 		n, err := d.Drop(ctx, pick)
 		return errors.Join(err, c.report(s, n))
 	})

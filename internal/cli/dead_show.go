@@ -13,7 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"restante/internal/broker/rabbitmq"
+	"restante/internal/broker/rabbitmq/deadletter"
 )
 
 type deadListCmd struct {
@@ -37,7 +37,7 @@ func (c *deadListCmd) Run(ctx context.Context, s *streams) error {
 	if c.Limit < 1 {
 		return &exitError{exitUsage, fmt.Errorf("--limit: %d is not a number of letters to list", c.Limit)}
 	}
-	return c.with(ctx, func(d *rabbitmq.DeadLetters) error {
+	return c.with(ctx, func(d *deadletter.Queue) error {
 		letters, total, err := d.List(ctx, c.Limit)
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func printLines[T any](out io.Writer, list []T) error {
 	return nil
 }
 
-func printTable(out io.Writer, letters []rabbitmq.DeadLetter) error {
+func printTable(out io.Writer, letters []deadletter.Letter) error {
 	if len(letters) == 0 {
 		return nil
 	}
@@ -113,7 +113,7 @@ It shows the texts of messages. It prints control characters in them as \x1b and
 
 // Run shows letters.
 func (c *deadShowCmd) Run(ctx context.Context, s *streams) error {
-	return c.with(ctx, func(d *rabbitmq.DeadLetters) error {
+	return c.with(ctx, func(d *deadletter.Queue) error {
 		var failures error
 		for i, id := range c.IDs {
 			found, err := d.Get(ctx, id)
@@ -129,7 +129,7 @@ func (c *deadShowCmd) Run(ctx context.Context, s *streams) error {
 	})
 }
 
-func (c *deadShowCmd) print(out io.Writer, found []rabbitmq.DeadContent, more bool) error {
+func (c *deadShowCmd) print(out io.Writer, found []deadletter.Content, more bool) error {
 	for _, l := range found {
 		var err error
 		if c.JSON {
@@ -150,15 +150,15 @@ func (c *deadShowCmd) print(out io.Writer, found []rabbitmq.DeadContent, more bo
 
 // shownLetter is the JSON form of a letter with its body.
 type shownLetter struct {
-	rabbitmq.DeadLetter
+	deadletter.Letter
 	ContentType string         `json:"content_type"`
 	Headers     map[string]any `json:"headers"`
 	Body        *string        `json:"body,omitempty"`
 	BodyBase64  []byte         `json:"body_base64,omitempty"`
 }
 
-func shown(l rabbitmq.DeadContent) shownLetter {
-	j := shownLetter{DeadLetter: l.DeadLetter, ContentType: l.ContentType, Headers: l.Headers}
+func shown(l deadletter.Content) shownLetter {
+	j := shownLetter{Letter: l.Letter, ContentType: l.ContentType, Headers: l.Headers}
 	if utf8.Valid(l.Body) {
 		body := string(l.Body)
 		j.Body = &body
@@ -168,7 +168,7 @@ func shown(l rabbitmq.DeadContent) shownLetter {
 	return j
 }
 
-func printLetter(out io.Writer, l rabbitmq.DeadContent) error {
+func printLetter(out io.Writer, l deadletter.Content) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
 		{"id", l.ID}, {"message", l.MessageID}, {"room", l.Room}, {"client", l.ClientID}, {"reason", l.Reason}, {"from", l.From},

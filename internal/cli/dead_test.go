@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"restante/internal/broker/rabbitmq"
+	"restante/internal/broker/rabbitmq/deadletter"
 )
 
 func TestDead_Help(t *testing.T) {
@@ -49,9 +49,9 @@ func TestDead_UsageErrors(t *testing.T) {
 }
 
 // hostileLetter is a letter in which every text contains control sequences of a terminal.
-func hostileLetter() rabbitmq.DeadContent {
-	return rabbitmq.DeadContent{
-		DeadLetter:  rabbitmq.DeadLetter{ID: "i\x1b", MessageID: "m\x1b", Room: "r\u202e", ClientID: "c\tx", Reason: "bad\nbad\xff\x1b", Size: 3},
+func hostileLetter() deadletter.Content {
+	return deadletter.Content{
+		Letter:      deadletter.Letter{ID: "i\x1b", MessageID: "m\x1b", Room: "r\u202e", ClientID: "c\tx", Reason: "bad\nbad\xff\x1b", Size: 3},
 		ContentType: "t\r", Headers: map[string]any{"h\x1b": "v\x07", "b": []byte("\xff"), "n": int32(7), "nested": map[string]any{"a": "\x1b"}},
 		Body: []byte("\xff\x1b[31m"),
 	}
@@ -59,7 +59,7 @@ func hostileLetter() rabbitmq.DeadContent {
 
 func TestDead_EscapesControlSequences(t *testing.T) {
 	var table, letter bytes.Buffer
-	if err := printTable(&table, []rabbitmq.DeadLetter{hostileLetter().DeadLetter, {}}); err != nil {
+	if err := printTable(&table, []deadletter.Letter{hostileLetter().Letter, {}}); err != nil {
 		t.Error(err)
 	}
 	if err := printLetter(&letter, hostileLetter()); err != nil {

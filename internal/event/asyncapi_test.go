@@ -193,10 +193,11 @@ func TestAsyncAPI_DescribesWhatIsAnnounced(t *testing.T) {
 		}
 	}
 	example := s.examples("stored")[0]
-	m, err := event.Decode(example)
-	if err != nil {
-		t.Fatal(err)
+	read, err := chat.ReadStored(example.Body)
+	if err != nil || len(read) != 1 {
+		t.Fatal(read, err)
 	}
+	m := read[0]
 	if w := event.Encode(m); !reflect.DeepEqual(plain(t, w.Headers), plain(t, example.Headers)) || !sameJSON(w.Body, example.Body) {
 		t.Errorf("the example is\n%v %s\nits message is announced as\n%v %s", example.Headers, example.Body, w.Headers, w.Body)
 	}

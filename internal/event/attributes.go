@@ -14,8 +14,8 @@ import (
 	"restante/internal/errs"
 )
 
-// headerAttributes returns the CloudEvents attributes among the headers of an AMQP message. Headers of other kinds than
-// an attribute can have are left out: where one was needed its absence is the error.
+// headerAttributes returns the CloudEvents attributes among the headers of an AMQP message. It leaves out headers of types
+// that no attribute has: if one was needed, its absence is the error.
 func headerAttributes(headers map[string]any) map[string]string {
 	var attributes map[string]string
 	for name, value := range headers {
@@ -54,8 +54,8 @@ func attributeText(value any) (string, bool) {
 	return "", false
 }
 
-// memberAttributes returns the attributes among the members of an event in JSON: texts, integers and booleans. A null is
-// as good as none.
+// memberAttributes returns the attributes among the members of an event in JSON: texts, integers and booleans. A null counts
+// as absent.
 func memberAttributes(members map[string]jsontext.Value) (map[string]string, error) {
 	attributes := make(map[string]string, len(members))
 	for name, value := range members {
@@ -76,7 +76,7 @@ func memberAttributes(members map[string]jsontext.Value) (map[string]string, err
 	return attributes, nil
 }
 
-// checkAttributes checks the attributes that every event has. Others are the producer's own business.
+// checkAttributes checks the attributes that every event has. It ignores others.
 func checkAttributes(attributes map[string]string) error {
 	if v := attributes["specversion"]; v != "1.0" {
 		return errs.Field("specversion", "must be 1.0, is %.100q", v)

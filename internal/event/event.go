@@ -1,43 +1,40 @@
-// Package event is how messages travel between restante and other services: as CloudEvents 1.0 in AMQP messages. Persist
-// announces stored messages in the form that Encode gives them and hubs read them back with Decode; what other services
-// send to the inbox becomes a message by DecodeInbox, on its way to Accept. It knows no AMQP library.
+// Package event is how messages travel between restante and other services: as CloudEvents 1.0 in AMQP messages. Encode
+// gives stored messages the form in which they are announced. DecodeInbox makes a message, for Accept, of what other
+// services send to the inbox. It knows no AMQP library.
 package event
 
 import (
-	"errors"
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"restante/internal/chat"
-	"restante/internal/errs"
 )
 
-// Wire is an AMQP message, as far as this package has to do with it.
+// Wire is the part of an AMQP message that this package reads or writes.
 type Wire struct {
 	ID          string         // message_id
 	ContentType string         // content_type
-	Headers     map[string]any // the values that AMQP knows: texts, numbers, booleans, times; bytes are taken for text
+	Headers     map[string]any // the values that AMQP knows: texts, numbers, booleans, times; bytes are read as text
 	Body        []byte
 	Time        time.Time // timestamp; AMQP keeps whole seconds
 }
 
-// What a stored message says of itself.
+// What an announcement says of itself.
 const (
 	StoredType = "restante.message.stored" // CloudEvents type
 	jsonType   = "application/json"
 )
 
-// The header names of the AMQP binding of CloudEvents. The first prefix is in every version of the binding; the second
-// came later, for clients of JMS, and is understood in what others send.
+// The header names of the AMQP binding of CloudEvents. Every version of the binding has the first prefix. The second
+// came later, for clients of JMS; it is understood in the inbox.
 const (
 	prefix      = "cloudEvents:"
 	otherPrefix = "cloudEvents_"
 )
 
-// Encode returns a stored message as a CloudEvent in binary mode. Its body is the message as every client sees it, and
-// its headers are enough to select by. The caller may add headers; Encode keeps nothing of the result.
+// Encode returns a stored message as a CloudEvent in binary mode. Its body is the envelope of the message, which
+// chat.ReadStored reads, and its headers are enough to select by. The caller may add headers; Encode keeps nothing of the
+// result.
 func Encode(m chat.Message) Wire {
 	return Wire{
 		ID:          m.ID,
@@ -51,45 +48,10 @@ func Encode(m chat.Message) Wire {
 			prefix + "time":        m.StoredAt.UTC().Format(chat.TimeFormat),
 			prefix + "room":        m.Room,
 		},
-		Body: m.AppendJSON(make([]byte, 0, len(m.Msg)+encodedRoom)),
+		Body: m.AppendEnvelope(make([]byte, 0, len(m.Msg)+besidesText)),
 		Time: m.StoredAt,
 	}
 }
 
-// encodedRoom is what the JSON form of a message takes besides its text, for names of usual length.
-const encodedRoom = 256
-
-// wireMessage is a stored message as Encode has written it. A newer node may have written more.
-type wireMessage struct {
-	ID       string    `json:"id"`
-	Room     string    `json:"room"`
-	Seq      int64     `json:"seq"`
-	ClientID string    `json:"client_id"`
-	Msg      string    `json:"msg"`
-	SentAt   time.Time `json:"sent_at"`
-	StoredAt time.Time `json:"stored_at"`
-}
-
-// Decode returns the message that Encode has written; it reads the body alone. Anything else is an error of class
-// errs.Invalid.
-func Decode(w Wire) (chat.Message, error) {
-	var b wireMessage
-	if err := json.Unmarshal(w.Body, &b); err != nil {
-		return chat.Message{}, errs.Wrap(errs.Invalid, err, "the body is not a stored message")
-	}
-	m := chat.Message{
-		ID: b.ID, Room: b.Room, Seq: b.Seq, ClientID: b.ClientID, Msg: b.Msg,
-		SentAt: chat.Micros(b.SentAt), StoredAt: chat.Micros(b.StoredAt),
-	}
-	err := m.Validate()
-	if m.Seq < 1 {
-		err = errors.Join(err, errs.Field("seq", "must be at least 1, is %d", m.Seq))
-	}
-	if m.SentAt.IsZero() || m.StoredAt.IsZero() {
-		err = errors.Join(err, errs.Field("stored_at", "must be there, as sent_at must"))
-	}
-	if err != nil {
-		return chat.Message{}, err
-	}
-	return m, nil
-}
+// besidesText is how many bytes an envelope has besides the text, with names of usual length.
+const besidesText = 288

@@ -17,18 +17,18 @@ import (
 	"restante/internal/errs"
 )
 
-// MaxBody is the longest body of an inbox message, in bytes: a message of chat.MaxMsgBytes with every byte written as a
-// \u escape, and room to spare. It is what the HTTP API takes, too.
+// MaxBody is the longest body of an inbox message, in bytes: more than a message of chat.MaxMsgBytes has when every byte is
+// written as a \u escape. The HTTP API has the same limit.
 const MaxBody = 256 << 10
 
 // Namespace is the namespace of the ids that are derived from names which are no UUIDs, see deriveID. It is part of the
 // interface: a producer may compute the ids of its messages.
 const Namespace = "a8370f8a-a47d-4503-8199-0ce4a2f8b102"
 
-// DecodeInbox returns the message that another service wants to have accepted. It takes three forms: plain JSON, and
-// CloudEvents in binary or in structured mode. Room is the routing key, which may be empty: then the room is that of the
-// body, or the default. The id may be empty: then Accept makes one. Errors are of class errs.Invalid and tell the
-// producer what is wrong; the message would not be accepted later, either.
+// DecodeInbox returns the message that another service sends to be accepted. It reads three forms: plain JSON, and
+// CloudEvents in binary or in structured mode. Room is the routing key. If it is empty, the room is that of the body, or
+// the default. The id of the result may be empty: then Accept makes one. Errors are of class errs.Invalid and say what is
+// wrong; such a message cannot be accepted later either.
 func DecodeInbox(w Wire, room string) (chat.Message, error) {
 	if len(w.Body) > MaxBody {
 		return chat.Message{}, errs.Field("body", "must be at most %d bytes long, is %d", MaxBody, len(w.Body))
@@ -44,7 +44,7 @@ func DecodeInbox(w Wire, room string) (chat.Message, error) {
 	return m, validate(&m)
 }
 
-// fields are what a producer says. A field that it does not give is empty.
+// fields are what a producer gives. A field that it does not give is empty.
 type fields struct {
 	Msg      string `json:"msg"`
 	ClientID string `json:"client_id"`
@@ -91,7 +91,7 @@ func readMediaType(contentType string) (string, error) {
 	return mediaType, nil
 }
 
-// isJSON reports whether a media type is JSON. So is none: many AMQP producers do not set one.
+// isJSON reports whether a media type is JSON. An absent one counts as JSON: many AMQP producers do not set one.
 func isJSON(mediaType string) bool {
 	return mediaType == "" || mediaType == jsonType || mediaType == "text/json" || strings.HasSuffix(mediaType, "+json")
 }
@@ -136,7 +136,7 @@ func readStructured(body []byte) (fields, error) {
 	data, hasData := members["data"]
 	encoded, hasEncoded := members["data_base64"]
 	if hasData && hasEncoded {
-		return fields{}, errs.Field("data", "is there twice: as data and as data_base64")
+		return fields{}, errs.Field("data", "is given twice: as data and as data_base64")
 	}
 	delete(members, "data")
 	delete(members, "data_base64")
@@ -215,8 +215,8 @@ func deriveID(source, name string) string {
 	return uuid.NewSHA1(uuid.MustParse(Namespace), []byte(source+" "+name)).String()
 }
 
-// validate does what Accept will do, so that every fault of a message is known here. A message without an id gets a
-// valid one there.
+// validate checks what Accept checks, so that every fault of a message is known here. A message without an id is valid:
+// Accept gives it one.
 func validate(m *chat.Message) error {
 	if id, err := chat.ParseID(m.ID); err == nil {
 		m.ID = id

@@ -1,5 +1,7 @@
-// Package peer is what the nodes of a cluster know of each other: who is there, with which roles, and at which address.
-// Nodes tell it each other over the broker, several times a second; the table here is what one node has heard.
+// Package peer is what the nodes of a cluster know of each other: which nodes are alive, with which roles, at which address,
+// and what they can read. Each node publishes a heartbeat over the broker several times a second. Table, in peer.go, is
+// what one node has heard; heartbeat.go is the form of a heartbeat; balance.go decides from the table which node consumes
+// which partition. No broker is needed to read or to test it.
 package peer
 
 import (
@@ -15,7 +17,7 @@ import (
 	"restante/internal/chat"
 )
 
-// Role is a part of the journey that a node takes.
+// Role is a part of the journey that a node does.
 type Role string
 
 // The roles. A node has one or more of them.
@@ -28,13 +30,13 @@ const (
 // Roles returns every role.
 func Roles() []Role { return []Role{API, Consumer, Hub} }
 
-// Interval is how often a node says that it is there, Expiry how long the others believe it.
+// Interval is how often a node sends a heartbeat, Expiry how long after it the others take the node for alive.
 const (
 	Interval = 500 * time.Millisecond
 	Expiry   = 2 * time.Second
 )
 
-// Node is what a node tells the others of itself.
+// Node is what a node says about itself in its heartbeats.
 type Node struct {
 	ID    string `json:"id"`    // one process: a restarted node is another one
 	URL   string `json:"url"`   // where other nodes reach it, http://HOST:PORT
@@ -44,7 +46,10 @@ type Node struct {
 	Knows   []chat.Feature `json:"knows,omitempty"`
 	Release string         `json:"release,omitempty"` // its version, for people
 
-	// Secret is known to the nodes only, which have it from the broker: a request that carries it was passed on by the node.
+	// Declines lists the partitions that the node leaves to others, see Balance.
+	Declines []int `json:"declines,omitempty"`
+
+	// Secret is known to the nodes only, which have it from the broker: a request that carries it was forwarded by the node.
 	Secret Secret `json:"secret,omitempty"`
 }
 
@@ -80,12 +85,13 @@ func (n Node) KnowsFeature(f chat.Feature) bool {
 	return slices.Contains(n.Knows, f)
 }
 
-// Table is what one node has heard of all nodes, itself among them. Its methods may be called concurrently.
+// Table is what one node has heard from all nodes, itself among them. Its methods may be called concurrently.
 type Table struct {
 	self Node
 
-	mu    sync.Mutex
-	nodes map[string]entry
+	mu        sync.Mutex
+	nodes     map[string]entry
+	everKnown map[chat.Feature]bool // by some node, since the table exists
 }
 
 type entry struct {
@@ -93,39 +99,59 @@ type entry struct {
 	heard time.Time
 }
 
-// memory is how long a node that is silent can still be found: requests for it may arrive when the broker, over which
-// it would be heard, does not answer.
-const memory = 10 * time.Minute
+// rememberFor is how long a silent node can still be found: requests for it may arrive while the broker, which brings the
+// heartbeats, does not answer.
+const rememberFor = 10 * time.Minute
 
-// NewTable returns the table of the node self, which has heard of nobody.
-func NewTable(self Node) *Table { return &Table{self: self, nodes: make(map[string]entry)} }
+// NewTable returns the table of the node self, which has heard no heartbeat yet.
+func NewTable(self Node) *Table {
+	return &Table{self: self, nodes: make(map[string]entry), everKnown: map[chat.Feature]bool{}}
+}
 
 // Self returns the node whose table it is.
 func (t *Table) Self() Node { return t.self }
 
-// Heard notes that a node has said it is there. It forgets those that were not heard of for long.
+// Heard notes a heartbeat of a node. It forgets nodes that were silent for long.
 func (t *Table) Heard(n Node, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, known := t.nodes[n.ID]; !known {
 		for id, e := range t.nodes {
-			if now.Sub(e.heard) > memory {
+			if now.Sub(e.heard) > rememberFor {
 				delete(t.nodes, id)
 			}
 		}
 	}
 	t.nodes[n.ID] = entry{n, now}
+	for _, f := range n.Knows {
+		if len(t.everKnown) < maxEverKnown {
+			t.everKnown[f] = true
+		}
+	}
 }
 
-// Gone notes that a node has said it is leaving.
-func (t *Table) Gone(id string) {
+// maxEverKnown bounds what is remembered of heartbeats that are not a node's. Versions add one or two features each.
+const maxEverKnown = 1000
+
+// EverKnown reports whether some node has said that it knows a feature, since the table exists. The node itself counts.
+func (t *Table) EverKnown(f chat.Feature) bool {
+	if t.self.KnowsFeature(f) {
+		return true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.everKnown[f]
+}
+
+// Left notes that a node has said that it leaves.
+func (t *Table) Left(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.nodes, id)
 }
 
-// Alive returns the nodes with the role that were heard of within Expiry before now, sorted by id. The node itself is
-// among them only when it has heard itself: one that hears nobody cannot know that it is alone.
+// Alive returns the nodes with the role that were heard within Expiry before now, sorted by id. The node itself is
+// among them only when it has heard itself: a node that hears no heartbeat cannot know that it is alone.
 func (t *Table) Alive(role Role, now time.Time) []Node {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -139,13 +165,13 @@ func (t *Table) Alive(role Role, now time.Time) []Node {
 	return alive
 }
 
-// Knowing returns the nodes that know a feature and were heard of within the given time before now, the node itself
+// Knowing returns the nodes that know a feature and were heard within the given time before now, the node itself
 // among them if it has heard itself, in no particular order.
 func (t *Table) Knowing(f chat.Feature, within time.Duration, now time.Time) []Node {
 	return t.filter(within, now, func(n Node) bool { return n.KnowsFeature(f) })
 }
 
-// Lacking returns the nodes that do not know a feature, were heard of within the given time before now, and have not said
+// Lacking returns the nodes that do not know a feature, were heard within the given time before now, and have not said
 // goodbye, in no particular order. The time may be as long as the table remembers silent nodes: ten minutes.
 func (t *Table) Lacking(f chat.Feature, within time.Duration, now time.Time) []Node {
 	return t.filter(within, now, func(n Node) bool { return !n.KnowsFeature(f) })
@@ -163,7 +189,7 @@ func (t *Table) filter(within time.Duration, now time.Time, keep func(Node) bool
 	return nodes
 }
 
-// Find returns a node that was heard of, lately or not.
+// Find returns a node that was heard, lately or not.
 func (t *Table) Find(id string) (Node, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

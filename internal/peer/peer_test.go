@@ -25,10 +25,10 @@ func ids(nodes []peer.Node) (ids []string) {
 	return ids
 }
 
-func TestTable_AliveIsWhoWasHeardLately(t *testing.T) {
+func TestTable_AliveAreNodesHeardLately(t *testing.T) {
 	table := peer.NewTable(node("self", peer.Consumer))
 	if alive := table.Alive(peer.Consumer, noon); len(alive) != 0 {
-		t.Errorf("a node that has heard nobody, not even itself, believes in %v", ids(alive))
+		t.Errorf("a node that has heard no heartbeat, not even its own, takes %v for alive", ids(alive))
 	}
 	for _, id := range []string{"self", "c", "a"} {
 		table.Heard(node(id, peer.Consumer), noon)
@@ -38,7 +38,7 @@ func TestTable_AliveIsWhoWasHeardLately(t *testing.T) {
 		t.Errorf("consumers: %v", alive)
 	}
 	table.Heard(node("c", peer.Consumer), noon.Add(time.Second))
-	table.Gone("a")
+	table.Left("a")
 	if alive := ids(table.Alive(peer.Consumer, noon.Add(peer.Expiry+time.Millisecond))); !slices.Equal(alive, []string{"c"}) {
 		t.Errorf("after one has fallen silent and one has left: %v", alive)
 	}
@@ -58,7 +58,7 @@ func TestTable_FindsTheSilentForAWhile(t *testing.T) {
 	if _, ok := table.Find("a"); ok {
 		t.Error("not forgotten after eleven minutes")
 	}
-	table.Gone("b")
+	table.Left("b")
 	if _, ok := table.Find("b"); ok {
 		t.Error("found although it has said that it leaves")
 	}

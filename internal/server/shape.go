@@ -48,6 +48,7 @@ func (s *Server) openBrokerDriver(ctx context.Context) (brokerdriver.Driver, rea
 	}
 	rabbit, err := rabbitmq.Open(ctx, rabbitmq.Config{
 		URLs: s.cfg.Broker, Partitions: s.cfg.Partitions, Peers: s.peers, Log: s.log, Metrics: s.metrics,
+		Switched: s.switches.Switched,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("--broker: %w", err)

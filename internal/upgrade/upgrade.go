@@ -97,17 +97,20 @@ func (s *Switcher) Switched(ctx context.Context, f chat.Feature) (bool, error) {
 }
 
 // Run reads the switches every few seconds, and switches on the features of this version when every node knows them. It
-// returns nil when ctx is done, and an error when a feature is switched on that this version does not know: the node must
-// not go on. While the store cannot be read it keeps trying.
+// returns nil when ctx is done, and an error when the store needs a newer version, such as for a feature that is switched on
+// and not known here: the node must not go on. While the store cannot be read it keeps trying.
 func (s *Switcher) Run(ctx context.Context) error {
 	pauses := retry.NewBackoff(interval, interval)
 	for {
 		s.listen(time.Now())
 		switches, err := s.read(ctx)
 		if err == nil {
-			if err := driver.CheckSwitches(switches); err != nil {
-				return err
-			}
+			err = driver.CheckSwitches(switches)
+		}
+		if driver.NeedsNewerVersion(err) { // the store says it, too, when it was away at the start
+			return err
+		}
+		if err == nil {
 			err = s.switchOn(ctx)
 		}
 		s.note(ctx, err)

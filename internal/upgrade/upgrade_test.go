@@ -3,6 +3,7 @@ package upgrade
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -181,7 +182,7 @@ func TestSwitcher_AGoodbyeCountsAtOnce(t *testing.T) {
 		time.Sleep(2 * silence) // fake time
 		c.wantOn(false, "beside a node that does not know the feature")
 		c.mute("old")
-		c.table.Gone("old")
+		c.table.Left("old")
 		time.Sleep(rounds) // fake time
 		c.wantOn(true, "after its goodbye")
 	})
@@ -269,6 +270,20 @@ func TestSwitcher_AnUnknownSwitchEndsTheNode(t *testing.T) {
 			}
 		default:
 			t.Error("Run goes on")
+		}
+	})
+}
+
+func TestSwitcher_AStoreThatComesLateMayNeedANewerVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memory{err: errors.New("away")}
+		ended := make(chan error, 1)
+		go func() { ended <- New(store, Config{}).Run(t.Context()) }()
+		time.Sleep(time.Minute) // fake time
+		late := driver.CheckSwitches([]driver.Switch{{Feature: "kind:unheard-of", Release: "v9.0.0"}})
+		store.fail(fmt.Errorf("read: %w", late)) // as a driver answers that has checked the database in the background
+		if err := <-ended; !driver.NeedsNewerVersion(err) || !strings.Contains(err.Error(), "v9.0.0") {
+			t.Errorf("Run returned %v", err)
 		}
 	})
 }

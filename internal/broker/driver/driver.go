@@ -12,43 +12,43 @@ import (
 // errs.Invalid means that some message of the batch can never be stored; any other error that it cannot be done now.
 type Handler func(ctx context.Context, batch []chat.Message) error
 
-// Subscriber is told what has been stored. Its methods do not block for long.
+// Subscriber hears what has been stored. Its methods do not block for long.
 type Subscriber interface {
-	// Deliver brings stored messages, those of a room in the order of their numbers, with repeats. It keeps nothing of
-	// the slice.
+	// Deliver is called with stored messages, those of a room in the order of their numbers, with repeats. It keeps nothing
+	// of the slice.
 	Deliver(stored []chat.Message)
-	// Missed says that from now on announcements are heard, but earlier ones may not have been: at the beginning of a
-	// subscription, and each time after it was interrupted.
+	// Missed is called when the subscription begins, and each time after it was interrupted: later announcements will be
+	// heard, but earlier ones may have been missed.
 	Missed()
 }
 
 // Driver is a work queue of accepted messages and a fan-out of stored ones. All methods may be called concurrently.
 type Driver interface {
-	// Publish hands over a message and returns nil once it can no longer be lost. After an error the message may or may
-	// not have been taken: publish it again with the same id. It blocks while the queue is full, until ctx is done.
+	// Publish queues a message and returns nil once it can no longer be lost. After an error the queue may or may not have
+	// the message: publish it again with the same id. It blocks while the queue is full, until ctx is done.
 	Publish(ctx context.Context, m chat.Message) error
 
-	// Consume passes the published messages to handle, in batches, the messages of a room in the order in which their
-	// publishers were answered, one batch of a room at a time, on whichever node; batches of other rooms may be handled
-	// meanwhile. A batch counts as done only when handle has returned nil. A message that fails alone with errs.Invalid
-	// is set aside, where an operator finds it, and does not hold up its room. Consume blocks until ctx is done,
-	// finishes the batches in hand, and returns nil; it is called once.
+	// Consume calls handle with the published messages, in batches, the messages of a room in the order in which their
+	// publishers got their answers. Over all nodes, one batch of a room is handled at a time; batches of other rooms may be
+	// handled meanwhile. A batch is done only when handle has returned nil. A message that fails alone with errs.Invalid is
+	// dead-lettered, where an operator finds it, and does not stop its room. Consume blocks until ctx is done, finishes the
+	// batches in hand, and returns nil; it is called once.
 	Consume(ctx context.Context, handle Handler) error
 
-	// Announce tells every subscriber of every node what has been stored. It does not keep stored.
+	// Announce sends what has been stored to every subscriber of every node. It does not keep stored.
 	Announce(ctx context.Context, stored []chat.Message) error
 
-	// Subscribe tells s what is announced, one call at a time. It blocks until ctx is done and returns nil; after that s
-	// is not called any more.
+	// Subscribe calls s for what is announced, one call at a time. It blocks until ctx is done and returns nil; after that
+	// it calls s no more.
 	Subscribe(ctx context.Context, s Subscriber) error
 
-	// Check returns nil when the broker can take a message now.
+	// Check returns nil when the broker can accept a message now.
 	Check(ctx context.Context) error
 
 	// Retryable reports whether the same Publish or Announce may succeed at once.
 	Retryable(err error) bool
 
-	// Close ends the driver: publishers that are waiting get an error of class errs.Unavailable, as do later ones. It
-	// waits for the batch in hand and may be called more than once.
+	// Close ends the driver: publishers that wait get an error of class errs.Unavailable, as do later ones. It waits for the
+	// batch in hand and may be called more than once.
 	Close() error
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Isolate passes batch to handle. If handle fails with errs.Invalid it passes each message alone, so that one bad
-// message does not take the others with it. It returns one error per message, in order, nil for those that are done.
+// message does not fail the others. It returns one error per message, in order, nil for those that are done.
 // After an error of another class the rest of the batch is not tried, since later messages must not go first; it gets
 // that error too.
 func Isolate(ctx context.Context, batch []chat.Message, handle Handler) []error {

@@ -37,7 +37,7 @@ func testFailedHandler(t *testing.T, h Harness) {
 	sameOrder(t, h, c.waitFor(t, 2), "a", 2)
 }
 
-// testPoison: of messages published together, the one that can never be stored is set aside; the others arrive, in order.
+// testPoison: of messages published together, the one that can never be stored is dead-lettered; the others arrive, in order.
 func testPoison(t *testing.T, h Harness) {
 	d, c := open(t, h), newCollector()
 	const n, bad = 40, 17

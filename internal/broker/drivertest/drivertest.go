@@ -14,7 +14,7 @@ import (
 	"restante/internal/errs"
 )
 
-// Harness tells the suite how to get a driver and what it promises beyond the contract.
+// Harness says how the suite gets a driver and what the driver promises beyond the contract.
 type Harness struct {
 	// Open returns a new driver with empty queues. The suite closes it.
 	Open func(t *testing.T) driver.Driver
@@ -27,8 +27,8 @@ type Harness struct {
 	Shared func(t *testing.T) Shared
 }
 
-// patience is how long the suite waits for what must happen; it is only ever used up by a failure.
-const patience = 20 * time.Second
+// waitLimit is how long the suite waits for what must happen. Only a failure waits that long.
+const waitLimit = 20 * time.Second
 
 // Run runs the suite.
 func Run(t *testing.T, h Harness) {
@@ -53,7 +53,7 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
-// message returns the nth message of a room, with an id of its own.
+// message returns the nth message of a room, which has its own id.
 func message(room string, n int) chat.Message {
 	return chat.Message{
 		ID: fmt.Sprintf("00000000-0000-7000-8000-%012x", n), Room: room, ClientID: "suite", Msg: fmt.Sprintf("%s %d", room, n),
@@ -100,15 +100,15 @@ func wait[T any](t *testing.T, c <-chan T, what string) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(patience):
-		t.Fatalf("waited %v for %s", patience, what)
+	case <-time.After(waitLimit):
+		t.Fatalf("waited %v for %s", waitLimit, what)
 		panic("unreachable")
 	}
 }
 
-// collector is a handler and a subscriber that keeps copies of what it was given.
+// collector is a handler and a subscriber that keeps copies of what it gets.
 type collector struct {
-	began   chan struct{} // has an element for each call of Missed
+	began   chan struct{} // gets an element for each call of Missed
 	mu      sync.Mutex
 	got     []chat.Message
 	largest int
@@ -142,7 +142,7 @@ func (c *collector) add(batch []chat.Message) {
 // waitFor returns what was collected, once that is n messages or more.
 func (c *collector) waitFor(t *testing.T, n int) []chat.Message {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(waitLimit)
 	for {
 		c.mu.Lock()
 		got := c.got[:len(c.got):len(c.got)]
@@ -153,7 +153,7 @@ func (c *collector) waitFor(t *testing.T, n int) []chat.Message {
 		select {
 		case <-c.changed:
 		case <-deadline:
-			t.Fatalf("waited %v for %d messages, got %d", patience, n, len(got))
+			t.Fatalf("waited %v for %d messages, got %d", waitLimit, n, len(got))
 		}
 	}
 }

@@ -104,8 +104,8 @@ func testPublishContext(t *testing.T, h Harness) {
 	}
 }
 
-// testBackPressure: when nothing is handled, publishers beyond the capacity wait or fail, and whatever was answered
-// with nil is handled later.
+// testBackPressure: when nothing is handled, publishers beyond the capacity wait or fail. A message whose Publish returned
+// nil is handled later.
 func testBackPressure(t *testing.T, h Harness) {
 	if h.Capacity == 0 {
 		return // not bounded: nothing is promised
@@ -135,7 +135,7 @@ func testBackPressure(t *testing.T, h Harness) {
 	c.waitFor(t, 1)
 }
 
-// testCloseWhilePublishing: every publisher is answered, with nil only if its message is handled.
+// testCloseWhilePublishing: every Publish returns, and returns nil only if its message is handled.
 func testCloseWhilePublishing(t *testing.T, h Harness) {
 	d, c := open(t, h), newCollector()
 	consume(t, d, c.handle)

@@ -33,7 +33,7 @@ func runShared(t *testing.T, h Harness) {
 		"restart under load":         func(t *testing.T, s Shared) { testDisturbed(t, s, 1, s.Restart) },
 		"subscription is resumed":    testResumed,
 		"back after Close":           testBackAfterClose,
-		"publisher without a broker": testPatientPublisher,
+		"publisher without a broker": testRetryingPublisher,
 	} {
 		t.Run("Shared/"+name, func(t *testing.T) { test(t, h.Shared(t)) })
 	}
@@ -81,7 +81,7 @@ func number(m chat.Message) (n int) {
 // waitFor waits until the last messages of the rooms have come, and fails if one has come before an earlier one.
 func (j *journal) waitFor(t *testing.T, want map[string]int) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(waitLimit)
 	for {
 		j.mu.Lock()
 		same, gaps, last := maps.Equal(j.last, want), j.gaps, maps.Clone(j.last)
@@ -95,7 +95,7 @@ func (j *journal) waitFor(t *testing.T, want map[string]int) {
 		select {
 		case <-j.changed:
 		case <-deadline:
-			t.Fatalf("waited %v for the last messages %v, got %v", patience, want, last)
+			t.Fatalf("waited %v for the last messages %v, got %v", waitLimit, want, last)
 		}
 	}
 }
@@ -132,9 +132,9 @@ func send(t *testing.T, rooms int, drivers ...driver.Driver) (stop func() map[st
 	return stop, counts
 }
 
-// sendOne reports whether the message was confirmed, after however many attempts.
+// sendOne reports whether the message was confirmed, after one or more attempts.
 func sendOne(t *testing.T, d driver.Driver, m chat.Message) bool {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	for {
 		err := d.Publish(ctx, m)
@@ -145,7 +145,7 @@ func sendOne(t *testing.T, d driver.Driver, m chat.Message) bool {
 			t.Errorf("Publish: %v, want class %s", err, errs.Unavailable)
 			return false
 		case ctx.Err() != nil:
-			t.Errorf("Publish has not succeeded within %v: %v", patience, err)
+			t.Errorf("Publish has not succeeded within %v: %v", waitLimit, err)
 			return false
 		}
 	}
@@ -161,7 +161,7 @@ func testOrderAcrossDrivers(t *testing.T, s Shared) {
 	j.waitFor(t, stop())
 }
 
-// testFailedBatchFirst: while a batch fails, however often, nothing that was published later is handled.
+// testFailedBatchFirst: as long as a batch fails, nothing that was published later is handled.
 func testFailedBatchFirst(t *testing.T, s Shared) {
 	d, j := s.open(t), newJournal()
 	const n = 50
@@ -183,7 +183,7 @@ func testFailedBatchFirst(t *testing.T, s Shared) {
 	j.waitFor(t, map[string]int{"a": n})
 }
 
-// testTakeover: of two consumers one ends, with messages on their way to it. The other goes on where it was.
+// testTakeover: of two consumers one ends while messages are on their way to it. The other continues from there.
 func testTakeover(t *testing.T, s Shared) {
 	j := newJournal()
 	first, second := s.open(t), s.open(t)
@@ -198,12 +198,12 @@ func testTakeover(t *testing.T, s Shared) {
 		t.Errorf("Close: %v", err)
 	}
 	for range 200 {
-		wait(t, confirmed, "a confirm after the first has gone")
+		wait(t, confirmed, "a confirm after the first has stopped")
 	}
 	j.waitFor(t, stop())
 }
 
-// testDisturbed: whatever was confirmed arrives, and nothing goes before what was confirmed earlier.
+// testDisturbed: every confirmed message arrives, and none before one that was confirmed earlier.
 func testDisturbed(t *testing.T, s Shared, times int, disturb func()) {
 	j := newJournal()
 	consume(t, s.open(t), j.handle)
@@ -224,7 +224,7 @@ func testDisturbed(t *testing.T, s Shared, times int, disturb func()) {
 	t.Logf("%v messages, %d repeats", j.last, j.repeats)
 }
 
-// testResumed: a subscription that was interrupted says so when it hears again, and then it hears everything.
+// testResumed: after an interruption a subscription calls Missed, and then hears everything.
 func testResumed(t *testing.T, s Shared) {
 	c := newCollector()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -248,7 +248,7 @@ func testResumed(t *testing.T, s Shared) {
 
 func announce(t *testing.T, d driver.Driver, m chat.Message) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	for {
 		err := d.Announce(ctx, []chat.Message{m})
@@ -286,9 +286,8 @@ func testBackAfterClose(t *testing.T, s Shared) {
 	j.waitFor(t, map[string]int{"a": n})
 }
 
-// testPatientPublisher: a publisher that finds its connection lost is told so with an error that is worth a retry, and
-// the retry succeeds.
-func testPatientPublisher(t *testing.T, s Shared) {
+// testRetryingPublisher: a publisher whose connection is lost gets a retryable error, and the retry succeeds.
+func testRetryingPublisher(t *testing.T, s Shared) {
 	d, j := s.open(t), newJournal()
 	consume(t, s.open(t), j.handle)
 	for i := 1; i <= 5; i++ {

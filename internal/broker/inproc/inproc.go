@@ -1,6 +1,6 @@
-// Package inproc is the broker of one machine. It keeps nothing: Publish hands a message to the consumer's batcher and
-// returns when the batch that the message is in has been handled, which means that the store has committed it. There is
-// no second durable copy, and a message that the consumer cannot take is an error to its sender, never a drop.
+// Package inproc is the broker of one machine. It keeps nothing: Publish queues a message for the consumer and returns when
+// the batch that the message is in has been handled, which means that the store has committed it. There is no second
+// durable copy. If the consumer cannot handle a message, its sender gets an error; no message is dropped.
 package inproc
 
 import (
@@ -10,6 +10,7 @@ import (
 	"restante/internal/broker/driver"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/inflight"
 )
 
 // Config configures a Driver. The zero value is ready to use.
@@ -25,10 +26,10 @@ type Driver struct {
 	maxBatch int
 	queue    chan *item
 
-	closing chan struct{} // closed when Close begins: nothing is taken any more
-	ended   chan struct{} // closed when the batch in hand is finished too
+	working inflight.Calls // running Consume calls
+	closing chan struct{}  // closed when Close begins: nothing is accepted any more
+	ended   chan struct{}  // closed when the batch in hand is finished too
 	once    sync.Once
-	working sync.WaitGroup // running Consume calls; added to under mu, and not after closing
 
 	mu   sync.Mutex
 	subs map[*subscriber]struct{}
@@ -36,10 +37,10 @@ type Driver struct {
 
 var _ driver.Driver = (*Driver)(nil)
 
-// item is a published message on its way through a batch. done has room for the one answer.
+// item is a published message on its way through a batch.
 type item struct {
 	m    chat.Message
-	done chan error
+	done chan error // buffered, one element: the answer
 }
 
 type subscriber struct {
@@ -104,10 +105,10 @@ func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 
 // Consume implements driver.Driver.
 func (d *Driver) Consume(ctx context.Context, handle driver.Handler) error {
-	if !d.startWork() {
+	if !d.working.Begin() {
 		return errClosed()
 	}
-	defer d.working.Done()
+	defer d.working.End()
 	var items []*item
 	var batch []chat.Message
 	for {
@@ -123,24 +124,12 @@ func (d *Driver) Consume(ctx context.Context, handle driver.Handler) error {
 		for _, it := range items {
 			batch = append(batch, it.m)
 		}
-		// The batch in hand is finished even if ctx ends meanwhile: its senders are waiting for the answer.
+		// The batch in hand is finished even if ctx ends meanwhile: its senders wait for the answer.
 		for i, err := range driver.Isolate(context.WithoutCancel(ctx), batch, handle) {
 			items[i].done <- err
 		}
 		clear(items)
 		clear(batch)
-	}
-}
-
-func (d *Driver) startWork() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	select {
-	case <-d.closing:
-		return false
-	default:
-		d.working.Add(1)
-		return true
 	}
 }
 
@@ -219,9 +208,8 @@ func (d *Driver) Retryable(error) bool { return false }
 // Close implements driver.Driver.
 func (d *Driver) Close() error {
 	d.once.Do(func() {
-		d.mu.Lock()
+		d.working.Close()
 		close(d.closing)
-		d.mu.Unlock()
 		d.working.Wait()
 		close(d.ended)
 	})

@@ -5,6 +5,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
 	"restante/internal/event"
 )
@@ -20,26 +21,27 @@ func (d *Driver) Announce(ctx context.Context, stored []chat.Message) error {
 		return err
 	}
 	if isClosed(d.ended) {
-		return errClosed()
+		return link.ErrClosed()
 	}
-	return d.attempt(ctx, d.announcing, d.ended, func(ctx context.Context, s *session) error {
+	return d.announcing.Attempt(ctx, d.ended, func(ctx context.Context, s *link.Session) error {
 		return announce(ctx, s, stored)
 	})
 }
 
 // announce sends the messages, those of a room over one sender, and waits for all of them: at the end, and whenever a
 // window is full, since it may be full of theirs.
-func announce(ctx context.Context, s *session, stored []chat.Message) error {
-	waiting := make([]*sent, 0, len(stored))
+func announce(ctx context.Context, s *link.Session, stored []chat.Message) error {
+	senders := s.Senders()
+	waiting := make([]*link.Sent, 0, len(stored))
 	for i := range stored {
-		sender, o := s.senders[partition(stored[i].Room, len(s.senders))], announcement(stored[i])
-		m, err := sender.trySend(o)
+		sender, o := senders[link.Partition(stored[i].Room, len(senders))], announcement(stored[i])
+		m, err := sender.TrySend(o)
 		if m == nil && err == nil {
 			if err = waitAll(ctx, waiting); err != nil {
 				return err
 			}
 			waiting = waiting[:0]
-			m, err = sender.send(ctx, o)
+			m, err = sender.Send(ctx, o)
 		}
 		if err != nil {
 			_ = waitAll(ctx, waiting) // this error says enough
@@ -51,23 +53,23 @@ func announce(ctx context.Context, s *session, stored []chat.Message) error {
 }
 
 // waitAll waits for the confirms of all messages, and returns the first error.
-func waitAll(ctx context.Context, waiting []*sent) (err error) {
+func waitAll(ctx context.Context, waiting []*link.Sent) (err error) {
 	for _, m := range waiting {
-		if failed := m.wait(ctx); err == nil {
+		if failed := m.Wait(ctx); err == nil {
 			err = failed
 		}
 	}
 	return err
 }
 
-func announcement(m chat.Message) *outgoing {
+func announcement(m chat.Message) *link.Outgoing {
 	w := event.Encode(m)
 	headers := amqp.Table(w.Headers)
 	if m.Trace != "" {
 		headers[traceHeader] = m.Trace
 	}
-	return &outgoing{
-		exchange: messagesExchange, key: roomKey + m.Room,
+	return &link.Outgoing{
+		Exchange: messagesExchange, Key: roomKey + m.Room,
 		Publishing: amqp.Publishing{
 			Headers: headers, ContentType: w.ContentType, DeliveryMode: amqp.Persistent, // for queues of other services
 			MessageId: w.ID, Timestamp: w.Time, Body: w.Body,

@@ -14,8 +14,8 @@ import (
 	"restante/internal/testkit"
 )
 
-// What is announced at once may be larger than what may wait for a confirm, and several do it at the same time over the
-// same channel: nobody waits for room that he takes himself.
+// TestDriver_AnnouncesMoreThanItsWindow: one announcement may be larger than the window of a sender, and several share a
+// sender. None waits for space that its own messages fill.
 func TestDriver_AnnouncesMoreThanItsWindow(t *testing.T) {
 	d := open(t, rabbitmq.Config{URLs: testkit.VHost(t)})
 	long := strings.Repeat("x", 30<<10)

@@ -7,13 +7,13 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// backlog is what has been delivered over a channel and not been taken yet. The client library hands out one delivery at
-// a time; here they gather while the last batch is handled.
+// backlog is what has been delivered over a channel and was not taken yet. The client library gives one delivery at a time;
+// here they gather while the last batch is handled.
 type backlog struct {
 	limit   int           // of bytes
-	arrived chan struct{} // has an element when something has arrived
-	full    chan struct{} // closed when there is more than the limit; what comes then is dropped
-	over    chan struct{} // closed when nothing comes any more
+	arrived chan struct{} // buffered, one element: something has arrived
+	full    chan struct{} // closed when there is more than the limit; later deliveries are dropped
+	over    chan struct{} // closed when the channel is closed
 
 	mu    sync.Mutex
 	items []arrival
@@ -34,7 +34,7 @@ func gather(deliveries <-chan amqp.Delivery, limit int) *backlog {
 	b := &backlog{
 		limit: limit, arrived: make(chan struct{}, 1), full: make(chan struct{}), over: make(chan struct{}),
 	}
-	go func() { // ends with the channel, which whoever has opened it closes
+	go func() { // ends with the channel, which the caller closes
 		defer close(b.over)
 		for d := range deliveries {
 			b.add(d)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"restante/internal/broker/rabbitmq"
+	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
 	"restante/internal/peer"
 	"restante/internal/testkit"
@@ -21,7 +22,7 @@ import (
 
 const partitions = 8
 
-// ledger stands for the store: it keeps the first copy of each message, and notes who has handled which partition last.
+// ledger stands for the store: it keeps the first copy of each message, and notes which node has handled which partition last.
 type ledger struct {
 	t       *testing.T
 	mu      sync.Mutex
@@ -48,7 +49,7 @@ func (l *ledger) handler(node string) func(context.Context, []chat.Message) erro
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for _, m := range batch {
-			l.holder[rabbitmq.Partition(m.Room, partitions)] = node
+			l.holder[link.Partition(m.Room, partitions)] = node
 			n, _ := strconv.Atoi(m.Msg)
 			switch last := l.last[m.Room]; {
 			case n <= last:
@@ -137,7 +138,7 @@ func startConsumer(t *testing.T, l *ledger, urls []string) *consumer {
 // roomOf returns a room of a partition.
 func roomOf(q int) string {
 	for i := 0; ; i++ {
-		if room := fmt.Sprint("room-", i); rabbitmq.Partition(room, partitions) == q {
+		if room := fmt.Sprint("room-", i); link.Partition(room, partitions) == q {
 			return room
 		}
 	}
@@ -194,7 +195,7 @@ func TestDriver_BalancesPartitions(t *testing.T) {
 	if err := first.d.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	l.until("the first to be gone", func() bool { _, by := l.held(); return by[first.id] == 0 })
+	l.until("the first to have left", func() bool { _, by := l.held(); return by[first.id] == 0 })
 	l.untilHeld("after a clean stop", 4, 4)
 	if _, known := second.table.Find(first.id); known {
 		t.Error("a node that has said goodbye is still known")
@@ -205,7 +206,7 @@ func TestDriver_BalancesPartitions(t *testing.T) {
 	t.Logf("%d repeats", l.repeats)
 }
 
-// TestDriver_BalancesWhenIdle: the owner of a partition gets its first message, even if there were none while nodes came.
+// TestDriver_BalancesWhenIdle: the owner of a partition gets its first message, also if no message came while nodes started.
 func TestDriver_BalancesWhenIdle(t *testing.T) {
 	urls := testkit.VHost(t)
 	l := newLedger(t)

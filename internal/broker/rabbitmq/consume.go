@@ -14,6 +14,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/driver"
+	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
 	"restante/internal/peer"
 )
@@ -27,27 +28,27 @@ const (
 	maxGather = 20 * time.Millisecond
 )
 
-// Consume implements driver.Driver. Every node that consumes has a consumer on every partition; the broker makes one of
-// them the active one, the others stand by.
+// Consume implements driver.Driver. Every node that consumes has a consumer on every partition. The broker makes one of
+// them the active one; the others stand by.
 func (d *Driver) Consume(ctx context.Context, handle driver.Handler) error {
 	ctx, end, ok := d.begin(ctx)
 	if !ok {
-		return errClosed()
+		return link.ErrClosed()
 	}
 	defer end()
-	if _, err := d.consuming.session(ctx); err != nil {
+	if _, err := d.consuming.Session(ctx); err != nil {
 		return nil //nolint:nilerr // ctx is done before the broker could be reached
 	}
 	partitions := int(d.topology.partitions.Load())
-	d.balance.consuming(partitions)
-	defer d.balance.consuming(0)
+	d.balance.Consuming(partitions)
+	defer d.balance.Consuming(0)
 	handling, release := outlast(ctx)
 	defer release()
 	var workers sync.WaitGroup
 	busy := &busy{last: make([]atomic.Int64, partitions)}
 	for q := range partitions {
 		workers.Go(func() {
-			w := &worker{d: d, q: q, queue: intakeQueue + strconv.Itoa(q), busy: busy}
+			w := &worker{d: d, q: q, queue: link.IntakeQueue + strconv.Itoa(q), busy: busy, verdicts: map[chat.Feature]verdict{}}
 			w.handle = func(_ context.Context, batch []chat.Message) error { return handle(handling, batch) }
 			w.run(ctx)
 		})
@@ -56,7 +57,8 @@ func (d *Driver) Consume(ctx context.Context, handle driver.Handler) error {
 	return nil
 }
 
-// finishLimit is how long a batch in hand may take after Consume was told to end. What is not done then is delivered again.
+// finishLimit is how long a batch in hand may take after the context of Consume has ended. What is not done then is
+// delivered again.
 const finishLimit = 5 * time.Second
 
 // outlast returns a context that lasts for finishLimit longer than ctx does.
@@ -86,11 +88,42 @@ type worker struct {
 	version   int       // of the members, as known to this worker
 	versionAt time.Time // when it came to know it
 	released  int       // how often it has given up the partition since
+
+	verdicts map[chat.Feature]verdict // on features that the batch in hand needs, until the next pause
+	declined chat.Feature             // why the last registration ended, if it was given up to a node that knows this
 }
 
 // run consumes until ctx is done, over one registration after the other.
 func (w *worker) run(ctx context.Context) {
-	w.d.consuming.again(ctx, "consuming "+w.queue, func(s *session) error { return w.consume(ctx, s) })
+	w.d.consuming.Again(ctx, "consuming "+w.queue, func(s *link.Session) error {
+		w.declined = ""
+		err := w.consume(ctx, s)
+		if w.declined != "" {
+			w.decline(ctx)
+		}
+		return err
+	})
+}
+
+// decline leaves the partition to nodes that know a feature which the first entry of its queue needs. It returns when the
+// feature is neither switched on nor known to a node that is alive, or when ctx is done. The heartbeats say that this node
+// declines the partition until it has a consumer on it again.
+func (w *worker) decline(ctx context.Context) {
+	w.d.balance.Decline(w.q)
+	w.d.metrics.declined.Inc()
+	defer w.d.metrics.declined.Dec()
+	log := w.d.cfg.Log.With(slog.String("queue", w.queue), slog.String("feature", string(w.declined)))
+	log.WarnContext(ctx, "partition left to nodes that know its entries")
+	tick := time.NewTicker(peer.Interval)
+	defer tick.Stop()
+	for w.d.unknowns.inUse(ctx, w.declined) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+	log.InfoContext(ctx, "no node knows the entries of the partition any more, consuming it again")
 }
 
 // registration is a consumer on the queue, from its beginning to the end of its channel. What was delivered over it can
@@ -104,17 +137,17 @@ type registration struct {
 }
 
 // consume handles batches over one registration. It returns nil when it has given up the partition or ctx is done, with
-// nothing in hand, and an error when the registration was lost. Whatever was delivered and not acknowledged is delivered
-// again, in its order, to whoever is next.
-func (w *worker) consume(ctx context.Context, s *session) error {
+// nothing in hand, and an error when the registration was lost. The broker delivers what was not acknowledged again, in
+// its order, to the next consumer.
+func (w *worker) consume(ctx context.Context, s *link.Session) error {
 	r, err := w.register(s)
 	if err != nil {
-		w.d.balance.register(w.q, false)
+		w.d.balance.Register(w.q, false)
 		return err
 	}
-	w.d.balance.register(w.q, true)
+	w.d.balance.Register(w.q, true)
 	defer func() {
-		s.closeChannel(r.ch)
+		s.CloseChannel(r.ch)
 		<-r.backlog.over
 		if !r.active.IsZero() {
 			w.d.metrics.held.Dec()
@@ -131,10 +164,10 @@ func (w *worker) consume(ctx context.Context, s *session) error {
 	}
 }
 
-func (w *worker) register(s *session) (*registration, error) {
-	version := w.d.balance.claim(w.q).version
+func (w *worker) register(s *link.Session) (*registration, error) {
+	version := w.d.balance.Claim(w.q).Version
 	var deliveries <-chan amqp.Delivery
-	ch, err := s.channel(func(ch *amqp.Channel) (err error) {
+	ch, err := s.Channel(func(ch *amqp.Channel) (err error) {
 		if err := ch.Qos(maxBatch, 0, false); err != nil {
 			return err
 		}
@@ -173,7 +206,7 @@ func (w *worker) next(ctx context.Context, r *registration) ([]arrival, error) {
 		wake := time.Hour
 		arrived := r.backlog.arrived
 		if n > 0 {
-			wake, arrived = ready.Sub(now), nil // it is being gathered: no need to look at each
+			wake, arrived = ready.Sub(now), nil // it is being gathered: each arrival changes nothing
 		}
 		if !release.IsZero() {
 			wake = min(wake, release.Sub(now))
@@ -192,38 +225,38 @@ func (w *worker) next(ctx context.Context, r *registration) ([]arrival, error) {
 }
 
 const (
-	// settleTime is how long an active consumer that is not the owner waits for the others to queue up behind the owner.
-	settleTime = peer.Interval / 2
-	// secondTime and thirdTime are when the others queue up once more after the members have changed: the owner, too, may
-	// have queued up anew when it knew of fewer members, and on a busy machine that may take its time.
+	// firstTime is how long an active consumer that is not the owner waits for the others to queue up behind the owner.
+	firstTime = peer.Interval / 2
+	// secondTime and thirdTime are when the others queue up once more after the members have changed. The owner may have
+	// queued up anew, too, when it knew of fewer members, and on a busy machine that takes long.
 	secondTime = 2 * peer.Interval
 	thirdTime  = 10 * peer.Interval
 )
 
 // release returns from when on the partition is to be given up to its owner, zero for never, and a channel that is closed
-// when the answer may be another. Who is given the partition again and again, because its owner does not take it, waits
-// longer each time.
+// when the answer may be another. A worker that gets the partition again and again, because its owner does not consume it,
+// waits longer each time.
 func (w *worker) release(r *registration, now time.Time) (time.Time, <-chan struct{}) {
-	c := w.d.balance.claim(w.q)
-	if c.version != w.version {
-		w.version, w.versionAt, w.released = c.version, now, 0
+	c := w.d.balance.Claim(w.q)
+	if c.Version != w.version {
+		w.version, w.versionAt, w.released = c.Version, now, 0
 	}
 	switch {
-	case c.owner:
+	case c.Owner:
 	case !r.active.IsZero():
 		since := w.versionAt
 		if r.active.After(since) {
 			since = r.active
 		}
-		return since.Add(settleTime << min(w.released, 7)), c.changed
-	case c.version != r.version:
-		return now, c.changed
+		return since.Add(firstTime << min(w.released, 7)), c.Changed
+	case c.Version != r.version:
+		return now, c.Changed
 	case r.began.Before(w.versionAt.Add(secondTime)):
-		return w.versionAt.Add(secondTime), c.changed
+		return w.versionAt.Add(secondTime), c.Changed
 	case r.began.Before(w.versionAt.Add(thirdTime)):
-		return w.versionAt.Add(thirdTime), c.changed
+		return w.versionAt.Add(thirdTime), c.Changed
 	}
-	return time.Time{}, c.changed
+	return time.Time{}, c.Changed
 }
 
 func (w *worker) noteRelease(ctx context.Context, r *registration) {
@@ -234,8 +267,8 @@ func (w *worker) noteRelease(ctx context.Context, r *registration) {
 	}
 }
 
-// busy knows which partitions this node has handled batches of lately. A batch is a transaction of its own: when many
-// partitions are busy, longer batches save more than they delay, and when only one is, waiting saves nothing.
+// busy knows which partitions this node has handled batches of lately. Each batch is a transaction: when many partitions
+// are busy, longer batches save more than they delay, and when only one is busy, waiting saves nothing.
 type busy struct {
 	last []atomic.Int64 // when the last batch of a partition was taken, in nanoseconds of Unix time
 }

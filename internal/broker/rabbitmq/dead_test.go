@@ -1,474 +1,143 @@
-package rabbitmq
+package rabbitmq_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"maps"
-	"net"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"restante/internal/broker/rabbitmq"
+	"restante/internal/broker/rabbitmq/deadletter"
+	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/testkit"
 )
 
-func TestDeadPublishing_KeepsTheMessageAsItWas(t *testing.T) {
-	original := &amqp.Delivery{
-		Exchange: "restante.inbox", RoutingKey: "ops", Body: []byte("\xff\x00"), ContentType: "image/png", ContentEncoding: "gzip",
-		CorrelationId: "c", ReplyTo: "r", MessageId: "m", Type: "t", AppId: "a", Priority: 3, Timestamp: time.Unix(1, 0),
-		UserId: "eve", Expiration: "1", DeliveryMode: amqp.Transient,
-		Headers: amqp.Table{"cloudEvents:id": "7", "deep": amqp.Table{"n": int32(1)}, headerDeliveries: int64(4)},
-	}
-	p := deadPublishing(original, "it is an image", fromInbox)
-	letter := deliveryOf(p)
-	l := parseLetter(letter)
-	want := DeadLetter{ID: l.ID, MessageID: "m", Room: "ops", Reason: "it is an image", From: fromInbox, DiedAt: l.DiedAt, Size: 2, key: "ops"}
-	if l != want || uuid.Validate(l.ID) != nil || time.Since(l.DiedAt) > time.Minute {
-		t.Errorf("the letter reads %+v", l)
-	}
-	if p.UserId != "" || p.Expiration != "" || p.DeliveryMode != amqp.Persistent {
-		t.Errorf("%+v would be refused, or not be kept", p)
-	}
-	again := replayPublishing(letter)
-	if len(again.Headers) != 3 || again.Headers["cloudEvents:id"] != "7" || again.Headers[headerReplays] != int64(1) || again.Headers["deep"] == nil {
-		t.Errorf("it is replayed with the headers %v", again.Headers)
-	}
-	again.Headers, again.UserId, again.Expiration = nil, original.UserId, original.Expiration
-	if got, want := fmt.Sprintf("%+v", again), fmt.Sprintf("%+v", amqp.Publishing{
-		ContentType: "image/png", ContentEncoding: "gzip", CorrelationId: "c", ReplyTo: "r", MessageId: "m", Type: "t", AppId: "a", Priority: 3,
-		Timestamp: time.Unix(1, 0), UserId: "eve", Expiration: "1", DeliveryMode: amqp.Persistent, Body: []byte("\xff\x00"),
-	}); got != want {
-		t.Errorf("it is replayed as\n%s, want\n%s", got, want)
-	}
-	if len(original.Headers) != 3 {
-		t.Errorf("the original has the headers %v now", original.Headers)
-	}
-}
-
-func TestDeadPublishing_FitsIntoAFrame(t *testing.T) {
-	original := &amqp.Delivery{Body: []byte("x"), Headers: amqp.Table{"list": []any{strings.Repeat("x", maxHeaders)}}}
-	p := deadPublishing(original, strings.Repeat("é", maxReason), fromInbox)
-	if size := tableSize(p.Headers); size > maxReason+500 || p.Headers[headerOmitted] == nil {
-		t.Errorf("%d bytes of headers", size)
-	}
-	if reason := headerText(p.Headers, headerReason); len(reason) != maxReason || !strings.HasSuffix(reason, "é") {
-		t.Errorf("a reason of %d bytes", len(reason))
-	}
-}
-
-func TestDeadPublishing_CountsReplays(t *testing.T) {
-	d := &amqp.Delivery{Body: []byte("x")} // no id: that of the first letter stays with it
-	for n := range int64(3) {
-		p := deadPublishing(d, "bad", fromIntake)
-		if l := parseLetter(deliveryOf(p)); l.Replays != n {
-			t.Errorf("after %d replays the letter says %d", n, l.Replays)
-		}
-		again := replayPublishing(deliveryOf(p))
-		if d.MessageId != "" && again.MessageId != d.MessageId || again.MessageId == "" {
-			t.Errorf("replay %d changes the id from %q to %q", n, d.MessageId, again.MessageId)
-		}
-		d = deliveryOf(again)
-	}
-}
-
-func TestParseLetter_OfAnybody(t *testing.T) {
-	a, b := parseLetter(&amqp.Delivery{Body: []byte("a")}), parseLetter(&amqp.Delivery{Body: []byte("b")})
-	if a.ID == "" || a.ID == b.ID || a.From != "" || !a.DiedAt.IsZero() {
-		t.Errorf("%+v and %+v", a, b)
-	}
-	odd := parseLetter(&amqp.Delivery{Headers: amqp.Table{headerLetter: int32(7), headerReplays: "x", headerDiedAt: "now"}})
-	if odd.ID == "" || odd.Replays != 0 {
-		t.Errorf("%+v", odd)
-	}
-}
-
-func deliveryOf(p amqp.Publishing) *amqp.Delivery {
-	return &amqp.Delivery{
-		Headers: maps.Clone(p.Headers), Body: p.Body, ContentType: p.ContentType, ContentEncoding: p.ContentEncoding, Priority: p.Priority,
-		CorrelationId: p.CorrelationId, ReplyTo: p.ReplyTo, MessageId: p.MessageId, Timestamp: p.Timestamp, Type: p.Type, AppId: p.AppId,
-	}
-}
-
-// intakeOps is the queue of the room ops, of two partitions.
-var intakeOps = intakeQueue + strconv.Itoa(partition("ops", 2))
-
-// post is a virtual host with the queues that letters come from and go to, and no node at work.
-type post struct {
-	t    *testing.T
-	urls []string
-	ch   *amqp.Channel
-	dead *DeadLetters
-}
-
-func newPost(t *testing.T, arguments amqp.Table) *post {
+// letters waits until there are n dead letters and returns them.
+func letters(t *testing.T, urls []string, n int) (*deadletter.Queue, []deadletter.Letter) {
 	t.Helper()
-	p := &post{t: t, urls: testkit.VHost(t)}
-	conn, err := amqp.Dial(p.urls[0])
-	p.must(err)
-	t.Cleanup(func() { conn.Close() })
-	p.ch, err = conn.Channel()
-	p.must(err)
-	p.must(p.ch.Confirm(false))
-	quorum := amqp.Table{"x-queue-type": "quorum"}
-	for _, x := range []struct{ exchange, kind, queue, key string }{
-		{intakeExchange, "direct", intakeQueue + "0", "0"}, {intakeExchange, "direct", intakeQueue + "1", "1"}, {inboxExchange, "topic", inboxQueue, "#"},
-	} {
-		p.must(p.ch.ExchangeDeclare(x.exchange, x.kind, true, false, false, false, nil))
-		_, err = p.ch.QueueDeclare(x.queue, true, false, false, false, quorum)
-		p.must(err)
-		p.must(p.ch.QueueBind(x.queue, x.key, x.exchange, false, nil))
-	}
-	maps.Copy(quorum, arguments)
-	_, err = p.ch.QueueDeclare(deadQueue, true, false, false, false, quorum)
-	p.must(err)
-	p.dead = p.open()
-	return p
-}
-
-func (p *post) must(err error) {
-	p.t.Helper()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-func (p *post) open() *DeadLetters {
-	p.t.Helper()
-	d, err := OpenDead(p.t.Context(), p.urls)
-	p.must(err)
-	p.t.Cleanup(func() { d.Close() })
-	return d
-}
-
-// write puts n letters into the queue and returns the ids of the messages in them.
-func (p *post) write(n int, from string) []string {
-	p.t.Helper()
-	var ids []string
-	var last *amqp.DeferredConfirmation
-	for i := range n {
-		m := chat.Message{ID: uuid.Must(uuid.NewV7()).String(), Room: "ops", ClientID: "ann", Msg: fmt.Sprint("text ", i)}
-		ids = append(ids, m.ID)
-		letter := deadPublishing(&amqp.Delivery{
-			Exchange: "restante." + from, RoutingKey: map[string]string{fromIntake: "7", fromInbox: "ops"}[from], MessageId: m.ID, ContentType: "application/json", Body: m.AppendJSON(nil),
-		}, "it is bad", from)
-		var err error
-		last, err = p.ch.PublishWithDeferredConfirm("", deadQueue, true, false, letter)
-		p.must(err)
-	}
-	last.Wait()
-	return ids
-}
-
-// list returns the ids of the messages in the oldest letters.
-func (p *post) list(limit, total int) []string {
-	p.t.Helper()
-	letters, got, err := p.dead.List(p.t.Context(), limit)
-	p.must(err)
-	if got != total {
-		p.t.Fatalf("there are %d letters, want %d", got, total)
-	}
-	var ids []string
-	for _, l := range letters {
-		ids = append(ids, l.MessageID)
-	}
-	return ids
-}
-
-// take empties a queue and returns what was in it.
-func (p *post) take(queue string) []amqp.Delivery {
-	p.t.Helper()
-	var all []amqp.Delivery
-	for {
-		d, ok, err := p.ch.Get(queue, true)
-		p.must(err)
-		if !ok {
-			return all
-		}
-		all = append(all, d)
-	}
-}
-
-func idsOf(deliveries []amqp.Delivery) []string {
-	var ids []string
-	for _, d := range deliveries {
-		ids = append(ids, d.MessageId)
-	}
-	return ids
-}
-
-func TestDeadLetters_ListTakesNothingAway(t *testing.T) {
-	p := newPost(t, nil)
-	if got := p.list(10, 0); len(got) != 0 {
-		t.Fatalf("an empty queue has %v", got)
-	}
-	ids := p.write(1200, fromIntake)
-	for _, limit := range []int{100, 5000, 1, 100, 1200} {
-		if got := p.list(limit, 1200); !slices.Equal(got, ids[:min(limit, len(ids))]) {
-			t.Errorf("the oldest %d letters are others now: %d, from %s", limit, len(got), got[0])
-		}
-	}
-	again := p.open() // another process
-	letters, total, err := again.List(t.Context(), 1)
-	if err != nil || total != 1200 || letters[0].MessageID != ids[0] {
-		t.Errorf("%+v of %d, %v", letters, total, err)
-	}
-	want := DeadLetter{ID: letters[0].ID, MessageID: ids[0], Room: "ops", ClientID: "ann", Reason: "it is bad", From: fromIntake, DiedAt: letters[0].DiedAt, Size: letters[0].Size, key: "7"}
-	if letters[0] != want {
-		t.Errorf("%+v", letters[0])
-	}
-}
-
-func TestDeadLetters_OutlastADeliveryLimit(t *testing.T) {
-	p := newPost(t, amqp.Table{"x-delivery-limit": int32(20)})
-	ids := p.write(30, fromInbox)
-	for range 45 {
-		if got := p.list(100, 30); !slices.Equal(got, ids) {
-			t.Fatalf("now there are %v, want %v", got, ids)
-		}
-	}
-}
-
-func TestDeadLetters_Get(t *testing.T) {
-	p := newPost(t, nil)
-	ids := p.write(50, fromIntake)
-	for _, id := range []string{ids[0], ids[49], ids[20]} {
-		found, err := p.dead.Get(t.Context(), id)
-		p.must(err)
-		if len(found) != 1 || found[0].MessageID != id || !strings.Contains(string(found[0].Body), "text") || found[0].ContentType != "application/json" {
-			t.Errorf("%+v", found)
-		}
-		byLetter, err := p.dead.Get(t.Context(), found[0].ID)
-		if err != nil || len(byLetter) != 1 || byLetter[0].MessageID != id {
-			t.Errorf("%+v (%v)", byLetter, err)
-		}
-	}
-	for _, id := range []string{"", "x", uuid.NewString()} {
-		if found, err := p.dead.Get(t.Context(), id); errs.CodeOf(err) != errs.NotFound {
-			t.Errorf("%q: %+v, %v", id, found, err)
-		}
-	}
-	p.list(1, 50)
-}
-
-func TestDeadLetters_ReplaySome(t *testing.T) {
-	p := newPost(t, nil)
-	ids := append(p.write(20, fromIntake), p.write(20, fromInbox)...)
-	n, err := p.dead.Replay(t.Context(), Pick{IDs: []string{ids[3], ids[30], "nobody"}}, nil)
-	if n != 2 || errs.CodeOf(err) != errs.NotFound || !strings.Contains(err.Error(), "nobody") {
-		t.Errorf("%d letters, %v", n, err)
-	}
-	for queue, id := range map[string]string{intakeOps: ids[3], inboxQueue: ids[30]} {
-		got := p.take(queue)
-		if len(got) != 1 || got[0].MessageId != id || got[0].Exchange == "" || queue == inboxQueue && got[0].RoutingKey != "ops" || got[0].DeliveryMode != amqp.Persistent {
-			t.Fatalf("%s has %+v", queue, got)
-		}
-		delete(got[0].Headers, headerDeliveries)
-		if h := got[0].Headers; len(h) != 1 || h[headerReplays] != int64(1) {
-			t.Errorf("%s: headers %v", queue, h)
-		}
-	}
-	left := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == ids[3] || id == ids[30] })
-	if got := p.list(100, 38); !slices.Equal(got, left) {
-		t.Errorf("left are %v", got)
-	}
-}
-
-func TestDeadLetters_ReplayAll(t *testing.T) {
-	p := newPost(t, nil)
-	ids := p.write(1200, fromIntake)
-	var seen []int
-	n, err := p.dead.Replay(t.Context(), Pick{All: true}, func(done int) { seen = append(seen, done) })
-	if n != 1200 || err != nil || len(seen) != 1200 || seen[1199] != 1200 {
-		t.Errorf("%d letters, %d calls, %v", n, len(seen), err)
-	}
-	if got := idsOf(p.take(intakeOps)); !slices.Equal(got, ids) {
-		t.Errorf("%d messages came out, not those of the letters in their order", len(got))
-	}
-	p.list(1, 0)
-}
-
-func TestDeadLetters_ReplayGoesToTheQueueAlone(t *testing.T) {
-	p := newPost(t, nil)
-	direct := deadPublishing(&amqp.Delivery{RoutingKey: inboxQueue, Body: []byte("{}")}, "no msg", fromInbox)
-	p.must(p.ch.Publish("", deadQueue, true, false, direct))
-	p.waitFor(1)
-	if letters, _, err := p.dead.List(t.Context(), 1); err != nil || letters[0].Room != "" {
-		t.Errorf("%+v, %v", letters, err)
-	}
-	n, err := p.dead.Replay(t.Context(), Pick{All: true}, nil)
-	if got := p.take(inboxQueue); n != 1 || err != nil || len(got) != 1 || got[0].Exchange != "" {
-		t.Errorf("%d, %v: %+v", n, err, got)
-	}
-}
-
-// waitFor waits until the queue has n letters.
-func (p *post) waitFor(n int) {
-	p.t.Helper()
-	for p.t.Context().Err() == nil {
-		q, err := p.ch.QueueDeclarePassive(deadQueue, true, false, false, false, nil)
-		p.must(err)
-		if q.Messages == n {
-			return
-		}
-	}
-}
-
-func TestDeadLetters_WhatNoQueueTakesStays(t *testing.T) {
-	p := newPost(t, nil)
-	ids := p.write(150, fromInbox)
-	p.must(p.ch.QueueUnbind(inboxQueue, "#", inboxQueue, nil))
-	n, err := p.dead.Replay(t.Context(), Pick{IDs: ids[:3]}, nil)
-	if n != 0 || errs.CodeOf(err) != errs.Conflict || strings.Count(err.Error(), "no queue takes it") != 3 {
-		t.Errorf("%d letters, %v", n, err)
-	}
-	n, err = p.dead.Replay(t.Context(), Pick{All: true}, nil)
-	if n != 0 || err == nil || !strings.Contains(err.Error(), "given up after 10 ") {
-		t.Errorf("%d letters, %v", n, err)
-	}
-	if got := p.list(200, 150); !slices.Equal(got, ids) {
-		t.Errorf("left are %d", len(got))
-	}
-	p.must(p.ch.QueueBind(inboxQueue, "#", inboxQueue, false, nil))
-	if n, err = p.dead.Replay(t.Context(), Pick{All: true}, nil); n != 150 || err != nil {
-		t.Errorf("%d letters, %v", n, err)
-	}
-	p.must(p.ch.ExchangeDelete(inboxQueue, false, false))
-	p.write(1, fromInbox)
-	if n, err = p.dead.Replay(t.Context(), Pick{All: true}, nil); n != 0 || errs.CodeOf(err) != errs.NotFound || !strings.Contains(err.Error(), inboxQueue) {
-		t.Errorf("%d letters, %v", n, err)
-	}
-	p.list(1, 1)
-}
-
-func TestDeadLetters_AReplayThatEndsInTheMiddleLosesNothing(t *testing.T) {
-	p := newPost(t, nil)
-	ids := p.write(300, fromIntake)
-	ctx, cancel := context.WithCancel(t.Context())
-	n, err := p.open().Replay(ctx, Pick{All: true}, func(done int) {
-		if done == 100 {
-			cancel()
-		}
-	})
-	if n < 100 || n == 300 || !errors.Is(err, context.Canceled) {
-		t.Fatalf("%d letters, %v", n, err)
-	}
-	taken := idsOf(p.take(intakeOps))
-	if len(taken) < 100 {
-		t.Errorf("%d messages were sent again, %d letters settled", len(taken), n)
-	}
-	p.must(func() error { _, err := p.dead.Replay(t.Context(), Pick{All: true}, nil); return err }())
-	p.list(1, 0)
-	all := append(taken, idsOf(p.take(intakeOps))...)
-	slices.Sort(all)
-	slices.Sort(ids)
-	if got := slices.Compact(all); !slices.Equal(got, ids) {
-		t.Errorf("%d of %d messages have come", len(got), len(ids))
-	}
-}
-
-func TestDeadLetters_Drop(t *testing.T) {
-	p := newPost(t, nil)
-	ids := p.write(1200, fromIntake)
-	if n, err := p.dead.Drop(t.Context(), Pick{}); n != 0 || err != nil {
-		t.Errorf("nothing: %d, %v", n, err)
-	}
-	if n, err := p.dead.Drop(t.Context(), Pick{IDs: []string{ids[0], ids[1199]}}); n != 2 || err != nil {
-		t.Errorf("two: %d, %v", n, err)
-	}
-	if got := p.list(1, 1198); got[0] != ids[1] {
-		t.Errorf("the first is %s", got[0])
-	}
-	if n, err := p.dead.Drop(t.Context(), Pick{IDs: ids[100:300]}); n != 200 || err != nil {
-		t.Errorf("many: %d, %v", n, err)
-	}
-	p.list(1, 998)
-	if n, err := p.dead.Drop(t.Context(), Pick{All: true}); n != 998 || err != nil {
-		t.Errorf("all: %d, %v", n, err)
-	}
-	p.list(1, 0)
-	if got := p.take(intakeOps); len(got) > 0 {
-		t.Errorf("%d letters were sent again", len(got))
-	}
-}
-
-func TestDeadLetters_OfAnybodyAreShownAndDropped(t *testing.T) {
-	p := newPost(t, nil)
-	p.must(p.ch.Publish("", deadQueue, true, false, amqp.Publishing{Body: []byte("\xff\x1b[31m")}))
-	p.waitFor(1)
-	letters, _, err := p.dead.List(t.Context(), 10)
-	p.must(err)
-	if n, err := p.dead.Replay(t.Context(), Pick{All: true}, nil); n != 0 || errs.CodeOf(err) != errs.Conflict {
-		t.Errorf("%d, %v", n, err)
-	}
-	if n, err := p.dead.Drop(t.Context(), Pick{IDs: []string{letters[0].ID}}); n != 1 || err != nil {
-		t.Errorf("%d, %v", n, err)
-	}
-}
-
-func TestOpenDead_SaysWhatIsWrong(t *testing.T) {
-	urls := testkit.VHost(t)
-	for _, tc := range []struct {
-		url  string
-		code errs.Code
-	}{
-		{"http://secret@127.0.0.1", errs.Invalid},
-		{"amqp://ann:se/cret@127.0.0.1:5672/", errs.Invalid},
-		{"amqp://ann:secret@127.0.0.1:1/", errs.Unavailable},
-		{strings.Replace(urls[0], "guest:guest", "guest:secret", 1), errs.Forbidden},
-		{urls[0] + "x", errs.NotFound},
-	} {
-		_, err := OpenDead(t.Context(), []string{tc.url})
-		if errs.CodeOf(err) != tc.code || strings.Contains(fmt.Sprint(err), "cret") || strings.Contains(fmt.Sprint(err), ":se") {
-			t.Errorf("%s: %v (%s)", tc.url, err, errs.CodeOf(err))
-		}
-	}
-	nobody, err := url.Parse(urls[0])
+	d, err := deadletter.Open(t.Context(), urls)
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody.Host = "127.0.0.1:1"
-	d, err := OpenDead(t.Context(), []string{nobody.String(), urls[0]})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	if _, _, err := d.List(t.Context(), 1); errs.CodeOf(err) != errs.NotFound {
-		t.Errorf("without a queue: %v", err)
-	}
-}
-
-func TestOpenDead_EndsWithItsContext(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		c, err := silent.Accept()
+	t.Cleanup(func() { d.Close() })
+	for limit := time.Now().Add(20 * time.Second); ; {
+		got, total, err := d.List(t.Context(), 100)
 		if err != nil {
-			return
+			t.Fatal(err)
 		}
-		defer c.Close()
-		_, _ = c.Read(make([]byte, 1)) // the client has begun, and waits for an answer
-		cancel()
-		_, _ = io.Copy(io.Discard, c)
-	}()
-	began := time.Now()
-	if _, err := OpenDead(ctx, []string{"amqp://" + silent.Addr().String()}); !errors.Is(err, context.Canceled) {
-		t.Errorf("it ended with %v", err)
+		if total == n {
+			return d, got
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("there are %d dead letters, want %d: %+v", total, n, got)
+		}
 	}
-	if took := time.Since(began); took > dialTimeout/2 {
-		t.Errorf("it took %v", took)
+}
+
+func TestDeadLetters_AReplayAfterTheFixDelivers(t *testing.T) {
+	urls := testkit.VHost(t)
+	d := open(t, rabbitmq.Config{URLs: urls, Partitions: 3})
+	var fixed atomic.Bool
+	stored := make(chan chat.Message, 10)
+	consumeWith(t, d, func(_ context.Context, batch []chat.Message) error {
+		for _, m := range batch {
+			if m.Msg == "poison" && !fixed.Load() {
+				return errs.Field("msg", "is poison")
+			}
+		}
+		for _, m := range batch {
+			stored <- m
+		}
+		return nil
+	})
+	want := chat.Message{ID: uuid.NewString(), Room: "ops", ClientID: "ann", Msg: "poison", SentAt: chat.Micros(time.Now())}
+	good := want
+	good.ID, good.Msg = uuid.NewString(), "good"
+	for _, m := range []chat.Message{want, good} {
+		if err := d.Publish(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := <-stored; m != good {
+		t.Errorf("stored is %+v", m)
+	}
+	office, list := letters(t, urls, 1)
+	l := list[0]
+	if l.MessageID != want.ID || l.Room != "ops" || l.ClientID != "ann" || l.From != deadletter.FromIntake || l.Replays != 0 || l.Reason != "msg: is poison" {
+		t.Errorf("the letter is %+v", l)
+	}
+	// Too early: it comes back, and says that it was tried.
+	if n, err := office.Replay(t.Context(), deadletter.Pick{All: true}, nil); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	_, list = letters(t, urls, 1)
+	if list[0].Replays != 1 || list[0].MessageID != want.ID {
+		t.Errorf("after a replay the letter is %+v", list[0])
+	}
+	fixed.Store(true)
+	if n, err := office.Replay(t.Context(), deadletter.Pick{IDs: []string{want.ID}}, nil); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if m := <-stored; m != want {
+		t.Errorf("stored is %+v, want %+v", m, want)
+	}
+	letters(t, urls, 0)
+}
+
+func TestDeadLetters_OfTheInbox(t *testing.T) {
+	urls := testkit.VHost(t)
+	d := open(t, rabbitmq.Config{URLs: urls})
+	accepted := make(chan chat.Message, 10)
+	var bans atomic.Bool
+	bans.Store(true)
+	runInbox(t, d, func(_ context.Context, m chat.Message) (chat.Message, error) {
+		if m.ClientID == "eve" && bans.Load() {
+			return m, errs.Field("client_id", "is banned")
+		}
+		accepted <- m
+		return m, nil
+	})
+	o := newOther(t, urls)
+	send := func(exchange, key, body string) {
+		o.publish(exchange, key, amqp.Publishing{Body: []byte(body), DeliveryMode: amqp.Persistent, UserId: "guest", Expiration: "60000"})
+	}
+	send(link.InboxExchange, "ops", `{"msg":7}`)
+	send(link.InboxExchange, "ops", `{"msg":"hi","client_id":"eve"}`)
+	send("", link.InboxQueue, `{"msg":"straight to the queue","client_id":"ann","room":"den"}`)
+	send(link.InboxExchange, "ops", `{"msg":"hi","client_id":"ann"}`)
+	if m := <-accepted; m.Room != "den" || m.ClientID != "ann" {
+		t.Errorf("accepted is %+v", m)
+	}
+	if m := <-accepted; m.Room != "ops" || m.ClientID != "ann" || m.Msg != "hi" {
+		t.Errorf("accepted is %+v", m)
+	}
+	office, list := letters(t, urls, 2)
+	// What is malformed has no room, and goes its own way beside those of a room: either may die first.
+	if list[0].ClientID == "eve" {
+		slices.Reverse(list)
+	}
+	malformed, banned := list[0], list[1]
+	if l := malformed; l.From != deadletter.FromInbox || l.Room != "ops" || l.Reason != `body: the field "msg" must be a text` {
+		t.Errorf("the malformed letter is %+v", l)
+	}
+	if l := banned; l.From != deadletter.FromInbox || l.ClientID != "eve" || l.Reason != "client_id: is banned" {
+		t.Errorf("the banned letter is %+v", l)
+	}
+	bans.Store(false)
+	if n, err := office.Replay(t.Context(), deadletter.Pick{All: true}, nil); n != 2 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	// It had no id. Now it has one, and keeps it however often it is replayed.
+	if m := <-accepted; m.ClientID != "eve" || m.ID != banned.ID {
+		t.Errorf("accepted is %+v", m)
+	}
+	if _, list = letters(t, urls, 1); list[0].Replays != 1 {
+		t.Errorf("left is %+v", list)
 	}
 }

@@ -31,7 +31,7 @@ func publishSoon(t *testing.T, d *rabbitmq.Driver, m chat.Message) time.Duration
 	}
 }
 
-// TestOpen_WaitsForABroker: a broker that is not there yet is not an error.
+// TestOpen_WaitsForABroker: a broker that cannot be reached yet is not an error.
 func TestOpen_WaitsForABroker(t *testing.T) {
 	node := testkit.RabbitMQ(t).Node(0)
 	proxy := testkit.StartProxy(t, node.Addr())
@@ -52,7 +52,7 @@ func TestOpen_WaitsForABroker(t *testing.T) {
 	}
 }
 
-// TestDriver_StalledLink: a link that carries nothing any more is noticed, although nobody closes it, and left for another
+// TestDriver_StalledLink: a link that carries nothing any more is noticed, although it is not closed, and left for another
 // address. The calls of a sender end with its context.
 func TestDriver_StalledLink(t *testing.T) {
 	node := testkit.RabbitMQ(t).Node(0)
@@ -169,7 +169,7 @@ func total(sent map[string]int) (n int) {
 	return n
 }
 
-// TestDriver_MemoryAlarm: while the broker takes nothing, senders are told at once; what it has is consumed, and nothing is
+// TestDriver_MemoryAlarm: while the broker accepts nothing, senders get errors at once; what it has is consumed, and nothing is
 // lost.
 func TestDriver_MemoryAlarm(t *testing.T) {
 	node := testkit.RabbitMQ(t).Node(0)
@@ -188,7 +188,7 @@ func TestDriver_MemoryAlarm(t *testing.T) {
 	}
 	watermark("0.00001")
 	defer watermark("0.4")
-	// The broker tells of the alarm whoever publishes. That message may wait in its socket.
+	// The broker sends the alarm to a connection that publishes. That message may wait in its socket.
 	for late := time.Now().Add(5 * time.Second); ; {
 		began := time.Now()
 		err := d.Publish(t.Context(), numbered("a", 21))
@@ -230,7 +230,7 @@ func TestDriver_MemoryAlarm(t *testing.T) {
 	}
 }
 
-// TestOpen_Refusals: what waiting cannot mend is an error that says what to do, without the password.
+// TestOpen_Refusals: what waiting cannot repair is an error that says what to do, without the password.
 func TestOpen_Refusals(t *testing.T) {
 	url := testkit.VHost(t)[0]
 	open(t, rabbitmq.Config{URLs: []string{url}, Partitions: 4})

@@ -4,7 +4,80 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	amqp "github.com/rabbitmq/amqp091-go"
 )
+
+const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+// other is a service that is not restante, with its own connection.
+type other struct {
+	t  *testing.T
+	ch *amqp.Channel
+}
+
+func newOther(t *testing.T, urls []string) other {
+	t.Helper()
+	conn, err := amqp.Dial(urls[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other{t, ch}
+}
+
+func (o other) publish(exchange, key string, p amqp.Publishing) {
+	o.t.Helper()
+	if err := o.ch.Publish(exchange, key, false, false, p); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// next waits for a message in a queue.
+func (o other) next(queue string) (d amqp.Delivery) {
+	o.t.Helper()
+	waitUntil(o.t, "a message in "+queue, func() bool {
+		var ok bool
+		var err error
+		if d, ok, err = o.ch.Get(queue, true); err != nil {
+			o.t.Fatal(err)
+		}
+		return ok
+	})
+	return d
+}
+
+// depth returns how many messages are in a queue and not on their way to a consumer.
+func (o other) depth(queue string) int {
+	o.t.Helper()
+	state, err := o.ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return state.Messages
+}
+
+// metric returns the sum of a counter or gauge over its labels.
+func metric(t *testing.T, reg *prometheus.Registry, name string) (sum float64) {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			for _, m := range f.GetMetric() {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum
+}
 
 func cmpString(a, b string) int { return strings.Compare(a, b) }
 

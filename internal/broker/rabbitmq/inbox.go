@@ -5,50 +5,51 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"sync"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"restante/internal/broker/rabbitmq/deadletter"
+	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/event"
+	"restante/internal/retry"
 )
 
-// inboxAhead is how many messages of the inbox are taken at once, over all rooms.
+// inboxAhead is how many messages of the inbox the broker delivers ahead, over all rooms.
 const inboxAhead = 256
 
 // AcceptFunc is the first step of the journey: it returns the message as accepted. See journey.Accept.
 type AcceptFunc = func(ctx context.Context, m chat.Message) (chat.Message, error)
 
-// Inbox passes what other services send to restante.inbox to accept: messages of several rooms at the same time, those of
-// a room in their order. A message is acknowledged when accept has returned nil for it. One that is malformed, or that
-// accept refuses as errs.Invalid, becomes a dead letter with the reason; after another error the same message is tried
-// again. One node at a time does this, whichever have called. Inbox blocks until ctx is done or the driver is closed,
-// finishes what it has in hand, and returns nil.
+// Inbox calls accept for what other services send to restante.inbox: messages of several rooms at the same time, those of a
+// room in their order. It acknowledges a message when accept has returned nil for it. A message that is malformed, or that
+// accept refuses as errs.Invalid, becomes a dead letter with the reason; after another error it is tried again. Of all
+// nodes that call Inbox, one at a time reads. Inbox blocks until ctx is done or the driver is closed, finishes what it has
+// in hand, and returns nil.
 func (d *Driver) Inbox(ctx context.Context, accept AcceptFunc) error {
 	ctx, end, ok := d.begin(ctx)
 	if !ok {
-		return errClosed()
+		return link.ErrClosed()
 	}
 	defer end()
-	d.consuming.again(ctx, "reading "+inboxQueue, func(s *session) error { return d.inboxOn(ctx, s, accept) })
+	d.consuming.Again(ctx, "reading "+link.InboxQueue, func(s *link.Session) error { return d.inboxOn(ctx, s, accept) })
 	return nil
 }
 
 // inboxOn reads the inbox over one channel until ctx is done, for which it returns nil, or the channel is lost.
-func (d *Driver) inboxOn(ctx context.Context, s *session, accept AcceptFunc) error {
+func (d *Driver) inboxOn(ctx context.Context, s *link.Session, accept AcceptFunc) error {
 	var deliveries <-chan amqp.Delivery
-	ch, err := s.channel(func(ch *amqp.Channel) (err error) {
+	ch, err := s.Channel(func(ch *amqp.Channel) (err error) {
 		if err := ch.Qos(inboxAhead, 0, false); err != nil {
 			return err
 		}
-		deliveries, err = ch.Consume(inboxQueue, "restante "+d.node, false, false, false, false, nil)
+		deliveries, err = ch.Consume(link.InboxQueue, "restante "+d.node, false, false, false, false, nil)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("consume from %s: %w", inboxQueue, err)
+		return fmt.Errorf("consume from %s: %w", link.InboxQueue, err)
 	}
 	backlog := gather(deliveries, math.MaxInt)
 	in := &inbox{d: d, ch: ch, accept: accept, rooms: map[string][]posted{}}
@@ -56,7 +57,7 @@ func (d *Driver) inboxOn(ctx context.Context, s *session, accept AcceptFunc) err
 	defer func() {
 		cancel()
 		in.work.Wait()
-		s.closeChannel(ch)
+		s.CloseChannel(ch)
 		<-backlog.over
 	}()
 	for {
@@ -80,18 +81,18 @@ type inbox struct {
 	work   sync.WaitGroup // a goroutine for each of rooms
 
 	mu    sync.Mutex
-	rooms map[string][]posted // what waits, by room; a room that is being worked on is there
+	rooms map[string][]posted // what waits, by room; it has every room that is being worked on
 	ch    *amqp.Channel       // for one goroutine at a time
 }
 
-// posted is a message that somebody has put into the inbox.
+// posted is a message that another service has put into the inbox.
 type posted struct {
 	amqp.Delivery
 	message chat.Message
 	fault   error // why it is not one
 }
 
-// put hands a delivery to the goroutine of its room.
+// put queues a delivery for the goroutine of its room.
 func (in *inbox) put(ctx context.Context, a arrival) {
 	if a.Redelivered {
 		in.d.metrics.redelivered.Inc()
@@ -120,14 +121,14 @@ func inboxMessage(d *amqp.Delivery) (chat.Message, error) {
 	if err != nil {
 		return chat.Message{}, err
 	}
-	m.Trace = headerText(d.Headers, traceHeader)
+	m.Trace = link.HeaderText(d.Headers, traceHeader)
 	return m, nil
 }
 
-// drain works on the messages of a room, the first and those that come meanwhile. Those that it cannot finish before ctx is
-// done are left to the broker.
+// drain works on the messages of a room, the first and those that come meanwhile. It leaves those that it cannot finish
+// before ctx is done to the broker.
 func (in *inbox) drain(ctx context.Context, room string, p posted) {
-	for in.settle(ctx, p) {
+	for in.finish(ctx, p) {
 		in.mu.Lock()
 		waiting := in.rooms[room]
 		if len(waiting) == 0 {
@@ -140,10 +141,11 @@ func (in *inbox) drain(ctx context.Context, room string, p posted) {
 	}
 }
 
-// settle reports whether the message was accepted or set aside, and acknowledged.
-func (in *inbox) settle(ctx context.Context, p posted) bool {
-	unlimited := context.WithoutCancel(ctx) // what is in hand is finished; accept has a time limit of its own
-	for pause := minRetry; ; pause = min(2*pause, maxRetry) {
+// finish reports whether the message was accepted or dead-lettered, and acknowledged.
+func (in *inbox) finish(ctx context.Context, p posted) bool {
+	unlimited := context.WithoutCancel(ctx) // what is in hand is finished; accept has its own time limit
+	var pauses *retry.Backoff
+	for {
 		err := p.fault
 		if err == nil {
 			var m chat.Message
@@ -152,20 +154,19 @@ func (in *inbox) settle(ctx context.Context, p posted) bool {
 			}
 		}
 		if errs.CodeOf(err) == errs.Invalid {
-			err = in.d.bury(unlimited, &p.Delivery, err, fromInbox)
+			err = in.d.deadLetter(unlimited, &p.Delivery, err, deadletter.FromInbox)
 		}
 		if err == nil {
 			in.mu.Lock()
 			defer in.mu.Unlock()
 			return in.ch.Ack(p.DeliveryTag, false) == nil
 		}
-		if pause == minRetry {
+		if pauses == nil {
+			pauses = retry.NewBackoff(minRetry, maxRetry)
 			in.d.cfg.Log.WarnContext(ctx, "a message of the inbox is not accepted now, trying on",
 				slog.String("id", p.message.ID), slog.String("room", p.message.Room), slog.Any("error", err))
 		}
-		select {
-		case <-time.After(pause/2 + rand.N(pause)):
-		case <-ctx.Done():
+		if pauses.Wait(ctx) != nil {
 			return false
 		}
 	}

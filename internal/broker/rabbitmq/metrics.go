@@ -1,11 +1,15 @@
 package rabbitmq
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/broker/rabbitmq/deadletter"
+	"restante/internal/chat"
+)
 
 type metrics struct {
-	up          *prometheus.GaugeVec
-	connects    *prometheus.CounterVec
-	blocked     *prometheus.GaugeVec
 	inFlight    prometheus.Gauge
 	unacked     prometheus.Gauge
 	held        prometheus.Gauge
@@ -13,20 +17,15 @@ type metrics struct {
 	redelivered prometheus.Counter
 	released    prometheus.Counter
 	undecodable prometheus.Counter
+	declined    prometheus.Gauge
 	batch       prometheus.Histogram
+	unknown     *prometheus.GaugeVec
+	unheard     *prometheus.CounterVec
+	features    featureLabels // of unknown and unheard
 }
 
 func newMetrics() *metrics {
 	m := &metrics{
-		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "restante_broker_up", Help: "1 while this connection to the broker is there, by what it is for.",
-		}, []string{"connection"}),
-		connects: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "restante_broker_connects_total", Help: "Connections made to the broker; all but the first are reconnections.",
-		}, []string{"connection"}),
-		blocked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "restante_broker_blocked", Help: "1 while the broker takes nothing over this connection, because of a memory or disk alarm.",
-		}, []string{"connection"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "restante_publish_in_flight", Help: "Messages that wait for the broker's confirm.",
 		}),
@@ -37,7 +36,7 @@ func newMetrics() *metrics {
 			Name: "restante_partitions_active", Help: "Partitions from which this node has got messages and still does.",
 		}),
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "restante_dead_total", Help: "Messages set aside as dead letters, by where they came from.",
+			Name: "restante_dead_total", Help: "Messages dead-lettered, by where they came from.",
 		}, []string{"from"}),
 		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_redelivered_total", Help: "Messages that the broker delivered again.",
@@ -48,20 +47,66 @@ func newMetrics() *metrics {
 		undecodable: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_announcements_undecodable_total", Help: "Announcements that were skipped because they are not restante's.",
 		}),
+		declined: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "restante_partitions_declined", Help: "Partitions that this node leaves to others, because it does not know the kind or version of their entries.",
+		}),
+		unknown: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "restante_unknown_entries", Help: "Accepted messages that this node has got and keeps, because it does not know their kind or version.",
+		}, []string{"feature"}),
+		unheard: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "restante_announcements_unknown_total", Help: "Announcements that were passed over, because this node does not know their kind or version.",
+		}, []string{"feature"}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "restante_batch_messages", Help: "Messages handled at once.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
 		}),
 	}
-	for _, from := range []string{fromIntake, fromInbox} { // there before the first one
+	for _, from := range []string{deadletter.FromIntake, deadletter.FromInbox} { // exist before the first one
 		m.dead.WithLabelValues(from)
 	}
+	m.unknown.WithLabelValues(otherFeatures)
+	m.unheard.WithLabelValues(otherFeatures)
 	return m
 }
 
-func (m *metrics) register(reg prometheus.Registerer) {
-	if reg != nil {
-		reg.MustRegister(m.up, m.connects, m.blocked, m.inFlight, m.unacked, m.held, m.dead, m.redelivered, m.released,
-			m.undecodable, m.batch)
+// featureLabels gives features their labels. Any user of the broker can invent features, so that only the first few have
+// labels and the rest share one.
+type featureLabels struct {
+	mu    sync.Mutex
+	known map[chat.Feature]string
+}
+
+const (
+	maxFeatureLabels = 20
+	otherFeatures    = "other"
+)
+
+// of returns the label of a feature, which is always the same.
+func (l *featureLabels) of(f chat.Feature) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	label, ok := l.known[f]
+	switch {
+	case ok:
+	case len(l.known) == maxFeatureLabels:
+		label = otherFeatures
+	default:
+		if l.known == nil {
+			l.known = map[chat.Feature]string{}
+		}
+		label = string(f)
+		l.known[f] = label
 	}
+	return label
+}
+
+// keep counts an accepted message of a feature that is kept, or with -1 no longer is.
+func (m *metrics) keep(f chat.Feature, n float64) { m.unknown.WithLabelValues(m.features.of(f)).Add(n) }
+
+// passOver counts an announcement of a feature.
+func (m *metrics) passOver(f chat.Feature) { m.unheard.WithLabelValues(m.features.of(f)).Inc() }
+
+func (m *metrics) register(reg prometheus.Registerer) {
+	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.redelivered, m.released, m.undecodable, m.declined,
+		m.batch, m.unknown, m.unheard)
 }

@@ -11,7 +11,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// TestDriver_EndsWithoutABroker: a batch in hand that cannot be announced, because the broker has gone, does not hold up
+// TestDriver_EndsWithoutABroker: a batch in hand that cannot be announced, because the broker is away, does not delay
 // the end. It is handled again later.
 func TestDriver_EndsWithoutABroker(t *testing.T) {
 	for name, end := range map[string]func(d *rabbitmq.Driver, cancel func(), done <-chan error){

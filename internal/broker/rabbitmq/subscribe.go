@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -10,36 +11,36 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/driver"
+	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
-	"restante/internal/event"
 )
 
 const (
 	maxHeard      = 10_000   // announcements that may wait for a node at the broker; older ones are dropped then
 	maxHeardBytes = 64 << 20 // and within the node, in bytes; beyond it the subscription begins anew
-	maxDelivered  = 1000     // announcements passed on at once
+	maxDelivered  = 1000     // announcements that are delivered at once
 )
 
-// Subscribe implements driver.Driver. Each subscription has a queue of its own, which goes when it ends.
+// Subscribe implements driver.Driver. Each subscription has its own queue, which the broker deletes when it ends.
 func (d *Driver) Subscribe(ctx context.Context, subscriber driver.Subscriber) error {
 	ctx, end, ok := d.begin(ctx)
 	if !ok {
 		return nil
 	}
 	defer end()
-	d.hearing.again(ctx, "hearing announcements", func(s *session) error { return d.hearOn(ctx, s, subscriber) })
+	d.hearing.Again(ctx, "hearing announcements", func(s *link.Session) error { return d.hearOn(ctx, s, subscriber) })
 	return nil
 }
 
-// hearOn passes on announcements until ctx is done, for which it returns nil, or the subscription is interrupted.
-func (d *Driver) hearOn(ctx context.Context, s *session, subscriber driver.Subscriber) error {
-	name := hubQueue + d.node + "." + uuid.NewString()[:8] // a queue that was lost with its connection may still be there
+// hearOn delivers announcements until ctx is done, for which it returns nil, or the subscription is interrupted.
+func (d *Driver) hearOn(ctx context.Context, s *link.Session, subscriber driver.Subscriber) error {
+	name := hubQueue + d.node + "." + uuid.NewString()[:8] // the queue of a lost connection may still exist
 	ch, heard, err := listen(s, name, messagesExchange, roomKey+"#", maxHeard, 0)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		s.closeChannel(ch)
+		s.CloseChannel(ch)
 		<-heard.over
 	}()
 	subscriber.Missed()
@@ -52,7 +53,7 @@ func (d *Driver) hearOn(ctx context.Context, s *session, subscriber driver.Subsc
 		select {
 		case <-heard.arrived:
 			for deliveries := heard.take(maxDelivered, maxHeardBytes); len(deliveries) > 0 && ctx.Err() == nil; {
-				d.pass(ctx, deliveries, subscriber)
+				d.deliver(ctx, deliveries, subscriber)
 				deliveries = heard.take(maxDelivered, maxHeardBytes)
 			}
 		case <-heard.full:
@@ -65,36 +66,54 @@ func (d *Driver) hearOn(ctx context.Context, s *session, subscriber driver.Subsc
 	}
 }
 
-func (d *Driver) pass(ctx context.Context, deliveries []arrival, subscriber driver.Subscriber) {
+// deliver reads announcements and delivers their messages. It passes over what it cannot read: a kind or version that this
+// version of the server does not know concerns no reader that it serves, and what other programs publish here is garbage.
+func (d *Driver) deliver(ctx context.Context, deliveries []arrival, subscriber driver.Subscriber) {
 	stored := make([]chat.Message, 0, len(deliveries))
 	for i := range deliveries {
 		delivery := &deliveries[i].Delivery
-		m, err := event.Decode(event.Wire{
-			ID: delivery.MessageId, ContentType: delivery.ContentType, Headers: delivery.Headers, Body: delivery.Body,
-		})
+		messages, err := chat.ReadStored(delivery.Body)
 		if err != nil {
-			d.metrics.undecodable.Inc()
-			d.cfg.Log.WarnContext(ctx, "skipped an announcement that is not restante's", slog.String("id", delivery.MessageId),
-				slog.String("key", delivery.RoutingKey), slog.Any("error", err))
+			d.passOver(ctx, delivery, err)
 			continue
 		}
-		m.Trace = headerText(delivery.Headers, traceHeader)
-		stored = append(stored, m)
+		trace := link.HeaderText(delivery.Headers, traceHeader)
+		for j := range messages {
+			messages[j].Trace = trace
+		}
+		stored = append(stored, messages...)
 	}
 	if len(stored) > 0 {
 		subscriber.Deliver(stored)
 	}
 }
 
-// listen declares a queue that goes with its channel, binds it, and consumes from it without acknowledging. The queue keeps
-// the newest messages, so many and for so long; 0 is without end.
-func listen(s *session, queue, exchange, key string, most int, age time.Duration) (*amqp.Channel, *backlog, error) {
+// passOver counts and logs an announcement that cannot be read.
+func (d *Driver) passOver(ctx context.Context, delivery *amqp.Delivery, err error) {
+	unknown, ok := errors.AsType[*chat.UnknownError](err)
+	if !ok {
+		d.metrics.undecodable.Inc()
+		d.cfg.Log.WarnContext(ctx, "skipped an announcement that is not restante's", slog.String("id", delivery.MessageId),
+			slog.String("key", delivery.RoutingKey), slog.Any("error", err))
+		return
+	}
+	f := unknown.Feature()
+	d.metrics.passOver(f)
+	if d.unknowns.isNews(f) {
+		d.cfg.Log.WarnContext(ctx, "passed over announcements that this version of the server does not know",
+			slog.String("feature", string(f)), slog.String("key", delivery.RoutingKey))
+	}
+}
+
+// listen declares a queue that the broker deletes with its channel, binds it, and consumes from it without acknowledging.
+// The queue keeps the newest messages, at most so many and for so long; age 0 is without limit.
+func listen(s *link.Session, queue, exchange, key string, most int, age time.Duration) (*amqp.Channel, *backlog, error) {
 	arguments := amqp.Table{"x-max-length": most}
 	if age > 0 {
 		arguments["x-message-ttl"] = age.Milliseconds()
 	}
 	var deliveries <-chan amqp.Delivery
-	ch, err := s.channel(func(ch *amqp.Channel) error {
+	ch, err := s.Channel(func(ch *amqp.Channel) error {
 		if _, err := ch.QueueDeclare(queue, false, true, true, false, arguments); err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func TestDriver_SpeaksTLS(t *testing.T) {
 		t.Error(err)
 	}
 	if d, err := rabbitmq.Open(t.Context(), rabbitmq.Config{URLs: []string{secure}}); errs.CodeOf(err) != errs.Forbidden {
-		t.Errorf("Open with a certificate that nobody vouches for: %v, want class %s", err, errs.Forbidden)
+		t.Errorf("Open with a certificate that no CA has signed: %v, want class %s", err, errs.Forbidden)
 		if err == nil {
 			d.Close()
 		}
@@ -62,7 +62,7 @@ func selfSigned(t *testing.T) (tls.Certificate, string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
 }
 
-// terminateTLS passes connections on to a target in plain text, and returns its address.
+// terminateTLS forwards connections to a target in plain text, and returns its address.
 func terminateTLS(t *testing.T, certificate tls.Certificate, target string) string {
 	t.Helper()
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}})

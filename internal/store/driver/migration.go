@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -61,11 +62,28 @@ func CheckSchema(known, version int, recorded []Migration) error {
 		}
 	}
 	if last < version || release == "" { // the database does not record which version migrated it
-		return &errs.Error{Code: errs.Unavailable, Msg: fmt.Sprintf(
-			"the database needs a newer version of Restante (schema %d); this is schema %d: run the version that migrated it", version, known)}
+		return needsNewerVersion(
+			"the database needs a newer version of Restante (schema %d); this is schema %d: run the version that migrated it", version, known)
 	}
-	return &errs.Error{Code: errs.Unavailable, Msg: fmt.Sprintf(
-		"the database needs version %s (schema %d, oldest %d) of Restante or newer; this is schema %d: run that version", release, last, oldest, known)}
+	return needsNewerVersion(
+		"the database needs version %s (schema %d, oldest %d) of Restante or newer; this is schema %d: run that version", release, last, oldest, known)
+}
+
+// newerVersionError is the error of CheckSchema and CheckSwitches, of class errs.Unavailable.
+type newerVersionError struct{ error }
+
+// Unwrap returns the classified error.
+func (e *newerVersionError) Unwrap() error { return e.error }
+
+func needsNewerVersion(format string, args ...any) error {
+	return &newerVersionError{&errs.Error{Code: errs.Unavailable, Msg: fmt.Sprintf(format, args...)}}
+}
+
+// NeedsNewerVersion reports whether err says that only a newer version of Restante may use the database. Waiting does not
+// help then: the node must end.
+func NeedsNewerVersion(err error) bool {
+	_, ok := errors.AsType[*newerVersionError](err)
+	return ok
 }
 
 // Release returns the version of this binary, as `restante version` prints it.

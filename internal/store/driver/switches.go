@@ -1,12 +1,10 @@
 package driver
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
 	"restante/internal/chat"
-	"restante/internal/errs"
 )
 
 // Switch says that a feature is in use, so that every node has to know it. It is written into the store once and never
@@ -25,7 +23,6 @@ func CheckSwitches(on []Switch) error {
 		return nil
 	}
 	newest := slices.MaxFunc(unknown, func(a, b Switch) int { return a.At.Compare(b.At) })
-	return &errs.Error{Code: errs.Unavailable, Msg: fmt.Sprintf(
-		"the database uses %[1]s since version %[2]s, which this version does not know: run version %[2]s or newer",
-		newest.Feature, newest.Release)}
+	return needsNewerVersion("the database uses %[1]s since version %[2]s, which this version does not know: run version %[2]s or newer",
+		newest.Feature, newest.Release)
 }

@@ -1,4 +1,4 @@
-package rabbitmq
+package link
 
 import (
 	"crypto/tls"
@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -60,7 +61,7 @@ func parseURL(text string) (amqp.URI, error) {
 	return uri, errs.Field("broker", "must be an address such as amqp://user:password@host:5672/vhost: %v", err)
 }
 
-// refused returns err as an error for whoever runs the server, if it is one that waiting cannot mend, else nil.
+// refused returns err as an error for the operator if waiting cannot repair its cause, else nil.
 func refused(err error, host string) error {
 	if e, ok := errors.AsType[*errs.Error](err); ok && e.Code == errs.Conflict {
 		return err // of the topology: it says what to do
@@ -85,8 +86,23 @@ func refused(err error, host string) error {
 	return nil
 }
 
-// plain is the mechanism PLAIN. It also tells the broker that this client understands a refusal: the client library does
-// not, and a refused connection would look like one that was cut.
+// connectionConfig returns how to connect to an address, under a name that the broker shows. The caller adds Dial.
+func connectionConfig(a address, name string, heartbeat time.Duration) (amqp.Config, error) {
+	uri, err := parseURL(a.url)
+	if err != nil {
+		return amqp.Config{}, err
+	}
+	properties := amqp.NewConnectionProperties()
+	properties.SetClientConnectionName(name)
+	config := amqp.Config{Heartbeat: heartbeat, Properties: properties}
+	if uri.AuthMechanism == nil {
+		config.SASL = []amqp.Authentication{&plain{*uri.PlainAuth(), properties}}
+	}
+	return config, nil
+}
+
+// plain is the mechanism PLAIN. It also tells the broker that this client understands a refused login. The client library
+// does not say so, and then a refused connection looks like one that was cut.
 type plain struct {
 	amqp.PlainAuth
 	properties amqp.Table

@@ -1,4 +1,4 @@
-package rabbitmq
+package link
 
 import (
 	"cmp"
@@ -14,42 +14,36 @@ import (
 	"restante/internal/errs"
 )
 
-// session is one connection to the broker, from dialling to its loss. It does not come back; a link makes the next one.
-type session struct {
+// Session is one connection to the broker, from dialling to its loss. It does not come back; the Link makes the next one.
+type Session struct {
 	conn    *amqp.Connection
 	socket  *socket
 	host    string
-	senders []*sender     // those of a link that publishes
+	senders []*Sender     // those of a link that publishes
 	lost    chan struct{} // closed when the connection has ended
 
 	mu      sync.Mutex
 	cause   error         // why it was lost
-	alarm   string        // why the broker takes nothing
-	blocked chan struct{} // closed while it takes nothing, replaced when that is over
+	alarm   string        // why the broker accepts no messages
+	blocked chan struct{} // closed while the broker accepts no messages, replaced when that is over
 }
 
 // Limits of a connection.
 const (
-	heartbeat     = 2 * time.Second // a peer that is silent for about two of them is lost
+	amqpHeartbeat = 2 * time.Second // a broker that is silent for about two of them is lost
 	dialTimeLimit = 5 * time.Second // to connect to one address, TLS and login included
 	callTimeLimit = 5 * time.Second // for one answer of the broker
 	endTimeLimit  = time.Second     // for an orderly end
 )
 
-// dial connects to one address, under a name that the broker shows. Alarm is told the reason when the broker stops taking
-// messages, and "" when it takes them again.
-func dial(ctx context.Context, a address, name string, alarm func(reason string)) (*session, error) {
+// dial connects to one address, under a name that the broker shows. It calls alarm with the reason when the broker stops
+// accepting messages, and with "" when it accepts them again.
+func dial(ctx context.Context, a address, name string, alarm func(reason string)) (*Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeLimit)
 	defer cancel()
-	properties := amqp.NewConnectionProperties()
-	properties.SetClientConnectionName(name)
-	config := amqp.Config{Heartbeat: heartbeat, Properties: properties}
-	uri, err := parseURL(a.url)
+	config, err := connectionConfig(a, name, amqpHeartbeat)
 	if err != nil {
 		return nil, err
-	}
-	if uri.AuthMechanism == nil {
-		config.SASL = []amqp.Authentication{&plain{*uri.PlainAuth(), properties}}
 	}
 	// The client library knows no context. It fails when the socket is closed.
 	var s *socket
@@ -78,14 +72,14 @@ func dial(ctx context.Context, a address, name string, alarm func(reason string)
 }
 
 // watch returns the session of a connection. It follows the connection until that is lost.
-func watch(conn *amqp.Connection, socket *socket, host string, alarm func(reason string)) *session {
-	s := &session{
+func watch(conn *amqp.Connection, socket *socket, host string, alarm func(reason string)) *Session {
+	s := &Session{
 		conn: conn, socket: socket, host: host,
 		lost: make(chan struct{}), blocked: make(chan struct{}),
 	}
 	closed := conn.NotifyClose(make(chan *amqp.Error, 1))
 	alarms := conn.NotifyBlocked(make(chan amqp.Blocking))
-	go func() { // ends with the connection, which close and kill wait for
+	go func() { // ends with the connection
 		for a := range alarms {
 			s.setAlarm(a, alarm)
 		}
@@ -103,7 +97,7 @@ func watch(conn *amqp.Connection, socket *socket, host string, alarm func(reason
 	return s
 }
 
-func (s *session) setAlarm(a amqp.Blocking, alarm func(reason string)) {
+func (s *Session) setAlarm(a amqp.Blocking, alarm func(reason string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -119,33 +113,50 @@ func (s *session) setAlarm(a amqp.Blocking, alarm func(reason string)) {
 	alarm(s.alarm)
 }
 
-// whileBlocked returns a channel that is closed while the broker takes no messages because of an alarm of its own.
-func (s *session) whileBlocked() <-chan struct{} {
+// whileBlocked returns a channel that is closed while the broker has an alarm and accepts no messages.
+func (s *Session) whileBlocked() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.blocked
 }
 
-// isBlocked reports whether there is an alarm now.
-func (s *session) isBlocked() bool {
+// Alarm returns an error while the broker has an alarm and accepts no messages, which may last.
+func (s *Session) Alarm() error {
 	select {
 	case <-s.whileBlocked():
-		return true
+		return s.alarmed()
 	default:
-		return false
+		return nil
 	}
 }
 
-// why returns why the session was lost, nil as long as it is not.
-func (s *session) why() error {
+// alarmed returns the error of a message that the broker does not accept because of an alarm.
+func (s *Session) alarmed() error {
+	s.mu.Lock()
+	reason := s.alarm
+	s.mu.Unlock()
+	return errs.Wrap(errs.Unavailable, errors.New(reason), "the broker is short of memory or disk and takes no messages")
+}
+
+// Lost returns a channel that is closed when the connection has ended.
+func (s *Session) Lost() <-chan struct{} { return s.lost }
+
+// Why returns why the session was lost, nil as long as it is not.
+func (s *Session) Why() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cause
 }
 
-// do runs calls of the client library, which end when the broker has answered. A broker that does not answer in time is
-// as good as lost.
-func (s *session) do(calls func() error) error {
+// BrokerVersion returns the version of RabbitMQ, "" if the broker has not sent one.
+func (s *Session) BrokerVersion() string {
+	version, _ := s.conn.Properties["version"].(string)
+	return version
+}
+
+// Do runs calls of the client library, which end when the broker has answered. If the broker does not answer in time, Do
+// ends the session.
+func (s *Session) Do(calls func() error) error {
 	slow := time.AfterFunc(callTimeLimit, func() {
 		s.kill(fmt.Errorf("the broker has not answered within %v", callTimeLimit))
 	})
@@ -153,28 +164,28 @@ func (s *session) do(calls func() error) error {
 	return calls()
 }
 
-// channel opens a channel, and prepares it by calls that end when the broker has answered.
-func (s *session) channel(prepare func(ch *amqp.Channel) error) (*amqp.Channel, error) {
+// Channel opens a channel, and prepares it with calls that end when the broker has answered.
+func (s *Session) Channel(prepare func(ch *amqp.Channel) error) (*amqp.Channel, error) {
 	var ch *amqp.Channel
-	err := s.do(func() (err error) {
+	err := s.Do(func() (err error) {
 		if ch, err = s.conn.Channel(); err != nil {
 			return err
 		}
 		if err = prepare(ch); err != nil {
-			_ = ch.Close() // which it may be already
+			_ = ch.Close() // it may be closed already
 		}
 		return err
 	})
 	return ch, err
 }
 
-// closeChannel ends a channel: what was delivered on it and not acknowledged goes back to where it was in its queue.
-func (s *session) closeChannel(ch *amqp.Channel) {
-	_ = s.do(ch.Close) // fails only with the connection, which has the same effect
+// CloseChannel closes a channel. Deliveries of it that were not acknowledged go back to where they were in their queue.
+func (s *Session) CloseChannel(ch *amqp.Channel) {
+	_ = s.Do(ch.Close) // it fails only with the connection, which has the same effect
 }
 
 // kill ends the session at once, for a reason.
-func (s *session) kill(why error) {
+func (s *Session) kill(why error) {
 	s.mu.Lock()
 	if s.cause == nil {
 		s.cause = why
@@ -183,8 +194,8 @@ func (s *session) kill(why error) {
 	s.socket.kill()
 }
 
-// close ends the session in an orderly way, if the broker agrees soon, and waits until nothing is left of it.
-func (s *session) close() {
+// close ends the session in an orderly way if the broker answers within endTimeLimit. It waits until the session has ended.
+func (s *Session) close() {
 	late := time.AfterFunc(endTimeLimit, s.socket.kill) // a broker with an alarm does not even read this
 	defer late.Stop()
 	if err := s.conn.Close(); err != nil && !errors.Is(err, amqp.ErrClosed) {

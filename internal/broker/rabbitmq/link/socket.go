@@ -1,4 +1,4 @@
-package rabbitmq
+package link
 
 import (
 	"net"
@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// socket is a connection whose Write never blocks: bytes are kept until a goroutine has sent them, several writes in one
-// system call. The client library writes while it holds its locks, and a broker that raises an alarm stops reading: with
-// this, that is noticed by whoever waits for an answer, within the limits of its context, and nobody hangs in between.
+// socket is a connection whose Write never blocks: it keeps the bytes, and a goroutine sends them, several writes in one
+// system call. The reason is that the client library writes while it holds its locks, and a broker that raises an alarm
+// stops reading. With this socket only the caller that waits for an answer waits, and its context limits the wait.
 // Memory is bounded by the window of each sender and by the prefetch of each consumer.
 type socket struct {
 	net.Conn
-	wake    chan struct{} // has an element when there is something to do for the sender goroutine
+	wake    chan struct{} // buffered, one element: the goroutine has something to do
 	drained chan struct{} // closed when it has ended
 	closing sync.Once
 
 	mu      sync.Mutex
 	pending []byte
-	err     error // why nothing is taken any more
+	err     error // why Write fails from now on
 }
 
 // flushWithin is how long a socket that is being closed may take to send its last bytes.
@@ -60,7 +60,7 @@ func (s *socket) flush() {
 		s.mu.Unlock()
 		if _, err := s.Conn.Write(batch); err != nil {
 			s.fail(err)
-			_ = s.Conn.Close() // the reader learns it from this
+			_ = s.Conn.Close() // so that the reader fails too
 			return
 		}
 		if last {
@@ -72,7 +72,7 @@ func (s *socket) flush() {
 	}
 }
 
-// maxKept is the largest buffer that is used again.
+// maxKept is the largest buffer that is reused, in bytes.
 const maxKept = 1 << 20
 
 func (s *socket) fail(err error) {
@@ -84,7 +84,7 @@ func (s *socket) fail(err error) {
 	s.pending = nil
 }
 
-// Close implements net.Conn. It sends what was written, if the peer takes it at once.
+// Close implements net.Conn. It first sends what was written, within flushWithin.
 func (s *socket) Close() error {
 	s.closing.Do(func() {
 		_ = s.SetWriteDeadline(time.Now().Add(flushWithin))

@@ -1,7 +1,8 @@
-package rabbitmq
+package deadletter
 
 import (
 	"cmp"
+	"encoding/json"
 	"maps"
 	"strings"
 	"time"
@@ -10,26 +11,28 @@ import (
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
+	"restante/internal/errs"
 )
 
 // Where a message was when it died.
 const (
-	fromIntake = "intake"
-	fromInbox  = "inbox"
+	FromIntake = "intake"
+	FromInbox  = "inbox"
 )
 
-// A dead letter is the message as it was, body, properties and headers, with headers that say what became of it. These
-// are their names. Only headerReplays goes with a message that is replayed: it comes back with it if it dies again.
+// A letter is the message as it was, body, properties and headers, with more headers that say what became of it. These
+// are their names, besides link.LetterHeader, the id of the letter, a UUID. Only headerReplays goes with a message that is
+// replayed: it comes back with the message if that dies again.
 const (
-	headerLetter  = "restante-letter"      // the id of the letter, a UUID
 	headerReason  = "restante-reason"      // why it cannot be stored
-	headerFrom    = "restante-from"        // fromIntake or fromInbox
+	headerFrom    = "restante-from"        // FromIntake or FromInbox
 	headerDiedAt  = "restante-died-at"     // chat.TimeFormat
 	headerKey     = "restante-routing-key" // under which it came
-	headerDirect  = "restante-direct"      // there, and true, when it came straight to the queue and the key tells no room
+	headerDirect  = "restante-direct"      // true when it came straight to the queue, so that the key names no room
 	headerReplays = "restante-replays"     // how often it was replayed, an integer
-	headerOmitted = "restante-omitted"     // bytes of original headers that would not have fitted into a frame
+	headerOmitted = "restante-omitted"     // bytes of original headers that are too long for a frame
 )
 
 const (
@@ -37,14 +40,30 @@ const (
 	maxHeaders = 64 << 10 // bytes of original headers: they must fit into a frame (131072 by default) together with ours
 )
 
-// deadPublishing returns the letter for a message that cannot be stored. It is to be published to the dead letters'
-// exchange, mandatory and confirmed, before the message is acknowledged. The body is shared with the original.
-func deadPublishing(original *amqp.Delivery, reason, from string) amqp.Publishing {
+// New returns a letter with a message that cannot be stored, and the letter as it is to be published. Publish it and wait
+// for the confirm before the message is acknowledged. The body is shared with the original.
+func New(original *amqp.Delivery, why error, from string) (Letter, *link.Outgoing) {
+	p := letterPublishing(original, reasonOf(why), from)
+	return parse(&amqp.Delivery{MessageId: p.MessageId, Headers: p.Headers, Body: p.Body}), &link.Outgoing{
+		Exchange: link.DeadExchange, Key: original.RoutingKey, Mandatory: true, Publishing: p,
+	}
+}
+
+// reasonOf returns why a message cannot be stored, for an operator: with the causes, which a sender does not see.
+func reasonOf(err error) string {
+	var reasons []string
+	for _, e := range errs.All(err) {
+		reasons = append(reasons, e.Error())
+	}
+	return strings.Join(reasons, "; ")
+}
+
+func letterPublishing(original *amqp.Delivery, reason, from string) amqp.Publishing {
 	p := publishingOf(original)
 	if size := tableSize(original.Headers); size > maxHeaders {
 		p.Headers = amqp.Table{headerOmitted: int64(size)}
 	}
-	p.Headers[headerLetter] = uuid.Must(uuid.NewV7()).String()
+	p.Headers[link.LetterHeader] = uuid.Must(uuid.NewV7()).String()
 	p.Headers[headerReason] = cutText(reason, maxReason)
 	p.Headers[headerFrom] = from
 	p.Headers[headerDiedAt] = time.Now().UTC().Format(chat.TimeFormat)
@@ -59,8 +78,8 @@ func deadPublishing(original *amqp.Delivery, reason, from string) amqp.Publishin
 // died. A message without an id gets the letter's, so that it is the same message if it is replayed twice.
 func replayPublishing(letter *amqp.Delivery) amqp.Publishing {
 	p := publishingOf(letter)
-	e := parseLetter(letter)
-	for _, name := range [...]string{headerLetter, headerReason, headerFrom, headerDiedAt, headerKey, headerDirect, headerOmitted} {
+	e := parse(letter)
+	for _, name := range [...]string{link.LetterHeader, headerReason, headerFrom, headerDiedAt, headerKey, headerDirect, headerOmitted} {
 		delete(p.Headers, name)
 	}
 	p.Headers[headerReplays] = e.Replays + 1
@@ -68,8 +87,8 @@ func replayPublishing(letter *amqp.Delivery) amqp.Publishing {
 	return p
 }
 
-// publishingOf returns a delivery as it is to be published again. A time to live is left out, since a dead letter is kept
-// until somebody has looked at it, and so is the user, whom the broker would compare with our own.
+// publishingOf returns a delivery as it is to be published again. It leaves out the time to live, since a letter is kept
+// until an operator removes it, and the user id, since the broker would compare it with our own.
 func publishingOf(d *amqp.Delivery) amqp.Publishing {
 	headers := maps.Clone(d.Headers)
 	if headers == nil {
@@ -95,8 +114,8 @@ func publishingOf(d *amqp.Delivery) amqp.Publishing {
 // headerDeliveries is how often a quorum queue has delivered a message before; the broker sets it.
 const headerDeliveries = "x-delivery-count"
 
-// DeadLetter is what is known of a message that could not be stored.
-type DeadLetter struct {
+// Letter is what is known of a message that could not be stored.
+type Letter struct {
 	ID        string    `json:"id"`               // of the letter
 	MessageID string    `json:"message_id"`       // of the message; "" when it has none that could be read
 	Room      string    `json:"room"`             // "" when it could not be read
@@ -111,42 +130,49 @@ type DeadLetter struct {
 	direct bool   // it came straight to the queue
 }
 
-// parseLetter reads a letter. It makes the best of one that restante has not written: any user of the broker may put
-// messages into the queue.
-func parseLetter(d *amqp.Delivery) DeadLetter {
-	e := DeadLetter{
-		ID:        headerText(d.Headers, headerLetter),
+// parse reads a letter. One that restante has not written has fewer fields: any user of the broker may put messages into
+// the queue.
+func parse(d *amqp.Delivery) Letter {
+	e := Letter{
+		ID:        link.HeaderText(d.Headers, link.LetterHeader),
 		MessageID: d.MessageId,
-		Reason:    headerText(d.Headers, headerReason),
-		From:      headerText(d.Headers, headerFrom),
+		Reason:    link.HeaderText(d.Headers, headerReason),
+		From:      link.HeaderText(d.Headers, headerFrom),
 		Size:      len(d.Body),
-		key:       headerText(d.Headers, headerKey),
+		key:       link.HeaderText(d.Headers, headerKey),
 	}
 	if e.ID == "" {
 		e.ID = uuid.NewSHA1(uuid.Nil, append([]byte(d.MessageId+"\n"), d.Body...)).String()
 	}
-	e.DiedAt, _ = time.Parse(chat.TimeFormat, headerText(d.Headers, headerDiedAt))
+	e.DiedAt, _ = time.Parse(chat.TimeFormat, link.HeaderText(d.Headers, headerDiedAt))
 	e.Replays, _ = d.Headers[headerReplays].(int64)
 	e.direct, _ = d.Headers[headerDirect].(bool)
-	var m chat.Message
-	if m.UnmarshalJSON(d.Body) == nil { // the intake's form, and the plain one of the inbox
+	if m, ok := firstMessage(d.Body); ok {
 		e.MessageID, e.Room, e.ClientID = cmp.Or(m.ID, e.MessageID), m.Room, m.ClientID
 	}
 	if e.MessageID == "" {
-		e.MessageID = headerText(d.Headers, "cloudEvents:id")
+		e.MessageID = link.HeaderText(d.Headers, "cloudEvents:id")
 	}
 	if e.ClientID == "" {
-		e.ClientID = headerText(d.Headers, "cloudEvents:clientid")
+		e.ClientID = link.HeaderText(d.Headers, "cloudEvents:clientid")
 	}
-	if e.From == fromInbox && e.Room == "" && !e.direct {
+	if e.From == FromInbox && e.Room == "" && !e.direct {
 		e.Room = e.key
 	}
 	return e
 }
 
-func headerText(headers amqp.Table, name string) string {
-	text, _ := headers[name].(string)
-	return text
+// firstMessage returns what can be read of the first message in a body: an envelope of the intake, of whatever kind or
+// version, or the plain form of the inbox.
+func firstMessage(body []byte) (m chat.Message, ok bool) {
+	if m.UnmarshalJSON(body) == nil {
+		return m, true
+	}
+	var list []chat.Message
+	if json.Unmarshal(body, &list) != nil || len(list) == 0 {
+		return chat.Message{}, false
+	}
+	return list[0], true
 }
 
 // cutText returns at most limit bytes of a text, as UTF-8.

@@ -1,0 +1,12 @@
+// Package rabbitmq is the broker of many machines: a driver over RabbitMQ. Between Accept and Persist it keeps messages in
+// quorum queues, one per partition of the rooms, each with one active consumer among all nodes. Between Persist and
+// Deliver it sends stored messages through a topic exchange, to which other services may listen too. It reconnects by
+// itself and keeps every promise over lost connections, lost nodes and redeliveries. What can never be stored becomes a
+// dead letter.
+//
+// Package link below it has the connections, and package deadletter the dead letters. Here are the queues. Read topology.go
+// first: which exchanges and queues exist. Then follow a message: publish.go sends it to its partition; consume.go keeps a
+// consumer on each partition, and decides with peer.Balance when another node is to have it; batch.go stores a batch and
+// acknowledges it; announce.go publishes what was stored; subscribe.go hears it. inbox.go reads what other services send.
+// heartbeats.go is what nodes publish about themselves. rabbitmq.go opens and closes all of it.
+package rabbitmq

@@ -1,0 +1,69 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"restante/internal/errs"
+)
+
+// confirmTimeLimit is how long one attempt to publish waits for the broker. A quorum queue that has lost its leader has a
+// new one long before.
+const confirmTimeLimit = 5 * time.Second
+
+// Attempt calls do once, with a session of the link, within the time limit of a confirm. It waits for a session. While
+// the broker has an alarm, and after end is closed, the error is not retryable.
+func (l *Link) Attempt(ctx context.Context, end <-chan struct{}, do func(context.Context, *Session) error) error {
+	limited, cancel := context.WithTimeout(ctx, confirmTimeLimit)
+	defer cancel()
+	s, err := l.Session(limited)
+	if err == nil {
+		if alarm := s.Alarm(); alarm != nil {
+			return alarm
+		}
+		err = do(limited, s)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case isClosed(end):
+		return ErrClosed()
+	case ctx.Err() != nil:
+		return errs.Wrap(errs.Unavailable, errors.Join(ctx.Err(), err), "the broker has not confirmed in time")
+	case limited.Err() != nil:
+		return unconfirmed(fmt.Errorf("no answer within %v: %w", confirmTimeLimit, err))
+	}
+	return err
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// retryable marks an error after which the same may succeed at once.
+type retryable struct{ error }
+
+func (r retryable) Unwrap() error { return r.error }
+
+// Retryable reports whether what failed with err may succeed at once.
+func Retryable(err error) bool {
+	_, ok := errors.AsType[retryable](err)
+	return ok
+}
+
+// unconfirmed returns the error of a message that the broker may or may not have.
+func unconfirmed(why error) error {
+	return errs.Wrap(errs.Unavailable, retryable{why}, "the broker has not confirmed the message")
+}
+
+// ErrClosed returns the error of a call that comes when the node is stopping.
+func ErrClosed() error {
+	return &errs.Error{Code: errs.Unavailable, Msg: "the server is shutting down"}
+}

@@ -1,0 +1,279 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"golang.org/x/sync/semaphore"
+)
+
+// Sender publishes with confirms, many messages at once. Messages that are sent one after the other over one Sender reach
+// a queue in that order.
+type Sender struct {
+	s      *Session
+	window *semaphore.Weighted // bytes on their way
+
+	mu       sync.Mutex // the client library's channels are for one goroutine
+	channel  *channel
+	renewing bool
+}
+
+// channel is an AMQP channel of a sender. The broker keeps for each channel a view of the queues that it publishes to. If
+// a queue had no leader when the broker made the view, the view stays without a leader: the channel then loses every
+// message to that queue, and the sender needs a new channel.
+type channel struct {
+	ch *amqp.Channel
+
+	mu       sync.Mutex
+	returns  <-chan amqp.Return // buffered for all messages that can be on their way
+	returned map[string]string  // why the broker had no queue for a message, until its confirm comes
+}
+
+// The window of a sender is how many bytes may wait for a confirm. A message counts for minWeight at least, so that the
+// number of messages is bounded too.
+const (
+	window    = 2 << 20
+	minWeight = 2 << 10
+)
+
+// Outgoing is a message on its way to an exchange.
+type Outgoing struct {
+	Exchange  string
+	Key       string
+	Mandatory bool // it is an error if no queue is bound for the message
+	amqp.Publishing
+}
+
+// weight returns how much of a sender's window the message takes.
+func (o *Outgoing) weight() int64 { return min(max(int64(len(o.Body)), minWeight), window) }
+
+// name returns what tells the message apart from others that are on their way.
+func (o *Outgoing) name() string { return nameOf(o.MessageId, o.Headers) }
+
+func nameOf(id string, headers amqp.Table) string {
+	if letter := HeaderText(headers, LetterHeader); letter != "" {
+		return letter
+	}
+	return id
+}
+
+// HeaderText returns the text in a header, "" if the header is absent or no text.
+func HeaderText(headers amqp.Table, name string) string {
+	text, _ := headers[name].(string)
+	return text
+}
+
+// Sent is a message that waits for its confirm.
+type Sent struct {
+	sender  *Sender
+	channel *channel
+	name    string
+	weight  int64
+	at      time.Time
+	confirm *amqp.DeferredConfirmation
+}
+
+// OpenSenders gives the session n senders.
+func (s *Session) OpenSenders(n int) error {
+	for range n {
+		sender, err := newSender(s)
+		if err != nil {
+			return err
+		}
+		s.senders = append(s.senders, sender)
+	}
+	return nil
+}
+
+// Senders returns the senders of the session.
+func (s *Session) Senders() []*Sender { return s.senders }
+
+func newSender(s *Session) (*Sender, error) {
+	c, err := newChannel(s)
+	return &Sender{s: s, window: semaphore.NewWeighted(window), channel: c}, err
+}
+
+// newChannel opens a channel for publishing.
+func newChannel(s *Session) (*channel, error) {
+	ch, err := s.Channel(func(ch *amqp.Channel) error { return ch.Confirm(false) })
+	if err != nil {
+		return nil, fmt.Errorf("open a channel to publish: %w", err)
+	}
+	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+	go func() { // ends with the channel
+		if e, ok := <-closed; ok {
+			s.kill(e) // the broker closed the channel alone; the next session declares what is missing
+		}
+	}()
+	returns := ch.NotifyReturn(make(chan amqp.Return, window/minWeight))
+	return &channel{ch: ch, returns: returns, returned: map[string]string{}}, nil
+}
+
+// renewAfter is the pause before a new channel is opened, so that the queue can find a leader meanwhile.
+const renewAfter = 100 * time.Millisecond
+
+// renew replaces a channel that loses its messages, in the background. What is on its way over it becomes unconfirmed.
+func (s *Sender) renew(spoiled *channel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.renewing || s.channel != spoiled {
+		return
+	}
+	s.renewing = true
+	go func() { // ends with the session, if not before
+		select {
+		case <-time.After(renewAfter):
+		case <-s.s.lost:
+			return
+		}
+		c, err := newChannel(s.s)
+		s.mu.Lock()
+		s.renewing = false
+		if err == nil {
+			s.channel = c
+		}
+		s.mu.Unlock()
+		if err == nil {
+			_ = spoiled.ch.Close() // nothing waits for it, so the broker may be slow
+		}
+	}()
+}
+
+// Publish sends a message and waits for its confirm.
+func (s *Sender) Publish(ctx context.Context, o *Outgoing) error {
+	m, err := s.Send(ctx, o)
+	if err != nil {
+		return err
+	}
+	return m.Wait(ctx)
+}
+
+// Send sends a message. It waits for space in the window until ctx is done or the broker has an alarm. With unconfirmed
+// sends in flight, use TrySend: Send could wait for space that your own messages fill.
+func (s *Sender) Send(ctx context.Context, o *Outgoing) (*Sent, error) {
+	if m, err := s.TrySend(o); m != nil || err != nil {
+		return m, err
+	}
+	weight := o.weight()
+	if err := s.acquire(ctx, weight); err != nil {
+		return nil, err
+	}
+	return s.transmit(o, weight)
+}
+
+// TrySend sends a message, or returns nil if the window has no space for it.
+func (s *Sender) TrySend(o *Outgoing) (*Sent, error) {
+	weight := o.weight()
+	if !s.window.TryAcquire(weight) {
+		return nil, nil //nolint:nilnil // as it says
+	}
+	return s.transmit(o, weight)
+}
+
+// transmit sends a message whose weight was acquired.
+func (s *Sender) transmit(o *Outgoing, weight int64) (*Sent, error) {
+	s.mu.Lock()
+	c := s.channel
+	confirm, err := c.ch.PublishWithDeferredConfirm(o.Exchange, o.Key, o.Mandatory, false, o.Publishing)
+	s.mu.Unlock()
+	if err != nil {
+		s.window.Release(weight)
+		return nil, unconfirmed(fmt.Errorf("publish: %w", err))
+	}
+	return &Sent{sender: s, channel: c, name: o.name(), weight: weight, at: time.Now(), confirm: confirm}, nil
+}
+
+func (s *Sender) acquire(ctx context.Context, weight int64) error {
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	blocked := s.s.whileBlocked()
+	stopped := make(chan struct{})
+	defer func() { cancel(); <-stopped }()
+	go func() {
+		defer close(stopped)
+		select {
+		case <-blocked:
+			cancel()
+		case <-waiting.Done():
+		}
+	}()
+	if err := s.window.Acquire(waiting, weight); err != nil {
+		if ctx.Err() == nil {
+			return s.s.alarmed()
+		}
+		return ctx.Err()
+	}
+	return nil
+}
+
+// Wait returns nil when the broker has confirmed that the message is safe. It waits until ctx is done or the broker has
+// an alarm. In these cases, and when the connection is lost, the broker may or may not have the message.
+func (m *Sent) Wait(ctx context.Context) error {
+	select {
+	case <-m.confirm.Done():
+		return m.complete()
+	case <-m.sender.s.whileBlocked():
+		m.abandon()
+		return m.sender.s.alarmed()
+	case <-ctx.Done():
+		if time.Since(m.at) >= confirmTimeLimit/2 { // after a shorter wait the channel may be sound
+			m.sender.renew(m.channel)
+		}
+		m.abandon()
+		return ctx.Err()
+	}
+}
+
+// abandon leaves the message in the window until its confirm has come or its session has ended.
+func (m *Sent) abandon() {
+	go func() {
+		<-m.confirm.Done()
+		_ = m.complete()
+	}()
+}
+
+// complete releases the message's space in the window and returns nil if the broker has the message.
+func (m *Sent) complete() error {
+	m.sender.window.Release(m.weight)
+	reason, returned := m.channel.takeReturn(m.name)
+	switch {
+	case returned:
+		err := fmt.Errorf("there is no queue for it: %s", reason)
+		m.sender.s.kill(err) // the next session declares what is missing
+		return unconfirmed(err)
+	case !m.confirm.Acked():
+		if why := m.sender.s.Why(); why != nil {
+			return unconfirmed(fmt.Errorf("the connection is lost: %w", why))
+		}
+		m.sender.renew(m.channel)
+		return unconfirmed(errors.New("the broker has not taken it"))
+	}
+	return nil
+}
+
+// takeReturn reports whether the broker had no queue for a message. Call it after the confirm: the broker sends the return
+// before the confirm.
+func (c *channel) takeReturn(name string) (reason string, returned bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		select {
+		case r, ok := <-c.returns:
+			if ok {
+				c.returned[nameOf(r.MessageId, r.Headers)] = r.ReplyText
+				continue
+			}
+			c.returns = nil
+		default:
+		}
+		break
+	}
+	if reason, returned = c.returned[name]; returned {
+		delete(c.returned, name)
+	}
+	return reason, returned
+}
