@@ -42,10 +42,20 @@ func NewCluster(t testing.TB) Cluster {
 // Start starts a node that ends with the test. Without roles it has all of them.
 func (c Cluster) Start(t testing.TB, o Options, roles ...string) *Server {
 	t.Helper()
+	return Start(t, c.options(o, roles))
+}
+
+// TryStart starts a node that may refuse to, see TryStart.
+func (c Cluster) TryStart(t testing.TB, o Options, roles ...string) error {
+	t.Helper()
+	return TryStart(t, c.options(o, roles))
+}
+
+func (c Cluster) options(o Options, roles []string) Options {
 	args := []string{"--broker", strings.Join(c.Broker, ","), "--store", c.Store}
 	if len(roles) > 0 {
 		args = append(args, "--roles", strings.Join(roles, ","))
 	}
 	o.Args = append(args, o.Args...)
-	return Start(t, o)
+	return o
 }

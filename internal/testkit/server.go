@@ -16,6 +16,8 @@ import (
 
 // Options say how to start a server. The zero value is a server with its data in a temporary directory.
 type Options struct {
+	Binary string // path of the binary; default: the one under test
+
 	Data string   // data directory; default: a temporary one
 	Args []string // further flags of `restante serve`
 	Env  []string // further environment variables, NAME=value
@@ -73,7 +75,10 @@ func command(t testing.TB, o Options, listen string, r *record) load.Command {
 	}
 	args = append(args, o.Args...)
 	env := slices.Concat([]string{"GORACE=atexit_sleep_ms=0"}, r.env(), o.Env) // without this, a binary with the race detector takes a second to exit
-	return load.Command{Path: Binary(t), Args: args, Env: env, Roots: o.Roots, LogFile: r.logFile()}
+	if o.Binary == "" {
+		o.Binary = Binary(t)
+	}
+	return load.Command{Path: o.Binary, Args: args, Env: env, Roots: o.Roots, LogFile: r.logFile()}
 }
 
 func (s *Server) start(listen string) {
@@ -177,6 +182,13 @@ func (s *Server) Restart() {
 		s.t.Fatalf("restart server: %v", err)
 	}
 	s.start(addr)
+}
+
+// RestartAs is Restart with another binary, as an upgrade does it.
+func (s *Server) RestartAs(binary string) {
+	s.t.Helper()
+	s.o.Binary = binary
+	s.Restart()
 }
 
 // Ready returns the HTTP status of /readyz, 0 when there is no answer.

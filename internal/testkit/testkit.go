@@ -39,6 +39,7 @@ func MainWithoutBinary(m *testing.M) { os.Exit(runAndStop(m)) }
 func runAndStop(m *testing.M) (code int) {
 	code = func() int {
 		defer stopShared()
+		defer removeNewer()
 		return m.Run()
 	}()
 	if code != 0 {
@@ -69,9 +70,9 @@ func run(m *testing.M) (code int, err error) {
 	return runAndStop(m), nil
 }
 
-// build builds the binary of this module.
-func build(binary string, race bool) error {
-	args := []string{"build", "-o", binary}
+// build builds the binary of this module. Flags are those of go build.
+func build(binary string, race bool, flags ...string) error {
+	args := append([]string{"build", "-o", binary}, flags...)
 	if race {
 		args = append(args, "-race")
 	}
