@@ -62,7 +62,7 @@ func (s *Server) steps() []lifecycle.Step {
 	noHub, noConsumer := !s.hasRole(peer.Hub), !s.hasRole(peer.Consumer)
 	return []lifecycle.Step{
 		{Name: "listener", Start: s.listen}, // first: the node tells the others its address; requests wait until http
-		{Name: "node", Start: s.introduce},  // its id, address and features, and the table of its peers
+		{Name: "node", Start: s.identify},   // its id, address and features, and the table of its peers
 		{Name: "traces", Start: s.startTraces},
 		{Name: "store", Start: s.openStore},
 		{Name: "switches", Start: s.openSwitches, Run: s.runSwitches}, // ends the server when the store asks for a newer version
@@ -75,7 +75,7 @@ func (s *Server) steps() []lifecycle.Step {
 		{Name: "inbox", Run: s.runInbox, Skip: noConsumer || s.alone()}, // from other services to the entry
 		{Name: "certificates", Start: s.openCertificates, Run: s.runCertificates, Skip: !s.cfg.ServesTLS()},
 		{Name: "http", Start: s.serve},
-		{Name: "connections", Start: s.welcome}, // stops first: requests are still answered while clients are sent elsewhere
+		{Name: "connections", Start: s.drainOnStop}, // stops first: requests are still answered while clients are sent elsewhere
 	}
 }
 

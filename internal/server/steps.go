@@ -37,7 +37,7 @@ func (s *Server) listen(ctx context.Context) (lifecycle.Stop, error) {
 	}, nil
 }
 
-func (s *Server) introduce(context.Context) (lifecycle.Stop, error) {
+func (s *Server) identify(context.Context) (lifecycle.Stop, error) {
 	self, err := newNode(s.cfg, s.listener.Addr())
 	s.peers = peer.NewTable(self)
 	return nil, err
@@ -145,4 +145,4 @@ func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	}, nil
 }
 
-func (s *Server) welcome(context.Context) (lifecycle.Stop, error) { return s.drain, nil }
+func (s *Server) drainOnStop(context.Context) (lifecycle.Stop, error) { return s.drain, nil }
