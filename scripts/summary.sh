@@ -16,3 +16,8 @@ measured() {
 touch .cache/measured.log
 measured app 'What the app costs in a browser'
 measured pause 'How long each fault was felt by senders and readers'
+
+flaky=$(cat .cache/*.log.flaky 2>/dev/null || true)
+if [ -n "$flaky" ]; then
+  printf '\nPassed only the second time, so something is wrong with the test or with what it tests:\n%s\n' "$flaky"
+fi
