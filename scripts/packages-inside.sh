@@ -54,7 +54,7 @@ grep -qx 'NoNewPrivs: 1' status
 grep -qx 'Seccomp: 2' status # a filter
 not nsenter -t "$pid" -m touch /usr/bin/x
 [ "$(stat -c %a /var/lib/restante/restante.db)" = 600 ]
-[ "$(grep '^Max open files' "/proc/$pid/limits" | awk '{ print $4 }')" = 65536 ]
+[ "$(property LimitNOFILE)" = 65536 ]
 echo "=> systemd $(systemctl --version | awk 'NR == 1 { print $2 }') holds it in the unit's sandbox: no root, no capabilities, filtered calls"
 
 echo 'RESTANTE_LOG_LEVEL=debug' >>/etc/restante/restante.env

@@ -14,7 +14,8 @@ if cmp -s .cache/inputs.sha256 "$sums"; then
   exit 0
 fi
 echo "snapshot: these inputs have changed:"
-diff "$sums" .cache/inputs.sha256 | sed -n 's/^[<>] [0-9a-f]* */  /p' | sort -u
+touch "$sums" # which does not exist before the first time
+{ diff "$sums" .cache/inputs.sha256 || true; } | sed -n 's/^[<>] [0-9a-f]* */  /p' | sort -u
 scripts/release.sh --snapshot
 scripts/packages-test.sh
 cp .cache/inputs.sha256 "$sums"
