@@ -17,6 +17,8 @@ tool() {
 tool goreleaser github.com/goreleaser/goreleaser/v2 v2.16.0
 tool syft github.com/anchore/syft/cmd/syft v1.57.1
 
+command -v unzip >/dev/null || scripts/deps.sh release
+
 begun=$SECONDS
 goreleaser release --clean "$@"
 
@@ -29,8 +31,10 @@ sha256sum --check --quiet --strict checksums.txt || fail "checksums.txt does not
 for system in linux darwin windows; do
   for machine in amd64 arm64; do
     archive=$(ls restante_*_"${system}_$machine".{tar.gz,zip} 2>/dev/null) || [ -n "$archive" ] || fail "no archive for $system on $machine"
+    program=restante
+    [ "$system" != windows ] || program=restante.exe
     if [ "$system" = windows ]; then names=$(unzip -Z1 "$archive"); else names=$(tar -tzf "$archive"); fi
-    for file in LICENSE NOTICE README.md CHANGELOG.md docs/licenses.md licenses.txt "restante$([ "$system" = windows ] && echo .exe)"; do
+    for file in LICENSE NOTICE README.md CHANGELOG.md docs/licenses.md licenses.txt "$program"; do
       grep -q "^[^/]*/$file\$" <<<"$names" || fail "$archive has no $file"
     done
     grep -q '"modernc.org/sqlite"' "$archive.sbom.json" || fail "$archive.sbom.json does not name what is linked"
@@ -43,7 +47,7 @@ done
 tar -xzOf restante_*_linux_"$(go env GOARCH)".tar.gz --wildcards '*/restante' >restante
 chmod +x restante
 ./restante version
-if readelf -l restante | grep -q INTERP; then fail "the binary is not static"; fi
+if ldd restante >/dev/null 2>&1; then fail "the binary is not static"; fi
 if [ -d ../.git ]; then # in a worktree the toolchain does not see a commit
   ./restante version | grep -qF "commit $(git rev-parse HEAD)" || fail "the binary does not name its commit"
 fi
