@@ -26,7 +26,8 @@ if [ ! -d "$base" ]; then
   mv "$base.new" "$base"
 fi
 
-# boot installs one package in a copy of the root and runs the check there; /run and all mounts are the namespace's own.
+# boot installs one package in a copy of the root and runs the check there. It runs in namespaces of its own, so that no
+# mount and no process outlives it.
 boot() {
   local scratch=$1 format=$2 package=$3
   mount -t tmpfs tmpfs /run
@@ -49,10 +50,9 @@ TimeoutStartSec=240
 [Install]
 WantedBy=default.target
 EOF
-  ln -s ../check.service "$scratch/root/etc/systemd/system/default.target.wants/check.service" 2>/dev/null ||
-    chroot "$scratch/root" systemctl --quiet enable check.service
+  chroot "$scratch/root" systemctl --quiet enable check.service
   # A network of its own has its own 127.0.0.1, so that the server's port is free.
-  timeout --kill-after=10 300 systemd-nspawn --quiet --directory="$scratch/root" --boot --private-network --register=no \
+  timeout --foreground --kill-after=10 300 systemd-nspawn --quiet --directory="$scratch/root" --boot --private-network --register=no \
     --keep-unit --console=pipe </dev/null >"$scratch/console" 2>&1 || true
   [ -e "$scratch/root/check/passed" ]
 }
@@ -61,14 +61,20 @@ if [ "${1:-}" = boot ]; then
   boot "${@:2}"
   exit
 fi
+child='' scratch=''
+trap '[ -z "$child" ] || kill -KILL "$child" 2>/dev/null; rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
 for format in deb rpm; do
   scratch=$(mktemp -d)
-  trap 'rm -rf "$scratch"' EXIT
-  if ! unshare --mount --propagation private "$0" boot "$scratch" "$format" "${!format}"; then
+  # In the background, so that a signal is handled at once. With it ends whatever runs in its namespaces.
+  unshare --mount --pid --fork --kill-child --mount-proc --propagation private "$0" boot "$scratch" "$format" "${!format}" &
+  child=$!
+  if ! wait "$child"; then
     cat "$scratch/console" "$scratch/upper/check/log" 2>/dev/null || true
     echo "the $format does not install and serve under its sandbox" >&2
     exit 1
   fi
+  child=''
   grep '^=> ' "$scratch/upper/check/log" | sed "s/^=> /$format: /"
   rm -rf "$scratch"
 done
