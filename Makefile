@@ -81,7 +81,7 @@ lint: ## golangci-lint with .golangci.yml; the first time builds it, which takes
 	@scripts/lint.sh
 
 .PHONY: snapshot
-snapshot: ## build into dist what a release has, from whatever is here; publishes nothing
+snapshot: ## build into dist what a release has, from the current tree; publishes nothing
 	@scripts/release.sh --snapshot
 
 .PHONY: release

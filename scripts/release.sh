@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds a release of the tag at this commit into dist, or with --snapshot of whatever is here, and checks it. It publishes
+# Builds a release of the tag at this commit into dist, or with --snapshot of the current tree, and checks it. It publishes
 # nothing. The tools are built once and kept in .cache, as the linter is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GOBIN=$PWD/.cache/bin PATH=$PWD/.cache/bin:$PATH
 export LICENCE_TEXTS=.cache/licenses.txt SYFT_CHECK_FOR_APP_UPDATE=false
 
-# tool installs a Go program unless this version of it is there.
+# tool installs a Go program unless this version of it is installed.
 tool() {
   local name=$1 package=$2 version=$3
   go version -m "$GOBIN/$name" 2>/dev/null | awk '$1 == "mod" { print $3 }' | grep -qxF "$version" && return

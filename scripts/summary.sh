@@ -19,5 +19,5 @@ measured pause 'How long each fault was felt by senders and readers'
 
 flaky=$(cat .cache/*.log.flaky 2>/dev/null || true)
 if [ -n "$flaky" ]; then
-  printf '\nPassed only the second time, so something is wrong with the test or with what it tests:\n%s\n' "$flaky"
+  printf '\nPassed only the second time: the test, or what it tests, has a fault:\n%s\n' "$flaky"
 fi
