@@ -68,8 +68,8 @@ deps: ## install what the tests need besides Go and Node
 .PHONY: vet
 vet: ## go vet, and that the program compiles for Windows and macOS
 	go vet ./...
-	GOOS=windows CGO_ENABLED=0 go build -o /dev/null ./cmd/restante
-	GOOS=darwin CGO_ENABLED=0 go build -o /dev/null ./cmd/restante
+	GOOS=windows CGO_ENABLED=0 go build -trimpath -o /dev/null ./cmd/restante
+	GOOS=darwin CGO_ENABLED=0 go build -trimpath -o /dev/null ./cmd/restante
 
 .PHONY: fmt
 fmt: ## check the formatting (gofmt -w FILE mends it)
