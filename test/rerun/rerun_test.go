@@ -68,7 +68,7 @@ func try(t *testing.T, packages ...string) (printed, flaky string, err error) {
 	t.Helper()
 	t.Setenv("NOTES", t.TempDir())
 	var out strings.Builder
-	err = run(t.Context(), append([]string{"-again", "-log", "log", "--", "-timeout=2s"}, packages...), &out)
+	err = run(t.Context(), append([]string{"-again", "-log", "log", "--", "-timeout=10s"}, packages...), &out)
 	log, logErr := os.ReadFile("log")
 	note, flakyErr := os.ReadFile("log.flaky")
 	if logErr != nil || flakyErr != nil || string(log) != out.String() {
