@@ -23,8 +23,16 @@ RUN --mount=type=bind,target=. \
 RUN /out/restante version && mkdir /out/data
 
 FROM scratch
+# The tag and the commit, such as --build-arg VERSION=v1.2.3 --build-arg REVISION="$(git rev-parse HEAD)", and where the
+# source is. The binary notes the first two itself.
+ARG VERSION="" REVISION="" SOURCE=""
 LABEL org.opencontainers.image.title="restante" \
-      org.opencontainers.image.description="Self-hosted group messaging that keeps what it has accepted"
+      org.opencontainers.image.description="Self-hosted group messaging that keeps what it has accepted" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY LICENSE NOTICE /licenses/
 # For amqps:// and https://. Time zones are not needed: every time is UTC.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/restante /restante

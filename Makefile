@@ -8,11 +8,14 @@ UNIT := $$(go list ./... | grep -v /test/)
 MEASURED := ^(TestHostile_CrowdsHarmNobodyElse|TestSlow_HurtsNobodyAndLosesNothing)$$
 FUZZTIME ?= 20s
 ARGS ?=
+# With RERUN=1 up to three tests that fail are run once more, as in CI. See test/rerun.
+RERUN ?=
+GOTEST := bin/rerun $(if $(RERUN),-again)
 comma := ,
 
 .PHONY: help
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## run a server on http://127.0.0.1:8080 (ARGS="--listen 127.0.0.1:9000" for other flags)
@@ -28,13 +31,17 @@ build: ## build bin/restante, one static binary
 	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -o bin/restante ./cmd/restante
 
 .PHONY: test
-test: deps lint client-check test-unit test-whole ## everything that must pass before a change lands; installs what it needs
+test: deps lint client-check test-unit test-whole snapshot-check ## everything that must pass before a change lands; installs what it needs
 	@scripts/summary.sh
 
 .PHONY: test-unit
-test-unit: deps vet fmt ## vet, formatting and the tests of the packages, with the race detector
+test-unit: deps vet fmt bin/rerun ## vet, formatting and the tests of the packages, with the race detector
 	@mkdir -p .cache
-	go test -race -timeout 15m $(UNIT) 2>&1 | tee .cache/test-unit.log
+	$(GOTEST) -log .cache/test-unit.log -- -race -timeout=15m $(UNIT)
+
+.PHONY: bin/rerun
+bin/rerun:
+	@go build -o bin/rerun ./test/rerun
 
 .PHONY: client
 client: deps ## build the web client into client/dist, which is committed and embedded
@@ -45,13 +52,13 @@ client-check: deps ## the app: types, style, tests, that client/dist is up to da
 	@scripts/client.sh
 
 .PHONY: test-whole
-test-whole: deps ## the tests of the whole: the real binary, the official client, a browser, faults
+test-whole: deps bin/rerun ## the tests of the whole: the real binary, the official client, a browser, faults
 	@rm -rf .cache/measured.log .cache/record && mkdir -p .cache/record
 	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record RESTANTE_TEST_MEASURED=$(CURDIR)/.cache/measured.log \
-		go test -count=1 -timeout 25m -p 1 -skip '$(MEASURED)' $$(go list ./test/... | grep -v /privacy) 2>&1 | tee .cache/test-whole.log
+		$(GOTEST) -log .cache/test-whole.log -- -count=1 -timeout=25m -p=1 '-skip=$(MEASURED)' $$(go list ./test/... | grep -v /privacy)
 	@# How others are served beside an attack, or a slow reader, is not to be measured beside other tests.
-	go test -count=1 -timeout 10m -run '$(MEASURED)' ./test/faults 2>&1 | tee -a .cache/test-whole.log
-	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record go test -count=1 ./test/privacy 2>&1 | tee -a .cache/test-whole.log
+	$(GOTEST) -append -log .cache/test-whole.log -- -count=1 -timeout=10m '-run=$(MEASURED)' ./test/faults
+	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record $(GOTEST) -append -log .cache/test-whole.log -- -count=1 ./test/privacy
 	@rm -rf .cache/record
 
 .PHONY: deps
@@ -59,8 +66,10 @@ deps: ## install what the tests need besides Go and Node
 	@scripts/deps.sh
 
 .PHONY: vet
-vet: ## go vet
+vet: ## go vet, and that the program compiles for Windows and macOS
 	go vet ./...
+	GOOS=windows CGO_ENABLED=0 go build -trimpath -o /dev/null ./cmd/restante
+	GOOS=darwin CGO_ENABLED=0 go build -trimpath -o /dev/null ./cmd/restante
 
 .PHONY: fmt
 fmt: ## check the formatting (gofmt -w FILE mends it)
@@ -70,6 +79,22 @@ fmt: ## check the formatting (gofmt -w FILE mends it)
 .PHONY: lint
 lint: ## golangci-lint with .golangci.yml; the first time builds it, which takes about three minutes
 	@scripts/lint.sh
+
+.PHONY: snapshot
+snapshot: ## build into dist what a release has, from the current tree; publishes nothing
+	@scripts/release.sh --snapshot
+
+.PHONY: release
+release: ## build into dist the release of the tag at this commit; publishes nothing
+	@scripts/release.sh
+
+.PHONY: packages-test
+packages-test: ## install the packages in dist in a Debian root and serve under the unit's sandbox (as root on Debian)
+	@scripts/packages-test.sh
+
+.PHONY: snapshot-check
+snapshot-check: ## snapshot and packages-test, if their inputs are not those of packaging/inputs.sha256, which it writes
+	@scripts/snapshot-check.sh
 
 .PHONY: fuzz
 fuzz: ## every fuzz test for FUZZTIME (20s) each
@@ -98,4 +123,4 @@ vuln: ## known vulnerabilities in what is imported; asks vuln.go.dev
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin .cache test/e2e/js/node_modules client/node_modules client/.expo
+	rm -rf bin dist .cache test/e2e/js/node_modules client/node_modules client/.expo

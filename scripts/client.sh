@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .cache
+export RERUN_FLAKY=$PWD/.cache/test-client.log.flaky
+: >"$RERUN_FLAKY"
 if [ -d client/node_modules ]; then
   node client/scripts/check.mjs 2>&1 | tee .cache/test-client.log
 else

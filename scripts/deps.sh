@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need besides Go and Node: the npm packages of test/e2e/js and of the app and, as root on Debian,
-# Chromium, RabbitMQ, PostgreSQL and HAProxy, none of which is started. Its output is shown only when something fails.
+# Chromium, RabbitMQ, PostgreSQL and HAProxy, none of which is started. With the argument "packages" it installs instead what the
+# test of the deb and the rpm needs, with "release" what the check of a release needs. Its output is shown only when something
+# fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .cache
@@ -63,6 +65,17 @@ without_services() {
   )
 }
 
+case "${1:-}" in
+packages)
+  debian debootstrap "the test of the packages" debootstrap
+  debian systemd-nspawn "the test of the packages" systemd-container
+  exit
+  ;;
+release)
+  debian unzip "the check of a release" unzip
+  exit
+  ;;
+esac
 npm_packages test/e2e/js "the tests with the official SignalR client"
 npm_packages client "the checks of the app"
 debian chromium "the browser tests" chromium fonts-noto-color-emoji fonts-noto-cjk

@@ -16,3 +16,8 @@ measured() {
 touch .cache/measured.log
 measured app 'What the app costs in a browser'
 measured pause 'How long each fault was felt by senders and readers'
+
+flaky=$(cat .cache/*.log.flaky 2>/dev/null || true)
+if [ -n "$flaky" ]; then
+  printf '\nPassed only the second time: the test, or what it tests, has a fault:\n%s\n' "$flaky"
+fi

@@ -76,6 +76,7 @@ var arrows = map[string][]string{
 	"internal/testkit":       {"internal/config", "internal/server", "internal/load", "internal/chat", "internal/errs", "internal/testkit/nodes"},
 	"internal/testkit/nodes": {},
 	"test/nodes":             {"internal/testkit/nodes"},
+	"test/rerun":             {},
 	"internal/archtest":      {},
 	"test/e2e":               {},
 	"test/faults":            {},

@@ -71,6 +71,36 @@ func TestImage_IsPinnedEmptyAndNobodysRoot(t *testing.T) {
 	}
 }
 
+// TestImage_SaysWhatItIs: a registry shows the labels, and those that a build does not know are arguments.
+func TestImage_SaysWhatItIs(t *testing.T) {
+	_, image, found := strings.Cut(dockerfile(t), "FROM scratch\n")
+	if !found {
+		t.Fatal("the Dockerfile has no last stage")
+	}
+	labels := map[string]string{}
+	for _, m := range regexp.MustCompile(`org\.opencontainers\.image\.(\w+)="([^"]*)"`).FindAllStringSubmatch(image, -1) {
+		labels[m[1]] = m[2]
+	}
+	for label, want := range map[string]string{
+		"title": "restante", "description": "Self-hosted group messaging that keeps what it has accepted", "licenses": "Apache-2.0",
+		"source": "${SOURCE}", "version": "${VERSION}", "revision": "${REVISION}",
+	} {
+		if labels[label] != want {
+			t.Errorf("the label %s is %q, want %q", label, labels[label], want)
+		}
+		argument := strings.Trim(want, "${}")
+		if argument != want && !regexp.MustCompile(`(?m)^ARG .*\b`+argument+`=`).MatchString(image) {
+			t.Errorf("%s is no argument of the last stage", argument)
+		}
+	}
+	if !strings.HasPrefix(strings.TrimSpace(read(t, "LICENSE")), "Apache License") {
+		t.Error("LICENSE has another licence than the label")
+	}
+	if !strings.Contains(image, "COPY LICENSE NOTICE /licenses/") {
+		t.Error("the image has no licence")
+	}
+}
+
 // TestImage_HealthCheckWorks runs the command of the Dockerfile.
 func TestImage_HealthCheckWorks(t *testing.T) {
 	check := regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD \["/restante", (.*)\]$`).FindStringSubmatch(dockerfile(t))

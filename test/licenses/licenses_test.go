@@ -1,5 +1,5 @@
 // Package licenses lists what is in the binary, linked or in its web client, and under which licence, in docs/licenses.md,
-// and sees to it that the list is true and that nothing comes in under terms that its users would have to know of first.
+// and sees to it that the list is true and that nothing comes in under terms that its users would have to know of first. For a release it writes the texts of the licences.
 package licenses
 
 import (
@@ -75,22 +75,35 @@ func namesIn(text []byte) (names []string, err error) {
 // the logo is not in the binary.
 var looked = []string{"LICENSE-SQLITE", "LICENSE-LOGO"}
 
-// linked returns the modules of the binary, each with its licences.
+// systems are what a release has binaries for; what is linked differs a little.
+var systems = []string{"linux", "darwin", "windows"}
+
+// directories returns where the source of each module of the binaries is, by path and version.
+func directories(t *testing.T) map[string]string {
+	t.Helper()
+	modules := map[string]string{}
+	for _, system := range systems {
+		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps",
+			"-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}{{end}}", "restante/cmd/restante")
+		cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH=amd64", "CGO_ENABLED=0")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal("go list:", err)
+		}
+		for line := range strings.Lines(string(out)) {
+			if module, dir, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
+				modules[module] = dir
+			}
+		}
+	}
+	return modules
+}
+
+// linked returns the modules of the binaries, each with its licences.
 func linked(t *testing.T) map[string]string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps",
-		"-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}{{end}}", "restante/cmd/restante")
-	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal("go list:", err)
-	}
 	modules := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		module, dir, ok := strings.Cut(strings.TrimSpace(line), "\t")
-		if _, known := modules[module]; !ok || known {
-			continue
-		}
+	for module, dir := range directories(t) {
 		names, err := licences(dir)
 		if err != nil {
 			t.Errorf("%s: %v", module, err)
@@ -142,8 +155,8 @@ func TestLicences_OfTheBinaryAreListed(t *testing.T) {
 		t.Fatalf("go list names %d modules, the web client has %d packages", len(modules), len(packages))
 	}
 	var b bytes.Buffer
-	b.WriteString("# Licences\n\nWhat is in the binary besides Restante and the standard library of Go (BSD-3-Clause). `make licenses` writes this list; a\n" +
-		"test compares it with the binary.\n\n## Linked\n\n| module | version | licence |\n|---|---|---|\n")
+	b.WriteString("# Licences\n\nWhat is in the binaries for Linux, macOS and Windows besides Restante and the standard library of Go (BSD-3-Clause).\n" +
+		"`make licenses` writes this list; a test compares it with the binaries. A release carries the texts, in `licenses.txt`.\n\n## Linked\n\n| module | version | licence |\n|---|---|---|\n")
 	writeRows(&b, modules)
 	b.WriteString("\n## In the web client\n\nTheir terms go with the page, as `/licenses.txt`. `-tags noweb` leaves all of it out.\n\n" +
 		"| package | version | licence |\n|---|---|---|\n")
