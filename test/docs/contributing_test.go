@@ -34,7 +34,7 @@ func TestContributing_ExamplesWork(t *testing.T) {
 			}
 			run(t, dir, "", "go", "build", "./cmd/...", "./internal/...")
 			for _, command := range e.tests {
-				run(t, dir, "", strings.Fields(command)...)
+				run(t, dir, "", strings.Fields(strings.ReplaceAll(command, "'", ""))...)
 			}
 		})
 	}
