@@ -4,7 +4,7 @@ package client
 
 import "embed"
 
-// Embedded says whether this program holds the web client: it does unless it was built with -tags noweb.
+// Embedded says whether this program contains the web client. It is false in builds with -tags noweb.
 const Embedded = false
 
 var dist embed.FS

@@ -41,18 +41,18 @@ func TestNew_CompressedFormsAreThoseOfTheFile(t *testing.T) {
 	for path, f := range embedded(t).files {
 		script := strings.HasSuffix(path, ".js")
 		for _, coding := range []string{"br", "gzip"} {
-			small, there := f.variants[coding]
-			if script && !there || there && len(small.content) >= len(f.variants[identity].content) {
-				t.Errorf("%s: by %s there are %d bytes for %d", path, coding, len(small.content), len(f.variants[identity].content))
+			small, ok := f.variants[coding]
+			if script && !ok || ok && len(small.content) >= len(f.variants[identity].content) {
+				t.Errorf("%s: %s has %d bytes, identity %d", path, coding, len(small.content), len(f.variants[identity].content))
 			}
 		}
-		if form, there := f.variants["gzip"]; there {
+		if form, ok := f.variants["gzip"]; ok {
 			r, err := gzip.NewReader(bytes.NewReader(form.content))
 			if err != nil {
 				t.Fatalf("%s: %v", path, err)
 			}
 			if content, err := io.ReadAll(r); err != nil || !bytes.Equal(content, f.variants[identity].content) {
-				t.Errorf("%s is not what its gzip form holds: %v", path, err)
+				t.Errorf("%s differs from its gzip form: %v", path, err)
 			}
 		}
 	}
@@ -71,8 +71,8 @@ func TestNew_NothingIsInlineOrFromElsewhere(t *testing.T) {
 		}
 		for _, url := range address.FindAllString(string(f.variants[identity].content), -1) {
 			switch url {
-			case "http://www.w3.org": // a name, not an address
-			case "https://react.dev", "https://aka.ms", "https://learn.microsoft.com": // in the texts of errors
+			case "http://www.w3.org": // the name of a namespace, not an address
+			case "https://react.dev", "https://aka.ms", "https://learn.microsoft.com": // in error texts
 			default:
 				t.Errorf("%s names %s", path, url)
 			}

@@ -10,8 +10,8 @@ import (
 // identity is the name of the content coding that changes nothing (RFC 9110, 8.4.1).
 const identity = "identity"
 
-// negotiate returns which of the offered content codings the Accept-Encoding headers prefer (RFC 9110, 12.5.3). Between
-// equals the first wins. Without a header, or when none is wanted, it is identity.
+// negotiate returns the offered content coding that the Accept-Encoding headers prefer (RFC 9110, 12.5.3). The first one wins
+// if several have the same weight. It is identity without a header, or if no offered coding is acceptable.
 func negotiate(headers, offered []string) string {
 	weights := acceptedCodings(headers)
 	weight := func(coding string) float64 {
@@ -33,7 +33,7 @@ func negotiate(headers, offered []string) string {
 	return best
 }
 
-// acceptedCodings reads the weight of each coding that is named. What cannot be understood is as if it were not there.
+// acceptedCodings parses the weight of each named coding. It ignores entries that are not valid.
 func acceptedCodings(headers []string) map[string]float64 {
 	weights := map[string]float64{}
 	for _, header := range headers {
@@ -55,7 +55,7 @@ func acceptedCodings(headers []string) map[string]float64 {
 	return weights
 }
 
-// parseWeight reads a parameter q=0.5.
+// parseWeight parses a parameter such as q=0.5.
 func parseWeight(parameter string) (float64, bool) {
 	name, value, ok := strings.Cut(strings.TrimSpace(parameter), "=")
 	if !ok || !strings.EqualFold(name, "q") || len(value) > len("0.000") || strings.Trim(value, "0123456789.") != "" {

@@ -9,7 +9,7 @@ import (
 func TestNegotiate(t *testing.T) {
 	all := []string{"br", "gzip", identity}
 	for _, tt := range []struct {
-		headers string // apart by |; "-" for none
+		headers string // separated by |; "-" for no header
 		offered []string
 		want    string
 	}{
@@ -58,7 +58,7 @@ func FuzzNegotiate(f *testing.F) {
 			t.Fatalf("%q: %q was not offered", header, got)
 		}
 		if lower := strings.ToLower(header); got != identity && !strings.Contains(lower, got) && !strings.Contains(lower, "*") {
-			t.Fatalf("%q: %s was not asked for", header, got)
+			t.Fatalf("%q: %s was not requested", header, got)
 		}
 	})
 }

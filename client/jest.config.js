@@ -1,4 +1,4 @@
-// The logic runs as it is in Node, as does what keeps data; what React draws runs in jest-expo.
+// The tests of core and device run in plain Node. The tests of ui need React Native and run in jest-expo.
 const transform = { "\\.[jt]sx?$": ["babel-jest", { presets: ["babel-preset-expo"] }] };
 
 module.exports = {

@@ -1,5 +1,5 @@
-// Package client is the web client that the server shows at /: the web build of the app in this directory, which uses
-// nothing but the public API. Its files are embedded, so that the server is one binary.
+// Package client serves the web client at /. The web client is the web build of the app in this directory, which uses only
+// the public API. Its files are embedded, so that the server is one binary.
 package client
 
 import (
@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// contentSecurityPolicy lets the page load and call what the server itself offers, and nothing else; nothing inline runs,
-// and no text becomes markup or code. The hash is that of the empty text: react-native-web adds one empty style element,
-// which it then fills rule by rule. The only Trusted Types policy is the one for the address of the service worker.
+// contentSecurityPolicy lets the page load from and call only this server. Inline code does not run, and a string cannot
+// become markup or code. The hash is that of the empty string: react-native-web adds one empty style element, and then adds
+// its rules one by one. The only Trusted Types policy is the one for the address of the service worker.
 //
 // 'self' includes WebSockets of the same host since Chromium 64, Firefox 50 and Safari 15.4. An older Safari falls back to
 // server-sent events.
@@ -27,15 +27,15 @@ const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 	"img-src 'self' data:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; font-src 'none'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types restante"
 
-// How long a browser may keep a file: what has a digest of its content in its name for ever, the rest only to ask whether
-// it has changed, which the ETag answers in a few bytes.
+// How long a browser may cache a file. A file with a digest in its name never changes and is cached for ever. A browser must
+// revalidate every other file, which the ETag makes cheap.
 const (
-	forEver   = "public, max-age=31536000, immutable"
-	askAgain  = "no-cache"
-	digestDir = "/_expo/static/"
+	immutable  = "public, max-age=31536000, immutable"
+	revalidate = "no-cache"
+	digestDir  = "/_expo/static/"
 )
 
-// contentTypes are those of all kinds of files there are; they are not left to the machine's own table.
+// contentTypes has the content type of every file extension in dist. The machine's table is not used.
 var contentTypes = map[string]string{
 	".css":         "text/css; charset=utf-8",
 	".html":        "text/html; charset=utf-8",
@@ -54,8 +54,8 @@ type Site struct {
 type file struct {
 	contentType  string
 	cacheControl string
-	variants     map[string]variant // by content coding; identity is always there
-	codings      []string           // of variants, the smallest first
+	variants     map[string]variant // by content coding; identity always exists
+	codings      []string           // the keys of variants, the smallest variant first
 }
 
 type variant struct {
@@ -75,7 +75,7 @@ func New() (*Site, error) {
 	return s, nil
 }
 
-// load reads what is to be served from the directory root. Beside a file lie its compressed forms, if they are smaller.
+// load reads the files to serve from the directory root. The compressed forms of a file are beside it, if they are smaller.
 func load(from fs.FS, root string) (*Site, error) {
 	s := &Site{files: map[string]file{}}
 	err := fs.WalkDir(from, root, func(name string, entry fs.DirEntry, err error) error {
@@ -94,12 +94,12 @@ func load(from fs.FS, root string) (*Site, error) {
 
 // open reads a file and its compressed forms.
 func open(from fs.FS, name string) (file, error) {
-	f := file{contentType: contentTypes[path.Ext(name)], cacheControl: askAgain, variants: map[string]variant{}}
+	f := file{contentType: contentTypes[path.Ext(name)], cacheControl: revalidate, variants: map[string]variant{}}
 	if f.contentType == "" {
-		return f, fmt.Errorf("%s: a kind of file without a content type", name)
+		return f, fmt.Errorf("%s: no content type is known for this extension", name)
 	}
 	if strings.Contains(name, digestDir) {
-		f.cacheControl = forEver
+		f.cacheControl = immutable
 	}
 	for _, form := range []struct{ coding, suffix string }{{"br", ".br"}, {"gzip", ".gz"}, {identity, ""}} {
 		content, err := fs.ReadFile(from, name+form.suffix)
@@ -126,8 +126,8 @@ func (s *Site) Paths() []string {
 	return paths
 }
 
-// ServeHTTP serves one of Paths in the form that the browser prefers. The headers that every answer of the server has are
-// not set here.
+// ServeHTTP serves one of Paths in the content coding that the browser prefers. It does not set the headers that the server
+// adds to every answer.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f, ok := s.files[r.URL.Path]
 	if !ok {
@@ -146,7 +146,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if coding != identity {
 		h.Set("Content-Encoding", coding)
-		h.Set("Content-Length", strconv.Itoa(len(v.content))) // which ServeContent leaves out here
+		h.Set("Content-Length", strconv.Itoa(len(v.content))) // ServeContent does not set it for encoded content
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(v.content))
 }

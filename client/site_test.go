@@ -10,7 +10,7 @@ import (
 	"testing/fstest"
 )
 
-// files is what a build leaves, in small.
+// files returns a small site with the files of a build.
 func files(t *testing.T) *Site {
 	t.Helper()
 	s, err := load(fstest.MapFS{
@@ -28,7 +28,7 @@ func files(t *testing.T) *Site {
 	return s
 }
 
-// ask sends a request with headers, which are pairs of name and value.
+// ask sends a request. The headers are pairs of name and value.
 func ask(s *Site, method, path string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, nil)
 	for pair := range slices.Chunk(headers, 2) {
@@ -39,7 +39,7 @@ func ask(s *Site, method, path string, headers ...string) *httptest.ResponseReco
 	return w
 }
 
-func TestSite_ServesWhatIsPreferred(t *testing.T) {
+func TestSite_ServesThePreferredCoding(t *testing.T) {
 	s := files(t)
 	for _, tt := range []struct{ path, accept, body, coding, contentType, cache string }{
 		{"/", "", "the page", "", "text/html; charset=utf-8", "no-cache"},
@@ -72,7 +72,7 @@ func TestSite_ServesWhatIsPreferred(t *testing.T) {
 	}
 }
 
-func TestSite_AnswersThatNothingHasChanged(t *testing.T) {
+func TestSite_AnswersNotModified(t *testing.T) {
 	s := files(t)
 	tags := map[string]bool{}
 	for _, coding := range []string{"identity", "br", "gzip"} {
@@ -120,16 +120,16 @@ func TestSite_HasNoOtherPaths(t *testing.T) {
 	}
 }
 
-func TestLoad_RefusesWhatHasNoType(t *testing.T) {
+func TestLoad_RejectsFilesWithoutType(t *testing.T) {
 	if _, err := load(fstest.MapFS{"dist/page.exe": {}}, "dist"); err == nil || !strings.Contains(err.Error(), "page.exe") {
-		t.Errorf("a file of an unknown kind: %v", err)
+		t.Errorf("a file of an unknown type: %v", err)
 	}
 	if _, err := load(fstest.MapFS{}, "dist"); err == nil {
 		t.Error("no files: no error")
 	}
 }
 
-func TestContentSecurityPolicy_LetsNothingInline(t *testing.T) {
+func TestContentSecurityPolicy_AllowsNothingInline(t *testing.T) {
 	directives := map[string]string{}
 	for directive := range strings.SplitSeq(contentSecurityPolicy, "; ") {
 		name, value, _ := strings.Cut(directive, " ")

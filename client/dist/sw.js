@@ -1,33 +1,32 @@
-const version = "3b7d8ebc6d0d";
+const version = "024d1261323c";
 const files = [
  [
-  "/_expo/static/css/base-6f11e87107783563b1cce6a3252f7f4c.css",
-  "sha256-hFybLFZA2n6kkGSHvkxy+bYJIPjd0k3jjs7sNk43XXo="
+  "/_expo/static/css/base-36814da4fdf6728ee9d7ee2554f2b2ae.css",
+  "sha256-LB2YltCLEUGt0uwsLUXRxoUsJ2GgzacEHD2OXLLHTtE="
  ],
  [
-  "/_expo/static/js/web/index-0b2755f39880b6c2fd5873783fc4f9e4.js",
-  "sha256-KVEQwPKmZWxpBBEDrznpXp91gGcY0aGs6bw3e0kF/xs="
+  "/_expo/static/js/web/index-d6cbffa01327def1df7b8d23b2fd4d2f.js",
+  "sha256-+7UKWLbU4KOhlW7dSrJezU9NuOnT66PFhmsmq+xhxvI="
  ],
  [
   "/",
-  "sha256-jwzDTrVfqPRjkb0jkkwflC8qP0ezIx9ngCFAK9GDRNM="
+  "sha256-EAtndJQyHPZsw66FAl3TARnmOudpAY1ZYVdffGAecw8="
  ]
 ];
 
-// The service worker: it lets the page open without a connection. It keeps the page and the files that the page is made
-// of, and nothing else; it does not look at requests to the API or the hub, nor at any but GET of this server.
+// The service worker lets the page open without a connection. It caches the page and the page's files, and nothing else. It
+// ignores requests to the API, to the hub and to other servers, and every method but GET.
 //
-// The build puts two constants before this: `version`, a digest of the files, and `files`, their addresses with the digest
-// of each.
+// The build adds two constants in front: `version`, a digest of the files, and `files`, the address and digest of each file.
 
 const kept = `restante-${version}`;
-const patience = 3000; // milliseconds for a server that is slow, before what is kept is shown
+const slowTimeout = 3000; // milliseconds to wait for the server before the cached page is shown
 
-/** What a proxy says when the server behind it is away, or is asked too much. */
-const inTheWay = [404, 429];
+/** Statuses that a proxy answers when the server behind it is away or overloaded. */
+const proxyStatuses = [404, 429];
 
-// Either all files of this build are kept, or it does not become the worker: a page must not be kept with the files of
-// another, as in the middle of an upgrade.
+// If one file of this build cannot be cached, the worker is not installed: during an upgrade, a page must not be cached with
+// the files of another build.
 async function keep() {
   const cache = await caches.open(kept);
   await cache.addAll(files.map(([url, integrity]) => new Request(url, { integrity })));
@@ -39,15 +38,15 @@ async function dropOthers() {
   await Promise.all(names.filter((name) => name.startsWith("restante-") && name !== kept).map((name) => caches.delete(name)));
 }
 
-/** The page as the server has it now, or as it is kept when the server is away, in trouble or slow. */
+/** Returns the server's page, or the cached page if the server is away, answers with an error or is slow. */
 async function newest(request) {
   const copy = await caches.match("/", { cacheName: kept });
   if (!copy) return fetch(request);
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), patience);
+  const timer = setTimeout(() => late.abort(), slowTimeout);
   try {
     const answer = await fetch(request, { signal: late.signal });
-    return answer.status >= 500 || inTheWay.includes(answer.status) ? copy : answer;
+    return answer.status >= 500 || proxyStatuses.includes(answer.status) ? copy : answer;
   } catch {
     return copy;
   } finally {
@@ -55,7 +54,7 @@ async function newest(request) {
   }
 }
 
-/** A file with a digest in its name, which does not change. */
+/** Returns a file with a digest in its name, which never changes, from the cache if possible. */
 async function unchanging(request) {
   return (await caches.match(request.url, { cacheName: kept })) ?? fetch(request);
 }

@@ -1,5 +1,5 @@
-// Lets the Android app talk to a server by plain http, such as one's own at home, which Android forbids otherwise. On
-// iPhones it is NSAllowsLocalNetworking, in app.json.
+// Lets the Android app connect to a server by plain http, for example on a home network, which Android forbids by default.
+// On iPhones the setting is NSAllowsLocalNetworking, in app.json.
 const { AndroidConfig, withAndroidManifest } = require("expo/config-plugins");
 
 module.exports = (config) =>

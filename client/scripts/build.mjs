@@ -1,7 +1,7 @@
 // Builds the web client into dist, which is committed and embedded in the server.
 //
 //   node scripts/build.mjs           builds
-//   node scripts/build.mjs --check   builds elsewhere, and fails unless dist is that
+//   node scripts/build.mjs --check   builds in a temporary directory, and fails unless dist is the same
 import { Buffer } from "node:buffer";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -13,15 +13,15 @@ import { addCompressed, addWorker, differences, nameByContent, sizes, strip } fr
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
-const limit = 150_000; // bytes that a first visit may load, by Brotli
+const limit = 150_000; // bytes that a first visit may load, compressed with Brotli
 
-/** The files below a directory. */
+/** Reads the files below a directory. */
 function read(directory) {
   const names = readdirSync(directory, { recursive: true }).map((name) => join(directory, name));
   return new Map(names.filter((name) => statSync(name).isFile()).map((name) => [relative(directory, name), readFileSync(name)]));
 }
 
-/** Makes dist these files. What is new comes first, so that there is a page all the time. */
+/** Makes dist contain exactly these files. It writes before it removes, so that the page exists at every moment. */
 function write(site) {
   for (const [name, content] of site) {
     mkdirSync(dirname(join(dist, name)), { recursive: true });
@@ -58,7 +58,7 @@ function built() {
   return site;
 }
 
-/** Prints what a first visit loads, and returns how much that is by Brotli. */
+/** Prints the files that a first visit loads, and returns their size with Brotli. */
 function report(site) {
   const rows = sizes(site);
   const sum = (column) => rows.reduce((total, row) => total + row[column], 0);

@@ -1,6 +1,6 @@
-// Checks the app: types, style, tests, that dist is what the source makes, and that the bundles for phones compile. Two
-// things run at a time; what one of them prints is shown only when it fails. The line at the end, `N passed, N failed`,
-// counts the tests, and each of the other checks as one.
+// Checks the app: types, style, tests, that dist matches the source, and that the bundles for phones compile. Two checks run
+// at a time. The output of a check is printed only if it fails. The last line, `N passed, N failed`, counts every test, and
+// each other check as one.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +25,7 @@ const builds = [
 const env = { ...process.env, CI: "1", EXPO_NO_TELEMETRY: "1", EXPO_OFFLINE: "1", EXPO_NO_DOTENV: "1" };
 
 function countJest() {
-  if (!existsSync(results)) return { passed: 0, failed: 1 }; // it has not come so far
+  if (!existsSync(results)) return { passed: 0, failed: 1 }; // jest has not written its results
   const { numPassedTests: passed, numFailedTests: failed } = JSON.parse(readFileSync(results, "utf8"));
   return { passed, failed };
 }
@@ -35,7 +35,7 @@ function countNode(output) {
   return { passed: number(/^# pass (\d+)$/m), failed: number(/^# fail (\d+)$/m) };
 }
 
-/** Runs one check and returns how much of it has passed and failed. */
+/** Runs one check and returns how many of its parts have passed and failed. */
 async function check({ name, run: [program, ...args], count, always }) {
   const begun = Date.now();
   const child = spawn(program, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });

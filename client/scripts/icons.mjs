@@ -1,5 +1,5 @@
-// Draws the icons of the web page and of the apps from public/icon.svg, with Chromium. Their files are committed: run it
-// again after the drawing has changed.
+// Draws the icons of the web page and of the apps from public/icon.svg, with Chromium. The results are committed. Run it
+// again after a change of the drawing.
 //
 //   node scripts/icons.mjs [CHROMIUM]
 import { readFile } from "node:fs/promises";
@@ -10,12 +10,12 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const drawing = await readFile(`${root}public/icon.svg`, "utf8");
 const square = drawing.replace(' rx="15"', ""); // phones cut the corners themselves
 const mark = drawing.replace(/<rect[^>]*>/, "");
-// Android tints this one in a single colour, so what is blue in the others is a hole in it.
+// Android draws this icon in a single colour, so the blue part of the others must be transparent in it.
 const stencil = mark
   .replace("<g ", '<mask id="stencil"><g ').replace("#2f56d0", "#000")
   .replace("</g>", '</g></mask><rect width="64" height="64" fill="#fff" mask="url(#stencil)"/>');
 
-/** The view box which leaves a margin around the drawing, as a part of the whole on each side. */
+/** Changes the view box so that each side has a margin, given as a fraction of the whole. */
 function within(svg, margin) {
   const size = 64 / (1 - 2 * margin);
   const start = (64 - size) / 2;

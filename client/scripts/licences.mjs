@@ -1,10 +1,10 @@
-// Whose code is in the bundle, and under which terms: dist/licenses.txt, which goes with the page as most of them ask.
+// Writes dist/licenses.txt: the packages in the bundle and their licences. Most licences require it to be delivered with the page.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 const rule = "=".repeat(80);
 
-/** The directories of the packages that the sources of a source map, which are paths in the project, belong to. */
+/** Returns the directories of the packages to which the sources of a source map belong. Sources are paths in the project. */
 export function packagesOf(sources) {
   const found = new Set();
   for (const source of sources) {
@@ -14,7 +14,7 @@ export function packagesOf(sources) {
   return [...found];
 }
 
-/** The text of licenses.txt. Packages that come without a file of their own are listed by what their package.json says. */
+/** Returns the text of licenses.txt. A package without a licence file is listed with the facts of its package.json. */
 export function licencesText(root, directories) {
   const packages = directories.map((directory) => describe(join(root, directory)));
   const unique = new Map(packages.map((p) => [`${p.name} ${p.version}`, p]));

@@ -1,4 +1,4 @@
-// Makes of an export what the server embeds. A site is a map from the names of files, as they lie in dist, to contents.
+// Turns an export into the site that the server embeds. A site is a map from file names in dist to contents.
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from "node:zlib";
@@ -13,7 +13,7 @@ const forms = [
   { suffix: ".gz", expand: gunzipSync, compress: (content) => gzipSync(content, { level: constants.Z_BEST_COMPRESSION }) },
 ];
 
-/** Takes out what the export has for other tools: source maps, the scripts' lines that name them, and a description. */
+/** Removes the parts for other tools: source maps, the comments that name them, and the metadata. */
 export function strip(site) {
   site.delete("metadata.json");
   for (const name of [...site.keys()]) {
@@ -22,7 +22,7 @@ export function strip(site) {
   }
 }
 
-/** Puts the digest of base.css into its name, as all have that the page is made of, so that browsers keep it for ever. */
+/** Puts the digest of base.css into its name, as all files of the page have it, so that browsers cache it for ever. */
 export function nameByContent(site) {
   const css = site.get("base.css");
   const name = `_expo/static/css/base-${digest(css, "md5", "hex")}.css`;
@@ -33,7 +33,7 @@ export function nameByContent(site) {
   site.set("index.html", Buffer.from(page.replace('"/base.css"', `"/${name}"`)));
 }
 
-/** Writes the service worker for the page and the files that it is made of. */
+/** Writes the service worker for the page and its files. */
 export function addWorker(site, source) {
   const files = [...site.keys()]
     .filter((name) => name === "index.html" || name.startsWith("_expo/static/"))
@@ -44,10 +44,10 @@ export function addWorker(site, source) {
   site.set("sw.js", Buffer.from(`${constantsOf}\n${source.replace(/^\/\* global .*\n/m, "")}`));
 }
 
-/** Adds the compressed forms of the files for which that is worth while. */
+/** Adds compressed forms of the files that become at least a tenth smaller. */
 export function addCompressed(site) {
   for (const [name, content] of [...site]) {
-    if (name.endsWith(".png")) continue; // is compressed as it is
+    if (name.endsWith(".png")) continue; // already compressed
     for (const { suffix, compress } of forms) {
       const small = compress(content);
       if (small.length < 0.9 * content.length) site.set(name + suffix, small);
@@ -55,7 +55,7 @@ export function addCompressed(site) {
   }
 }
 
-/** The sizes of what a first visit loads, in bytes, one row a file. */
+/** Returns the sizes of the files that a first visit loads, in bytes, one row per file. */
 export function sizes(site) {
   return [...site.keys()]
     .filter((name) => /^(_expo\/static\/.*\.(js|css)|index\.html|sw\.js|icon\.svg|manifest\.webmanifest)$/.test(name))
@@ -66,7 +66,7 @@ export function sizes(site) {
     });
 }
 
-/** What is wrong with the site `has`, if it should be `wants`, one sentence each. Compressed forms need not be the same bytes: other versions of zlib make others. */
+/** Lists the differences of the site `has` from the site `wants`. Compressed forms are compared after decompression, because versions of zlib differ. */
 export function differences(has, wants) {
   const faults = [];
   for (const name of new Set([...wants.keys(), ...has.keys()])) {
@@ -84,6 +84,6 @@ function expandsTo({ expand }, small, content) {
   try {
     return expand(small).equals(content);
   } catch {
-    return false; // is no such form at all
+    return false; // not compressed in this form
   }
 }

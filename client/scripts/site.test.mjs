@@ -21,7 +21,7 @@ function finished() {
   return site;
 }
 
-test("what is for other tools is taken out", () => {
+test("the files for other tools are removed", () => {
   const site = exported();
   strip(site);
   assert.deepEqual([...site.keys()], ["index.html", "base.css", "icon.png", "icon.svg", "_expo/static/js/app-1.js"]);
@@ -56,7 +56,7 @@ test("the worker knows the page and its files, and no others", () => {
   assert.notEqual(version(worker), version(site.get("sw.js").toString()));
 });
 
-test("compressed forms are there where they are worth while", () => {
+test("files that become smaller have compressed forms", () => {
   const site = finished();
   const js = "_expo/static/js/app-1.js";
   assert.deepEqual(gunzipSync(site.get(`${js}.gz`)), site.get(js));
@@ -66,7 +66,7 @@ test("compressed forms are there where they are worth while", () => {
   assert.deepEqual(sizes(site).map(({ name }) => name.replace(/-[0-9a-f]{32}/, "")), ["_expo/static/css/base.css", js, "icon.svg", "index.html", "sw.js"]);
 });
 
-test("a site is compared by what it holds", () => {
+test("a site is compared by its contents", () => {
   const js = "_expo/static/js/app-1.js";
   const changed = (change) => {
     const site = finished();
@@ -83,7 +83,7 @@ test("a site is compared by what it holds", () => {
   assert.deepEqual(changed((site) => site.set("old.js", Buffer.from(""))), ["old.js is not of this build"]);
 });
 
-test("packages are those whose code is there", () => {
+test("the packages are those of the sources", () => {
   const sources = ["__prelude__", "/index.ts", "/node_modules/a/lib/x.js", "/node_modules/a/y.js", "/node_modules/@b/c/z.js", "/node_modules/a/node_modules/@d/e/x.js"];
   assert.deepEqual(packagesOf(sources), ["/node_modules/a", "/node_modules/@b/c", "/node_modules/a/node_modules/@d/e"]);
 });

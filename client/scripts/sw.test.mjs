@@ -6,7 +6,7 @@ import { runInNewContext } from "node:vm";
 const source = readFileSync(new URL("sw.js", import.meta.url), "utf8");
 const origin = "https://chat.example";
 
-/** A service worker in a world of its own, whose network is the function `network`. */
+/** Runs a service worker in a separate context, whose network is the function `network`. */
 function worker(network, timers = { setTimeout, clearTimeout }) {
   const stores = new Map([["restante-old", new Map()], ["of-another", new Map()]]);
   const handlers = {};
@@ -24,7 +24,7 @@ function worker(network, timers = { setTimeout, clearTimeout }) {
   class Request { constructor(url, { integrity }) { Object.assign(this, { url, integrity }); } }
   runInNewContext(source, { self, caches, Request, URL, AbortController, fetch: network, version: "new", files: [["/", "sha-a"], ["/_expo/static/x.js", "sha-b"]], ...timers });
   const run = async (type) => { let done; handlers[type]({ waitUntil: (promise) => { done = promise; } }); await done; };
-  /** What the worker answers, or undefined when it leaves the request alone. */
+  /** Returns the worker's answer, or undefined if it ignores the request. */
   const ask = (path, method = "GET") => {
     let answer;
     handlers.fetch({ request: { method, url: new URL(path, origin).href }, respondWith: (promise) => { answer = promise; } });
@@ -36,24 +36,24 @@ function worker(network, timers = { setTimeout, clearTimeout }) {
 const up = async () => ({ status: 200, from: "the server" });
 const down = async () => { throw new TypeError("no network"); };
 
-test("it keeps the files of its build, each checked, and drops those of others", async () => {
+test("it caches and checks the files of its build, and drops those of other builds", async () => {
   const { run, stores } = worker(up);
   await run("install");
   assert.deepEqual([...stores.get("restante-new").values()], ["kept / sha-a", "kept /_expo/static/x.js sha-b"]);
-  assert.ok(stores.has("restante-old"), "the old worker is still at work");
+  assert.ok(stores.has("restante-old"), "the old worker is still active");
   await run("activate");
   assert.deepEqual([...stores.keys()], ["of-another", "restante-new"]);
 });
 
-test("the page comes from the server while that answers", async () => {
+test("the page comes from the server while the server answers", async () => {
   const { run, ask } = worker(up);
   await run("install");
   assert.deepEqual(await ask("/"), { status: 200, from: "the server" });
   assert.deepEqual(await ask("/?utm=1"), { status: 200, from: "the server" });
 });
 
-for (const [name, network] of [["away", down], ["in trouble", async () => ({ status: 503 })]]) {
-  test(`the page comes from what is kept while the server is ${name}`, async () => {
+for (const [name, network] of [["away", down], ["answering 503", async () => ({ status: 503 })]]) {
+  test(`the page comes from the cache while the server is ${name}`, async () => {
     const { run, ask } = worker(network);
     await run("install");
     assert.deepEqual(await ask("/"), { status: 200, kept: "kept / sha-a" });
@@ -61,22 +61,22 @@ for (const [name, network] of [["away", down], ["in trouble", async () => ({ sta
   });
 }
 
-test("a server that is slow is waited for three seconds", async () => {
+test("it waits three seconds for a slow server", async () => {
   let started;
   const timer = new Promise((resolve) => { started = resolve; });
-  const timers = { setTimeout: (ring, ms) => started({ ring, ms }), clearTimeout: () => {} };
+  const timers = { setTimeout: (fire, ms) => started({ fire, ms }), clearTimeout: () => {} };
   const slow = (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
   const { run, ask } = worker(slow, timers);
   await run("install");
   const answer = ask("/");
   assert.ok(answer);
-  const { ring, ms } = await timer;
+  const { fire, ms } = await timer;
   assert.equal(ms, 3000);
-  ring();
+  fire();
   assert.deepEqual(await answer, { status: 200, kept: "kept / sha-a" });
 });
 
-test("an answer that has begun is not cut off by the limit", async () => {
+test("the time limit does not cut off an answer that has begun", async () => {
   const cleared = [];
   const { run, ask } = worker(up, { setTimeout: () => 7, clearTimeout: (id) => cleared.push(id) });
   await run("install");
@@ -84,14 +84,14 @@ test("an answer that has begun is not cut off by the limit", async () => {
   assert.deepEqual(cleared, [7]);
 });
 
-test("files with a digest in their name come from what is kept, others of that kind from the server", async () => {
+test("files with a digest in their name come from the cache, unknown ones from the server", async () => {
   const { run, ask } = worker(up);
   await run("install");
   assert.deepEqual(await ask("/_expo/static/x.js"), { status: 200, kept: "kept /_expo/static/x.js sha-b" });
   assert.deepEqual(await ask("/_expo/static/newer.js"), { status: 200, from: "the server" });
 });
 
-test("nothing else is its business", async () => {
+test("it ignores all other requests", async () => {
   const { run, ask } = worker(up);
   await run("install");
   for (const path of ["/rooms", "/rooms/lobby/messages", "/message", "/messageHub", "/messageHub/negotiate", "/docs", "/sw.js", "https://other.example/", "https://other.example/_expo/static/x.js"]) {

@@ -1,8 +1,8 @@
-// Package api is the HTTP surface: the door through which messages come in (journey.Accept) and the pages and streams
-// through which the rooms' logs are read. It translates: requests into the words of package chat, and classified errors
-// (package errs) into problem documents. Operations are declared with huma, which makes the OpenAPI document of them and
-// of the Go types; what huma would read too leniently is read by strict first. Before each route
-// stands a door (see router), which lets those in whom package auth knows.
+// Package api is the HTTP surface: it sends messages into the journey (journey.Accept) and reads the rooms' logs, as
+// pages and as streams. It translates requests into the words of package chat, and classified errors (package errs) into
+// problem documents. Operations are declared with huma, which makes the OpenAPI document from them and from the Go types;
+// strict reads first what huma would read too leniently. Handlers are mounted by
+// the table of routes (package route), each behind the access check of its route, see router.
 package api
 
 import (
@@ -15,18 +15,13 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/journey"
+	"restante/internal/route"
 )
-
-// Accepter takes a message in: journey.Accept is one. After an error the returned message carries the id with which it
-// can safely be sent again. It blocks until the message is kept or refused, and is called concurrently.
-type Accepter interface {
-	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
-}
 
 // History reads the log of a room; store.Store is one. Methods block, are called concurrently, return pages in ascending
 // order and classified errors. A room without messages is empty, not an error.
@@ -39,9 +34,9 @@ type History interface {
 	SeqAt(ctx context.Context, room string, t time.Time) (int64, error)
 }
 
-// Directory knows the rooms; store.Store is one.
+// Directory reads what is known of rooms; store.Store is one.
 type Directory interface {
-	// Room returns what is known of one room, zero but for its name when it has no messages.
+	// Room returns what is known of one room: only its name when it has no messages.
 	Room(ctx context.Context, name string) (chat.Room, error)
 	// Rooms returns up to limit rooms whose name sorts after the given one, ascending.
 	Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error)
@@ -55,8 +50,8 @@ type StreamWriter interface {
 	SetWriteDeadline(deadline time.Time) error
 }
 
-// Follow streams the log of a room as server-sent events: what comes after the number after (-1: only what is yet to
-// come), then live. It blocks until ctx ends or a write fails. hub.Hub has such a method.
+// Follow streams the log of a room as server-sent events: first the messages after the number after (none if it is -1),
+// then those that come. It blocks until ctx ends or a write fails. hub.Hub has such a method.
 type Follow func(ctx context.Context, room string, after int64, w StreamWriter) error
 
 // Site is the embedded web client: a handler of the paths that it lists.
@@ -65,11 +60,11 @@ type Site interface {
 	Paths() []string
 }
 
-// Config says what the API stands on. Accept, History, Rooms and Follow are required; every other field may be zero.
-// What a client may send and read is for Accept, History, Rooms and Follow to decide, by the client of their context; the
-// API sees to it that there is one.
+// Config configures an API. Accept, History, Rooms and Follow are required; every other field may be zero. These four
+// decide what a client may send and read, by the client of their context; the API calls them only for requests that have
+// one.
 type Config struct {
-	Accept  Accepter
+	Accept  journey.Accepter
 	History History
 	Rooms   Directory
 	Follow  Follow
@@ -84,12 +79,12 @@ type Config struct {
 
 	AllowedOrigins []string // other origins whose pages may use the API, such as https://chat.example.org; default none
 
-	// ThisMachine says that nobody asks for tokens, and only this machine can reach the server: it is answered under the names
-	// of this machine only, or pages from elsewhere could pretend to be its own.
+	// ThisMachine says that the server asks for no tokens because only this machine can reach it. Requests are then answered
+	// only under the names of this machine: otherwise a foreign page could pretend to be the server's own.
 	ThisMachine bool
 
-	// Allow is asked for every request but those of the hub, probes and preflights. Its error refuses the request. It is
-	// called concurrently. Default: all are let in.
+	// Allow is called for every request except those of the hub, probes and preflights. An error refuses the request. It is
+	// called concurrently. Default: every request is allowed.
 	Allow func(*http.Request) error
 
 	Log *slog.Logger // default: discard
@@ -97,16 +92,16 @@ type Config struct {
 
 // The limits of requests and answers. They are part of the API: lowering one breaks clients.
 const (
-	maxBody      = 256 << 10 // bytes: a message of chat.MaxMsgBytes with every byte written as a \u escape, and room to spare
-	bodyTimeout  = 30 * time.Second
-	stallTimeout = 5 * time.Minute // how long a reader may take to read an answer or, of a stream, nothing at all
+	maxBody            = 256 << 10 // bytes: a message of chat.MaxMsgBytes with every byte written as a \u escape, and some more
+	defaultBodyTimeout = 30 * time.Second
+	stallTimeout       = 5 * time.Minute // how long a reader may take for an answer, or read nothing of a stream
 )
 
 // Limits that belong to the http.Server which serves the API.
 const (
-	ReadHeaderTimeout = 10 * time.Second // no longer: nothing of ours has a header that takes longer
+	ReadHeaderTimeout = 10 * time.Second // enough for the headers of every client
 	IdleTimeout       = 2 * time.Minute  // between the requests of a connection
-	MaxHeaderBytes    = 256 << 10        // a whole message may stand in the query: three bytes for each of its own, escaped
+	MaxHeaderBytes    = 256 << 10        // the query may hold a whole message, each byte escaped as three
 )
 
 // API is the handler of everything that the server answers over HTTP. Its write time limits are per write, so the
@@ -120,16 +115,17 @@ type API struct {
 	ids     requestIDs
 	failing []atomic.Bool // per check
 
-	patience time.Duration // bodyTimeout, but for tests
+	bodyTimeout time.Duration // defaultBodyTimeout, except in tests
 }
 
-// New returns the API over cfg. It fails if cfg is incomplete or names an origin that is none.
+// New returns the API over cfg. It fails if cfg is incomplete, if an allowed origin is not valid, or if a route of the
+// table has no handler.
 func New(cfg Config) (*API, error) {
 	if cfg.Accept == nil || cfg.History == nil || cfg.Rooms == nil || cfg.Follow == nil {
 		return nil, fmt.Errorf("api: Accept, History, Rooms and Follow are required")
 	}
-	a := &API{cfg: cfg, log: cfg.Log, ids: newRequestIDs(), failing: make([]atomic.Bool, len(cfg.Checks)), patience: bodyTimeout}
-	a.routes = &router{a: a, mux: http.NewServeMux(), classes: map[string]class{}}
+	a := &API{cfg: cfg, log: cfg.Log, ids: newRequestIDs(), failing: make([]atomic.Bool, len(cfg.Checks)), bodyTimeout: defaultBodyTimeout}
+	a.routes = newRouter(a)
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -146,29 +142,32 @@ func New(cfg Config) (*API, error) {
 	}
 	a.probes()
 	a.site()
+	if err := a.routes.check(); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
 	return a, nil
 }
 
-// site mounts the pages of the web client, or says at / that there are none.
+// site mounts the files of the web client, or a page at / that says that they are not built in.
 func (a *API) site() {
 	if a.cfg.Site == nil {
-		a.routes.handle("GET /{$}", open, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		a.routes.handleAt(route.Site, "GET "+exact(route.Site.Path()), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			a.refuse(w, &errs.Error{Code: errs.NotFound, Msg: "this program was built without the web client (-tags noweb); /docs lists what there is"})
 		}))
 		return
 	}
 	for _, path := range a.cfg.Site.Paths() {
-		a.routes.handle("GET "+exact(path), open, page(a.cfg.Site))
+		a.routes.handleAt(route.Site, "GET "+exact(path), page(a.cfg.Site))
 	}
 }
 
 // operations declares what the OpenAPI document lists, and returns the document.
 func (a *API) operations() *huma.OpenAPI {
-	h := humago.New(a.routes, huma.Config{
+	h := huma.NewAPI(huma.Config{
 		OpenAPI:      description(a.cfg.Build.Version),
 		Formats:      map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat},
 		Transformers: []huma.Transformer{a.toProblem},
-	})
+	}, a.routes)
 	h.UseMiddleware(a.strict)
 	a.postMessage(h)
 	a.getMissedMessages(h)
@@ -185,11 +184,4 @@ func exact(path string) string {
 		return path + "{$}"
 	}
 	return path
-}
-
-const hubPath = "/messageHub"
-
-func isHub(path string) bool {
-	rest, ok := strings.CutPrefix(path, hubPath)
-	return ok && (rest == "" || rest[0] == '/')
 }

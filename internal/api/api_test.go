@@ -32,7 +32,7 @@ func (f accepterFunc) Accept(ctx context.Context, m chat.Message) (chat.Message,
 
 const anID = "0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"
 
-// newAPI returns an API over a memory, through the real journey.Accept.
+// newAPI returns an API over s, through the real journey.Accept.
 func newAPI(t testing.TB, s *memory, change ...func(*Config)) *API {
 	t.Helper()
 	reg := prometheus.NewRegistry()
@@ -61,12 +61,12 @@ func fill(t testing.TB, s *memory, room string, n int) {
 	}
 }
 
-// do sends a request, as anyone, whose header fields stand in pairs.
+// do sends a request as the client that may do everything. Header fields are given in pairs.
 func do(a http.Handler, method, target, body string, header ...string) *httptest.ResponseRecorder {
 	return as(auth.Anyone(), a, method, target, body, header...)
 }
 
-// as is do for a client; nil is nobody.
+// as is do for a client; nil is a request without one.
 func as(client *auth.Client, a http.Handler, method, target, body string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	if client != nil {
@@ -98,13 +98,16 @@ func problemIn(t testing.TB, w *httptest.ResponseRecorder) problem {
 	return p
 }
 
-func TestAPI_RefusesWithAProblem(t *testing.T) {
+// refusal is a request that is refused, and how.
+type refusal struct {
+	name, method, target, body, contentType string
+	status                                  int
+	code, field, message                    string // parts of the first error
+}
+
+func TestPostMessage_RefusesWithAProblem(t *testing.T) {
 	const jsonHeader = "application/json"
-	for _, tt := range []struct {
-		name, method, target, body, contentType string
-		status                                  int
-		code, field, message                    string // parts of the first error
-	}{
+	for _, tt := range []refusal{
 		{"no message", "POST", "/message?client_id=ann", "", "", 422, "invalid", "msg", "must be 1 to 32768 bytes"},
 		{"no client", "POST", "/message?msg=hi", "", "", 422, "invalid", "client_id", "must be 1 to 128 bytes"},
 		{"bad room", "POST", "/message?msg=hi&client_id=ann&room=No", "", "", 422, "invalid", "room", "must be 1 to 64"},
@@ -134,6 +137,14 @@ func TestAPI_RefusesWithAProblem(t *testing.T) {
 		{"form with half an escape", "POST", "/message", "msg=%", formType, 400, "malformed", "msg", "'%'"},
 		{"form with broken UTF-8", "POST", "/message", "msg=%ff", formType, 422, "invalid", "msg", "valid UTF-8"},
 		{"too large", "POST", "/message", strings.Repeat(" ", maxBody+1), jsonHeader, 413, "too_large", "body", "at most 262144"},
+	} {
+		t.Run(tt.name, tt.check)
+	}
+}
+
+func TestAPI_RefusesWithAProblem(t *testing.T) {
+	const jsonHeader = "application/json"
+	for _, tt := range []refusal{
 		{"no body", "POST", "/rooms/lobby/messages", "", "", 400, "malformed", "body", "required"},
 		{"body without msg", "POST", "/rooms/lobby/messages", `{"client_id":"ann"}`, jsonHeader, 422, "invalid", "msg", "is required"},
 		{"room in the body", "POST", "/rooms/lobby/messages", `{"msg":"a","room":"b"}`, jsonHeader, 422, "invalid", "room", "unexpected"},
@@ -151,28 +162,30 @@ func TestAPI_RefusesWithAProblem(t *testing.T) {
 		{"events in a bad room", "GET", "/rooms/-/events", "", "", 422, "invalid", "room", "must be"},
 		{"events after a word", "GET", "/rooms/lobby/events?after=x", "", "", 422, "invalid", "after", "integer"},
 		{"bad limit of rooms", "GET", "/rooms?limit=x", "", "", 422, "invalid", "limit", "integer"},
-		{"broken UTF-8 in a place to go on", "GET", "/rooms?after=%ff", "", "", 422, "invalid", "after", "valid UTF-8"},
+		{"broken UTF-8 in the cursor of a page", "GET", "/rooms?after=%ff", "", "", 422, "invalid", "after", "valid UTF-8"},
 		{"unknown path", "GET", "/nothing", "", "", 404, "not_found", "", ""},
 		{"path with a slash more", "GET", "/rooms/", "", "", 404, "not_found", "", ""},
 		{"wrong method", "DELETE", "/rooms", "", "", 405, "method_not_allowed", "", ""},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := newMemory()
-			w := do(newAPI(t, s), tt.method, tt.target, tt.body, "Content-Type", tt.contentType)
-			p := problemIn(t, w)
-			if p.Status != tt.status || p.Code != tt.code {
-				t.Fatalf("status %d, code %s; want %d, %s: %s", p.Status, p.Code, tt.status, tt.code, w.Body)
-			}
-			if tt.field != "" && (len(p.Errors) == 0 || p.Errors[0].Field != tt.field || !strings.Contains(p.Errors[0].Message, tt.message)) {
-				t.Errorf("errors %v; want %q: %q", p.Errors, tt.field, tt.message)
-			}
-			if tt.status == http.StatusMethodNotAllowed && w.Header().Get("Allow") != "GET, HEAD" {
-				t.Errorf("Allow %q", w.Header().Get("Allow"))
-			}
-			if len(s.rooms) != 0 {
-				t.Errorf("a refused message was stored: %v", s.rooms)
-			}
-		})
+		t.Run(tt.name, tt.check)
+	}
+}
+
+func (tt refusal) check(t *testing.T) {
+	s := newMemory()
+	w := do(newAPI(t, s), tt.method, tt.target, tt.body, "Content-Type", tt.contentType)
+	p := problemIn(t, w)
+	if p.Status != tt.status || p.Code != tt.code {
+		t.Fatalf("status %d, code %s; want %d, %s: %s", p.Status, p.Code, tt.status, tt.code, w.Body)
+	}
+	if tt.field != "" && (len(p.Errors) == 0 || p.Errors[0].Field != tt.field || !strings.Contains(p.Errors[0].Message, tt.message)) {
+		t.Errorf("errors %v; want %q: %q", p.Errors, tt.field, tt.message)
+	}
+	if tt.status == http.StatusMethodNotAllowed && w.Header().Get("Allow") != "GET, HEAD" {
+		t.Errorf("Allow %q", w.Header().Get("Allow"))
+	}
+	if len(s.rooms) != 0 {
+		t.Errorf("a refused message was stored: %v", s.rooms)
 	}
 }
 
@@ -196,9 +209,9 @@ func TestAPI_TranslatesClassesOfErrors(t *testing.T) {
 	}{
 		{errs.Wrap(errs.Unavailable, cause, "the disk is full"), 503, "the message was not accepted: the disk is full; send it again with the same id"},
 		{context.DeadlineExceeded, 503, "it took too long"},
-		{errs.Wrap(errs.Conflict, cause, "somebody else holds it"), 409, "somebody else holds it"},
+		{errs.Wrap(errs.Conflict, cause, "another node holds it"), 409, "another node holds it"},
 		{errs.Wrap(errs.Forbidden, cause, "not yours"), 403, "not yours"},
-		{errs.Wrap(errs.NotFound, cause, "gone"), 404, "gone"},
+		{errs.Wrap(errs.NotFound, cause, "not found"), 404, "not found"},
 		{errs.Wrap(errs.TooLarge, cause, "more than fits"), 413, "more than fits"},
 		{cause, 500, "the server made a mistake"},
 	} {

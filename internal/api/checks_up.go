@@ -6,8 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// checksUp shows the outcome of the checks of /readyz as metrics. It asks them when it is asked, so that what Prometheus
-// has is true on nodes that no load balancer asks.
+// checksUp shows the outcome of the checks of /readyz as metrics. It runs them when Prometheus collects, so the values are
+// true on nodes that no load balancer asks.
 type checksUp struct {
 	check func(ctx context.Context) []checked
 	up    *prometheus.Desc

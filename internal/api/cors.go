@@ -10,8 +10,8 @@ import (
 	"restante/internal/remote"
 )
 
-// origins decides which web pages may use the API: those of the server's own origin, and those of the listed ones, exactly
-// as written. Clients that are no browsers send no origin and are not concerned.
+// origins decides which web pages may use the API: those of the server's own origin, and those of the listed origins,
+// exactly as written. Clients that are not browsers send no origin and are not affected.
 type origins struct {
 	list  []string
 	guard *http.CrossOriginProtection
@@ -27,7 +27,7 @@ func newOrigins(list []string) (origins, error) {
 	return o, nil
 }
 
-// The headers that a page may set: those that requests of the API have, and that EventSources written in JavaScript set.
+// The headers that a page may set: those of the API's requests, and those of EventSources written in JavaScript.
 const allowedHeaders = "Authorization, Cache-Control, Content-Type, Last-Event-ID, X-Request-Id, X-Requested-With"
 
 // handled sets the CORS headers of the answer, errors and streams included, and reports whether the request was
@@ -39,8 +39,8 @@ func (o *origins) handled(rec *recorder, r *http.Request) bool {
 	listed := origin != "" && slices.Contains(o.list, origin)
 	if listed {
 		h.Set("Access-Control-Allow-Origin", origin)
-		// There are no cookies here, but browsers keep the answer from a page that asks with credentials, as some clients do
-		// unless told otherwise.
+		// The server uses no cookies, but some clients ask with credentials by default, and without this header browsers
+		// would withhold the answer from their pages.
 		h.Set("Access-Control-Allow-Credentials", "true")
 		h.Set("Access-Control-Expose-Headers", "Link, Retry-After, WWW-Authenticate, X-Request-Id")
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
@@ -57,9 +57,9 @@ func (o *origins) handled(rec *recorder, r *http.Request) bool {
 	return false
 }
 
-// insecure reports whether a page that came by another scheme than this request tries to send: http://host is not the
-// origin of https://host, and anybody on the way could have written it. Where a proxy that nobody trusts has ended TLS,
-// the scheme is not known, and not compared.
+// insecure reports whether a page of another scheme than this request tries to send: http://host is not the origin of
+// https://host, and an attacker in the network could have written that page. Behind a proxy that is not trusted, the
+// scheme is not known and not compared.
 func insecure(r *http.Request, origin string) bool {
 	if origin == "" || r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
 		return false

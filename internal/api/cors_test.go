@@ -56,17 +56,22 @@ func TestAPI_AnswersPreflightsOfListedOrigins(t *testing.T) {
 	}
 }
 
-// Requests are for http://example.com, or https where it says so. A page of a foreign origin may not send, and cannot
-// read: its browser sees no CORS headers.
+// What the origin of a page is to the API.
+const own, listed, foreign = 0, 1, 2
+
+// pageOrigin is the origin of a page, as its browser sends it.
+type pageOrigin struct {
+	origin, site string
+	is           int
+}
+
+// A page of a foreign origin may not send, and cannot read: its browser gets no CORS headers. The requests are for
+// http://example.com.
 func TestAPI_ComparesOriginsExactly(t *testing.T) {
 	a := newAPI(t, newMemory(), func(c *Config) {
 		c.AllowedOrigins = []string{friend, "http://localhost:8081"}
 	})
-	const own, listed, foreign = 0, 1, 2
-	for _, tt := range []struct {
-		origin, site string
-		is           int
-	}{
+	for _, tt := range []pageOrigin{
 		{"", "", own},
 		{"", "none", own},
 		{"", "same-origin", own},
@@ -106,30 +111,35 @@ func TestAPI_ComparesOriginsExactly(t *testing.T) {
 		{"null", "", foreign},
 		{"%", "", foreign},
 	} {
-		post := do(a, "POST", "/message?msg=a&client_id=b", "", "Origin", tt.origin, "Sec-Fetch-Site", tt.site)
-		want := map[int]int{own: 202, listed: 202, foreign: 403}[tt.is]
-		if post.Code != want {
-			t.Errorf("%q, %q: POST is answered %d %s", tt.origin, tt.site, post.Code, post.Body)
+		tt.check(t, a)
+	}
+}
+
+func (tt pageOrigin) check(t *testing.T, a *API) {
+	post := do(a, "POST", "/message?msg=a&client_id=b", "", "Origin", tt.origin, "Sec-Fetch-Site", tt.site)
+	want := map[int]int{own: 202, listed: 202, foreign: 403}[tt.is]
+	if post.Code != want {
+		t.Errorf("%q, %q: POST is answered %d %s", tt.origin, tt.site, post.Code, post.Body)
+	}
+	if post.Code == 403 {
+		if p := problemIn(t, post); p.Errors[0].Field != "Origin" {
+			t.Errorf("%q, %q: %+v", tt.origin, tt.site, p)
 		}
-		if post.Code == 403 {
-			if p := problemIn(t, post); p.Errors[0].Field != "Origin" {
-				t.Errorf("%q, %q: %+v", tt.origin, tt.site, p)
-			}
-		}
-		get := do(a, "GET", "/rooms", "", "Origin", tt.origin, "Sec-Fetch-Site", tt.site)
-		for name, h := range map[string]http.Header{"POST": post.Header(), "GET": get.Header()} {
-			allowed := h.Get("Access-Control-Allow-Origin")
-			if tt.is == listed && allowed != tt.origin || tt.is != listed && allowed+h.Get("Access-Control-Allow-Credentials") != "" {
-				t.Errorf("%q, %q: %s allows the origin %q", tt.origin, tt.site, name, allowed)
-			}
+	}
+	get := do(a, "GET", "/rooms", "", "Origin", tt.origin, "Sec-Fetch-Site", tt.site)
+	for name, h := range map[string]http.Header{"POST": post.Header(), "GET": get.Header()} {
+		allowed := h.Get("Access-Control-Allow-Origin")
+		if tt.is == listed && allowed != tt.origin || tt.is != listed && allowed+h.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%q, %q: %s allows the origin %q", tt.origin, tt.site, name, allowed)
 		}
 	}
 }
 
-// A page of http://host could be anybody's on the way: where the scheme is known, it is not a page of https://host.
+// An attacker in the network could write a page of http://host, so where the scheme is known it is not a page of
+// https://host.
 func TestAPI_ComparesTheSchemeWhereItIsKnown(t *testing.T) {
 	a := newAPI(t, newMemory(), befriend)
-	proxy := remote.Config{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}} // httptest's requests come from there
+	proxy := remote.Config{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}} // the addresses of httptest's requests
 	for _, tt := range []struct {
 		origin, proto string
 		status        int
@@ -170,7 +180,7 @@ func TestAPI_OfThisMachineAnswersUnderItsNamesOnly(t *testing.T) {
 	say := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("x")) }
 	alone := newAPI(t, s, func(c *Config) { c.ThisMachine, c.Hub = true, http.HandlerFunc(say) })
 	elsewhere := newAPI(t, s)
-	for host, strange := range map[string]bool{
+	for host, foreign := range map[string]bool{
 		"localhost": false, "localhost:8080": false, "LOCALHOST": false, "app.localhost:80": false,
 		"127.0.0.1": false, "127.0.0.1:8080": false, "[::1]": false, "[::1]:8080": false,
 		"evil.example:8080": true, "evil.example": true, "localhost.evil.example": true, "127.0.0.1.evil.example": true,
@@ -182,7 +192,7 @@ func TestAPI_OfThisMachineAnswersUnderItsNamesOnly(t *testing.T) {
 			r.Host = host
 			w := httptest.NewRecorder()
 			alone.ServeHTTP(w, r)
-			if (w.Code == http.StatusForbidden) != (strange && path != "/healthz") {
+			if (w.Code == http.StatusForbidden) != (foreign && path != "/healthz") {
 				t.Errorf("GET %s of %q is answered %d", path, host, w.Code)
 			}
 			w = httptest.NewRecorder()

@@ -8,11 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"restante/internal/route"
 )
 
 //go:embed docs.html
@@ -21,7 +22,7 @@ var docsTemplate string
 //go:embed docs.css
 var docsStyle string
 
-// docsView is what the page shows of the document.
+// docsView is the data of the page.
 type docsView struct {
 	Style          template.CSS
 	Title, Version string
@@ -60,7 +61,7 @@ type docsSchema struct {
 	Fields []docsField
 }
 
-// docsPage renders the document as one page that fetches nothing, and the content security policy that holds it to that.
+// docsPage renders the document as one page that fetches nothing, and a content security policy that enforces it.
 func docsPage(doc *huma.OpenAPI) (page []byte, csp string, err error) {
 	t, err := template.New("docs").Funcs(template.FuncMap{"text": codeSpans}).Parse(docsTemplate)
 	if err != nil {
@@ -134,17 +135,17 @@ func docsOperationOf(doc *huma.OpenAPI, op *huma.Operation) docsOperation {
 	return v
 }
 
-// curl is a command that shows the operation.
+// curl returns a command that calls the operation.
 func curl(op *docsOperation) string {
 	url := "http://localhost:8080" + strings.ReplaceAll(op.Path, "{room}", "lobby")
 	switch {
-	case op.Path == eventsPath:
+	case op.ID == route.StreamRoom.Name():
 		return "curl -N '" + url + "?after=0'"
-	case op.Path == missedPath:
+	case op.ID == route.GetMissedMessages.Name():
 		return "curl '" + url + "?since=2026-01-01T00:00:00Z'"
-	case op.Path == messagesPath && op.Method == http.MethodPost:
+	case op.ID == route.SendToRoom.Name():
 		return "curl " + url + " --json '{\"msg\":\"hello\",\"client_id\":\"ann\"}'"
-	case op.Method == http.MethodPost:
+	case op.ID == route.PostMessage.Name():
 		return "curl -X POST '" + url + "?msg=hello&client_id=ann'"
 	}
 	return "curl " + url

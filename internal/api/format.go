@@ -11,16 +11,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// jsonFormat is how huma reads and writes bodies: strictly. Invalid UTF-8, lone surrogates, names that come twice and
-// data after the value are errors, where encoding/json would replace or ignore them.
+// jsonFormat makes huma read and write bodies strictly. Invalid UTF-8, lone surrogates, repeated names and data after the
+// value are errors; encoding/json would replace or ignore them.
 var jsonFormat = huma.Format{Marshal: writeJSON, Unmarshal: readJSON}
 
-// appender is a body that knows its own bytes.
+// appender is a body that encodes itself.
 type appender interface{ appendJSON(dst []byte) []byte }
 
 func writeJSON(w io.Writer, v any) error {
 	if body, ok := v.(appender); ok {
-		_, _ = w.Write(append(body.appendJSON(nil), '\n')) // a client that has gone needs no answer
+		_, _ = w.Write(append(body.appendJSON(nil), '\n')) // a client that has disconnected needs no answer
 		return nil
 	}
 	b, err := json.Marshal(v)
@@ -32,7 +32,7 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 func readJSON(data []byte, v any) error {
-	err := json.Unmarshal(data, v, json.RejectUnknownMembers(true)) // huma would let other letter cases pass
+	err := json.Unmarshal(data, v, json.RejectUnknownMembers(true)) // huma would accept other letter cases
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		where := fmt.Sprintf("at byte %d", syntax.ByteOffset)
 		if field := fieldAt(syntax.JSONPointer); field != "" {

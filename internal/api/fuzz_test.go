@@ -14,7 +14,7 @@ import (
 	"restante/internal/chat"
 )
 
-// FuzzAPI holds that no request makes the server fail, that every refusal is a problem document, and that what is
+// FuzzAPI checks that no request makes the server fail, that every refusal is a problem document, and that what is
 // accepted is a valid message.
 func FuzzAPI(f *testing.F) {
 	for _, seed := range [][6]string{
@@ -76,7 +76,7 @@ func check(t *testing.T, w *httptest.ResponseRecorder, method string, last *chat
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	case w.Code >= 400 && method != http.MethodHead:
 		if p := problemIn(t, w); !utf8.Valid(w.Body.Bytes()) || len(w.Body.Bytes()) > 16<<10 {
-			t.Fatalf("a strange problem document of %d bytes: %+v", w.Body.Len(), p)
+			t.Fatalf("an unexpected problem document of %d bytes: %+v", w.Body.Len(), p)
 		}
 	case w.Code == http.StatusAccepted:
 		if err := last.Validate(); err != nil {

@@ -5,10 +5,10 @@ import (
 	"net/http"
 )
 
-// everywhere is in every answer of the server, the hub's included: browsers must take it for what it says it is, show it
-// in no frame, give it to no page of another site that CORS does not let in, keep none of it, and tell nobody of the
-// addresses, which may hold messages. Pages and their files, which hold nothing secret, change some of it. The values are
-// shared between answers.
+// everywhere are the headers of every answer of the server, the hub's included. Browsers must not guess its content type,
+// show it in a frame, give it to a page of another site that CORS does not allow, cache it, or send its address, which
+// may hold messages, to other sites. Pages and their files, which hold nothing secret, change some of these headers. The
+// values are shared between answers.
 var everywhere = http.Header{
 	"Cache-Control":                {"no-store"},
 	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
@@ -18,8 +18,8 @@ var everywhere = http.Header{
 	"X-Frame-Options":              {"DENY"},
 }
 
-// strictTransport tells browsers to come by https only, for a year from now. The server says so when it is the end of
-// TLS itself; otherwise it is for the proxy in front of it to say.
+// strictTransport tells browsers to use only https for a year. The server sends it when it terminates TLS itself;
+// otherwise the proxy in front of it may.
 var strictTransport = []string{"max-age=31536000"}
 
 func setHeaders(h http.Header, r *http.Request) {
@@ -29,8 +29,8 @@ func setHeaders(h http.Header, r *http.Request) {
 	}
 }
 
-// page adds what belongs to pages and their files: they have a browsing context for themselves, and use nothing of the
-// machine that they are shown on.
+// page adds the headers of pages and their files: they share their browsing context with no other page, and use no device
+// of the machine.
 func page(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

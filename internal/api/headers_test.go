@@ -42,39 +42,43 @@ func TestAPI_EveryAnswerIsSafeInABrowser(t *testing.T) {
 		"docs":         do(a, "GET", "/docs", ""),
 		"document":     do(a, "GET", "/openapi.json", ""),
 	} {
-		h := w.Header()
-		for header, want := range map[string]string{
-			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
-			"Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin",
-		} {
-			if got := h.Values(header); len(got) != 1 || got[0] != want {
-				t.Errorf("%s: %s %q", name, header, got)
-			}
-		}
-		csp := h.Values("Content-Security-Policy")
-		if len(csp) != 1 || !strings.HasPrefix(csp[0], "default-src 'none'; ") || !strings.Contains(csp[0], "frame-ancestors 'none'") {
-			t.Errorf("%s: Content-Security-Policy %q", name, csp)
-		}
-		if h.Get("Strict-Transport-Security") != "" {
-			t.Errorf("%s: Strict-Transport-Security on plain HTTP", name)
-		}
-		wantCache := "no-store"
-		switch name {
-		case "docs", "document":
-			wantCache = "no-cache"
-		case "a stream":
-			wantCache = "no-store, no-transform"
-		}
-		if got := h.Values("Cache-Control"); len(got) != 1 || got[0] != wantCache {
-			t.Errorf("%s: Cache-Control %q, want %q", name, got, wantCache)
-		}
-		isPage := name == "page" || name == "file" || name == "docs"
-		if (h.Get("Cross-Origin-Opener-Policy") == "same-origin") != isPage || strings.Contains(h.Get("Permissions-Policy"), "camera=()") != isPage {
-			t.Errorf("%s: Cross-Origin-Opener-Policy %q, Permissions-Policy %q", name, h.Get("Cross-Origin-Opener-Policy"), h.Get("Permissions-Policy"))
-		}
+		checkHeaders(t, name, w.Header())
 	}
 	if everywhere.Get("Cache-Control") != "no-store" || len(everywhere) != 6 {
 		t.Errorf("an answer has changed those of all others: %v", everywhere)
+	}
+}
+
+// checkHeaders checks the headers that protect an answer in a browser.
+func checkHeaders(t *testing.T, name string, h http.Header) {
+	for header, want := range map[string]string{
+		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+		"Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin",
+	} {
+		if got := h.Values(header); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %s %q", name, header, got)
+		}
+	}
+	csp := h.Values("Content-Security-Policy")
+	if len(csp) != 1 || !strings.HasPrefix(csp[0], "default-src 'none'; ") || !strings.Contains(csp[0], "frame-ancestors 'none'") {
+		t.Errorf("%s: Content-Security-Policy %q", name, csp)
+	}
+	if h.Get("Strict-Transport-Security") != "" {
+		t.Errorf("%s: Strict-Transport-Security on plain HTTP", name)
+	}
+	wantCache := "no-store"
+	switch name {
+	case "docs", "document":
+		wantCache = "no-cache"
+	case "a stream":
+		wantCache = "no-store, no-transform"
+	}
+	if got := h.Values("Cache-Control"); len(got) != 1 || got[0] != wantCache {
+		t.Errorf("%s: Cache-Control %q, want %q", name, got, wantCache)
+	}
+	isPage := name == "page" || name == "file" || name == "docs"
+	if (h.Get("Cross-Origin-Opener-Policy") == "same-origin") != isPage || strings.Contains(h.Get("Permissions-Policy"), "camera=()") != isPage {
+		t.Errorf("%s: Cross-Origin-Opener-Policy %q, Permissions-Policy %q", name, h.Get("Cross-Origin-Opener-Policy"), h.Get("Permissions-Policy"))
 	}
 }
 

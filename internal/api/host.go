@@ -9,10 +9,11 @@ import (
 	"restante/internal/errs"
 )
 
-// strange reports whether a request for a server of this machine alone names another one. A page from elsewhere whose
-// name was made to lead here (DNS rebinding) is of the same origin to a browser, and could read and send everything.
-func (a *API) strange(r *http.Request) bool {
-	if !a.cfg.ThisMachine || r.URL.Path == "/healthz" || r.URL.Path == "/readyz" { // probes come under any name, or none
+// namesForeignHost reports whether a request names another host, on a server that only this machine can reach. An attacker
+// can make the name of a foreign page resolve to this machine (DNS rebinding). A browser then takes the page for the
+// server's own, and it could read and send everything.
+func (a *API) namesForeignHost(r *http.Request) bool {
+	if !a.cfg.ThisMachine || a.routes.isProbe(r.URL.Path) { // probes may use any name, or none
 		return false
 	}
 	host := r.Host
@@ -24,5 +25,5 @@ func (a *API) strange(r *http.Request) bool {
 	return err != nil && name != "localhost" && !strings.HasSuffix(name, ".localhost")
 }
 
-var errStrange = &errs.Error{Code: errs.Forbidden, Msg: "this server answers under the names of its own machine only, such as localhost; " +
-	"whoever operates it can change that (--auth, --trusted-proxy)"}
+var errForeignHost = &errs.Error{Code: errs.Forbidden, Msg: "this server answers under the names of its own machine only, such as localhost; " +
+	"its operator can change that (--auth, --trusted-proxy)"}

@@ -10,7 +10,7 @@ import (
 	"restante/internal/chat"
 )
 
-// memory is a store, a broker that delivers at once, and a hub, in a few lines. With err set, every call fails.
+// memory is a store, a broker that delivers at once, and a hub, all in memory. With err set, every call fails.
 type memory struct {
 	mu      sync.Mutex
 	rooms   map[string][]chat.Message
@@ -48,7 +48,7 @@ func (s *memory) Publish(_ context.Context, m chat.Message) error {
 	return nil
 }
 
-// epoch is when the memory's first message would have been stored, but for a microsecond.
+// epoch is one microsecond before the first message of a memory is stored.
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func (s *memory) After(_ context.Context, room string, seq int64, limit int) ([]chat.Message, error) {

@@ -7,16 +7,20 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/route"
 )
 
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	streams  string // the pattern of event streams, which last as long as their readers like
 }
 
-// newMetrics registers the metrics with reg, unless that is nil, and the others with them.
+// newMetrics returns the metrics, and registers them and the others with reg unless that is nil.
 func newMetrics(reg prometheus.Registerer, others ...prometheus.Collector) (metrics, error) {
 	m := metrics{
+		streams: route.StreamRoom.Pattern(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_http_requests_total",
 			Help: "HTTP requests by route pattern and status; without those of the hub.",
@@ -38,7 +42,7 @@ func newMetrics(reg prometheus.Registerer, others ...prometheus.Collector) (metr
 	return m, nil
 }
 
-// newBuildInfo says what runs, as the labels of a metric.
+// newBuildInfo returns a metric whose labels say which build runs.
 func newBuildInfo(b Build) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "restante_build_info", Help: "1, with what runs in its labels.",
@@ -46,10 +50,10 @@ func newBuildInfo(b Build) prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
-func (m *metrics) observe(route string, status int, took time.Duration) {
-	m.requests.WithLabelValues(route, statusLabel(status)).Inc()
-	if route != http.MethodGet+" "+eventsPath { // a stream lasts as long as its reader likes
-		m.seconds.WithLabelValues(route).Observe(took.Seconds())
+func (m *metrics) observe(pattern string, status int, took time.Duration) {
+	m.requests.WithLabelValues(pattern, statusLabel(status)).Inc()
+	if pattern != m.streams {
+		m.seconds.WithLabelValues(pattern).Observe(took.Seconds())
 	}
 }
 

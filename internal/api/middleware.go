@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// ServeHTTP answers every request: those of the hub are the hub's own; all others get a request id, CORS, a line in the
-// log, a place in the metrics, and a problem document when the mux has no answer or a handler panics.
+// ServeHTTP answers every request. It gives those of the hub to the hub. All others get a request id, CORS headers, a log
+// line, metrics, and a problem document when the mux has no answer or a handler panics.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header(), r)
-	strange := a.strange(r)
-	if a.cfg.Hub != nil && isHub(r.URL.Path) && !strange {
+	foreign := a.namesForeignHost(r)
+	if a.cfg.Hub != nil && isHub(r.URL.Path) && !foreign {
 		a.cfg.Hub.ServeHTTP(w, r)
 		return
 	}
@@ -26,14 +26,14 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		again := a.recovered(rec, v)
 		a.finished(rec, time.Since(start))
 		if again {
-			panic(http.ErrAbortHandler) // the connection ends, so that nobody takes a cut answer for a whole one
+			panic(http.ErrAbortHandler) // the connection ends, so that the client does not take a cut answer for a whole one
 		}
 	}()
 	w.Header().Set("X-Request-Id", rec.id)
 	end := a.limitTime(w, r)
 	defer end()
-	if strange {
-		a.refuse(rec, errStrange)
+	if foreign {
+		a.refuse(rec, errForeignHost)
 		return
 	}
 	if a.origins.handled(rec, r) || !a.allowed(rec, r) {
@@ -42,21 +42,21 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.routes.ServeHTTP(rec, r)
 }
 
-// limitTime sets how long the peer may take to send a body, also one that nobody reads: net/http waits for its end before
-// it answers; and to read the answer, which is not kept for ever. Those who read or write for long set their own limits.
-// The next request of the connection begins without one, when end is called.
+// limitTime limits how long the peer may take to send its body and to read the answer. The body is limited even if no
+// handler reads it, because net/http waits for its end before it answers. Handlers that read or write for long set their
+// own limits. The caller calls end, so that the next request of the connection begins without a limit.
 func (a *API) limitTime(w http.ResponseWriter, r *http.Request) (end func()) {
 	rc := http.NewResponseController(w) // a recorder in tests has no deadlines
 	if r.ContentLength != 0 {
-		_ = rc.SetReadDeadline(time.Now().Add(a.patience))
+		_ = rc.SetReadDeadline(time.Now().Add(a.bodyTimeout))
 	}
 	_ = rc.SetWriteDeadline(time.Now().Add(stallTimeout))
 	return func() { _ = rc.SetWriteDeadline(time.Time{}) }
 }
 
-// allowed answers requests that Config.Allow refuses.
+// allowed answers requests that Config.Allow refuses, and reports whether the request was allowed.
 func (a *API) allowed(rec *recorder, r *http.Request) bool {
-	if a.cfg.Allow == nil || isProbe(r.URL.Path) {
+	if a.cfg.Allow == nil || a.routes.isProbe(r.URL.Path) {
 		return true
 	}
 	err := a.cfg.Allow(r)
@@ -66,13 +66,13 @@ func (a *API) allowed(rec *recorder, r *http.Request) bool {
 	return err == nil
 }
 
-// recovered turns a panic into a 500, or reports true if the answer has begun already and can only be cut.
+// recovered turns a panic into a 500. It reports true if the answer has begun already: then it can only be cut.
 func (a *API) recovered(rec *recorder, v any) (again bool) {
 	if v == nil {
 		return false
 	}
 	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-		return true // whoever panicked with it has logged why
+		return true // the handler that panicked with it has logged why
 	}
 	a.log.Error("handler panicked", "panic", fmt.Sprint(v), "request_id", rec.id, "route", rec.route(), "stack", string(debug.Stack()))
 	if rec.status != 0 {
@@ -82,7 +82,7 @@ func (a *API) recovered(rec *recorder, v any) (again bool) {
 	return false
 }
 
-// finished logs and counts a request. The query is left out: it holds messages and tokens.
+// finished logs and counts a request, without its query, which holds messages and tokens.
 func (a *API) finished(rec *recorder, took time.Duration) {
 	if rec.status == 0 {
 		rec.status = http.StatusOK // as net/http does for a handler that writes nothing
@@ -95,17 +95,17 @@ func (a *API) finished(rec *recorder, took time.Duration) {
 	}
 }
 
-// recorder remembers what was answered, and puts a problem document in the place of the mux's own error texts.
+// recorder notes what was answered, and writes problem documents instead of the mux's own error texts.
 type recorder struct {
 	http.ResponseWriter
 	r      *http.Request
 	id     string // of the request
 	status int    // 0 until the header is written
 	bytes  int64
-	muted  bool // a problem document has been written in the place of what follows
+	muted  bool // a problem document was written; what follows is dropped
 }
 
-// route is the pattern that matched: few values, unlike paths.
+// route returns the pattern that matched. Patterns have few values, unlike paths.
 func (rec *recorder) route() string {
 	if rec.r.Pattern == "" {
 		return "none"
@@ -113,7 +113,7 @@ func (rec *recorder) route() string {
 	return rec.r.Pattern
 }
 
-// method is the request's if it is one of the usual: another is any word that the client chose.
+// method returns the request's method if it is a usual one: others are any word that the client chose.
 func (rec *recorder) method() string {
 	switch m := rec.r.Method; m {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
@@ -127,7 +127,7 @@ func (rec *recorder) WriteHeader(status int) {
 	switch {
 	case rec.status != 0:
 	case status < http.StatusOK:
-		rec.ResponseWriter.WriteHeader(status) // informational: more will follow
+		rec.ResponseWriter.WriteHeader(status) // informational: the final one follows
 	case status >= http.StatusBadRequest && rec.r.Pattern == "":
 		rec.problem(muxProblem(status))
 	default:
@@ -152,7 +152,7 @@ func (rec *recorder) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
-// problem answers with p; whatever the handler still writes is dropped. It does nothing when the answer has begun.
+// problem answers with p, and drops what the handler still writes. It does nothing when the answer has begun.
 func (rec *recorder) problem(p *problem) {
 	if rec.status != 0 {
 		return
@@ -162,6 +162,6 @@ func (rec *recorder) problem(p *problem) {
 	h.Set("Content-Type", problemType)
 	rec.status, rec.muted = p.Status, true
 	rec.ResponseWriter.WriteHeader(p.Status)
-	n, _ := rec.ResponseWriter.Write(append(p.appendJSON(nil), '\n')) //nolint:gosec // JSON, and said to be; a client that has gone needs no answer
+	n, _ := rec.ResponseWriter.Write(append(p.appendJSON(nil), '\n')) //nolint:gosec // declared as JSON; a client that has disconnected needs no answer
 	rec.bytes += int64(n)
 }

@@ -15,9 +15,8 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/route"
 )
-
-const missedPath = "/messages/since"
 
 type missedInput struct {
 	Since string     `query:"since" doc:"a time of RFC 3339, any fraction and offset: the messages stored later than it" example:"2026-01-02T15:04:05.123Z"`
@@ -27,8 +26,8 @@ type missedInput struct {
 }
 
 func (a *API) getMissedMessages(h huma.API) {
-	op := huma.Operation{
-		OperationID: "GetMissedMessages", Method: http.MethodGet, Path: missedPath, Tags: []string{tagShort},
+	register(h, route.GetMissedMessages, huma.Operation{
+		Tags:    []string{tagShort},
 		Summary: "Read what was missed",
 		Description: "All messages that were stored later than `since`, oldest first, in one array that is sent as it is read. " +
 			"A `since` taken from the `stored_at` of a message is exact; one that was cut to milliseconds repeats messages and skips none. " +
@@ -39,9 +38,7 @@ func (a *API) getMissedMessages(h huma.API) {
 			Content:     map[string]*huma.MediaType{jsonType: {Schema: &huma.Schema{Type: huma.TypeArray, Items: wireMessage{}.Schema(h.OpenAPI().Components.Schemas)}}},
 			Headers:     map[string]*huma.Param{"Link": {Description: "with limit, while there is more: the next page, rel=\"next\"", Schema: &huma.Schema{Type: huma.TypeString}}},
 		}},
-	}
-	errorAnswers(h, &op, readErrors...)
-	huma.Register(h, op, func(ctx context.Context, in *missedInput) (*huma.StreamResponse, error) {
+	}, readErrors, func(ctx context.Context, in *missedInput) (*huma.StreamResponse, error) {
 		out, err := a.missed(ctx, in)
 		if err != nil {
 			return nil, failed(err)
@@ -57,7 +54,7 @@ func (a *API) getMissedMessages(h huma.API) {
 type missedAnswer struct {
 	room  string
 	page  []chat.Message
-	until int64  // the last number to send: what comes later is not missed but new
+	until int64  // the last number to send: later messages are not missed but new
 	next  string // for Link
 }
 
@@ -94,12 +91,12 @@ func (a *API) missed(ctx context.Context, in *missedInput) (*missedAnswer, error
 		out.until = room.LastSeq
 	} else if last < room.LastSeq {
 		q := url.Values{"after": {strconv.FormatInt(last, 10)}, "room": {out.room}, "limit": {strconv.Itoa(limit)}}
-		out.next = missedPath + "?" + q.Encode()
+		out.next = route.GetMissedMessages.Path() + "?" + q.Encode()
 	}
 	return out, nil
 }
 
-// cursor returns the number after which to read: that of after, or the one for the time since.
+// cursor returns the number after which to read: after if it is set, otherwise the number for the time since.
 func (a *API) cursor(ctx context.Context, room string, after seqParam, since string) (int64, error) {
 	if since == "" {
 		return after.Value, nil
@@ -111,14 +108,14 @@ func (a *API) cursor(ctx context.Context, room string, after seqParam, since str
 	return a.cfg.History.SeqAt(ctx, room, t)
 }
 
-// pageAfter reads a page forward, bounded in messages and in bytes. more says that there may be others after it.
+// pageAfter reads a page forward, limited in messages and in bytes. more says that others may follow it.
 func (a *API) pageAfter(ctx context.Context, room string, after int64, limit int) (page []chat.Message, more bool, err error) {
 	list, err := a.cfg.History.After(ctx, room, after, limit)
 	page = chat.FirstPage(list)
 	return page, len(list) == limit || len(page) < len(list), err
 }
 
-// send writes the array, page by page. What goes wrong in the middle ends the connection, as the end of the token does.
+// send writes the array, page by page. A failure in the middle ends the connection, as the expiry of the token does.
 func (out *missedAnswer) send(ctx context.Context, a *API, w http.ResponseWriter) {
 	ctx, cancel := auth.UntilExpiry(ctx)
 	defer cancel()
@@ -138,7 +135,7 @@ func (out *missedAnswer) send(ctx context.Context, a *API, w http.ResponseWriter
 		}
 		var err error
 		if page, _, err = a.pageAfter(ctx, out.room, page[len(page)-1].Seq, chat.MaxPage); err != nil {
-			if ctx.Err() == nil { // else the reader has gone, or its token has expired
+			if ctx.Err() == nil { // otherwise the reader has disconnected, or its token has expired
 				a.logFailure(newProblem(statusOf(classOf(err)), "", ""), &failure{err: fmt.Errorf("read on in the middle of an answer: %w", err)})
 			}
 			panic(http.ErrAbortHandler)
@@ -157,7 +154,7 @@ type arrayStream struct {
 	err   error
 }
 
-const piece = 64 << 10 // bytes to gather before a write
+const piece = 64 << 10 // bytes to collect before a write
 
 func (s *arrayStream) add(m *chat.Message) {
 	if s.some {
@@ -173,7 +170,7 @@ func (s *arrayStream) add(m *chat.Message) {
 func (s *arrayStream) flush() {
 	deadline := time.Now().Add(stallTimeout)
 	if !s.until.IsZero() && s.until.Before(deadline) {
-		deadline = s.until // a reader that is slow must not take what is left for as long as it likes
+		deadline = s.until // a slow reader must not go on reading after its token has expired
 	}
 	_ = s.rc.SetWriteDeadline(deadline) // a recorder in tests has none
 	if s.err == nil {
@@ -182,7 +179,7 @@ func (s *arrayStream) flush() {
 	s.buf = s.buf[:0]
 }
 
-// end writes what closes the array; only an answer that got here is a whole one.
+// end closes the array. Only a complete answer has this end.
 func (s *arrayStream) end() {
 	s.buf = append(s.buf, "]\n"...)
 	s.flush()

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"restante/internal/route"
 )
 
 // The groups of operations.
@@ -94,7 +96,7 @@ func errorAnswers(h huma.API, op *huma.Operation, statuses ...int) {
 	}
 }
 
-// tidy removes what huma puts into the document but the API does not use, and adds the form that strict reads.
+// tidy removes the parts of the document that huma adds and the API does not use, and adds the form that strict reads.
 func tidy(doc *huma.OpenAPI) *huma.OpenAPI {
 	schemas := doc.Components.Schemas.Map()
 	delete(schemas, "ErrorModel")
@@ -127,9 +129,9 @@ func (a *API) documents(doc *huma.OpenAPI) error {
 	if err != nil {
 		return fmt.Errorf("render /docs: %w", err)
 	}
-	a.routes.Handle("GET /openapi.json", fixed("application/vnd.oai.openapi+json", "", append(asJSON, '\n')))
-	a.routes.Handle("GET /openapi.yaml", fixed("application/vnd.oai.openapi", "", asYAML))
-	a.routes.Handle("GET /docs", page(fixed("text/html; charset=utf-8", csp, html)))
+	a.routes.handle(route.OpenAPIJSON, fixed("application/vnd.oai.openapi+json", "", append(asJSON, '\n')))
+	a.routes.handle(route.OpenAPIYAML, fixed("application/vnd.oai.openapi", "", asYAML))
+	a.routes.handle(route.Docs, page(fixed("text/html; charset=utf-8", csp, html)))
 	return nil
 }
 
@@ -145,10 +147,10 @@ func fixed(contentType, csp string, content []byte) http.Handler {
 		if csp != "" {
 			h.Set("Content-Security-Policy", csp)
 		}
-		if strings.Contains(r.Header.Get("If-None-Match"), etag) { // a list of tags, some perhaps weakened on the way
+		if strings.Contains(r.Header.Get("If-None-Match"), etag) { // a list of tags; proxies may have made some of them weak
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
-		_, _ = bytes.NewReader(content).WriteTo(w) // a client that has gone needs no answer
+		_, _ = bytes.NewReader(content).WriteTo(w) // a client that has disconnected needs no answer
 	})
 }

@@ -45,7 +45,7 @@ func (l limitParam) orDefault() int {
 	return int(l)
 }
 
-// exclusive reports the fault of a request that names more than one place to read from.
+// exclusive returns an error for a request that names more than one cursor to read from.
 func exclusive(named map[string]bool) error {
 	n := 0
 	for _, is := range named {
@@ -64,7 +64,7 @@ func exclusive(named map[string]bool) error {
 	return nil
 }
 
-// timeLayouts are what clients write when they mean RFC 3339. Fractions of any length are taken after the seconds.
+// timeLayouts are what clients write when they mean RFC 3339. Seconds may have a fraction of any length.
 var timeLayouts = [...]string{
 	time.RFC3339,
 	"2006-01-02T15:04:05Z0700",
@@ -73,8 +73,8 @@ var timeLayouts = [...]string{
 	"2006-01-02",
 }
 
-// parseTime reads a time leniently: RFC 3339 with any fraction and offset, and what becomes of it on the way, such as a
-// '+' that was not escaped and arrives as a space.
+// parseTime reads a time leniently: RFC 3339 with any fraction and offset, also where clients escaped it wrongly, such as
+// a '+' that arrives as a space.
 func parseTime(field, text string) (time.Time, error) {
 	s := strings.ToUpper(strings.TrimSpace(text))
 	if len(s) > len("2006-01-02") && s[10] == ' ' {

@@ -11,18 +11,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"restante/internal/errs"
+	"restante/internal/route"
 )
 
-// Check is one of the things without which the server is not ready.
+// Check is one of the conditions of readiness.
 type Check struct {
 	Name string                          // such as store
 	Do   func(ctx context.Context) error // honours ctx, and is called concurrently
-	// Degrades says that the server is of use without it, so that its failure is told but does not take the server out
-	// of service.
+	// Degrades says that the server is useful even while the check fails: the failure is reported, but the server stays
+	// ready.
 	Degrades bool
 }
 
-// Build says what is running.
+// Build says which build is running.
 type Build struct {
 	Version string `json:"version"`          // such as 1.2.3, or devel
 	Commit  string `json:"commit,omitempty"` // of the source
@@ -40,16 +41,15 @@ type checked struct {
 
 const checkTimeout = 3 * time.Second
 
-// isProbe reports whether the path is one that a load balancer asks all the time.
-func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
-
-// probes mounts what machines ask: alive, ready, how much, which.
+// probes mounts what machines ask for: health, metrics, version.
 func (a *API) probes() {
-	a.routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"status": "alive"}) })
-	a.routes.HandleFunc("GET /readyz", a.ready)
-	a.routes.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.cfg.Build) })
+	a.routes.handle(route.Healthz, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]string{"status": "alive"})
+	}))
+	a.routes.handle(route.Readyz, http.HandlerFunc(a.ready))
+	a.routes.handle(route.Version, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, a.cfg.Build) }))
 	if a.cfg.Gather != nil {
-		a.routes.Handle("GET /metrics", promhttp.HandlerFor(a.cfg.Gather, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
+		a.routes.handle(route.Metrics, promhttp.HandlerFor(a.cfg.Gather, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	}
 }
 
@@ -74,7 +74,7 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 	}{status, results})
 }
 
-// check does all checks at once and waits for them.
+// check runs all checks concurrently and waits for them.
 func (a *API) check(ctx context.Context) []checked {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -94,7 +94,7 @@ func (a *API) check(ctx context.Context) []checked {
 	return results
 }
 
-// logCheck logs a check whose outcome has changed: probes ask all the time.
+// logCheck logs a check only when its outcome has changed, because probes ask all the time.
 func (a *API) logCheck(i int, err error) {
 	failed := err != nil
 	if a.failing[i].Swap(failed) == failed {
@@ -107,7 +107,7 @@ func (a *API) logCheck(i int, err error) {
 	}
 }
 
-// reason is what an operator may read without the log: what a classified error says, not its cause.
+// reason returns what /readyz tells about a failed check: the text of a classified error, without its cause.
 func reason(err error) string {
 	if e, ok := errors.AsType[*errs.Error](err); ok && e.Msg != "" {
 		return e.Msg

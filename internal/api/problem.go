@@ -45,7 +45,7 @@ type fieldError struct {
 	Message string `json:"message" doc:"what is wrong with it" example:"must be 1 to 128 bytes long, is 0"`
 }
 
-// The codes of what HTTP itself finds; the others are those of package errs.
+// The codes of faults of HTTP itself; the others are those of package errs.
 const (
 	codeMalformed   = "malformed"
 	codeMethod      = "method_not_allowed"
@@ -72,7 +72,7 @@ func internalProblem(requestID string) *problem {
 	return p
 }
 
-// muxProblem is what stands in the place of the mux's own texts.
+// muxProblem returns the problem document that replaces an error text of the mux.
 func muxProblem(status int) *problem {
 	switch status {
 	case http.StatusNotFound:
@@ -83,14 +83,14 @@ func muxProblem(status int) *problem {
 	return newProblem(status, codeMalformed, "this is not a request for a path")
 }
 
-// setHeaders sets what belongs to the status, by means of set.
+// setHeaders calls set for the headers that belong to the status.
 func (p *problem) setHeaders(set func(name, value string)) {
 	set("Cache-Control", "no-store")
 	switch p.Status {
 	case http.StatusUnauthorized:
 		set("WWW-Authenticate", p.challenge)
 	case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		seconds := int64((p.retry + time.Second - 1) / time.Second) // rounded up: earlier would be too early
+		seconds := int64((p.retry + time.Second - 1) / time.Second) // rounded up, or the client would retry too early
 		set("Retry-After", strconv.FormatInt(max(seconds, 1), 10))
 	}
 }
@@ -100,7 +100,7 @@ func (p *problem) appendJSON(dst []byte) []byte {
 	return append(dst, b...)
 }
 
-// failure is an error on its way through huma to toProblem. message is the one that was to be accepted, if any.
+// failure carries an error through huma to toProblem. message is the one that was to be accepted, if any.
 type failure struct {
 	err     error
 	message chat.Message
@@ -120,7 +120,7 @@ func (f *failure) GetStatus() int { return statusOf(classOf(f.err)) }
 // ContentType implements huma.ContentTypeFilter.
 func (f *failure) ContentType(string) string { return problemType }
 
-// classOf is errs.CodeOf but for time limits, which the sender may simply try again.
+// classOf is errs.CodeOf, except that an exceeded time limit is unavailable: the sender may try again.
 func classOf(err error) errs.Code {
 	code := errs.CodeOf(err)
 	if code == errs.Internal && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
@@ -151,7 +151,7 @@ func statusOf(code errs.Code) int {
 	return http.StatusInternalServerError
 }
 
-// toProblem is the one place where errors become answers: huma calls it with every body before it is written.
+// toProblem turns errors into answers; nothing else does. huma calls it with every body before it is written.
 func (a *API) toProblem(ctx huma.Context, _ string, body any) (any, error) {
 	var p *problem
 	switch e := body.(type) {
@@ -167,7 +167,7 @@ func (a *API) toProblem(ctx huma.Context, _ string, body any) (any, error) {
 	return p, nil
 }
 
-// problemOf translates a failure, and logs it if it is the server's.
+// problemOf translates a failure, and logs it if the server is at fault.
 func (a *API) problemOf(f *failure, w http.ResponseWriter) *problem {
 	code := classOf(f.err)
 	p := newProblem(statusOf(code), string(code), "")
@@ -215,7 +215,7 @@ func (a *API) logFailure(p *problem, f *failure) {
 	}
 }
 
-// unavailable says to a sender that it still has its message, and to a reader that it may come again.
+// unavailable tells a sender that its message was not accepted, and a reader that it may try again.
 func unavailable(f *failure) string {
 	reason := publicText(f.err)
 	if f.message.ID != "" {
@@ -224,7 +224,8 @@ func unavailable(f *failure) string {
 	return reason + "; try again"
 }
 
-// publicText is what the outermost classified error says to the sender of the request; causes stay in the log.
+// publicText returns what the sender of the request is told: the text of the outermost classified error. Causes stay in
+// the log.
 func publicText(err error) string {
 	if e, ok := errors.AsType[*errs.Error](err); ok && e.Msg != "" {
 		if e.Field != "" {

@@ -97,7 +97,7 @@ func TestGetMissedMessages_SendsAllThatCameLater(t *testing.T) {
 		}
 		for i, seq := range seqs {
 			if seq != int64(2*chat.MaxPage+3-want+i+1) {
-				t.Fatalf("since %s: number %d at place %d of %d", since, seq, i, want)
+				t.Fatalf("since %s: number %d at index %d of %d", since, seq, i, want)
 			}
 		}
 	}
@@ -138,7 +138,7 @@ func TestGetMissedMessages_BreaksOffRatherThanEndEarly(t *testing.T) {
 	srv := httptest.NewServer(auth.Open(newAPI(t, s, func(c *Config) {
 		c.History = afterFunc{s, func(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 			if reads++; reads == 3 {
-				return nil, errs.Wrap(errs.Unavailable, errors.New("gone"), "the database is away")
+				return nil, errs.Wrap(errs.Unavailable, errors.New("closed"), "the database is away")
 			}
 			return s.After(ctx, room, seq, limit)
 		}}
@@ -146,7 +146,7 @@ func TestGetMissedMessages_BreaksOffRatherThanEndEarly(t *testing.T) {
 	defer srv.Close()
 	res, err := srv.Client().Get(srv.URL + "/messages/since?since=2026-01-01")
 	if err != nil {
-		return // the connection ended before the header: nobody takes that for an answer
+		return // the connection ended before the header, which no client takes for an answer
 	}
 	defer res.Body.Close()
 	if body, err := io.ReadAll(res.Body); err == nil {

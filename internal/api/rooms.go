@@ -4,18 +4,14 @@ import (
 	"context"
 	"errors"
 	"math"
-	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"restante/internal/chat"
-)
-
-const (
-	roomsPath    = "/rooms"
-	messagesPath = "/rooms/{room}/messages"
+	"restante/internal/route"
 )
 
 type listMessagesInput struct {
@@ -29,15 +25,13 @@ type listMessagesInput struct {
 type messagesOutput struct{ Body messagePage }
 
 func (a *API) listMessages(h huma.API) {
-	op := huma.Operation{
-		OperationID: "ListMessages", Method: http.MethodGet, Path: messagesPath, Tags: []string{tagRooms},
+	register(h, route.ListMessages, huma.Operation{
+		Tags:    []string{tagRooms},
 		Summary: "Read a page of a room",
 		Description: "Without `after`, `before` or `since`: the newest page. `next` is the path of the page that goes on in the same direction. " +
 			"A page of very long messages is shorter than `limit`: it ends with 1 MiB of text. " +
 			"A room that nobody has written to is empty. If `oldest_seq` is greater than the number asked for, what lies between is not kept any more.",
-	}
-	errorAnswers(h, &op, readErrors...)
-	huma.Register(h, op, func(ctx context.Context, in *listMessagesInput) (*messagesOutput, error) {
+	}, readErrors, func(ctx context.Context, in *listMessagesInput) (*messagesOutput, error) {
 		page, err := a.page(ctx, in)
 		if err != nil {
 			return nil, failed(err)
@@ -56,7 +50,7 @@ func (a *API) page(ctx context.Context, in *listMessagesInput) (messagePage, err
 	if err != nil {
 		return messagePage{}, err
 	}
-	room, err := a.cfg.Rooms.Room(ctx, in.Room) // after the page, so that last_seq is not less than what is in it
+	room, err := a.cfg.Rooms.Room(ctx, in.Room) // read after the page, so that last_seq is not less than its numbers
 	if err != nil {
 		return messagePage{}, err
 	}
@@ -93,7 +87,7 @@ func (a *API) read(ctx context.Context, in *listMessagesInput, forward bool) ([]
 }
 
 func nextMessages(in *listMessagesInput, direction string, seq int64) string {
-	return roomsPath + "/" + in.Room + "/messages?" + direction + "=" + strconv.FormatInt(seq, 10) +
+	return strings.Replace(route.ListMessages.Path(), "{room}", in.Room, 1) + "?" + direction + "=" + strconv.FormatInt(seq, 10) +
 		"&limit=" + strconv.Itoa(in.Limit.orDefault())
 }
 
@@ -105,13 +99,11 @@ type listRoomsInput struct {
 type roomsOutput struct{ Body roomPage }
 
 func (a *API) listRooms(h huma.API) {
-	op := huma.Operation{
-		OperationID: "ListRooms", Method: http.MethodGet, Path: roomsPath, Tags: []string{tagRooms},
+	register(h, route.ListRooms, huma.Operation{
+		Tags:        []string{tagRooms},
 		Summary:     "List the rooms",
 		Description: "The rooms that have messages and that the caller may read, in order of their names.",
-	}
-	errorAnswers(h, &op, readErrors...)
-	huma.Register(h, op, func(ctx context.Context, in *listRoomsInput) (*roomsOutput, error) {
+	}, readErrors, func(ctx context.Context, in *listRoomsInput) (*roomsOutput, error) {
 		limit := in.Limit.orDefault()
 		rooms, err := a.cfg.Rooms.Rooms(ctx, in.After, limit)
 		if err != nil {
@@ -126,7 +118,7 @@ func (a *API) listRooms(h huma.API) {
 		}
 		if len(rooms) == limit {
 			q := url.Values{"after": {rooms[limit-1].Name}, "limit": {strconv.Itoa(limit)}}
-			out.Next = roomsPath + "?" + q.Encode()
+			out.Next = route.ListRooms.Path() + "?" + q.Encode()
 		}
 		return &roomsOutput{out}, nil
 	})

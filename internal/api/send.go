@@ -8,6 +8,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/route"
 )
 
 type postMessageInput struct {
@@ -41,16 +42,14 @@ type roomMessageBody struct {
 type accepted struct{ Body wireMessage }
 
 func (a *API) postMessage(h huma.API) {
-	op := huma.Operation{
-		OperationID: "PostMessage", Method: http.MethodPost, Path: "/message", Tags: []string{tagShort},
+	register(h, route.PostMessage, huma.Operation{
+		Tags:    []string{tagShort},
 		Summary: "Send a message",
 		Description: "Takes the fields from the query, from a JSON body or from a form, each from one of them. " +
 			"Answers once the message is on stable storage: nothing loses it after a 202. " +
 			"Sending the same id to the same room again, at any time, adds nothing and is answered 202 again.",
-		DefaultStatus: http.StatusAccepted, BodyReadTimeout: -1, MaxBodyBytes: -1, // strict has read the body
-	}
-	errorAnswers(h, &op, sendErrors...)
-	huma.Register(h, op, func(ctx context.Context, in *postMessageInput) (*accepted, error) {
+		DefaultStatus: http.StatusAccepted, BodyReadTimeout: -1, MaxBodyBytes: -1, // strict has read the body already
+	}, sendErrors, func(ctx context.Context, in *postMessageInput) (*accepted, error) {
 		m := chat.Message{Msg: in.Msg, ClientID: in.ClientID, Room: in.Room, ID: in.ID}
 		if in.Body != nil {
 			if err := merge(&m, in.Body); err != nil {
@@ -80,20 +79,18 @@ func merge(m *chat.Message, body *messageBody) error {
 }
 
 func (a *API) sendToRoom(h huma.API) {
-	op := huma.Operation{
-		OperationID: "SendToRoom", Method: http.MethodPost, Path: messagesPath, Tags: []string{tagRooms},
+	register(h, route.SendToRoom, huma.Operation{
+		Tags:    []string{tagRooms},
 		Summary: "Send a message to a room",
 		Description: "Answers once the message is on stable storage: nothing loses it after a 202. " +
 			"Sending the same id to the same room again, at any time, adds nothing and is answered 202 again.",
 		DefaultStatus: http.StatusAccepted, BodyReadTimeout: -1, MaxBodyBytes: -1,
-	}
-	errorAnswers(h, &op, sendErrors...)
-	huma.Register(h, op, func(ctx context.Context, in *sendToRoomInput) (*accepted, error) {
+	}, sendErrors, func(ctx context.Context, in *sendToRoomInput) (*accepted, error) {
 		return a.accept(ctx, chat.Message{Room: in.Room, Msg: in.Body.Msg, ClientID: in.Body.ClientID, ID: in.Body.ID})
 	})
 }
 
-// accept hands a message to the journey. The answer is what was accepted: never a number, which only the store gives.
+// accept sends a message into the journey and answers with what was accepted. It has no number yet: the store gives it.
 func (a *API) accept(ctx context.Context, m chat.Message) (*accepted, error) {
 	m, err := a.cfg.Accept.Accept(ctx, m)
 	if err != nil {

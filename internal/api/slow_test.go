@@ -16,11 +16,11 @@ import (
 	"restante/internal/chat"
 )
 
-// listen serves an API that waits for bodies only as long as patience, with the limits that it asks of http.Server.
-func listen(t *testing.T, patience time.Duration, change ...func(*Config)) (addr string) {
+// listen serves an API that waits for bodies only as long as bodyTimeout, with the limits that it asks of http.Server.
+func listen(t *testing.T, bodyTimeout time.Duration, change ...func(*Config)) (addr string) {
 	t.Helper()
 	a := newAPI(t, newMemory(), change...)
-	a.patience = patience
+	a.bodyTimeout = bodyTimeout
 	srv := httptest.NewUnstartedServer(auth.Open(a))
 	srv.Config.ReadHeaderTimeout, srv.Config.IdleTimeout, srv.Config.MaxHeaderBytes = ReadHeaderTimeout, IdleTimeout, MaxHeaderBytes
 	srv.Start()
@@ -72,7 +72,7 @@ func TestAPI_GivesUpABodyThatStopsComing(t *testing.T) {
 	}
 }
 
-// A body that nobody reads would hold the connection just as well.
+// A body that no handler reads would hold the connection as well.
 func TestAPI_GivesUpABodyOfARefusedRequest(t *testing.T) {
 	addr := listen(t, 200*time.Millisecond)
 	for path, status := range map[string]int{"/nothing": 404, "/rooms": 405, "/message?msg=%": 400} {
@@ -85,14 +85,14 @@ func TestAPI_GivesUpABodyOfARefusedRequest(t *testing.T) {
 
 // What takes longer than a body may take to come is not cut by that limit.
 func TestAPI_TheLimitOfABodyEndsWithIt(t *testing.T) {
-	const patience = 100 * time.Millisecond
-	addr := listen(t, patience, func(c *Config) {
+	const bodyTimeout = 100 * time.Millisecond
+	addr := listen(t, bodyTimeout, func(c *Config) {
 		next := c.Accept
 		c.Accept = accepterFunc(func(ctx context.Context, m chat.Message) (chat.Message, error) {
 			select {
 			case <-ctx.Done():
 				return m, ctx.Err()
-			case <-time.After(3 * patience):
+			case <-time.After(3 * bodyTimeout):
 				return next.Accept(ctx, m)
 			}
 		})

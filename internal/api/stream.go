@@ -13,12 +13,10 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/route"
 )
 
-const (
-	eventsPath = "/rooms/{room}/events"
-	fromNow    = -1 // as Follow takes it
-)
+const fromNow = -1 // as Follow takes it
 
 type streamInput struct {
 	Room        string   `path:"room" example:"lobby"`
@@ -27,8 +25,8 @@ type streamInput struct {
 }
 
 func (a *API) streamRoom(h huma.API) {
-	op := huma.Operation{
-		OperationID: "StreamRoom", Method: http.MethodGet, Path: eventsPath, Tags: []string{tagRooms},
+	register(h, route.StreamRoom, huma.Operation{
+		Tags:    []string{tagRooms},
 		Summary: "Follow a room",
 		Description: "Server-sent events, for any EventSource: `id` is the message's number, `event` is `message`, `data` the message as JSON. " +
 			"First the history after the cursor, then what comes, in one stream without a hole. A comment line keeps a quiet stream alive. " +
@@ -41,14 +39,12 @@ func (a *API) streamRoom(h huma.API) {
 				Example: "id: 43\nevent: message\ndata: {\"id\":\"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f\",\"room\":\"lobby\",\"seq\":43,\"client_id\":\"ann\",\"msg\":\"hello\"}\n\n",
 			}},
 		}},
-	}
-	errorAnswers(h, &op, readErrors...)
-	huma.Register(h, op, func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
+	}, readErrors, func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
 		after, err := in.cursor()
 		if err := errors.Join(chat.ValidateRoom(in.Room), err); err != nil {
 			return nil, failed(err)
 		}
-		if err := auth.Require(ctx, in.Room); err != nil { // Follow asks too, but not for HEAD
+		if err := auth.Require(ctx, in.Room); err != nil { // Follow checks it too, but HEAD does not call it
 			return nil, failed(err)
 		}
 		return &huma.StreamResponse{Body: func(h huma.Context) {
@@ -58,8 +54,8 @@ func (a *API) streamRoom(h huma.API) {
 	})
 }
 
-// cursor returns the number after which the stream begins. The header goes before the query, because an EventSource
-// that comes back sends the query that it was made with.
+// cursor returns the number after which the stream begins. The header takes precedence, because an EventSource that
+// reconnects repeats its first query.
 func (in *streamInput) cursor() (int64, error) {
 	if in.LastEventID != "" {
 		n, err := strconv.ParseInt(in.LastEventID, 10, 64)
@@ -79,21 +75,21 @@ func (a *API) stream(r *http.Request, w http.ResponseWriter, room string, after 
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store, no-transform")
-	h.Set("X-Accel-Buffering", "no") // proxies hand on each event at once
+	h.Set("X-Accel-Buffering", "no") // proxies forward each event at once
 	if r.Method == http.MethodHead {
 		return
 	}
-	_ = events.rc.SetReadDeadline(time.Time{}) // a stream outlives what the server grants a request; a recorder in tests has none
+	_ = events.rc.SetReadDeadline(time.Time{}) // a stream lasts longer than other requests; a recorder in tests has no deadline
 	ctx, cancel := auth.UntilExpiry(r.Context())
 	defer cancel()
 	err := a.cfg.Follow(ctx, room, after, events)
 	if err == nil || ctx.Err() != nil || events.err != nil {
-		return // the reader has gone, its token has expired, or the server sends it away
+		return // the reader has disconnected, its token has expired, or the server stops
 	}
-	a.refuse(w, err) // unless the stream has begun: then the reader comes back after its end
+	a.refuse(w, err) // does nothing if the stream has begun: its reader reconnects
 }
 
-// eventWriter remembers whether a write has failed, which is then no fault of the stream's.
+// eventWriter keeps the first error of a write: such an end of the stream is not the server's fault.
 type eventWriter struct {
 	w   http.ResponseWriter
 	rc  *http.ResponseController

@@ -44,7 +44,7 @@ func (r *request) Query(name string) string { return r.query.get(name) }
 // BodyReader returns the body, as JSON.
 func (r *request) BodyReader() io.Reader { return bytes.NewReader(r.body) }
 
-// Header returns a header of the request. There is one content type in and one out, whatever was asked for.
+// Header returns a header of the request. Content-Type and Accept are always JSON, whatever the client sent.
 func (r *request) Header(name string) string {
 	switch name {
 	case "Content-Type", "Accept":
@@ -54,8 +54,8 @@ func (r *request) Header(name string) string {
 }
 
 // strict reads query and body before huma does. huma's own reader drops parameters that are escaped wrongly or follow
-// one without a value, takes the first of several, and answers 500 to a body that breaks off: all of that could lose or
-// change a message in silence.
+// one without a value, takes the first of several, and answers 500 to a body that breaks off. Each of these could lose
+// or change a message silently.
 func (a *API) strict(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
 	op := ctx.Operation()
@@ -85,8 +85,8 @@ func (q query) get(name string) string {
 	return ""
 }
 
-// readQuery parses a query. Parameters that are not known are left alone; one that is known must come once, escaped
-// properly, in UTF-8. A ';' is an ordinary character, as in the WHATWG's URLs.
+// readQuery parses a query. It ignores unknown parameters; a known one must come once, escaped properly, in UTF-8. A ';'
+// is an ordinary character, as in the WHATWG's URLs.
 func readQuery(raw string, known []*huma.Param) (query, *problem) {
 	q := make(query, 0, 8)
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -109,10 +109,10 @@ func readQuery(raw string, known []*huma.Param) (query, *problem) {
 	return q, nil
 }
 
-// readBody reads the body, limited before it is read, and returns it as JSON. Its time is limited already; huma lifts that.
+// readBody reads the body, limited in size, and returns it as JSON. limitTime limits its time.
 func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
 	if r.ContentLength > maxBody {
-		w.Header().Set("Connection", "close") // the rest is not worth reading
+		w.Header().Set("Connection", "close") // the rest of the body is not read
 		return nil, tooLarge()
 	}
 	if r.Body == nil || r.ContentLength == 0 {
@@ -135,10 +135,10 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem
 	return body, p
 }
 
-// maxDepth is more than any body has that makes sense; what is deeper would cost a hundred times as much to read.
+// maxDepth is more than any sensible body needs. A deeper one would cost a hundred times as much to read.
 const maxDepth = 16
 
-// tooDeep reports whether JSON, sound or not, has arrays and objects in each other beyond maxDepth.
+// tooDeep reports whether JSON, valid or not, has arrays and objects nested beyond maxDepth.
 func tooDeep(body []byte) bool {
 	depth, inText := 0, false
 	for i := 0; i < len(body); i++ {
@@ -164,7 +164,7 @@ func (a *API) bodyProblem(err error) *problem {
 		return tooLarge()
 	}
 	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
-		return newProblem(http.StatusRequestTimeout, codeTimeout, fmt.Sprintf("the body did not arrive within %s", a.patience))
+		return newProblem(http.StatusRequestTimeout, codeTimeout, fmt.Sprintf("the body did not arrive within %s", a.bodyTimeout))
 	}
 	return fieldProblem(http.StatusBadRequest, codeMalformed, "body", "could not be read to its end")
 }
@@ -173,8 +173,8 @@ func tooLarge() *problem {
 	return fieldProblem(http.StatusRequestEntityTooLarge, string(errs.TooLarge), "body", fmt.Sprintf("must be at most %d bytes long", maxBody))
 }
 
-// asJSON returns the body as JSON if it is JSON or a form. What curl -d sends is called a form whatever it is: a form
-// that begins with '{' is taken for the JSON that it is.
+// asJSON returns the body as JSON if it is JSON or a form. curl -d calls everything that it sends a form, so a form that
+// begins with '{' is read as JSON.
 func asJSON(contentType string, body []byte) ([]byte, *problem) {
 	if contentType == "" || contentType == jsonType {
 		return body, nil
@@ -193,7 +193,7 @@ func asJSON(contentType string, body []byte) ([]byte, *problem) {
 	return nil, fieldProblem(http.StatusUnsupportedMediaType, codeMediaType, "Content-Type", "must be "+jsonType+" or "+formType+", in UTF-8")
 }
 
-// formToJSON writes the fields of a form as an object of strings; a field that comes twice does so there, too.
+// formToJSON writes the fields of a form as an object of strings. A repeated field is repeated there, too.
 func formToJSON(form string) ([]byte, *problem) {
 	out := []byte{'{'}
 	for pair := range strings.SplitSeq(form, "&") {

@@ -22,7 +22,7 @@ type message struct {
 	StoredAt time.Time `json:"stored_at,omitempty" doc:"when it was stored, strictly increasing within the room; UTC; absent until then" example:"2026-01-02T15:04:05.125003Z"`
 }
 
-// wireMessage is a chat.Message on its way out: described by message, encoded by chat.
+// wireMessage is a chat.Message in an answer: described by message, encoded by package chat.
 type wireMessage chat.Message
 
 // Schema implements huma.SchemaProvider.
@@ -57,7 +57,7 @@ func (p messagePage) appendJSON(dst []byte) []byte {
 	dst = strconv.AppendInt(dst, p.OldestSeq, 10)
 	if p.Next != "" {
 		dst = append(dst, `,"next":`...)
-		dst, _ = jsontext.AppendQuote(dst, p.Next) // made here, of ASCII
+		dst, _ = jsontext.AppendQuote(dst, p.Next) // it is ASCII, made by nextMessages
 	}
 	return append(dst, '}')
 }

@@ -16,11 +16,11 @@ var arrows = map[string][]string{
 	"internal/broker/drivertest": {"internal/broker/driver", "internal/chat", "internal/errs"},
 	"internal/broker/inproc":     {"internal/broker/driver", "internal/chat", "internal/errs"},
 	"internal/broker/rabbitmq":   {"internal/broker/driver", "internal/event", "internal/peer", "internal/chat", "internal/errs"},
-	"internal/store":             {"internal/store/driver", "internal/chat", "internal/errs"},
+	"internal/store":             {"internal/store/driver", "internal/retry", "internal/chat", "internal/errs"},
 	"internal/store/driver":      {"internal/chat", "internal/errs"},
 	"internal/store/drivertest":  {"internal/store/driver", "internal/chat", "internal/errs"},
-	"internal/store/sqlite":      {"internal/store/driver", "internal/chat", "internal/errs"},
-	"internal/store/postgres":    {"internal/store/driver", "internal/chat", "internal/errs"},
+	"internal/store/sqlite":      {"internal/store/driver", "internal/inflight", "internal/chat", "internal/errs"},
+	"internal/store/postgres":    {"internal/store/driver", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
 
 	// what nodes and other services say to each other
 	"internal/event": {"internal/chat", "internal/errs"},
@@ -33,10 +33,11 @@ var arrows = map[string][]string{
 	// the edges
 	"internal/signalr": {"internal/errs"},                    // the protocol: no chat
 	"internal/forward": {"internal/peer", "internal/remote"}, // requests that belong to another node
-	"internal/hub":     {"internal/signalr", "internal/auth", "internal/chat", "internal/errs"},
-	"internal/api":     {"internal/auth", "internal/remote", "internal/chat", "internal/errs"}, // it declares the few methods it needs
-	"internal/auth":    {"internal/chat", "internal/errs"},                                     // tokens in, client out
-	"internal/remote":  {},                                                                     // addresses
+	"internal/route":   {"internal/peer"},                    // which requests there are, and who answers them
+	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/chat", "internal/errs"},
+	"internal/api":     {"internal/auth", "internal/remote", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
+	"internal/auth":    {"internal/chat", "internal/errs"}, // tokens in, client out
+	"internal/remote":  {},                                 // addresses
 	"internal/limit":   {"internal/auth", "internal/remote", "internal/chat", "internal/errs"},
 	"internal/cert":    {}, // TLS
 	"client":           {}, // the web page, embedded

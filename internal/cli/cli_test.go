@@ -138,7 +138,10 @@ func TestServe_EndsWithItsContext(t *testing.T) {
 	go func() {
 		done <- Main(ctx, []string{"serve", "--listen", "127.0.0.1:0", "--data", t.TempDir()}, strings.NewReader(""), log, log)
 	}()
-	serving := log.wait(t, 2)[1] // the first one tells of the new database
+	serving := ""
+	for n := 1; !strings.Contains(serving, `"serving"`); n++ { // the lines before it tell of the new database
+		serving = log.wait(t, n)[n-1]
+	}
 	var line map[string]any
 	if err := json.Unmarshal([]byte(serving), &line); err != nil {
 		t.Fatalf("the log of a server without a terminal is not JSON: %q", serving)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"restante/internal/store/driver"
 	"restante/internal/store/postgres"
 	"restante/internal/store/sqlite"
 )
@@ -45,7 +46,7 @@ func (c *migrateCmd) migrate(ctx context.Context, log *slog.Logger) error {
 	if c.Store.isPostgres() {
 		return postgres.Migrate(ctx, string(c.Store), log)
 	}
-	d, err := sqlite.Open(ctx, c.Store.path(), sqlite.Config{Log: log})
+	d, err := sqlite.Open(ctx, c.Store.path(), sqlite.Config{Config: driver.Config{Log: log}})
 	if err != nil {
 		return err
 	}

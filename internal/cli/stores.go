@@ -59,9 +59,9 @@ func (u storeURL) open(ctx context.Context, log *slog.Logger) (*store.Store, err
 	var d driver.Driver
 	var err error
 	if u.isPostgres() {
-		d, err = postgres.Open(ctx, string(u), postgres.Config{Log: log})
+		d, err = postgres.Open(ctx, string(u), postgres.Config{Config: driver.Config{Log: log}})
 	} else {
-		d, err = sqlite.Open(ctx, u.path(), sqlite.Config{Log: log})
+		d, err = sqlite.Open(ctx, u.path(), sqlite.Config{Config: driver.Config{Log: log}})
 	}
 	if err != nil {
 		return nil, u.explain(err)

@@ -20,18 +20,18 @@ type Config struct {
 	TailBytes int
 	// StreamKeepAlive is how often a quiet event stream gets a comment. Default 15 s.
 	StreamKeepAlive time.Duration
-	// StreamStall is how long an event stream may take no bytes before it is ended. Default 5 min.
+	// StreamStall is how long the peer of an event stream may read nothing before the stream is ended. Default 5 min.
 	StreamStall time.Duration
 	// Connect counts a SignalR connection or an event stream of the request's client. release is called once, when it has
-	// ended; an error refuses it. It must not block. Default: all are let in.
+	// ended. An error refuses it. Connect must not block. Default: every connection is admitted.
 	Connect func(ctx context.Context) (release func(), err error)
-	// Allow is asked before a call that sends no message is done; its error refuses the call. It may block, which slows
-	// down the connection that calls too often. Default: all are let in.
+	// Allow is called before each call of a hub method, except those that send a message. An error refuses the call. It may
+	// block to slow down a connection that calls too often. Default: every call is allowed.
 	Allow func(ctx context.Context) error
-	// MaxRooms is how many rooms a connection may have joined at a time; negative: any number. Default 200.
+	// MaxRooms is how many rooms a connection may have joined at a time. Negative: any number. Default 200.
 	MaxRooms int
-	// CatchUps is how many pages of history are read from the store at a time for readers that are behind; the others wait
-	// for their turn, first come, first served. Negative: any number. Default 32.
+	// CatchUps is how many pages of history are read from the store at a time for readers that are behind. Further reads
+	// wait for their turn, first come, first served. Negative: any number. Default 32.
 	CatchUps int
 	// SignalR configures the protocol server. Its Log and Metrics default to those of the hub.
 	SignalR signalr.Config

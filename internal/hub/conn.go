@@ -3,26 +3,25 @@ package hub
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
-	"restante/internal/auth"
 	"restante/internal/chat"
+	"restante/internal/retry"
 )
 
-// sink is where a connection's bytes go. TryWrite takes all of payload without blocking, or reports false and takes
-// nothing while earlier bytes wait for the peer; it does not keep payload. Wait blocks while such bytes wait; an error
-// means that the connection is over.
+// sink takes a connection's bytes. TryWrite takes all of payload without blocking, or reports false and takes nothing
+// while earlier bytes wait for the peer. It does not keep payload. Wait blocks while such bytes wait. Its error means that
+// the connection has ended.
 type sink interface {
 	TryWrite(payload []byte) bool
 	Wait(ctx context.Context) error
 }
 
-// conn is one connection as a reader of logs, whatever its transport. It is level while it has, of each of its rooms,
-// all that there is: then a pump writes to it. Otherwise it is behind, and a goroutine of its own, which lives until
-// the connection is level again, reads at the pace of the peer. Joining with an old cursor, catching up, and being slow
-// are this one state; nothing is queued in it.
+// conn is one connection as a reader of logs, whatever its transport. It is level while it has every message of its
+// rooms' tails: then a pump writes to it. Otherwise it is behind: then a goroutine of its own reads at the pace of the
+// peer, and ends when the connection is level again. Joining with an old cursor, catching up, and being slow are this one
+// state. The connection queues no messages in it.
 type conn struct {
 	hub  *Hub
 	sink sink
@@ -37,32 +36,29 @@ type conn struct {
 	stop     context.CancelFunc // ends that goroutine; nil before the first
 }
 
-// reader is a connection's place in one room: a cursor, and nothing else that grows.
+// reader is a connection's cursor in one room. Nothing in it grows.
 type reader struct {
 	conn *conn
 	room *room
-	slot int // in the room's list; guarded by room.mu
+	slot int // index in the room's list; guarded by room.mu
 
 	// Guarded by conn.mu.
 	next  int64 // seq of the message it needs next
-	moves int   // how often the client has moved the cursor, so that a read in progress does not move it back
+	moves int   // how often the client has moved the cursor; a read that began before a move must not move it back
 	left  bool
 }
 
-// follow begins to read a room from the message after the given one on, or with Now from the next one on, and returns
-// what the store knows of the room; if it is joined already, the cursor moves there. It blocks while it asks the store.
+// follow begins to read a room after the message with the given number, or with Now from the next message on. If the
+// room is joined already, follow moves its cursor. It returns what the store knows of the room, and blocks while it asks
+// the store.
 //
-// It is the only way to a reader, whichever way a client comes in, and it asks first whether the client may read the
-// room: a reader of a room that it may not read cannot exist, and the store is not asked for one, since even a refused
-// cursor would tell how long the room is. ctx is that of the connection's opening request, or has its values.
+// Only follow makes readers, whatever the transport, and it resolves the cursor through the guard first: a reader of a
+// room that the client may not read cannot exist. ctx is that of the connection's opening request, or has its values.
 func (c *conn) follow(ctx context.Context, name string, after int64) (known chat.Room, err error) {
-	if err := auth.Require(ctx, name); err != nil {
-		return known, err
-	}
 	if err := c.mayJoin(name); err != nil {
 		return known, err
 	}
-	known, next, err := c.hub.place(ctx, name, after)
+	known, next, err := c.hub.resolve(ctx, name, after)
 	if err != nil {
 		return known, err
 	}
@@ -75,7 +71,7 @@ func (c *conn) follow(ctx context.Context, name string, after int64) (known chat
 	defer c.mu.Unlock()
 	rd := c.reader(name)
 	if c.closed || rd != nil {
-		c.hub.leave(r) // a reader holds its room once
+		c.hub.leave(r) // a reader has entered its room once
 	}
 	switch {
 	case c.closed:
@@ -88,25 +84,25 @@ func (c *conn) follow(ctx context.Context, name string, after int64) (known chat
 		c.readers = append(c.readers, rd)
 		r.add(rd)
 	}
-	// A message that was announced before add, or not at all yet, has woken nobody for this reader.
+	// No pump writes a message to this reader that was announced before add, or that is not announced yet.
 	if rd.next <= r.last() {
 		c.fallBehind(ctx)
 	}
 	return known, nil
 }
 
-// mayJoin returns an errs.TooMany error if the connection has joined as many rooms as it may, and not this one. Nobody
-// joins meanwhile: the calls of a connection come one at a time.
+// mayJoin returns an errs.TooMany error if the connection has joined as many rooms as it may, and not this one. The calls
+// of a connection come one at a time, so it joins no room between this check and the join.
 func (c *conn) mayJoin(name string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reader(name) != nil {
 		return nil
 	}
-	return c.hub.mayHave(len(c.readers) + 1)
+	return c.hub.checkRooms(len(c.readers) + 1)
 }
 
-// unfollow ends the reading of a room, if it is joined.
+// unfollow stops reading a room, if it is joined.
 func (c *conn) unfollow(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,7 +115,7 @@ func (c *conn) unfollow(name string) {
 	}
 }
 
-// close ends all reading and waits until nothing is written any more.
+// close stops all reading and waits until nothing more is written.
 func (c *conn) close() {
 	c.mu.Lock()
 	c.closed = true
@@ -149,9 +145,8 @@ func (c *conn) reader(name string) *reader {
 	return nil
 }
 
-// push writes what a level connection has not seen of a room, without blocking, and returns the number of messages.
-// Where that does not work, because the socket is full or the tail does not reach back far enough, the connection
-// falls behind.
+// push writes to a level connection, without blocking, the messages of a room that it does not have yet, and returns
+// their number. If the socket is full, or the tail begins after the reader's next message, the connection falls behind.
 func (c *conn) push(ctx context.Context, rd *reader) (pushed int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -176,14 +171,14 @@ func (c *conn) push(ctx context.Context, rd *reader) (pushed int) {
 	return pushed
 }
 
-// fallBehind hands the connection from its pump to a goroutine of its own. The caller holds mu.
+// fallBehind moves the connection from its pump to a goroutine of its own. The caller holds mu.
 func (c *conn) fallBehind(ctx context.Context) {
 	if c.behind || c.closed {
 		return
 	}
 	c.behind = true
 	c.hub.metrics.fallenBehind.Inc()
-	// It ends with the connection (close), not with the call or the pump that found it behind.
+	// The goroutine ends with the connection (close), not with the call or the pump that found it behind.
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop
 	c.catching.Go(func() {
@@ -192,10 +187,9 @@ func (c *conn) fallBehind(ctx context.Context) {
 	})
 }
 
-// catchUp reads and writes, waiting for the peer, until the connection is level or over. Its rooms take turns.
+// catchUp reads and writes, waiting for the peer, until the connection is level or closed. Its rooms take turns.
 func (c *conn) catchUp(ctx context.Context) {
-	const firstPause, maxPause = 50 * time.Millisecond, 5 * time.Second
-	pause := firstPause
+	var pauses *retry.Backoff // nil while the store answers
 	var behind []*reader
 	for ctx.Err() == nil {
 		var ok bool
@@ -203,32 +197,33 @@ func (c *conn) catchUp(ctx context.Context) {
 			return
 		}
 		for _, rd := range behind {
-			// Wait first, read then: what waits for a slow peer is bytes that its sink has, never a page of history.
+			// Wait before reading: a slow peer then keeps only the bytes of its sink in memory, never a page of history.
 			if c.sink.Wait(ctx) != nil {
 				return
 			}
 			a, err := c.read(ctx, rd)
 			if err == nil {
-				pause = firstPause
+				pauses = nil
 				c.write(rd, a)
 				continue
 			}
 			if ctx.Err() != nil {
 				return
 			}
-			// The store does not answer. The cursor stays where it is.
+			// The store does not answer, so the cursor stays.
 			c.hub.cfg.Log.WarnContext(ctx, "a reader waits for the store", slog.Any("error", err))
-			select {
-			case <-ctx.Done():
-			case <-time.After(pause/2 + rand.N(pause)):
+			if pauses == nil {
+				pauses = retry.NewBackoff(50*time.Millisecond, 5*time.Second)
 			}
-			pause = min(2*pause, maxPause)
+			if pauses.Wait(ctx) != nil {
+				return
+			}
 		}
 	}
 }
 
-// behindReaders appends the readers that have something to read. When there is none, the connection is level again:
-// from here on a pump writes to it, and the caller must not.
+// behindReaders appends the readers that have something to read. If none has, the connection is level again: from now on
+// a pump writes to it, and the caller must not.
 func (c *conn) behindReaders(dst []*reader) (readers []*reader, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -240,12 +235,12 @@ func (c *conn) behindReaders(dst []*reader) (readers []*reader, ok bool) {
 			dst = append(dst, rd)
 		}
 	}
-	// A message that joins a tail after this look finds the connection level: the pump looks at behind under mu.
+	// If a message joins a tail after this check, the pump finds the connection level, because it reads behind under mu.
 	c.behind = len(dst) > 0
 	return dst, c.behind
 }
 
-// advance is what takes a reader's cursor from one place to another.
+// advance is a step of a reader's cursor: the messages from to upto, and how often the client had moved the cursor.
 type advance struct {
 	payload []byte
 	from    int64
@@ -268,8 +263,8 @@ func (c *conn) read(ctx context.Context, rd *reader) (a advance, err error) {
 	return a, nil
 }
 
-// write writes what was read and moves the cursor, unless the peer has become slow, or the client has moved the cursor or
-// left the room meanwhile: a client never gets a message from before a move after the answer to it.
+// write writes what was read and moves the cursor. It does nothing if the peer has become slow, or if the client has moved
+// the cursor or left the room meanwhile: after the answer to a move, the client gets no message from before the move.
 func (c *conn) write(rd *reader, a advance) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -280,7 +275,7 @@ func (c *conn) write(rd *reader, a advance) {
 	c.hub.metrics.delivered.Add(float64(a.upto - a.from + 1))
 }
 
-// lag returns how many messages the connection has not been given of the room it is furthest behind in.
+// lag returns how many messages the connection does not have yet, of the room in which it is furthest behind.
 func (c *conn) lag() (lag int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

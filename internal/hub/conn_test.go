@@ -65,7 +65,7 @@ func TestConn_ReadsHistoryThenLive(t *testing.T) {
 	wantSeqs(t, p.seqs(), upTo(11, 500))
 }
 
-func TestConn_StalledPeerMissesNothingAndHoldsNobodyUp(t *testing.T) {
+func TestConn_StalledPeerMissesNothingAndDelaysNoOther(t *testing.T) {
 	log := &history{}
 	h := start(t, log)
 	slow, fast := newPeer(), newPeer()
@@ -91,7 +91,7 @@ func TestConn_MissedAnnouncementIsReadFromTheStore(t *testing.T) {
 	p := newPeer()
 	join(t, h, p, 0)
 	h.Deliver(log.append("a", 3))
-	log.append("a", 5) // nobody is told
+	log.append("a", 5) // without an announcement
 	h.Deliver(log.append("a", 1))
 	p.waitSeq(t, 9)
 	wantSeqs(t, p.seqs(), upTo(1, 9))
@@ -151,8 +151,8 @@ func TestConn_JoiningAgainMovesTheCursor(t *testing.T) {
 	}
 }
 
-// A client that leaves a room, or moves its cursor, while bytes wait for it gets nothing of the old place afterwards.
-func TestConn_NothingOfTheOldPlaceAfterAMove(t *testing.T) {
+// A client that leaves a room, or moves its cursor, while bytes wait for it gets nothing from the old cursor afterwards.
+func TestConn_NothingFromTheOldCursorAfterAMove(t *testing.T) {
 	log := &history{}
 	log.append("a", 20)
 	h := start(t, log)
@@ -190,7 +190,7 @@ func TestConn_CloseEndsACatchUpThatWaits(t *testing.T) {
 	}
 }
 
-// Readers that come back with cursors of their own share the pages of history.
+// Readers that come back with different cursors share the pages of history.
 func TestConn_ReadersShareHistory(t *testing.T) {
 	log := &history{}
 	log.append("a", 1000)

@@ -9,8 +9,8 @@ import (
 	"restante/internal/signalr"
 )
 
-// encoding is one way of putting a message on the wire. A room encodes each message once per encoding in use; all
-// readers of that encoding share the bytes.
+// encoding is a wire format of messages. A room encodes each message once per encoding in use, and all readers of that
+// encoding share the bytes.
 type encoding int
 
 const (
@@ -30,7 +30,7 @@ func encodingOf(p signalr.Protocol) encoding {
 // receiveMessage is the client method that gets every message.
 const receiveMessage = "ReceiveMessage"
 
-// append appends one message, whole: a ReceiveMessage invocation, or a server-sent event.
+// append appends one whole message: a ReceiveMessage invocation or a server-sent event.
 func (e encoding) append(dst []byte, m *chat.Message) []byte {
 	switch e {
 	case signalrMessagePack:
@@ -51,8 +51,8 @@ func appendEvent(dst []byte, m *chat.Message) []byte {
 	return append(dst, "\n\n"...)
 }
 
-// appendMessagePack appends the object that AppendJSON writes, times as text too, so that a client gets the same object
-// in both protocols.
+// appendMessagePack appends the object that AppendJSON writes. Times are text here, too, so that a client gets the same
+// object in both protocols.
 func appendMessagePack(dst []byte, m *chat.Message) []byte {
 	dst = msgp.AppendMapHeader(dst, 7)
 	dst = msgp.AppendString(msgp.AppendString(dst, "id"), m.ID)

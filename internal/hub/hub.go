@@ -1,7 +1,7 @@
-// Package hub is the last step of the journey: it brings the rooms' logs to the connections. Every connection is a
-// reader of logs with a cursor per room; live delivery, catching up, reconnecting and being slow are one mechanism (see
-// conn). A room in memory is a short tail of its log, encoded once and shared by all readers (see tail); what is older
-// comes from the store, page by page (see pages).
+// Package hub is the last step of the journey: it delivers the rooms' logs to the connections. Every connection is a
+// reader of logs with a cursor per room. Live delivery, catching up, reconnecting and being slow are one mechanism (see
+// conn). A room in memory is a short tail of its log, encoded once and shared by all readers (see tail). Older messages
+// come from the store, page by page (see pages).
 package hub
 
 import (
@@ -13,26 +13,22 @@ import (
 	"sync/atomic"
 
 	"restante/internal/chat"
+	"restante/internal/journey"
 	"restante/internal/signalr"
 )
-
-// Accepter is the first step of the journey, for messages that come in over a connection.
-type Accepter interface {
-	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
-}
 
 // Hub delivers messages to connections. Its methods may be called concurrently.
 type Hub struct {
 	cfg     Config
-	history History
-	accept  Accepter
+	logs    Logs
+	accept  journey.Accepter
 	pages   *pages
 	pumps   []*pump
 	signalr *signalr.Server
 	metrics *metrics
-	conns   atomic.Uint32 // how many there ever were; spreads them over the pumps
+	conns   atomic.Uint32 // how many were opened so far; spreads them over the pumps
 
-	resyncAsked chan struct{} // has room for one
+	resyncAsked chan struct{} // buffered: one element
 
 	mu       sync.RWMutex
 	rooms    map[string]*room // the rooms that have readers
@@ -40,18 +36,17 @@ type Hub struct {
 	draining bool
 }
 
-// New returns a hub that reads history for connections that are behind, and passes what they send to accept, which
-// decides who may send what (see auth.Accept). What clients may read, the hub asks itself (see conn.follow), so that
-// history need not. Messages are delivered while Run runs.
-func New(cfg Config, history History, accept Accepter) *Hub {
+// New returns a hub that reads logs and gives what its connections send to accept. What a client may read is decided by
+// logs.Guarded, and what it may send by accept (see package auth). Messages are delivered while Run runs.
+func New(cfg Config, logs Logs, accept journey.Accepter) *Hub {
 	cfg = cfg.withDefaults()
 	h := &Hub{
-		cfg: cfg, history: history, accept: accept,
+		cfg: cfg, logs: logs, accept: accept,
 		rooms: make(map[string]*room), streams: make(map[*stream]context.CancelFunc),
 		resyncAsked: make(chan struct{}, 1),
 	}
 	h.metrics = newMetrics(cfg.Metrics, h.slowestLag, h.openRooms, h.openStreams)
-	h.pages = newPages(history, cfg.CatchUps, h.metrics)
+	h.pages = newPages(logs.Shared, cfg.CatchUps, h.metrics)
 	for i := range runtime.NumCPU() {
 		h.pumps = append(h.pumps, newPump(i, h.metrics))
 	}
@@ -59,7 +54,7 @@ func New(cfg Config, history History, accept Accepter) *Hub {
 	return h
 }
 
-// Run delivers messages, and does what Resync asks for, until ctx is done. It returns nil.
+// Run delivers messages and runs what Resync asks for until ctx is done. It returns nil.
 func (h *Hub) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, p := range h.pumps {
@@ -70,8 +65,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	return nil
 }
 
-// Deliver wakes the readers of the rooms that stored belongs to. It does not block and keeps nothing of the slice. The
-// messages of a room come in the order of their numbers; those that the hub knows already are ignored.
+// Deliver wakes the readers of the rooms that stored belongs to. It does not block and does not keep the slice. The
+// messages of a room must come in the order of their numbers. It ignores messages that the hub knows already.
 func (h *Hub) Deliver(stored []chat.Message) {
 	for r, messages := range h.byRoom(stored) {
 		readers := r.extend(messages, h.cfg.TailBytes)
@@ -88,7 +83,7 @@ func (h *Hub) Deliver(stored []chat.Message) {
 	}
 }
 
-// byRoom groups the messages of those rooms that have readers here.
+// byRoom groups the messages of the rooms that have readers on this node.
 func (h *Hub) byRoom(stored []chat.Message) map[*room][]chat.Message {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -101,9 +96,9 @@ func (h *Hub) byRoom(stored []chat.Message) map[*room][]chat.Message {
 	return groups
 }
 
-// Drain ends the hub's connections: SignalR clients are told to reconnect, spread over the time until ctx's deadline,
-// and event streams end; their clients reconnect by themselves. New ones are refused. It returns when the
-// SignalR connections are gone or ctx is done.
+// Drain ends the hub's connections and refuses new ones. It tells SignalR clients to reconnect, spread over the time
+// until ctx's deadline, and ends event streams, whose clients reconnect by themselves. It returns when the SignalR
+// connections have ended or ctx is done.
 func (h *Hub) Drain(ctx context.Context) error {
 	h.mu.Lock()
 	h.draining = true
@@ -123,8 +118,8 @@ func (h *Hub) newConn(s sink, e encoding) *conn {
 	return &conn{hub: h, sink: s, enc: e, pump: h.pumps[n]}
 }
 
-// enter returns the room, which is open until leave is called as often as enter. The tail of a room that was open may be
-// behind the store, while announcements are late or the broker is away; see place.
+// enter returns the room, and keeps it open until leave has been called as often as enter. If the room was open already,
+// its tail may be behind the store, because announcements are late or the broker is away; see resolve.
 func (h *Hub) enter(ctx context.Context, name string) (*room, error) {
 	h.mu.Lock()
 	r := h.rooms[name]
@@ -134,7 +129,7 @@ func (h *Hub) enter(ctx context.Context, name string) (*room, error) {
 	}
 	r.refs++
 	h.mu.Unlock()
-	if err := r.load(ctx, h.history); err != nil {
+	if err := r.load(ctx, h.logs.Shared); err != nil {
 		h.leave(r)
 		return nil, err
 	}

@@ -10,13 +10,14 @@ import (
 
 	"go.uber.org/goleak"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// history is a store in memory; tests append to it and announce what they like.
+// history is a store in memory. Tests append to it, and choose what they announce.
 type history struct {
 	mu     sync.Mutex
 	rooms  map[string][]chat.Message
@@ -63,6 +64,25 @@ func (h *history) setBroken(broken bool) {
 	h.broken = broken
 }
 
+// logsOf returns the logs of h, with the guard that package server puts before the store.
+func logsOf(h History) Logs { return Logs{Guarded: auth.Log{Next: storeOf{History: h}}, Shared: h} }
+
+// storeOf makes an auth.Reader of a History. Its other methods are not called.
+type storeOf struct {
+	auth.Reader
+	History
+}
+
+// After is that of both embedded interfaces.
+func (s storeOf) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
+	return s.History.After(ctx, room, seq, limit)
+}
+
+// Room is that of both embedded interfaces.
+func (s storeOf) Room(ctx context.Context, name string) (chat.Room, error) {
+	return s.History.Room(ctx, name)
+}
+
 // start runs a hub over h until the test ends.
 func start(t testing.TB, h History) *Hub {
 	t.Helper()
@@ -71,7 +91,7 @@ func start(t testing.TB, h History) *Hub {
 
 func startWith(t testing.TB, cfg Config, h History) *Hub {
 	t.Helper()
-	hub := New(cfg, h, nil)
+	hub := New(cfg, logsOf(h), nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -93,7 +113,7 @@ func startWith(t testing.TB, cfg Config, h History) *Hub {
 	return hub
 }
 
-// peer is the far end of a sink: it has a small buffer, and reads from it only when the test says so.
+// peer is the far end of a sink. It has a small buffer, and reads from it unless the test has stalled it.
 type peer struct {
 	mu      sync.Mutex
 	changed chan struct{} // replaced at every change
@@ -132,7 +152,7 @@ func (p *peer) Wait(ctx context.Context) error {
 func (p *peer) stall(stalled bool) { p.change(func() { p.stalled = stalled }) }
 func (p *peer) end()               { p.change(func() { p.ended = true }) }
 
-var errEnded = errors.New("the peer is gone")
+var errEnded = errors.New("the peer has closed")
 
 // until waits for a condition on the peer.
 func (p *peer) until(ctx context.Context, ok func() bool) error {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Readers join at random cursors, leave, stall, move, vanish and come back where they were, while writers write and
-// some announcements get lost or come twice. Each must see every number once, in order, from its cursor on.
+// Readers join at random cursors, leave, stall, move, disconnect and come back at their cursors, while writers write and
+// some announcements get lost or come twice. Each reader must get every number once, in order, from its cursor on.
 func TestHub_RandomJoins(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { randomJoins(t, seed) })
@@ -94,7 +94,7 @@ func (w *wanderer) visit(do func(*conn, *peer)) {
 }
 
 func (w *wanderer) misbehave(c *conn, p *peer) {
-	room, _ := w.hub.history.Room(w.t.Context(), "a")
+	room, _ := w.hub.logs.Shared.Room(w.t.Context(), "a")
 	for range 5 {
 		switch w.rnd.IntN(4) {
 		case 0:

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"math"
 
-	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/signalr"
@@ -28,8 +27,8 @@ func (chatHub) Methods() []string {
 	return []string{sendMessage, joinRoom, leaveRoom, getMessagesSince}
 }
 
-// Invoke implements signalr.Session. ctx has the values of the connection's opening request, whichever request has brought
-// the call: what a client may is what the token said that the connection was opened with, not a later one.
+// Invoke implements signalr.Session. ctx has the values of the connection's opening request, not those of the request that
+// brought the call: the rights of a connection are those of the token that opened it, not of a later one.
 func (s *session) Invoke(ctx context.Context, inv signalr.Invocation) (any, error) {
 	result, err := s.call(ctx, inv)
 	if err == nil {
@@ -38,14 +37,14 @@ func (s *session) Invoke(ctx context.Context, inv signalr.Invocation) (any, erro
 	if argErr, ok := errors.AsType[*signalr.ArgumentError](err); ok {
 		return nil, argErr
 	}
-	// A call that was cut short because its client has gone is nobody's fault.
+	// A call that was cut short because its client has disconnected is not an error.
 	if code := errs.CodeOf(err); ctx.Err() == nil && (code == errs.Internal || code == errs.Unavailable) {
 		s.hub.cfg.Log.ErrorContext(ctx, "hub method failed", slog.String("method", inv.Target), slog.Any("error", err))
 	}
 	return nil, hubError(err)
 }
 
-// call does what the client asks for. Messages have a limit of their own, before they are accepted.
+// call runs the method. Messages have their own limit, which accept checks.
 func (s *session) call(ctx context.Context, inv signalr.Invocation) (any, error) {
 	if inv.Target == sendMessage {
 		return s.sendMessage(ctx, inv.Args)
@@ -61,10 +60,10 @@ func (s *session) call(ctx context.Context, inv signalr.Invocation) (any, error)
 	case getMessagesSince:
 		return s.getMessagesSince(ctx, inv.Args)
 	}
-	return nil, fmt.Errorf("method %s is announced but not there", inv.Target)
+	return nil, fmt.Errorf("method %s is listed but not implemented", inv.Target)
 }
 
-// hubError translates an error for a client: its class, a colon, and what the client may read.
+// hubError translates an error for a client: its class, a colon, and its public text.
 func hubError(err error) error {
 	text := string(errs.CodeOf(err)) + ": " + errs.Public(err)
 	if e, ok := errors.AsType[*errs.Error](err); ok && e.RetryAfter > 0 {
@@ -170,21 +169,18 @@ func (s *session) getMessagesSince(ctx context.Context, args []json.RawMessage) 
 	return s.hub.since(ctx, room, seq, limit)
 }
 
-// since reads the messages after seq, if the client may read the room, when its turn has come.
+// since reads the messages after seq through the guard when its turn has come.
 func (h *Hub) since(ctx context.Context, room string, seq int64, limit int) (any, error) {
-	if err := auth.Require(ctx, room); err != nil {
-		return nil, err
-	}
 	done, err := h.pages.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	known, err := h.history.Room(ctx, room)
+	known, err := h.logs.Guarded.Room(ctx, room)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := h.history.After(ctx, room, seq, limit)
+	messages, err := h.logs.Guarded.After(ctx, room, seq, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -194,13 +190,13 @@ func (h *Hub) since(ctx context.Context, room string, seq int64, limit int) (any
 	return page{Messages: chat.FirstPage(messages), LastSeq: known.LastSeq, OldestSeq: known.OldestSeq}, nil
 }
 
-// arg is a positional argument: its name, and a pointer to where it goes.
+// arg is a positional argument: its name, and a pointer to its value.
 type arg struct {
 	name string
 	to   any
 }
 
-// decode reads positional arguments, of which the first required ones must be there; the others may be null.
+// decode reads positional arguments. The first required ones must be given; the others may be missing or null.
 func decode(args []json.RawMessage, required int, want ...arg) error {
 	if len(args) < required || len(args) > len(want) {
 		expects := fmt.Sprint(required)
@@ -234,7 +230,7 @@ func decodeObject(raw json.RawMessage, to any) error {
 	return nil
 }
 
-// typeFault says what is wrong with a value without quoting it.
+// typeFault describes what is wrong with a value, without quoting the value.
 func typeFault(err error) string {
 	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Sprintf("a %s where a %s is expected", t.Value, t.Type.Kind())

@@ -11,26 +11,17 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
-
-	"restante/internal/chat"
 )
 
 const (
 	pageMessages  = 128       // messages in a page
-	maxCachedPage = 256 << 10 // bytes; a larger page is read again, unless others are waiting for it at that time
+	maxCachedPage = 256 << 10 // bytes; a larger page is shared only by the readers that wait for it, then read again
 	cachedPages   = 256       // so the cache is 64 MiB at most, usually a tenth of that
 )
 
-// History is the store: After returns up to limit messages of the room with Seq > seq, ascending; Room what is known of
-// a room. Both may be called concurrently.
-type History interface {
-	After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
-	Room(ctx context.Context, name string) (chat.Room, error)
-}
-
-// pages reads history for readers that are behind the tail. The log is cut into pages of pageMessages at fixed numbers,
-// so that readers with different cursors share the pages, each read and encoded once. Reads take turns; what is in the
-// cache waits for none.
+// pages reads history for readers that are behind the tail. It cuts the log into pages of pageMessages at fixed numbers,
+// so that readers with different cursors share the pages, each read and encoded once. Reads of the store take turns;
+// cached pages do not.
 type pages struct {
 	history History
 	cache   *lru.Cache[pageKey, segment]
@@ -48,7 +39,7 @@ type pageKey struct {
 	page int64
 }
 
-// newPages returns pages that read the store up to concurrent times at once, or with a negative number any.
+// newPages returns pages that read the store up to concurrent times at once. A negative number is no limit.
 func newPages(h History, concurrent int, m *metrics) *pages {
 	cache, err := lru.New[pageKey, segment](cachedPages)
 	if err != nil {
@@ -67,8 +58,8 @@ func newPages(h History, concurrent int, m *metrics) *pages {
 // for one read.
 func (p *pages) find(ctx context.Context, room string, e encoding, seq int64) (segment, error) {
 	key := pageKey{room, e, (seq - 1) / pageMessages}
-	// The first read may be one that was begun by others before this message was stored, or given up when they had gone.
-	// The second is neither.
+	// Other readers may have begun the first read before this message was stored, or may have left, so that it was not
+	// done. Neither is possible with the second read.
 	for range 2 {
 		if s, ok := p.cache.Get(key); ok && s.holds(seq) {
 			return s, nil
@@ -81,12 +72,12 @@ func (p *pages) find(ctx context.Context, room string, e encoding, seq int64) (s
 	return segment{}, fmt.Errorf("room %s: message %d is announced but cannot be read", room, seq)
 }
 
-// share reads a page together with all who want it now.
+// share reads a page together with the other readers that want it now.
 func (p *pages) share(ctx context.Context, key pageKey) (segment, error) {
 	p.want(key, 1)
 	defer p.want(key, -1)
 	name := key.room + " " + strconv.Itoa(int(key.enc)) + " " + strconv.FormatInt(key.page, 10)
-	// The one reader that began the read must not end it for the others.
+	// The reader that begins the read must not end it for the others.
 	shared := context.WithoutCancel(ctx)
 	done := p.reading.DoChan(name, func() (any, error) { return p.read(shared, key) })
 	select {
@@ -98,8 +89,8 @@ func (p *pages) share(ctx context.Context, key pageKey) (segment, error) {
 	}
 }
 
-// read reads a page when its turn has come. The page is empty if nobody wants it any more by then: clients that come
-// only to leave again must not use up the turns of those that stay.
+// read reads a page when its turn has come. It returns an empty page if no reader wants it any more by then: clients that
+// join and leave at once must not use up the turns of those that stay.
 func (p *pages) read(ctx context.Context, key pageKey) (segment, error) {
 	done, err := p.turn(ctx)
 	if err != nil {
@@ -109,7 +100,7 @@ func (p *pages) read(ctx context.Context, key pageKey) (segment, error) {
 	if p.want(key, 0) == 0 {
 		return segment{}, nil
 	}
-	if s, ok := p.cache.Get(key); ok && len(s.ends) == pageMessages { // read since this reader looked
+	if s, ok := p.cache.Get(key); ok && len(s.ends) == pageMessages { // another reader has read it meanwhile
 		return s, nil
 	}
 	p.metrics.pageReads.Inc()
@@ -127,8 +118,8 @@ func (p *pages) read(ctx context.Context, key pageKey) (segment, error) {
 	return s, nil
 }
 
-// turn blocks until the caller may read a page from the store. The caller calls done when it has read it: a turn is for
-// one page, and never held while a peer is waited for.
+// turn blocks until the caller may read a page from the store. The caller calls done when it has read the page. A turn is
+// for one page: the caller must not wait for a peer during its turn.
 func (p *pages) turn(ctx context.Context) (done func(), err error) {
 	p.metrics.waiting.Inc()
 	defer p.metrics.waiting.Dec()
@@ -140,7 +131,7 @@ func (p *pages) turn(ctx context.Context) (done func(), err error) {
 	return func() { p.turns.Release(1) }, nil
 }
 
-// want changes how many readers wait for a page, and returns how many it is.
+// want changes the number of readers that wait for a page, and returns it.
 func (p *pages) want(key pageKey, change int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

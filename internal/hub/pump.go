@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A pump writes new messages to its share of the level connections. When a pass over them was long, it rests about as
-// long before the next one: publishers get to run, messages gather, and the next pass writes several at once instead of
-// one, which is what makes fan-out cheap. After a quiet spell the first message goes out at once.
+// A pump writes new messages to its share of the level connections. After a long pass over them it rests about as long
+// before the next one. Publishers run meanwhile and messages gather, so the next pass writes several messages at once
+// instead of one. That makes fan-out cheap. When the pump has rested, it writes the next message at once.
 const (
 	longPass = time.Millisecond
 	maxRest  = 5 * time.Millisecond
@@ -17,10 +17,10 @@ const (
 type pump struct {
 	index   int
 	metrics *metrics
-	wake    chan struct{} // has room for one
+	wake    chan struct{} // buffered: one element
 
 	mu    sync.Mutex
-	dirty []*room // rooms with messages that the pump has not looked at
+	dirty []*room // rooms with messages that the pump has not read
 }
 
 func newPump(index int, m *metrics) *pump {
@@ -41,7 +41,7 @@ func (p *pump) mark(r *room) {
 	}
 }
 
-// run serves until ctx is done.
+// run writes until ctx is done.
 func (p *pump) run(ctx context.Context) {
 	var rooms, spare []*room
 	var readers []*reader
@@ -58,7 +58,7 @@ func (p *pump) run(ctx context.Context) {
 		rooms, p.dirty = p.dirty, spare[:0]
 		p.mu.Unlock()
 		for _, r := range rooms {
-			r.marked[p.index].Store(false) // before the look, so that what comes after it marks the room again
+			r.marked[p.index].Store(false) // before the pass, so that a message during the pass marks the room again
 			readers = r.appendReaders(readers[:0], p.index)
 			p.pass(ctx, r, readers)
 		}
@@ -89,6 +89,6 @@ func (p *pump) pass(ctx context.Context, r *room, readers []*reader) {
 	}
 	p.metrics.delivered.Add(float64(pushed))
 	if !t.sentAt.IsZero() {
-		p.metrics.deliverSeconds.Observe(max(0, time.Since(t.sentAt).Seconds())) // the sender's node may have another clock
+		p.metrics.deliverSeconds.Observe(max(0, time.Since(t.sentAt).Seconds())) // the clock of the sender's node may differ
 	}
 }

@@ -4,23 +4,24 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
+
+	"restante/internal/retry"
 )
 
-// concurrentCompare is how many rooms the store is asked about at once. A node with thousands of rooms is through in a
-// second or so, and its readers, which want pages of history at the same moment, still get their turn.
+// concurrentCompare is how many rooms the store is asked about at once. It is enough for a node with thousands of rooms
+// to finish in about a second, and few enough for its readers, which want pages of history then, to get their turn.
 const concurrentCompare = 4
 
-// Resync compares every room that has readers with the store, and wakes the readers of those that are behind: it is to
-// be called when announcements may have been lost, and later ones are heard again. It does not block: Run does the
-// work, and goes on until the store has answered. Calls that come while a comparison is to begin are one.
+// Resync compares every room that has readers with the store, and wakes the readers of those that are behind. Call it
+// when announcements may have been lost, once new ones arrive again. It does not block: Run does the work, and repeats it
+// until the store has answered. Calls that come before a comparison begins are one.
 //
-// It leaves no hole. A message that was stored before the store is asked about its room is in the answer. One that is
-// stored after that is announced later still, and heard. A room that is opened meanwhile, and is not among the compared
-// ones, asks the store itself (room.load), at a time when announcements find it.
+// It misses no message. A message that was stored before the store is asked about its room is in the answer. One that is
+// stored after that is announced even later, and arrives. A room that is opened meanwhile, and is not among the compared
+// ones, asks the store itself (room.load), when announcements already find it.
 func (h *Hub) Resync() {
 	select {
 	case h.resyncAsked <- struct{}{}:
@@ -28,7 +29,7 @@ func (h *Hub) Resync() {
 	}
 }
 
-// runResyncs does what Resync asks for until ctx is done.
+// runResyncs runs the comparisons that Resync asks for until ctx is done.
 func (h *Hub) runResyncs(ctx context.Context) {
 	for {
 		select {
@@ -40,12 +41,12 @@ func (h *Hub) runResyncs(ctx context.Context) {
 	}
 }
 
-// resync compares the open rooms, and again those for which the store has failed, until none is left, ctx is done, or
-// Resync was called again: then all of them are to be compared anew.
+// resync compares the open rooms, and repeats it for those for which the store has failed, until none is left, ctx is
+// done, or Resync is called again, which begins with all rooms.
 func (h *Hub) resync(ctx context.Context) {
-	const firstPause, maxPause = 100 * time.Millisecond, 5 * time.Second
 	h.metrics.resyncs.Inc()
-	start, pause, behind := time.Now(), firstPause, 0
+	start, behind := time.Now(), 0
+	pauses := retry.NewBackoff(100*time.Millisecond, 5*time.Second)
 	rooms := h.listRooms()
 	total := len(rooms)
 	for len(rooms) > 0 {
@@ -61,10 +62,9 @@ func (h *Hub) resync(ctx context.Context) {
 		case <-ctx.Done():
 		case <-h.resyncAsked:
 			h.Resync() // the next one begins with all rooms
-		case <-time.After(pause/2 + rand.N(pause)):
+		case <-time.After(pauses.Next()):
 			rooms = h.stillOpen(left)
 		}
-		pause = min(2*pause, maxPause)
 	}
 	if behind > 0 {
 		h.cfg.Log.InfoContext(ctx, "rooms were behind the store; their readers have been woken",
@@ -72,8 +72,8 @@ func (h *Hub) resync(ctx context.Context) {
 	}
 }
 
-// compare asks the store about the rooms. It returns how many were behind and, with the last error, those that it could
-// not ask about, the failed ones last: after as many failures as there are questions at once it leaves the store alone.
+// compare asks the store about the rooms. It stops after concurrentCompare failures. It returns how many rooms were
+// behind and, with the last error, the rooms that are left, the failed ones last.
 func (h *Hub) compare(ctx context.Context, rooms []*room) (behind int, left []*room, err error) {
 	var mu sync.Mutex
 	var failed []*room
@@ -107,10 +107,10 @@ func (h *Hub) compare(ctx context.Context, rooms []*room) (behind int, left []*r
 	return behind, append(rooms[:len(rooms):len(rooms)], failed...), err
 }
 
-// compareRoom asks the store how far the room's log goes, and wakes its readers if that is further than the tail. In a
-// busy room that can be a message whose announcement is on its way: then they read it from the store, once, as well.
+// compareRoom asks the store for the last number of the room's log, and wakes its readers if the tail ends before it. In
+// a busy room the announcement of the last message may be on its way: then the readers read it from the store, once.
 func (h *Hub) compareRoom(ctx context.Context, r *room) (behind bool, err error) {
-	known, err := h.history.Room(ctx, r.name)
+	known, err := h.logs.Shared.Room(ctx, r.name)
 	if err != nil || !r.reach(known.LastSeq) {
 		return false, err
 	}
@@ -128,7 +128,7 @@ func (h *Hub) listRooms() []*room {
 	return slices.Collect(maps.Values(h.rooms))
 }
 
-// stillOpen takes the rooms that have been closed off the list.
+// stillOpen removes the rooms that have been closed from the list.
 func (h *Hub) stillOpen(list []*room) []*room {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

@@ -16,7 +16,7 @@ import (
 	"restante/internal/chat"
 )
 
-// hooked is a store whose answers about rooms pass through a function of the test.
+// hooked is a store whose answers about rooms a function of the test may change.
 type hooked struct {
 	*history
 	mu    sync.Mutex
@@ -46,7 +46,7 @@ func (h *hooked) set(hook func(chat.Room) (chat.Room, error)) (asked int) {
 // running runs a hub over log in a bubble until stop is called.
 func running(t *testing.T, log History) (h *Hub, stop func()) {
 	t.Helper()
-	h = New(Config{TailBytes: 4 << 10}, log, nil)
+	h = New(Config{TailBytes: 4 << 10}, logsOf(log), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -76,7 +76,7 @@ func TestHub_ResyncWakesRoomsThatAreBehind(t *testing.T) {
 	p := newPeer()
 	join(t, h, p, 0)
 	h.Deliver(log.append("a", 3))
-	log.append("a", 300) // nobody is told
+	log.append("a", 300) // without an announcement
 	h.Resync()
 	p.waitSeq(t, 303)
 	h.Deliver(log.append("a", 1))
@@ -102,7 +102,7 @@ func TestHub_ResyncIsCoalesced(t *testing.T) {
 		h.Resync()
 		<-entered
 		for range 100 {
-			h.Resync() // while the first one is at work, so that one more is due
+			h.Resync() // while the first one runs, so that one more is due
 		}
 		close(release)
 		synctest.Wait()
@@ -125,7 +125,7 @@ func TestHub_ResyncWaitsForTheStore(t *testing.T) {
 			room := fmt.Sprint("room", i)
 			log.append(room, 1)
 			p, c := follow(t, h, room, 1)
-			log.append(room, 2) // nobody is told
+			log.append(room, 2) // without an announcement
 			peers, conns = append(peers, p), append(conns, c)
 		}
 		before := log.set(func(chat.Room) (chat.Room, error) { return chat.Room{}, errors.New("the store is down") })
@@ -160,8 +160,8 @@ func TestHub_ResyncEndsWithRun(t *testing.T) {
 	})
 }
 
-// Rooms that the store cannot read do not keep it from comparing the others, however many there are.
-func TestHub_ResyncPassesBadRooms(t *testing.T) {
+// However many rooms the store cannot read, the hub compares the others.
+func TestHub_ResyncSkipsBadRooms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &hooked{history: &history{}}
 		h, stop := running(t, log)
@@ -197,7 +197,7 @@ func TestHub_ResyncPassesBadRooms(t *testing.T) {
 	})
 }
 
-// A room that is just being opened has asked the store before a message was stored whose announcement is lost.
+// A room that is being opened has asked the store before a message was stored, and the announcement of that is lost.
 func TestHub_ResyncFindsARoomThatIsBeingOpened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &hooked{history: &history{}}
@@ -210,7 +210,7 @@ func TestHub_ResyncFindsARoomThatIsBeingOpened(t *testing.T) {
 			<-release
 			return room, nil
 		}
-		log.set(func(room chat.Room) (chat.Room, error) { // asked first to place the cursor
+		log.set(func(room chat.Room) (chat.Room, error) { // asked first to resolve the cursor
 			log.set(opens)
 			return room, nil
 		})
@@ -222,7 +222,7 @@ func TestHub_ResyncFindsARoomThatIsBeingOpened(t *testing.T) {
 			opening <- err
 		}()
 		<-answered
-		log.append("a", 2) // nobody is told
+		log.append("a", 2) // without an announcement
 		h.Resync()
 		synctest.Wait()
 		close(release)
@@ -236,21 +236,21 @@ func TestHub_ResyncFindsARoomThatIsBeingOpened(t *testing.T) {
 	})
 }
 
-// While announcements do not come, the tails of open rooms are behind the store. Joins go by the store.
+// While announcements are lost, the tails of open rooms are behind the store. Joins use the store.
 func TestSession_JoinRoomWhileAnnouncementsAreLost(t *testing.T) {
 	s, p, _ := newSession(t) // 20 messages
-	log, ok := s.hub.history.(*history)
+	log, ok := s.hub.logs.Shared.(*history)
 	if !ok {
 		t.Fatal("the store is not in memory")
 	}
 	old := newPeer()
 	join(t, s.hub, old, 20)
-	log.append("a", 5) // nobody is told
+	log.append("a", 5) // without an announcement
 	got, err := invoke(t, s, joinRoom, `"a"`)
 	if want := `{"last_seq":25,"oldest_seq":1}`; err != nil || got != want {
 		t.Fatalf("JoinRoom: %s, %v, want %s", got, err, want)
 	}
-	// Another one has a cursor, and need not wait for the broker to get what its answer names.
+	// Another client has a cursor. It gets the messages up to its last_seq without the broker.
 	again := newPeer()
 	if _, err := invoke(t, connect(t, s.hub, again, "room="), joinRoom, `"a"`, `22`); err != nil {
 		t.Fatal(err)
@@ -288,9 +288,9 @@ func TestSession_JoinRoomFromNowHasNoHole(t *testing.T) {
 	wantSeqs(t, p.seqs(), upTo(4, 5))
 }
 
-// The broker goes away again and again, for any length of time: no announcement is heard then, and a Resync follows. The
-// last messages of all are never announced. Readers that stay, those that wander, and those that join from now on must
-// each see every number once, in order.
+// The broker is away again and again, for random times: then no announcement arrives, and a Resync follows. The very last
+// messages are never announced. Readers that stay, those that come and go, and those that join from now on must each get
+// every number once, in order.
 func TestHub_RandomOutages(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { randomOutages(t, seed) })

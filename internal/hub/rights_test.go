@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func bob() *auth.Client {
 	return &auth.Client{ID: "bob", Rooms: auth.Rooms{"b", "team-*"}, Publish: true}
 }
 
-// waysIn are all the ways in which a client asks for what is in a room.
+// waysIn are all the ways in which a client can ask for the messages of a room.
 var waysIn = map[string]func(ctx context.Context, t *testing.T, h *Hub, room string, after int64) error{
 	"hub URL": func(ctx context.Context, t *testing.T, h *Hub, room string, after int64) error {
 		url := "room=" + room
@@ -65,7 +66,7 @@ type noStream struct{ StreamWriter }
 
 func TestHub_NoReaderWithoutTheRight(t *testing.T) {
 	expired := &errs.Error{Code: errs.Unauthenticated, Msg: "the token has expired"}
-	for who, tc := range map[string]struct {
+	for client, tc := range map[string]struct {
 		mark func(context.Context) context.Context
 		want string
 	}{
@@ -77,16 +78,16 @@ func TestHub_NoReaderWithoutTheRight(t *testing.T) {
 			func(ctx context.Context) context.Context { return auth.With(ctx, &auth.Client{ID: "cy"}) },
 			"forbidden: room: the token is not for this room",
 		},
-		"whom nobody looked at": {
+		"without a verified token": {
 			func(ctx context.Context) context.Context { return ctx }, "unauthenticated: a token is needed",
 		},
-		"whose token has expired": {
+		"with an expired token": {
 			func(ctx context.Context) context.Context { return auth.Refused(ctx, expired) },
 			"unauthenticated: the token has expired",
 		},
 	} {
 		for way, enter := range waysIn {
-			t.Run(who+" by "+way, func(t *testing.T) {
+			t.Run(client+" by "+way, func(t *testing.T) {
 				log := &hooked{history: &history{}}
 				log.append("a", 20)
 				h := start(t, log)
@@ -109,8 +110,8 @@ func TestHub_NoReaderWithoutTheRight(t *testing.T) {
 	}
 }
 
-// The code makes readers in one place, after one question: else a way in could be added without it.
-func TestReader_IsMadeWhereTheRightIsAsked(t *testing.T) {
+// The code makes readers in one function, after one check of the rights. Otherwise a way in could be added without it.
+func TestReader_IsMadeBehindTheGuard(t *testing.T) {
 	sources, err := fs.Glob(os.DirFS("."), "*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -137,9 +138,15 @@ func TestReader_IsMadeWhereTheRightIsAsked(t *testing.T) {
 	if !ok || follow.Name.Name != "follow" {
 		t.Fatal("readers are made elsewhere than in conn.follow")
 	}
-	first, ok := follow.Body.List[0].(*ast.IfStmt)
-	if !ok || !strings.Contains(fmt.Sprint(callee(first.Init)), "auth Require") {
-		t.Error("conn.follow does not begin with auth.Require")
+	var calls []string
+	ast.Inspect(follow.Body, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			calls = append(calls, nameOf(call.Fun))
+		}
+		return true
+	})
+	if resolved, entered := slices.Index(calls, "resolve"), slices.Index(calls, "enter"); resolved < 0 || entered < resolved {
+		t.Errorf("conn.follow calls %q: want resolve, which reads through the guard, before enter", calls)
 	}
 }
 
@@ -156,14 +163,15 @@ func makesReader(decl ast.Decl) (makes bool) {
 	return makes
 }
 
-// callee returns what is called in "err := f(…)".
-func callee(s ast.Stmt) ast.Expr {
-	if assign, ok := s.(*ast.AssignStmt); ok {
-		if call, ok := assign.Rhs[0].(*ast.CallExpr); ok {
-			return call.Fun
-		}
+// nameOf returns the name of a called function or method.
+func nameOf(f ast.Expr) string {
+	switch f := f.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		return f.Sel.Name
 	}
-	return nil
+	return ""
 }
 
 func TestHub_ConnectByToken(t *testing.T) {
@@ -243,7 +251,7 @@ func TestSession_SendsInTheNameOfTheToken(t *testing.T) {
 	}
 }
 
-// A room that one may not read can be left: it is not joined.
+// A client may leave a room that it may not read: it has not joined it.
 func TestSession_LeaveRoomNeedsNoRight(t *testing.T) {
 	s, _, _ := newSession(t)
 	if _, err := invokeAs(auth.With(t.Context(), bob()), t, s, leaveRoom, `"a"`); err != nil {
@@ -251,7 +259,7 @@ func TestSession_LeaveRoomNeedsNoRight(t *testing.T) {
 	}
 }
 
-// The requests that bring calls may have a newer token of the same client. The connection's rights stay what they were.
+// Requests that bring calls may have a newer token of the same client. The rights of the connection do not change.
 func TestHub_RightsAreThoseOfTheOpeningToken(t *testing.T) {
 	log := &history{}
 	log.append("a", 3)
@@ -291,11 +299,11 @@ func TestHub_RightsAreThoseOfTheOpeningToken(t *testing.T) {
 		t.Errorf("the room of the token is refused too: %s", got)
 	}
 	if rooms := h.listRooms(); len(rooms) != 1 || rooms[0].name != "a" {
-		t.Errorf("there are readers of %v, want of a", rooms)
+		t.Errorf("readers of %v, want of a", rooms)
 	}
 }
 
-// Not even a connection that reads nothing yet is anybody's.
+// A connection needs a client even if it reads nothing yet.
 func TestHub_ConnectNeedsAClient(t *testing.T) {
 	var count counter
 	h := startWith(t, Config{Connect: count.connect}, &history{})
@@ -305,11 +313,11 @@ func TestHub_ConnectNeedsAClient(t *testing.T) {
 	}
 }
 
-func TestPlacesOf_DefaultRoomOfThoseWhoMayReadIt(t *testing.T) {
+func TestCursorsOf_DefaultRoomOnlyIfTheClientMayReadIt(t *testing.T) {
 	for _, client := range []*auth.Client{bob(), {ID: "cy", Rooms: auth.Rooms{chat.DefaultRoom}}} {
-		places, err := placesOf(nil, client)
-		if want := client.CanRead(chat.DefaultRoom) == nil; err != nil || (len(places) == 1) != want {
-			t.Errorf("%s: %v, %v, joins: want %v", client.ID, places, err, want)
+		cursors, err := cursorsOf(nil, client)
+		if want := client.CanRead(chat.DefaultRoom) == nil; err != nil || (len(cursors) == 1) != want {
+			t.Errorf("%s: %v, %v, joins: want %v", client.ID, cursors, err, want)
 		}
 	}
 }

@@ -13,9 +13,9 @@ import (
 type room struct {
 	name   string
 	tail   atomic.Pointer[tail]
-	stored atomic.Int64  // the greatest last seq that a join has seen in the store: the tail may be behind it
-	marked []atomic.Bool // per pump: it has yet to look at the newest messages
-	refs   int           // readers, and those about to be; guarded by Hub.mu
+	stored atomic.Int64  // the greatest last seq that a join has read from the store; the tail may be behind it
+	marked []atomic.Bool // per pump: it has not written the newest messages yet
+	refs   int           // readers, and joins in progress; guarded by Hub.mu
 
 	mu      sync.Mutex
 	using   [encodings]int // readers per encoding
@@ -29,7 +29,7 @@ func newRoom(name string, pumps int) *room {
 	return r
 }
 
-// load makes the room know how far its log goes in the store. Messages that are stored meanwhile are announced.
+// load reads the last number of the room's log from the store, once. Messages that are stored meanwhile are announced.
 func (r *room) load(ctx context.Context, h History) error {
 	r.mu.Lock()
 	loaded := r.loaded
@@ -48,8 +48,8 @@ func (r *room) load(ctx context.Context, h History) error {
 	return nil
 }
 
-// reach makes the tail end at last if it ended before that, and reports whether it did. It holds no messages then:
-// readers fetch them from the store.
+// reach replaces a tail that ends before last with an empty one that ends at last, and reports whether it did. Readers
+// then read the messages from the store.
 func (r *room) reach(last int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -60,8 +60,8 @@ func (r *room) reach(last int64) bool {
 	return true
 }
 
-// saw notes what a join has seen in the store. The tail stays as it is, and nobody else is woken: most often the
-// announcement is on its way, and dropping the tail would send all readers of a busy room to the store at each join.
+// saw notes the last number that a join has read from the store. It keeps the tail and wakes no other reader: usually the
+// announcement is on its way, and without the tail all readers of a busy room would read the store at each join.
 func (r *room) saw(last int64) {
 	for {
 		seen := r.stored.Load()
@@ -95,7 +95,7 @@ func (r *room) add(rd *reader) {
 	r.using[rd.conn.enc]++
 }
 
-// remove takes a reader off its list.
+// remove removes a reader from the list of its pump.
 func (r *room) remove(rd *reader) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,12 +6,12 @@ import (
 	"restante/internal/chat"
 )
 
-// maxWrite is how many bytes a reader is given at once, unless one message is larger.
+// maxWrite is how many bytes a reader gets at once, unless one message is larger.
 const maxWrite = 64 << 10
 
-// segment is a run of consecutive messages of one room in one encoding, as contiguous bytes. What is in it never
-// changes, so any number of readers use it without a lock. A longer copy may share its array: the room alone appends,
-// behind the end of every copy.
+// segment is a run of consecutive messages of one room in one encoding, as contiguous bytes. Its bytes never change, so
+// any number of readers use it without a lock. A longer copy may share its array: only the room appends, after the end of
+// every copy.
 type segment struct {
 	first int64    // seq of the first message
 	ends  []uint32 // ends[i] is where message first+i ends in buf
@@ -24,8 +24,8 @@ func (s *segment) last() int64 { return s.first + int64(len(s.ends)) - 1 }
 // holds reports whether the message is in the segment.
 func (s *segment) holds(seq int64) bool { return s.first <= seq && seq <= s.last() }
 
-// from returns messages from seq on, maxWrite bytes at most but always one, and the seq of the last of them. The
-// segment must hold seq.
+// from returns messages from seq on, and the seq of the last of them. They are maxWrite bytes at most, but at least one
+// message. The segment must hold seq.
 func (s *segment) from(seq int64) (payload []byte, upto int64) {
 	i := int(seq - s.first)
 	start := uint32(0)

@@ -81,7 +81,7 @@ func TestTail_KeepsTheNewestAndReplacesNothing(t *testing.T) {
 		t.Errorf("the tail has %d bytes, limit %d", size, 128<<10)
 	}
 	if len(newest.segs[signalrJSON]) != 0 {
-		t.Error("messages are encoded for readers that are not there")
+		t.Error("messages are encoded for an encoding without readers")
 	}
 }
 

@@ -13,9 +13,6 @@ import (
 	"restante/internal/signalr"
 )
 
-// Now as a cursor means from the next message on.
-const Now int64 = -1
-
 // chatHub is the hub as package signalr sees it.
 type chatHub struct{ hub *Hub }
 
@@ -24,7 +21,7 @@ type session struct {
 	hub      *Hub
 	conn     *conn
 	clientID string // of messages that name none; empty if neither the token nor the hub URL does
-	release  func() // gives back what Config.Connect has counted
+	release  func() // of Config.Connect
 }
 
 // Connect implements signalr.Hub. The hub URL may name rooms and cursors (?room=a&after=7&room=b): the nth after
@@ -38,7 +35,7 @@ func (c chatHub) Connect(ctx context.Context, sc *signalr.Conn, query url.Values
 	return s, nil
 }
 
-// connect returns the session of a new connection, with the rights of the client that ctx carries: that of the opening
+// connect returns the session of a new connection, with the rights of the client of ctx, which is that of the opening
 // request. Close it.
 func (h *Hub) connect(ctx context.Context, out sink, enc encoding, query url.Values) (*session, error) {
 	client, err := auth.From(ctx)
@@ -49,11 +46,11 @@ func (h *Hub) connect(ctx context.Context, out sink, enc encoding, query url.Val
 	if err != nil {
 		return nil, err
 	}
-	places, err := placesOf(query, client)
+	cursors, err := cursorsOf(query, client)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.mayHave(len(places)); err != nil {
+	if err := h.checkRooms(len(cursors)); err != nil {
 		return nil, err
 	}
 	release, err := h.cfg.Connect(ctx)
@@ -61,7 +58,7 @@ func (h *Hub) connect(ctx context.Context, out sink, enc encoding, query url.Val
 		return nil, err
 	}
 	s := &session{hub: h, conn: h.newConn(out, enc), clientID: clientID, release: release}
-	for _, p := range places {
+	for _, p := range cursors {
 		if _, err := s.conn.follow(ctx, p.Room, p.Seq); err != nil {
 			s.Close()
 			return nil, err
@@ -70,7 +67,8 @@ func (h *Hub) connect(ctx context.Context, out sink, enc encoding, query url.Val
 	return s, nil
 }
 
-// clientIDOf returns the sender of messages that name none. With a token that is its sub; the hub URL may say the same.
+// clientIDOf returns the sender of messages that name none: the sub of the token, otherwise the client_id of the hub URL.
+// If both are given they must be equal.
 func clientIDOf(query url.Values, client *auth.Client) (string, error) {
 	named := query.Get("client_id")
 	if client.ID != "" && named != "" && named != client.ID {
@@ -81,8 +79,8 @@ func clientIDOf(query url.Values, client *auth.Client) (string, error) {
 	return cmp.Or(client.ID, named), nil
 }
 
-// placesOf returns the rooms that a client's hub URL names, each with its cursor.
-func placesOf(query url.Values, client *auth.Client) ([]chat.Cursor, error) {
+// cursorsOf returns the cursors of the rooms that a client's hub URL names.
+func cursorsOf(query url.Values, client *auth.Client) ([]chat.Cursor, error) {
 	rooms := query["room"]
 	switch {
 	case len(rooms) == 0 && client.CanRead(chat.DefaultRoom) == nil:
@@ -94,51 +92,28 @@ func placesOf(query url.Values, client *auth.Client) ([]chat.Cursor, error) {
 	if len(after) > len(rooms) {
 		return nil, errs.Field("after", "is given %d times for %d rooms", len(after), len(rooms))
 	}
-	places := make([]chat.Cursor, len(rooms))
+	cursors := make([]chat.Cursor, len(rooms))
 	for i, room := range rooms {
-		places[i] = chat.Cursor{Room: room, Seq: Now}
+		cursors[i] = chat.Cursor{Room: room, Seq: Now}
 		if i < len(after) {
 			seq, err := strconv.ParseInt(after[i], 10, 64)
 			if err != nil || seq < 0 {
 				return nil, errs.Field("after", "must be the number of a message, or 0, is %q", after[i])
 			}
-			places[i].Seq = seq
+			cursors[i].Seq = seq
 		}
 	}
-	return places, nil
+	return cursors, nil
 }
 
-// mayHave returns an errs.TooMany error if a connection may not have joined so many rooms.
-func (h *Hub) mayHave(rooms int) error {
+// checkRooms returns an errs.TooMany error if a connection may not have joined that many rooms.
+func (h *Hub) checkRooms(rooms int) error {
 	if limit := h.cfg.MaxRooms; limit >= 0 && rooms > limit {
 		return &errs.Error{
 			Code: errs.TooMany, Msg: fmt.Sprintf("a connection may have joined %d rooms at a time; leave one first", limit),
 		}
 	}
 	return nil
-}
-
-// place checks a cursor and returns what the store knows of its room and the message to read from. The store alone says
-// what "now" is, the same to the client (last_seq) as to its reader: announcements may be late, or lost until the next
-// Resync, so that the room's tail can be behind, or by the time it is looked at ahead. A reader that began after the
-// tail would get messages again that the client knows to be before now, or not get those that came in between.
-func (h *Hub) place(ctx context.Context, name string, after int64) (known chat.Room, next int64, err error) {
-	if err := chat.ValidateRoom(name); err != nil {
-		return known, 0, err
-	}
-	// The look is short and has a time limit of its own. Tied to the connection's context it would leave 360 bytes of
-	// bookkeeping there for the life of every connection.
-	if known, err = h.history.Room(context.WithoutCancel(ctx), name); err != nil {
-		return known, 0, err
-	}
-	switch {
-	case after == Now:
-		return known, known.LastSeq + 1, nil
-	case after < 0 || after > known.LastSeq:
-		return known, 0, errs.Field("after", "must be from 0 to the number of the newest message, %d, is %d",
-			known.LastSeq, after)
-	}
-	return known, after + 1, nil
 }
 
 // Close implements signalr.Session.

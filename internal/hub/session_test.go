@@ -142,7 +142,7 @@ func TestSession_JoinRoomWithoutCursorIsFromNow(t *testing.T) {
 		if _, err := invoke(t, s, joinRoom, args...); err != nil {
 			t.Fatalf("JoinRoom(%s): %v", args, err)
 		}
-		log, ok := s.hub.history.(*history)
+		log, ok := s.hub.logs.Shared.(*history)
 		if !ok {
 			t.Fatal("the store is not in memory")
 		}
@@ -230,7 +230,7 @@ func TestSession_SenderMustBeNamed(t *testing.T) {
 	}
 }
 
-func TestPlacesOf_HubURL(t *testing.T) {
+func TestCursorsOf_HubURL(t *testing.T) {
 	for _, tc := range []struct {
 		query string
 		want  []chat.Cursor
@@ -246,7 +246,7 @@ func TestPlacesOf_HubURL(t *testing.T) {
 		{"after=x", nil, false},
 		{"after=-1", nil, false},
 	} {
-		got, err := placesOf(queryOf(t, tc.query), auth.Anyone())
+		got, err := cursorsOf(queryOf(t, tc.query), auth.Anyone())
 		if (err == nil) != tc.ok || tc.ok && !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%q: %v (%v), want %v", tc.query, got, err, tc.want)
 		}

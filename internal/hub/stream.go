@@ -11,21 +11,21 @@ import (
 	"restante/internal/errs"
 )
 
-// StreamWriter is where an event stream goes; http.ResponseController has all but Write. Write and Flush block while the
-// peer is slow, until the deadline.
+// StreamWriter takes the bytes of an event stream; http.ResponseController has all methods but Write. Write and Flush
+// block while the peer is slow, until the deadline.
 type StreamWriter interface {
 	io.Writer
 	Flush() error
 	SetWriteDeadline(deadline time.Time) error
 }
 
-// farewell is how long a peer may take for what is being written to it when its stream is to end, and for that end.
-const farewell = time.Second
+// endTimeout is how long a write in progress, and the end of the response, may still take when the stream ends.
+const endTimeout = time.Second
 
-// Follow writes a room's log to w as server-sent events: the messages after the given seq, or with Now those to come,
-// history first, then live. It blocks until ctx is done, the client's token expires or the hub drains, and returns nil,
-// or until a write fails. What the client may not read, a cursor that cannot be, and a stream too many are refused with
-// a classified error before anything is written.
+// Follow writes a room's log to w as server-sent events: the messages after the given seq, history first, then live, or
+// with Now only those to come. It blocks until ctx is done, the client's token expires or the hub drains, and returns nil
+// then, or until a write fails. It refuses a room that the client may not read, an invalid cursor, and too many streams
+// with a classified error before it writes anything.
 func (h *Hub) Follow(ctx context.Context, room string, after int64, w StreamWriter) error {
 	release, err := h.cfg.Connect(ctx)
 	if err != nil {
@@ -47,7 +47,7 @@ func (h *Hub) Follow(ctx context.Context, room string, after int64, w StreamWrit
 	return h.writeStream(ctx, s, w)
 }
 
-// addStream notes how to end a stream, which Drain does.
+// addStream registers a stream, so that Drain can end it.
 func (h *Hub) addStream(s *stream, end context.CancelFunc) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -64,9 +64,9 @@ func (h *Hub) removeStream(s *stream) {
 	delete(h.streams, s)
 }
 
-// writeStream writes what comes until ctx is done. A write to a slow peer gives up then.
+// writeStream writes what the stream gets until ctx is done. Then it also ends a write to a slow peer.
 func (h *Hub) writeStream(ctx context.Context, s *stream, w StreamWriter) error {
-	giveUp := func() { _ = w.SetWriteDeadline(time.Now().Add(farewell)) }
+	giveUp := func() { _ = w.SetWriteDeadline(time.Now().Add(endTimeout)) }
 	gaveUp := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(gaveUp)
@@ -74,8 +74,8 @@ func (h *Hub) writeStream(ctx context.Context, s *stream, w StreamWriter) error 
 	})
 	err := h.writeAll(ctx, s, w)
 	if !stop() {
-		<-gaveUp // w is the caller's again
-		giveUp() // for the end of the stream: a write that was about to begin may have set a time that is far off
+		<-gaveUp // from here on only the caller uses w
+		giveUp() // again, since a write that was about to begin may have set a later deadline
 	}
 	return err
 }
@@ -108,7 +108,7 @@ func writeEvents(ctx context.Context, w StreamWriter, payload []byte, stall time
 	if err := w.SetWriteDeadline(time.Now().Add(stall)); err != nil {
 		return fmt.Errorf("event stream: %w", err)
 	}
-	if ctx.Err() != nil { // else the deadline that ends the stream is still to come
+	if ctx.Err() != nil { // otherwise giveUp has not run yet, and will set the deadline
 		return nil
 	}
 	if _, err := w.Write(payload); err != nil {
@@ -123,10 +123,11 @@ func writeEvents(ctx context.Context, w StreamWriter, payload []byte, stall time
 // comment is a line that clients ignore (WHATWG HTML section 9.2.6).
 const comment = ":\n\n"
 
-// stream is the sink of an event stream: bytes between those who push and the one goroutine that may wait for the peer.
+// stream is the sink of an event stream. It keeps bytes between pumps, which must not wait, and the goroutine of the
+// request, which waits for the peer.
 type stream struct {
-	filled  chan struct{} // has room for one: there is something to take
-	emptied chan struct{} // has room for one: it has been taken
+	filled  chan struct{} // buffered: one element; bytes are pending
+	emptied chan struct{} // buffered: one element; the pending bytes were taken
 
 	mu      sync.Mutex
 	pending []byte
@@ -141,7 +142,7 @@ func newStream() *stream {
 	return s
 }
 
-// TryWrite implements sink. It takes up to maxWrite bytes, or one payload, more than the peer has taken.
+// TryWrite implements sink. Up to maxWrite bytes, or one larger payload, may be pending.
 func (s *stream) TryWrite(payload []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,7 +174,7 @@ func (s *stream) Wait(ctx context.Context) error {
 	}
 }
 
-// take returns what is pending. The buffer is not used again: a quiet stream keeps none.
+// take returns the pending bytes and drops the buffer: a quiet stream keeps none.
 func (s *stream) take() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()

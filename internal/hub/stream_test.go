@@ -15,7 +15,7 @@ import (
 	"restante/internal/errs"
 )
 
-// wire is a stream to a peer that reads what it is told to read.
+// wire is a stream to a peer that reads only when the test reads.
 type wire struct {
 	net.Conn
 	peer net.Conn
@@ -61,9 +61,9 @@ func TestHub_FollowEndsWithTheToken(t *testing.T) {
 			t.Errorf("the stream lasted %v, want a minute", took)
 		}
 		if h.openRooms() != 0 || h.openStreams() != 0 {
-			t.Error("the stream is still there")
+			t.Error("the stream is still open")
 		}
-		// What net/http writes at the end of a response gets through.
+		// net/http can still write the end of the response.
 		if _, err := w.Write([]byte("end")); err != nil {
 			t.Errorf("write after the end: %v", err)
 		}
@@ -82,7 +82,7 @@ func TestHub_FollowEndsWithTheTokenThoughThePeerIsSlow(t *testing.T) {
 		log.append("a", 1000)
 		h := start(t, log)
 		begun := time.Now()
-		if err := h.Follow(until(t, time.Minute), "a", 0, newWire(t)); err != nil { // nobody reads
+		if err := h.Follow(until(t, time.Minute), "a", 0, newWire(t)); err != nil { // the peer does not read
 			t.Errorf("Follow: %v", err)
 		}
 		if took := time.Since(begun); took < time.Minute || took > time.Minute+2*time.Second {
@@ -138,7 +138,7 @@ func TestHub_FollowEndsSoonThoughAWriteIsAboutToBegin(t *testing.T) {
 		if err := h.Follow(until(t, time.Minute), "a", Now, w); err != nil {
 			t.Errorf("Follow: %v", err)
 		}
-		if left := time.Until(time.Unix(0, w.set.Load())); left > farewell {
+		if left := time.Until(time.Unix(0, w.set.Load())); left > endTimeout {
 			t.Errorf("the peer has %v for the end of the stream", left)
 		}
 		w.Close()
@@ -184,7 +184,7 @@ func TestHub_FollowIsCountedWhileItLasts(t *testing.T) {
 		"until its token expires": {func(t *testing.T, h *Hub, w wire) error {
 			return h.Follow(until(t, time.Second), "a", 0, w)
 		}, true},
-		"until the peer has gone": {func(t *testing.T, h *Hub, w wire) error {
+		"until the peer has disconnected": {func(t *testing.T, h *Hub, w wire) error {
 			time.AfterFunc(time.Second, func() { w.peer.Close() })
 			return h.Follow(anyone(t.Context()), "a", 0, w)
 		}, false},

@@ -13,11 +13,11 @@ const (
 	maxSegment = maxWrite
 )
 
-// tail is the newest end of a room's log as the hub knows it: how far the log goes, and the newest messages, once per
-// encoding in use. It is an immutable picture; the room replaces it with a longer one (see with).
+// tail is the newest end of a room's log as the hub knows it: its last number, and the newest messages, once per encoding
+// in use. A tail does not change; the room replaces it with a longer one (see with).
 type tail struct {
 	last   int64     // seq of the newest message
-	sentAt time.Time // when that one was accepted; zero when the hub has not seen it
+	sentAt time.Time // when that message was accepted; zero when the hub does not have it
 	segs   [encodings][]segment
 }
 
@@ -32,9 +32,9 @@ func (t *tail) find(e encoding, seq int64) (segment, bool) {
 	return segment{}, false
 }
 
-// with returns a tail that has the messages too, in the given encodings, and at most about limit bytes per encoding.
-// Messages that the tail has passed are left out. When some are missing before a message, the tail begins anew with
-// it: readers fetch the missing ones from the store, where they are if a later one is.
+// with returns a tail that has the messages, too, in the given encodings, and about limit bytes per encoding at most. It
+// leaves out messages that the tail has already. If some are missing before a message, the tail begins anew with it:
+// readers get the missing ones from the store, which has them if it has a later one.
 func (t *tail) with(messages []chat.Message, using [encodings]int, limit int) *tail {
 	next := &tail{last: t.last, sentAt: t.sentAt}
 	for e := range next.segs {
@@ -63,8 +63,8 @@ func (t *tail) with(messages []chat.Message, using [encodings]int, limit int) *t
 	return next
 }
 
-// extend adds a message to the last segment, or to a new one when that is full. The last segment's array may grow into
-// a new one, which leaves the copies that readers hold as they are.
+// extend adds a message to the last segment, or to a new one when that is full. If the last segment's array grows into a
+// new one, the copies that readers have stay unchanged.
 func extend(segs []segment, e encoding, m *chat.Message) []segment {
 	if n := len(segs); n > 0 && len(segs[n-1].buf) < maxSegment {
 		segs[n-1].append(e, m)

@@ -121,6 +121,7 @@ func (s *Server) start(ctx context.Context, cfg config.Config) (inForce string, 
 	}
 	accept := &gate{next: &journey.Accept{Broker: b}}
 	fromClients := auth.Accept{Next: access.limits.Accept(accept)}
+	readable := auth.Log{Next: st}
 	forwarder := forward.New(peers, forward.Config{Log: s.log, Metrics: metrics})
 	h := hub.New(hub.Config{
 		Log: s.log, Metrics: metrics,
@@ -129,7 +130,7 @@ func (s *Server) start(ctx context.Context, cfg config.Config) (inForce string, 
 			AllowedOrigins: cfg.CORSOrigin, Identify: access.identify, Secure: secure,
 			Node: self.ID, Forward: forwarder.ToNode,
 		},
-	}, st, fromClients)
+	}, hub.Logs{Guarded: readable, Shared: st}, fromClients)
 	if self.Has(peer.Hub) {
 		s.background(ctx, "hub", h.Run)
 		s.background(ctx, "deliver", func(ctx context.Context) error { return b.Subscribe(ctx, &journey.Deliver{Hub: h}) })
@@ -142,7 +143,6 @@ func (s *Server) start(ctx context.Context, cfg config.Config) (inForce string, 
 		}
 	}
 
-	readable := auth.Log{Next: st}
 	handler, err := newHandler(cfg, api.Config{
 		Accept: fromClients, History: readable, Rooms: readable, Follow: follow(h, accept), Hub: h, Allow: access.limits.Allow,
 		Checks: []api.Check{

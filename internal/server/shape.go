@@ -34,13 +34,13 @@ type shape struct {
 // cannot be reached yet, so that nodes start in any order.
 func openShape(ctx context.Context, cfg config.Config, peers *peer.Table, log *slog.Logger, metrics prometheus.Registerer) (shape, error) {
 	if !cfg.ManyMachines() {
-		database, err := sqlite.Open(ctx, cfg.StorePath(), sqlite.Config{Log: log, Metrics: metrics})
+		database, err := sqlite.Open(ctx, cfg.StorePath(), sqlite.Config{Config: storedriver.Config{Log: log}, Metrics: metrics})
 		if err != nil {
 			return shape{}, fmt.Errorf("%w (--data and --store choose where messages are kept)", err)
 		}
 		return shape{broker: inproc.New(inproc.Config{}), store: database}, nil
 	}
-	database, err := postgres.Open(ctx, cfg.Store, postgres.Config{Log: log, Metrics: metrics})
+	database, err := postgres.Open(ctx, cfg.Store, postgres.Config{Config: storedriver.Config{Log: log}, Metrics: metrics})
 	if err != nil {
 		return shape{}, fmt.Errorf("--store: %w", err)
 	}

@@ -2,58 +2,60 @@ package signalr
 
 import "sync"
 
-// backlog is the bytes that an outlet has taken and its transport has not, with the waiting for room among them. All of
-// it is guarded by mu, so that a waiter cannot miss the moment between looking and waiting.
+// backlog is the bytes that an outlet has accepted and its transport has not written yet. Callers wait in it for space.
+// mu guards all of it, so that no wake-up is lost between the check and the wait.
 type backlog struct {
 	mu      sync.Mutex
 	pending []byte
-	bound   int           // pending bytes beyond which a client's next message is not read
-	room    chan struct{} // closed, and forgotten, when there is room again; nil while nobody waits
-	ended   bool          // nothing is taken any more
+	bound   int           // with more pending bytes, the client's next message is not read
+	space   chan struct{} // closed and set to nil when space is free again; nil while no caller waits
+	ended   bool          // nothing more is accepted
 	moving  bool          // a goroutine is writing to the peer
-	since   int64         // when it began or, later, when the peer last took something, as Server.now
+	since   int64         // when it began to write, or when the peer last accepted bytes, as Server.now
 }
 
-// idle returns a channel that is closed when some of what waits has gone; nil when nothing waits, or all is over.
-func (b *backlog) idle() (gone <-chan struct{}, over bool) {
+// idle returns a channel that is closed when some pending bytes are written; nil when none are pending, or the connection
+// has ended.
+func (b *backlog) idle() (written <-chan struct{}, ended bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ended || len(b.pending) == 0 {
 		return nil, b.ended
 	}
-	return b.waitRoom(), false
+	return b.waitSpace(), false
 }
 
-// congested returns a channel that is closed when some of what waits has gone; nil when no more waits than may, or all
-// is over.
+// congested returns a channel that is closed when some pending bytes are written; nil when they are within the bound, or
+// the connection has ended.
 func (b *backlog) congested() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ended || len(b.pending) <= b.bound {
 		return nil
 	}
-	return b.waitRoom()
+	return b.waitSpace()
 }
 
-// stuckSince returns since when the peer has taken nothing of what is being written; ok is false when nothing is.
+// stuckSince returns since when the peer has accepted none of the bytes that are being written; ok is false when nothing is
+// being written.
 func (b *backlog) stuckSince() (since int64, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.since, b.moving
 }
 
-// waitRoom returns the channel that madeRoom will close. mu is held.
-func (b *backlog) waitRoom() <-chan struct{} {
-	if b.room == nil {
-		b.room = make(chan struct{})
+// waitSpace returns the channel that spaceFreed will close. The caller holds mu.
+func (b *backlog) waitSpace() <-chan struct{} {
+	if b.space == nil {
+		b.space = make(chan struct{})
 	}
-	return b.room
+	return b.space
 }
 
-// madeRoom wakes all who wait. mu is held.
-func (b *backlog) madeRoom() {
-	if b.room != nil {
-		close(b.room)
-		b.room = nil
+// spaceFreed wakes all callers that wait. The caller holds mu.
+func (b *backlog) spaceFreed() {
+	if b.space != nil {
+		close(b.space)
+		b.space = nil
 	}
 }

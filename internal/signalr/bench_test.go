@@ -15,7 +15,7 @@ func benchConn(b *testing.B) (*wsClient, *Conn) {
 	return c, r.nextConn()
 }
 
-// BenchmarkConn_TryWrite is the cost of one small message to a client that takes it; it must not allocate.
+// BenchmarkConn_TryWrite is the cost of one small message to a client that reads; it must not allocate.
 func BenchmarkConn_TryWrite(b *testing.B) {
 	c, conn := benchConn(b)
 	go func() { _, _ = io.Copy(io.Discard, c.in) }()

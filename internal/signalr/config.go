@@ -17,20 +17,19 @@ type Config struct {
 	Log     *slog.Logger          // default: discard
 	Metrics prometheus.Registerer // default: not registered
 
-	// Node is the name of this node among several, of a-z and 0-9; the tokens that it hands out begin with it. Default: it
-	// is alone.
+	// Node is the name of this node among several, of a-z and 0-9; its tokens begin with it. Default: there is one node.
 	Node string
-	// Forward returns what passes requests on to another node, or nil for one that is not known; a connection there counts
-	// as unknown then. It sees to it that a request is passed on once at most. Default: no other node is known.
+	// Forward returns a handler that forwards requests to another node, or nil if it does not know the node; connections of
+	// that node are then unknown. It must forward a request at most once. Default: it knows no other node.
 	Forward func(node string) http.Handler
 
-	// Identify says who sends a request, or why it is refused. It is called for every request to the hub but preflights and
-	// those of foreign pages, when the CORS headers of the answer are set; concurrently. Default: nobody in particular, for
-	// ever.
+	// Identify returns the sender of a request, or why it is refused. It is called concurrently, for every request to the
+	// hub except preflights and those of foreign pages, after the CORS headers of the answer are set. Default: an anonymous
+	// sender that never expires.
 	Identify func(r *http.Request) (Identity, *Refusal)
 
-	// Secure says whether the client has used https, if that is known: the server's own pages are then only those that
-	// came the same way. It is called concurrently. Default: not known, since a proxy may have ended TLS.
+	// Secure says whether the client has used https, if that is known. Only pages of the same scheme are then the server's
+	// own. It is called concurrently. Default: not known, since a proxy may have terminated TLS.
 	Secure func(r *http.Request) (secure, known bool)
 
 	// AllowedOrigins are the origins (scheme://host[:port]) of web pages that may use the hub besides the hub's own.
@@ -38,45 +37,45 @@ type Config struct {
 	AllowedOrigins []string
 
 	KeepAlive        time.Duration // silence after which the server pings; default 15 s
-	ClientTimeout    time.Duration // silence after which a client that has once pinged is given up; default 30 s
+	ClientTimeout    time.Duration // silence after which a client that has pinged before is disconnected; default 30 s
 	HandshakeTimeout time.Duration // from opening a transport to a complete handshake; default 15 s
 	PollTimeout      time.Duration // longest wait of a long poll; default 90 s
 	IdleTimeout      time.Duration // longest pause between polls or within a POST, and life of an unused token; default 15 s
 
-	// MessageTimeout is how long a hub message, or a WebSocket frame, may take from its first byte to its last, the time
-	// of earlier calls not counted. Default 30 s.
+	// MessageTimeout is how long a hub message, or a WebSocket frame, may take from its first byte to its last. The time of
+	// earlier calls does not count. Default 30 s.
 	MessageTimeout time.Duration
 
-	// StallTimeout is how long a peer may take none of the bytes that wait for it, while nothing is heard from it
-	// either, before it is cut. A reader that is slow but takes something is never cut. Default 5 min.
+	// StallTimeout is how long a peer may accept none of its pending bytes, and send nothing, before its connection is cut. A
+	// reader that is slow but accepts bytes is never cut. Default 5 min.
 	StallTimeout time.Duration
 
 	// MaxMessage is the size of the largest hub message accepted, in bytes; default 256 KiB.
 	MaxMessage int
 
-	// MessageRate is how many messages per second are read from a connection, whatever they say; a piece of a message, or
-	// a frame without one, counts as much, and every full KiB of either as one more. What is sent faster waits in the
-	// network. Negative: no limit. Default 1,000.
+	// MessageRate is how many messages per second are read from a connection, whatever their kind. A piece of a message, or
+	// a frame without one, counts as a message, and every full KiB of either counts as one more. What is sent faster waits
+	// in the network. Negative: no limit. Default 1,000.
 	MessageRate int
 
-	// MaxUnused bounds the tokens handed out by negotiate and not used yet; beyond it negotiate answers 503. Clients that
-	// open WebSockets on another node than they negotiated with leave theirs unused, until IdleTimeout is over. One takes
-	// about 120 bytes, and the name of its client. Default 100,000.
+	// MaxUnused limits the tokens that negotiate has issued and that are not used yet; beyond it negotiate answers 503. The
+	// token of a client that opens its WebSocket on another node than it negotiated with stays unused until IdleTimeout. A
+	// token takes about 120 bytes and the name of its client. Default 100,000.
 	MaxUnused int
 
-	// SendBuffer is the size in bytes asked of the kernel for a WebSocket's send buffer, so that a slow peer costs
-	// little; negative leaves the system's default. Default 128 KiB.
+	// SendBuffer is the size in bytes of a WebSocket's send buffer in the kernel, so that a slow peer costs little. Negative:
+	// the system's default. Default 128 KiB.
 	SendBuffer int
 }
 
-// Fixed limits of the protocol's machinery.
+// Fixed limits of the protocol.
 const (
 	queueBound     = 64 << 10        // bytes that may wait in the server for an SSE or long-polling client
 	handshakeLimit = 4 << 10         // bytes of a handshake request
-	closeWait      = 5 * time.Second // for a closing connection to take its last bytes and to answer
-	writeChunk     = 4 << 10         // bytes given at once to a blocking writer: progress is seen at this grain
+	closeWait      = 5 * time.Second // for a closing peer to accept its last bytes and to answer
+	writeChunk     = 4 << 10         // bytes per blocking write, so that progress is noticed
 	readBuffer     = 16 << 10        // size of the pooled read buffers
-	maxPosts       = 32              // requests with messages that a connection may have at a time; stock clients have one
+	maxPosts       = 32              // concurrent POST requests of a connection; stock clients have one
 )
 
 // Validate reports every fault of the configuration at once.
@@ -143,7 +142,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// tick is how often the sweeper looks: once a second, as ASP.NET does, or oftener when a timeout is very short.
+// tick is how often the sweeper checks connections: once a second, as ASP.NET does, or more often when a timeout is short.
 func (c Config) tick() time.Duration {
 	shortest := min(c.KeepAlive, c.ClientTimeout, c.HandshakeTimeout, c.IdleTimeout, c.StallTimeout, c.MessageTimeout)
 	return min(time.Second, max(shortest/4, time.Millisecond))

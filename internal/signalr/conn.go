@@ -22,53 +22,52 @@ type Conn struct {
 	query     string   // of the opening request, until the hub has seen it
 	openedAt  int64    // as Server.now
 
-	// Messages also arrive in requests of their own (POST), so the connection's life is not a call that a context
-	// could be passed down; what the hub is handed is made from these.
+	// Messages also arrive in requests of their own (POST), so no single call lasts as long as the connection and could
+	// pass a context down. The contexts of the hub's calls come from this one.
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	phase    sync.Mutex // held while the handshake is answered, and while a farewell is chosen and sent
+	phase    sync.Mutex // held while the handshake is answered, and while the last bytes are chosen and sent
 	turn     sync.Mutex // held while received bytes are handled, and when the session is closed
 	inbox    inbox
-	due      int64 // when the rate of the client's messages is what it may be, as Server.now; see pace
+	due      int64 // when the client's messages are within their rate again, as Server.now; see pace
 	session  Session
-	protocol Protocol      // set before shaken
+	protocol Protocol      // set before handshakeDone
 	accepted chan struct{} // closed when the handshake has been answered
 
-	live     bool         // the sweeper looks at it; guarded by the registry
-	shaken   atomic.Bool  // the handshake has been answered
-	armed    atomic.Bool  // the client has pinged once: its silence means something
-	busy     atomic.Bool  // a message is being handled: silence means nothing
-	stopped  atomic.Bool  // the end has begun
-	over     atomic.Bool  // the end is complete
-	posts    atomic.Int32 // requests with messages that are being handled, or wait
-	received atomic.Int64 // when bytes last came, as Server.now
-	begun    atomic.Int64 // since when a message, or a frame, is incomplete; 0: none is
-	sent     atomic.Int64 // when a payload was last taken
-	endedAt  atomic.Int64 // when the end began
-	cause    atomic.Int32 // why; set after stopped
+	live            bool         // the sweeper checks it; guarded by the registry
+	handshakeDone   atomic.Bool  // the handshake has been answered
+	pinged          atomic.Bool  // the client has pinged before, so its silence is a timeout
+	busy            atomic.Bool  // a message is being handled, so silence is no timeout
+	stopped         atomic.Bool  // the end has incompleteSince
+	over            atomic.Bool  // the end is complete
+	posts           atomic.Int32 // POST requests that are being handled, or wait
+	received        atomic.Int64 // when bytes last came, as Server.now
+	incompleteSince atomic.Int64 // since when a message, or a frame, is incomplete; 0: none is
+	sent            atomic.Int64 // when a payload was last accepted
+	endedAt         atomic.Int64 // when the end began
+	cause           atomic.Int32 // why; set after stopped
 }
 
 // outlet is the writing half of a transport. Nothing in it blocks.
 type outlet interface {
-	// write takes payload unless bytes wait already (or too many); forced, it takes it in any case. It keeps nothing of
-	// payload.
+	// write accepts payload unless (too many) bytes are pending. With force it always accepts it. It does not keep payload.
 	write(payload []byte, force bool) outcome
-	// finish takes the last payload, which may be empty, and lets the transport end once it is written.
-	finish(farewell []byte)
-	// abort ends the transport at once and drops what waits.
+	// finish accepts the last payload, which may be empty, and ends the transport when that is written.
+	finish(lastBytes []byte)
+	// abort ends the transport at once and drops pending bytes.
 	abort()
 }
 
 type outcome int
 
 const (
-	full  outcome = iota // nothing was taken
-	taken                // everything was taken
+	full  outcome = iota // nothing was accepted
+	taken                // everything was accepted
 	ended                // everything was dropped: the connection has ended
 )
 
-// ID returns the public name of the connection: it may be shown and logged, and opens nothing.
+// ID returns the public name of the connection. It may be shown and logged: it opens nothing.
 func (c *Conn) ID() string { return c.id }
 
 // Protocol returns the encoding that the client chose in its handshake.
@@ -78,20 +77,20 @@ func (c *Conn) Protocol() Protocol { return c.protocol }
 func (c *Conn) Transport() Transport { return c.transport }
 
 // TryWrite sends payload (one or more whole hub messages in the connection's Protocol, up to 64 KiB or one larger
-// message) without ever blocking. It reports false, and takes nothing, while earlier bytes still wait for the peer, and
-// until the handshake is answered;
-// otherwise it takes all of payload (copying what the socket did not take at once, which is then flushed in the
-// background) and reports true. It does not keep payload. After the connection has ended it reports true and drops the
-// payload. Concurrent with everything.
+// message) without ever blocking. It reports false, and accepts nothing, while earlier bytes are pending and until the
+// handshake is answered. Otherwise it accepts all of payload and reports true: it copies what the socket did not accept at
+// once, and writes it in the background. It does not keep payload. After the connection has ended it reports true and
+// drops the payload. It may be called concurrently with everything.
 func (c *Conn) TryWrite(payload []byte) bool {
-	if !c.shaken.Load() && !c.stopped.Load() {
+	if !c.handshakeDone.Load() && !c.stopped.Load() {
 		return false
 	}
 	return c.out.write(payload, false) != full
 }
 
-// Wait blocks until the handshake is answered and some of the bytes that were written earlier are gone (over WebSockets:
-// all), so that TryWrite may take more; it does not block when none wait. It returns the error of ctx, or ErrClosed when the connection has ended.
+// Wait blocks until the handshake is answered and some of the pending bytes (over WebSockets: all) are written, so that
+// TryWrite may accept more. It does not block when no bytes are pending. It returns the error of ctx, or ErrClosed when the
+// connection has ended.
 func (c *Conn) Wait(ctx context.Context) error {
 	select {
 	case <-c.accepted:
@@ -100,40 +99,40 @@ func (c *Conn) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	gone, over := c.lag.idle()
-	if over {
+	written, ended := c.lag.idle()
+	if ended {
 		return ErrClosed
 	}
-	if gone == nil {
+	if written == nil {
 		return ctx.Err()
 	}
 	select {
-	case <-gone:
+	case <-written:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// Close tells the client why, if reason is not empty, and whether it should connect again, and ends the connection. It
-// returns at once; the last bytes are written in the background for at most five seconds. Only the first Close counts.
+// Close ends the connection. It tells the client why, if reason is not empty, and whether to connect again. It returns at
+// once; the last bytes are written in the background within five seconds. Only the first Close counts.
 func (c *Conn) Close(reason string, allowReconnect bool) {
-	c.stopSaying(causeServer, reason, allowReconnect)
+	c.closeWith(causeServer, reason, allowReconnect)
 }
 
-// stopSaying is stop with a Close message or, before the handshake is answered, with the only thing that a client then
-// understands: its failure.
-func (c *Conn) stopSaying(why cause, text string, allowReconnect bool) {
+// closeWith is stop with a Close message. Before the handshake is answered, it answers that the handshake has failed,
+// because the client understands nothing else then.
+func (c *Conn) closeWith(why cause, text string, allowReconnect bool) {
 	c.phase.Lock()
 	defer c.phase.Unlock()
-	if c.shaken.Load() {
+	if c.handshakeDone.Load() {
 		c.stop(why, c.protocol.appendClose(nil, text, allowReconnect))
 	} else {
 		c.stop(why, handshakeError("Handshake was canceled."))
 	}
 }
 
-// begin claims the end of the connection for one cause; it is true for the first caller only.
+// begin starts the end of the connection, with its cause. It reports true only for the first caller.
 func (c *Conn) begin(why cause) bool {
 	if !c.stopped.CompareAndSwap(false, true) {
 		return false
@@ -144,15 +143,15 @@ func (c *Conn) begin(why cause) bool {
 	return true
 }
 
-// stop ends the connection in good order: farewell is the last that the client gets.
-func (c *Conn) stop(why cause, farewell []byte) {
+// stop ends the connection in good order: lastBytes are the last that the client gets.
+func (c *Conn) stop(why cause, lastBytes []byte) {
 	if c.begin(why) {
-		c.out.finish(farewell)
+		c.out.finish(lastBytes)
 		c.server.running.Go(c.release)
 	}
 }
 
-// drop ends the connection at once: the peer is gone, or is to be rid of.
+// drop ends the connection at once, because the peer has disconnected or must be disconnected.
 func (c *Conn) drop(why cause) {
 	if c.begin(why) {
 		c.server.running.Go(c.release)
@@ -170,7 +169,7 @@ func (c *Conn) release() {
 	c.inbox = inbox{}
 }
 
-// finished is called by the transport when it is through with the connection, which must have been stopped. Calls after
+// finished removes the connection. Its transport calls it when it has ended, after the connection was stopped. Calls after
 // the first have no effect.
 func (c *Conn) finished() {
 	if !c.over.CompareAndSwap(false, true) {
@@ -183,9 +182,9 @@ func (c *Conn) finished() {
 	c.server.registry.remove(c)
 }
 
-// hubQuery returns the opening request's query without the secrets in it.
+// hubQuery returns the opening request's query without its secrets.
 func (c *Conn) hubQuery() url.Values {
-	query, _ := url.ParseQuery(c.query) // malformed parts are left out, as net/http does
+	query, _ := url.ParseQuery(c.query) // without malformed parts, as in net/http
 	for name := range query {
 		if strings.EqualFold(name, "id") || strings.EqualFold(name, "access_token") {
 			delete(query, name)
@@ -199,15 +198,15 @@ func (c *Conn) hubQuery() url.Values {
 type cause int32
 
 const (
-	causeClient     cause = iota // the client said goodbye
-	causeGone                    // the client went away without a word
+	causeClient     cause = iota // the client closed it
+	causeGone                    // the client disconnected without closing it
 	causeServer                  // Conn.Close, by the hub
-	causeDrain                   // the server is going down
+	causeDrain                   // the server stops
 	causeHandshake               // the handshake failed or did not come
-	causeMalformed               // bytes that are no message
+	causeMalformed               // the bytes are not a message
 	causeTooLarge                // a message beyond the limit
 	causeTimeout                 // silence
-	causeStalled                 // takes nothing
+	causeStalled                 // the peer accepts nothing
 	causeRefused                 // by the hub's Connect
 	causeExpired                 // the identity that opened it has expired
 	causeUnfinished              // a message, or a frame, that did not end

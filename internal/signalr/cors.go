@@ -9,15 +9,15 @@ import (
 // allowedHeaders are those that stock clients set in a browser.
 const allowedHeaders = "Authorization, Cache-Control, Content-Type, X-Requested-With, X-SignalR-User-Agent"
 
-// cors lets web pages of the allowed origins read the answers, errors included, with credentials, and turns away those of
-// all others: WebSockets are not covered by CORS, and without this any page that somebody looks at could read their
-// server. It reports whether it has answered the request: a preflight, or such a page.
+// cors allows web pages of the allowed origins to read the answers, errors included, with credentials, and rejects all
+// other pages. Browsers do not apply CORS to WebSockets, so without this check any page could read a server that its
+// visitor can reach. It reports whether it has answered the request: a preflight, or a rejected page.
 func (s *Server) cors(w http.ResponseWriter, r *http.Request) (answered bool) {
 	h := w.Header()
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
 	if origin == "" {
-		return false // no browser, or a page of our own
+		return false // not a browser, or a page of the server
 	}
 	if !s.originAllowed(r, origin) {
 		errForeignPage.write(w)
@@ -35,8 +35,8 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) (answered bool) {
 	return true
 }
 
-// originAllowed reports whether a page of this origin may use the hub: the hub's own pages, and the configured ones. Most
-// browsers say themselves which pages are its own, and no page can make them lie.
+// originAllowed reports whether a page of this origin may use the hub: the hub's own pages may, and the configured ones.
+// Most browsers say which pages are the hub's own (Sec-Fetch-Site), and a page cannot change what they say.
 func (s *Server) originAllowed(r *http.Request, origin string) bool {
 	if slices.Contains(s.cfg.AllowedOrigins, strings.ToLower(origin)) || r.Header.Get("Sec-Fetch-Site") == "same-origin" {
 		return true

@@ -10,8 +10,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// pages are origins of web pages, and whether they may use a server that lets in https://chat.example and
-// http://localhost:8081 besides its own, which is at http://HOST and cannot know how its clients came to it.
+// pages are origins of web pages, and whether they may use a server that allows https://chat.example and
+// http://localhost:8081 besides its own pages at http://HOST, and does not know by which scheme its clients come.
 var pages = map[string]bool{
 	"https://chat.example": true, "HTTPS://Chat.Example": true, "http://localhost:8081": true, "http://HOST": true, "https://HOST": true,
 	"https://evil.example": false, "http://chat.example": false, "https://chat.example.evil": false, "https://chat.example.": false,
@@ -95,7 +95,7 @@ func TestWebSocket_ForeignPagesAreRefused(t *testing.T) {
 	}
 }
 
-// Where the server knows by which scheme its clients come, a page of the other scheme is another's: anybody on the way
+// If the server knows by which scheme its clients come, a page of the other scheme is foreign: an attacker in the network
 // could have written it.
 func TestServer_SchemeOfOwnPages(t *testing.T) {
 	for _, tc := range []struct{ secure, known, http, https bool }{
@@ -113,7 +113,7 @@ func TestServer_SchemeOfOwnPages(t *testing.T) {
 	}
 }
 
-// A proxy may give the server another name than the one that browsers know; they tell the server's own pages all the same.
+// A proxy may give the server another name than browsers know. Browsers still say which pages are the server's own.
 func TestServer_OwnPagesBehindAProxy(t *testing.T) {
 	r := newRig(t, Config{})
 	for site, want := range map[string]int{"same-origin": 200, "same-site": 403, "cross-site": 403, "none": 403, "": 403} {

@@ -21,12 +21,12 @@ func (c *Conn) handle(content []byte) {
 	case kindInvocation, kindStreamInvocation:
 		c.call(&m)
 	case kindPing:
-		c.armed.Store(true)
+		c.pinged.Store(true)
 	case kindClose:
 		c.stop(causeClient, c.protocol.appendClose(nil, "", false))
 	default:
-		// The server opens no streams and makes no calls that are answered: items, completions and cancellations name
-		// ids that it does not know. Acks and sequences belong to stateful reconnect, which was not offered.
+		// The server opens no streams and makes no calls that are answered, so it does not know the ids of items,
+		// completions and cancellations. Acks and sequences belong to stateful reconnect, which it does not offer.
 	}
 }
 
@@ -40,7 +40,7 @@ func (c *Conn) call(m *message) {
 	}
 }
 
-// answer makes the completion of an invocation. method is nil when the hub has none of that name.
+// answer returns the completion of an invocation. method is nil when the hub has none of that name.
 func (c *Conn) answer(m *message, method *method) (completion []byte, outcome callOutcome) {
 	failed := func(text string) []byte { return c.protocol.appendError(nil, m.id, text) }
 	switch {
@@ -65,7 +65,7 @@ func (c *Conn) answer(m *message, method *method) (completion []byte, outcome ca
 	return c.failure(m, failed, err)
 }
 
-// failure makes the completion of a call that the hub has refused.
+// failure returns the completion of a call that has failed.
 func (c *Conn) failure(m *message, failed func(string) []byte, err error) ([]byte, callOutcome) {
 	if e, ok := errors.AsType[*ArgumentError](err); ok {
 		return failed(argumentText(m.target, e.Msg)), callInvalid
@@ -73,15 +73,15 @@ func (c *Conn) failure(m *message, failed func(string) []byte, err error) ([]byt
 	if e, ok := errors.AsType[*HubError](err); ok {
 		return failed(failedText(m.target) + " HubException: " + e.Msg), callRefused
 	}
-	if c.stopped.Load() { // what was cut short by the end of the connection is nobody's fault
+	if c.stopped.Load() { // the end of the connection has cut the call short, which is not an error
 		return nil, callCanceled
 	}
 	c.server.log.Error("hub method failed", "connection", c.id, "method", m.target, "error", err)
 	return failed(failedText(m.target)), callFailed
 }
 
-// recovered turns a panic in the hub into an error, as net/http does for handlers: the fault of one call must not end
-// all other connections.
+// recovered turns a panic in the hub into an error, as net/http does for handlers: a fault in one call must not end the
+// other connections.
 func recovered(what string, err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("panic in hub, %s: %v\n%s", what, p, debug.Stack())

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Drain ends the server in good order: it admits no new connection and tells all clients to connect again, which they
-// will find another node for, spread evenly over the time until ctx's deadline less a margin for their last bytes.
-// Without a deadline all are told at once. It returns nil when all connections and goroutines of the server have ended,
-// or, when ctx is done before that, cuts what is left and returns ctx's error.
+// Drain ends the server in good order. It admits no new connection, and tells all clients to connect again, to another
+// node, spread evenly over the time until ctx's deadline minus a margin for their last bytes. Without a deadline it tells
+// all at once. It returns nil when all connections and goroutines of the server have ended. When ctx is done before that,
+// it cuts the remaining connections and returns ctx's error.
 func (s *Server) Drain(ctx context.Context) error {
 	conns := s.registry.close()
 	if deadline, ok := ctx.Deadline(); ok {
@@ -42,12 +42,12 @@ func (s *Server) spread(ctx context.Context, conns []*Conn, period time.Duration
 				return
 			}
 		}
-		c.stopSaying(causeDrain, "", true)
+		c.closeWith(causeDrain, "", true)
 	}
 }
 
-// Close cuts all connections and returns when every goroutine of the server has ended. Sessions' calls in progress are
-// waited for; their contexts are done.
+// Close cuts all connections and returns when every goroutine of the server has ended. It cancels the contexts of calls in
+// progress and waits for the calls.
 func (s *Server) Close() {
 	for _, c := range s.registry.close() {
 		c.drop(causeDrain)

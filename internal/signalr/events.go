@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// serveEvents is the receiving half of the Server-Sent Events transport: it answers until the connection ends or the
-// client goes away. Several messages that wait together are one event.
-func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, who Identity) {
-	c, _, refused := s.claim(r, who, ServerSentEvents)
+// serveEvents is the server-to-client half of the Server-Sent Events transport: it answers until the connection ends or the
+// client disconnects. Several messages that are pending together are one event.
+func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, sender Identity) {
+	c, _, refused := s.claim(r, sender, ServerSentEvents)
 	if refused != nil {
 		refused.write(w)
 		return
 	}
 	q := newQueue(c)
 	stream := http.NewResponseController(w)
-	_ = stream.SetReadDeadline(time.Time{})  // a server's limits for a request
-	_ = stream.SetWriteDeadline(time.Time{}) // do not fit a stream
+	_ = stream.SetReadDeadline(time.Time{})  // the server's limits for requests
+	_ = stream.SetWriteDeadline(time.Time{}) // are too short for a stream
 	s.open(c, r, q, &q.backlog)
 	q.attach(stream)
 	defer func() {
@@ -64,8 +64,8 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, q *queue, stream
 	}
 }
 
-// appendEvent frames payload as one event. Messages hold no line breaks unless a caller has formatted its arguments so;
-// a break between tokens may be any other white space.
+// appendEvent frames payload as one event. Messages have line breaks only if a caller has formatted its arguments with
+// them, between tokens, where any white space means the same.
 func appendEvent(dst, payload []byte) []byte {
 	dst = append(dst, "data: "...)
 	for {

@@ -61,7 +61,7 @@ func TestConn_ExpiresWithItsIdentity(t *testing.T) {
 	})
 }
 
-// A call that is in progress is waited for, but not for long.
+// The end waits for a call in progress, but not for long.
 func TestConn_ExpiresAfterItsCall(t *testing.T) {
 	const gate = `{"type":1,"invocationId":"1","target":"Gate","arguments":[]}` + "\x1e"
 	for name, tc := range map[string]struct {
@@ -94,7 +94,7 @@ func TestConn_ExpiresAfterItsCall(t *testing.T) {
 	}
 }
 
-// A client that always has a call in progress when the sweeper looks is ended between two of them, before its requests are
+// A client that always has a call in progress when the sweeper checks it is ended between two calls, before its requests are
 // refused.
 func TestConn_ExpiresBetweenItsCalls(t *testing.T) {
 	const gate = `{"type":1,"invocationId":"1","target":"Gate","arguments":[]}` + "\x1e"
@@ -105,7 +105,7 @@ func TestConn_ExpiresBetweenItsCalls(t *testing.T) {
 		sendText(t, near, jsonHandshake)
 		time.Sleep(58500 * time.Millisecond) // fake time
 		sendText(t, near, gate)
-		time.Sleep(1200 * time.Millisecond) // fake time: the last look before the end is over
+		time.Sleep(1200 * time.Millisecond) // fake time: the last check before the end is over
 		expect(t, frames, "{} ")
 		close(hub.gate)
 		synctest.Wait()

@@ -7,16 +7,16 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// maxFrame bounds the length that a client's WebSocket frame may declare. Nothing is allocated for a declared length
-// (frames are handled as their bytes arrive, and a frame may hold many messages), so this only ends the wait for bytes
-// that no stock client would send.
+// maxFrame limits the length that a client's WebSocket frame may declare. Frames are handled as their bytes arrive, and a
+// frame may hold many messages, so a declared length allocates nothing. The limit only ends frames that no stock client
+// would send.
 const maxFrame = 64 << 20
 
 // errFrame says that the client breaks the WebSocket protocol.
 var errFrame = errors.New("websocket protocol error")
 
-// frameReader takes WebSocket frames apart as their bytes arrive. It keeps no payload except that of an incomplete
-// control frame.
+// frameReader parses WebSocket frames as their bytes arrive. It keeps no payload except that of an incomplete control
+// frame.
 type frameReader struct {
 	head       [ws.MaxHeaderSize]byte
 	headed     int8 // bytes of the header so far
@@ -29,9 +29,8 @@ type frameReader struct {
 	control    []byte // payload of an incomplete control frame
 }
 
-// next takes the first piece of data apart: bytes of a data frame, unmasked in place, or a whole control frame. It
-// returns what follows; whole is false when data ended before there was anything to hand on. A piece of a data frame may
-// be empty.
+// next returns the first piece of data: bytes of a data frame, unmasked in place, or a whole control frame; and the rest
+// after it. whole is false when data ended before there was a piece. A piece of a data frame may be empty.
 func (f *frameReader) next(data []byte) (op ws.OpCode, payload, rest []byte, whole bool, err error) {
 	if !f.inFrame {
 		if data, err = f.header(data); err != nil || !f.inFrame {
@@ -77,7 +76,7 @@ func (f *frameReader) header(data []byte) ([]byte, error) {
 	return data, f.check()
 }
 
-// headerSize is what is known of the header's size: with two bytes, all.
+// headerSize returns the size of the header as far as it is known: with its first two bytes it is known.
 func (f *frameReader) headerSize() int {
 	if f.headed < 2 {
 		return 2

@@ -14,7 +14,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// FuzzJSON: whatever is decoded is complete, valid and unaltered.
+// FuzzJSON checks that every decoded message is complete, valid and unchanged.
 func FuzzJSON(f *testing.F) {
 	for _, s := range []string{
 		`{"type":1,"invocationId":"0","target":"Echo","arguments":["a",{"b":[1,null]}],"streamIds":["1"]}`, `{"type":6}`, `{"type":7,"error":"x"}`,
@@ -40,7 +40,7 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// FuzzMessagePack: no input is fatal, allocates without bound, or yields arguments that are not JSON.
+// FuzzMessagePack checks that no input panics, allocates without limit, or yields arguments that are not JSON.
 func FuzzMessagePack(f *testing.F) {
 	for _, s := range []string{
 		"\x95\x01\x80\xa1\x30\xabSendMessage\x92\xa3bob\xa2hi", "\x96\x04\x80\xa1\x31\xa1S\x90\x91\xa1\x32", "\x91\x06", "\x92\x07\xc0", "\x92\x08\xcd\x01\x2c",
@@ -79,7 +79,7 @@ func checkMessage(t *testing.T, m message) {
 	}
 }
 
-// FuzzInbox: messages are the same however their bytes are cut, and none is longer than the limit.
+// FuzzInbox checks that messages are the same however their bytes are cut, and that none is longer than the limit.
 func FuzzInbox(f *testing.F) {
 	f.Add([]byte("{}\x1e{\"type\":6}\x1e"), []byte{1, 2, 3}, false)
 	f.Add([]byte("\x02\x91\x06\x00\x03\x92\x07\xc0\x85\x00"), []byte{1}, true)
@@ -128,7 +128,7 @@ func split(p Protocol, limit int, data, cuts []byte) (messages []string, err err
 	return messages, nil
 }
 
-// FuzzFrames: frames are the same however their bytes are cut, and the same as another reader of WebSockets sees.
+// FuzzFrames checks that frames are the same however their bytes are cut, and the same as another WebSocket library reads.
 func FuzzFrames(f *testing.F) {
 	for _, frame := range []ws.Frame{
 		ws.NewTextFrame([]byte("hello")), ws.NewFrame(ws.OpBinary, false, make([]byte, 200)), ws.NewPingFrame([]byte("p")),
@@ -193,7 +193,7 @@ func unframe(data, cuts []byte) (string, error) {
 	return all.String() + ctl.String(), nil
 }
 
-// FuzzServer: any request gets an answer that is no fault of ours, and leaves nothing behind.
+// FuzzServer checks that any request gets an answer that is not a server error, and leaves no connection open.
 func FuzzServer(f *testing.F) {
 	f.Add("POST", "/hub/negotiate", "negotiateVersion=1", "", "https://a")
 	f.Add("GET", "/hub", "id=x", "text/event-stream", "")
@@ -218,8 +218,8 @@ func FuzzServer(f *testing.F) {
 	})
 }
 
-// FuzzConversation: whatever a client sends over a long polling connection, in JSON or MessagePack, the hub's session is
-// closed once and the server ends.
+// FuzzConversation checks that the hub's session is closed once, and that the server ends, whatever a client sends over a
+// long polling connection.
 func FuzzConversation(f *testing.F) {
 	f.Add([]byte(jsonHandshake+`{"type":1,"invocationId":"0","target":"Echo","arguments":[1]}`+"\x1e"), false)
 	f.Add([]byte("\x0c\x95\x01\x80\xa1\x30\xa4Echo\x91\xc3\x02\x91\x06\x03\x92\x07\xc0"), true)

@@ -7,13 +7,14 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// newestVersion is that of the handshake; clients that ask for stateful reconnect send 2, others 1, some old ones 0.
+// newestVersion is the newest version of the handshake. Clients that ask for stateful reconnect send 2, others 1, some old
+// ones 0.
 const newestVersion = 2
 
-// shake connects the client to the hub, when its handshake request is sound, and answers that. The hub learns of the
-// connection first: what a client does when it knows that it is connected comes after what the hub takes for the beginning.
-// What the hub writes meanwhile waits for the answer, which is the first thing on the wire (see TryWrite).
-func (c *Conn) shake(request []byte) {
+// handshake connects the client to the hub if its handshake request is valid, and answers the request. It tells the hub
+// first, so that everything that the client does once it is connected comes after Hub.Connect. What the hub writes
+// meanwhile waits for the answer, which is the first message on the wire (see TryWrite).
+func (c *Conn) handshake(request []byte) {
 	protocol, problem := parseHandshake(request)
 	if problem == "" && protocol == MessagePack && c.transport == ServerSentEvents {
 		problem = "Cannot use the 'messagepack' protocol on the current transport. " +
@@ -39,7 +40,7 @@ func (c *Conn) shake(request []byte) {
 	c.session = session
 }
 
-// speak sets the protocol, which is also that of the frames: the answer to the handshake has the new one's type.
+// speak sets the protocol. It also chooses the type of frames: the answer to the handshake has that type already.
 func (c *Conn) speak(protocol Protocol) {
 	c.phase.Lock()
 	defer c.phase.Unlock()
@@ -51,11 +52,11 @@ func (c *Conn) accept() {
 	c.phase.Lock()
 	defer c.phase.Unlock()
 	c.reply([]byte("{}\x1e"))
-	c.shaken.Store(true)
+	c.handshakeDone.Store(true)
 	close(c.accepted)
 }
 
-// connect shows the connection to the hub.
+// connect tells the hub of the connection.
 func (c *Conn) connect() (session Session, err error) {
 	defer recovered("connect", &err)
 	return c.server.hub.Connect(c.ctx, c, c.hubQuery())

@@ -11,13 +11,13 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// encoded is a message as it comes from a client.
+// encoded is a message as a client sends it.
 type encoded struct {
 	p    Protocol
 	text []byte
 }
 
-// hostileMessages are about as large as a message may be, and made to cost more than that.
+// hostileMessages are about as large as a message may be, and constructed to cost more memory than that.
 func hostileMessages() map[string]encoded {
 	const size = 256 << 10
 	call := func(args string) encoded {
@@ -91,7 +91,7 @@ func TestProtocol_HostileMessagesCostLittle(t *testing.T) {
 	}
 }
 
-// A decoder is used again: what one message was like must not show in the next.
+// A decoder is reused: a message must not affect the next one.
 func TestProtocol_HostileMessagesLeaveNothingBehind(t *testing.T) {
 	d := newJSONDecoder()
 	for name, m := range hostileMessages() {

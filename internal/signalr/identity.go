@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Identity is who sends a request, as far as the protocol needs to know: enough to tell whose a connection is, and when
-// it must end.
+// Identity is the sender of a request, as far as the protocol needs it: to know who owns a connection, and when it must
+// end.
 type Identity struct {
-	Name    string    // requests of another name do not find what this one has opened; "" is nobody in particular
-	Expires time.Time // when a connection that the request opens has ended; zero: never
+	Name    string    // requests of another name do not find the connections of this one; "" is anonymous
+	Expires time.Time // when a connection that the request opens must have ended; zero: never
 }
 
-// expiryGrace is how long a call in progress when its connection expires may still take.
+// expiryGrace is how long a call may still take that is in progress when its connection expires.
 const expiryGrace = 2 * time.Second
 
-// expiredText is what a client learns about a connection that has expired. It is let in again with a new token.
+// expiredText tells a client that its connection has expired. It may connect again with a new token.
 const expiredText = "The token has expired"
 
-// overdue reports whether the connection must end with the identity that opened it. It does so one look of the sweeper
-// before its time: a client whose requests are refused already, because it shows the same token, would not come back with
-// a new one before it has seen the end. The clock is that of the wall: a machine that was asleep prolongs nothing.
+// overdue reports whether the connection must end because the identity that opened it expires. It ends one check of the
+// sweeper early: a client whose requests with the same token are refused already would not fetch a new token before it has
+// seen the end of the connection. It uses the wall clock, so that a machine that was asleep does not prolong connections.
 func (c *Conn) overdue() bool {
 	if c.expires.IsZero() {
 		return false
@@ -35,15 +35,15 @@ func (c *Conn) expire() bool {
 	if !c.overdue() {
 		return false
 	}
-	c.stopSaying(causeExpired, expiredText, true)
+	c.closeWith(causeExpired, expiredText, true)
 	return true
 }
 
-// Refusal is why a request is not served, as its sender gets it.
+// Refusal is the answer to a request that is not served.
 type Refusal struct {
 	Status int
-	Text   string      // the body; stock clients show it to nobody but the developer
-	Header http.Header // what the answer has besides; default: none
+	Text   string      // the body; stock clients show it only to developers
+	Header http.Header // further headers; default: none
 }
 
 // write answers the request.
@@ -57,11 +57,11 @@ func (e *Refusal) write(w http.ResponseWriter) {
 	}
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(e.Status)
-	_, _ = io.WriteString(w, e.Text) //nolint:gosec // plain text, and said to be; a client that has gone away needs no answer
+	_, _ = io.WriteString(w, e.Text) //nolint:gosec // declared as plain text; a client that has disconnected needs no answer
 }
 
-// The refusals that several requests get. errNoConnection is also for connections of others: that there is one is
-// nobody's business.
+// The refusals that several requests get. Requests for a connection of another client get errNoConnection, so that they do
+// not learn that it exists.
 var (
 	errNoID         = &Refusal{Status: http.StatusBadRequest, Text: "Connection ID required"}
 	errNoConnection = &Refusal{Status: http.StatusNotFound, Text: "No Connection with that ID"}

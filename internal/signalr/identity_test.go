@@ -11,7 +11,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// byName takes the sender's name from the request, and lets in nobody without.
+// byName takes the sender's name from the request, and rejects requests without one.
 func byName(r *http.Request) (Identity, *Refusal) {
 	name := r.Header.Get("X-Name")
 	if name == "" {
@@ -24,8 +24,8 @@ func byName(r *http.Request) (Identity, *Refusal) {
 
 var upgrade = []string{"Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}
 
-// doors are the requests of every kind to a connection's URL, or that of negotiate.
-var doors = map[string]func(r *rig, suffix string, headers ...string) answer{
+// kindsOfRequest are requests of every kind to the URL of a connection, or of negotiate.
+var kindsOfRequest = map[string]func(r *rig, suffix string, headers ...string) answer{
 	"websocket": func(r *rig, suffix string, headers ...string) answer {
 		return r.do("GET", suffix, "", append(headers, upgrade...)...)
 	},
@@ -69,9 +69,9 @@ func TestServer_RefusesWhoIsNotIdentified(t *testing.T) {
 		suffix := "?id=" + r.negotiate()
 		r.want(r.do("GET", suffix, ""), 200, "")
 		refuse = true
-		for _, door := range doors {
-			check(t, door(r, suffix, page...), refusal)
-			check(t, door(r, "", page...), refusal)
+		for _, ask := range kindsOfRequest {
+			check(t, ask(r, suffix, page...), refusal)
+			check(t, ask(r, "", page...), refusal)
 		}
 		check(t, r.do("POST", "/negotiate", "", page...), refusal)
 		check(t, r.do("PUT", "", "", page...), refusal)
@@ -86,38 +86,38 @@ func TestServer_RefusesWhoIsNotIdentified(t *testing.T) {
 func TestServer_ConnectionsOfOthersAreUnknown(t *testing.T) {
 	r := newRig(t, Config{Identify: byName})
 	ann, bob := []string{"X-Name", "ann"}, []string{"X-Name", "bob"}
-	stranger := func(suffix string) {
+	another := func(suffix string) {
 		t.Helper()
-		for what, door := range doors {
-			if a := door(r, suffix, bob...); a.status != 404 || a.body != errNoConnection.Text {
+		for what, ask := range kindsOfRequest {
+			if a := ask(r, suffix, bob...); a.status != 404 || a.body != errNoConnection.Text {
 				t.Errorf("%s of another client: %d %q", what, a.status, a.body)
 			}
 		}
 	}
 	unused := "?id=" + r.negotiate(ann...)
-	stranger(unused)
+	another(unused)
 	socket := r.dial(unused, ann...)
 	socket.send(jsonHandshake)
 	socket.expectText("{}")
-	stranger(unused)
+	another(unused)
 	socket.send(voidCall)
 	socket.expectText(`{"type":3,"invocationId":"0"}`)
-	if a := doors["websocket"](r, unused, ann...); a.status != 409 {
+	if a := kindsOfRequest["websocket"](r, unused, ann...); a.status != 409 {
 		t.Errorf("the owner's second socket: %d", a.status)
 	}
 
 	streamed := "?id=" + r.negotiate(ann...)
 	events := r.events(streamed, ann...)
-	stranger(streamed)
+	another(streamed)
 	r.want(r.do("POST", streamed, jsonHandshake, ann...), 200, "")
-	stranger(streamed)
+	another(streamed)
 	events.expect("{}")
 
 	polled := "?id=" + r.negotiate(ann...)
 	r.want(r.do("GET", polled, "", ann...), 200, "")
-	stranger(polled)
+	another(polled)
 	r.want(r.do("POST", polled, jsonHandshake, ann...), 200, "")
-	stranger(polled)
+	another(polled)
 	r.want(r.do("GET", polled, "", ann...), 200, "{}\x1e")
 	r.want(r.do("DELETE", polled, "", ann...), 202, "")
 }
@@ -131,8 +131,8 @@ func TestServer_PublicIDOpensNothing(t *testing.T) {
 	}
 	try := func() {
 		t.Helper()
-		for what, door := range doors {
-			if a := door(r, "?id="+n.ID); a.status != 404 || a.body != errNoConnection.Text {
+		for what, ask := range kindsOfRequest {
+			if a := ask(r, "?id="+n.ID); a.status != 404 || a.body != errNoConnection.Text {
 				t.Errorf("%s with the public id: %d %q", what, a.status, a.body)
 			}
 		}
@@ -141,7 +141,7 @@ func TestServer_PublicIDOpensNothing(t *testing.T) {
 	r.want(r.do("GET", "?id="+n.Token, ""), 200, "")
 	r.want(r.do("POST", "?id="+n.Token, jsonHandshake), 200, "")
 	if id := r.nextConn().ID(); id != n.ID {
-		t.Fatalf("the connection is %s, the client was told %s", id, n.ID)
+		t.Fatalf("the connection is %s, the client has %s", id, n.ID)
 	}
 	try()
 }
@@ -152,23 +152,24 @@ func TestNodes_ConnectionsOfOthersAreUnknown(t *testing.T) {
 	ann, bob := []string{"X-Name", "ann"}, []string{"X-Name", "bob"}
 	suffix := "?id=" + a.negotiate(ann...)
 	events := b.events(suffix, ann...)
-	for what, door := range doors {
+	for what, ask := range kindsOfRequest {
 		if what == "websocket" {
 			continue
 		}
 		for _, node := range c.nodes {
-			if got := door(node, suffix, bob...); got.status != 404 {
+			if got := ask(node, suffix, bob...); got.status != 404 {
 				t.Errorf("%s of another client: %d", what, got.status)
 			}
 		}
-		if got := door(b, suffix); got.status != 401 {
-			t.Errorf("%s of nobody: %d", what, got.status)
+		if got := ask(b, suffix); got.status != 401 {
+			t.Errorf("%s without a name: %d", what, got.status)
 		}
 	}
-	// A stolen token opens a connection of the thief's own where its node is not known, and is in nobody's way there.
-	thief := b.dial(suffix, bob...)
-	thief.send(jsonHandshake)
-	thief.expectText("{}")
+	// Where its node is not known, a stolen token opens another connection, of another owner. The real owner can still
+	// connect.
+	other := b.dial(suffix, bob...)
+	other.send(jsonHandshake)
+	other.expectText("{}")
 	b.want(b.do("POST", suffix, jsonHandshake, ann...), 200, "")
 	events.expect("{}")
 	if _, err := b.tryDial(suffix, ann...); err == nil || !strings.Contains(err.Error(), "404") {
@@ -181,7 +182,7 @@ func TestNodes_ConnectionsOfOthersAreUnknown(t *testing.T) {
 
 type nameKey struct{}
 
-// What is known of the opening request is known in all calls of the connection.
+// The values of the opening request are in the contexts of all calls of the connection.
 func TestConn_CallsHaveTheValuesOfTheOpeningRequest(t *testing.T) {
 	hub := newEchoHub()
 	s := New(hub, Config{Identify: byName})

@@ -5,15 +5,14 @@ import (
 	"time"
 )
 
-// inbox turns the bytes of a connection into hub messages. Transports hand over whatever they have received: many
-// messages, one, or a piece. Only an incomplete message is kept, in a buffer that grows with what has really come.
+// inbox splits the bytes of a connection into hub messages. Transports give it what they have received: many messages, one,
+// or a piece. It keeps only an incomplete message, in a buffer that grows with the bytes that have arrived.
 type inbox struct {
 	partial []byte
 }
 
-// next returns the first message in data or, with what was kept of earlier calls, completed by data, and what follows
-// it. found is false when there is none, in which case all of data has been kept. The message is valid until the next
-// call.
+// next returns the first message in data, which completes what earlier calls have kept, and the rest after it. found is
+// false when there is no complete message: then all of data is kept. The message is valid until the next call.
 func (in *inbox) next(p Protocol, limit int, data []byte) (content, rest []byte, found bool, err error) {
 	if len(in.partial) == 0 {
 		content, size, err := p.next(data, limit)
@@ -36,7 +35,7 @@ func (in *inbox) complete(p Protocol, limit int, data []byte) (content, rest []b
 		in.partial = append(in.partial, data[:n]...)
 		data = data[n:]
 		if !completes && len(in.partial) <= limit {
-			continue // looking for the end again would make many small pieces cost the square of their number
+			continue // searching all of it again would make many small pieces cost the square of their number
 		}
 		content, size, err := p.next(in.partial, limit)
 		if err != nil {
@@ -50,35 +49,35 @@ func (in *inbox) complete(p Protocol, limit int, data []byte) (content, rest []b
 	return nil, nil, false, nil
 }
 
-// receive handles bytes from the client: it runs every message they complete, in order, and returns when the answers
-// are on their way, there is room for more, and the client has not sent too much too fast. The caller may then reuse
-// data. open says that the frame which data is of, be it empty, goes on. Calls wait for each other.
+// receive handles bytes from the client. It runs every message that they complete, in order, and returns when the answers
+// are sent or pending, there is space for more, and the client is within its rate. The caller may then reuse data. open
+// says that the frame of data, which may be empty, is not complete. Calls wait for each other.
 func (c *Conn) receive(data []byte, open bool) {
 	c.turn.Lock()
 	defer c.turn.Unlock()
 	c.received.Store(c.server.now())
 	c.busy.Store(true)
 	defer func() {
-		c.received.Store(c.server.now()) // what the client has sent meanwhile could not be seen
+		c.received.Store(c.server.now()) // the server did not read what the client has sent meanwhile
 		c.busy.Store(false)
-		c.expire() // the sweeper, which left it alone meanwhile, may look again too late
+		c.expire() // the sweeper, which skipped it meanwhile, may check again too late
 	}()
 	if !c.handleAll(data) {
 		c.pace(len(data)) // pieces cost as much as messages
 	}
 	switch {
 	case !open && len(c.inbox.partial) == 0:
-		c.begun.Store(0)
-	case c.begun.Load() == 0:
-		c.begun.Store(max(1, c.server.now()))
+		c.incompleteSince.Store(0)
+	case c.incompleteSince.Load() == 0:
+		c.incompleteSince.Store(max(1, c.server.now()))
 	}
 }
 
-// handleAll handles the messages that data completes, and reports whether there was any. turn is held.
+// handleAll handles the messages that data completes, and reports whether it completes any. The caller holds turn.
 func (c *Conn) handleAll(data []byte) (some bool) {
 	for len(data) > 0 && !c.stopped.Load() {
 		protocol, limit := c.protocol, c.server.cfg.MaxMessage
-		if !c.shaken.Load() {
+		if !c.handshakeDone.Load() {
 			protocol, limit = JSON, min(limit, handshakeLimit)
 		}
 		content, rest, found, err := c.inbox.next(protocol, limit, data)
@@ -90,21 +89,21 @@ func (c *Conn) handleAll(data []byte) (some bool) {
 			return some
 		}
 		some = true
-		c.begun.Store(0) // what follows it begins when it has been handled
-		if c.shaken.Load() {
+		c.incompleteSince.Store(0) // the next message begins after this one has been handled
+		if c.handshakeDone.Load() {
 			c.handle(content)
 		} else {
-			c.shake(content)
+			c.handshake(content)
 		}
-		c.awaitRoom()
+		c.awaitSpace()
 		c.pace(len(data) - len(rest))
 		data = rest
 	}
 	return some
 }
 
-// A client that sends too fast is not read from for ratePause at least, so that waking up costs little; before that it
-// may have sent as much as is due in rateBurst.
+// A client may send a burst of as much as its rate allows in rateBurst. If it sends faster, nothing is read from it for
+// ratePause at least, so that the pauses cost little.
 const (
 	rateBurst = time.Second
 	ratePause = 100 * time.Millisecond
@@ -113,8 +112,8 @@ const (
 // rateUnit is the size in bytes up to which a message counts as one. Reading a large one takes as long as reading many.
 const rateUnit = 1 << 10
 
-// pace is the back-pressure on a client that sends faster than Config.MessageRate: it has sent a message, or a piece, of
-// so many bytes. turn is held.
+// pace is the back-pressure on a client that sends faster than Config.MessageRate. It is called after a message, or a
+// piece, of size bytes. The caller holds turn.
 func (c *Conn) pace(size int) {
 	rate := c.server.cfg.MessageRate
 	if rate < 0 {
@@ -134,7 +133,7 @@ func (c *Conn) pace(size int) {
 	}
 }
 
-// closedText is all that a client learns about a connection that ends with a fault.
+// closedText is all that a client is told about a connection that ends with a fault.
 const closedText = "Connection closed with an error."
 
 // fail ends the connection because of what the client has sent.
@@ -144,18 +143,18 @@ func (c *Conn) fail(err error) {
 		why = causeTooLarge
 	}
 	c.server.log.Debug("connection failed", "connection", c.id, "error", err)
-	if !c.shaken.Load() {
+	if !c.handshakeDone.Load() {
 		why = causeHandshake
 	}
-	c.stopSaying(why, closedText, true)
+	c.closeWith(why, closedText, true)
 }
 
-// reply sends an answer, whatever waits already: the client's next message is not read before there is room again.
+// reply sends an answer even if many bytes are pending: the client's next message is not read before there is space.
 func (c *Conn) reply(payload []byte) { c.out.write(payload, true) }
 
-// awaitRoom is the back-pressure on a client that asks and does not read the answers.
-func (c *Conn) awaitRoom() {
-	for room := c.lag.congested(); room != nil; room = c.lag.congested() {
-		<-room // closed when the connection ends, too
+// awaitSpace is the back-pressure on a client that calls methods and does not read the answers.
+func (c *Conn) awaitSpace() {
+	for space := c.lag.congested(); space != nil; space = c.lag.congested() {
+		<-space // closed when the connection ends, too
 	}
 }

@@ -25,15 +25,15 @@ func nextJSON(b []byte, limit int) ([]byte, int, error) {
 	return b[:i], i + 1, nil
 }
 
-// jsonDecoder reads JSON hub messages, one at a time. It is reused because its tokenizer is large.
+// jsonDecoder reads one JSON hub message at a time. It is reused because its tokenizer is large.
 type jsonDecoder struct {
 	tokens *jsontext.Decoder
 	source bytes.Buffer
 	text   []byte // the message being read
 }
 
-// newJSONDecoder returns a decoder that refuses what would have to be altered to be passed on (bytes that are not
-// UTF-8, lone surrogates) and takes repeated names as stock servers do: the last one counts.
+// newJSONDecoder returns a decoder that refuses text that the hub could not get unchanged (bytes that are not UTF-8, lone
+// surrogates). Of repeated names the last one counts, as in stock servers.
 func newJSONDecoder() *jsonDecoder {
 	d := &jsonDecoder{}
 	d.tokens = jsontext.NewDecoder(&d.source, jsontext.AllowDuplicateNames(true))
@@ -79,7 +79,7 @@ func (d *jsonDecoder) object() (message, error) {
 	return m, m.complete(seen)
 }
 
-// complete checks that the properties that the message's type needs are there.
+// complete checks that the message has the properties that its type needs.
 func (m *message) complete(hasArgs bool) error {
 	switch {
 	case m.kind < 0:
@@ -164,7 +164,7 @@ func (d *jsonDecoder) arguments(m *message) error {
 	return err
 }
 
-// value reads the next value and returns it as a part of the message itself, which outlives the tokenizer's next step.
+// value reads the next value and returns its bytes in the message, which stay valid after the tokenizer's next step.
 func (d *jsonDecoder) value() ([]byte, error) {
 	v, err := d.tokens.ReadValue()
 	if err != nil {
@@ -195,7 +195,7 @@ func unquoted(v []byte) string {
 }
 
 func appendJSONString(dst []byte, s string) []byte {
-	dst, _ = jsontext.AppendQuote(dst, s) // what is not UTF-8 becomes U+FFFD: all texts here are the server's or were checked
+	dst, _ = jsontext.AppendQuote(dst, s) // bytes that are not UTF-8 would become U+FFFD, but all texts here are the server's or were checked
 	return dst
 }
 

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// servePoll is the receiving half of the long polling transport. The first poll opens the connection and is answered at
-// once; later ones wait for bytes. A status of 204 tells the client that the connection has ended.
-func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, who Identity) {
-	c, first, refused := s.claim(r, who, LongPolling)
+// servePoll is the server-to-client half of the long polling transport. The first poll opens the connection and is answered
+// at once; later ones wait for bytes. A status of 204 tells the client that the connection has ended.
+func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, sender Identity) {
+	c, first, refused := s.claim(r, sender, LongPolling)
 	if refused != nil {
 		refused.write(w)
 		return
@@ -26,7 +26,7 @@ func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, who Identity)
 		return
 	}
 	q := s.registry.queue(c)
-	if q == nil { // the first poll is just being answered
+	if q == nil { // the first poll is being answered
 		w.WriteHeader(http.StatusOK)
 		return
 	}
@@ -38,26 +38,27 @@ func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, who Identity)
 	stream := http.NewResponseController(w)
 	_ = stream.SetReadDeadline(time.Time{})
 	_ = stream.SetWriteDeadline(time.Time{})
-	if away, ok := q.sit(r.Context()); ok {
-		s.poll(w, r, q, stream, away)
-		<-q.seat
+	if superseded, ok := q.supersede(r.Context()); ok {
+		s.poll(w, r, q, stream, superseded)
+		<-q.polling
 	} else if r.Context().Err() == nil {
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
 
-// sit sends the present poll away and takes its place when it has gone, so that bytes are taken by one poll at a time
-// and stay in order. ok is false when ctx is done or a newer poll came meanwhile.
-func (q *queue) sit(ctx context.Context) (away <-chan struct{}, ok bool) {
+// supersede ends the poll in progress and waits until it has ended, so that one poll at a time takes bytes and they stay in
+// order. superseded is closed when a newer poll supersedes this one. ok is false if that happens before this one's turn, or
+// if ctx ends.
+func (q *queue) supersede(ctx context.Context) (superseded <-chan struct{}, ok bool) {
 	mine := make(chan struct{})
 	q.mu.Lock()
-	if q.present != nil {
-		close(q.present)
+	if q.newest != nil {
+		close(q.newest)
 	}
-	q.present = mine
+	q.newest = mine
 	q.mu.Unlock()
 	select {
-	case q.seat <- struct{}{}:
+	case q.polling <- struct{}{}:
 		return mine, true
 	case <-mine:
 	case <-ctx.Done():
@@ -65,13 +66,13 @@ func (q *queue) sit(ctx context.Context) (away <-chan struct{}, ok bool) {
 	return nil, false
 }
 
-// poll answers with all that waits, as soon as something does.
-func (s *Server) poll(w http.ResponseWriter, r *http.Request, q *queue, stream *http.ResponseController, away <-chan struct{}) {
+// poll answers with all pending bytes as soon as there are some.
+func (s *Server) poll(w http.ResponseWriter, r *http.Request, q *queue, stream *http.ResponseController, superseded <-chan struct{}) {
 	timeout := time.NewTimer(s.cfg.PollTimeout)
 	defer timeout.Stop()
 	for {
 		if r.Context().Err() != nil {
-			return // a poll that was given up swallows nothing
+			return // a poll whose client has disconnected takes no bytes
 		}
 		waiting, done := q.take()
 		switch {
@@ -86,7 +87,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, q *queue, stream *
 		select {
 		case <-q.wake:
 		case <-r.Context().Done():
-		case <-away:
+		case <-superseded:
 			w.WriteHeader(http.StatusNoContent)
 			return
 		case <-timeout.C:
@@ -96,7 +97,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, q *queue, stream *
 	}
 }
 
-// answerPoll writes the answer, for as long as the client takes something of it, and puts it back if that fails.
+// answerPoll writes the answer while the client accepts bytes of it, and puts it back if that fails.
 func (s *Server) answerPoll(w http.ResponseWriter, q *queue, stream *http.ResponseController, waiting []byte) {
 	q.attach(stream)
 	defer q.attach(nil)
@@ -104,17 +105,17 @@ func (s *Server) answerPoll(w http.ResponseWriter, q *queue, stream *http.Respon
 	w.Header().Set("Content-Length", strconv.Itoa(len(waiting)))
 	w.WriteHeader(http.StatusOK)
 	if q.send(w, waiting) != nil || stream.Flush() != nil {
-		q.wrote(waiting) // all of it: half an answer is worth nothing to the client
+		q.wrote(waiting) // all of it: the client discards an incomplete answer
 		return
 	}
 	q.wrote(nil)
-	_ = stream.SetWriteDeadline(time.Time{}) // the next request on this connection has its own
+	_ = stream.SetWriteDeadline(time.Time{}) // the next request of this connection sets its own
 }
 
-// serveDelete ends a long polling connection, which has no other way to be hung up.
-func (s *Server) serveDelete(w http.ResponseWriter, r *http.Request, who Identity) {
+// serveDelete ends a long polling connection. Its client has no other way to end it.
+func (s *Server) serveDelete(w http.ResponseWriter, r *http.Request, sender Identity) {
 	notPolling := &Refusal{Status: http.StatusBadRequest, Text: "Cannot terminate this connection using the DELETE endpoint."}
-	c, refused := s.lookup(r, who, notPolling)
+	c, refused := s.lookup(r, sender, notPolling)
 	if refused != nil {
 		refused.write(w)
 		return

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// pollClient is a client of the long polling transport that has shaken hands.
+// pollClient is a client of the long polling transport that has done its handshake.
 type pollClient struct {
 	*rig
 	suffix string
@@ -37,7 +37,7 @@ func (p *pollClient) later() <-chan answer {
 	return ch
 }
 
-// present tells polls apart.
+// present returns the channel of the newest poll, which identifies it.
 func (p *pollClient) present() chan struct{} {
 	q, ok := p.conn.out.(*queue)
 	if !ok {
@@ -45,7 +45,7 @@ func (p *pollClient) present() chan struct{} {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.present
+	return q.newest
 }
 
 // waiting is the number of polls that have reached the server.
@@ -57,10 +57,10 @@ func (p *pollClient) waiting() int32 {
 	return q.polls.Load()
 }
 
-// until waits for a state that no channel tells of.
+// until waits for a state that no channel signals.
 func (r *rig) until(reached func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(patience); !reached(); time.Sleep(time.Millisecond) { //nolint:forbidigo // there is no event to wait for
+	for deadline := time.Now().Add(testTimeout); !reached(); time.Sleep(time.Millisecond) { //nolint:forbidigo // there is no event to wait for
 		if time.Now().After(deadline) {
 			r.t.Fatal("waited in vain")
 		}

@@ -24,8 +24,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must come.
-const patience = 10 * time.Second
+// testTimeout is how long a test waits for an event.
+const testTimeout = 10 * time.Second
 
 // echoHub is a hub whose methods do one thing each. Its sessions and connections come out of channels.
 type echoHub struct {
@@ -131,7 +131,7 @@ func newRigWith(t testing.TB, hub *echoHub, cfg Config) *rig {
 	t.Helper()
 	r := &rig{t: t, hub: hub, server: New(hub, cfg)}
 	r.http = httptest.NewServer(r.server)
-	r.client = &http.Client{Transport: &http.Transport{}, Timeout: patience}
+	r.client = &http.Client{Transport: &http.Transport{}, Timeout: testTimeout}
 	t.Cleanup(func() {
 		r.server.Close()
 		r.client.CloseIdleConnections()
@@ -147,7 +147,7 @@ type answer struct {
 	body   string
 }
 
-// header makes a header of names and values in turn.
+// header returns a header of alternating names and values.
 func header(pairs []string) http.Header {
 	h := http.Header{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -194,7 +194,7 @@ func (r *rig) negotiate(headers ...string) string {
 	return n.Token
 }
 
-// nextConn is the connection that the hub has seen.
+// nextConn returns the next connection that the hub gets.
 func (r *rig) nextConn() *Conn { return await(r.t, r.hub.conns) }
 
 func await[T any](t testing.TB, ch <-chan T) T {
@@ -202,7 +202,7 @@ func await[T any](t testing.TB, ch <-chan T) T {
 	select {
 	case v := <-ch:
 		return v
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("waited in vain")
 		panic("unreachable")
 	}
@@ -257,7 +257,7 @@ func (c *wsClient) send(text string) {
 // read returns the next frame.
 func (c *wsClient) read() ws.Frame {
 	c.t.Helper()
-	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	_ = c.conn.SetReadDeadline(time.Now().Add(testTimeout))
 	f, err := ws.ReadFrame(c.in)
 	if err != nil {
 		c.t.Fatal("read frame:", err)
@@ -283,9 +283,9 @@ func (c *wsClient) expectEnd(code ws.StatusCode) {
 	c.t.Helper()
 	c.expect(ws.OpClose, string(binary.BigEndian.AppendUint16(nil, uint16(code))))
 	if !c.left {
-		_ = ws.WriteFrame(c.conn, ws.MaskFrame(ws.NewCloseFrame(nil))) // the server may be gone already
+		_ = ws.WriteFrame(c.conn, ws.MaskFrame(ws.NewCloseFrame(nil))) // the server may have closed it already
 	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	_ = c.conn.SetReadDeadline(time.Now().Add(testTimeout))
 	if b, err := io.ReadAll(c.in); err != nil && !errors.Is(err, io.EOF) || len(b) > 0 {
 		c.t.Fatalf("after the Close frame: %q, %v", b, err)
 	}
@@ -293,7 +293,7 @@ func (c *wsClient) expectEnd(code ws.StatusCode) {
 
 const jsonHandshake = `{"protocol":"json","version":1}` + "\x1e"
 
-// connect opens a WebSocket without negotiation and shakes hands.
+// connect opens a WebSocket without negotiation and does the handshake.
 func (r *rig) connect(protocol string) *wsClient {
 	r.t.Helper()
 	c := r.dial("")
@@ -322,7 +322,7 @@ func newDialer(t testing.TB, addr string) dialer {
 	return dialer{conn, bufio.NewReader(conn)}
 }
 
-// write sends payload as soon as the connection takes it, as a hub's reader that is behind does.
+// write sends payload as soon as the connection accepts it, like a reader of the hub that is behind.
 func write(ctx context.Context, c *Conn, payload []byte) error {
 	for {
 		if err := c.Wait(ctx); err != nil {

@@ -52,11 +52,11 @@ type message struct {
 	id      string // the invocation id; "" is none
 	target  string
 	args    []json.RawMessage
-	argErr  error // why the arguments cannot be passed on; the message as such is sound
+	argErr  error // why the arguments cannot be given to the method; the message itself is valid
 	streams int   // number of upload streams announced
 }
 
-// maxArgs bounds the arguments of a call: keeping account of very many small ones would take a hundred times their size.
+// maxArgs limits the arguments of a call: a list of very many small ones would take a hundred times their size.
 const maxArgs = 100
 
 var errTooManyArgs = fmt.Errorf("more than %d arguments", maxArgs)
@@ -64,5 +64,5 @@ var errTooManyArgs = fmt.Errorf("more than %d arguments", maxArgs)
 // errMalformed is wrapped by every error of a codec: such a message ends its connection.
 var errMalformed = errors.New("malformed message")
 
-// errTooLarge says that a message, or the length it announces, is beyond the limit.
+// errTooLarge says that a message, or its declared length, is beyond the limit.
 var errTooLarge = errors.New("message too large")

@@ -32,7 +32,7 @@ func nextPack(b []byte, limit int) ([]byte, int, error) {
 	return b[size : size+int(n)], size + int(n), nil
 }
 
-// decodePack reads one message. Counts are checked against the bytes that are there before anything is allocated.
+// decodePack reads one message. It checks counts against the bytes that it has before it allocates anything.
 func decodePack(b []byte) (message, error) {
 	m, err := packMessage(b)
 	if err != nil {
@@ -71,7 +71,7 @@ func packMessage(b []byte) (m message, err error) {
 	return m, nil
 }
 
-// packElements is the least number of elements of a message; streamIds, and what later versions add, may be absent.
+// packElements is the least number of elements of a message. streamIds, and elements of later versions, may be absent.
 func packElements(k kind) uint32 {
 	switch k {
 	case kindInvocation, kindStreamInvocation:
@@ -120,8 +120,8 @@ func (m *message) packCall(b []byte, hasStreams bool) error {
 	return nil
 }
 
-// packArgs transcodes the arguments into one buffer. An argument that cannot be JSON, and too many of them, is an error of
-// the call, not of the message, so that the rest of it is still read.
+// packArgs transcodes the arguments into one buffer. An argument that cannot be JSON, or too many arguments, is an error of
+// the call and not of the message, so that the rest of the message is still read.
 func (m *message) packArgs(b []byte) ([]byte, error) {
 	count, b, err := msgp.ReadArrayHeaderBytes(b)
 	if err != nil {
@@ -154,7 +154,7 @@ func (m *message) packArgs(b []byte) ([]byte, error) {
 	return end, nil
 }
 
-// skipPack skips n values. It does not recurse, and never expects more values than there are bytes.
+// skipPack skips n values. It does not recurse, and refuses more values than there are bytes.
 func skipPack(b []byte, n uint64) ([]byte, error) {
 	var (
 		size uint32
@@ -181,13 +181,13 @@ func skipPack(b []byte, n uint64) ([]byte, error) {
 	return b, nil
 }
 
-// appendPack appends body behind its length.
+// appendPack appends the length of body and body.
 func appendPack(dst, body []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(body)))
 	return append(dst, body...)
 }
 
-// appendPackInvocation writes six elements: clients that index the last, the stream ids, find it empty.
+// appendPackInvocation writes six elements, because some clients read the last one, the stream ids. It is empty.
 func appendPackInvocation(dst []byte, target string, args [][]byte) []byte {
 	head := make([]byte, 0, 64)
 	head = append(head, 0x96, byte(kindInvocation), 0x80, 0xc0)

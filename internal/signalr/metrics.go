@@ -5,8 +5,8 @@ import "github.com/prometheus/client_golang/prometheus"
 // counter is what a hot path needs of a metric.
 type counter = prometheus.Counter
 
-// metrics are the server's. Every combination of labels that can occur is made beforehand: the number of series is
-// known, and a client cannot add to it.
+// metrics are the server's. Every possible combination of labels exists from the start: the number of series is known, and
+// a client cannot add to it.
 type metrics struct {
 	connections [LongPolling + 1]prometheus.Gauge
 	messages    [kindSequence + 1]counter
@@ -50,7 +50,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-// method makes the counters of one hub method.
+// method returns the counters of one hub method.
 func (m *metrics) method(name string) (outcomes [callOutcomes]counter) {
 	for o := range callUnknown {
 		outcomes[o] = m.invocations.WithLabelValues(name, o.String())

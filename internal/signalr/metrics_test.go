@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// value adds up the series of a metric that have the label value, or all.
+// value returns the sum of the series of a metric that have the label value, or of all.
 func value(t *testing.T, reg *prometheus.Registry, name, label string) (sum float64, series int) {
 	t.Helper()
 	families, err := reg.Gather()

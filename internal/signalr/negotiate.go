@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// negotiation is the answer to negotiate. It says nothing of stateful reconnect, which is not offered.
+// negotiation is the answer to negotiate. It does not offer stateful reconnect.
 type negotiation struct {
 	Version    int             `json:"negotiateVersion"`
 	ID         string          `json:"connectionId"`
@@ -21,9 +21,9 @@ type transportInfo struct {
 	Formats   []string `json:"transferFormats"`
 }
 
-// serveNegotiate hands out a token, which opens one connection of the same client. What cannot be negotiated is told in an answer of status
-// 200, because clients show nothing of any other.
-func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request, who Identity) {
+// serveNegotiate issues a token, which opens one connection of the same client. An error of the negotiation is answered
+// with status 200, because clients show no other answer.
+func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request, sender Identity) {
 	if r.Method != http.MethodPost {
 		notAllowed(w, "POST, OPTIONS", "Method not allowed")
 		return
@@ -38,7 +38,7 @@ func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request, who Iden
 		version = max(0, min(n, 1))
 	}
 	token := s.newToken()
-	if refused := s.registry.reserve(s, token, who.Name); refused != nil {
+	if refused := s.registry.reserve(s, token, sender.Name); refused != nil {
 		refused.write(w)
 		return
 	}
@@ -47,7 +47,7 @@ func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request, who Iden
 		{ServerSentEvents.String(), []string{"Text"}},
 		{LongPolling.String(), []string{"Text", "Binary"}},
 	}}
-	if version == 0 { // the one id that such a client knows is the secret
+	if version == 0 { // such a client knows one id, which must be the secret
 		answer.ID, answer.Token = token, ""
 	}
 	writeJSON(w, answer)
@@ -60,7 +60,7 @@ func writeJSON(w http.ResponseWriter, v any) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(b) // a client that has gone away needs no answer
+	_, _ = w.Write(b) // a client that has disconnected needs no answer
 }
 
 // newSecret returns 128 random bits that need no escaping in a URL.
@@ -72,9 +72,9 @@ func newSecret() string {
 
 const secretLength = 22 // of 128 bits in base64
 
-// newConn returns a connection that a request is about to open; token is empty for one that was not negotiated.
-func (s *Server) newConn(token string, who Identity, t Transport) *Conn {
-	c := &Conn{server: s, token: token, owner: who.Name, expires: who.Expires, transport: t, openedAt: s.now(), accepted: make(chan struct{})}
+// newConn returns a connection that a request is opening; token is empty if it was not negotiated.
+func (s *Server) newConn(token string, sender Identity, t Transport) *Conn {
+	c := &Conn{server: s, token: token, owner: sender.Name, expires: sender.Expires, transport: t, openedAt: s.now(), accepted: make(chan struct{})}
 	if token == "" {
 		c.id = newSecret()
 	} else {

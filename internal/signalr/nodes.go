@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A token is a secret, behind the name of the node that knows it when there are several. That name is only ever looked
-// up (Config.Forward): a token cannot lead a node to an address of the client's choice.
+// A token is a secret. With several nodes, it begins with the name of the node that has issued it. Nodes only look that
+// name up (Config.Forward), so a token cannot lead a node to an address that the client has chosen.
 
 func (s *Server) newToken() string {
 	if s.cfg.Node == "" {
@@ -17,8 +17,8 @@ func (s *Server) newToken() string {
 	return s.cfg.Node + "." + newSecret()
 }
 
-// publicID returns the name of the connection that a token opens. Every node knows it without being told, so that the id
-// that the client was given is the one in the logs, wherever it connects; the token cannot be found from it.
+// publicID returns the name of the connection that a token opens. Every node computes the same name, so the id that the
+// client has is the one in the logs of every node. The token cannot be computed from it.
 func publicID(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
@@ -43,15 +43,15 @@ func (s *Server) foreign(token string) (node string, ok bool) {
 	return node, ok && s.cfg.Node != "" && node != s.cfg.Node
 }
 
-// forward passes a request whose connection is on another node on to that node, and reports whether it was answered.
-// WebSockets are opened here (see adopt), and a connection that was is found here. The other node asks again who sends it.
-func (s *Server) forward(w http.ResponseWriter, r *http.Request, who Identity) bool {
+// forward forwards a request whose connection is on another node to that node, and reports whether it has answered the
+// request. WebSockets are opened on this node (see adopt) and are found here. The other node identifies the sender again.
+func (s *Server) forward(w http.ResponseWriter, r *http.Request, sender Identity) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodDelete || isUpgrade(r) {
 		return false
 	}
 	token := queryValue(r.URL.Query(), "id")
 	node, foreign := s.foreign(token)
-	if !foreign || s.registry.find(token, who.Name) != nil {
+	if !foreign || s.registry.find(token, sender.Name) != nil {
 		return false
 	}
 	var to http.Handler
@@ -66,8 +66,8 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, who Identity) b
 	return true
 }
 
-// withoutOrigin returns the request as another node is to see it: whether pages of its origin may read the answer was
-// decided here, and is not to be said twice, or otherwise.
+// withoutOrigin returns the request as another node gets it. This node has decided already whether pages of its origin may
+// read the answer, and the other node must not decide it again.
 func withoutOrigin(r *http.Request) *http.Request {
 	out := *r
 	out.Header = r.Header.Clone()
@@ -75,14 +75,13 @@ func withoutOrigin(r *http.Request) *http.Request {
 	return &out
 }
 
-// Elsewhere returns the hub's endpoint on a node that has no connections: requests of a connection go to the node that
-// its token names, by way of forward, which returns nil for a node that it does not know; all others, such as
-// negotiations and WebSockets, go to next, which is to find any node that has connections. Those nodes decide which
-// origins they let in.
+// Elsewhere returns the hub's endpoint on a node that has no connections. Requests of a connection go to the node that its
+// token names, through forward, which returns nil for a node that it does not know. All others, such as negotiations and
+// WebSockets, go to next, which must find a node that has connections. Those nodes check the origins.
 func Elsewhere(forward func(node string) http.Handler, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		node, named := nodeOf(queryValue(r.URL.Query(), "id"))
-		if !named || isUpgrade(r) || r.Method == http.MethodOptions || strings.HasSuffix(r.URL.Path, "/negotiate") {
+		if !named || isUpgrade(r) || r.Method == http.MethodOptions || isNegotiate(r) {
 			next.ServeHTTP(w, r)
 			return
 		}

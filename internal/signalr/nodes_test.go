@@ -15,7 +15,7 @@ import (
 	"restante/internal/peer"
 )
 
-// newNode returns the forwarder of a node of that name; it hears of others by meet.
+// newNode returns the forwarder of a node of that name. meet makes it know others.
 func newNode(t *testing.T, name string) (*peer.Table, *forward.Forwarder) {
 	t.Helper()
 	table := peer.NewTable(peer.Node{ID: name})
@@ -46,7 +46,7 @@ func newCluster(t *testing.T, cfg Config, names ...string) *cluster {
 	return c
 }
 
-// introduce tells a node of the others.
+// introduce makes a node know the others.
 func (c *cluster) introduce(table *peer.Table, names ...string) {
 	for i, name := range names {
 		table.Heard(peer.Node{ID: name, URL: c.nodes[i].http.URL, Roles: peer.Roles()}, time.Now())
@@ -59,7 +59,7 @@ func (c *cluster) any() *rig {
 	return c.nodes[c.next%len(c.nodes)]
 }
 
-// kill ends a node without a word.
+// kill ends a node without closing its connections.
 func (r *rig) kill() {
 	r.http.Listener.Close()
 	r.http.CloseClientConnections()
@@ -150,7 +150,7 @@ func TestNodes_WebSocketOpensWhereItArrives(t *testing.T) {
 		w.expectText("{}")
 		switch id := b.nextConn().ID(); {
 		case n.Token != "" && id != n.ID:
-			t.Errorf("the connection is %s, the client was told %s", id, n.ID)
+			t.Errorf("the connection is %s, the client has %s", id, n.ID)
 		case id == token:
 			t.Error("a secret is shown as public id")
 		}
@@ -162,7 +162,7 @@ func TestNodes_WebSocketOpensWhereItArrives(t *testing.T) {
 		w.expectText(`{"type":7}`)
 		w.expectEnd(ws.StatusNormalClosure)
 	}
-	// The node that has negotiated need not be there, or known, any more.
+	// The node that has negotiated may have stopped, or be unknown.
 	w := b.dial("?id=zz." + newSecret())
 	w.send(jsonHandshake)
 	w.expectText("{}")
@@ -194,7 +194,7 @@ func TestNodes_KilledNode(t *testing.T) {
 	for _, method := range []string{"GET", "POST", "DELETE"} {
 		for _, suffix := range []string{p.suffix, streams, "?id=never." + newSecret()} {
 			if got := b.do(method, suffix, ""); got.status != 404 {
-				t.Errorf("%s for a node that is gone: %d, want 404", method, got.status)
+				t.Errorf("%s for a node that has stopped: %d, want 404", method, got.status)
 			}
 		}
 	}
@@ -207,7 +207,7 @@ func TestNodes_RestartedNode(t *testing.T) {
 	reborn := newRig(t, Config{Node: "cc", Forward: f.ToNode})
 	c.nodes = append(c.nodes, reborn)
 	c.introduce(table, "aa", "bb", "cc")
-	table.Heard(peer.Node{ID: "old", URL: reborn.http.URL}, time.Now()) // it has heard its own last words, too
+	table.Heard(peer.Node{ID: "old", URL: reborn.http.URL}, time.Now()) // it also gets its own last heartbeat
 	other, forward := newNode(t, "dd")
 	other.Heard(peer.Node{ID: "old", URL: reborn.http.URL}, time.Now())
 	asks := newRig(t, Config{Node: "dd", Forward: forward.ToNode})
@@ -244,7 +244,7 @@ func TestNodes_OriginIsDecidedOnce(t *testing.T) {
 	}
 }
 
-// The other node may let in other pages: what this one has decided counts.
+// The other node may allow other pages; the decision of this one counts.
 func TestNodes_OriginIsNotPassedOn(t *testing.T) {
 	var got http.Header
 	other := http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { got = req.Header })
@@ -301,7 +301,7 @@ func TestElsewhere_FindsTheNode(t *testing.T) {
 	front.want(front.do("GET", "", ""), 400, "Connection ID required")
 }
 
-// A storm of clients that negotiate here and open their WebSockets elsewhere.
+// Many clients negotiate on this node and open their WebSockets on another.
 func TestServer_KeepsManyUnusedTokens(t *testing.T) {
 	s := New(newEchoHub(), Config{Node: "aa"})
 	defer s.Close()

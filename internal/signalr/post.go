@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// servePost is the sending half of Server-Sent Events and long polling: it answers when all messages in the body have
-// been handled. Requests of one connection wait for each other. The body is handled as it arrives and may be of any
-// length; a message in it may not.
-func (s *Server) servePost(w http.ResponseWriter, r *http.Request, who Identity) {
+// servePost is the client-to-server half of Server-Sent Events and long polling: it answers when all messages in the body
+// have been handled. Requests of one connection wait for each other. The body is handled as it arrives and may have any
+// length; the length of each message is limited.
+func (s *Server) servePost(w http.ResponseWriter, r *http.Request, sender Identity) {
 	noTransport := &Refusal{Status: http.StatusBadRequest, Text: "The connection has no transport yet."}
-	c, refused := s.lookup(r, who, noTransport)
+	c, refused := s.lookup(r, sender, noTransport)
 	if refused != nil {
 		refused.write(w)
 		return
@@ -43,7 +43,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *Conn) {
 	defer s.buffers.Put(buffer)
 	rc := http.NewResponseController(w)
 	for !c.stopped.Load() {
-		// It stays in force for what net/http reads after a body that was not read to its end.
+		// The deadline also limits net/http, which reads the rest of a body that was not read to its end.
 		_ = rc.SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // a recorder in tests has none
 		n, err := r.Body.Read(*buffer)
 		if n > 0 {
@@ -53,8 +53,8 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *Conn) {
 			_ = rc.SetReadDeadline(time.Time{})
 			break
 		}
-		if err != nil { // what has come cannot be told from what the client will send again
-			c.stopSaying(causeGone, "", true)
+		if err != nil { // the client may send messages again that were handled already
+			c.closeWith(causeGone, "", true)
 			(&Refusal{Status: http.StatusBadRequest, Text: "The body could not be read."}).write(w)
 			return
 		}

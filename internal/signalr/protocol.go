@@ -81,8 +81,8 @@ func (p Protocol) ping() string {
 	return `{"type":6}` + "\x1e"
 }
 
-// next finds the first message in b: its content, and how many bytes it takes up with terminator or prefix; 0 when it
-// is not complete. The error is errTooLarge, told as early as it is known, or errMalformed.
+// next finds the first message in b: its content, and its size with terminator or prefix, which is 0 when it is not
+// complete. The error is errTooLarge, as soon as that is known, or errMalformed.
 func (p Protocol) next(b []byte, limit int) (content []byte, size int, err error) {
 	if p == MessagePack {
 		return nextPack(b, limit)
@@ -108,8 +108,8 @@ func (w *appendWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// missing returns how many of the bytes in data the incomplete message needs at most, at least one of them, and whether
-// next may find the message complete with them.
+// missing returns how many bytes of data the incomplete message needs, at least one, and whether the message may be
+// complete with them.
 func (p Protocol) missing(partial, data []byte) (n int, completes bool) {
 	if p == MessagePack {
 		return missingPack(partial, data)

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// queue is the outlet of the transports whose bytes leave in the answers to requests: Server-Sent Events and long
-// polling. Up to queueBound bytes wait here for the goroutine of such a request.
+// queue is the outlet of the transports that write in answers to requests: Server-Sent Events and long polling. Up to
+// queueBound bytes wait in it for the goroutine of such a request.
 type queue struct {
 	backlog
 	c      *Conn
-	wake   chan struct{}            // capacity 1: there is something to look at
+	wake   chan struct{}            // buffered: one element; bytes are pending, or the end has come
 	stream *http.ResponseController // of the request that is being answered, to cut it short; nil between requests
 
-	seat    chan struct{} // long polling: held by the poll that may take bytes
-	present chan struct{} // closed to send the newest poll away; guarded by mu
+	polling chan struct{} // long polling: held by the poll that may take bytes
+	newest  chan struct{} // closed when a newer poll supersedes the newest; guarded by mu
 	polls   atomic.Int32  // requests in progress
 	left    atomic.Int64  // when the last of them ended, as Server.now
 }
 
 func newQueue(c *Conn) *queue {
-	return &queue{backlog: backlog{bound: queueBound}, c: c, wake: make(chan struct{}, 1), seat: make(chan struct{}, 1)}
+	return &queue{backlog: backlog{bound: queueBound}, c: c, wake: make(chan struct{}, 1), polling: make(chan struct{}, 1)}
 }
 
 // write implements outlet.
@@ -56,17 +56,17 @@ func (q *queue) signal() {
 	}
 }
 
-// take hands out all that waits; the caller writes it and then calls wrote. done is true when nothing will come after.
+// take returns all pending bytes. The caller writes them and then calls wrote. done is true when nothing follows.
 func (q *queue) take() (waiting []byte, done bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	waiting, q.pending = q.pending, nil
 	q.moving = len(waiting) > 0
-	q.madeRoom()
+	q.spaceFreed()
 	return waiting, q.ended
 }
 
-// wrote ends what take began. What could not be written goes back to the front, for the next poll.
+// wrote ends what take began. It puts the rest, which could not be written, back for the next poll.
 func (q *queue) wrote(rest []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -77,14 +77,14 @@ func (q *queue) wrote(rest []byte) {
 	}
 }
 
-// progress notes that the peer has taken something.
+// progress notes that the peer has accepted bytes.
 func (q *queue) progress() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.since = q.c.server.now()
 }
 
-// attach says through which request bytes leave, nil that there is none.
+// attach sets the request whose answer is being written; nil is none.
 func (q *queue) attach(stream *http.ResponseController) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -95,13 +95,13 @@ func (q *queue) attach(stream *http.ResponseController) {
 }
 
 // finish implements outlet.
-func (q *queue) finish(farewell []byte) {
+func (q *queue) finish(lastBytes []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.ended {
 		return
 	}
-	q.put(farewell)
+	q.put(lastBytes)
 	q.close(closeWait)
 }
 
@@ -113,10 +113,10 @@ func (q *queue) abort() {
 	q.close(0)
 }
 
-// close lets nothing more in and bounds the write in progress. mu is held.
+// close accepts nothing more and limits the time of the write in progress. The caller holds mu.
 func (q *queue) close(wait time.Duration) {
 	q.ended = true
-	q.madeRoom()
+	q.spaceFreed()
 	q.signal()
 	if q.stream != nil {
 		_ = q.stream.SetWriteDeadline(time.Now().Add(wait))

@@ -7,17 +7,17 @@ import (
 	"syscall"
 )
 
-// rawIO reads and writes a connection without a buffer of its own: it waits in the runtime's poller until there are
-// bytes, and takes a buffer only then; and it can write just as much as the kernel takes at once. Over a connection
-// that offers no descriptor (TLS, an in-memory pipe), or on a system without these calls, reads have a small buffer of
-// their own and nothing can be written at once. One goroutine reads; writes are serialised by the caller.
+// rawIO reads and writes a connection without a buffer of its own. It waits in the runtime's poller until there are bytes,
+// and takes a buffer only then; and it can write as much as the kernel accepts at once. If the connection has no
+// descriptor (TLS, an in-memory pipe), or the system lacks these calls, reads have a small buffer and nothing can be
+// written without waiting. One goroutine reads; the caller serialises writes.
 type rawIO struct {
 	conn    net.Conn
 	raw     syscall.RawConn // nil when the connection offers no descriptor
 	buffers *sync.Pool      // of *[]byte
 	own     []byte          // read buffer where raw is nil
 
-	// The callbacks are bound once and pass their arguments and results here: closures would be an allocation a call.
+	// The callbacks are bound once, and pass arguments and results in these fields: a closure would allocate in every call.
 	onReadable, onWritable func(fd uintptr) bool
 	buffer                 *[]byte
 	n                      int
@@ -58,7 +58,7 @@ func (r *rawIO) read() ([]byte, error) {
 	return (*r.buffer)[:r.n], nil
 }
 
-// done gives the buffer of the last read back.
+// done returns the buffer of the last read to the pool.
 func (r *rawIO) done() {
 	if r.buffer != nil {
 		r.buffers.Put(r.buffer)
@@ -66,7 +66,7 @@ func (r *rawIO) done() {
 	}
 }
 
-// tryRead has the poller wait, without a buffer, when there is nothing to read.
+// tryRead reports false when there is nothing to read: then the poller waits, without a buffer.
 func (r *rawIO) tryRead(fd uintptr) bool {
 	buffer := r.buffers.Get().(*[]byte)
 	n, again, err := rawRead(fd, *buffer)
@@ -82,7 +82,7 @@ func (r *rawIO) tryRead(fd uintptr) bool {
 	return true
 }
 
-// writeNow writes what the kernel takes of the two pieces without waiting.
+// writeNow writes as much of the two pieces as the kernel accepts without waiting.
 func (r *rawIO) writeNow(a, b []byte) (int, error) {
 	if r.raw == nil {
 		return 0, nil

@@ -4,7 +4,7 @@ package signalr
 
 import "errors"
 
-// haveRawCalls is false where descriptors cannot be written to at once: every connection is then used as a plain one.
+// haveRawCalls is false on systems without these calls: rawIO then uses plain reads and writes.
 const haveRawCalls = false
 
 func rawRead(uintptr, []byte) (n int, again bool, err error) { return 0, false, errors.ErrUnsupported }

@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// registry holds the connections and the tokens that may open one, and decides what a token may open.
+// registry has the connections, and the tokens that may open one. It decides what a token may open.
 type registry struct {
 	mu        sync.Mutex
 	conns     map[*Conn]struct{}
-	tokens    map[string]*Conn // those that have opened a connection
+	tokens    map[string]*Conn // that have opened a connection
 	unused    map[string]unused
 	maxUnused int
 	sweeping  bool
@@ -20,8 +20,8 @@ type registry struct {
 
 // unused is a token that has opened nothing yet.
 type unused struct {
-	since int64  // when it was handed out, as Server.now
-	owner string // to whom
+	since int64  // when it was issued, as Server.now
+	owner string // the client that got it
 }
 
 func (g *registry) init(maxUnused int) {
@@ -30,7 +30,7 @@ func (g *registry) init(maxUnused int) {
 	g.maxUnused = maxUnused
 }
 
-// reserve notes a token that may open a connection of its owner.
+// reserve registers a token that may open a connection of its owner.
 func (g *registry) reserve(s *Server, token, owner string) *Refusal {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,7 +62,7 @@ func (g *registry) add(s *Server, c *Conn) *Refusal {
 	return nil
 }
 
-// insert adds a connection. mu is held.
+// insert adds a connection. The caller holds mu.
 func (g *registry) insert(s *Server, c *Conn) {
 	if c.token != "" {
 		g.tokens[c.token] = c
@@ -71,7 +71,7 @@ func (g *registry) insert(s *Server, c *Conn) {
 	g.watch(s)
 }
 
-// watch sees to it that the sweeper runs. mu is held.
+// watch starts the sweeper unless it runs. The caller holds mu.
 func (g *registry) watch(s *Server) {
 	if !g.sweeping {
 		g.sweeping = true
@@ -79,7 +79,7 @@ func (g *registry) watch(s *Server) {
 	}
 }
 
-// isUnused reports whether a token of that owner waits to be used.
+// isUnused reports whether a token of that owner has not been used yet.
 func (g *registry) isUnused(token, owner string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -87,7 +87,7 @@ func (g *registry) isUnused(token, owner string) bool {
 	return waits && u.owner == owner
 }
 
-// find returns the connection that a token has opened for its owner; nil for anybody else, and when there is none.
+// find returns the connection that a token has opened for its owner. It returns nil for other owners, and if there is none.
 func (g *registry) find(token, owner string) *Conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -97,20 +97,20 @@ func (g *registry) find(token, owner string) *Conn {
 	return nil
 }
 
-// claim opens the connection of a token, or finds the one that it has opened. WebSockets and Server-Sent Events are
-// claimed once; long polling with each poll.
-func (g *registry) claim(s *Server, token string, who Identity, t Transport) (c *Conn, first bool, refused *Refusal) {
+// claim opens the connection of a token, or finds the one that the token has opened. WebSockets and Server-Sent Events
+// claim it once; long polling claims it with each poll.
+func (g *registry) claim(s *Server, token string, sender Identity, t Transport) (c *Conn, first bool, refused *Refusal) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if u, waits := g.unused[token]; waits && u.owner == who.Name {
+	if u, waits := g.unused[token]; waits && u.owner == sender.Name {
 		delete(g.unused, token)
-		c = s.newConn(token, who, t)
+		c = s.newConn(token, sender, t)
 		g.insert(s, c)
 		return c, true, nil
 	}
 	c = g.tokens[token]
 	switch {
-	case c == nil || c.owner != who.Name:
+	case c == nil || c.owner != sender.Name:
 		return nil, false, errNoConnection
 	case c.transport != t:
 		return nil, false, &Refusal{Status: http.StatusBadRequest, Text: "Cannot change transports mid-connection"}
@@ -123,8 +123,8 @@ func (g *registry) claim(s *Server, token string, who Identity, t Transport) (c 
 	}
 }
 
-// activate makes a connection that has all it needs visible to the sweeper and to requests. draining says that it came
-// too late.
+// activate makes a complete connection visible to the sweeper and to requests. draining says that the server has begun to
+// drain.
 func (g *registry) activate(c *Conn) (draining bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -172,7 +172,7 @@ func (g *registry) announceEmpty() {
 	}
 }
 
-// close lets in no more connections, forgets the unused tokens, and returns the connections that are live.
+// close admits no more connections, forgets the unused tokens, and returns the live connections.
 func (g *registry) close() []*Conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -182,7 +182,7 @@ func (g *registry) close() []*Conn {
 	return g.liveConns(nil)
 }
 
-// liveConns appends the live connections. mu is held.
+// liveConns appends the live connections. The caller holds mu.
 func (g *registry) liveConns(dst []*Conn) []*Conn {
 	for c := range g.conns {
 		if c.live {
@@ -192,12 +192,12 @@ func (g *registry) liveConns(dst []*Conn) []*Conn {
 	return dst
 }
 
-// inspect forgets unused tokens that were handed out before the time given, and appends the live connections. The sweeper
-// must end when there is none of either.
-func (g *registry) inspect(dst []*Conn, handedOutBefore int64) (live []*Conn, more bool) {
+// inspect forgets unused tokens that were issued before the time given, and appends the live connections. The sweeper must
+// end when more is false: no connection and no unused token is left.
+func (g *registry) inspect(dst []*Conn, issuedBefore int64) (live []*Conn, more bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	maps.DeleteFunc(g.unused, func(_ string, u unused) bool { return u.since < handedOutBefore })
+	maps.DeleteFunc(g.unused, func(_ string, u unused) bool { return u.since < issuedBefore })
 	g.sweeping = len(g.conns)+len(g.unused) > 0
 	return g.liveConns(dst), g.sweeping
 }

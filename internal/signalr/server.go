@@ -24,8 +24,8 @@ type Server struct {
 	running  sync.WaitGroup // every goroutine that the server starts
 }
 
-// New returns a server for hub. It starts nothing: goroutines run only while there are connections. Config.Validate
-// says what is wrong with a configuration.
+// New returns a server for hub. It starts nothing: goroutines run only while there are connections. Check cfg with
+// Config.Validate before.
 func New(hub Hub, cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{hub: hub, cfg: cfg, log: cfg.Log, epoch: time.Now(), methods: map[string]*method{}}
@@ -40,11 +40,11 @@ func New(hub Hub, cfg Config) *Server {
 	return s
 }
 
-// now is the time since the server was made: monotonic, and small enough for an atomic integer.
+// now returns the time since New: monotonic, and small enough for an atomic integer.
 func (s *Server) now() int64 { return int64(time.Since(s.epoch)) }
 
-// ServeHTTP answers one request to the hub: whether its page may, who sends it, then by method and by what the client can
-// take. A WebSocket outlives it; a stream of events or a poll is answered inside it.
+// ServeHTTP answers a request to the hub. It checks the origin of its page, identifies the sender, and chooses a handler by
+// method and headers. A WebSocket outlives ServeHTTP; an event stream or a poll is answered inside it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache, no-store")
@@ -52,49 +52,52 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.cors(w, r) {
 		return
 	}
-	who, refused := s.cfg.Identify(r)
+	sender, refused := s.cfg.Identify(r)
 	if refused != nil {
 		refused.write(w)
 		return
 	}
-	if strings.HasSuffix(r.URL.Path, "/negotiate") {
-		s.serveNegotiate(w, r, who)
+	if isNegotiate(r) {
+		s.serveNegotiate(w, r, sender)
 		return
 	}
-	if s.forward(w, r, who) {
+	if s.forward(w, r, sender) {
 		return
 	}
 	switch r.Method {
 	case http.MethodGet:
 		switch {
 		case isUpgrade(r):
-			s.serveWebSocket(w, r, who)
+			s.serveWebSocket(w, r, sender)
 		case strings.Contains(r.Header.Get("Accept"), "text/event-stream"):
-			s.serveEvents(w, r, who)
+			s.serveEvents(w, r, sender)
 		default:
-			s.servePoll(w, r, who)
+			s.servePoll(w, r, sender)
 		}
 	case http.MethodPost:
-		s.servePost(w, r, who)
+		s.servePost(w, r, sender)
 	case http.MethodDelete:
-		s.serveDelete(w, r, who)
+		s.serveDelete(w, r, sender)
 	default:
 		notAllowed(w, "GET, POST, DELETE, OPTIONS", "Method not allowed")
 	}
 }
 
+// isNegotiate reports whether the request is for the negotiate path below the hub's, wherever the hub is mounted.
+func isNegotiate(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/negotiate") }
+
 func isUpgrade(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
 
 // lookup finds the open connection that a request names. unopened is the answer for a token that has opened none yet.
-func (s *Server) lookup(r *http.Request, who Identity, unopened *Refusal) (*Conn, *Refusal) {
+func (s *Server) lookup(r *http.Request, sender Identity, unopened *Refusal) (*Conn, *Refusal) {
 	token := queryValue(r.URL.Query(), "id")
 	if token == "" {
 		return nil, errNoID
 	}
-	if c := s.registry.find(token, who.Name); c != nil {
+	if c := s.registry.find(token, sender.Name); c != nil {
 		return c, nil
 	}
-	if s.registry.isUnused(token, who.Name) {
+	if s.registry.isUnused(token, sender.Name) {
 		return nil, unopened
 	}
 	return nil, errNoConnection

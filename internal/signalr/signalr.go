@@ -1,11 +1,11 @@
 // Package signalr speaks the ASP.NET Core SignalR protocol to stock clients: negotiation, WebSockets, Server-Sent Events
 // and long polling, JSON and MessagePack, handshake, invocations, keep-alive and close. It knows no chat: a Hub gives it
-// methods to call, and gets connections to write to. In the journey of a message it is the door of SendMessage on one
-// end and the wire of Deliver on the other.
+// methods to call, and gets connections to write to. In the journey of a message it is the entry point of SendMessage at
+// one end, and what Deliver writes to at the other.
 //
-// Files in the order in which things happen: server (routing) → cors, identity (who may) → nodes (to other nodes) → negotiate → websocket, events, longpoll, post (the
-// transports) → inbox (bytes to messages) → handshake → json, messagepack (codecs) → dispatch (messages to the hub) →
-// conn, socket, queue (what is written) → sweep (time) → drain (the end).
+// Files in the order of what happens: server (routing) → cors, identity (checks) → nodes (other nodes) → negotiate →
+// websocket, events, longpoll, post (transports) → inbox (bytes to messages) → handshake → json, messagepack (codecs) →
+// dispatch (messages to the hub) → conn, socket, queue (writing) → sweep (timeouts) → drain (the end).
 package signalr
 
 import (
@@ -21,19 +21,19 @@ type Hub interface {
 	// called once.
 	Methods() []string
 
-	// Connect is called once for a connection, when its handshake is sound and before that is answered: the client knows
-	// that it is connected only afterwards. What is written to c meanwhile follows the answer (see Conn.TryWrite). query is that of the hub URL at the transport's opening request, without the connection's secrets. ctx
-	// carries the values of that request and ends with the connection. An error closes the connection; the text of a
-	// *HubError is shown to the client.
+	// Connect is called once for a connection, when its handshake is valid and before it is answered: the client knows only
+	// afterwards that it is connected. What is written to c meanwhile follows the answer (see Conn.TryWrite). query is that
+	// of the hub URL in the transport's opening request, without the connection's secrets. ctx carries the values of that
+	// request and ends with the connection. An error closes the connection; the client is shown the text of a *HubError.
 	Connect(ctx context.Context, c *Conn, query url.Values) (Session, error)
 }
 
 // Session is the hub's side of one connection.
 type Session interface {
 	// Invoke runs one call. Calls of a connection come one at a time, in the order sent. The result is marshalled with
-	// encoding/json (and transcoded for MessagePack); nil is a void completion. A *HubError's text is shown to the
-	// client, an *ArgumentError says that the arguments do not fit; of any other error the client learns nothing, and
-	// it is logged. ctx ends with the connection.
+	// encoding/json (and transcoded for MessagePack); nil is a void completion. The client is shown the text of a *HubError,
+	// and of an *ArgumentError, which says that the arguments do not fit. Any other error is logged, and the client learns
+	// only that the call has failed. ctx ends with the connection.
 	Invoke(ctx context.Context, inv Invocation) (result any, err error)
 
 	// Close is called exactly once, after the last Invoke has returned, when the connection has ended.

@@ -8,18 +8,18 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// socket is the WebSockets transport of one connection: an outlet that writes straight from the caller's bytes, and the
-// one goroutine at a time that reads. An idle socket costs that goroutine's small stack and nothing else: no buffer, no timer.
+// socket is the WebSockets transport of one connection: an outlet that writes directly from the caller's bytes, and one
+// goroutine at a time that reads. An idle socket costs only that goroutine's small stack: no buffer, no timer.
 type socket struct {
 	backlog
-	c        *Conn
-	conn     net.Conn
-	io       rawIO
-	frames   frameReader
-	header   [10]byte      // of the frame being written, where it needs no allocation
-	deaf     bool          // the peer's frames make no sense any more; used by the reader only
-	surplus  int           // bytes read since the end has begun; used by the reader only
-	flushing chan struct{} // closed when the flusher has ended; nil while none runs
+	c          *Conn
+	conn       net.Conn
+	io         rawIO
+	frames     frameReader
+	header     [10]byte      // of the frame being written, where it needs no allocation
+	unreadable bool          // the peer's frames are not valid any more; used by the reader only
+	surplus    int           // bytes read since the end has begun; used by the reader only
+	flushing   chan struct{} // closed when the flusher has ended; nil while none runs
 }
 
 func newSocket(c *Conn, conn net.Conn) *socket {
@@ -28,7 +28,7 @@ func newSocket(c *Conn, conn net.Conn) *socket {
 	return s
 }
 
-// run begins to read. early is what had been read before.
+// run begins to read. early are bytes that were read with the upgrade request.
 func (s *socket) run(early []byte) {
 	if len(early) > 0 && !s.consume(early) {
 		s.leave()
@@ -37,9 +37,9 @@ func (s *socket) run(early []byte) {
 	s.c.server.running.Go(s.read)
 }
 
-// read waits for bytes, handles them, and leaves the next wait to a goroutine of its own: handling has grown this one's
-// stack to twice or four times what waiting needs, and a stack that is a bit larger than needed never shrinks. A new
-// goroutine costs a fraction of the system call that has read the bytes.
+// read waits for bytes, handles them, and starts a new goroutine for the next wait. Handling grows the stack to two or four
+// times what waiting needs, and the runtime does not shrink a stack that is only a little too large. A new goroutine costs
+// a fraction of the system call that read the bytes.
 func (s *socket) read() {
 	data, err := s.io.read()
 	open := err == nil && s.consume(data)
@@ -51,7 +51,7 @@ func (s *socket) read() {
 	}
 }
 
-// leave ends the socket when there is nothing more to read from the peer.
+// leave ends the socket when nothing more is read from the peer.
 func (s *socket) leave() {
 	s.c.stop(causeGone, nil)
 	s.mu.Lock()
@@ -64,12 +64,12 @@ func (s *socket) leave() {
 	s.c.finished()
 }
 
-// consume handles received bytes, and reports whether more should be read. After the end has begun it only looks for
-// the peer's Close frame: closing a socket before the peer has stopped sending would make the kernel reset it, and the
-// last bytes could be lost on their way.
+// consume handles received bytes, and reports whether more should be read. After the end has begun it waits only for the
+// peer's Close frame. If the socket was closed while the peer still sends, the kernel would reset it, and the last bytes
+// to the peer could be lost.
 func (s *socket) consume(data []byte) bool {
-	s.tire(len(data))
-	for len(data) > 0 && !s.deaf {
+	s.throttle(len(data))
+	for len(data) > 0 && !s.unreadable {
 		op, payload, rest, whole, err := s.frames.next(data)
 		if err != nil {
 			s.protocolError(err)
@@ -94,9 +94,9 @@ func (s *socket) consume(data []byte) bool {
 	return true
 }
 
-// tire slows down a peer that goes on sending after the end has begun: more than a message can hardly have been on its
-// way, and throwing it away as fast as it comes would take time from others until closeWait is over.
-func (s *socket) tire(size int) {
+// throttle slows down a peer that goes on sending after the end has begun. Bytes up to the size of one message may have
+// been on their way. Reading and dropping more at full speed until closeWait would take time from other connections.
+func (s *socket) throttle(size int) {
 	if !s.c.stopped.Load() {
 		return
 	}
@@ -105,10 +105,10 @@ func (s *socket) tire(size int) {
 	}
 }
 
-// protocolError ends the connection of a peer whose frames make no sense any more.
+// protocolError ends the connection of a peer whose frames are not valid any more.
 func (s *socket) protocolError(err error) {
 	s.c.server.log.Debug("connection failed", "connection", s.c.id, "error", err)
-	s.deaf = true
+	s.unreadable = true
 	why, code := causeMalformed, ws.StatusProtocolError
 	if errors.Is(err, errTooLarge) {
 		why, code = causeTooLarge, ws.StatusMessageTooBig
@@ -119,7 +119,7 @@ func (s *socket) protocolError(err error) {
 	}
 	_, moving := s.stuckSince()
 	if half, ok := s.conn.(interface{ CloseWrite() error }); ok && !moving {
-		_ = half.CloseWrite() // an answer to the Close frame would not be understood: do not wait for it
+		_ = half.CloseWrite() // do not wait for an answer to the Close frame: it could not be parsed
 	}
 }
 
@@ -137,10 +137,10 @@ func (s *socket) pong(payload []byte) {
 		s.put(ws.OpPong, payload)
 	}
 	s.mu.Unlock()
-	s.c.awaitRoom()
+	s.c.awaitSpace()
 }
 
-// write implements outlet. The fast path is one system call, from the caller's bytes.
+// write implements outlet. The fast path is one system call from the caller's bytes.
 func (s *socket) write(payload []byte, force bool) outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,7 +157,7 @@ func (s *socket) write(payload []byte, force bool) outcome {
 	return taken
 }
 
-// put writes a frame, or what the kernel takes of it, and leaves the rest to the flusher. mu is held.
+// put writes as much of a frame as the kernel accepts, and leaves the rest to the flusher. The caller holds mu.
 func (s *socket) put(op ws.OpCode, payload []byte) {
 	header := appendFrameHeader(s.header[:0], op, len(payload))
 	s.c.server.metrics.written(len(header) + len(payload))
@@ -184,14 +184,14 @@ func (s *socket) put(op ws.OpCode, payload []byte) {
 	}
 }
 
-// flush writes what waits until nothing does.
+// flush writes pending bytes until none are left.
 func (s *socket) flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.pending) > 0 {
 		waiting := s.pending
 		s.mu.Unlock()
-		n, err := s.io.writeSome(waiting) // others only append behind waiting
+		n, err := s.io.writeSome(waiting) // other goroutines only append after waiting
 		s.mu.Lock()
 		if err != nil {
 			s.broken()
@@ -205,37 +205,39 @@ func (s *socket) flush() {
 	s.pending, s.moving = nil, false
 	close(s.flushing)
 	s.flushing = nil
-	s.madeRoom()
+	s.spaceFreed()
 }
 
-// broken ends what cannot be written to any more; the reader, which notices, does the rest. The connection is stopped
-// here all the same, since the reader may have calls left that nobody waits for any more. mu is held.
+// broken ends a socket that cannot be written to any more. The reader notices that the socket is closed, and does the rest.
+// The connection is stopped here nevertheless, because the reader may still run calls whose answers cannot be written. The
+// caller holds mu.
 func (s *socket) broken() {
 	s.ended, s.pending = true, nil
-	s.madeRoom()
+	s.spaceFreed()
 	_ = s.conn.Close()
 	if s.c.begin(causeGone) {
 		s.c.server.running.Go(s.c.release)
 	}
 }
 
-// finish implements outlet: the farewell, a Close frame, and some time for the peer to take both and to answer.
-func (s *socket) finish(farewell []byte) { s.end(farewell, ws.StatusNormalClosure) }
+// finish implements outlet. It sends the last bytes and a Close frame, and gives the peer some time to accept them and to
+// answer.
+func (s *socket) finish(lastBytes []byte) { s.end(lastBytes, ws.StatusNormalClosure) }
 
-func (s *socket) end(farewell []byte, code ws.StatusCode) {
+func (s *socket) end(lastBytes []byte, code ws.StatusCode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
 		return
 	}
-	if len(farewell) > 0 {
-		s.put(s.op(), farewell)
+	if len(lastBytes) > 0 {
+		s.put(s.op(), lastBytes)
 	}
 	if !s.ended { // the first put may have found it broken
 		s.put(ws.OpClose, []byte{byte(code >> 8), byte(code)})
 	}
 	s.ended = true
-	s.madeRoom()
+	s.spaceFreed()
 	_ = s.conn.SetDeadline(time.Now().Add(closeWait))
 }
 

@@ -2,8 +2,8 @@ package signalr
 
 import "time"
 
-// sweep is the server's one clock: it pings, times out and cuts, while there are connections. A timer for each
-// connection would cost each of them memory.
+// sweep runs while there are connections: it pings them and ends those that have timed out. A timer for each connection
+// would cost each of them memory.
 func (s *Server) sweep() {
 	ticker := time.NewTicker(s.cfg.tick())
 	defer ticker.Stop()
@@ -11,7 +11,7 @@ func (s *Server) sweep() {
 	for more := true; more; {
 		select {
 		case <-ticker.C:
-		case <-s.registry.empty: // no connection is left, and none will come
+		case <-s.registry.empty: // no connection is left, and no new one is admitted
 			return
 		}
 		now := s.now()
@@ -19,16 +19,16 @@ func (s *Server) sweep() {
 		for _, c := range live {
 			c.check(now)
 		}
-		clear(live) // a connection that has ended is not to be kept by this list
+		clear(live) // this list must not keep connections that have ended
 	}
 }
 
-// check compares the connection with the clock.
+// check applies the connection's timeouts.
 func (c *Conn) check(now int64) {
 	past := func(since int64, limit time.Duration) bool { return now-since >= int64(limit) }
 	if c.stopped.Load() {
 		if c.transport == LongPolling && past(c.endedAt.Load(), closeWait) {
-			c.finished() // the client has not come for its last bytes
+			c.finished() // the client has not fetched its last bytes
 		}
 		return
 	}
@@ -41,14 +41,14 @@ func (c *Conn) check(now int64) {
 		c.finished()
 		return
 	}
-	if !c.shaken.Load() {
+	if !c.handshakeDone.Load() {
 		if past(c.openedAt, cfg.HandshakeTimeout) {
-			c.stopSaying(causeHandshake, "", true)
+			c.closeWith(causeHandshake, "", true)
 		}
 		return
 	}
-	if begun := c.begun.Load(); begun != 0 && past(begun, cfg.MessageTimeout) {
-		c.stopSaying(causeUnfinished, closedText, true)
+	if incompleteSince := c.incompleteSince.Load(); incompleteSince != 0 && past(incompleteSince, cfg.MessageTimeout) {
+		c.closeWith(causeUnfinished, closedText, true)
 		return
 	}
 	heard := c.received.Load()
@@ -59,11 +59,11 @@ func (c *Conn) check(now int64) {
 	if c.transport == LongPolling {
 		return // polls are its keep-alive
 	}
-	if c.armed.Load() && !c.busy.Load() && past(heard, cfg.ClientTimeout) {
+	if c.pinged.Load() && !c.busy.Load() && past(heard, cfg.ClientTimeout) {
 		c.stop(causeTimeout, c.protocol.appendClose(nil, "", true))
 		return
 	}
 	if past(c.sent.Load(), cfg.KeepAlive) {
-		c.TryWrite([]byte(c.protocol.ping())) // bytes that wait already are as good
+		c.TryWrite([]byte(c.protocol.ping())) // if bytes are pending, they serve as a ping
 	}
 }

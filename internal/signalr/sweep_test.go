@@ -15,7 +15,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// pipe connects a WebSocket client to a server over an in-memory connection, whose time is that of the test's bubble.
+// pipe connects a WebSocket client to a server over an in-memory connection, which uses the time of the test's bubble.
 // What the server sends comes out of the channel, frame by frame, until the end.
 func pipe(t *testing.T, s *Server) (send func(text string), frames <-chan ws.Frame, hang func()) {
 	t.Helper()
@@ -28,11 +28,11 @@ func pipe(t *testing.T, s *Server) (send func(text string), frames <-chan ws.Fra
 	return send, out, func() { _ = near.Close() }
 }
 
-// rawPipe is pipe for a client of that identity who writes its frames itself.
-func rawPipe(t *testing.T, s *Server, who Identity) (near net.Conn, frames <-chan ws.Frame) {
+// rawPipe is pipe for a client of that identity that writes its own frames.
+func rawPipe(t *testing.T, s *Server, sender Identity) (near net.Conn, frames <-chan ws.Frame) {
 	t.Helper()
 	near, far := net.Pipe()
-	c := s.newConn("", who, WebSockets)
+	c := s.newConn("", sender, WebSockets)
 	if refused := s.registry.add(s, c); refused != nil {
 		t.Fatal(refused.Text)
 	}
@@ -258,7 +258,7 @@ func TestServer_DrainSpreads(t *testing.T) {
 		}
 		for i := range 4 {
 			if at, want := <-ends, time.Duration(i)*15*time.Second/4; (at - want).Abs() > 10*time.Millisecond {
-				t.Errorf("connection %d was told after %s, want %s", i, at, want)
+				t.Errorf("connection %d was closed after %s, want %s", i, at, want)
 			}
 		}
 		if refused := s.registry.reserve(s, "t", ""); refused == nil || refused.Status != 503 {

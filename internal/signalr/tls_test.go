@@ -12,7 +12,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// newTLSRig is newRig for a server that ends TLS itself, and speaks HTTP/2 with those who can: WebSockets do without.
+// newTLSRig is newRig for a server that terminates TLS itself. It speaks HTTP/2 with clients that can; WebSockets use
+// HTTP/1.1.
 func newTLSRig(t *testing.T, cfg Config) *rig {
 	t.Helper()
 	hub := newEchoHub()
@@ -21,7 +22,7 @@ func newTLSRig(t *testing.T, cfg Config) *rig {
 	r.http.EnableHTTP2 = true
 	r.http.StartTLS()
 	r.client = r.http.Client()
-	r.client.Timeout = patience
+	r.client.Timeout = testTimeout
 	roots := r.client.Transport.(*http.Transport).TLSClientConfig.RootCAs
 	r.tls = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	t.Cleanup(func() {
@@ -53,7 +54,7 @@ func TestTLS_WebSockets(t *testing.T) {
 	await(t, r.hub.closed)
 }
 
-// Behind TLS nothing can be written at once: all of it waits its turn.
+// Over TLS nothing can be written at once: every payload is pending first.
 func TestTLS_SlowReaderLosesNothing(t *testing.T) {
 	r := newTLSRig(t, Config{})
 	c := r.connect("messagepack")

@@ -20,8 +20,8 @@ const maxDepth = 64
 
 var errInvalidUTF8 = errors.New("text that is not UTF-8")
 
-// appendPackAsJSON appends the first MessagePack value of b as JSON and returns what follows it. Binary becomes base64,
-// a timestamp RFC 3339, another extension the base64 of its data.
+// appendPackAsJSON appends the first MessagePack value of b as JSON and returns the rest after it. Binary becomes base64,
+// a timestamp becomes RFC 3339, another extension becomes the base64 of its data.
 func appendPackAsJSON(dst, b []byte, depth int) (out, rest []byte, err error) {
 	if depth > maxDepth {
 		return nil, nil, fmt.Errorf("nested more than %d deep", maxDepth)
@@ -89,8 +89,8 @@ func appendPackNumber(dst, b []byte, t msgp.Type) (out, rest []byte, err error) 
 	return appendJSONFloat(dst, v, bits), rest, nil
 }
 
-// appendJSONFloat writes whole numbers of moderate size without exponent or fraction: JavaScript encodes some of its
-// whole numbers as floats, and methods that take an integer must still read them.
+// appendJSONFloat writes whole numbers of moderate size without exponent or fraction: JavaScript encodes some whole numbers
+// as floats, and methods that take an integer must be able to read them.
 func appendJSONFloat(dst []byte, v float64, bits int) []byte {
 	if v == math.Trunc(v) && math.Abs(v) < 1<<63 {
 		return strconv.AppendInt(dst, int64(v), 10)
@@ -141,7 +141,7 @@ func appendPackMap(dst, b []byte, depth int) (out, rest []byte, err error) {
 	return append(dst, '}'), b, nil
 }
 
-// appendPackKey takes whole numbers too, which typed maps of other languages have as keys.
+// appendPackKey accepts whole numbers, too, which typed maps of other languages have as keys.
 func appendPackKey(dst, b []byte) (out, rest []byte, err error) {
 	switch t := msgp.NextType(b); t {
 	case msgp.StrType:
@@ -211,7 +211,7 @@ func appendTokens(dst []byte, d *jsontext.Decoder) ([]byte, error) {
 	}
 }
 
-// appendContainer encodes the elements first, and then puts the header, which needs their number, before them.
+// appendContainer encodes the elements first, and then inserts the header before them, which needs their number.
 func appendContainer(dst []byte, d *jsontext.Decoder, end jsontext.Kind, header func([]byte, uint32) []byte) ([]byte, error) {
 	start, count := len(dst), uint32(0)
 	for d.PeekKind() != end {

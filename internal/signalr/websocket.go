@@ -8,11 +8,11 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// serveWebSocket upgrades the request and hands the connection to a goroutine of its own, so that net/http's buffers and
-// the stack that the request has grown are freed. Without an id in the query it makes a connection: the client has
-// skipped the negotiation. So it does for the token of another node.
-func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, who Identity) {
-	c, refused := s.claimWebSocket(r, who)
+// serveWebSocket upgrades the request and serves the connection in a new goroutine, so that net/http's buffers and the
+// grown stack of the request are freed. Without an id in the query, the client has skipped the negotiation, and it makes a
+// new connection. It also does so for the token of another node.
+func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, sender Identity) {
+	c, refused := s.claimWebSocket(r, sender)
 	if refused != nil {
 		refused.write(w)
 		return
@@ -27,7 +27,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, who Iden
 		return
 	}
 	if tcp, ok := conn.(interface{ SetWriteBuffer(int) error }); ok && s.cfg.SendBuffer > 0 {
-		_ = tcp.SetWriteBuffer(s.cfg.SendBuffer) // a hint: the system's default works as well
+		_ = tcp.SetWriteBuffer(s.cfg.SendBuffer) // a hint: the system's default works, too
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	early = bytes.Clone(early)
@@ -36,31 +36,31 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, who Iden
 	s.running.Go(func() { socket.run(early) })
 }
 
-func (s *Server) claimWebSocket(r *http.Request, who Identity) (*Conn, *Refusal) {
+func (s *Server) claimWebSocket(r *http.Request, sender Identity) (*Conn, *Refusal) {
 	token := queryValue(r.URL.Query(), "id")
-	if _, foreign := s.foreign(token); token == "" || foreign && s.registry.find(token, who.Name) == nil {
-		return s.adopt(token, who)
+	if _, foreign := s.foreign(token); token == "" || foreign && s.registry.find(token, sender.Name) == nil {
+		return s.adopt(token, sender)
 	}
-	c, _, refused := s.claim(r, who, WebSockets)
+	c, _, refused := s.claim(r, sender, WebSockets)
 	return c, refused
 }
 
-// adopt makes a connection for a WebSocket that has no token, or one that another node has handed out. Asking that node
-// would gain nothing: a token is no permission, it only tells the requests of one connection from those of others, and a
-// WebSocket is one request; without a token it would be let in as well. Here it opens one connection at a time. The
-// other node forgets it after IdleTimeout, and that it may be gone already is no reason to send the client back.
-func (s *Server) adopt(token string, who Identity) (*Conn, *Refusal) {
-	c := s.newConn(token, who, WebSockets)
+// adopt makes a connection for a WebSocket that has no token, or the token of another node. It does not need to ask that
+// node: a token gives no permission, it only tells which requests belong to one connection, and a WebSocket is one request
+// and may come without a token. On this node the token opens one connection at a time. The other node forgets it after
+// IdleTimeout, and the client may use it here even after that.
+func (s *Server) adopt(token string, sender Identity) (*Conn, *Refusal) {
+	c := s.newConn(token, sender, WebSockets)
 	return c, s.registry.add(s, c)
 }
 
-// claim finds the connection that a request names, or opens it if nobody has. first says that this request has.
-func (s *Server) claim(r *http.Request, who Identity, t Transport) (c *Conn, first bool, refused *Refusal) {
+// claim finds the connection that a request names, or opens it. first says that this request has opened it.
+func (s *Server) claim(r *http.Request, sender Identity, t Transport) (c *Conn, first bool, refused *Refusal) {
 	token := queryValue(r.URL.Query(), "id")
 	if token == "" {
 		return nil, false, errNoID
 	}
-	return s.registry.claim(s, token, who, t)
+	return s.registry.claim(s, token, sender, t)
 }
 
 // open makes a claimed connection live.
@@ -74,6 +74,6 @@ func (s *Server) open(c *Conn, r *http.Request, out outlet, lag *backlog) {
 	s.metrics.opened(c.transport)
 	s.log.Debug("connection opened", "connection", c.id, "transport", c.transport.String(), "remote", r.RemoteAddr)
 	if draining := s.registry.activate(c); draining {
-		c.stopSaying(causeDrain, "", true)
+		c.closeWith(causeDrain, "", true)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"restante/internal/store/driver"
 )
 
-// Contents is what both stores of a Copy have.
+// Contents is what both stores of a Copy contain.
 type Contents struct {
 	Rooms    int
 	Messages int64
@@ -23,8 +23,12 @@ type Contents struct {
 }
 
 // Check reads both stores whole and compares each room: the number of its messages, its last number, and a checksum over
-// all of them. A difference is an error of class errs.Conflict that names the room and the first number that differs.
+// all of them. A difference is an error of class errs.Conflict that names the room and the first number that differs. A
+// feature that is on in From must be on in To.
 func (c *Copy) Check(ctx context.Context) (Contents, error) {
+	if err := c.sameSwitches(ctx); err != nil {
+		return Contents{}, err
+	}
 	rooms, err := c.sameRooms(ctx)
 	if err != nil {
 		return Contents{}, err
@@ -52,6 +56,24 @@ func (c *Copy) Check(ctx context.Context) (Contents, error) {
 	}
 	all.Sum(total.Checksum[:0])
 	return total, nil
+}
+
+// sameSwitches returns an error if a feature is on in the source only.
+func (c *Copy) sameSwitches(ctx context.Context) error {
+	from, err := c.From.Switches(ctx)
+	if err != nil {
+		return fmt.Errorf("read the switches of the source: %w", err)
+	}
+	to, err := c.To.Switches(ctx)
+	if err != nil {
+		return fmt.Errorf("read the switches of the target: %w", err)
+	}
+	for _, s := range from {
+		if !slices.ContainsFunc(to, func(t driver.Switch) bool { return t.Feature == s.Feature }) {
+			return differs("only the source uses %s", s.Feature)
+		}
+	}
+	return nil
 }
 
 // sameRooms returns the rooms, which must be equal on both sides.
@@ -83,7 +105,7 @@ func differs(format string, args ...any) error {
 		"; if a server was still running, stop it and copy again"}
 }
 
-// summary is what two rooms are compared by.
+// summary is what Check compares of two rooms.
 type summary struct {
 	messages int64
 	checksum [sha256.Size]byte
@@ -127,7 +149,7 @@ func summarise(ctx context.Context, s *Store, room string, read func(n int)) (su
 	return sum, err
 }
 
-// digest adds a message to h. Texts go with their lengths, so that no two messages look alike.
+// digest adds a message to h. It writes texts with their lengths, so that different messages give different bytes.
 func digest(h hash.Hash, buf []byte, m *chat.Message) []byte {
 	buf = binary.AppendVarint(buf, m.Seq)
 	buf = binary.AppendVarint(buf, m.SentAt.UnixMicro())
@@ -140,7 +162,7 @@ func digest(h hash.Hash, buf []byte, m *chat.Message) []byte {
 	return buf
 }
 
-// locate returns an error that names the first number at which two rooms part.
+// locate returns an error that names the first number at which two rooms differ.
 func (c *Copy) locate(ctx context.Context, room string) error {
 	for seq := int64(0); ; {
 		from, fromErr := c.From.After(ctx, room, seq, chat.MaxPage)

@@ -11,21 +11,21 @@ import (
 	"restante/internal/errs"
 )
 
-// Copy moves everything from one store to another: rooms, ids, numbers and times. A copy that was interrupted, at any
-// point, is continued by another one. Nothing may be appended to From meanwhile.
+// Copy copies everything from one store to another: rooms, ids, numbers, times, and the switches. Another Run continues a
+// copy that was interrupted, at any point. Nothing may be appended to From meanwhile.
 type Copy struct {
 	From, To *Store
 
 	progress struct{ rooms, roomsDone, messages, messagesDone atomic.Int64 }
 }
 
-// copiedAtOnce is how many rooms are copied at the same time, so that neither store waits for the other.
+// copiedAtOnce is how many rooms are copied at the same time, so that both stores are busy.
 const copiedAtOnce = 4
 
 // Progress is how far a Run or a Check is.
 type Progress struct {
 	Rooms, RoomsDone       int64
-	Messages, MessagesDone int64 // what an earlier copy has left is done
+	Messages, MessagesDone int64 // what an earlier copy has copied counts as done
 }
 
 // Progress may be called at any time, also while Run or Check is running.
@@ -34,7 +34,7 @@ func (c *Copy) Progress() Progress {
 	return Progress{p.rooms.Load(), p.roomsDone.Load(), p.messages.Load(), p.messagesDone.Load()}
 }
 
-// begin sets the progress to nothing of all that there is.
+// begin sets the progress to 0 of everything.
 func (c *Copy) begin(rooms []chat.Room) {
 	p := &c.progress
 	total := int64(0)
@@ -47,15 +47,18 @@ func (c *Copy) begin(rooms []chat.Room) {
 	p.messages.Store(total)
 }
 
-// Run copies what To does not have yet. A target that has anything else is an error of class errs.Conflict that names the
-// room and the number. It blocks until everything is copied, ctx is done or something fails.
+// Run copies what To does not have yet. If the target has anything else, Run returns an error of class errs.Conflict that
+// names the room and the number. It blocks until everything is copied, ctx is done or something fails.
 func (c *Copy) Run(ctx context.Context) error {
 	rooms, err := allRooms(ctx, c.From)
 	if err != nil {
 		return fmt.Errorf("list the rooms of the source: %w", err)
 	}
-	there, err := c.begun(ctx, rooms)
+	copied, err := c.copied(ctx, rooms)
 	if err != nil {
+		return err
+	}
+	if err := c.switches(ctx); err != nil {
 		return err
 	}
 	c.begin(rooms)
@@ -66,7 +69,7 @@ func (c *Copy) Run(ctx context.Context) error {
 			break
 		}
 		g.Go(func() error {
-			err := c.room(running, r.Name, there[r.Name])
+			err := c.room(running, r.Name, copied[r.Name])
 			if err != nil {
 				return fmt.Errorf("copy room %q: %w", r.Name, err)
 			}
@@ -80,8 +83,22 @@ func (c *Copy) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// begun returns the last number of each room that the target has already.
-func (c *Copy) begun(ctx context.Context, rooms []chat.Room) (map[string]int64, error) {
+// switches switches on in the target what is on in the source. It runs before the messages, which may need the features.
+func (c *Copy) switches(ctx context.Context) error {
+	on, err := c.From.Switches(ctx)
+	if err != nil {
+		return fmt.Errorf("read the switches of the source: %w", err)
+	}
+	for _, s := range on {
+		if err := c.To.SwitchOn(ctx, s.Feature, s.Release); err != nil {
+			return fmt.Errorf("copy the switch %s: %w", s.Feature, err)
+		}
+	}
+	return nil
+}
+
+// copied returns the last number of each room that the target has already.
+func (c *Copy) copied(ctx context.Context, rooms []chat.Room) (map[string]int64, error) {
 	targets, err := allRooms(ctx, c.To)
 	if err != nil {
 		return nil, fmt.Errorf("list the rooms of the target: %w", err)
@@ -90,18 +107,18 @@ func (c *Copy) begun(ctx context.Context, rooms []chat.Room) (map[string]int64, 
 	for _, r := range rooms {
 		last[r.Name] = r.LastSeq
 	}
-	there := make(map[string]int64, len(targets))
+	copied := make(map[string]int64, len(targets))
 	for _, r := range targets {
 		if of, known := last[r.Name]; !known || r.LastSeq > of {
 			return nil, &errs.Error{Code: errs.Conflict, Msg: fmt.Sprintf("the target has other messages: room %q ends there with number %d, "+
 				"in the source with %d; copy into an empty database", r.Name, r.LastSeq, of)}
 		}
-		there[r.Name] = r.LastSeq
+		copied[r.Name] = r.LastSeq
 	}
-	return there, nil
+	return copied, nil
 }
 
-// room copies what follows the target's last message, and that one once more, which compares it.
+// room copies what follows the target's last message, and that one once more: Restore compares it.
 func (c *Copy) room(ctx context.Context, name string, last int64) error {
 	pages := make(chan []chat.Message, 1)
 	g, ctx := errgroup.WithContext(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -53,6 +54,35 @@ func TestCopy_MovesEverything(t *testing.T) {
 	}
 }
 
+// TestCopy_TakesSwitchesAndForeignNames copies what another version of Restante has accepted and switched on.
+func TestCopy_TakesSwitchesAndForeignNames(t *testing.T) {
+	from, to := open(t, store.Config{}), open(t, store.Config{})
+	c := &store.Copy{From: from, To: to}
+	if err := from.SwitchOn(t.Context(), "kind:edit", "v9.8.7"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Check(t.Context()); errs.CodeOf(err) != errs.Conflict || !strings.Contains(err.Error(), "only the source uses kind:edit") {
+		t.Errorf("check without the switch: %v", err)
+	}
+	batch := newMessages(3)
+	batch[0].Room, batch[1].ClientID, batch[2].Msg = "Ünïcode Räume "+strings.Repeat("r", 100), "line\nbreak", ""
+	if _, err := from.Append(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := c.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if contents, err := c.Check(t.Context()); err != nil || contents.Messages != 3 || contents.Rooms != 2 {
+		t.Errorf("check: %+v, %v", contents, err)
+	}
+	on, err := to.Switches(t.Context())
+	if i := slices.IndexFunc(on, func(s driver.Switch) bool { return s.Feature == "kind:edit" }); err != nil || i < 0 || on[i].Release != "v9.8.7" {
+		t.Errorf("switches of the target: %+v, %v", on, err)
+	}
+}
+
 func TestCopy_OfNothing(t *testing.T) {
 	c := &store.Copy{From: open(t, store.Config{}), To: open(t, store.Config{})}
 	if err := c.Run(t.Context()); err != nil {
@@ -71,7 +101,7 @@ type limited struct {
 
 func (d *limited) Restore(ctx context.Context, log []chat.Message) error {
 	if d.left.Add(-1) < 0 {
-		return errs.Wrap(errs.Unavailable, errors.New("pulled the plug"), "the database is gone")
+		return errs.Wrap(errs.Unavailable, errors.New("connection reset"), "the database is disconnected")
 	}
 	return d.Driver.Restore(ctx, log)
 }
@@ -130,7 +160,7 @@ func TestCopy_RefusesATargetWithOtherMessages(t *testing.T) {
 	}
 }
 
-// lying is a driver that reads one message otherwise than it is.
+// lying is a driver that returns one message changed.
 type lying struct {
 	driver.Driver
 	change func(m *chat.Message)

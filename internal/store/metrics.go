@@ -55,9 +55,9 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}, []string{"operation"}),
 	}
 	for operation, read := range map[string]bool{
-		"append": false, "restore": false, "check": false,
-		"after": true, "before": true, "seq_at": true, "room": true, "rooms": true,
-	} { // all series are there from the start
+		"append": false, "restore": false, "switch_on": false, "check": false,
+		"after": true, "before": true, "seq_at": true, "room": true, "rooms": true, "switches": true,
+	} { // all series exist from the start
 		if read {
 			m.readSeconds.WithLabelValues(operation)
 		}
@@ -72,7 +72,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	return m
 }
 
-// appended observes one batch. The age of a repeat says nothing about now.
+// appended observes one batch, without the age of repeats: they may be old.
 func (m *metrics) appended(done driver.Appended, took time.Duration) {
 	m.stored.Add(float64(done.Fresh))
 	m.duplicates.Add(float64(len(done.Messages) - done.Fresh))
@@ -80,11 +80,11 @@ func (m *metrics) appended(done driver.Appended, took time.Duration) {
 	m.appendSeconds.Observe(took.Seconds())
 	added := fresh(done)
 	for i := range added {
-		m.ageSeconds.Observe(max(0, added[i].StoredAt.Sub(added[i].SentAt).Seconds())) // the clock may have stepped back
+		m.ageSeconds.Observe(max(0, added[i].StoredAt.Sub(added[i].SentAt).Seconds())) // the clocks may differ
 	}
 }
 
-// fresh returns the messages that were not repeats: of those that differ, the newest in the store.
+// fresh returns the messages that were not repeats: of the distinct ones, those that were stored last.
 func fresh(done driver.Appended) []chat.Message {
 	if done.Fresh == len(done.Messages) {
 		return done.Messages

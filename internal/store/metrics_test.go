@@ -38,7 +38,7 @@ func series(t *testing.T, reg prometheus.Gatherer, name string) map[string]*dto.
 	return found
 }
 
-// TestStore_TheAgeOfRepeatsIsNotMeasured appends batches in which some messages are there already, or come twice.
+// TestStore_TheAgeOfRepeatsIsNotMeasured appends batches in which some messages are stored already, or come twice.
 func TestStore_TheAgeOfRepeatsIsNotMeasured(t *testing.T) {
 	now := time.Now()
 	message := func(room string, seq int64, sentBefore, storedBefore time.Duration) chat.Message {

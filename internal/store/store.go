@@ -1,13 +1,12 @@
 // Package store keeps the rooms' logs: Persist appends to them, and every reader that is not level with its room reads
-// from them. Store is the concrete type that the journey uses; time limits, retries, metrics and the limits of a page are
-// written here once, whatever the driver.
+// from them. Store is the concrete type that the journey uses. It has the time limits, retries, metrics and limits of a
+// page, which are the same for every driver.
 package store
 
 import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +14,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/retry"
 	"restante/internal/store/driver"
 )
 
@@ -24,7 +24,7 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
-	// AppendTimeout limits one Append, retries included. Default 10 s.
+	// AppendTimeout limits one write (Append, Restore, SwitchOn), retries included. Default 10 s.
 	AppendTimeout time.Duration
 	// ReadTimeout limits one read, retries included. Default 5 s.
 	ReadTimeout time.Duration
@@ -32,12 +32,12 @@ type Config struct {
 	CheckTimeout time.Duration
 	// MaxBackoff is the longest pause between two attempts. Default 500 ms.
 	MaxBackoff time.Duration
-	// Tracer makes the spans of Append, within those of the batches that are appended. Default: none.
+	// Tracer makes the spans of Append, as children of the span in its context. Default: none.
 	Tracer trace.TracerProvider
 }
 
-// Store keeps the rooms' logs. Its methods may be called concurrently. Their errors are classified; a call that ran out
-// of time, its own limit or that of ctx, is errs.Unavailable.
+// Store keeps the rooms' logs. Its methods may be called concurrently. Their errors are classified; a call that exceeded its
+// own time limit or that of ctx returns errs.Unavailable.
 type Store struct {
 	d       driver.Driver
 	cfg     Config
@@ -68,9 +68,9 @@ func New(d driver.Driver, cfg Config) *Store {
 }
 
 // Append numbers and stores a batch, and returns it as stored, in its order, once it is on stable storage. A message
-// whose room and id are there already adds nothing: the one that was there first is returned in its place. After an error
-// nothing or (when the outcome is unknown) all has been stored; appending the batch again is safe. It does not change
-// batch.
+// whose room and id are stored already adds nothing: the one that was stored first is returned in its position. After an
+// error nothing or (when the outcome is unknown) all has been stored; appending the batch again is safe. It does not
+// change batch.
 func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Message, error) {
 	if len(batch) == 0 {
 		return nil, nil
@@ -85,7 +85,7 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Messag
 		return nil, err
 	}
 	for i := range done.Messages {
-		done.Messages[i].Trace = batch[i].Trace // on its way a message stays in its trace; the store does not keep it
+		done.Messages[i].Trace = batch[i].Trace // drivers do not store it
 	}
 	s.metrics.appended(done, time.Since(start))
 	if s.cfg.Log.Enabled(ctx, slog.LevelDebug) {
@@ -98,14 +98,11 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Messag
 	return done.Messages, nil
 }
 
-// Restore stores messages as they were numbered and stamped elsewhere: all of one room, following its last one. Those that
-// are there already must be the same and are skipped; anything else is an error of class errs.Conflict, and nothing is
-// stored. Restoring the same messages again is safe. It does not change log.
+// Restore stores messages with the numbers and times that another store gave them: all of one room, following its last
+// one. Those that are stored already must be the same and are skipped; anything else is an error of class errs.Conflict,
+// and nothing is stored. Restoring the same messages again is safe. It does not change log.
 func (s *Store) Restore(ctx context.Context, log []chat.Message) error {
-	_, err := call(ctx, s, "restore", s.cfg.AppendTimeout, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, s.d.Restore(ctx, log)
-	})
-	return err
+	return s.write(ctx, "restore", func(ctx context.Context) error { return s.d.Restore(ctx, log) })
 }
 
 // After returns the oldest messages of the room with Seq > seq, ascending: up to limit of them, or chat.MaxPage if limit is
@@ -141,12 +138,23 @@ func (s *Store) Rooms(ctx context.Context, after string, limit int) ([]chat.Room
 	})
 }
 
-// Check returns nil when the database can be read and written now; after a failed Append not before a write has
-// succeeded again. It is cheap enough to be called several times a second.
+// Switches returns the features that are switched on, ascending by feature.
+func (s *Store) Switches(ctx context.Context) ([]driver.Switch, error) {
+	return read(ctx, s, "switches", s.d.Switches)
+}
+
+// SwitchOn switches a feature on for good: every node has to know it from then on. It returns when that is on stable
+// storage. release is the version of Restante that does it. If the feature is on already, it changes nothing.
+func (s *Store) SwitchOn(ctx context.Context, f chat.Feature, release string) error {
+	return s.write(ctx, "switch_on", func(ctx context.Context) error { return s.d.SwitchOn(ctx, f, release) })
+}
+
+// Check returns nil when the database can be read and written now. After a failed Append it returns an error until a write
+// has succeeded. It is cheap enough to be called several times a second.
 func (s *Store) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CheckTimeout)
 	defer cancel()
-	if err := s.d.Check(ctx); err != nil { // not tried again: who asks wants to know how it is now
+	if err := s.d.Check(ctx); err != nil { // not tried again: the caller wants the state of now
 		return s.fail("check", err)
 	}
 	return nil
@@ -171,19 +179,24 @@ func read[T any](ctx context.Context, s *Store, operation string, f func(context
 	return v, err
 }
 
-// call runs f until it succeeds, fails for good, or the time is up, with growing, jittered pauses.
+// write makes a write that returns nothing.
+func (s *Store) write(ctx context.Context, operation string, f func(context.Context) error) error {
+	_, err := call(ctx, s, operation, s.cfg.AppendTimeout, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
+	return err
+}
+
+// call runs f until it succeeds, fails for good, or the time is up.
 func call[T any](ctx context.Context, s *Store, operation string, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	v, err := f(ctx)
-	for pause := 5 * time.Millisecond; err != nil && s.d.Retryable(err); pause = min(2*pause, s.cfg.MaxBackoff) {
-		select {
-		case <-time.After(pause/2 + rand.N(pause)):
-			s.metrics.retries.Inc()
-			v, err = f(ctx)
-		case <-ctx.Done():
-			return v, s.fail(operation, err)
-		}
+	if err == nil {
+		return v, nil
+	}
+	pauses := retry.NewBackoff(5*time.Millisecond, s.cfg.MaxBackoff)
+	for err != nil && s.d.Retryable(err) && pauses.Wait(ctx) == nil {
+		s.metrics.retries.Inc()
+		v, err = f(ctx)
 	}
 	if err != nil {
 		return v, s.fail(operation, err)
@@ -191,8 +204,7 @@ func call[T any](ctx context.Context, s *Store, operation string, limit time.Dur
 	return v, nil
 }
 
-// fail counts an error. An error of the context, which says only that time ran out, gets a class that a sender
-// understands.
+// fail counts an error, and returns it. An error of the context gets the class that tells a sender to try again.
 func (s *Store) fail(operation string, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		err = errs.Wrap(errs.Unavailable, err, "the store has not answered in time")

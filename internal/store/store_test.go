@@ -75,6 +75,12 @@ func TestStore_AppendAndRead(t *testing.T) {
 	if rooms, err := s.Rooms(t.Context(), "", 0); err != nil || len(rooms) != 1 || rooms[0].Name != "lobby" {
 		t.Errorf("rooms: %+v, %v", rooms, err)
 	}
+	if err := s.SwitchOn(t.Context(), chat.FeatureMessages, "v1"); err != nil {
+		t.Errorf("switch on: %v", err)
+	}
+	if on, err := s.Switches(t.Context()); err != nil || len(on) != 1+len(chat.AddedFeatures()) || on[0].Feature != chat.FeatureMessages {
+		t.Errorf("switches: %+v, %v", on, err)
+	}
 	if err := s.Check(t.Context()); err != nil {
 		t.Errorf("check: %v", err)
 	}
@@ -131,8 +137,8 @@ restante_stored_total 3
 	}
 }
 
-// TestStore_AppendHandsTheTraceOn: drivers do not know it, and the one that was there first is of another trace.
-func TestStore_AppendHandsTheTraceOn(t *testing.T) {
+// TestStore_AppendKeepsTheTrace: drivers do not store traces, and a repeat belongs to another trace than the stored message.
+func TestStore_AppendKeepsTheTrace(t *testing.T) {
 	s := open(t, store.Config{})
 	batch := newMessages(2)
 	for _, trace := range []string{"first", "", "second"} {

@@ -10,7 +10,7 @@ import (
 	"restante/internal/chat"
 )
 
-// startSpan begins the span of an Append if the batch is traced, and returns what ends it.
+// startSpan starts the span of an Append if the batch is traced, and returns the function that ends it.
 func (s *Store) startSpan(ctx context.Context, batch []chat.Message) (_ context.Context, end func(error)) {
 	if s.tracer == nil || !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ctx, func(error) {}

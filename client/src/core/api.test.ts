@@ -20,11 +20,11 @@ async function failureOf(answer: Response | Error): Promise<Failure> {
   if (answer instanceof Error) fetched.mockRejectedValueOnce(answer);
   else fetched.mockResolvedValueOnce(answer);
   const error: unknown = await api().send(outgoing, "ann").catch((e: unknown) => e);
-  if (!(error instanceof Failure)) throw new Error(`${String(error)} is no Failure`);
+  if (!(error instanceof Failure)) throw new Error(`${String(error)} is not a Failure`);
   return error;
 }
 
-test("send posts the message with its id, and resolves with the time of its acceptance", async () => {
+test("send posts the message with its id, and resolves with the time of acceptance", async () => {
   fetched.mockResolvedValueOnce(Response.json(receipt, { status: 202 }));
   await expect(api("t").send(outgoing, "ann")).resolves.toBe(receipt.sent_at);
   const [url, init] = fetched.mock.calls[0] ?? [];
@@ -55,18 +55,18 @@ test.each([
   expect((await failureOf(problem(status, "code", "why"))).trouble).toBe(trouble);
 });
 
-test.each([400, 401, 403, 404, 405, 413, 451, 502, 504])("%i of a proxy is not the server's last word", async (status) => {
+test.each([400, 401, 403, 404, 405, 413, 451, 502, 504])("%i of a proxy is not final", async (status) => {
   expect((await failureOf(text("<html>no</html>", status))).trouble).toBe("later");
 });
 
 test.each([
   ["a network that fails", new TypeError("Failed to fetch")], ["a portal's page", text("<html>log in</html>")], ["a cut answer", text('{"id":"i"')],
   ["an empty answer", text("")], ["another object", Response.json({ ok: true })], ["null", Response.json(null)], ["a receipt of another message", Response.json({ ...receipt, id: "j" })],
-])("%s leaves the outcome unknown", async (_, answer) => {
+])("after %s the outcome is unknown", async (_, answer) => {
   expect((await failureOf(answer)).trouble).toBe("unreachable");
 });
 
-test("pages and directories that are none are not taken for any", async () => {
+test("answers that are not pages or directories are rejected", async () => {
   fetched.mockImplementation(() => Promise.resolve(Response.json({ messages: {}, rooms: "x", last_seq: 1, oldest_seq: 1 })));
   await expect(api().page("a", 1)).rejects.toMatchObject({ trouble: "unreachable" });
   await expect(api().rooms(1)).rejects.toMatchObject({ trouble: "unreachable" });
@@ -80,7 +80,7 @@ test.each([["2", 2000], ["0", 0], ["-5", 0], ["soon", 0], ["Wed, 21 Oct 2026 07:
   },
 );
 
-test("the text is that of the faults, else the detail, else the status", async () => {
+test("the text is made of the faults, else the detail, else the status", async () => {
   const errors = [{ field: "msg", message: "is empty" }, { field: "id", message: "is no UUID" }, null];
   expect((await failureOf(problem(422, "invalid", "faults", errors))).message).toBe("msg is empty; id is no UUID");
   expect((await failureOf(problem(422, "invalid", "the request", []))).message).toBe("the request");
@@ -88,7 +88,7 @@ test("the text is that of the faults, else the detail, else the status", async (
   expect((await failureOf(text("no", 500))).message).toBe("status 500");
 });
 
-test("a request ends after 15 s, whatever the server does", async () => {
+test("a request ends after 15 s even if the server does not answer", async () => {
   jest.useFakeTimers();
   fetched.mockImplementation((_, init) => new Promise((_resolve, reject) => init?.signal?.addEventListener("abort", () => reject(new Error("aborted")))));
   const asked = expect(api().rooms(1)).rejects.toMatchObject({ trouble: "unreachable" });

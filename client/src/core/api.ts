@@ -16,10 +16,10 @@ export interface Entry {
 }
 
 const timeout = 15_000;
-/** A server that asks for a longer wait, in seconds, is asked again sooner. */
+/** The longest wait, in seconds, that the server may ask for. A longer one is cut to this. */
 const longestWait = 300;
 
-/** The HTTP API of a server, as far as the app uses it: docs/api/http.md. Every method rejects with a Failure. */
+/** The part of a server's HTTP API that the app uses, see docs/api/http.md. Every method rejects with a Failure. */
 export class Api {
   readonly #server: string;
   readonly #token: () => string | undefined;
@@ -29,7 +29,7 @@ export class Api {
     this.#token = token;
   }
 
-  /** Posts a message; resolves once the server has accepted it, with the time by its clock. Doing so again adds nothing. */
+  /** Posts a message. Resolves with the server's time of acceptance. Posting the same id again adds nothing. */
   async send(outgoing: Outgoing, client: string): Promise<string> {
     const body = { id: outgoing.id, msg: outgoing.msg, client_id: client };
     const isReceipt = (answer: unknown): answer is Message => isRecord(answer) && answer.id === outgoing.id && typeof answer.sent_at === "string";
@@ -37,18 +37,18 @@ export class Api {
     return (await this.#ask(`/rooms/${outgoing.room}/messages`, isReceipt, init)).sent_at;
   }
 
-  /** The page before a number, or the newest. */
+  /** Returns the page before a number, or the newest page. */
   page(room: string, limit: number, before?: number): Promise<Page> {
     const query = before === undefined ? "" : `&before=${before}`;
     return this.#ask(`/rooms/${room}/messages?limit=${limit}${query}`, isPage);
   }
 
-  /** The first rooms of the server by name, at most limit, of those that the client may read. */
+  /** Returns the rooms that the client may read, sorted by name, at most limit. */
   async rooms(limit: number): Promise<readonly Entry[]> {
     return (await this.#ask(`/rooms?limit=${limit}`, isDirectory)).rooms;
   }
 
-  /** Resolves with the server's answer. What is not shaped like one comes from somebody in between: a portal, a proxy. */
+  /** Resolves with the server's answer. An answer of another form comes from a portal or a proxy, and counts as unreachable. */
   async #ask<T>(path: string, isAnswer: (answer: unknown) => answer is T, init: RequestInit & { headers?: Record<string, string> } = {}): Promise<T> {
     const token = this.#token();
     const headers = { ...init.headers, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) };
@@ -76,7 +76,7 @@ function isDirectory(answer: unknown): answer is { rooms: readonly Entry[] } {
   return isRecord(answer) && Array.isArray(answer.rooms);
 }
 
-/** What a status other than 2xx says. Final is only what the server says itself, with a code: a proxy may say anything. */
+/** Turns a status other than 2xx into a Failure. Only an answer with a code is from the server and can be final: a proxy may answer anything. */
 async function refusal(response: Response): Promise<Failure> {
   const problem: unknown = await response.json().catch(() => null);
   const { status } = response;
@@ -88,7 +88,7 @@ async function refusal(response: Response): Promise<Failure> {
   return new Failure("later", text, 1000 * Math.min(longestWait, Math.max(0, seconds || 0)));
 }
 
-/** The text of a problem document: its faults by field, or what it says in all. */
+/** Returns the text of a problem document: its faults by field, or its detail. */
 function reason(problem: unknown): string | undefined {
   if (!isRecord(problem)) return undefined;
   const faults = Array.isArray(problem.errors) ? problem.errors.filter(isRecord).map((e) => `${String(e.field)} ${String(e.message)}`) : [];

@@ -1,7 +1,7 @@
-import { Bell, Cell } from "./cell";
+import { Cell, Emitter } from "./cell";
 
 describe("Cell", () => {
-  test("tells its watchers of every change, and of nothing else", () => {
+  test("notifies its subscribers of every change, and only of changes", () => {
     const cell = new Cell(1);
     const seen: number[] = [];
     const off = cell.subscribe(() => seen.push(cell.get()));
@@ -14,7 +14,7 @@ describe("Cell", () => {
     expect(cell.get()).toBe(4);
   });
 
-  test("takes NaN for the same value as NaN", () => {
+  test("treats NaN as equal to NaN", () => {
     const cell = new Cell(NaN);
     const changed = jest.fn();
     cell.subscribe(changed);
@@ -23,25 +23,25 @@ describe("Cell", () => {
   });
 });
 
-describe("Bell", () => {
+describe("Emitter", () => {
   test("two subscriptions of one function end one by one", () => {
-    const bell = new Bell();
-    const rung = jest.fn();
-    const off = bell.subscribe(rung);
-    bell.subscribe(rung);
+    const emitter = new Emitter();
+    const called = jest.fn();
+    const off = emitter.subscribe(called);
+    emitter.subscribe(called);
     off();
     off();
-    bell.ring();
-    expect(rung).toHaveBeenCalledTimes(1);
+    emitter.emit();
+    expect(called).toHaveBeenCalledTimes(1);
   });
 
-  test("those who unsubscribe while it rings do not disturb the others", () => {
-    const bell = new Bell();
-    const rung: string[] = [];
-    const off = bell.subscribe(() => (rung.push("a"), off()));
-    bell.subscribe(() => rung.push("b"));
-    bell.ring();
-    bell.ring();
-    expect(rung).toEqual(["a", "b", "b"]);
+  test("a subscriber that unsubscribes during emit does not affect the others", () => {
+    const emitter = new Emitter();
+    const called: string[] = [];
+    const off = emitter.subscribe(() => (called.push("a"), off()));
+    emitter.subscribe(() => called.push("b"));
+    emitter.emit();
+    emitter.emit();
+    expect(called).toEqual(["a", "b", "b"]);
   });
 });

@@ -1,29 +1,29 @@
-/** A value that can be read now and watched: what React's useSyncExternalStore takes. */
+/** A value that can be read and watched, in the form that React's useSyncExternalStore takes. */
 export interface Readable<T> {
   readonly get: () => T;
-  /** Calls changed after each change, until the function that it returns is called. */
+  /** Calls changed after each change. The returned function ends the subscription. */
   readonly subscribe: (changed: () => void) => () => void;
 }
 
-/** Calls those who listen. */
-export class Bell {
-  readonly #ears = new Set<{ readonly rung: () => void }>();
+/** Notifies its subscribers. */
+export class Emitter {
+  readonly #listeners = new Set<{ readonly listener: () => void }>();
 
-  readonly subscribe = (rung: () => void): (() => void) => {
-    const ear = { rung };
-    this.#ears.add(ear);
-    return () => void this.#ears.delete(ear);
+  readonly subscribe = (listener: () => void): (() => void) => {
+    const entry = { listener };
+    this.#listeners.add(entry);
+    return () => void this.#listeners.delete(entry);
   };
 
-  ring(): void {
-    for (const { rung } of [...this.#ears]) rung();
+  emit(): void {
+    for (const { listener } of [...this.#listeners]) listener();
   }
 }
 
 /** A Readable that its owner sets. */
 export class Cell<T> implements Readable<T> {
   #value: T;
-  readonly #changed = new Bell();
+  readonly #changed = new Emitter();
 
   constructor(value: T) {
     this.#value = value;
@@ -33,11 +33,11 @@ export class Cell<T> implements Readable<T> {
 
   readonly subscribe = this.#changed.subscribe;
 
-  /** Does nothing when value is what it holds. */
+  /** Does nothing if the value is the same. */
   set(value: T): void {
     if (Object.is(value, this.#value)) return;
     this.#value = value;
-    this.#changed.ring();
+    this.#changed.emit();
   }
 
   update(change: (value: T) => T): void {

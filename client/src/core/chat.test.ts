@@ -1,6 +1,6 @@
 import { Chat, type Summary } from "./chat";
 import type { Platform } from "./device";
-import { FakeDevice, FakeServer, FakeTabs, FakeWake, messages, settle, tokenOf } from "./fakes";
+import { FakeDevice, FakeServer, FakeTabs, FakeWake, messages, flushPromises, tokenOf } from "./fakes";
 import { dial } from "./hub";
 import type { Identity } from "./identity";
 import { maxBytes } from "./message";
@@ -42,10 +42,10 @@ function setUp() {
 }
 
 async function pass(ms = 50): Promise<void> {
-  await settle();
+  await flushPromises();
   for (let left = ms; left > 0; left -= 50) {
     jest.advanceTimersByTime(Math.min(50, left));
-    await settle();
+    await flushPromises();
   }
 }
 
@@ -53,13 +53,13 @@ const names = (chat: Chat) => chat.rooms.get().map((r) => r.name);
 const texts = (chat: Chat, room: string) => chat.room(room)?.timeline.get().messages.map((m) => m.msg);
 const newest = ({ newest: m }: Summary) => m?.msg;
 
-describe("where a client begins", () => {
+describe("the rooms that a client starts with", () => {
   test.each([
-    ["without a token, in the lobby", undefined, ["lobby"]],
-    ["with one for all, in the lobby", ["*"], ["lobby"]],
-    ["with one for a prefix of it, in the lobby", ["lob*"], ["lobby"]],
-    ["with one for others, in those", ["b", "team-*", "a", "NO"], ["a", "b"]],
-    ["with one for none, nowhere", [], []],
+    ["without a token: the lobby", undefined, ["lobby"]],
+    ["with a token for all rooms: the lobby", ["*"], ["lobby"]],
+    ["with a token for a prefix of lobby: the lobby", ["lob*"], ["lobby"]],
+    ["with a token for other rooms: those", ["b", "team-*", "a", "NO"], ["a", "b"]],
+    ["with a token for no room: none", [], []],
   ])("%s", async (_, rooms, begins) => {
     const t = setUp();
     const token = tokenOf({ sub: "ann", exp: 4e9, rooms });
@@ -68,7 +68,7 @@ describe("where a client begins", () => {
     await chat.close();
   });
 
-  test("is where it was, even if that is nowhere", async () => {
+  test("are the stored ones, even if the list is empty", async () => {
     const t = setUp();
     await t.device.set("rooms", ["x", "y"]);
     expect(names(await t.open())).toEqual(["x", "y"]);
@@ -76,7 +76,7 @@ describe("where a client begins", () => {
     expect(names(await t.open())).toEqual([]);
   });
 
-  test("does not wait for the network, nor for a device that keeps nothing", async () => {
+  test("need neither a network nor a working device", async () => {
     const t = setUp();
     t.server.up = false;
     t.device.full = true;
@@ -86,7 +86,7 @@ describe("where a client begins", () => {
   });
 });
 
-test("the rooms with the newest messages come first, one's own and drafts included", async () => {
+test("the rooms are sorted by their newest message, own ones included", async () => {
   const t = setUp();
   await t.device.set("rooms", ["a", "b", "c"]);
   await t.device.keep("a", messages(1, 2, { room: "a" }));
@@ -96,20 +96,20 @@ test("the rooms with the newest messages come first, one's own and drafts includ
   const chat = await t.open();
   expect(chat.rooms.get().map((s) => [s.name, newest(s), s.unread])).toEqual([["b", "message 5", 2], ["a", "message 2", 0], ["c", undefined, 0]]);
   const [b] = chat.rooms.get();
-  const told = jest.fn();
-  chat.rooms.subscribe(told);
+  const changed = jest.fn();
+  chat.rooms.subscribe(changed);
   chat.room("c")?.write("hm");
-  await settle();
+  await flushPromises();
   await chat.room("c")?.send("mine");
-  await settle();
+  await flushPromises();
   expect(chat.rooms.get().map((s) => [s.name, newest(s), s.draft])).toEqual([["c", "mine", ""], ["b", "message 5", ""], ["a", "message 2", ""]]);
-  expect(chat.rooms.get()[1]).toBe(b); // what has not changed is the same
-  expect(told).toHaveBeenCalledTimes(2);
+  expect(chat.rooms.get()[1]).toBe(b); // the same object, because it has not changed
+  expect(changed).toHaveBeenCalledTimes(2);
   expect(chat.waiting.get()).toBe(1);
 });
 
 describe("joining and leaving", () => {
-  test("a room that is joined is read, kept, and joined in the other tabs", async () => {
+  test("a joined room is read, stored, and joined in the other tabs", async () => {
     const t = setUp();
     t.server.store("tea", "hello");
     const chat = await t.open();
@@ -121,7 +121,7 @@ describe("joining and leaving", () => {
     expect(t.device.values.get("rooms")).toEqual(["lobby", "tea"]);
   });
 
-  test("a tab that does not know of all rooms takes none from the others", async () => {
+  test("a tab that does not know all rooms does not remove any from the others", async () => {
     const t = setUp();
     const one = await t.open();
     for (const name of ["a", "b"]) one.join(name);
@@ -132,12 +132,12 @@ describe("joining and leaving", () => {
     expect([names(one).sort(), names(other).sort(), t.device.values.get("rooms")]).toEqual([["a", "b", "c", "lobby"], ["c", "lobby"], ["lobby", "a", "b", "c"]]);
   });
 
-  test.each(["", "A", "a/b", "../x", "a".repeat(65)])("%j is no room", async (name) => {
+  test.each(["", "A", "a/b", "../x", "a".repeat(65)])("%j is not the name of a room", async (name) => {
     const chat = await setUp().open();
     expect(() => chat.join(name)).toThrow("not the name");
   });
 
-  test("a room that is left is read no more, and what waits in it is still sent", async () => {
+  test("a room that was left is no longer read, and its waiting messages are still sent", async () => {
     const t = setUp();
     const chat = await t.open();
     const other = await t.open();
@@ -160,7 +160,7 @@ describe("joining and leaving", () => {
     expect(chat.room("tea")?.timeline.get().outgoing).toEqual([]);
   });
 
-  test("a room that the server refused gets its turn when another one is left", async () => {
+  test("a room that the server refused is tried again when another one is left", async () => {
     const t = setUp();
     t.server.forbidden.add("tea");
     const chat = await t.open();
@@ -181,7 +181,7 @@ describe("joining and leaving", () => {
 });
 
 describe("a connection", () => {
-  test("reads the room that is looked at first", async () => {
+  test("reads the visible room first", async () => {
     const t = setUp();
     await t.device.set("rooms", ["a", "b", "c"]);
     t.server.up = false;
@@ -195,7 +195,7 @@ describe("a connection", () => {
     chat.prefer(undefined);
   });
 
-  test("that is cut is opened again: nothing lost, nothing doubled, in order", async () => {
+  test("that is cut is opened again, and all messages come once, in order", async () => {
     const t = setUp();
     const chat = await t.open();
     for (let i = 1; i <= 30; i++) {
@@ -212,7 +212,7 @@ describe("a connection", () => {
     expect([texts(chat, "lobby"), chat.room("lobby")?.timeline.get().outgoing, chat.waiting.get()]).toEqual([log, [], 0]);
   });
 
-  test("over which a room cannot be caught up now tries it again, and the other rooms do not wait", async () => {
+  test("tries again to catch up a room after a failure, and the other rooms do not wait", async () => {
     const t = setUp();
     await t.device.set("rooms", ["a", "b"]);
     for (const room of ["a", "b"]) t.server.store(room, "x");
@@ -234,7 +234,7 @@ describe("a connection", () => {
 });
 
 describe("a token", () => {
-  test("that is not valid any more is told, and another one goes on", async () => {
+  test("that is no longer valid is reported, and another one replaces it", async () => {
     const t = setUp();
     const [old, fresh] = [1, 2].map((n) => tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"], n }));
     if (old === undefined || fresh === undefined) throw new Error("no tokens");
@@ -251,7 +251,7 @@ describe("a token", () => {
     expect([chat.link.get().is, chat.waiting.get(), t.server.log("lobby").length]).toEqual(["live", 0, 1]);
   });
 
-  test("that is refused with a message ends the connection; what waits is sent with the next one", async () => {
+  test("that is refused for a message ends the connection, and the message is sent with the next token", async () => {
     const t = setUp();
     const token = tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"] });
     t.server.tokens = new Set([token]);
@@ -266,20 +266,20 @@ describe("a token", () => {
     expect([chat.link.get().is, chat.waiting.get()]).toEqual(["live", 0]);
   });
 
-  test("that is valid after all: what waits is sent over the next connection", async () => {
+  test("that is valid after a refusal sends the waiting message over the next connection", async () => {
     const t = setUp();
     const token = tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"] });
     const chat = await t.open({ client: "ann", token });
     t.server.before = async (what) => void (t.server.tokens = what.startsWith("POST") ? new Set() : null);
     await chat.room("lobby")?.send("waits");
-    await settle(); // only posting was refused: there will be another connection
+    await flushPromises(); // only posting was refused, so the app connects again
     t.server.before = async () => {};
     t.server.tokens = null;
     await pass(1_000);
     expect([chat.link.get().is, chat.waiting.get(), t.server.asked.filter((what) => what === "dial").length]).toEqual(["live", 0, 2]);
   });
 
-  test("has its own rights: with another one there is another connection", async () => {
+  test("needs a new connection, because a connection has the rights of its token", async () => {
     const t = setUp();
     const chat = await t.open({ client: "ann", token: tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"], publish: false }) });
     expect(chat.maySend.get()).toBe(false);
@@ -288,7 +288,7 @@ describe("a token", () => {
     expect([chat.maySend.get(), chat.link.get().is, t.server.asked.filter((what) => what === "dial").length]).toEqual([true, "live", 2]);
   });
 
-  test("is that of all tabs, whichever of them was given it", async () => {
+  test("that one tab receives is used by all tabs", async () => {
     const t = setUp();
     const [old, fresh] = [1, 2].map((n) => tokenOf({ sub: "ann", exp: 4e9 + n, rooms: ["*"] })) as [string, string];
     t.server.tokens = new Set([old]);
@@ -326,7 +326,7 @@ describe("a token", () => {
   });
 });
 
-test("a failed message can be sent again, or given up", async () => {
+test("a failed message can be sent again or discarded", async () => {
   const t = setUp();
   const chat = await t.open();
   const room = chat.room("lobby");
@@ -345,7 +345,7 @@ test("a failed message can be sent again, or given up", async () => {
 });
 
 describe("the end", () => {
-  test("close leaves what is kept, and nothing runs on", async () => {
+  test("close keeps the data, and nothing continues to run", async () => {
     const t = setUp();
     const chat = await t.open();
     t.server.store("lobby", "x");
@@ -357,7 +357,7 @@ describe("the end", () => {
     expect([t.wake.listeners, jest.getTimerCount()]).toEqual([0, 0]);
   });
 
-  test("erase leaves nothing, and ends the other tabs", async () => {
+  test("erase removes all data, and closes the other tabs", async () => {
     const t = setUp();
     const chat = await t.open();
     const other = await t.open();

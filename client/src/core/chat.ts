@@ -13,32 +13,32 @@ import { Room } from "./room";
 /** A room in the list of rooms. */
 export interface Summary {
   readonly name: string;
-  /** The newest message at hand, one's own included; null while there is none. */
+  /** The newest message on this device, the client's own included; null if there is none. */
   readonly newest: Message | Outgoing | null;
   readonly unread: number;
   readonly draft: string;
 }
 
-/** A connection, and the signal of its end. */
+/** A connection, and the signal that it has ended. */
 interface Connection {
   readonly hub: Hub;
   readonly end: AbortSignal;
 }
 
 /**
- * The chat of one client of one server: its rooms, what waits to be sent, and the one connection over which it all comes.
- * Everything that it shows is a Readable; nothing waits for the network before it shows.
+ * The chat of one client on one server: its rooms, its outbox, and one connection for all rooms. Everything that it shows is
+ * a Readable, and is shown without waiting for the network.
  */
 export class Chat {
   readonly client: string;
-  /** Whether the client may send; the server decides, this is what its token says. */
+  /** Whether the client may send, according to its token. The server decides. */
   readonly maySend: Readable<boolean>;
   readonly link: Readable<Link>;
-  /** The rooms that the client has joined, those with the newest messages first. */
+  /** The rooms that the client has joined, sorted by their newest message, latest first. */
   readonly rooms: Readable<readonly Summary[]>;
-  /** How many of one's own messages the server has not accepted yet. */
+  /** How many of the client's messages the server has not accepted yet. */
   readonly waiting: Readable<number>;
-  /** Whether what waits, and what has been read, outlives the app on this device. */
+  /** Whether the device keeps the outbox and the history when the app is closed. */
   readonly keeps: boolean;
   /** Resolves when the client has signed out in another tab. */
   readonly erased: Promise<void>;
@@ -83,10 +83,10 @@ export class Chat {
     this.#maySend = new Cell(mayPublish(identity.token));
     this.maySend = this.#maySend;
     this.#outbox.outgoing.subscribe(() => this.#waiting.set(this.#outbox.outgoing.get().filter((m) => m.state === "waiting").length));
-    this.erased = new Promise((resolve) => this.#tabs.subscribe((event) => this.#heard(event, resolve)));
+    this.erased = new Promise((resolve) => this.#tabs.subscribe((event) => this.#onTabEvent(event, resolve)));
   }
 
-  /** Opens what the device keeps, and begins to connect. It does not wait for the network. */
+  /** Opens the data on the device, and starts to connect. It does not wait for the network. */
   static async open(platform: Platform, server: string, identity: Identity): Promise<Chat> {
     const device = await platform.device(server, identity.client);
     const chat = new Chat(platform, server, identity, device);
@@ -98,17 +98,17 @@ export class Chat {
     return chat;
   }
 
-  /** A room that the client has joined. */
+  /** Returns a room that the client has joined. */
   room(name: string): Room | undefined {
     return this.#rooms.get(name);
   }
 
-  /** Says which room is looked at: it is the first to be caught up. */
+  /** Sets the room that the user looks at. It is caught up first. */
   prefer(name: string | undefined): void {
     this.#first = name;
   }
 
-  /** Joins a room; it comes into being with its first message. The name is one that roomPattern matches. */
+  /** Joins a room. The server creates it with its first message. The name must match roomPattern. */
   join(name: string): Room {
     if (!roomPattern.test(name)) throw new Error(`${name} is not the name of a room`);
     const room = this.#rooms.get(name) ?? this.#add(name);
@@ -117,48 +117,48 @@ export class Chat {
     return room;
   }
 
-  /** Leaves a room: it is not read any more. What the device keeps of it stays. */
+  /** Leaves a room and stops reading it. Its history stays on the device. */
   leave(name: string): void {
     this.#remove(name);
     this.#tabs.post({ is: "left", room: name });
     this.#keepRooms();
   }
 
-  /** The rooms of the server that the client may read, the first five hundred. Rejects with a Failure. */
+  /** Returns the first five hundred rooms of the server that the client may read. Rejects with a Failure. */
   directory(): Promise<readonly Entry[]> {
     return this.#api.rooms(500);
   }
 
   /** Sends a failed message again. */
   resend(id: string): void {
-    void this.#outbox.retry(id).catch(() => undefined); // it is in memory
+    void this.#outbox.retry(id).catch(() => undefined); // on failure the change is in memory only
   }
 
-  /** Gives a failed message up. */
+  /** Discards a failed message. */
   discard(id: string): void {
-    void this.#outbox.discard(id).catch(() => undefined); // it is shown once more after a restart
+    void this.#outbox.discard(id).catch(() => undefined); // on failure it is shown again after a restart
   }
 
-  /** Tries to connect, and to send, now. */
+  /** Tries to connect and to send now. */
   retry(): void {
     this.#linker.retry();
     this.#outbox.kick();
   }
 
-  /** Goes on with another token of the same client, in all tabs: any of them may be the one that sends. */
+  /** Continues with another token of the same client, in all tabs, because any tab may be the one that sends. */
   renew(token: string): void {
     this.#tabs.post({ is: "token", token });
-    this.#take(token);
+    this.#useToken(token);
   }
 
-  /** Ends the connection; what is kept stays. */
+  /** Ends the connection. The data stays on the device. */
   async close(): Promise<void> {
     await this.#stop();
     this.#tabs.close();
     this.#device.close();
   }
 
-  /** Ends the connection and removes everything that the device keeps for this client, what waits to be sent included. */
+  /** Ends the connection and removes all data of this client from the device, unsent messages included. */
   async erase(): Promise<void> {
     this.#tabs.post({ is: "erased" });
     await this.#stop();
@@ -166,8 +166,8 @@ export class Chat {
     await this.#device.erase();
   }
 
-  /** Takes a token, and another connection: one has the rights of the token that opened it. */
-  #take(token: string): void {
+  /** Replaces the token, and the connection, because a connection has the rights of the token that opened it. */
+  #useToken(token: string): void {
     if (token === this.#token) return;
     this.#token = token;
     this.#maySend.set(mayPublish(token));
@@ -185,12 +185,12 @@ export class Chat {
     try {
       return await this.#api.send(outgoing, this.client);
     } catch (error) {
-      if (Failure.of(error).trouble === "unauthenticated") void this.#connection?.hub.stop(); // the link finds it out, and says so
+      if (Failure.of(error).trouble === "unauthenticated") void this.#connection?.hub.stop(); // the linker then asks why, and shows it
       throw error;
     }
   }
 
-  /** Reads all rooms over a new connection, the one that is looked at first; resolves when one is read: others may have troubles of their own. */
+  /** Reads all rooms over a new connection, the visible one first. Resolves when one room is read, because others may fail. */
   async #live(hub: Hub): Promise<void> {
     const end = new AbortController();
     void hub.closed.then(() => end.abort());
@@ -203,7 +203,7 @@ export class Chat {
     if (read.length > 0) await Promise.race(read);
   }
 
-  /** Catches a room up; what cannot be done now is tried again while the connection lives. */
+  /** Catches a room up. It tries again after a failure while the connection lives. */
   async #sync(room: Room, connection: Connection): Promise<void> {
     const { hub, end } = connection;
     for (let failures = 0; !end.aborted && this.#connection === connection && this.#rooms.get(room.name) === room; failures++) {
@@ -211,7 +211,7 @@ export class Chat {
         return await room.sync(hub);
       } catch (error) {
         const failure = Failure.of(error);
-        if (failure.trouble === "unauthenticated") return hub.stop(); // the link finds it out
+        if (failure.trouble === "unauthenticated") return hub.stop(); // the linker then asks why
         await pause(Math.max(backoff(failures), failure.wait), this.#wake, end);
       }
     }
@@ -235,26 +235,26 @@ export class Chat {
     if (this.#connection !== undefined) void this.#leave(name, this.#connection);
   }
 
-  /** Reads a room no more. Others that the server has refused may have their turn now: it limits how many are read. */
+  /** Stops reading a room. Rooms that the server has refused are tried again, because it limits the number of rooms that are read. */
   async #leave(name: string, connection: Connection): Promise<void> {
-    await connection.hub.leave(name).catch(() => undefined); // what it still delivers is for no room
+    await connection.hub.leave(name).catch(() => undefined); // on failure its messages are ignored
     const refused = [...this.#rooms.values()].filter((room) => room.timeline.get().refused !== null);
     await Promise.all(refused.map((room) => this.#sync(room, connection)));
   }
 
   #keepRooms(): void {
-    void this.#device.set("rooms", [...this.#rooms.keys()]).catch(() => undefined); // then the list is the old one after a restart
+    void this.#device.set("rooms", [...this.#rooms.keys()]).catch(() => undefined); // on failure the list is the old one after a restart
   }
 
-  #heard(event: TabEvent, erased: () => void): void {
+  #onTabEvent(event: TabEvent, erased: () => void): void {
     if (event.is === "erased") void this.close().then(erased);
-    if (event.is === "token") this.#take(event.token);
+    if (event.is === "token") this.#useToken(event.token);
     if (event.is === "joined" && !this.#rooms.has(event.room)) this.#add(event.room);
     if (event.is === "left" && this.#rooms.has(event.room)) this.#remove(event.room);
-    if (event.is === "joined" || event.is === "left") this.#keepRooms(); // another one may have written its list at the same time
+    if (event.is === "joined" || event.is === "left") this.#keepRooms(); // another tab may have written its list at the same time
   }
 
-  /** Makes the summaries anew, once for all changes of a moment. */
+  /** Rebuilds the summaries, once for all changes in the same task. */
   #changed(): void {
     if (this.#stale) return;
     this.#stale = true;
@@ -277,7 +277,7 @@ function summary(room: Room): Summary {
   };
 }
 
-/** A summary that has not changed stays the same object: whoever shows it need not do so again. */
+/** Returns the old object if the summary has not changed, so that it is not drawn again. */
 function unlessSame(now: Summary, before: Summary | undefined): Summary {
   const same = before !== undefined && now.newest === before.newest && now.unread === before.unread && now.draft === before.draft;
   return same ? before : now;
@@ -296,7 +296,7 @@ function timeOf({ newest }: Summary): string {
   return "sent_at" in newest ? newest.sent_at : newest.written_at;
 }
 
-/** Where a client begins: in the lobby if it may, otherwise in the rooms that its token names. */
+/** Returns the rooms of a new client: the lobby if its token allows it, otherwise the rooms that the token names. */
 function firstRooms({ token }: Identity): readonly string[] {
   const rooms = token === undefined ? ["*"] : (claimsOf(token)?.rooms ?? []);
   if (rooms.some((r) => r === "lobby" || (r.endsWith("*") && "lobby".startsWith(r.slice(0, -1))))) return ["lobby"];

@@ -1,41 +1,41 @@
 import type { Message, Outgoing } from "./message";
 
-/** Small values that a device keeps for one client of one server. */
+/** Small values that a device keeps for one client on one server. */
 export interface Values {
   /** The rooms that the client has joined. */
   rooms: readonly string[];
-  /** The number of the last message that was read in a room. */
+  /** The number of the last message that the user has read in a room. */
   [read: `read:${string}`]: number;
-  /** What has been written in a room and not been sent. */
+  /** The text that was written in a room and not sent yet. */
   [draft: `draft:${string}`]: string;
 }
 
 /**
- * What a device keeps for one client of one server, over restarts. Every method may be called at any time, also by several
- * tabs; the calls of one tab take effect in their order, and changes of the outbox are answered in it. An error says that the
- * device does not keep anything now (it is full, say); the app goes on with what it has in memory.
+ * The data that a device keeps for one client on one server, over restarts. Every method may be called at any time, also by
+ * several tabs. The calls of one tab take effect in their order, and changes of the outbox resolve in that order. An error
+ * means that the device cannot store anything now, for example because it is full; the app continues in memory.
  */
 export interface Device {
-  /** Whether what it keeps outlives the app; where it does not, the device lets the app keep nothing. */
+  /** Whether the data outlives the app. False if the device does not let the app store anything. */
   readonly keeps: boolean;
 
   get<K extends keyof Values>(key: K): Promise<Values[K] | undefined>;
   /** Undefined removes the value. */
   set<K extends keyof Values>(key: K, value: Values[K] | undefined): Promise<void>;
 
-  /** Adds messages of one room to its history and takes their ids out of the outbox, all or nothing. */
+  /** Adds messages of one room to its history and removes their ids from the outbox, all or nothing. */
   keep(room: string, messages: readonly Message[]): Promise<void>;
   /**
-   * Returns up to limit messages of the room in ascending order without a gap: those just before the number `before`, so that
-   * the last one is before-1, or the newest ones that are kept. Empty when the message before-1 is not kept.
+   * Returns up to limit messages of the room in ascending order without a gap: those that end at before-1, or without
+   * `before` the newest ones. Empty if the message before-1 is not stored.
    */
   history(room: string, limit: number, before?: number): Promise<Message[]>;
   /** Removes all but the newest `most` messages of a room. */
   prune(room: string, most: number): Promise<void>;
 
-  /** Returns the outbox in the order in which its messages were put for the first time. */
+  /** Returns the outbox in the order in which its messages were first put. */
   outbox(): Promise<Outgoing[]>;
-  /** Adds a message, or replaces the one of the same id in its place. */
+  /** Adds a message, or replaces the one with the same id at its position. */
   put(outgoing: Outgoing): Promise<void>;
   remove(id: string): Promise<void>;
 
@@ -44,7 +44,7 @@ export interface Device {
   close(): void;
 }
 
-/** What the tabs of one client tell each other. */
+/** The events that the tabs of one client send each other. */
 export type TabEvent =
   | { readonly is: "outgoing"; readonly outgoing: Outgoing }
   | { readonly is: "gone"; readonly id: string }
@@ -54,43 +54,43 @@ export type TabEvent =
   | { readonly is: "token"; readonly token: string }
   | { readonly is: "erased" };
 
-/** The other tabs of the same client on this device. A phone has none. */
+/** The other tabs of the same client on this device. A phone has no tabs. */
 export interface Tabs {
-  /** Resolves when this tab is the one that sends; it stays that until close. Never rejects. */
+  /** Resolves when this tab becomes the one that sends, which it stays until close. Never rejects. */
   lead(): Promise<void>;
-  /** Tells all others, not this one. */
+  /** Sends an event to all other tabs. */
   post(event: TabEvent): void;
-  subscribe(heard: (event: TabEvent) => void): () => void;
+  subscribe(listener: (event: TabEvent) => void): () => void;
   close(): void;
 }
 
-/** Moments at which the connection may have changed: the network is back, or lost, or the app is in front again. */
+/** The wake events after which the connection may have changed: the network is back or lost, or the app is in front again. */
 export interface Wake {
   /** False only when the device knows that it has no network. */
   online(): boolean;
   subscribe(woken: () => void): () => void;
 }
 
-/** A few values for all clients, such as who has signed in last; where tokens may lie. */
+/** A few values for all clients, such as the last identity. They are stored where tokens may be stored. */
 export interface Keep {
   read(key: string): Promise<string | null>;
   /** Null removes the value. */
   write(key: string, value: string | null): Promise<void>;
 }
 
-/** What the app needs of the machine that it runs on. */
+/** The functions that the app needs from the machine that it runs on. */
 export interface Platform {
   readonly keep: Keep;
   readonly wake: Wake;
-  /** Opens what is kept for a client of a server. Never rejects: where nothing can be kept it is kept in memory. */
+  /** Opens the data of a client on a server. Never rejects: if the device cannot store anything, the data is kept in memory. */
   device(server: string, client: string): Promise<Device>;
   tabs(server: string, client: string): Tabs;
   /** A new UUID. */
   newID(): string;
-  /** The server's address where it is known: on the web, the one that the page comes from. */
+  /** The server's address if it is known: on the web, the origin of the page. */
   readonly server: string | null;
-  /** A token that the app was opened with; asked for once, and no trace of it is left in the address. */
+  /** Returns the token that the app was opened with, and removes it from the address. Called once. */
   takeToken(): string | null;
-  /** False where a hub connection must be a WebSocket from the start. */
+  /** False if a hub connection must be a WebSocket from the start. */
   readonly negotiates: boolean;
 }

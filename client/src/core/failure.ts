@@ -1,11 +1,11 @@
-/** What can go wrong between this device and the server, by what is to be done about it. */
+/** The kinds of failures between this device and the server. Each kind needs another reaction. */
 export type Trouble =
-  | "unreachable" // no answer, or none of the server's: the outcome is unknown; try again
-  | "later" // the server says so itself; try again
-  | "unauthenticated" // with another token
-  | "rejected"; // never again like this
+  | "unreachable" // no answer, or not the server's: the outcome is unknown; try again
+  | "later" // the server asks to try again
+  | "unauthenticated" // try again with another token
+  | "rejected"; // do not try this again
 
-/** A request, or a call, that failed. */
+/** A request or a call that failed. */
 export class Failure extends Error {
   readonly trouble: Trouble;
   /** How long the server asks to wait, in milliseconds. */

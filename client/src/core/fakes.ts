@@ -1,10 +1,10 @@
-import { Bell } from "./cell";
+import { Emitter } from "./cell";
 import type { Device, TabEvent, Tabs, Values, Wake } from "./device";
 import { Failure } from "./failure";
 import type { Hub } from "./hub";
 import type { Message, Outgoing } from "./message";
 
-// What the tests of this folder stand on instead of a machine and a network.
+// Fakes of the machine and the network for the tests of this folder.
 
 export function message(seq: number, change: Partial<Message> = {}): Message {
   const at = new Date(Date.UTC(2026, 0, 1) + seq * 1000).toISOString();
@@ -15,18 +15,18 @@ export function messages(from: number, to: number, change: Partial<Message> = {}
   return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => message(from + i, change));
 }
 
-/** Lets everything happen that waits for no timer. */
-export async function settle(): Promise<void> {
+/** Runs everything that does not wait for a timer. */
+export async function flushPromises(): Promise<void> {
   for (let i = 0; i < 60; i++) await Promise.resolve();
 }
 
 export class FakeWake implements Wake {
   isOnline = true;
-  readonly bell = new Bell();
+  readonly events = new Emitter();
   listeners = 0;
   readonly online = () => this.isOnline;
   readonly subscribe = (woken: () => void) => {
-    const off = this.bell.subscribe(woken);
+    const off = this.events.subscribe(woken);
     this.listeners++;
     return () => {
       this.listeners--;
@@ -35,7 +35,7 @@ export class FakeWake implements Wake {
   };
 }
 
-/** Keeps in memory, for all tabs that share it; broken while it is full. */
+/** A Device in memory, for all tabs that share it. Every call fails while it is full. */
 export class FakeDevice implements Device {
   readonly keeps = true;
   full = false;
@@ -48,7 +48,7 @@ export class FakeDevice implements Device {
   }
   async get<K extends keyof Values>(key: K): Promise<Values[K] | undefined> {
     await this.#check();
-    return this.values.get(String(key)) as Values[K] | undefined; // what set has put there
+    return this.values.get(String(key)) as Values[K] | undefined; // the value that set has stored
   }
   async set<K extends keyof Values>(key: K, value: Values[K] | undefined): Promise<void> {
     await this.#check();
@@ -96,17 +96,17 @@ export class FakeDevice implements Device {
   close(): void {}
 }
 
-/** The tabs of one client: each tab() is another one; the first that asks leads until it closes. */
+/** The tabs of one client. Each tab() is another one. The first that calls lead leads until it closes. */
 export class FakeTabs {
-  readonly #tabs: { heard: Set<(event: TabEvent) => void>; lead: () => void; led: Promise<void> }[] = [];
+  readonly #tabs: { listeners: Set<(event: TabEvent) => void>; lead: () => void; led: Promise<void> }[] = [];
   readonly #queue: (() => void)[] = [];
   readonly posted: TabEvent[] = [];
 
   tab(): Tabs {
-    const heard = new Set<(event: TabEvent) => void>();
+    const listeners = new Set<(event: TabEvent) => void>();
     let lead = () => {};
     const led = new Promise<void>((resolve) => (lead = resolve));
-    const me = { heard, lead, led };
+    const me = { listeners, lead, led };
     this.#tabs.push(me);
     return {
       lead: () => {
@@ -116,15 +116,15 @@ export class FakeTabs {
       },
       post: (event) => {
         this.posted.push(event);
-        const others = this.#tabs.filter((t) => t !== me).flatMap((t) => [...t.heard]);
-        void Promise.resolve().then(() => others.forEach((hear) => hear(structuredClone(event))));
+        const others = this.#tabs.filter((t) => t !== me).flatMap((t) => [...t.listeners]);
+        void Promise.resolve().then(() => others.forEach((listener) => listener(structuredClone(event))));
       },
-      subscribe: (hear) => {
-        heard.add(hear);
-        return () => heard.delete(hear);
+      subscribe: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
       },
       close: () => {
-        heard.clear();
+        listeners.clear();
         const at = this.#queue.indexOf(lead);
         if (at >= 0) this.#queue.splice(at, 1);
         if (at === 0) this.#queue[0]?.();
@@ -133,20 +133,20 @@ export class FakeTabs {
   }
 }
 
-/** A server in memory: `fetch` is its HTTP API, `dial` its hub. While it is down nothing is answered. */
+/** A server in memory: `fetch` is its HTTP API, `dial` its hub. It answers nothing while it is down. */
 export class FakeServer {
   up = true;
-  /** The tokens that it takes; null: it wants none. */
+  /** The tokens that it accepts; null if it needs no token. */
   tokens: Set<string> | null = null;
-  /** Rooms that nobody may read or write. */
+  /** Rooms that no client may read or write. */
   readonly forbidden = new Set<string>();
   readonly logs = new Map<string, Message[]>();
   oldest = 1;
-  /** What has been asked, such as "POST /rooms/a/messages" and "join a 7". */
+  /** The requests so far, such as "POST /rooms/a/messages" and "join a 7". */
   readonly asked: string[] = [];
-  /** Is called before a request, or a join, is answered. */
+  /** Called before a request or a join is answered. */
   before: (what: string) => Promise<void> = async () => {};
-  /** Is called after a request has taken effect, before it is answered. */
+  /** Called after a request has taken effect, before it is answered. */
   after: (what: string) => Promise<void> = async () => {};
   readonly #readers = new Set<{ rooms: Map<string, number>; received: (m: Message) => void; end: () => void }>();
 
@@ -156,7 +156,7 @@ export class FakeServer {
     return log;
   }
 
-  /** Stores a message, once for an id, and delivers it. */
+  /** Stores a message, once per id, and delivers it. */
   store(room: string, msg: string, id = `id-${room}-${this.log(room).length + 1}`, client_id = "bob"): void {
     const log = this.log(room);
     if (log.some((m) => m.id === id)) return;
@@ -164,7 +164,7 @@ export class FakeServer {
     for (const reader of this.#readers) this.#deliver(reader, room);
   }
 
-  /** Cuts all connections. */
+  /** Ends all connections. */
   cut(): void {
     for (const reader of [...this.#readers]) reader.end();
   }
@@ -243,7 +243,7 @@ export function problem(status: number, code: string, detail: string, errors?: u
   return Response.json({ status, code, detail, errors }, { status, headers });
 }
 
-/** A token without a signature: whoever only reads it cannot tell. */
+/** Makes a token without a valid signature. The app does not check signatures. */
 export function tokenOf(claims: Record<string, unknown>): string {
   return `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.x`;
 }

@@ -1,9 +1,9 @@
 import { HttpTransportType } from "@microsoft/signalr";
 
-import { message, settle } from "./fakes";
+import { message, flushPromises } from "./fakes";
 import { dial, type HubOptions } from "./hub";
 
-/** The library's connection, as far as dial uses it. */
+/** The part of the library's connection that dial uses. */
 const mockConnection = { start: jest.fn(), stop: jest.fn(), invoke: jest.fn(), on: jest.fn(), onclose: jest.fn() };
 const mockWithUrl = jest.fn();
 
@@ -34,7 +34,7 @@ const received = jest.fn();
 const options: HubOptions = { server: "http://s", client: "Ann & Bob", token: () => undefined, negotiates: true, received };
 const open = (change: Partial<HubOptions> = {}) => dial({ ...options, ...change }, new AbortController().signal);
 
-test("a connection begins without rooms, in the client's name", async () => {
+test("a connection starts without rooms and with the client's name", async () => {
   await open();
   const [url, init] = mockWithUrl.mock.calls[0] ?? [];
   expect(url).toBe("http://s/messageHub?room=&client_id=Ann+%26+Bob");
@@ -42,7 +42,7 @@ test("a connection begins without rooms, in the client's name", async () => {
   expect(init).not.toHaveProperty("skipNegotiation");
 });
 
-test("a token goes with it, and where negotiation is no use a WebSocket is opened at once", async () => {
+test("it carries a token, and opens a WebSocket at once if it must not negotiate", async () => {
   await open({ token: () => "t", negotiates: false });
   expect(mockWithUrl.mock.calls[0]?.[1]).toMatchObject({ skipNegotiation: true, transport: HttpTransportType.WebSockets });
   expect(mockWithUrl.mock.calls[0]?.[1].accessTokenFactory()).toBe("t");
@@ -57,21 +57,21 @@ test("join and leave call the server", async () => {
   expect(mockConnection.invoke.mock.calls).toEqual([["JoinRoom", "a"], ["JoinRoom", "a", 5], ["LeaveRoom", "a"]]);
 });
 
-const told = (answer: string) => new Error(`An unexpected error occurred invoking 'JoinRoom' on the server. HubException: ${answer}`);
+const hubError = (answer: string) => new Error(`An unexpected error occurred invoking 'JoinRoom' on the server. HubException: ${answer}`);
 
 test.each([
-  [told("forbidden: not for\nyou"), "rejected", "not for\nyou"], [told("invalid: room: must be"), "rejected", "room: must be"],
-  [told("too_many: leave one first"), "rejected", "leave one first"], [told("unavailable: soon"), "later", "soon"],
-  [told("internal: a mistake"), "later", "a mistake"], [new Error("WebSocket closed with status code: 1006"), "unreachable", "WebSocket closed with status code: 1006"],
-])("%s is told apart", async (error, trouble, text) => {
+  [hubError("forbidden: not for\nyou"), "rejected", "not for\nyou"], [hubError("invalid: room: must be"), "rejected", "room: must be"],
+  [hubError("too_many: leave one first"), "rejected", "leave one first"], [hubError("unavailable: soon"), "later", "soon"],
+  [hubError("internal: a mistake"), "later", "a mistake"], [new Error("WebSocket closed with status code: 1006"), "unreachable", "WebSocket closed with status code: 1006"],
+])("%s is classified", async (error, trouble, text) => {
   const hub = await open();
   mockConnection.invoke.mockRejectedValueOnce(error);
   await expect(hub.join("a")).rejects.toMatchObject({ trouble, message: text });
 });
 
-test("a ping is answered by a refusal, by the end, and by a message that comes first", async () => {
+test("a refusal, the end, or an earlier message answers a ping", async () => {
   const hub = await open();
-  mockConnection.invoke.mockRejectedValueOnce(told("invalid: room"));
+  mockConnection.invoke.mockRejectedValueOnce(hubError("invalid: room"));
   await hub.ping();
   mockConnection.invoke.mockReturnValueOnce(new Promise(() => {}));
   const pinged = hub.ping();
@@ -89,23 +89,23 @@ test("closed resolves at the end, and stop never rejects", async () => {
   await hub.closed;
 });
 
-test("what does not start is stopped", async () => {
+test("a connection that does not start is stopped", async () => {
   mockConnection.start.mockRejectedValueOnce(new Error("negotiation failed"));
   await expect(open()).rejects.toMatchObject({ trouble: "unreachable", message: "negotiation failed" });
   expect(mockConnection.stop).toHaveBeenCalledTimes(1);
 });
 
-test("a start that hangs is given up after 15 s, and stopped", async () => {
+test("a start that hangs is stopped after 15 s", async () => {
   jest.useFakeTimers();
   mockConnection.start.mockReturnValueOnce(new Promise(() => {}));
   const opening = expect(open()).rejects.toMatchObject({ trouble: "unreachable" });
-  await settle();
+  await flushPromises();
   jest.advanceTimersByTime(15_000);
   await opening;
   expect(mockConnection.stop).toHaveBeenCalledTimes(1);
 });
 
-test("the end stops a start, before it and while it hangs", async () => {
+test("end stops a start, before it and while it hangs", async () => {
   const end = new AbortController();
   mockConnection.start.mockReturnValue(new Promise(() => {}));
   const opening = dial(options, end.signal);

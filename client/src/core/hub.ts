@@ -1,11 +1,11 @@
 import { HttpTransportType, HubConnectionBuilder, LogLevel, type HubConnection } from "@microsoft/signalr";
 
-import { Bell } from "./cell";
+import { Emitter } from "./cell";
 import { Failure } from "./failure";
 import type { Message } from "./message";
 import { unlessEnded } from "./retry";
 
-/** What a join answers: the numbers of the room's newest and oldest message, 0 for none. */
+/** The answer to a join: the numbers of the room's newest and oldest message, 0 for none. */
 export interface Joined {
   readonly last_seq: number;
   readonly oldest_seq: number;
@@ -13,14 +13,14 @@ export interface Joined {
 
 const timeout = 15_000;
 
-/** A live connection to the hub: docs/api/hub.md. Its calls of rooms reject with a Failure. */
+/** A live connection to the hub, see docs/api/hub.md. join and leave reject with a Failure. */
 export interface Hub {
-  /** Reads a room, from now on or after a number. Joining again moves the cursor. */
+  /** Reads a room, from now on or after a number. A second join moves the cursor. */
   join(room: string, after?: number): Promise<Joined>;
   leave(room: string): Promise<void>;
-  /** Resolves with the next sign of life, or with the connection's end. Never rejects. */
+  /** Resolves with the next answer or message, or when the connection ends. Never rejects. */
   ping(): Promise<void>;
-  /** Resolves when the connection has ended, whoever ended it. */
+  /** Resolves when the connection has ended, from either side. */
   readonly closed: Promise<unknown>;
   /** Ends the connection. Never rejects. */
   stop(): Promise<void>;
@@ -34,7 +34,7 @@ export interface HubOptions {
   readonly received: (message: Message) => void;
 }
 
-/** Opens a connection that reads no room yet. It does not reconnect by itself: when it has ended another one is opened. */
+/** Opens a connection that reads no room yet. It does not reconnect by itself: the linker dials again. */
 export async function dial(o: HubOptions, end: AbortSignal): Promise<Hub> {
   const query = new URLSearchParams({ room: "", client_id: o.client });
   const hub = new HubConnectionBuilder()
@@ -46,9 +46,9 @@ export async function dial(o: HubOptions, end: AbortSignal): Promise<Hub> {
     })
     .configureLogging(LogLevel.None)
     .build();
-  const heard = new Bell();
+  const messageEvents = new Emitter();
   hub.on("ReceiveMessage", (message: Message) => {
-    heard.ring();
+    messageEvents.emit();
     o.received(message);
   });
   const closed = new Promise((resolve) => hub.onclose(resolve));
@@ -56,7 +56,7 @@ export async function dial(o: HubOptions, end: AbortSignal): Promise<Hub> {
   return {
     join: (room, after) => call<Joined>(hub, "JoinRoom", room, ...(after === undefined ? [] : [after])),
     leave: (room) => call(hub, "LeaveRoom", room),
-    ping: () => ping(hub, heard),
+    ping: () => ping(hub, messageEvents),
     closed,
     stop: () => stop(hub),
   };
@@ -71,17 +71,17 @@ async function call<T>(hub: HubConnection, method: string, ...args: unknown[]): 
   }
 }
 
-/** Codes of answers that stay the same while the connection lives; too_many: it reads as many rooms as it may. */
+/** The error codes that do not change while the connection lives. too_many: the connection reads as many rooms as it may. */
 const final: ReadonlySet<string> = new Set(["forbidden", "invalid", "too_many"]);
 
-/** The server's answer reads `… HubException: CODE: TEXT`; everything else is the connection's end. */
+/** Parses the server's answer `… HubException: CODE: TEXT`. Every other error means that the connection has ended. */
 function failureOf(error: unknown): Failure {
   const [, code, text] = /HubException: (\w+): ([^]*)/.exec(String(error)) ?? [];
   if (code === undefined) return Failure.of(error);
   return new Failure(final.has(code) ? "rejected" : "later", text ?? code, 1000);
 }
 
-/** Starts a connection within a time limit: a browser may try a WebSocket for minutes. One that comes later is stopped. */
+/** Starts a connection within a time limit, because a browser may try a WebSocket for minutes. A later one is stopped. */
 async function start(hub: HubConnection, end: AbortSignal): Promise<void> {
   const limit = new AbortController();
   const expire = () => limit.abort();
@@ -99,18 +99,18 @@ async function start(hub: HubConnection, end: AbortSignal): Promise<void> {
   }
 }
 
-/** Asks for an answer; a message that arrives before it is one, too. No room has the name, so the server says no. */
-function ping(hub: HubConnection, heard: Bell): Promise<void> {
+/** Waits for an answer, or a message that arrives before it. No room has an empty name, so the server answers with an error. */
+function ping(hub: HubConnection, messageEvents: Emitter): Promise<void> {
   return new Promise((resolve) => {
     const answered = () => {
       off();
       resolve();
     };
-    const off = heard.subscribe(answered);
+    const off = messageEvents.subscribe(answered);
     hub.invoke("LeaveRoom", "").then(answered, answered);
   });
 }
 
 function stop(hub: HubConnection): Promise<void> {
-  return hub.stop().catch(() => undefined); // it has ended already
+  return hub.stop().catch(() => undefined); // on failure it has already ended
 }

@@ -1,12 +1,12 @@
 import { isRecord } from "./message";
 
-/** Who uses the app, and the token that says so where the server wants one. */
+/** The client that uses the app, and its token if the server needs one. */
 export interface Identity {
   readonly client: string;
   readonly token?: string;
 }
 
-/** What a token says that matters here. */
+/** The claims of a token that the app uses. */
 export interface Claims {
   readonly sub: string;
   readonly exp: number;
@@ -16,7 +16,7 @@ export interface Claims {
 
 const longestName = 128;
 
-/** The claims of a token; the server checks it, this only reads it. Null when it is no JWT of a client. */
+/** Reads the claims of a token without checking it; the server checks it. Null if it is not the JWT of a client. */
 export function claimsOf(token: string): Claims | null {
   try {
     const [, payload = ""] = token.split(".");
@@ -31,7 +31,7 @@ export function claimsOf(token: string): Claims | null {
   }
 }
 
-/** Reads what was kept of an identity; null when it is none, as an older version may have left it. */
+/** Parses a stored identity. Null if it is not valid, for example because an older version has written it. */
 export function identityOf(kept: string): Identity | null {
   try {
     const identity: unknown = JSON.parse(kept);
@@ -44,7 +44,7 @@ export function identityOf(kept: string): Identity | null {
   }
 }
 
-/** Whether the server takes a text as the name of a client: printable characters, and no space but the common one. */
+/** Whether the server accepts a text as the name of a client: printable characters, and of all spaces only U+0020. */
 export function isName(name: string): boolean {
   return new TextEncoder().encode(name).length <= longestName && /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u.test(name);
 }

@@ -1,5 +1,5 @@
 import { Failure } from "./failure";
-import { FakeWake, settle } from "./fakes";
+import { FakeWake, flushPromises } from "./fakes";
 import type { Hub } from "./hub";
 import { Linker, type Link } from "./link";
 
@@ -28,13 +28,13 @@ function fakeHub(): FakeHub {
   return hub;
 }
 
-/** A linker over a network that the test holds in its hand. */
+/** A linker over a network that the test controls. */
 function setUp() {
   const t = {
     wake: new FakeWake(),
     hubs: [] as FakeHub[],
     dials: 0,
-    /** What dialling comes to, while there is no connection to be had. */
+    /** The result of dialling while no connection can be opened. */
     down: null as Error | null,
     diagnosis: null as Error | null,
     live: (_: Hub): Promise<void> => Promise.resolve(),
@@ -57,37 +57,37 @@ function setUp() {
   return { t, linker };
 }
 
-/** Lets time pass little by little, with all that happens in it. */
+/** Advances the clock in small steps, and runs what is due after each. */
 async function pass(ms: number): Promise<void> {
-  await settle();
+  await flushPromises();
   for (let left = ms; left > 0; left -= 250) {
     jest.advanceTimersByTime(Math.min(250, left));
-    await settle();
+    await flushPromises();
   }
 }
 
 const no = () => new Error("no connection");
 
-test("connects, and says so", async () => {
+test("connects, and reports it", async () => {
   const { t, linker } = setUp();
   expect(linker.link.get()).toEqual({ is: "connecting" });
   linker.start();
-  await settle();
+  await flushPromises();
   expect(linker.link.get()).toEqual({ is: "live" });
   await linker.close();
   expect(t.seen).toEqual(["live", "closed"]);
   expect([t.hubs[0]?.stops, t.wake.listeners, jest.getTimerCount()]).toEqual([1, 0, 0]);
 });
 
-test("a first start that fails is tried again, for ever, and since stays what it was", async () => {
+test("a failed first start is tried again for ever, and since stays the same", async () => {
   const { t, linker } = setUp();
   t.down = no();
   linker.start();
-  await settle();
+  await flushPromises();
   const { link } = linker;
   expect(link.get()).toEqual({ is: "away", since: new Date(0), why: "unreachable" });
   await pass(3_600_000);
-  expect(t.dials).toBeGreaterThan(100); // every 30 s at the least
+  expect(t.dials).toBeGreaterThan(100); // at least every 30 s
   expect(t.dials).toBeLessThan(140);
   expect(link.get()).toEqual({ is: "away", since: new Date(0), why: "unreachable" });
   t.down = null;
@@ -95,34 +95,34 @@ test("a first start that fails is tried again, for ever, and since stays what it
   expect(link.get()).toEqual({ is: "live" });
 });
 
-test("away is offline when the device says so, and since stays when that changes", async () => {
+test("away is offline if the device reports it, and since stays the same when that changes", async () => {
   const { t, linker } = setUp();
   t.down = no();
   t.wake.isOnline = false;
   linker.start();
-  await settle();
+  await flushPromises();
   expect(linker.link.get()).toMatchObject({ is: "away", why: "offline" });
   jest.setSystemTime(5000);
   t.wake.isOnline = true;
-  t.wake.bell.ring();
-  await settle();
+  t.wake.events.emit();
+  await flushPromises();
   expect(linker.link.get()).toEqual({ is: "away", why: "unreachable", since: new Date(0) });
 });
 
-test("a good moment, or whoever asks for it, ends the wait", async () => {
+test("a wake event or a retry ends the wait", async () => {
   const { t, linker } = setUp();
   t.down = no();
   linker.start();
   await pass(120_000);
   const before = t.dials;
-  t.wake.bell.ring();
-  await settle();
+  t.wake.events.emit();
+  await flushPromises();
   linker.retry();
-  await settle();
+  await flushPromises();
   expect(t.dials).toBe(before + 2);
 });
 
-test("the server's own wait is kept to", async () => {
+test("the wait that the server asks for is respected", async () => {
   const { t, linker } = setUp();
   t.down = no();
   t.diagnosis = new Failure("later", "busy", 60_000);
@@ -133,41 +133,41 @@ test("the server's own wait is kept to", async () => {
   expect(t.dials).toBe(2);
 });
 
-test("a refused token waits for another one, and is sent again at good moments only", async () => {
+test("after a refusal the linker waits for another token, and tries the old one only after wake events", async () => {
   const { t, linker } = setUp();
   t.down = no();
   t.diagnosis = new Failure("unauthenticated", "the token has expired");
   linker.start();
-  await settle();
+  await flushPromises();
   expect(linker.link.get()).toEqual({ is: "refused", text: "the token has expired" });
   await pass(600_000);
   expect(t.dials).toBe(1);
-  t.wake.bell.ring();
-  await settle();
+  t.wake.events.emit();
+  await flushPromises();
   expect(t.dials).toBe(2);
   t.down = t.diagnosis = null;
   linker.retry();
-  await settle();
+  await flushPromises();
   expect(t.seen).toEqual(["away", "refused", "connecting", "away", "refused", "connecting", "live"]);
 });
 
-test("a token that comes while the old one is being refused is not forgotten", async () => {
+test("a token that comes while the old one is being refused is used", async () => {
   const { t, linker } = setUp();
   t.down = no();
   t.diagnosis = new Failure("unauthenticated", "no");
   linker.start();
   linker.retry();
-  await settle();
+  await flushPromises();
   expect(t.dials).toBe(2);
 });
 
-test("a connection that ends is opened anew at once, one that flaps ever more slowly", async () => {
+test("a connection that ends is opened again at once, and more and more slowly if it keeps failing", async () => {
   const { t, linker } = setUp();
   linker.start();
-  await settle();
+  await flushPromises();
   for (let i = 0; i < 8; i++) {
     t.hubs.at(-1)?.end();
-    await settle();
+    await flushPromises();
     const dials = t.dials;
     const wait = Math.min(30_000, 500 * 2 ** i);
     await pass(wait - 1);
@@ -175,13 +175,13 @@ test("a connection that ends is opened anew at once, one that flaps ever more sl
     await pass(1);
     expect(t.dials).toBe(dials + 1);
   }
-  await pass(10_000); // it has proved good
+  await pass(10_000); // the connection counts as stable now
   t.hubs.at(-1)?.end();
   await pass(500);
   expect(linker.link.get().is).toBe("live");
 });
 
-test("a try that takes long and fails is no good connection", async () => {
+test("a try that takes long and fails does not count as a stable connection", async () => {
   const { t, linker } = setUp();
   t.diagnosis = null;
   t.down = no();
@@ -194,32 +194,32 @@ test("a try that takes long and fails is no good connection", async () => {
   }
 });
 
-test("a connection over which nothing can be read is given up", async () => {
+test("a connection over which no room can be read is closed", async () => {
   const { t, linker } = setUp();
   t.live = () => Promise.reject(new Error("no"));
   linker.start();
-  await settle();
+  await flushPromises();
   expect([linker.link.get().is, t.hubs[0]?.stops]).toEqual(["away", 1]);
   t.live = () => Promise.resolve();
   await pass(500);
   expect(linker.link.get().is).toBe("live");
 });
 
-test("reading that fails after the connection has ended concerns nobody", async () => {
+test("a read that fails after the end of the connection is ignored", async () => {
   const { t, linker } = setUp();
   let fail = (_: Error) => {};
   t.live = () => new Promise((_, reject) => (fail = reject));
   linker.start();
-  await settle();
+  await flushPromises();
   t.hubs[0]?.end();
-  await settle();
+  await flushPromises();
   t.live = () => Promise.resolve();
   fail(new Error("late")); // an unhandled rejection would fail the run
   await pass(500);
   expect(linker.link.get().is).toBe("live");
 });
 
-test("a connection is live when messages come over it, and not when it has ended by then", async () => {
+test("a connection is live when it delivers messages, unless it has ended by then", async () => {
   const { t, linker } = setUp();
   const reads: (() => void)[] = [];
   t.live = () => new Promise((resolve) => reads.push(resolve));
@@ -229,21 +229,21 @@ test("a connection is live when messages come over it, and not when it has ended
   t.hubs[0]?.end();
   await pass(500);
   reads[0]?.();
-  await settle();
+  await flushPromises();
   expect([linker.link.get().is, reads.length]).toEqual(["away", 2]);
   reads[1]?.();
-  await settle();
+  await flushPromises();
   expect(linker.link.get().is).toBe("live");
 });
 
-test("a dead connection is found when the app wakes up, even one that does not end when it is stopped", async () => {
+test("a dead connection is noticed after a wake event, even if stopping it does not end it", async () => {
   const { t, linker } = setUp();
   linker.start();
-  await settle();
+  await flushPromises();
   const dead = t.hubs[0];
   if (dead === undefined) throw new Error("no connection");
   dead.stop = () => new Promise(() => {});
-  t.wake.bell.ring();
+  t.wake.events.emit();
   await pass(4_999);
   expect(linker.link.get().is).toBe("live");
   await pass(1);
@@ -252,24 +252,24 @@ test("a dead connection is found when the app wakes up, even one that does not e
   expect([linker.link.get().is, t.dials]).toEqual(["live", 2]);
 });
 
-test("a live connection answers and stays", async () => {
+test("a live connection answers the ping and stays", async () => {
   const { t, linker } = setUp();
   linker.start();
-  await settle();
-  t.wake.bell.ring();
+  await flushPromises();
+  t.wake.events.emit();
   t.hubs[0]?.pings[0]?.();
   await pass(20_000);
   expect([linker.link.get().is, t.dials, jest.getTimerCount()]).toEqual(["live", 1, 0]);
 });
 
-test("a device that has lost its network does not wait for the connection to notice", async () => {
+test("when the device loses its network, the link is away at once", async () => {
   const { t, linker } = setUp();
   linker.start();
-  await settle();
+  await flushPromises();
   t.wake.isOnline = false;
   t.down = no();
-  t.wake.bell.ring();
-  await settle();
+  t.wake.events.emit();
+  await flushPromises();
   expect(linker.link.get()).toMatchObject({ is: "away", why: "offline" });
 });
 
@@ -278,31 +278,31 @@ describe("close", () => {
     ["connecting", (t: ReturnType<typeof setUp>["t"]) => (t.live = () => new Promise(() => {}))],
     ["away", (t: ReturnType<typeof setUp>["t"]) => (t.down = no())],
     ["refused", (t: ReturnType<typeof setUp>["t"]) => ((t.down = no()), (t.diagnosis = new Failure("unauthenticated", "")))],
-  ])("ends it for good while it is %s", async (_, prepare) => {
+  ])("ends the link while it is %s", async (_, prepare) => {
     const { t, linker } = setUp();
     prepare(t);
     linker.start();
-    await settle();
+    await flushPromises();
     await linker.close();
     const { dials } = t;
     linker.retry();
-    t.wake.bell.ring();
+    t.wake.events.emit();
     await pass(60_000);
     expect([linker.link.get().is, t.dials, t.wake.listeners, jest.getTimerCount()]).toEqual(["closed", dials, 0, 0]);
   });
 
-  test("does not wait for a diagnosis, nor for a connection that comes too late", async () => {
+  test("does not wait for a diagnosis, nor for a late connection", async () => {
     const hub = fakeHub();
-    let come = (_: Hub) => {};
-    const late = new Linker({ dial: () => new Promise((resolve) => (come = resolve)), live: async () => {}, diagnose: async () => {}, wake: new FakeWake() });
+    let resolveDial = (_: Hub) => {};
+    const late = new Linker({ dial: () => new Promise((resolve) => (resolveDial = resolve)), live: async () => {}, diagnose: async () => {}, wake: new FakeWake() });
     late.start();
     const closing = late.close();
-    come(hub);
+    resolveDial(hub);
     await closing;
     expect([late.link.get().is, hub.stops]).toEqual(["closed", 1]);
     const stuck = new Linker({ dial: () => Promise.reject(no()), live: async () => {}, diagnose: () => new Promise(() => {}), wake: new FakeWake() });
     stuck.start();
-    await settle();
+    await flushPromises();
     await stuck.close();
     expect(stuck.link.get().is).toBe("closed");
   });

@@ -4,30 +4,30 @@ import { Failure } from "./failure";
 import type { Hub } from "./hub";
 import { Pace, unlessEnded } from "./retry";
 
-/** How it stands between this device and the server: what cannot be done in a state is not in its type. */
+/** The state of the connection between this device and the server. Each state has only the fields that exist in it. */
 export type Link =
   | { readonly is: "connecting" }
   | { readonly is: "live" }
   | { readonly is: "away"; readonly since: Date; readonly why: "offline" | "unreachable" }
-  | { readonly is: "refused"; readonly text: string } // until there is another token
+  | { readonly is: "refused"; readonly text: string } // until the user enters another token
   | { readonly is: "closed" };
 
 export interface LinkerOptions {
-  /** Opens a connection, or rejects, at the latest when the end comes. */
+  /** Opens a connection, or rejects, at the latest when end is aborted. */
   readonly dial: (end: AbortSignal) => Promise<Hub>;
-  /** Is called with each new connection; resolves when messages come over it. When it rejects, the connection is given up. */
+  /** Called with each new connection. Resolves when it delivers messages. If it rejects, the connection is closed. */
   readonly live: (hub: Hub) => Promise<void>;
-  /** Finds out why there is no connection: it rejects with the Failure, or resolves when the server answers. */
+  /** Finds out why the connection failed: rejects with the Failure, or resolves if the server answers. */
   readonly diagnose: () => Promise<unknown>;
   readonly wake: Wake;
   readonly random?: () => number;
 }
 
 const probeTimeout = 5_000;
-/** A connection that has lived this long counts as good: what follows is a new trouble. */
+/** After this time a connection counts as stable, and the backoff starts again from its shortest wait. */
 const stable = 10_000;
 
-/** Keeps one connection to the hub, for ever: it opens another one whenever there is none, and never gives up. */
+/** Keeps one connection to the hub. It opens another one when the connection ends, and never gives up. */
 export class Linker {
   readonly link = new Cell<Link>({ is: "connecting" });
   readonly #o: LinkerOptions;
@@ -44,7 +44,7 @@ export class Linker {
     this.#running = this.#run();
   }
 
-  /** Tries again now; also after the server has refused the token, when there is another one. */
+  /** Tries again now. This also ends the wait for another token after the server has refused one. */
   retry(): void {
     this.#pace.kick();
   }
@@ -78,9 +78,9 @@ export class Linker {
     const end = this.#end.signal;
     try {
       const hub = await this.#o.dial(end);
-      await (end.aborted ? hub.stop() : this.#attend(hub));
+      await (end.aborted ? hub.stop() : this.#watch(hub));
     } catch {
-      // What the hub says about it is no help: a browser hides the status of a failed WebSocket.
+      // The hub's error does not help: a browser hides the status of a failed WebSocket.
     }
     const ended = new Failure("unreachable", "the connection has ended");
     if (end.aborted) return ended;
@@ -93,8 +93,8 @@ export class Linker {
     }
   }
 
-  /** Is there for a connection while it lives. It is given up for lost, whatever the hub says, when no answer comes. */
-  async #attend(hub: Hub): Promise<void> {
+  /** Waits for the end of a connection. If a ping is not answered in time, the connection counts as lost. */
+  async #watch(hub: Hub): Promise<void> {
     const { wake, live } = this.#o;
     const lost = new AbortController();
     const lose = () => lost.abort();
@@ -124,7 +124,7 @@ export class Linker {
   }
 }
 
-/** Calls lose unless there is an answer soon: after a sleep a dead connection looks alive. */
+/** Calls lose if no answer comes in time. After the device has slept, a dead connection looks alive. */
 async function unlessAnswered(answer: Promise<void>, lose: () => void): Promise<void> {
   const timer = setTimeout(lose, probeTimeout);
   await answer;

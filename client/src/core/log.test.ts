@@ -6,7 +6,7 @@ const numbers = (list: readonly Message[]) => list.map((m) => m.seq);
 const some = (...seqs: number[]) => seqs.flatMap((n) => messages(n, n));
 
 describe("Log", () => {
-  test("appends what follows on, drops repeats, and lets what is beyond a gap wait", () => {
+  test("appends the next messages, drops repeats, and lets messages after a gap wait", () => {
     const log = new Log();
     expect(numbers(log.reset(some(3, 4)))).toEqual([3, 4]);
     expect(numbers(log.add(some(4, 5, 5, 8)))).toEqual([5]);
@@ -16,7 +16,7 @@ describe("Log", () => {
     expect(numbers(log.messages)).toEqual([3, 4, 5, 6, 7, 8]);
   });
 
-  test("a page beyond a gap begins it anew, and what has waited follows on", () => {
+  test("is replaced by a page after a gap, and waiting messages are appended", () => {
     const log = new Log();
     log.add(messages(1, 3));
     log.add(some(9, 11));
@@ -24,7 +24,7 @@ describe("Log", () => {
     expect([numbers(log.messages), log.gap]).toEqual([[7, 8, 9], true]);
   });
 
-  test("a page that overlaps adds only what is new; an old one changes nothing", () => {
+  test("adds only the new messages of an overlapping page, and nothing of an old one", () => {
     const log = new Log();
     log.add(messages(1, 5));
     expect(numbers(log.reset(messages(4, 7)))).toEqual([6, 7]);
@@ -33,7 +33,7 @@ describe("Log", () => {
     expect(numbers(log.messages)).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
 
-  test("goes on after messages that are not kept any more", () => {
+  test("continues after messages that are no longer kept", () => {
     const log = new Log();
     log.add(messages(1, 3));
     expect(log.reset([], 9)).toEqual([]);
@@ -41,7 +41,7 @@ describe("Log", () => {
     expect(numbers(log.add(some(10)))).toEqual([10]);
   });
 
-  test("takes older messages in front only where they join on", () => {
+  test("prepends older messages only if they end just before the first", () => {
     const log = new Log();
     log.prepend(messages(1, 2));
     expect(log.messages).toEqual([]);
@@ -53,14 +53,14 @@ describe("Log", () => {
     expect(numbers(log.messages)).toEqual([7, 8, 9, 10, 11, 12]);
   });
 
-  test("tells a message of another log", () => {
+  test("recognizes a message of another log", () => {
     const log = new Log();
     log.reset(messages(5, 9));
     expect([4, 5, 9, 10].map((seq) => log.contradicts({ ...message(seq), id: "other" }))).toEqual([false, true, true, false]);
     expect(messages(1, 12).some((m) => log.contradicts(m))).toBe(false);
   });
 
-  test("forgets old messages, and everything", () => {
+  test("drops old messages, or all", () => {
     const log = new Log();
     log.add(messages(1, 9));
     log.trim(20);
@@ -73,21 +73,21 @@ describe("Log", () => {
     expect(numbers(log.add(messages(1, 2)))).toEqual([1, 2]);
   });
 
-  test("keeps its promises whatever comes in whatever order", () => {
+  test("stays correct under random operations", () => {
     for (let seed = 1; seed <= 100; seed++) anyOrder(seed);
   });
 });
 
-/** Random operations: the log is an unbroken run, and every message that is new in it is returned, once, in order. */
+/** Runs random operations. The log must have no gaps, and must return every new message once, in order. */
 function anyOrder(seed: number): void {
   const random = generator(seed);
   const below = (n: number) => Math.floor(random() * n);
   const log = new Log();
   const came = new Set<number>();
-  let told = 0;
-  const tell = (added: readonly Message[]) => {
-    expect(numbers(added)).toEqual([...new Set(numbers(added))].filter((seq) => seq > told && came.has(seq)).sort((a, b) => a - b));
-    told = added.at(-1)?.seq ?? told;
+  let lastAdded = 0;
+  const checkAdded = (added: readonly Message[]) => {
+    expect(numbers(added)).toEqual([...new Set(numbers(added))].filter((seq) => seq > lastAdded && came.has(seq)).sort((a, b) => a - b));
+    lastAdded = added.at(-1)?.seq ?? lastAdded;
   };
   for (let step = 0; step < 60; step++) {
     const from = 1 + below(80);
@@ -96,10 +96,10 @@ function anyOrder(seed: number): void {
     const what = below(10);
     if (what < 6) {
       run.forEach((m) => came.add(m.seq));
-      tell(log.add(run.sort(() => random() - 0.5)));
+      checkAdded(log.add(run.sort(() => random() - 0.5)));
     } else if (what < 7) {
       run.forEach((m) => came.add(m.seq));
-      tell(log.reset(run));
+      checkAdded(log.reset(run));
     } else if (what < 9) log.prepend(run);
     else log.trim(1 + below(20));
     const unbroken = log.messages.every((m, i) => m.seq === log.first + i && m.id === `id-${m.seq}`);
@@ -107,10 +107,10 @@ function anyOrder(seed: number): void {
     const gap = [...came].some((seq) => seq > log.last);
     expect({ seed, step, unbroken, whole, gap: log.gap }).toEqual({ seed, step, unbroken: true, whole: true, gap });
   }
-  expect(told).toBe(log.last);
+  expect(lastAdded).toBe(log.last);
 }
 
-/** mulberry32: the same numbers for the same seed. */
+/** Random numbers by mulberry32, the same for the same seed. */
 function generator(seed: number): () => number {
   let state = seed;
   return () => {

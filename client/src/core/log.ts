@@ -1,8 +1,8 @@
 import type { Message } from "./message";
 
 /**
- * The newest messages of a room that this device has at hand: an unbroken run of numbers, in order, each once. What does not
- * follow on yet waits until what is before it has come.
+ * The newest messages of a room in memory: in order, without gaps, each once. A message after a gap waits until the messages
+ * before it have come.
  */
 export class Log {
   #messages: readonly Message[] = [];
@@ -18,23 +18,23 @@ export class Log {
     return this.#messages[0]?.seq ?? 0;
   }
 
-  /** The number after which the log goes on: that of the last message, also when that is not kept any more. */
+  /** The number after which the log continues: that of the last message, also if the message itself is no longer kept. */
   get last(): number {
     return this.#last;
   }
 
-  /** Whether messages wait for others that are before them. */
+  /** Whether messages wait behind a gap. */
   get gap(): boolean {
     return this.#ahead.size > 0;
   }
 
-  /** Whether a message of this log has another one's number: then they are not of one log. */
+  /** Whether this log has another message with the same number. Then the message belongs to another log. */
   contradicts(message: Message): boolean {
     const known = this.#messages[message.seq - this.first];
     return known !== undefined && known.id !== message.id;
   }
 
-  /** Takes messages in any order and returns those that have been appended: repeats are dropped, what is beyond a gap waits. */
+  /** Adds messages in any order and returns those that were appended. Repeats are dropped; messages after a gap wait. */
   add(messages: readonly Message[]): readonly Message[] {
     for (const message of messages) {
       if (message.seq > this.#last) this.#ahead.set(message.seq, message);
@@ -42,15 +42,15 @@ export class Log {
     return this.#append();
   }
 
-  /** Puts older messages, an unbroken run that ends just before the first one, in front. Others are dropped. */
+  /** Puts older messages in front if they end just before the first one. Others are dropped. */
   prepend(messages: readonly Message[]): void {
     const older = messages.filter((m) => m.seq < this.first);
     if (older.length > 0 && older.at(-1)?.seq === this.first - 1) this.#messages = [...older, ...this.#messages];
   }
 
   /**
-   * Takes the newest page, an unbroken run up to the number last, and returns what of it, and of what has waited, is new in
-   * the log. A page that is beyond a gap begins the log anew; one that is older than the log changes nothing.
+   * Adds the newest page, which has no gaps and ends at the number last. Returns the messages that are new in the log, also
+   * those that have waited. A page after a gap replaces the log; a page that is older than the log changes nothing.
    */
   reset(page: readonly Message[], last = page.at(-1)?.seq ?? 0): readonly Message[] {
     const first = page[0]?.seq ?? last + 1;
@@ -69,7 +69,7 @@ export class Log {
     this.#ahead.clear();
   }
 
-  /** Forgets all but the newest messages. */
+  /** Drops all but the newest messages. */
   trim(most: number): void {
     if (this.#messages.length > most) this.#messages = this.#messages.slice(-most);
   }

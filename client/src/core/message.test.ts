@@ -2,11 +2,11 @@ import { byteLength, faultOf, maxBytes, roomPattern, sendable } from "./message"
 
 const samples = ["", "a", "é", "€", "😀", "👩‍👩‍👧‍👦", "a\ud800b", "\udc00", "\ud83d", "مرحبا", "日本", "\u0000\uffff"];
 
-test.each(samples)("the length of %j is that of its UTF-8", (text) => {
+test.each(samples)("the length of %j is counted in bytes of UTF-8", (text) => {
   expect(byteLength(text)).toBe(new TextEncoder().encode(text).length);
 });
 
-test("texts that the server would refuse are refused here", () => {
+test("texts that the server would reject are rejected", () => {
   expect([faultOf(""), faultOf(" \n\t\u00a0"), faultOf("a"), faultOf(" a")]).toEqual(["empty", "empty", null, null]);
   expect(faultOf("€".repeat(maxBytes / 3))).toBeNull();
   expect(faultOf("a".repeat(maxBytes))).toBeNull();
@@ -15,7 +15,7 @@ test("texts that the server would refuse are refused here", () => {
   expect(() => sendable("a".repeat(maxBytes + 1))).toThrow("too long");
 });
 
-test("halves of characters are replaced, whole ones and spaces stay", () => {
+test("lone surrogates are replaced, whole characters and spaces stay", () => {
   expect(sendable(" a\ud83d b\ude00 😀 ")).toBe(" a\ufffd b\ufffd 😀 ");
 });
 

@@ -1,10 +1,10 @@
 import { Failure } from "./failure";
 
-/** A message as the server keeps it: docs/api/hub.md, "Server to client". */
+/** A message as the server stores it, see docs/api/hub.md, "Server to client". */
 export interface Message {
   readonly id: string;
   readonly room: string;
-  /** Its number in the room: 1, 2, 3, … without gaps. */
+  /** The number of the message in the room: 1, 2, 3, … without gaps. */
   readonly seq: number;
   readonly client_id: string;
   readonly msg: string;
@@ -13,17 +13,17 @@ export interface Message {
   readonly stored_at: string;
 }
 
-/** One's own message until it comes back in its room's log. */
+/** A message of this client until it comes back in its room's log. */
 export interface Outgoing {
-  /** The UUID that makes sending it twice harmless. */
+  /** A UUID. The server stores a message once per id, so sending it twice is harmless. */
   readonly id: string;
   readonly room: string;
   readonly msg: string;
   /** When it was written on this device, RFC 3339. */
   readonly written_at: string;
-  /** Failed is only what the server will never take as it is; everything else waits and is tried again. */
+  /** A message has failed if the server will never accept it as it is. Every other one waits and is tried again. */
   readonly state: "waiting" | "accepted" | "failed";
-  /** Why the server has not taken it; it is there when it has failed, or waits for long. */
+  /** Why the server has not accepted it. Set if it has failed, or has waited long. */
   readonly reason?: string;
   /** When it was accepted, by the server's clock. */
   readonly accepted_at?: string;
@@ -33,7 +33,7 @@ export interface Outgoing {
 export const maxBytes = 32 * 1024;
 export const roomPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
-/** The size of a text as the server counts it, in bytes of UTF-8. */
+/** Returns the size of a text as the server counts it, in bytes of UTF-8. */
 export function byteLength(text: string): number {
   let bytes = 0;
   for (const character of text) {
@@ -43,13 +43,13 @@ export function byteLength(text: string): number {
   return bytes;
 }
 
-/** Why a text cannot be sent; null when it can. */
+/** Returns why a text cannot be sent; null if it can. */
 export function faultOf(text: string): "empty" | "too long" | null {
   if (text.trim() === "") return "empty";
   return byteLength(text) > maxBytes ? "too long" : null;
 }
 
-/** The text as it is sent: halves of characters, which the server refuses, are replaced. Throws a Failure if it cannot be sent. */
+/** Returns the text to send. It replaces lone surrogates, which the server rejects. Throws a Failure if it cannot be sent. */
 export function sendable(text: string): string {
   const fault = faultOf(text);
   if (fault !== null) throw new Failure("rejected", `the message is ${fault}`);

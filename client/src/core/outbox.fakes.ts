@@ -1,19 +1,19 @@
 import { Failure } from "./failure";
-import { FakeDevice, FakeTabs, FakeWake, settle } from "./fakes";
+import { FakeDevice, FakeTabs, FakeWake, flushPromises } from "./fakes";
 import type { Outgoing } from "./message";
 import { Outbox } from "./outbox";
 
 export const accepted = "2026-01-01T00:00:00.000000Z";
 export const never = new Promise<string>(() => {});
 
-/** Tabs of one client on one device, and a server that keeps what it is sent. */
+/** Tabs of one client on one device, and a server that keeps the messages that it receives. */
 export function setUp() {
   let ids = 0;
   const device = new FakeDevice();
   const tabs = new FakeTabs();
   const wake = new FakeWake();
   const server = {
-    /** Every post, in order, and what has been accepted. */
+    /** Every post, in order, and the accepted messages. */
     posts: [] as string[],
     kept: [] as string[],
     answer: (_: Outgoing): Promise<string> => Promise.resolve(accepted),
@@ -38,20 +38,20 @@ export function setUp() {
   return { device, tabs, wake, server, tab };
 }
 
-/** A tab that has started. */
+/** Opens a tab and starts its outbox. */
 export async function started(t: ReturnType<typeof setUp>) {
   const tab = t.tab();
   await tab.outbox.start();
-  await settle();
+  await flushPromises();
   return tab;
 }
 
-/** Lets time pass little by little, with all that happens in it. */
+/** Advances the clock in small steps, and runs what is due after each. */
 export async function pass(ms: number): Promise<void> {
-  await settle();
+  await flushPromises();
   for (let left = ms; left > 0; left -= 500) {
     jest.advanceTimersByTime(Math.min(500, left));
-    await settle();
+    await flushPromises();
   }
 }
 

@@ -1,12 +1,12 @@
-// Several tabs of one client, of which one sends.
+// Several tabs of one client. One of them sends.
 import { Failure } from "./failure";
-import { settle } from "./fakes";
+import { flushPromises } from "./fakes";
 import { accepted, never, pass, setUp, started } from "./outbox.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) }));
 afterEach(() => jest.useRealTimers());
 
-test("tabs: show the same, and one of them sends", async () => {
+test("tabs: all show the same, and one sends", async () => {
   const t = setUp();
   let answer = (_: string) => {};
   t.server.answer = () => new Promise((resolve) => (answer = resolve));
@@ -14,32 +14,32 @@ test("tabs: show the same, and one of them sends", async () => {
   const b = await started(t);
   await b.outbox.add("lobby", "from b");
   await a.outbox.add("lobby", "from a");
-  await settle();
+  await flushPromises();
   expect([t.server.posts, a.states(), b.states()]).toEqual([["from b"], ["from b waiting", "from a waiting"], ["from b waiting", "from a waiting"]]);
   t.server.answer = (m) => (m.msg === "from a" ? Promise.reject(new Failure("rejected", "no")) : Promise.resolve(accepted));
   answer(accepted);
-  await settle();
+  await flushPromises();
   expect([t.server.posts, a.states()]).toEqual([["from b", "from a"], ["from b accepted", "from a failed"]]);
   expect(b.states()).toEqual(a.states());
   t.server.answer = () => Promise.resolve(accepted);
   await b.outbox.retry("id-2");
-  await settle();
+  await flushPromises();
   expect([a.states(), b.states()]).toEqual([["from b accepted", "from a accepted"], ["from b accepted", "from a accepted"]]);
 });
 
-test("tabs: give a failed message up together", async () => {
+test("tabs: all discard a failed message", async () => {
   const t = setUp();
   t.server.answer = () => Promise.reject(new Failure("rejected", "no"));
   const a = await started(t);
   const b = await started(t);
   await a.outbox.add("lobby", "x");
-  await settle();
+  await flushPromises();
   await b.outbox.discard("id-1");
-  await settle();
+  await flushPromises();
   expect([a.states(), b.states(), t.device.box.size]).toEqual([[], [], 0]);
 });
 
-test("tabs: a new one tells the one that sends of what nobody has told it", async () => {
+test("tabs: a new one reports stored messages that the sending one does not know", async () => {
   const t = setUp();
   const { states } = await started(t);
   t.device.box.set("untold", { id: "untold", room: "lobby", msg: "1", written_at: "2026-01-01T00:00:00Z", state: "waiting" });
@@ -47,57 +47,57 @@ test("tabs: a new one tells the one that sends of what nobody has told it", asyn
   expect([t.server.posts, states(), late.states()]).toEqual([["1"], ["1 accepted"], ["1 accepted"]]);
 });
 
-test("tabs: the other one sends, too, when the one whose turn it is seems to be asleep, but not while there is no connection", async () => {
+test("tabs: the other one sends, too, if the leading one seems suspended, but not without a connection", async () => {
   const t = setUp();
-  const asleep = await started(t);
+  const suspended = await started(t);
   const other = await started(t);
   t.server.connected = false;
   t.server.answer = () => never;
   await other.outbox.add("lobby", "a");
   await pass(120_000);
-  expect(t.server.posts).toEqual(["a"]); // whose answer nobody waits for
+  expect(t.server.posts).toEqual(["a"]); // its answer never comes
   t.server.connected = true;
   t.server.answer = () => Promise.resolve(accepted);
   await pass(31_000);
-  expect([t.server.posts, other.states(), asleep.states()]).toEqual([["a", "a"], ["a accepted"], ["a accepted"]]);
+  expect([t.server.posts, other.states(), suspended.states()]).toEqual([["a", "a"], ["a accepted"], ["a accepted"]]);
 });
 
-test("tabs: the one that sends finds at a good moment what nobody has told it", async () => {
+test("tabs: the sending one finds unreported messages after a wake event", async () => {
   const t = setUp();
   const one = await started(t);
   t.device.box.set("x", { id: "x", room: "lobby", msg: "a", written_at: "2026-01-01T00:00:00Z", state: "waiting" });
   await pass(60_000);
   expect(t.server.posts).toEqual([]);
-  t.wake.bell.ring();
-  await settle();
+  t.wake.events.emit();
+  await flushPromises();
   expect([t.server.kept, one.states()]).toEqual([["a"], ["a accepted"]]);
 });
 
-test("tabs: what has been accepted does not wait again because of old news", async () => {
+test("tabs: an old event does not make an accepted message wait again", async () => {
   const t = setUp();
   const { outbox, states } = await started(t);
   await outbox.add("lobby", "1");
-  await settle();
+  await flushPromises();
   for (const m of outbox.outgoing.get()) t.tabs.tab().post({ is: "outgoing", outgoing: { ...m, state: "waiting" } });
-  await settle();
+  await flushPromises();
   expect([t.server.posts, states()]).toEqual([["1"], ["1 accepted"]]);
 });
 
-test("tabs: the other one goes on when the one that sends is closed, with what it was never told of", async () => {
+test("tabs: when the sending one closes, the other one continues, also with unreported messages", async () => {
   const t = setUp();
   t.server.answer = () => never;
   const a = await started(t);
   const b = await started(t);
   await a.outbox.add("lobby", "1");
   await b.outbox.add("lobby", "3");
-  await settle();
+  await flushPromises();
   const [first, last] = [...t.device.box.values()];
   if (first === undefined || last === undefined) throw new Error("the device has not kept them");
   t.device.box.clear();
   for (const m of [first, { ...first, id: "untold", msg: "2" }, last]) t.device.box.set(m.id, m);
   t.server.answer = () => Promise.resolve(accepted);
   a.close();
-  await settle();
+  await flushPromises();
   expect(t.server.posts).toEqual(["1", "1", "2", "3"]);
   expect(t.server.kept).toEqual(["1", "2", "3"]);
 });

@@ -1,5 +1,5 @@
 import { Failure } from "./failure";
-import { settle } from "./fakes";
+import { flushPromises } from "./fakes";
 import { accepted, never, pass, setUp, started, unreachable } from "./outbox.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) }));
@@ -11,34 +11,34 @@ test("messages are sent one after the other, in the order in which they were wri
   t.server.answer = () => new Promise((resolve) => answers.push(resolve));
   const { outbox, states } = await started(t);
   await Promise.all(["a", "b", "c"].map((msg) => outbox.add("lobby", msg)));
-  await settle();
+  await flushPromises();
   expect(t.server.posts).toEqual(["a"]);
   answers[0]?.(accepted);
-  await settle();
+  await flushPromises();
   expect(t.server.posts).toEqual(["a", "b"]);
   expect(states()).toEqual(["a accepted", "b waiting", "c waiting"]);
   answers[1]?.(accepted);
-  await settle();
+  await flushPromises();
   expect(t.server.posts).toEqual(["a", "b", "c"]);
 });
 
-test("a message is shown at once, and kept on the device before it is sent", async () => {
+test("a message is shown at once, and stored on the device before it is sent", async () => {
   const t = setUp();
   const { outbox, states } = await started(t);
   let keep = () => {};
   const put = t.device.put.bind(t.device);
   t.device.put = (m) => new Promise<void>((resolve) => (keep = resolve)).then(() => put(m));
   const added = outbox.add("lobby", "a");
-  await settle();
+  await flushPromises();
   expect([states(), t.server.posts]).toEqual([["a waiting"], []]);
   keep();
   await added;
   expect(t.device.box.has("id-1")).toBe(true);
-  await settle();
+  await flushPromises();
   expect([states(), t.server.posts, t.device.box.size]).toEqual([["a accepted"], ["a"], 0]);
 });
 
-test("a message is not sent before it is kept, also when others are under way", async () => {
+test("a message is not sent before it is stored, also while others are being sent", async () => {
   const t = setUp();
   const { outbox } = await started(t);
   let answer = (_: string) => {};
@@ -48,14 +48,14 @@ test("a message is not sent before it is kept, also when others are under way", 
   t.device.put = () => new Promise<void>((resolve) => (keep = resolve));
   void outbox.add("lobby", "b");
   answer(accepted);
-  await settle();
+  await flushPromises();
   expect(t.server.posts).toEqual(["a"]);
   keep();
-  await settle();
+  await flushPromises();
   expect(t.server.posts).toEqual(["a", "b"]);
 });
 
-test("what fails is tried again for ever, with the same id, and the ones behind it wait", async () => {
+test("a failed send is tried again for ever with the same id, and later messages wait", async () => {
   const t = setUp();
   t.server.answer = unreachable;
   const { outbox, states } = await started(t);
@@ -71,7 +71,7 @@ test("what fails is tried again for ever, with the same id, and the ones behind 
   expect(t.server.kept).toEqual(["a", "b"]);
 });
 
-test("whoever writes on while the server is away does not make it be asked more often", async () => {
+test("new messages do not cause more tries while the server is away", async () => {
   const t = setUp();
   t.server.answer = () => Promise.reject(new Failure("later", "busy", 10_000));
   const { outbox } = await started(t);
@@ -82,7 +82,7 @@ test("whoever writes on while the server is away does not make it be asked more 
   expect(t.server.posts).toEqual(["a", "a"]);
 });
 
-test("a good moment ends the wait, also one that comes while a post hangs", async () => {
+test("a wake event ends the wait, also if it comes while a post hangs", async () => {
   const t = setUp();
   t.server.answer = unreachable;
   const { outbox } = await started(t);
@@ -90,8 +90,8 @@ test("a good moment ends the wait, also one that comes while a post hangs", asyn
   await pass(120_000);
   let fail = (_: Failure) => {};
   t.server.answer = () => new Promise((_, reject) => (fail = reject));
-  t.wake.bell.ring();
-  await settle();
+  t.wake.events.emit();
+  await flushPromises();
   outbox.kick();
   t.server.answer = () => Promise.resolve(accepted);
   fail(new Failure("unreachable", "time is up"));
@@ -99,29 +99,29 @@ test("a good moment ends the wait, also one that comes while a post hangs", asyn
   expect(t.server.kept).toEqual(["a"]);
 });
 
-test("without a valid token nothing is sent until there is another one", async () => {
+test("without a valid token nothing is sent until another token comes", async () => {
   const t = setUp();
   t.server.answer = () => Promise.reject(new Failure("unauthenticated", "expired"));
   const { outbox, states } = await started(t);
   await outbox.add("lobby", "a");
   await pass(600_000);
   expect(t.server.posts).toEqual(["a"]);
-  t.wake.bell.ring();
+  t.wake.events.emit();
   await outbox.add("lobby", "b");
   await pass(60_000);
   expect([t.server.posts, states()]).toEqual([["a", "a"], ["a waiting", "b waiting"]]);
   t.server.answer = () => Promise.resolve(accepted);
   outbox.kick();
-  await settle();
+  await flushPromises();
   expect(t.server.kept).toEqual(["a", "b"]);
 });
 
-test("what is rejected does not hold up the others; it can be tried again, or given up", async () => {
+test("a rejected message does not block the others, and can be tried again or discarded", async () => {
   const t = setUp();
   t.server.answer = (m) => (m.msg === "ok" ? Promise.resolve(accepted) : Promise.reject(new Failure("rejected", "msg is not liked")));
   const { outbox, states } = await started(t);
   for (const msg of ["bad", "ok", "worse"]) await outbox.add("lobby", msg);
-  await settle();
+  await flushPromises();
   expect(states()).toEqual(["bad failed", "ok accepted", "worse failed"]);
   expect(outbox.outgoing.get()[0]?.reason).toBe("msg is not liked");
   expect([...t.device.box.values()].map((m) => m.state)).toEqual(["failed", "failed"]);
@@ -129,26 +129,26 @@ test("what is rejected does not hold up the others; it can be tried again, or gi
   await outbox.retry("id-1");
   expect(outbox.outgoing.get()[0]).not.toHaveProperty("reason");
   await outbox.discard("id-3");
-  await settle();
+  await flushPromises();
   expect([states(), t.server.kept, t.device.box.size]).toEqual([["bad accepted", "ok accepted"], ["ok", "bad"], 0]);
 });
 
-test("what is refused again and again says why, and can be given up: those behind it wait no longer", async () => {
+test("a message that is refused several times shows why, and can be discarded, which unblocks the next", async () => {
   const t = setUp();
-  t.server.answer = (m) => (m.msg === "strange" ? Promise.reject(new Failure("later", "status 403")) : Promise.resolve(accepted));
+  t.server.answer = (m) => (m.msg === "odd" ? Promise.reject(new Failure("later", "status 403")) : Promise.resolve(accepted));
   const [one, other] = [await started(t), await started(t)];
-  await one.outbox.add("lobby", "strange");
+  await one.outbox.add("lobby", "odd");
   await one.outbox.add("lobby", "b");
   await pass(1_000);
   expect(one.outbox.outgoing.get()[0]).not.toHaveProperty("reason");
   await pass(60_000);
-  for (const { outbox } of [one, other]) expect(outbox.outgoing.get()[0]).toMatchObject({ msg: "strange", state: "waiting", reason: "status 403" });
+  for (const { outbox } of [one, other]) expect(outbox.outgoing.get()[0]).toMatchObject({ msg: "odd", state: "waiting", reason: "status 403" });
   await other.outbox.discard("id-1");
-  await settle();
+  await flushPromises();
   expect([t.server.kept, one.states(), t.device.box.size]).toEqual([["b"], ["b accepted"], 0]);
 });
 
-test("what was accepted after all says no reason any more", async () => {
+test("a message that is accepted later shows no reason any more", async () => {
   const t = setUp();
   t.server.answer = () => Promise.reject(new Failure("later", "busy"));
   const { outbox } = await started(t);
@@ -160,7 +160,7 @@ test("what was accepted after all says no reason any more", async () => {
   expect(outbox.outgoing.get()[0]).not.toHaveProperty("reason");
 });
 
-test("only what has failed can be tried again or given up", async () => {
+test("only a failed message can be tried again or discarded", async () => {
   const t = setUp();
   t.server.answer = () => never;
   const { outbox, states } = await started(t);
@@ -172,12 +172,12 @@ test("only what has failed can be tried again or given up", async () => {
   expect([states(), t.device.box.size]).toEqual([["a waiting"], 1]);
 });
 
-test("what the device kept over a restart is sent, in its order, and what failed stays failed", async () => {
+test("stored messages are sent after a restart, in their order, and failed ones stay failed", async () => {
   const t = setUp();
   t.server.answer = (m) => (m.msg === "bad" ? Promise.reject(new Failure("rejected", "no")) : unreachable());
   const before = await started(t);
   for (const msg of ["bad", "a", "b"]) await before.outbox.add("lobby", msg);
-  await settle();
+  await flushPromises();
   before.close();
   t.server.answer = () => Promise.resolve(accepted);
   const after = await started(t);
@@ -190,12 +190,12 @@ describe("a message that comes back in its log", () => {
     const t = setUp();
     const { outbox, states } = await started(t);
     await outbox.add("lobby", "a");
-    await settle();
+    await flushPromises();
     outbox.arrived("lobby", ["id-1", "others"], accepted);
     expect(states()).toEqual([]);
   });
 
-  test("does so, too, while its post is under way, whatever that comes to", async () => {
+  test("leaves the outbox also while its post is pending, whatever the result", async () => {
     const outcomes: ((resolve: (at: string) => void, reject: (e: Failure) => void) => void)[] = [
       (resolve) => resolve(accepted), (_, reject) => reject(new Failure("unreachable", "lost")), (_, reject) => reject(new Failure("rejected", "forbidden")),
     ];
@@ -205,8 +205,8 @@ describe("a message that comes back in its log", () => {
       t.server.answer = () => new Promise((resolve, reject) => (end = () => outcome(resolve, reject)));
       const { outbox, states } = await started(t);
       await outbox.add("lobby", "a");
-      await settle();
-      t.device.box.delete("id-1"); // as the device does when it keeps the log
+      await flushPromises();
+      t.device.box.delete("id-1"); // the device does this when it stores the log
       outbox.arrived("lobby", ["id-1"], accepted);
       end();
       await pass(60_000);
@@ -214,28 +214,28 @@ describe("a message that comes back in its log", () => {
     }
   });
 
-  test("is not shown again when another tab tells of it late", async () => {
+  test("is not shown again after a late event of another tab", async () => {
     const t = setUp();
     t.server.answer = () => never;
     const a = await started(t);
     const b = await started(t);
     b.outbox.arrived("lobby", ["id-1"], accepted);
     await a.outbox.add("lobby", "a");
-    await settle();
+    await flushPromises();
     expect([a.states(), b.states()]).toEqual([["a waiting"], []]);
   });
 
-  test("is not loaded again from a device that could not forget it", async () => {
+  test("is not loaded again from a device that could not remove it", async () => {
     const t = setUp();
     await t.device.put({ id: "x", room: "lobby", msg: "a", written_at: "", state: "waiting" });
     const { outbox, states } = t.tab();
     outbox.arrived("lobby", ["x"], accepted);
     await outbox.start();
-    await settle();
+    await flushPromises();
     expect([states(), t.server.posts]).toEqual([[], []]);
   });
 
-  test("is remembered for a while, not for ever", async () => {
+  test("is remembered for a limited time", async () => {
     const t = setUp();
     t.server.answer = () => never;
     const a = await started(t);
@@ -243,47 +243,47 @@ describe("a message that comes back in its log", () => {
     b.outbox.arrived("lobby", ["id-1"], accepted);
     b.outbox.arrived("lobby", Array.from({ length: 999 }, (_, i) => `x${i}`), accepted);
     await a.outbox.add("lobby", "a");
-    await settle();
+    await flushPromises();
     expect(b.states()).toEqual([]);
     b.outbox.arrived("lobby", ["id-2", ...Array.from({ length: 1_000 }, (_, i) => `y${i}`)], accepted);
     await a.outbox.add("lobby", "b");
-    await settle();
+    await flushPromises();
     expect(b.states()).toEqual(["b waiting"]);
   });
 });
 
-test("what was accepted before messages that are in the log now is in it, too, and leaves", async () => {
+test("a message that was accepted before the log's newest leaves the outbox", async () => {
   const t = setUp();
   const { outbox, states } = await started(t);
   await outbox.add("lobby", "a");
   await outbox.add("tea", "b");
-  await settle();
+  await flushPromises();
   t.server.answer = () => never;
   await outbox.add("lobby", "c");
-  await settle();
-  outbox.arrived("lobby", [], "2026-01-01T00:00:10.000000Z"); // clocks may differ this much
+  await flushPromises();
+  outbox.arrived("lobby", [], "2026-01-01T00:00:10.000000Z"); // clocks may differ by this much
   expect(states()).toEqual(["a accepted", "b accepted", "c waiting"]);
   outbox.arrived("lobby", [], "2026-01-01T00:00:11.000000Z");
   expect(states()).toEqual(["b accepted", "c waiting"]);
 });
 
-test("an answer that is lost leads to another post, which adds nothing", async () => {
+test("a lost answer leads to another post, which adds nothing", async () => {
   const t = setUp();
   const { outbox, states } = await started(t);
   t.server.answer = (m) => (t.server.kept.push(m.msg), unreachable());
   await outbox.add("lobby", "a");
-  await settle();
+  await flushPromises();
   t.server.answer = () => Promise.resolve(accepted);
   await pass(500);
   expect([t.server.posts, t.server.kept, states()]).toEqual([["a", "a"], ["a"], ["a accepted"]]);
 });
 
-test("a device that keeps nothing does not keep a message from being sent; its writer is told", async () => {
+test("a message is sent even if the device cannot store it, and add rejects", async () => {
   const t = setUp();
   const { outbox, states } = await started(t);
   t.device.full = true;
   await expect(outbox.add("lobby", "a")).rejects.toThrow("full");
-  await settle();
+  await flushPromises();
   expect([t.server.kept, states()]).toEqual([["a"], ["a accepted"]]);
   const later = await started(t);
   expect(later.states()).toEqual([]);
@@ -296,7 +296,7 @@ test("nothing happens after close", async () => {
   const { outbox, close, states } = await started(t);
   await outbox.add("lobby", "a");
   await outbox.add("lobby", "b");
-  await settle();
+  await flushPromises();
   close();
   answer(accepted);
   await pass(60_000);

@@ -1,4 +1,4 @@
-import { Bell, Cell } from "./cell";
+import { Cell, Emitter } from "./cell";
 import type { Device, TabEvent, Tabs, Wake } from "./device";
 import { Failure } from "./failure";
 import type { Outgoing } from "./message";
@@ -8,51 +8,52 @@ export interface OutboxOptions {
   readonly device: Device;
   readonly tabs: Tabs;
   readonly wake: Wake;
-  /** Posts a message; resolves with the time at which it was accepted, or rejects with a Failure. Doing so again adds nothing. */
+  /** Posts a message. Resolves with the time of acceptance, or rejects with a Failure. Posting the same id again adds nothing. */
   readonly send: (outgoing: Outgoing) => Promise<string>;
   readonly newID: () => string;
-  /** Whether the server can be reached now, as far as this tab knows. */
+  /** Whether this tab is connected to the server. */
   readonly connected: () => boolean;
   readonly random?: () => number;
 }
 
-/** How many ids of messages that have come back are remembered: enough for what other tabs still tell of them. */
+/** How many ids of arrived messages are remembered. Late events of other tabs may still name them. */
 const remembered = 1_000;
-/** How far the clocks of a server's machines may be apart, and how long two messages may overtake each other. */
+/** How far the servers' clocks and the order of messages may differ, in milliseconds. */
 const skew = 10_000;
-/** How long the tab that sends may leave the first message waiting while there is a connection, in milliseconds: it may be asleep. */
+/** How long the sending tab may leave the first message waiting while this tab is connected, in milliseconds. It may be suspended. */
 const overdue = 15_000;
-/** After so many refusals that are not final, in a row, the person is told why a message waits. */
-const patience = 3;
+/** After this many temporary refusals in a row the app shows why a message waits. */
+const refusalsBeforeReason = 3;
 
-/** Nothing cuts the wait short. */
+/** A source of wake events that never fires. */
 const never = { subscribe: () => () => undefined };
 
 /**
- * One's own messages until they come back in their rooms' logs. Each has an id of its own and is kept on the device before it
- * is sent. They are sent one after the other, in the order in which they were written, by one of the client's tabs, and tried
- * again for ever, which is safe because of the id. Only what the server will never take is given up, and waits for its writer.
+ * The client's own messages until they come back in their rooms' logs. Each message is stored on the device before it is
+ * sent. One of the client's tabs sends them, one after the other, in the order in which they were written. It tries again for
+ * ever, which is safe because the server stores a message once per id. A message that the server will never accept has
+ * failed, and waits for the user.
  */
 export class Outbox {
-  /** All rooms', in the order in which they were written. */
+  /** The messages of all rooms, in the order in which they were written. */
   readonly outgoing = new Cell<readonly Outgoing[]>([]);
   readonly #o: OutboxOptions;
   readonly #end = new AbortController();
   readonly #pace: Pace;
-  /** Rings when there may be something to send. */
-  readonly #work = new Bell();
-  /** Ids that have come back in a log, the latest: a post under way may still answer, another tab may still tell. */
+  /** Fires when a message may be ready to send. */
+  readonly #work = new Emitter();
+  /** The latest ids that have come back in a log. A pending post or another tab may still report them. */
   readonly #arrived = new Set<string>();
-  /** Ids that the device does not keep yet: one sent before that may come back in another tab first, and then stay on the device. */
+  /** Ids that the device has not stored yet. If one were sent now, another tab could receive and remove it before it is stored, and it would stay. */
   readonly #unkept = new Set<string>();
 
   constructor(options: OutboxOptions) {
     this.#o = options;
     this.#pace = new Pace(options.wake, this.#end.signal, options.random);
-    this.#end.signal.addEventListener("abort", options.tabs.subscribe((event) => this.#heard(event)));
+    this.#end.signal.addEventListener("abort", options.tabs.subscribe((event) => this.#onTabEvent(event)));
   }
 
-  /** Reads what is kept, and begins to send when it is this tab's turn. The one that sends may not know of all that is kept. */
+  /** Loads the stored messages, reports them to the sending tab, which may not know them all, and sends when this tab has its turn. */
   async start(): Promise<void> {
     await this.#load();
     for (const outgoing of this.outgoing.get()) if (outgoing.state === "waiting") this.#o.tabs.post({ is: "outgoing", outgoing });
@@ -63,12 +64,12 @@ export class Outbox {
     this.#end.abort();
   }
 
-  /** Tries again now; also after the server has refused the token, when there is another one. */
+  /** Tries again now. This also ends the wait for another token after the server has refused one. */
   kick(): void {
     this.#pace.kick();
   }
 
-  /** Takes on a text that is sendable; it is shown at once, and kept when the promise resolves. */
+  /** Adds a sendable text. It is shown at once, and stored on the device when the promise resolves. */
   async add(room: string, msg: string): Promise<void> {
     await this.#change({ id: this.#o.newID(), room, msg, written_at: new Date().toISOString(), state: "waiting" });
   }
@@ -81,17 +82,17 @@ export class Outbox {
     await this.#change({ ...rest, state: "waiting" });
   }
 
-  /** Gives a message up that the server has not taken, for the reason that is shown. */
+  /** Discards a message that shows a reason why the server has not accepted it. */
   async discard(id: string): Promise<void> {
     if (this.#find(id)?.reason === undefined) return;
-    this.#give(id);
+    this.#cancel(id);
     this.#o.tabs.post({ is: "gone", id });
     await this.#o.device.remove(id);
   }
 
   /**
-   * Says which of the client's messages are in a room's log, and when the newest message there was sent; the device has taken
-   * them out of the outbox already. What was accepted well before the newest is in the log, too, where nobody looks now.
+   * Removes the client's messages that are in a room's log now; the device has already removed them. `newest` is the time of
+   * the log's newest message: a message that was accepted well before it is in the log, too, even if that part is not loaded.
    */
   arrived(room: string, ids: readonly string[], newest: string): void {
     for (const id of ids) this.#arrived.add(id);
@@ -101,7 +102,7 @@ export class Outbox {
     this.#drop((m) => this.#arrived.has(m.id) || isPast(m));
   }
 
-  /** Shows a change, keeps it, tells the other tabs, and has it sent. */
+  /** Shows a change, stores it, reports it to the other tabs, and starts to send. */
   async #change(outgoing: Outgoing): Promise<void> {
     this.#show(outgoing);
     this.#unkept.add(outgoing.id);
@@ -110,15 +111,15 @@ export class Outbox {
     } finally {
       this.#unkept.delete(outgoing.id);
       this.#o.tabs.post({ is: "outgoing", outgoing });
-      this.#work.ring();
+      this.#work.emit();
     }
   }
 
   async #run(): Promise<void> {
     const end = this.#end.signal;
-    await this.#turn();
+    await this.#awaitTurn();
     if (end.aborted) return;
-    const again = () => void this.#load().then(() => this.#work.ring()); // another tab may have ended with what it has not told
+    const again = () => void this.#load().then(() => this.#work.emit()); // another tab may have closed before it reported a message
     end.addEventListener("abort", this.#o.wake.subscribe(again));
     await this.#load();
     for (let refusals = 0; !end.aborted; ) {
@@ -130,7 +131,7 @@ export class Outbox {
       this.#pace.begin();
       const failure = await this.#send(next);
       refusals = failure?.trouble === "later" ? refusals + 1 : 0;
-      if (refusals >= patience) this.#explain({ ...next, reason: failure?.message ?? "" });
+      if (refusals >= refusalsBeforeReason) this.#explain({ ...next, reason: failure?.message ?? "" });
       if (failure === undefined) this.#pace.succeeded();
       else if (failure.trouble === "unauthenticated") await this.#pace.hold();
       else await this.#pace.failed(failure.wait);
@@ -138,14 +139,14 @@ export class Outbox {
   }
 
   /**
-   * Waits until it is this tab's turn to send. It also is when the first message waits for long although there is a connection:
-   * the tab whose turn it was may be asleep, and that two send costs requests and nothing else.
+   * Waits until this tab leads. It also takes its turn if the first message waits long although this tab is connected, because
+   * the leading tab may be suspended. Two sending tabs cost requests, but add nothing twice.
    */
-  async #turn(): Promise<void> {
+  async #awaitTurn(): Promise<void> {
     const turn = new AbortController();
-    const come = () => turn.abort();
-    this.#end.signal.addEventListener("abort", come);
-    void this.#o.tabs.lead().then(come);
+    const begin = () => turn.abort();
+    this.#end.signal.addEventListener("abort", begin);
+    void this.#o.tabs.lead().then(begin);
     const first = () => (this.#o.connected() ? this.outgoing.get().find((m) => m.state === "waiting")?.id : undefined);
     let before: string | undefined;
     do {
@@ -154,30 +155,30 @@ export class Outbox {
     } while (!turn.signal.aborted && (before === undefined || before !== first()));
   }
 
-  /** Shows why a message waits. It goes on to be tried. */
+  /** Shows why a message waits. The outbox continues to try it. */
   #explain(waiting: Outgoing): void {
     if (this.#find(waiting.id)?.state !== "waiting") return;
     this.#show(waiting);
     this.#o.tabs.post({ is: "outgoing", outgoing: waiting });
   }
 
-  /** Sends one message; returns why it has to be tried again. */
+  /** Sends one message. Returns the failure after which it must be tried again. */
   async #send(next: Outgoing): Promise<Failure | undefined> {
     const { reason: _, ...message } = next;
     try {
       const accepted_at = await this.#o.send(next);
-      await this.#settle({ ...message, state: "accepted", accepted_at });
+      await this.#recordOutcome({ ...message, state: "accepted", accepted_at });
     } catch (error) {
       const failure = Failure.of(error);
       if (failure.trouble !== "rejected") return failure;
-      await this.#settle({ ...next, state: "failed", reason: failure.message });
+      await this.#recordOutcome({ ...next, state: "failed", reason: failure.message });
     }
     return undefined;
   }
 
-  /** Notes the outcome, unless the message has come back meanwhile. What is accepted need not be kept: the server does. */
-  async #settle(outgoing: Outgoing): Promise<void> {
-    if (this.#end.signal.aborted) return; // whoever sends next does it again, which is harmless
+  /** Records the outcome, unless the message has come back meanwhile. An accepted message is removed from the device, because the server has it. */
+  async #recordOutcome(outgoing: Outgoing): Promise<void> {
+    if (this.#end.signal.aborted) return; // the next sending tab sends it again, which is harmless
     const { device, tabs } = this.#o;
     const shown = this.#find(outgoing.id) !== undefined;
     if (shown) {
@@ -185,11 +186,11 @@ export class Outbox {
       tabs.post({ is: "outgoing", outgoing });
     }
     const keep = shown && outgoing.state === "failed";
-    await (keep ? device.put(outgoing) : device.remove(outgoing.id)).catch(() => undefined); // then it is sent again, which is harmless
+    await (keep ? device.put(outgoing) : device.remove(outgoing.id)).catch(() => undefined); // on failure it is sent again, which is harmless
   }
 
-  #heard(event: TabEvent): void {
-    if (event.is === "gone") this.#give(event.id);
+  #onTabEvent(event: TabEvent): void {
+    if (event.is === "gone") this.#cancel(event.id);
     if (event.is !== "outgoing") return;
     const { outgoing } = event;
     if (this.#arrived.has(outgoing.id)) return;
@@ -198,10 +199,10 @@ export class Outbox {
     const isOld = outgoing.state !== "accepted" && known?.state === "accepted";
     if (hasLeft || isOld) return;
     this.#show(outgoing);
-    this.#work.ring();
+    this.#work.emit();
   }
 
-  /** Takes on what the device keeps and is not known here yet, in its order. */
+  /** Adds the stored messages that are not known in this tab yet, in their order. */
   async #load(): Promise<void> {
     const kept = await this.#o.device.outbox().catch(() => []);
     const merged = [...this.outgoing.get()];
@@ -214,8 +215,8 @@ export class Outbox {
     this.outgoing.set(merged);
   }
 
-  /** Takes a message out that is not to be sent any more; what waits behind it has its turn. */
-  #give(id: string): void {
+  /** Removes a message that must not be sent any more, and tries the next one now. */
+  #cancel(id: string): void {
     this.#drop((m) => m.id === id);
     this.#pace.kick();
   }
@@ -230,7 +231,7 @@ export class Outbox {
     );
   }
 
-  #drop(gone: (m: Outgoing) => boolean): void {
-    this.outgoing.update((shown) => (shown.some(gone) ? shown.filter((m) => !gone(m)) : shown));
+  #drop(dropped: (m: Outgoing) => boolean): void {
+    this.outgoing.update((shown) => (shown.some(dropped) ? shown.filter((m) => !dropped(m)) : shown));
   }
 }

@@ -1,14 +1,14 @@
-import { FakeWake, settle } from "./fakes";
+import { FakeWake, flushPromises } from "./fakes";
 import { backoff, Pace, pause, unlessEnded } from "./retry";
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
-/** Whether a promise has settled by now. */
+/** Returns whether a promise has completed by now. */
 async function done(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   promise.then(() => (settled = true), () => (settled = true));
-  await settle();
+  await flushPromises();
   return settled;
 }
 
@@ -17,7 +17,7 @@ describe("backoff", () => {
     expect([0, 1, 2, 5, 6, 1000].map((n) => backoff(n, () => 1))).toEqual([500, 1000, 2000, 16_000, 30_000, 30_000]);
   });
 
-  test("is spread over its upper half", () => {
+  test("is random in its upper half", () => {
     expect(backoff(1, () => 0)).toBe(500);
     const waits = Array.from({ length: 200 }, () => backoff(6));
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(15_000);
@@ -29,7 +29,7 @@ describe("backoff", () => {
 describe("pause", () => {
   test.each([
     ["the time", (_w: FakeWake, _e: AbortController) => void jest.advanceTimersByTime(1000)],
-    ["a wake-up", (w: FakeWake) => w.bell.ring()],
+    ["a wake-up", (w: FakeWake) => w.events.emit()],
     ["the end", (_w: FakeWake, e: AbortController) => e.abort()],
   ])("ends with %s, and leaves nothing behind", async (_, ends) => {
     const wake = new FakeWake();
@@ -42,7 +42,7 @@ describe("pause", () => {
     expect([wake.listeners, jest.getTimerCount()]).toEqual([0, 0]);
   });
 
-  test("is over at once after the end", async () => {
+  test("ends at once after the end", async () => {
     const end = new AbortController();
     end.abort();
     const wake = new FakeWake();
@@ -50,7 +50,7 @@ describe("pause", () => {
     expect([wake.listeners, jest.getTimerCount()]).toEqual([0, 0]);
   });
 
-  test.each([2 ** 31, 1e15, Infinity])("of %d ms is not taken for none", async (time) => {
+  test.each([2 ** 31, 1e15, Infinity])("of %d ms does not end at once", async (time) => {
     const end = new AbortController();
     const waiting = pause(time, new FakeWake(), end.signal);
     jest.advanceTimersByTime(24 * 3600 * 1000);
@@ -60,13 +60,13 @@ describe("pause", () => {
 });
 
 describe("unlessEnded", () => {
-  test("is what the work is", async () => {
+  test("returns the result of the work", async () => {
     const { signal } = new AbortController();
     await expect(unlessEnded(Promise.resolve(1), signal)).resolves.toBe(1);
     await expect(unlessEnded(Promise.reject(new Error("no")), signal)).rejects.toThrow("no");
   });
 
-  test("does not wait for work beyond the end", async () => {
+  test("does not wait for the work after the end", async () => {
     const end = new AbortController();
     const waiting = unlessEnded(new Promise(() => {}), end.signal);
     end.abort();
@@ -100,28 +100,28 @@ describe("Pace", () => {
     expect(await waits(p, 7000)).toBe(7000);
   });
 
-  test("a good moment ends a wait; one that comes during a try makes the next wait short", async () => {
+  test("ends a wait at a wake event, and makes the next wait short after one during a try", async () => {
     const { pace: p, wake } = pace();
     for (let i = 0; i < 5; i++) await waits(p);
     p.begin();
     const waiting = p.failed();
-    wake.bell.ring();
+    wake.events.emit();
     expect(await done(waiting)).toBe(true);
     p.begin();
-    wake.bell.ring();
+    wake.events.emit();
     const short = p.failed();
     jest.advanceTimersByTime(500);
     expect(await done(short)).toBe(true);
   });
 
-  test("holds until it is kicked, also if that was during the try, or until a good moment", async () => {
+  test("holds until a kick, also one during the try, or until a wake event", async () => {
     const { pace: p, wake } = pace();
-    for (const good of [() => p.kick(), () => wake.bell.ring()]) {
+    for (const wakeUp of [() => p.kick(), () => wake.events.emit()]) {
       p.begin();
       const held = p.hold();
       jest.advanceTimersByTime(1e9);
       expect(await done(held)).toBe(false);
-      good();
+      wakeUp();
       expect(await done(held)).toBe(true);
     }
     p.begin();

@@ -1,19 +1,19 @@
-import { Bell } from "./cell";
+import { Emitter } from "./cell";
 import type { Wake } from "./device";
 
 const shortest = 500;
 const longest = 30_000;
-/** The longest time of a timer; one of a longer time fires at once. */
+/** The longest time of a timer. A timer with a longer time would fire at once. */
 const limit = 2 ** 31 - 1;
 
-/** How long to wait before the next try after so many failures in a row, in milliseconds: doubled each time, up to 30 s, and
- * spread at random over its upper half, so that the clients of a server do not all come back at once. */
+/** Returns the wait before the next try, in milliseconds. It doubles with each failure in a row, up to 30 s, and is random in
+ * its upper half, so that the clients of a server do not all come back at once. */
 export function backoff(failures: number, random: () => number = Math.random): number {
   const most = Math.min(longest, shortest * 2 ** Math.min(failures, 10));
   return most / 2 + (most / 2) * random();
 }
 
-/** Waits for a time, which may be Infinity, but not beyond a wake-up or the end. */
+/** Waits for a time, which may be Infinity. A wake event or the end cuts the wait short. */
 export function pause(milliseconds: number, wake: Pick<Wake, "subscribe">, end: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
@@ -29,25 +29,25 @@ export function pause(milliseconds: number, wake: Pick<Wake, "subscribe">, end: 
   });
 }
 
-/** What the work comes to; it rejects as soon as the end comes, and what becomes of the work then is nobody's concern. */
+/** Returns the result of the work, but rejects as soon as end is aborted. The result is then ignored. */
 export function unlessEnded<T>(work: Promise<T>, end: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(new Error("ended"));
-    const settled = () => end.removeEventListener("abort", stop);
+    const removeListener = () => end.removeEventListener("abort", stop);
     end.addEventListener("abort", stop);
     if (end.aborted) stop();
-    work.then(resolve, reject).then(settled, settled);
+    work.then(resolve, reject).then(removeListener, removeListener);
   });
 }
 
 /**
- * The pace of tries that never end: after each failure in a row the wait is longer. A good moment cuts it short, also when it
- * comes while the try is still under way.
+ * The waits between endless retries. The wait grows with each failure in a row. A wake event or a kick cuts it short, also if
+ * it comes during the try.
  */
 export class Pace {
   readonly #end: AbortSignal;
   readonly #random: (() => number) | undefined;
-  readonly #moments = new Bell();
+  readonly #wakes = new Emitter();
   #failures = 0;
   #kicked = false;
   #woken = false;
@@ -58,37 +58,37 @@ export class Pace {
     end.addEventListener("abort", wake.subscribe(() => this.#wake()));
   }
 
-  /** Says that something has changed: the next try may succeed. */
+  /** Reports a change after which the next try may succeed. */
   kick(): void {
     this.#kicked = true;
     this.#wake();
   }
 
-  /** A try begins. */
+  /** Marks the start of a try. */
   begin(): void {
     this.#kicked = false;
     this.#woken = false;
   }
 
-  /** What fails next is a new trouble. */
+  /** Resets the count of failures. */
   succeeded(): void {
     this.#failures = 0;
   }
 
-  /** Waits after a failure, no shorter than the server asks for, but not beyond the next good moment. */
+  /** Waits after a failure, at least as long as the server asks for. A wake event or a kick cuts the wait short. */
   async failed(least = 0): Promise<void> {
     if (this.#woken) this.#failures = 0;
-    await pause(Math.max(backoff(this.#failures++, this.#random), least), this.#moments, this.#end);
+    await pause(Math.max(backoff(this.#failures++, this.#random), least), this.#wakes, this.#end);
   }
 
-  /** Waits for a good moment, however long, where time alone does not help. */
+  /** Waits for a wake event or a kick, without a time limit. */
   async hold(): Promise<void> {
     this.#failures = 0;
-    if (!this.#kicked) await pause(Infinity, this.#moments, this.#end);
+    if (!this.#kicked) await pause(Infinity, this.#wakes, this.#end);
   }
 
   #wake(): void {
     this.#woken = true;
-    this.#moments.ring();
+    this.#wakes.emit();
   }
 }

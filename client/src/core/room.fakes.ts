@@ -1,9 +1,9 @@
 import { Api } from "./api";
-import { FakeDevice, FakeServer, FakeTabs, FakeWake, settle } from "./fakes";
+import { FakeDevice, FakeServer, FakeTabs, FakeWake, flushPromises } from "./fakes";
 import { Outbox } from "./outbox";
 import { Room } from "./room";
 
-/** A device, a server, and rooms of the client ann, each as in a tab of its own. */
+/** A device, a server, and rooms of the client ann, each in a separate tab. */
 export function setUp() {
   const device = new FakeDevice();
   const server = new FakeServer();
@@ -22,7 +22,7 @@ export function setUp() {
       await pass();
       return hub;
     };
-    await settle();
+    await flushPromises();
     return { room, outbox, connect, shown: () => room.timeline.get().messages.map((m) => m.seq) };
   };
   const fill = (to: number) => {
@@ -31,12 +31,12 @@ export function setUp() {
   return { device, server, tabs, tab, fill };
 }
 
-/** Lets a beat pass, so that what has arrived is shown. */
+/** Advances the clock by one render interval, so that the received messages are shown. */
 export async function pass(ms = 40): Promise<void> {
-  await settle();
+  await flushPromises();
   jest.advanceTimersByTime(ms);
-  await settle();
+  await flushPromises();
 }
 
-/** The numbers from one to another. */
+/** Returns the numbers from one to another. */
 export const run = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);

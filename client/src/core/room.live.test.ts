@@ -1,4 +1,4 @@
-import { message, settle } from "./fakes";
+import { message, flushPromises } from "./fakes";
 import { pass, run, setUp } from "./room.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
@@ -7,8 +7,8 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-describe("what arrives", () => {
-  test("10,000 at once are all there, in order, and shown now and then", async () => {
+describe("received messages", () => {
+  test("10,000 at once are all shown, in order, in few updates", async () => {
     const t = setUp();
     const { room, connect, shown } = await t.tab();
     await connect();
@@ -25,16 +25,16 @@ describe("what arrives", () => {
     expect((await t.device.history("lobby", 20_000)).length).toBe(5_000);
   });
 
-  test("a room that stays open lets go of its oldest messages while its reader is at the end", async () => {
+  test("a room that stays open drops its oldest messages while the reader is at the end", async () => {
     const t = setUp();
     const { room, connect, shown } = await t.tab();
     await connect();
     room.open();
-    const come = async (to: number) => {
+    const receiveUpTo = async (to: number) => {
       t.fill(to);
       await pass();
     };
-    await come(10_500);
+    await receiveUpTo(10_500);
     expect(shown().length).toBe(10_500);
     room.read(10_400);
     expect(shown().length).toBe(10_500);
@@ -42,7 +42,7 @@ describe("what arrives", () => {
     expect([shown()[0], shown().at(-1), room.timeline.get().older]).toEqual([5_501, 10_500, "some"]);
   });
 
-  test("is shown in time although the device's clock is set back", async () => {
+  test("are shown in time although the device's clock is set back", async () => {
     const t = setUp();
     const { connect, shown } = await t.tab();
     await connect();
@@ -66,7 +66,7 @@ describe("what arrives", () => {
     await pass();
     await pass(10_000);
     expect([shown(), t.server.asked]).toEqual([run(1, 5), []]);
-    for (const n of [4, 5, 6, 7]) t.server.log("lobby").push(message(n)); // the hub tells of one of them only
+    for (const n of [4, 5, 6, 7]) t.server.log("lobby").push(message(n)); // the hub delivers only one of them
     room.receive(message(7));
     await pass();
     expect(shown()).toEqual(run(1, 5));
@@ -75,7 +75,7 @@ describe("what arrives", () => {
     expect([shown(), t.server.asked]).toEqual([run(1, 7), ["join lobby", "join lobby 4"]]);
   });
 
-  test("a gap is not asked about over a connection that has ended", async () => {
+  test("a gap is not repaired over a connection that has ended", async () => {
     const t = setUp();
     t.fill(3);
     const { room, connect } = await t.tab();
@@ -88,7 +88,7 @@ describe("what arrives", () => {
     expect([t.server.asked, jest.getTimerCount()]).toEqual([[], 0]);
   });
 
-  test("nothing arrives in a room that is closed", async () => {
+  test("a closed room ignores messages", async () => {
     const t = setUp();
     const { room, connect, shown } = await t.tab();
     await connect();
@@ -99,8 +99,8 @@ describe("what arrives", () => {
   });
 });
 
-describe("one's own", () => {
-  test("one's own messages leave the outbox in the same moment", async () => {
+describe("own messages", () => {
+  test("leave the outbox when they are shown in the log", async () => {
     const t = setUp();
     const { room, connect } = await t.tab();
     await connect();
@@ -110,14 +110,14 @@ describe("one's own", () => {
       doubled ||= outgoing.some((o) => log.some((m) => m.id === o.id));
     });
     await room.send("a");
-    await settle();
+    await flushPromises();
     expect(room.timeline.get().outgoing.map((m) => m.state)).toEqual(["accepted"]);
     await pass();
     expect(room.timeline.get()).toMatchObject({ messages: [{ msg: "a", client_id: "ann" }], outgoing: [] });
     expect([doubled, t.device.box.size]).toEqual([false, 0]);
   });
 
-  test("what arrives before the device has answered is kept, and one's own leave the outbox", async () => {
+  test("that arrive before the device has answered are stored and leave the outbox", async () => {
     const t = setUp();
     t.server.up = false;
     await t.device.keep("lobby", [message(1), message(2)]);
@@ -135,7 +135,7 @@ describe("one's own", () => {
     expect([t.device.logs.get("lobby")?.size, t.device.box.size]).toEqual([3, 0]);
   });
 
-  test("one's own messages are read where all before them has been", async () => {
+  test("are read if all messages before them are read", async () => {
     const t = setUp();
     const { room, connect } = await t.tab();
     await connect();

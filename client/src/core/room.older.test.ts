@@ -1,4 +1,4 @@
-import { settle } from "./fakes";
+import { flushPromises } from "./fakes";
 import { pass, run, setUp } from "./room.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
@@ -20,7 +20,7 @@ describe("older", () => {
     await room.older();
     expect(shown()).toEqual(run(201, 1_000));
     const done = room.older();
-    await settle();
+    await flushPromises();
     await done;
     expect(shown()).toEqual(run(1, 1_000));
     expect(room.timeline.get().older).toBe("none");
@@ -30,7 +30,7 @@ describe("older", () => {
     expect((await t.device.history("lobby", 2_000)).length).toBe(1_000);
   });
 
-  test("says that it is loading, also while messages arrive, and that it failed", async () => {
+  test("reports loading, also while messages arrive, and a failure", async () => {
     const t = setUp();
     t.fill(1_000);
     const { room, connect } = await t.tab();
@@ -38,7 +38,7 @@ describe("older", () => {
     let go = () => {};
     t.server.before = () => new Promise((resolve) => (go = resolve));
     const loading = room.older();
-    await settle();
+    await flushPromises();
     t.fill(1_001);
     await pass();
     expect(room.timeline.get()).toMatchObject({ older: "loading", last: 1_001 });
@@ -52,7 +52,7 @@ describe("older", () => {
     expect(room.timeline.get()).toMatchObject({ older: "some" });
   });
 
-  test("goes back to a number while the room is open, also if that is asked for while a page is on its way", async () => {
+  test("fetches back to a number while the room is open, also if the call comes while a page is loading", async () => {
     const t = setUp();
     t.fill(5_000);
     const { room, connect, shown } = await t.tab();
@@ -66,12 +66,12 @@ describe("older", () => {
     expect(shown()).toEqual(run(4_801, 5_000));
     t.server.asked.length = 0;
     await room.older(1);
-    expect(t.server.asked.length).toBeLessThanOrEqual(1); // nobody looks
+    expect(t.server.asked.length).toBeLessThanOrEqual(1); // the room is not open
   });
 });
 
-describe("older, where things have changed,", () => {
-  test("ends where the server keeps nothing any more, and where it has nothing that joins on", async () => {
+describe("older, after changes on the server,", () => {
+  test("ends at the server's oldest message, and at a page that does not continue the log", async () => {
     const t = setUp();
     t.fill(1_000);
     const { room, connect, shown } = await t.tab();
@@ -82,7 +82,7 @@ describe("older, where things have changed,", () => {
     expect([shown()[0], room.timeline.get().older]).toEqual([901, "none"]);
   });
 
-  test("messages of one's own that it finds are not shown twice", async () => {
+  test("does not show an own message twice", async () => {
     const t = setUp();
     t.fill(100);
     t.server.store("lobby", "a", "own-1", "ann");
@@ -90,7 +90,7 @@ describe("older, where things have changed,", () => {
     const { room, connect } = await t.tab();
     await connect();
     t.server.before = async (what) => void (t.server.up = !what.startsWith("POST"));
-    await room.send("a"); // its first post was accepted, and the answer lost
+    await room.send("a"); // its first post was accepted, but the answer was lost
     expect(room.timeline.get().outgoing.length).toBe(1);
     t.server.before = async () => {};
     t.server.up = true;
@@ -99,7 +99,7 @@ describe("older, where things have changed,", () => {
     expect(room.timeline.get().outgoing).toEqual([]);
   });
 
-  test("a page that comes after the log has begun anew is of no use", async () => {
+  test("drops a page that comes after the log was replaced", async () => {
     const t = setUp();
     t.fill(1_000);
     const { room, connect, shown } = await t.tab();
@@ -107,7 +107,7 @@ describe("older, where things have changed,", () => {
     let go = () => {};
     t.server.before = (what) => (what.includes("limit=500") ? new Promise((resolve) => (go = resolve)) : Promise.resolve());
     const loading = room.older();
-    await settle();
+    await flushPromises();
     t.server.cut();
     t.fill(2_000);
     await connect();
@@ -117,7 +117,7 @@ describe("older, where things have changed,", () => {
     expect(room.timeline.get().older).toBe("some");
   });
 
-  test("a page of another server's log is not kept", async () => {
+  test("does not store a page of another log", async () => {
     const t = setUp();
     t.fill(1_000);
     const { room, connect, shown } = await t.tab();
@@ -125,7 +125,7 @@ describe("older, where things have changed,", () => {
     let go = () => {};
     t.server.after = (what) => (what.includes("limit=500") ? new Promise((resolve) => (go = resolve)) : Promise.resolve());
     const loading = room.older();
-    await settle();
+    await flushPromises();
     t.server.cut();
     t.server.logs.clear();
     t.fill(20);

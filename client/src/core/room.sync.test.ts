@@ -1,4 +1,4 @@
-import { message, messages, settle } from "./fakes";
+import { message, messages, flushPromises } from "./fakes";
 import { pass, run, setUp } from "./room.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
@@ -7,8 +7,8 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-describe("what is kept on the device", () => {
-  test("is shown before there is a connection", async () => {
+describe("the stored messages of a room", () => {
+  test("are shown without a connection", async () => {
     const t = setUp();
     await t.device.keep("lobby", messages(1, 150));
     await t.device.set("read:lobby", 140);
@@ -19,7 +19,7 @@ describe("what is kept on the device", () => {
     expect(room.draft.get()).toBe("hel");
   });
 
-  test("is pruned, and need not be there at all", async () => {
+  test("are pruned, and may be missing", async () => {
     const t = setUp();
     await t.device.keep("lobby", messages(1, 6_000));
     await t.tab();
@@ -36,7 +36,7 @@ describe("what is kept on the device", () => {
     expect(room.timeline.get().outgoing).toEqual([]);
   });
 
-  test("says which messages of one's own have come back, whatever the outbox still holds", async () => {
+  test("remove own messages that have come back from the outbox", async () => {
     const t = setUp();
     await t.device.keep("lobby", [message(1, { id: "x", client_id: "ann" })]);
     await t.device.put({ id: "x", room: "lobby", msg: "message 1", written_at: "", state: "waiting" });
@@ -45,20 +45,20 @@ describe("what is kept on the device", () => {
     expect(room.timeline.get()).toMatchObject({ messages: [{ id: "x" }], outgoing: [] });
   });
 
-  test("a draft that was begun meanwhile is not overwritten", async () => {
+  test("do not overwrite a draft that was begun meanwhile", async () => {
     const t = setUp();
     await t.device.set("draft:lobby", "old");
     const opening = t.tab();
     await Promise.resolve();
     const { room } = await opening;
     room.write("new");
-    await settle();
+    await flushPromises();
     expect(room.draft.get()).toBe("new");
   });
 });
 
 describe("sync", () => {
-  test("a new room begins with the newest page, and has nothing unread", async () => {
+  test("a new room starts with the newest page, and has no unread messages", async () => {
     const t = setUp();
     t.fill(250);
     const { room, connect, shown } = await t.tab();
@@ -80,7 +80,7 @@ describe("sync", () => {
     expect(shown()).toEqual([1]);
   });
 
-  test("one that is a little behind reads on from its cursor", async () => {
+  test("a room that misses few messages reads on from its cursor", async () => {
     const t = setUp();
     t.fill(510);
     await t.device.keep("lobby", t.server.log("lobby").slice(0, 10));
@@ -88,12 +88,12 @@ describe("sync", () => {
     const { room, connect, shown } = await t.tab();
     await connect();
     expect(t.server.asked).toEqual(["dial", "join lobby", "join lobby 9"]);
-    expect(shown()).toEqual(run(311, 510)); // nobody looks: the newest are enough
+    expect(shown()).toEqual(run(311, 510)); // the room is not open, so only the newest stay in memory
     expect(room.timeline.get()).toMatchObject({ read: 10, last: 510 });
     expect((await t.device.history("lobby", 600)).length).toBe(510);
   });
 
-  test("one that is far behind begins with the newest page; what comes meanwhile follows on", async () => {
+  test("a room that misses many messages starts with the newest page, and appends what comes meanwhile", async () => {
     const t = setUp();
     t.fill(511);
     await t.device.keep("lobby", t.server.log("lobby").slice(0, 10));
@@ -104,8 +104,8 @@ describe("sync", () => {
   });
 });
 
-describe("sync where the log is not what it was", () => {
-  test("one whose next message is not kept any more begins with the newest page", async () => {
+describe("sync when the server's log has changed", () => {
+  test("a room whose next message no longer exists starts with the newest page", async () => {
     const t = setUp();
     t.fill(50);
     await t.device.keep("lobby", t.server.log("lobby").slice(0, 10));
@@ -116,7 +116,7 @@ describe("sync where the log is not what it was", () => {
     expect(room.timeline.get().older).toBe("none");
   });
 
-  test("one of which nothing is kept any more goes on with what comes", async () => {
+  test("a room whose messages no longer exist continues with new ones", async () => {
     const t = setUp();
     t.fill(50);
     t.server.oldest = 51;
@@ -128,7 +128,7 @@ describe("sync where the log is not what it was", () => {
     expect(shown()).toEqual([51, 52]);
   });
 
-  test("a log that is shorter than it was is another one: the old one is forgotten, also on the device", async () => {
+  test("a shorter log is another one, so the old one is dropped, also on the device", async () => {
     const t = setUp();
     await t.device.keep("lobby", messages(1, 50, { msg: "of another server" }));
     await t.device.set("read:lobby", 50);
@@ -141,7 +141,7 @@ describe("sync where the log is not what it was", () => {
     expect([(await t.device.history("lobby", 99)).length, t.device.values.get("read:lobby")]).toEqual([20, 20]);
   });
 
-  test.each([[50, "as long as"], [60, "a little longer than"], [900, "much longer than"]])("one of %i messages, %s it was, is found out by its messages", async (length) => {
+  test.each([[50, "as long as"], [60, "a little longer than"], [900, "much longer than"]])("another log of %i messages, %s before, is recognized by its messages", async (length) => {
     const t = setUp();
     await t.device.keep("lobby", messages(1, 50, { msg: "of another server" }));
     await t.device.set("read:lobby", 50);
@@ -149,7 +149,7 @@ describe("sync where the log is not what it was", () => {
     const { room, connect, shown } = await t.tab();
     const hub = await connect();
     if (length < 500) {
-      await hub.closed; // it begins anew, over another connection
+      await hub.closed; // the room starts again over another connection
       await connect();
     }
     expect(shown()).toEqual(run(Math.max(1, length - 99), length));
@@ -160,7 +160,7 @@ describe("sync where the log is not what it was", () => {
     expect([...room.timeline.get().messages, ...(await t.device.history("lobby", 9_999))].some((m) => m.msg === "of another server")).toBe(false);
   });
 
-  test("an answer that live messages have overtaken does not make the log another one", async () => {
+  test("an answer that comes after newer messages does not count as another log", async () => {
     const t = setUp();
     t.fill(20);
     const { room, connect, shown } = await t.tab();
@@ -168,7 +168,7 @@ describe("sync where the log is not what it was", () => {
     const slow = { ...hub, join: async (name: string, after?: number) => {
       const answer = await hub.join(name, after);
       t.fill(25);
-      await pass(100); // they are shown before the answer is
+      await pass(100); // they are shown before the answer comes
       return answer;
     } };
     await room.sync(slow);
@@ -180,7 +180,7 @@ describe("sync where the log is not what it was", () => {
 });
 
 describe("sync that fails, or is late", () => {
-  test("a room that may not be read says why, and no more once it may", async () => {
+  test("a room that may not be read shows why, until it may be read", async () => {
     const t = setUp();
     t.server.forbidden.add("lobby");
     const { room, connect } = await t.tab();
@@ -191,7 +191,7 @@ describe("sync that fails, or is late", () => {
     expect(room.timeline.get().refused).toBeNull();
   });
 
-  test("a failure that may pass is the caller's to try again", async () => {
+  test("rejects with a temporary failure, so that the caller tries again", async () => {
     const t = setUp();
     t.fill(5);
     const { room, connect, shown } = await t.tab();
@@ -203,7 +203,7 @@ describe("sync that fails, or is late", () => {
     expect([shown(), room.timeline.get().refused]).toEqual([run(1, 5), null]);
   });
 
-  test("two at once, and one whose page comes late, leave the log whole", async () => {
+  test("two at once, and one with a late page, leave no gap in the log", async () => {
     const t = setUp();
     t.fill(600);
     const { room, connect, shown } = await t.tab();
@@ -213,7 +213,7 @@ describe("sync that fails, or is late", () => {
       if (what.startsWith("GET") && ++pages === 1) await new Promise<void>((resolve) => (late = resolve));
     };
     const first = connect().catch(() => undefined);
-    await settle();
+    await flushPromises();
     t.server.cut();
     t.fill(900);
     await connect();
@@ -221,7 +221,7 @@ describe("sync that fails, or is late", () => {
     await pass();
     expect(shown()).toEqual(run(801, 905));
     late();
-    await settle();
+    await flushPromises();
     await first;
     await pass();
     expect(shown()).toEqual(run(801, 905));

@@ -1,4 +1,4 @@
-import { settle } from "./fakes";
+import { flushPromises } from "./fakes";
 import { pass, setUp } from "./room.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
@@ -16,31 +16,31 @@ describe("unread", () => {
     return { t, ...(await t.tab()) };
   }
 
-  test("the mark is where reading ended, from open to close", async () => {
+  test("the mark is set after the last read message, from open to close", async () => {
     const { room } = await opened(5, 8);
     const close = room.open();
-    await settle();
+    await flushPromises();
     room.read(8);
     expect(room.timeline.get()).toMatchObject({ mark: 5, read: 8 });
     const another = room.open();
     close();
     close();
-    await settle();
-    expect(room.timeline.get().mark).toBeNull(); // when it was opened again everything had been read
+    await flushPromises();
+    expect(room.timeline.get().mark).toBeNull(); // everything was read when the room was opened again
     another();
     room.open();
-    await settle();
+    await flushPromises();
     expect(room.timeline.get().mark).toBeNull();
   });
 
-  test("there is none in a room that is closed before it is loaded", async () => {
+  test("a room that is closed before it is loaded has no mark", async () => {
     const { room } = await opened(5, 8);
     room.open()();
-    await settle();
+    await flushPromises();
     expect(room.timeline.get().mark).toBeNull();
   });
 
-  test("a room that is open when it is caught up gets one, live messages make none", async () => {
+  test("catching up an open room sets the mark, live messages do not", async () => {
     const { t, room, connect } = await opened(8, 8);
     room.open();
     await connect();
@@ -54,25 +54,25 @@ describe("unread", () => {
     expect(room.timeline.get()).toMatchObject({ mark: 9, last: 700, read: 9 });
   });
 
-  test("what one sends makes it go away", async () => {
+  test("sending a message removes the mark", async () => {
     const { room } = await opened(5, 8);
     room.open();
-    await settle();
+    await flushPromises();
     await room.send("a");
     expect(room.timeline.get().mark).toBeNull();
   });
 
-  test("reading goes forward only, and is told to other tabs and kept", async () => {
+  test("the read position only grows, is sent to other tabs, and is stored", async () => {
     const { t, room } = await opened(5, 8);
     const other = await t.tab();
     room.read(7);
     room.read(6);
-    await settle();
+    await flushPromises();
     expect([room.timeline.get().read, other.room.timeline.get().read, t.device.values.get("read:lobby")]).toEqual([7, 7, 7]);
     expect(t.tabs.posted).toEqual([{ is: "read", room: "lobby", seq: 7 }]);
   });
 
-  test("a room first seen offline has nothing unread until it is caught up, and then only what comes", async () => {
+  test("a room first opened offline has no unread messages until it is caught up, and then only new ones", async () => {
     const t = setUp();
     const { room, connect } = await t.tab();
     expect(room.timeline.get()).toMatchObject({ read: -1, mark: null });
@@ -87,31 +87,31 @@ describe("unread", () => {
 });
 
 describe("writing", () => {
-  test("a draft is kept, and shown in other tabs, until it is sent", async () => {
+  test("a draft is stored, and shown in other tabs, until it is sent", async () => {
     const t = setUp();
     const { room } = await t.tab();
     const other = await t.tab();
     const elsewhere = await t.tab("tea");
     room.write("hello");
-    await settle();
+    await flushPromises();
     expect([other.room.draft.get(), elsewhere.room.draft.get(), t.device.values.get("draft:lobby")]).toEqual(["hello", "", "hello"]);
     await room.send("hello");
-    await settle();
+    await flushPromises();
     expect([room.draft.get(), other.room.draft.get(), t.device.values.get("draft:lobby")]).toEqual(["", "", undefined]);
   });
 
-  test("a draft stays on the device until what it became is kept there", async () => {
+  test("a draft stays on the device until its message is stored there", async () => {
     const t = setUp();
     const { room } = await t.tab();
     room.write("hello");
     let keep = () => {};
     t.device.put = () => new Promise<void>((resolve) => (keep = resolve));
     const sent = room.send("hello");
-    await settle();
+    await flushPromises();
     expect([room.draft.get(), t.device.values.get("draft:lobby")]).toEqual(["", "hello"]);
     keep();
     await sent;
-    await settle();
+    await flushPromises();
     expect(t.device.values.get("draft:lobby")).toBeUndefined();
   });
 
@@ -123,14 +123,14 @@ describe("writing", () => {
     expect([room.draft.get(), room.timeline.get().outgoing]).toEqual([text, []]);
   });
 
-  test("halves of characters are replaced before anything is kept", async () => {
+  test("lone surrogates are replaced before a message is stored", async () => {
     const t = setUp();
     const { room } = await t.tab();
     await room.send("a\ud83d");
     expect(t.server.log("lobby")[0]?.msg ?? [...t.device.box.values()][0]?.msg).toBe("a\ufffd");
   });
 
-  test("what is written in other rooms is not shown", async () => {
+  test("messages to other rooms are not shown", async () => {
     const t = setUp();
     const { room, outbox } = await t.tab();
     t.server.up = false;

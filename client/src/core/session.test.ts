@@ -1,5 +1,5 @@
 import type { Platform } from "./device";
-import { FakeDevice, FakeServer, FakeTabs, FakeWake, settle, tokenOf } from "./fakes";
+import { FakeDevice, FakeServer, FakeTabs, FakeWake, flushPromises, tokenOf } from "./fakes";
 import { dial } from "./hub";
 import { Session, type Stage } from "./session";
 
@@ -51,7 +51,7 @@ afterEach(async () => {
   }
 });
 
-/** What is shown of a stage, and in whose name the chat is. */
+/** Describes a stage, with the client's name for a chat. */
 function at({ stage }: Session): Record<string, unknown> {
   const now: Stage = stage.get();
   return now.is === "chat" ? { is: "chat", client: now.chat.client } : { ...now };
@@ -62,7 +62,7 @@ const bob = tokenOf({ sub: "bob", exp: 4e9, rooms: ["*"] });
 const server = "http://s";
 
 describe("start", () => {
-  test("asks for a name, a token, or says that the server is not there", async () => {
+  test("asks for a name or a token, or reports that the server does not answer", async () => {
     const t = given();
     const session = t.session();
     expect(at(session)).toEqual({ is: "opening" });
@@ -75,12 +75,12 @@ describe("start", () => {
     await session.probe();
     expect(at(session)).toEqual({ is: "unreachable", server });
     t.server.up = true;
-    t.wake.bell.ring();
-    await settle();
+    t.wake.events.emit();
+    await flushPromises();
     expect(at(session)).toEqual({ is: "token", server });
   });
 
-  test("goes on as the client who was here last, also without a network", async () => {
+  test("continues as the last client, also without a network", async () => {
     const t = given();
     t.server.up = false;
     t.kept.set("identity", '{"client":"ann"}');
@@ -89,7 +89,7 @@ describe("start", () => {
     expect(at(session)).toEqual({ is: "chat", client: "ann" });
   });
 
-  test.each(["", "{", "null", "[]", '"ann"', '{"name":"ann"}', '{"client":{"id":1}}', '{"client":"a\\nb"}'])("what an old version has kept as %j is not taken", async (kept) => {
+  test.each(["", "{", "null", "[]", '"ann"', '{"name":"ann"}', '{"client":{"id":1}}', '{"client":"a\\nb"}'])("an identity stored by an old version as %j is ignored", async (kept) => {
     const t = given();
     t.kept.set("identity", kept);
     const session = t.session();
@@ -97,7 +97,7 @@ describe("start", () => {
     expect(at(session)).toEqual({ is: "name", server });
   });
 
-  test("does without a place to keep anything", async () => {
+  test("works without storage", async () => {
     const fails = () => Promise.reject(new Error("denied"));
     given({ keep: { read: fails, write: fails } });
     const session = current.session();
@@ -108,7 +108,7 @@ describe("start", () => {
     expect(at(session)).toEqual({ is: "name", server });
   });
 
-  test("takes the token of the address at once, before anything is waited for", async () => {
+  test("takes the token from the address before it waits for anything", async () => {
     const takeToken = jest.fn(() => ann);
     const t = given({ takeToken });
     t.kept.set("identity", '{"client":"bob"}');
@@ -120,7 +120,7 @@ describe("start", () => {
     expect(JSON.parse(t.kept.get("identity") ?? "")).toEqual({ client: "ann", token: ann });
   });
 
-  test("says what is wrong with the token of the address", async () => {
+  test("reports the problem of the token in the address", async () => {
     given({ takeToken: () => "nonsense" });
     const session = current.session();
     await session.start();
@@ -131,7 +131,7 @@ describe("start", () => {
 describe("a server", () => {
   const native = { server: null };
 
-  test("is asked for where none is known, and kept", async () => {
+  test("is asked for if none is known, and stored", async () => {
     const t = given(native);
     const session = t.session();
     await session.start();
@@ -156,7 +156,7 @@ describe("a server", () => {
     expect(at(session)).toEqual({ is: "name", server: origin });
   });
 
-  test.each(["", " ", "ftp://example.org", "javascript:alert(1)", "file:///etc", "https://", "a b", "http://[", "ws://example.org"])("%j is no address", async (text) => {
+  test.each(["", " ", "ftp://example.org", "javascript:alert(1)", "file:///etc", "https://", "a b", "http://[", "ws://example.org"])("%j is not an address", async (text) => {
     given(native);
     const session = current.session();
     await session.start();
@@ -164,7 +164,7 @@ describe("a server", () => {
     expect(at(session)).toEqual({ is: "server", problem: "not an address" });
   });
 
-  test("that does not answer is not kept", async () => {
+  test("that does not answer is not stored", async () => {
     const t = given(native);
     t.server.up = false;
     const session = t.session();
@@ -177,7 +177,7 @@ describe("a server", () => {
 });
 
 describe("a name", () => {
-  test("is trimmed, checked, and kept", async () => {
+  test("is trimmed, checked, and stored", async () => {
     const t = given();
     const session = t.session();
     await session.start();
@@ -214,7 +214,7 @@ describe("a token", () => {
     expect(at(session)).toEqual({ is: "chat", client: "ann" });
   });
 
-  test("is taken as it is while the server is away", async () => {
+  test("is accepted unchecked while the server is away", async () => {
     const t = given();
     t.server.up = false;
     const session = t.session();
@@ -223,7 +223,7 @@ describe("a token", () => {
     expect(at(session)).toEqual({ is: "chat", client: "ann" });
   });
 
-  test("of the same client goes on with the same chat; a bad one changes nothing", async () => {
+  test("of the same client continues the same chat; a bad one changes nothing", async () => {
     const t = given();
     t.server.tokens = new Set([ann]);
     const session = t.session();
@@ -238,7 +238,7 @@ describe("a token", () => {
     expect(JSON.parse(t.kept.get("identity") ?? "")).toEqual({ client: "ann", token: fresh });
   });
 
-  test("of another client signs in anew", async () => {
+  test("of another client opens another chat", async () => {
     const t = given();
     const session = t.session();
     await session.start();
@@ -252,7 +252,7 @@ describe("a token", () => {
 });
 
 describe("signing out", () => {
-  test("forgets the client, on the web and on a phone", async () => {
+  test("removes the client's data, on the web and on a phone", async () => {
     for (const [known, next] of [[server, { is: "name", server }], [null, { is: "server" }]] as const) {
       const t = given({ server: known });
       t.kept.set("server", server);
@@ -260,9 +260,9 @@ describe("signing out", () => {
       const session = t.session();
       await session.start();
       const stage = session.stage.get();
-      if (stage.is !== "chat") throw new Error("there is no chat");
+      if (stage.is !== "chat") throw new Error("no chat is open");
       stage.chat.join("tea");
-      await settle();
+      await flushPromises();
       await session.signOut();
       expect([at(session), t.kept.has("identity"), t.devices.get("http://s ann")?.values.size]).toEqual([next, false, 0]);
     }
@@ -276,12 +276,12 @@ describe("signing out", () => {
     await b.start();
     expect(at(b)).toEqual({ is: "chat", client: "ann" });
     await a.signOut();
-    await settle();
+    await flushPromises();
     expect([at(a), at(b)]).toEqual([{ is: "name", server }, { is: "name", server }]);
   });
 });
 
-test("an answer of the server that comes too late changes nothing", async () => {
+test("a late answer of the server changes nothing", async () => {
   const t = given();
   t.server.up = false;
   const session = t.session();
@@ -289,7 +289,7 @@ test("an answer of the server that comes too late changes nothing", async () => 
   let answer = () => {};
   t.server.before = () => new Promise((resolve) => (answer = resolve));
   const probing = session.probe();
-  await settle();
+  await flushPromises();
   t.server.before = async () => {};
   t.server.up = true;
   await session.enterToken(ann);

@@ -5,22 +5,22 @@ import type { Platform } from "./device";
 import { Failure, type Trouble } from "./failure";
 import { claimsOf, identityOf, isName, type Identity } from "./identity";
 
-/** What the app is at. */
+/** The stage that the app is in, from opening to a chat. */
 export type Stage =
   | { readonly is: "opening" }
   | { readonly is: "server"; readonly problem?: Problem } // asks which server
-  | { readonly is: "unreachable"; readonly server: string } // nothing is known of the server yet
+  | { readonly is: "unreachable"; readonly server: string } // the server has not answered yet
   | { readonly is: "name"; readonly server: string; readonly problem?: Problem } // asks for a name
   | { readonly is: "token"; readonly server: string; readonly problem?: Problem } // asks for a token
   | { readonly is: "chat"; readonly chat: Chat };
 
-/** What is wrong with what was entered. */
+/** Why an input was not accepted. */
 export type Problem = "not an address" | "no answer" | "not a name" | "not a token" | "expired" | "not accepted";
 
 const serverKey = "server";
 const identityKey = "identity";
 
-/** Leads from opening the app to a Chat, and from there to another client. No method rejects. */
+/** Takes the app from its start to a Chat, and from one client to another. No method rejects. */
 export class Session {
   readonly stage = new Cell<Stage>({ is: "opening" });
   readonly #platform: Platform;
@@ -30,7 +30,7 @@ export class Session {
     this.#platform = platform;
   }
 
-  /** Goes as far as what is known leads. */
+  /** Starts with the stored server and identity, and asks for what is missing. */
   async start(): Promise<void> {
     const token = this.#platform.takeToken();
     this.#platform.wake.subscribe(() => this.#woken());
@@ -42,7 +42,7 @@ export class Session {
     await (identity === null ? this.probe() : this.#enter(identity));
   }
 
-  /** Asks the server whether it wants a token. */
+  /** Asks the server whether it needs a token. */
   async probe(): Promise<void> {
     const before = this.stage.get();
     const stage = await inquire(this.#server);
@@ -68,8 +68,8 @@ export class Session {
   }
 
   /**
-   * Takes a token, for the first time or instead of one that the server does not take any more. Resolves with what is wrong
-   * with it. A server that is not there does not keep anybody out: what the device keeps can be read and written to.
+   * Accepts a first token, or a replacement for one that the server no longer accepts. Resolves with the problem, or null. If
+   * the server does not answer, the token is accepted unchecked, so that the user can read and write offline.
    */
   async enterToken(text: string): Promise<Problem | null> {
     const token = text.trim().replace(/^Bearer\s+/i, "");
@@ -77,7 +77,7 @@ export class Session {
     if (claims === null) return this.#refuse("not a token");
     const before = this.stage.get();
     const trouble = await troubleOf(this.#server, token);
-    if (this.stage.get() !== before) return null; // it has gone on meanwhile
+    if (this.stage.get() !== before) return null; // the stage has changed meanwhile
     if (trouble === "unauthenticated") return this.#refuse(claims.exp * 1000 <= Date.now() ? "expired" : "not accepted");
     const identity = { client: claims.sub, token };
     if (before.is === "chat" && before.chat.client === claims.sub) {
@@ -91,12 +91,12 @@ export class Session {
     return null;
   }
 
-  /** Forgets everything about the client on this device. */
+  /** Removes all data of the client from this device. */
   async signOut(): Promise<void> {
     const stage = this.stage.get();
     this.stage.set({ is: "opening" });
     await this.#write(identityKey, null);
-    if (stage.is === "chat") await stage.chat.erase().catch(() => undefined); // what the device does not let go of stays until the next time
+    if (stage.is === "chat") await stage.chat.erase().catch(() => undefined); // on failure the data stays until the next sign-out
     if (this.#platform.server === null) this.stage.set({ is: "server" });
     else await this.probe();
   }
@@ -114,7 +114,7 @@ export class Session {
     this.stage.set({ is: "chat", chat });
   }
 
-  /** Another tab has signed out. */
+  /** Reacts to a sign-out in another tab. */
   async #leave(chat: Chat): Promise<void> {
     const stage = this.stage.get();
     if (stage.is !== "chat" || stage.chat !== chat) return;
@@ -131,22 +131,22 @@ export class Session {
   }
 
   #read(key: string): Promise<string | null> {
-    return this.#platform.keep.read(key).catch(() => null); // then it is asked for again
+    return this.#platform.keep.read(key).catch(() => null); // on failure the app asks for it again
   }
 
   #write(key: string, value: string | null): Promise<void> {
-    return this.#platform.keep.write(key, value).catch(() => undefined); // then it is asked for again
+    return this.#platform.keep.write(key, value).catch(() => undefined); // on failure the app asks for it again after a restart
   }
 }
 
-/** What a server asks for first. */
+/** Returns the stage that a server requires first. */
 async function inquire(server: string): Promise<Stage> {
   const trouble = await troubleOf(server, undefined);
   if (trouble === null) return { is: "name", server };
   return trouble === "unauthenticated" ? { is: "token", server } : { is: "unreachable", server };
 }
 
-/** Asks a server for something harmless. */
+/** Sends a harmless request and returns its kind of failure, or null. */
 async function troubleOf(server: string, token: string | undefined): Promise<Trouble | null> {
   try {
     await new Api(server, () => token).rooms(1);
@@ -156,7 +156,7 @@ async function troubleOf(server: string, token: string | undefined): Promise<Tro
   }
 }
 
-/** The origin of an address; http where the scheme is left out and the host is near. */
+/** Returns the origin of an address. Without a scheme it is http for local hosts, otherwise https. */
 function address(text: string): string | null {
   const typed = text.trim();
   const near = /^(localhost|\d+\.\d+\.\d+\.\d+|\[.*\]|[^./:]+|[^/:]+\.local)(:|\/|$)/i;

@@ -2,7 +2,7 @@ import { newID } from "./id.web";
 
 const version4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-test("ids are UUIDs, each another one", () => {
+test("ids are UUIDs, each different", () => {
   const ids = Array.from({ length: 1_000 }, newID);
   for (const id of ids) expect(id).toMatch(version4);
   expect(new Set(ids).size).toBe(1_000);

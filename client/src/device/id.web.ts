@@ -1,4 +1,4 @@
-/** A random UUID (version 4, RFC 9562). The browser's own maker of them is missing by plain http. */
+/** A random UUID (version 4, RFC 9562). crypto.randomUUID does not exist on pages of plain http. */
 export function newID(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;

@@ -23,7 +23,7 @@ describe("A database", () => {
   });
 
   const names = async () => (await indexedDB.databases()).map(({ name }) => name);
-  /** A tab of an app that lets go of nothing. */
+  /** A tab that never closes its connection. */
   const stubborn = () => openDB("both", 1);
 
   test("that another tab has open can be erased", async () => {
@@ -35,7 +35,7 @@ describe("A database", () => {
     await expect(one.get("read:lobby")).rejects.toThrow();
   });
 
-  test("that another tab does not let go of is emptied, and goes with that tab", async () => {
+  test("that another tab does not close is emptied, and deleted with that tab", async () => {
     const device = await openIndexedDB("both");
     await device.put(outgoing("a"));
     await device.keep("lobby", range(1, 3));
@@ -45,14 +45,14 @@ describe("A database", () => {
     const left = [...other.objectStoreNames].map((store) => other.getAll(store));
     expect(await Promise.all(left)).toEqual([[], [], []]);
     other.close();
-    await (await openIndexedDB("next")).set("read:a", 1); // the browser has had time
+    await (await openIndexedDB("next")).set("read:a", 1); // gives the browser time
     expect(await names()).toEqual(["next"]);
   });
 
-  test("that does not open is given up, and let go of when it opens after all", async () => {
+  test("that does not open is rejected, and closed if it opens later", async () => {
     const device = await openIndexedDB("both");
     const other = await stubborn();
-    await device.erase(); // it is under way as long as the other tab is there
+    await device.erase(); // the deletion is pending while the other tab is open
     jest.useFakeTimers({ doNotFake: ["setImmediate", "queueMicrotask", "nextTick"] });
     const opening = openIndexedDB("both");
     const refused = expect(opening).rejects.toThrow("does not answer");
@@ -70,7 +70,7 @@ describe("A database", () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test("of a later version is left alone, and gets its turn while this one has it open", async () => {
+  test("of a later version is not opened, and can be upgraded while this one has it open", async () => {
     const device = await openIndexedDB("both");
     await device.keep("lobby", [message(1)]);
     const later = await openDB("both", 2);
@@ -80,7 +80,7 @@ describe("A database", () => {
     expect(await later.getAll("messages")).toEqual([message(1)]);
   });
 
-  /** Ends the connection of a Device, as browsers do after a sleep. */
+  /** Closes the connection of a Device, as browsers do after sleep. */
   async function end(device: Device): Promise<void> {
     const transaction = jest.spyOn(FakeDatabase.prototype, "transaction");
     await device.put(outgoing("a"));
@@ -89,29 +89,29 @@ describe("A database", () => {
     forceCloseDatabase(own as Parameters<typeof forceCloseDatabase>[0]);
   }
 
-  test("that the browser ends is opened again", async () => {
+  test("that the browser closes is opened again", async () => {
     const device = await openIndexedDB("both");
     await end(device);
     await expect(device.put(outgoing("b"))).rejects.toThrow();
-    await openIndexedDB("both"); // it has had its turn after that
+    await openIndexedDB("both"); // the reopening runs before this
     await device.put(outgoing("c"));
     expect((await device.outbox()).map((m) => m.id)).toEqual(["a", "c"]);
   });
 
-  test("that the browser ends can be erased", async () => {
+  test("that the browser closes can be erased", async () => {
     const device = await openIndexedDB("both");
     await end(device);
     await device.erase();
     expect(await names()).toEqual([]);
   });
 
-  test("is not there where the browser has none", async () => {
+  test("is rejected if the browser has no database", async () => {
     Reflect.deleteProperty(globalThis, "indexedDB");
     await expect(openIndexedDB("none")).rejects.toThrow();
   });
 });
 
-describe("What cannot be kept as a whole", () => {
+describe("A change that fails in part", () => {
   const unhandled = jest.fn();
   beforeEach(() => {
     globalThis.indexedDB = new IDBFactory();
@@ -123,7 +123,7 @@ describe("What cannot be kept as a whole", () => {
     jest.restoreAllMocks();
   });
 
-  test("is not kept at all", async () => {
+  test("is not stored at all", async () => {
     const device = await openIndexedDB("full");
     await device.put(outgoing("lobby-1"));
     const wrong = { ...message(2), seq: NaN };
@@ -133,7 +133,7 @@ describe("What cannot be kept as a whole", () => {
     expect((await device.outbox()).length).toBe(1);
   });
 
-  test("is not kept when the device is full", async () => {
+  test("is not stored if the device is full", async () => {
     const device = await openIndexedDB("full");
     await device.keep("lobby", [message(1)]);
     const transaction = jest.spyOn(FakeDatabase.prototype, "transaction");

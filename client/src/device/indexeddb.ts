@@ -7,32 +7,32 @@ import { runTo } from "./run";
 
 interface Schema extends DBSchema {
   values: { key: string; value: Values[keyof Values] };
-  /** By room and number. */
+  /** The key is the room and the number. */
   messages: { key: [string, number]; value: Message };
-  /** By place in the order of writing. */
+  /** The key is the position in the order of writing. */
   outbox: { key: number; value: Outgoing; indexes: { id: string } };
 }
 
 type Database = IDBPDatabase<Schema>;
 
 const version = 1;
-/** Browsers have been seen that neither open nor refuse, and tabs that are frozen while another waits for them. */
-const patience = 5_000;
+/** The time limit for a database, in milliseconds. Some browsers never answer, and a frozen tab can block another. */
+const openTimeout = 5_000;
 
-/** Opens the database of that name in the browser, and makes it if there is none. Tabs share it. Rejects when the browser has none. */
+/** Opens or creates the browser's database of that name, which tabs share. Rejects if the browser has no database. */
 export async function openIndexedDB(name: string): Promise<Device> {
   let db = await connect(name, reopen);
-  /** The browser has ended the connection: it has been asleep, or somebody has removed what sites keep. */
+  /** Called when the browser has closed the connection, for example after sleep or when the user removes site data. */
   function reopen(): void {
-    connect(name, reopen).then((fresh) => (db = fresh), () => undefined); // then nothing is kept until the page is loaded again
+    connect(name, reopen).then((fresh) => (db = fresh), () => undefined); // on failure nothing is stored until the page is loaded again
   }
   return {
     keeps: true,
-    get: async <K extends keyof Values>(key: K) => (await db.get("values", key)) as Values[K] | undefined, // what set has put there
+    get: async <K extends keyof Values>(key: K) => (await db.get("values", key)) as Values[K] | undefined, // the value that set has stored
     async set(key, value) {
       const change = db.transaction("values", "readwrite");
       const done = value === undefined ? change.store.delete(key) : change.store.put(value, key);
-      change.commit(); // at once: the page may be about to go, and with it what it has not committed
+      change.commit(); // at once, because the page may be closing and would lose uncommitted changes
       await Promise.all([done, change.done]);
     },
     keep: (_, messages) => keep(db, messages),
@@ -53,23 +53,23 @@ async function connect(name: string, lost: () => void): Promise<Database> {
       fresh.createObjectStore("messages", { keyPath: ["room", "seq"] });
       fresh.createObjectStore("outbox", { autoIncrement: true }).createIndex("id", "id", { unique: true });
     },
-    // Another tab wants to erase the database, or to bring a newer one: it must not wait for this one.
+    // Another tab wants to erase or upgrade the database. It must not wait for this one.
     blocking: () => void opening.then((db) => db.close()),
     terminated: lost,
   });
   try {
-    return await soon(opening);
+    return await withinTimeout(opening);
   } catch (error) {
     opening.then((late) => late.close(), () => undefined);
     throw error;
   }
 }
 
-/** What a promise comes to, unless that takes too long. */
-async function soon<T>(promise: Promise<T>): Promise<T> {
+/** Returns the result of a promise, or rejects after the time limit. */
+async function withinTimeout<T>(promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("the browser's database does not answer")), patience);
+    timer = setTimeout(() => reject(new Error("the browser's database does not answer")), openTimeout);
   });
   try {
     return await Promise.race([promise, late]);
@@ -78,7 +78,7 @@ async function soon<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
-/** Does all of the work or, when it rejects, nothing. */
+/** Runs the work in one transaction. If it rejects, nothing is changed. */
 async function change<Names extends StoreNames<Schema>[]>(
   db: Database,
   stores: Names,
@@ -97,10 +97,10 @@ function keep(db: Database, messages: readonly Message[]): Promise<void> {
   return change(db, ["messages", "outbox"], "relaxed", async (tx) => {
     const log = tx.objectStore("messages");
     const outbox = tx.objectStore("outbox");
-    const [waiting, places] = await Promise.all([outbox.getAll(), outbox.getAllKeys()]);
+    const [waiting, positions] = await Promise.all([outbox.getAll(), outbox.getAllKeys()]);
     const arrived = new Set(messages.map((m) => m.id));
-    const gone = places.filter((_, i) => arrived.has(waiting[i]?.id ?? ""));
-    await Promise.all([...messages.map(async (m) => void (await log.put(m))), ...gone.map((place) => outbox.delete(place))]);
+    const arrivedPositions = positions.filter((_, i) => arrived.has(waiting[i]?.id ?? ""));
+    await Promise.all([...messages.map(async (m) => void (await log.put(m))), ...arrivedPositions.map((position) => outbox.delete(position))]);
   });
 }
 
@@ -124,7 +124,7 @@ function numbers(room: string, from = 0, to = Number.MAX_SAFE_INTEGER): IDBKeyRa
   return IDBKeyRange.bound([room, from], [room, to]);
 }
 
-/** What waits to be sent is nowhere else: it must outlast a loss of power. */
+/** Stores an unsent message durably, because it exists nowhere else and must survive a loss of power. */
 function put(db: Database, outgoing: Outgoing): Promise<void> {
   return change(db, ["outbox"], "strict", async (tx) => {
     const outbox = tx.objectStore("outbox");
@@ -135,15 +135,15 @@ function put(db: Database, outgoing: Outgoing): Promise<void> {
 function remove(db: Database, id: string): Promise<void> {
   return change(db, ["outbox"], "relaxed", async (tx) => {
     const outbox = tx.objectStore("outbox");
-    const place = await outbox.index("id").getKey(id);
-    if (place !== undefined) await outbox.delete(place);
+    const position = await outbox.index("id").getKey(id);
+    if (position !== undefined) await outbox.delete(position);
   });
 }
 
-/** What is kept goes at once. The empty database goes, too, at the latest when the last tab that does not let go of it closes. */
+/** Removes all data at once. The empty database is deleted at the latest when the last tab that has it open closes. */
 async function erase(db: Database, name: string): Promise<void> {
   const empty = change(db, ["values", "messages", "outbox"], "strict", (tx) => Promise.all([...tx.objectStoreNames].map((store) => tx.objectStore(store).clear())));
-  await empty.catch(() => undefined); // then it goes with the database
+  await empty.catch(() => undefined); // on failure the data is removed with the database
   db.close();
-  await soon(new Promise<void>((resolve, reject) => void deleteDB(name, { blocked: () => resolve() }).then(resolve, reject)));
+  await withinTimeout(new Promise<void>((resolve, reject) => void deleteDB(name, { blocked: () => resolve() }).then(resolve, reject)));
 }

@@ -2,9 +2,9 @@ import { keep } from "./keep";
 
 const mockChain = new Map<string, string>();
 jest.mock("expo-secure-store", () => {
-  /** As the keychain's own check. */
+  /** The same check as the keychain's. */
   const checked = (key: string) => {
-    if (!/^[\w.-]+$/.test(key)) throw new Error(`${key} is no key`);
+    if (!/^[\w.-]+$/.test(key)) throw new Error(`${key} is not a valid key`);
     return key;
   };
   return {
@@ -14,7 +14,7 @@ jest.mock("expo-secure-store", () => {
   };
 });
 
-test("Values are kept until they are removed", async () => {
+test("Values are stored until they are removed", async () => {
   expect(await keep.read("server")).toBeNull();
   await keep.write("server", "https://chat.example.org");
   await keep.write("identity", '{"client":"ann"}\u2028');

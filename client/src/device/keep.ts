@@ -4,7 +4,7 @@ import type { Keep } from "../core/device";
 
 const prefix = "restante.";
 
-/** The system's keychain. Keys are of letters, digits, dots, dashes and underscores. */
+/** The system's keychain. Keys consist of letters, digits, dots, dashes and underscores. */
 export const keep: Keep = {
   read: (key) => getItemAsync(prefix + key),
   write: (key, value) => (value === null ? deleteItemAsync(prefix + key) : setItemAsync(prefix + key, value)),

@@ -1,6 +1,6 @@
 import { keep } from "./keep.web";
 
-/** What a browser keeps for a site; while it is full it takes nothing more, while it is locked nothing is to be had. */
+/** The storage of a site. Writes fail while it is full, and all calls fail while it is locked. */
 class Storage {
   full = false;
   locked = false;
@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 afterEach(() => Reflect.deleteProperty(globalThis, "localStorage"));
 
-test("Values are kept until they are removed", async () => {
+test("Values are stored until they are removed", async () => {
   expect(await keep.read("server")).toBeNull();
   await keep.write("server", "https://chat.example.org");
   await keep.write("identity", '{"client":"ann"}\u2028');
@@ -56,7 +56,7 @@ describe("A browser", () => {
     expect(await keep.read("identity")).toBe("newest");
   });
 
-  test("that keeps nothing keeps it as long as the page", async () => {
+  test("without storage keeps values as long as the page", async () => {
     storage.locked = true;
     expect(await keep.read("identity")).toBeNull();
     await keep.write("identity", "ann");
@@ -66,7 +66,7 @@ describe("A browser", () => {
     storage.locked = false;
   });
 
-  test("gives what another tab has written, or removed", async () => {
+  test("returns the values that another tab has written or removed", async () => {
     await keep.write("identity", "ann");
     storage.items.set("restante:identity", "bob");
     expect(await keep.read("identity")).toBe("bob");

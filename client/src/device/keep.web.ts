@@ -1,14 +1,14 @@
 import type { Keep } from "../core/device";
 
 const prefix = "restante:";
-/** What the browser does not take, or not give back; it lasts as long as the page. */
-const rest = new Map<string, string | null>();
+/** Values that the browser could not store. They live as long as the page. */
+const unsaved = new Map<string, string | null>();
 
 /** The browser's localStorage, which tabs share. */
 export const keep: Keep = {
   async read(key) {
     try {
-      return rest.has(key) ? (rest.get(key) ?? null) : localStorage.getItem(prefix + key);
+      return unsaved.has(key) ? (unsaved.get(key) ?? null) : localStorage.getItem(prefix + key);
     } catch {
       return null;
     }
@@ -17,9 +17,9 @@ export const keep: Keep = {
     try {
       if (value === null) localStorage.removeItem(prefix + key);
       else localStorage.setItem(prefix + key, value);
-      rest.delete(key);
+      unsaved.delete(key);
     } catch {
-      rest.set(key, value);
+      unsaved.set(key, value);
     }
   },
 };

@@ -1,14 +1,14 @@
 import type { Device, Values } from "../core/device";
 import type { Message, Outgoing } from "../core/message";
 
-/** What several Devices in memory share, like tabs share a database. */
+/** The data that several Devices in memory share, as tabs share a database. */
 export class Memory {
   readonly values = new Map<string, unknown>();
   readonly rooms = new Map<string, Map<number, Message>>();
   readonly outbox = new Map<string, Outgoing>();
 }
 
-/** A Device that keeps nothing beyond the life of the page: where a browser lets it keep nothing, and in tests. */
+/** A Device whose data is lost when the page closes. It is used in tests, and where a browser does not allow storage. */
 export function openMemory(memory = new Memory()): Device {
   const roomOf = (room: string) => memory.rooms.get(room) ?? new Map<number, Message>();
   return {

@@ -2,7 +2,7 @@ import { goOffline } from "./offline.web";
 
 const register = jest.fn();
 
-/** A browser that has this, in production unless it is said. */
+/** A browser with these features, in production by default. */
 function browser(has: { secure?: boolean; workers?: boolean; policies?: boolean; mode?: string }): jest.Mock {
   const createPolicy = jest.fn((name: string, rules: { createScriptURL(url: string): string }) => ({
     createScriptURL: (url: string) => `${name}: ${rules.createScriptURL(url)}`,
@@ -20,14 +20,14 @@ afterEach(() => {
 });
 beforeEach(() => register.mockReset().mockResolvedValue(undefined));
 
-test("the service worker is registered by the policy of that name", () => {
+test("the service worker is registered with the policy of that name", () => {
   const createPolicy = browser({ policies: true });
   goOffline();
   expect(createPolicy).toHaveBeenCalledTimes(1);
   expect(register).toHaveBeenCalledWith("restante: /sw.js");
 });
 
-test("a browser without Trusted Types takes the address as it is", () => {
+test("a browser without Trusted Types gets the plain address", () => {
   browser({});
   goOffline();
   expect(register).toHaveBeenCalledWith("/sw.js");
@@ -37,13 +37,13 @@ test.each([
   ["over plain http", { secure: false }],
   ["without service workers", { workers: false }],
   ["while the app is developed", { mode: "development" }],
-])("%s there is none", (_, has) => {
+])("%s no worker is registered", (_, has) => {
   browser(has);
   goOffline();
   expect(register).not.toHaveBeenCalled();
 });
 
-test("that it fails harms nothing", () => {
+test("a failed registration is harmless", () => {
   browser({});
   const failed = { catch: jest.fn() };
   register.mockReturnValue(failed);

@@ -2,7 +2,7 @@ interface Policy {
   createScriptURL(url: string): TrustedScriptURL;
 }
 
-/** An address of code that a policy of Trusted Types has let through. */
+/** A script address that a policy of Trusted Types has accepted. */
 interface TrustedScriptURL {
   toString(): string;
 }
@@ -19,12 +19,12 @@ declare global {
 const address = "/sw.js";
 
 /**
- * Lets the page open without a connection from the next time on, where browsers allow that: over https, and on the machine
- * itself. It is called once; the page works as well when it does not succeed.
+ * Registers the service worker, so that the page opens offline from the next visit on. Browsers allow this over https and on
+ * localhost. Called once. The page also works if it fails.
  */
 export function goOffline(): void {
   if (process.env.NODE_ENV !== "production" || !window.isSecureContext || !("serviceWorker" in navigator)) return;
-  // The policy of the page runs no script by a mere text, and knows this one name.
+  // The page's policy forbids plain strings as script addresses, and allows only this policy name.
   const policy = window.trustedTypes?.createPolicy("restante", { createScriptURL: (url) => (url === address ? url : "about:blank") });
   navigator.serviceWorker.register(policy?.createScriptURL(address) ?? address).catch(() => undefined);
 }

@@ -33,24 +33,24 @@ test("a phone asks for the server, and opens WebSockets at once", () => {
   expect(platform.newID()).toBe("a UUID");
 });
 
-test("each client of each server has a file of its own, of a plain name", async () => {
-  const strange = "../Ann ü".repeat(16);
+test("each client of each server has a separate file with a plain name", async () => {
+  const oddName = "../Ann ü".repeat(16);
   await platform.device("https://chat.example.org", "ann");
   await platform.device("https://chat.example.org", "ann");
-  await platform.device("https://chat.example.org", strange);
+  await platform.device("https://chat.example.org", oddName);
   await platform.device("http://chat.example.org", "ann");
   expect(mockFiles.size).toBe(3);
   for (const file of mockFiles.keys()) expect(file).toMatch(/^[0-9a-f]{64}\.db$/);
 });
 
-test("the file of a client goes when all is erased", async () => {
+test("erase deletes the client's file", async () => {
   await platform.device("https://chat.example.org", "bob");
   const ann = await platform.device("https://chat.example.org", "ann");
   await ann.erase();
   expect(mockFiles.size).toBe(1);
 });
 
-test("where no file can be opened it is kept in memory", async () => {
+test("if no file can be opened, the data is kept in memory", async () => {
   mockFails = true;
   const device = await platform.device("https://chat.example.org", "ann");
   await device.set("read:lobby", 1);

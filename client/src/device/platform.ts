@@ -22,7 +22,7 @@ export const platform: Platform = {
   takeToken: () => null,
 };
 
-/** Each client of each server has a file of its own; names of clients would be too long, and too strange, for one. */
+/** Opens the file of a client on a server. Its name is a hash, because names of clients can be too long or not valid for files. */
 async function open(server: string, client: string): Promise<Device> {
   const file = `${await digestStringAsync(CryptoDigestAlgorithm.SHA256, `${server}\n${client}`)}.db`;
   const db = await openDatabaseAsync(file);

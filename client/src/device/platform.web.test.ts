@@ -9,7 +9,7 @@ jest.mock("./keep", () => jest.requireActual("./keep.web"));
 jest.mock("./tabs", () => jest.requireActual("./tabs.web"));
 jest.mock("./wake", () => jest.requireActual("./wake.web"));
 
-/** A page that was opened at an address; replaced is what its address became. */
+/** A page that was opened at an address. replaced is its address afterwards. */
 function page(address: string): { platform: Platform; replaced: string[] } {
   const { origin, pathname, search, hash } = new URL(address);
   const location = { origin, pathname, search, hash };
@@ -18,7 +18,7 @@ function page(address: string): { platform: Platform; replaced: string[] } {
   for (const [name, value] of Object.entries({ location, history })) Object.defineProperty(globalThis, name, { configurable: true, value });
   let platform: Platform | undefined;
   jest.isolateModules(() => ({ platform } = jest.requireActual<{ platform: Platform }>("./platform.web")));
-  if (platform === undefined) throw new Error("there is no platform");
+  if (platform === undefined) throw new Error("the platform was not loaded");
   return { platform, replaced };
 }
 
@@ -27,11 +27,11 @@ beforeEach(() => {
 });
 afterEach(() => ["location", "history"].forEach((name) => Reflect.deleteProperty(globalThis, name)));
 
-test("the server is the one that the page comes from", () => {
+test("the server is the origin of the page", () => {
   expect(page("https://chat.example.org:8443/?x=1#/lobby").platform).toMatchObject({ server: "https://chat.example.org:8443", negotiates: true });
 });
 
-test("a token is taken out of the address, once", () => {
+test("a token is removed from the address, once", () => {
   const { platform, replaced } = page("https://chat.example.org/app?x=1#token=e30.eyJzdWIiOiJhbm4ifQ.a-b_c");
   expect(platform.takeToken()).toBe("e30.eyJzdWIiOiJhbm4ifQ.a-b_c");
   expect(replaced).toEqual(["/app?x=1"]);
@@ -39,19 +39,19 @@ test("a token is taken out of the address, once", () => {
   expect(replaced.length).toBe(1);
 });
 
-test("an empty token is none, and goes from the address", () => {
+test("an empty token is ignored, and removed from the address", () => {
   const { platform, replaced } = page("https://chat.example.org/#token=");
   expect(platform.takeToken()).toBeNull();
   expect(replaced).toEqual(["/"]);
 });
 
-test.each(["", "#", "#/lobby", "#/token", "?token=x"])("an address that ends in %p has none, and stays", (end) => {
+test.each(["", "#", "#/lobby", "#/token", "?token=x"])("an address that ends in %p has no token, and is not changed", (end) => {
   const { platform, replaced } = page(`https://chat.example.org/${end}`);
   expect(platform.takeToken()).toBeNull();
   expect(replaced).toEqual([]);
 });
 
-test("each client of each server has what is its own, over restarts", async () => {
+test("each client of each server has separate data, over restarts", async () => {
   const { platform } = page("https://chat.example.org/");
   const ann = await platform.device("https://chat.example.org", "ann");
   await ann.set("read:lobby", 1);
@@ -67,7 +67,7 @@ test("each client of each server has what is its own, over restarts", async () =
   expect(await read("https://chat.example.com", "ann")).toBeUndefined();
 });
 
-test("where the browser has no database it is kept in memory", async () => {
+test("if the browser has no database, the data is kept in memory", async () => {
   Reflect.deleteProperty(globalThis, "indexedDB");
   const device = await page("https://chat.example.org/").platform.device("https://chat.example.org", "ann");
   await device.set("read:lobby", 1);

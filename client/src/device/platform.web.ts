@@ -29,7 +29,7 @@ function tokenOfAddress(): string | null {
   return new URLSearchParams(location.hash.slice(1)).get("token");
 }
 
-/** Begins anew when a link with a token is followed while the page is open: the browser changes no more than the fragment then. */
+/** Reloads the page when the user follows a link with a token while the page is open, because the browser then changes only the fragment. */
 export function followTokens(): void {
   window.addEventListener("hashchange", () => {
     if (tokenOfAddress() !== null) location.reload();

@@ -1,6 +1,6 @@
 import type { Message } from "../core/message";
 
-/** The messages at the end of an ascending list that lead up to the number last, without a gap; none if the last is another. */
+/** Returns the messages at the end of an ascending list that reach the number last without a gap. Empty if the list ends with another number. */
 export function runTo(last: number, ascending: readonly Message[]): Message[] {
   const { length } = ascending;
   let from = length;

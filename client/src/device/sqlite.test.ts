@@ -3,7 +3,7 @@ import initSqlJs, { type Database as SQL } from "sql.js";
 import { openSQLite, type Database } from "./sqlite";
 import { deviceSuite, message, outgoing } from "./suite";
 
-/** SQLite itself, behind the methods that the app uses of expo-sqlite. */
+/** SQLite behind the methods that the app uses of expo-sqlite. */
 function asExpo(sql: SQL): Database {
   return {
     async execAsync(source) {
@@ -49,7 +49,7 @@ deviceSuite("A Device on SQLite", () => {
 describe("A database on a phone", () => {
   const drop = () => Promise.resolve();
 
-  test("keeps all or nothing", async () => {
+  test("stores all or nothing", async () => {
     const good = asExpo(new SQLite.Database());
     const full = { ...good, runAsync: (source: string, params: (string | number)[]) => (source.includes("DELETE") ? Promise.reject(new Error("full")) : good.runAsync(source, params)) };
     const device = await openSQLite(full, drop);
@@ -60,7 +60,7 @@ describe("A database on a phone", () => {
     expect(await device.outbox()).toEqual([outgoing("lobby-1")]);
   });
 
-  test("asks for as much however many messages there are", async () => {
+  test("uses the same number of statements for any number of messages", async () => {
     const good = asExpo(new SQLite.Database());
     const runAsync = jest.fn(good.runAsync);
     const device = await openSQLite({ ...good, runAsync }, drop);
@@ -68,7 +68,7 @@ describe("A database on a phone", () => {
     expect(runAsync).toHaveBeenCalledTimes(2);
   });
 
-  test("takes no call into the transaction of another", async () => {
+  test("runs no call inside the transaction of another", async () => {
     const good = asExpo(new SQLite.Database());
     const steps: string[] = [];
     const noted: Database = {
@@ -85,7 +85,7 @@ describe("A database on a phone", () => {
     expect(steps).toEqual(["INSERT", "DELETE", "end", "DELETE", "INSERT"]);
   });
 
-  test("is closed before it is dropped, after what was asked for", async () => {
+  test("is closed after all earlier calls, and then dropped", async () => {
     const steps: string[] = [];
     const good = asExpo(new SQLite.Database());
     const closeAsync = async () => void steps.push("closed");
@@ -95,7 +95,7 @@ describe("A database on a phone", () => {
     expect(steps).toEqual(["kept", "closed", "dropped"]);
   });
 
-  test("goes on after an error", async () => {
+  test("works after an error", async () => {
     const good = asExpo(new SQLite.Database());
     const runAsync = jest.fn(good.runAsync).mockRejectedValueOnce(new Error("busy"));
     const device = await openSQLite({ ...good, runAsync }, drop);

@@ -3,7 +3,7 @@ import type { Message, Outgoing } from "../core/message";
 
 import { runTo } from "./run";
 
-/** What is needed of a database of expo-sqlite. */
+/** The methods that the app uses of a database of expo-sqlite. */
 export interface Database {
   execAsync(source: string): Promise<void>;
   runAsync(source: string, params: (string | number)[]): Promise<unknown>;
@@ -23,11 +23,11 @@ const schema = `
   CREATE TABLE IF NOT EXISTS outbox (place INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, value TEXT NOT NULL);
 `;
 
-/** Keeps everything in a database, which it makes ready. drop removes the database once it is closed. */
+/** Opens a Device on a database, and creates its tables. drop deletes the database after it is closed. */
 export async function openSQLite(db: Database, drop: () => Promise<void>): Promise<Device> {
   await db.execAsync(schema);
   let last: Promise<unknown> = Promise.resolve();
-  // One after the other: a transaction of expo-sqlite takes in whatever is asked for meanwhile.
+  // Calls run one after the other, because a transaction of expo-sqlite includes all statements that run meanwhile.
   const next = <T>(work: () => Promise<T>): Promise<T> => {
     const result = last.then(work);
     last = result.catch(() => undefined);
@@ -47,7 +47,7 @@ export async function openSQLite(db: Database, drop: () => Promise<void>): Promi
       await db.closeAsync();
       await drop();
     }),
-    close: () => void next(() => db.closeAsync()), // that it is closed already is no harm
+    close: () => void next(() => db.closeAsync()), // closing twice is harmless
   };
 }
 
@@ -60,7 +60,7 @@ async function set(db: Database, key: string, value: unknown): Promise<void> {
   else await db.runAsync(`INSERT OR REPLACE INTO "values" (key, value) VALUES (?, ?)`, [key, JSON.stringify(value)]);
 }
 
-/** Two statements however many messages there are: each one is a way to native code and back. */
+/** Uses two statements for any number of messages, because each statement is a call into native code. */
 async function keep(db: Database, room: string, messages: readonly Message[]): Promise<void> {
   const list = JSON.stringify(messages);
   await db.withTransactionAsync(async () => {
@@ -77,7 +77,7 @@ async function history(db: Database, room: string, limit: number, before = Numbe
 }
 
 async function prune(db: Database, room: string, most: number): Promise<void> {
-  const first = "SELECT seq FROM messages WHERE room = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"; // of those that go, from above
+  const first = "SELECT seq FROM messages WHERE room = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"; // the newest message to remove
   await db.runAsync(`DELETE FROM messages WHERE room = ? AND seq <= (${first})`, [room, room, most]);
 }
 
@@ -87,5 +87,5 @@ async function put(db: Database, outgoing: Outgoing): Promise<void> {
 }
 
 function parse<T>(rows: readonly Row[]): T[] {
-  return rows.map(({ value }) => JSON.parse(value) as T); // what this file has written
+  return rows.map(({ value }) => JSON.parse(value) as T); // this file has written the value
 }

@@ -18,13 +18,13 @@ const seqs = (list: readonly Message[]) => list.map((m) => m.seq);
 const ids = (list: readonly Outgoing[]) => list.map((m) => m.id);
 const hostile = ["", " ", "\0", "a\0b", "\u2028\u2029", "\ufeff👋🏽\u200d", "'; DROP TABLE messages; --", '"\\\n\r\t', "\u202edrawkcab", "{\"a\":1}", "é".normalize("NFD"), "x".repeat(32 * 1024)];
 
-/** The Devices of one test: all are on the same store, as those of the tabs of one client are. */
+/** The Devices of one test. They share one store, as the tabs of one client do. */
 interface Tabs {
   readonly device: () => Device;
   readonly another: () => Promise<Device>;
 }
 
-/** What every Device promises. make gives each test a store of its own, and returns what opens a Device on it. */
+/** Tests that every Device must pass. make creates a new store for each test, and returns a function that opens a Device on it. */
 export function deviceSuite(name: string, make: () => () => Promise<Device>): void {
   describe(name, () => {
     const opened: Device[] = [];
@@ -68,14 +68,14 @@ function valuesSuite({ device, another }: Tabs): void {
     expect(await (await another()).get("read:a")).toBe(8);
   });
 
-  test("tells an empty value from none", async () => {
+  test("distinguishes an empty value from no value", async () => {
     await device().set("rooms", []);
     await device().set("read:a", 0);
     await device().set("draft:a", "");
     expect([await device().get("rooms"), await device().get("read:a"), await device().get("draft:a")]).toEqual([[], 0, ""]);
   });
 
-  test("gives texts back as they are", async () => {
+  test("returns texts unchanged", async () => {
     const log = hostile.map((msg, i) => message(i + 1, "lobby", msg));
     const box = hostile.map((msg, i) => outgoing(`id ${i}`, { msg, reason: msg }));
     await device().keep("lobby", log);
@@ -90,7 +90,7 @@ function valuesSuite({ device, another }: Tabs): void {
 }
 
 function historySuite({ device }: Tabs): void {
-  test("gives the newest messages and those before a number, ascending, each once", async () => {
+  test("returns the newest messages and those before a number, ascending, each once", async () => {
     await device().keep("lobby", range(5, 9));
     await device().keep("lobby", range(1, 6));
     await device().keep("lobby", range(1, 6));
@@ -107,7 +107,7 @@ function historySuite({ device }: Tabs): void {
     expect(await device().history("lobb", 10)).toEqual([]);
   });
 
-  test("never gives messages over a gap", async () => {
+  test("never returns messages across a gap", async () => {
     await device().keep("lobby", range(1, 4));
     await device().keep("lobby", range(8, 10));
     expect(seqs(await device().history("lobby", 100))).toEqual([8, 9, 10]);
@@ -121,7 +121,7 @@ function historySuite({ device }: Tabs): void {
     expect(seqs(await device().history("lobby", 100, 8))).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
 
-  test("takes what comes later for what there is", async () => {
+  test("replaces a message with a later one of the same number", async () => {
     await device().keep("lobby", range(1, 3));
     await device().keep("lobby", [message(2, "lobby", "another")]);
     expect(await device().history("lobby", 100)).toEqual([message(1), message(2, "lobby", "another"), message(3)]);
@@ -143,7 +143,7 @@ function historySuite({ device }: Tabs): void {
     expect(seqs(await device().history("other", 100))).toEqual([1, 2]);
   });
 
-  test("takes thousands of messages at once", async () => {
+  test("stores thousands of messages at once", async () => {
     await device().put(outgoing("lobby-1999"));
     await device().keep("lobby", range(1, 2_000));
     expect(seqs(await device().history("lobby", 3, 1_000))).toEqual([997, 998, 999]);
@@ -166,14 +166,14 @@ function outboxSuite({ device, another }: Tabs): void {
     expect(ids(await device().outbox())).toEqual(["z", "m", "a"]);
   });
 
-  test("keeps that order while messages go and come", async () => {
+  test("keeps that order while messages are removed and added", async () => {
     for (const id of ["a", "b", "c"]) await device().put(outgoing(id));
     for (const id of ["c", "b"]) await device().remove(id);
     for (const id of ["d", "b"]) await device().put(outgoing(id));
     expect(ids(await device().outbox())).toEqual(["a", "d", "b"]);
   });
 
-  test("takes what has come back out of the outbox", async () => {
+  test("removes messages that have come back from the outbox", async () => {
     for (const id of ["lobby-1", "lobby-2", "lobby-3"]) await device().put(outgoing(id));
     await device().keep("lobby", [message(2), message(4)]);
     await device().keep("lobby", [message(2)]);
@@ -183,7 +183,7 @@ function outboxSuite({ device, another }: Tabs): void {
 }
 
 function orderSuite({ device, another }: Tabs): void {
-  test("lets calls that are made together take effect in their order", async () => {
+  test("applies concurrent calls in their order", async () => {
     const d = device();
     const box = [d.put(outgoing("a")), d.put(outgoing("lobby-1")), d.put(outgoing("b")), d.remove("a"), d.keep("lobby", [message(1)]), d.put(outgoing("a"))];
     const rest = [d.set("read:x", 1), d.set("read:x", 2), d.keep("lobby", range(2, 5)), d.prune("lobby", 2)];
@@ -192,7 +192,7 @@ function orderSuite({ device, another }: Tabs): void {
     expect([await read, seqs(await log), ids(await list)]).toEqual([2, [4, 5], ["b", "a"]]);
   });
 
-  test("answers in the order in which messages were put", async () => {
+  test("resolves puts in their order", async () => {
     const answered: string[] = [];
     const names = ["a", "b", "c", "a", "d"];
     await Promise.all(names.map((id) => device().put(outgoing(id)).then(() => answered.push(id))));

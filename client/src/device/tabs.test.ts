@@ -1,6 +1,6 @@
 import { openTabs } from "./tabs";
 
-test("A phone leads at once, and tells nobody", async () => {
+test("A phone leads at once, and sends no events", async () => {
   const tabs = openTabs("ann");
   await tabs.lead();
   const heard = jest.fn();

@@ -4,7 +4,7 @@ import { openTabs } from "./tabs.web";
 
 type Held = () => Promise<void>;
 
-/** Gives a lock to one after the other, as navigator.locks does; who waits no more leaves the queue. */
+/** Grants a lock to one after the other, as navigator.locks does. An aborted request leaves the queue. */
 class Locks {
   readonly #queue = new Map<string, Held[]>();
 
@@ -37,7 +37,7 @@ function open(name = "ann"): Tabs {
   return tabs;
 }
 
-/** Has the tab lead, and tells whether it does by now. */
+/** Lets the tab ask to lead. The returned function tells whether it leads by now. */
 function leader(tabs: Tabs): () => Promise<boolean> {
   let leads = false;
   void tabs.lead().then(() => (leads = true));
@@ -49,7 +49,7 @@ function leader(tabs: Tabs): () => Promise<boolean> {
 
 beforeEach(() => browser({ locks: new Locks() }));
 
-test("a browser that lets the page share nothing does not keep it from working", async () => {
+test("the page works in a browser without BroadcastChannel", async () => {
   jest.spyOn(globalThis, "BroadcastChannel").mockImplementation(() => {
     throw new Error("The operation is insecure.");
   });
@@ -65,8 +65,8 @@ afterEach(() => {
   Reflect.deleteProperty(globalThis, "navigator");
 });
 
-describe("The one that leads", () => {
-  test("is one at a time, in turn, past those that have closed", async () => {
+describe("The leading tab", () => {
+  test("is one at a time, in the order of requests, without closed ones", async () => {
     const tabs = [open(), open(), open(), open()];
     const [first, second, third, fourth] = tabs.map(leader);
     const now = () => Promise.all([first?.(), second?.(), third?.(), fourth?.()]);
@@ -79,15 +79,15 @@ describe("The one that leads", () => {
     expect(await now()).toEqual([true, false, true, true]);
   });
 
-  test("is another one for another client", async () => {
+  test("is a separate one for each client", async () => {
     expect(await leader(open("ann"))()).toBe(true);
     expect(await leader(open("bob"))()).toBe(true);
   });
 
   test.each([
     ["has no locks", {}],
-    ["grants none", { locks: { request: () => Promise.reject(new Error("insecure")) } }],
-  ])("is everyone where the browser %s", async (_, navigator) => {
+    ["grants no locks", { locks: { request: () => Promise.reject(new Error("insecure")) } }],
+  ])("is every tab if the browser %s", async (_, navigator) => {
     browser(navigator);
     expect(await leader(open())()).toBe(true);
     expect(await leader(open())()).toBe(true);
@@ -97,11 +97,11 @@ describe("The one that leads", () => {
 describe("Tabs", () => {
   const draft: TabEvent = { is: "draft", room: "lobby", text: "hel\u2028lo" };
 
-  test("tell all others of the same client, not themselves", async () => {
-    const [one, other, third, stranger] = [open(), open(), open(), open("bob")];
+  test("send events to all others of the same client, not to themselves", async () => {
+    const [one, other, third, foreign] = [open(), open(), open(), open("bob")];
     const heard: string[] = [];
     one.subscribe(() => heard.push("one"));
-    stranger.subscribe(() => heard.push("stranger"));
+    foreign.subscribe(() => heard.push("foreign"));
     const others = [other, third].map((tabs) => new Promise<TabEvent>((resolve) => tabs.subscribe(resolve)));
     one.post(draft);
     expect(await Promise.all(others)).toEqual([draft, draft]);
@@ -111,7 +111,7 @@ describe("Tabs", () => {
     expect(heard).toEqual(["one"]);
   });
 
-  test("are not told any more once they have unsubscribed or closed", async () => {
+  test("receive no events after they have unsubscribed or closed", async () => {
     const [one, other, third, witness] = [open(), open(), open(), open()];
     const heard: TabEvent[] = [];
     other.subscribe((event) => heard.push(event))();
@@ -124,7 +124,7 @@ describe("Tabs", () => {
     expect(heard).toEqual([]);
   });
 
-  test("hear the last word of one that closes at once; later it says nothing", async () => {
+  test("receive the last event of a tab that closes at once, and none after its close", async () => {
     const [one, other] = [open(), open()];
     const heard = new Promise((resolve) => other.subscribe(resolve));
     one.post({ is: "erased" });

@@ -1,8 +1,8 @@
 import type { TabEvent, Tabs } from "../core/device";
 
 /**
- * Joins the tabs of that name. One of them at a time leads, the next one as soon as it has closed. Where a page has no locks
- * (plain http to another machine) or may not use them, each tab leads, which costs requests and doubles nothing.
+ * Joins the tabs of that name. One tab leads at a time; when it closes, the next one leads. If a page has no locks (plain http
+ * to another machine) or may not use them, every tab leads, which costs requests but adds no message twice.
  */
 export function openTabs(name: string): Tabs {
   const channel = openChannel(name);
@@ -12,8 +12,8 @@ export function openTabs(name: string): Tabs {
     post(event) {
       if (!end.signal.aborted) channel?.postMessage(event);
     },
-    subscribe(heard) {
-      const listen = (event: MessageEvent<TabEvent>) => heard(event.data);
+    subscribe(listener) {
+      const listen = (event: MessageEvent<TabEvent>) => listener(event.data);
       channel?.addEventListener("message", listen);
       return () => channel?.removeEventListener("message", listen);
     },
@@ -24,7 +24,7 @@ export function openTabs(name: string): Tabs {
   };
 }
 
-/** Null where the browser lets the page share nothing, as Firefox does when it blocks cookies. */
+/** Null if the browser does not allow channels, as Firefox does when it blocks cookies. */
 function openChannel(name: string): BroadcastChannel | null {
   try {
     return new BroadcastChannel(name);
@@ -33,7 +33,7 @@ function openChannel(name: string): BroadcastChannel | null {
   }
 }
 
-/** Resolves when this tab has the lock, which it holds until the end. */
+/** Resolves when this tab has the lock. It holds the lock until end is aborted. */
 function hold(locks: LockManager, name: string, end: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const held = () =>
@@ -42,7 +42,7 @@ function hold(locks: LockManager, name: string, end: AbortSignal): Promise<void>
         resolve();
       });
     locks.request(name, { signal: end }, held).catch(() => {
-      if (!end.aborted) resolve(); // the browser grants none: nobody else has it either
+      if (!end.aborted) resolve(); // the browser grants no lock, so no other tab has it
     });
   });
 }

@@ -10,7 +10,7 @@ jest.mock("react-native", () => ({
   },
 }));
 
-test("A phone wakes when the app comes to the front, until it is not listened to", () => {
+test("A phone fires a wake event when the app comes to the front, until it is unsubscribed", () => {
   const woken = jest.fn();
   const unsubscribe = wake.subscribe(woken);
   for (const state of ["inactive", "background", "active"]) appChanges?.(state);

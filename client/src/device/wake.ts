@@ -2,7 +2,7 @@ import { AppState } from "react-native";
 
 import type { Wake } from "../core/device";
 
-/** The app comes to the front. What the network does shows by what fails. */
+/** Fires when the app comes to the front. Network changes are noticed by failed requests. */
 export const wake: Wake = {
   online: () => true,
   subscribe(woken) {

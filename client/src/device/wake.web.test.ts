@@ -19,7 +19,7 @@ describe("A browser", () => {
     expect(wake.online()).toBe(false);
   });
 
-  test.each(["online", "offline", "pageshow", "focus"])("wakes at %s until it is not listened to", (moment) => {
+  test.each(["online", "offline", "pageshow", "focus"])("fires a wake event at %s until it is unsubscribed", (moment) => {
     const woken = jest.fn();
     const unsubscribe = wake.subscribe(woken);
     page.dispatchEvent(new Event(moment));
@@ -29,7 +29,7 @@ describe("A browser", () => {
     expect(woken).toHaveBeenCalledTimes(1);
   });
 
-  test("wakes when the page is seen, not when it is hidden", () => {
+  test("fires a wake event when the page becomes visible, not when it is hidden", () => {
     const woken = jest.fn();
     const unsubscribe = wake.subscribe(woken);
     document.visibilityState = "hidden";

@@ -1,6 +1,6 @@
 import type { Wake } from "../core/device";
 
-/** The browser's network comes and goes; the page comes to the front, or back out of the browser's memory. */
+/** Fires when the browser goes online or offline, and when the page comes to the front or is restored from the browser's page cache. */
 export const wake: Wake = {
   online: () => navigator.onLine,
   subscribe(woken) {

@@ -3,7 +3,7 @@ import { BackHandler, Dimensions } from "react-native";
 
 import { Session } from "../core/session";
 import { App } from "./App";
-import { settle, token, World } from "./testing";
+import { flushPromises, token, World } from "./testing";
 
 jest.mock("../core/hub", () => ({ dial: jest.fn() }));
 jest.mock("./messages/Messages", () => ({ Messages: () => null }));
@@ -17,14 +17,14 @@ const screenOf = (width: number) => ({ width, height: 800, scale: 1, fontScale: 
 let world: World;
 const press = async (name: string) => {
   fireEvent.press(screen.getByRole("button", { name }));
-  await settle();
+  await flushPromises();
 };
 
 async function open(width: number, identity = JSON.stringify({ client: "Ann" })) {
   Dimensions.set({ window: screenOf(width), screen: screenOf(width) });
   world.kept.set("identity", identity);
   const { unmount } = render(<App platform={world.platform()} />);
-  await settle();
+  await flushPromises();
   return unmount;
 }
 
@@ -37,27 +37,27 @@ beforeEach(() => {
 afterEach(async () => {
   for (const session of sessions) {
     const stage = session.stage.get();
-    if (stage.is === "chat") await settle(() => stage.chat.close());
+    if (stage.is === "chat") await flushPromises(() => stage.chat.close());
   }
   starts.mockClear();
 });
 
 describe("the app", () => {
-  test("asks who one is, then shows the rooms", async () => {
+  test("asks for the name, then shows the rooms", async () => {
     Dimensions.set({ window: screenOf(390), screen: screenOf(390) });
     render(<App platform={world.platform()} />);
-    await settle();
+    await flushPromises();
     fireEvent.changeText(screen.getByLabelText("Your name"), "Ann");
     await press("Continue");
     expect(screen.getByTestId("room-lobby")).toBeOnTheScreen();
     expect(JSON.parse(world.kept.get("identity") ?? "")).toEqual({ client: "Ann" });
   });
 
-  test("shows a room in place of the list where it is narrow, and leads back", async () => {
+  test("shows a room instead of the list in a narrow window, and leads back", async () => {
     await open(390);
     expect(screen.queryByTestId("composer")).toBeNull();
     fireEvent.press(screen.getByTestId("room-lobby"));
-    await settle();
+    await flushPromises();
     expect(screen.getByTestId("composer")).toBeOnTheScreen();
     expect(screen.queryByTestId("room-lobby")).toBeNull();
     expect(screen.getAllByTestId("link")).toHaveLength(1);
@@ -65,24 +65,24 @@ describe("the app", () => {
     expect(screen.getByTestId("room-lobby")).toBeOnTheScreen();
   });
 
-  test("goes back by the phone's own button", async () => {
+  test("goes back with the phone's back button", async () => {
     const listen = jest.spyOn(BackHandler, "addEventListener");
     await open(390);
     expect(listen).not.toHaveBeenCalled();
     fireEvent.press(screen.getByTestId("room-lobby"));
-    await settle();
+    await flushPromises();
     const [, pressed] = listen.mock.calls.at(-1) ?? [];
-    await settle(() => expect(pressed?.({ type: "hardwareBackPress", timeStamp: 0 })).toBe(true));
+    await flushPromises(() => expect(pressed?.({ type: "hardwareBackPress", timeStamp: 0 })).toBe(true));
     listen.mockRestore();
-    await settle();
+    await flushPromises();
     expect(screen.getByTestId("room-lobby")).toBeOnTheScreen();
   });
 
-  test("shows both side by side where there is room for it", async () => {
+  test("shows both side by side in a wide window", async () => {
     await open(1000);
     expect(screen.getByText("Choose a room")).toBeOnTheScreen();
     fireEvent.press(screen.getByTestId("room-lobby"));
-    await settle();
+    await flushPromises();
     expect(screen.getByTestId("composer")).toBeOnTheScreen();
     expect(screen.getByTestId("room-lobby")).toBeOnTheScreen();
     expect(screen.queryByRole("button", { name: "Back" })).toBeNull();
@@ -90,27 +90,27 @@ describe("the app", () => {
   });
 });
 
-describe("one who is in it", () => {
-  test("leaves a room when told so twice", async () => {
+describe("a user", () => {
+  test("leaves a room after a confirmation", async () => {
     await open(1000);
     fireEvent.press(screen.getByTestId("room-lobby"));
-    await settle();
+    await flushPromises();
     await press("Leave the room");
     fireEvent.press(screen.getAllByRole("button", { name: "Leave the room" }).at(-1) ?? screen.root);
-    await settle();
+    await flushPromises();
     expect(screen.queryByTestId("room-lobby")).toBeNull();
     expect(screen.queryByTestId("composer")).toBeNull();
   });
 
-  test("lets who may only read read", async () => {
+  test("without the right to send can read", async () => {
     await open(1000, JSON.stringify({ client: "Ann", token: token({ sub: "Ann", exp: Date.now() / 1000 + 60, rooms: ["lobby"], publish: false }) }));
     fireEvent.press(screen.getByTestId("room-lobby"));
-    await settle();
+    await flushPromises();
     expect(screen.queryByTestId("composer")).toBeNull();
     expect(screen.getByText("You may read here, but not write.")).toBeOnTheScreen();
   });
 
-  test("speaks another language, and remembers it", async () => {
+  test("chooses another language, which is stored", async () => {
     const unmount = await open(1000);
     await press("Settings");
     await press("Deutsch");
@@ -131,14 +131,14 @@ describe("one who is in it", () => {
     expect(world.kept.has("identity")).toBe(false);
   });
 
-  test("warns before what waits is lost", async () => {
+  test("is warned before waiting messages are lost", async () => {
     await open(1000);
     fireEvent.press(screen.getByTestId("room-lobby"));
-    await settle();
+    await flushPromises();
     await world.become({ status: 0 });
     fireEvent.changeText(screen.getByTestId("composer"), "unsent");
     fireEvent.press(screen.getByTestId("send"));
-    await settle();
+    await flushPromises();
     await press("Settings");
     await press("Sign out");
     expect(screen.getByRole("alert")).toHaveTextContent(/1 message has not been sent/);

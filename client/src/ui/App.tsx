@@ -6,14 +6,14 @@ import type { Platform } from "../core/device";
 import { Session } from "../core/session";
 import { Home } from "./Home";
 import { LocaleContext, localeOf } from "./i18n";
-import { dressPage } from "./page";
+import { configurePage } from "./page";
 import { deviceLanguage, Preferences, PreferencesContext } from "./preferences";
 import { useReadable } from "./readable";
 import { SessionContext } from "./session";
 import { SignIn } from "./SignIn";
 import { ColoursContext, dark, light } from "./theme";
 
-/** The app, on the machine that the platform is. */
+/** The app on a platform. */
 export function App({ platform }: { readonly platform: Platform }) {
   const [preferences] = useState(() => new Preferences(platform.keep));
   const [session] = useState(() => new Session(platform));
@@ -29,7 +29,7 @@ export function App({ platform }: { readonly platform: Platform }) {
   );
 }
 
-/** What the session is at, in the chosen language and colours. */
+/** Shows the stage of the session, in the chosen language and colours. */
 function Screen({ session, preferences }: { readonly session: Session; readonly preferences: Preferences }) {
   const stage = useReadable(session.stage);
   const { language, scheme } = useReadable(preferences.choices);
@@ -37,14 +37,14 @@ function Screen({ session, preferences }: { readonly session: Session; readonly 
   const isDark = (scheme === "system" ? system : scheme) === "dark";
   const colours = isDark ? dark : light;
   const locale = localeOf(language ?? deviceLanguage());
-  useEffect(() => dressPage(locale.language, locale.rtl, scheme), [locale, scheme]);
+  useEffect(() => configurePage(locale.language, locale.rtl, scheme), [locale, scheme]);
   return (
     <LocaleContext.Provider value={locale}>
       <ColoursContext.Provider value={colours}>
         <StatusBar barStyle={isDark ? "light-content" : "dark-content"} />
         <SafeAreaProvider>
           <SafeAreaView style={[styles.app, { backgroundColor: colours.surface, direction: locale.rtl ? "rtl" : "ltr" }]}>
-            <View style={styles.app} {...{ dir: locale.rtl ? "rtl" : "ltr" } /* the web's way to turn what is inside */}>
+            <View style={styles.app} {...{ dir: locale.rtl ? "rtl" : "ltr" } /* sets the direction of the content on the web */}>
               {stage.is === "chat" ? <Home key={stage.chat.client} chat={stage.chat} /> : <SignIn stage={stage} />}
             </View>
           </SafeAreaView>

@@ -3,7 +3,7 @@ import { View } from "react-native";
 import { Text } from "./Text";
 import { colourOf, useColours } from "./theme";
 
-/** The initial of a room on its colour. It says nothing to a screen reader: the name is beside it. */
+/** The initial of a name on its colour. Hidden from screen readers, because the name is beside it. */
 export function Avatar({ name, size = 44 }: { readonly name: string; readonly size?: number }) {
   const colours = useColours();
   const [initial = "?"] = name;

@@ -10,7 +10,7 @@ interface Props {
   readonly onPress: () => void;
   readonly kind?: "primary" | "plain" | "danger";
   readonly disabled?: boolean;
-  /** Whether a button that is one of a choice is the chosen one. */
+  /** Whether the button is the selected one of a group. */
   readonly chosen?: boolean;
   /** Whether it opens a dialog. */
   readonly opens?: boolean;
@@ -21,7 +21,7 @@ interface Props {
 /** A button with a text. */
 export function Button({ label, kind = "plain", small = false, ...rest }: Props) {
   const colours = useColours();
-  const { ground, over, text, line } = looks(colours)[rest.chosen === true ? "chosen" : kind];
+  const { ground, over, text, line } = palettes(colours)[rest.chosen === true ? "chosen" : kind];
   return (
     <Pressable {...behaviour(rest)} hitSlop={small ? space.s : 0}
       style={(state) => [styles.button, small && styles.small, { backgroundColor: isOver(state) ? over : ground, borderColor: line }, rest.disabled === true && styles.disabled]}>
@@ -35,7 +35,7 @@ interface IconButtonProps extends Omit<Props, "kind" | "small" | "chosen"> {
   readonly filled?: boolean;
 }
 
-/** A button with a glyph; its label is for screen readers and for the pointer that rests on it. */
+/** A button with a glyph. Screen readers read its label. */
 export function IconButton({ icon, label, filled = false, ...rest }: IconButtonProps) {
   const colours = useColours();
   const resting = filled ? colours.accent : "transparent";
@@ -51,7 +51,7 @@ export function IconButton({ icon, label, filled = false, ...rest }: IconButtonP
   );
 }
 
-/** Whether a button is pressed, or the pointer is on it, where there is one. */
+/** Whether a button is pressed or hovered. */
 export function isOver(state: { readonly pressed: boolean }): boolean {
   return state.pressed || ("hovered" in state && state.hovered === true);
 }
@@ -64,7 +64,7 @@ function behaviour({ onPress, disabled = false, chosen, opens = false, testID }:
   };
 }
 
-function looks(c: Colours) {
+function palettes(c: Colours) {
   return {
     primary: { ground: c.accent, over: c.accent, text: c.onAccent, line: c.accent },
     plain: { ground: "transparent", over: c.hover, text: c.accent, line: c.line },

@@ -5,7 +5,7 @@ import type { Chat } from "../core/chat";
 import { Failure } from "../core/failure";
 import type { Room } from "../core/room";
 import { Composer } from "./Composer";
-import { draw, settle, World } from "./testing";
+import { draw, flushPromises, World } from "./testing";
 
 jest.mock("../core/hub", () => ({ dial: jest.fn() }));
 
@@ -27,18 +27,18 @@ describe("the composer", () => {
     await world.close();
   });
 
-  test("sends what is written, and is empty then", async () => {
+  test("sends the text, and is empty then", async () => {
     await draw(world, <Composer room={room} focused={false} />);
     fireEvent.changeText(field(), "hello\nyou");
     fireEvent.press(send());
-    await settle();
+    await flushPromises();
     expect(world.posted).toEqual([{ room: "garden", msg: "hello\nyou" }]);
     expect(field()).toHaveProp("value", "");
     act(() => jest.advanceTimersByTime(1000));
     expect(room.draft.get()).toBe("");
   });
 
-  test("sends nothing that is blank", async () => {
+  test("does not send blank text", async () => {
     await draw(world, <Composer room={room} focused={false} />);
     expect(send()).toBeDisabled();
     fireEvent.changeText(field(), " \n ");
@@ -47,7 +47,7 @@ describe("the composer", () => {
     expect(send()).toBeEnabled();
   });
 
-  test("says how many bytes are left near the end, and refuses more", async () => {
+  test("shows how many bytes are left near the limit, and does not send more", async () => {
     await draw(world, <Composer room={room} focused={false} />);
     fireEvent.changeText(field(), "x".repeat(30_000));
     expect(screen.queryByTestId("remaining")).toBeNull();
@@ -59,12 +59,12 @@ describe("the composer", () => {
     expect(screen.getByRole("alert")).toHaveTextContent(/1 byte too long/);
     expect(send()).toBeDisabled();
     fireEvent.press(send());
-    await settle();
+    await flushPromises();
     expect(world.posted).toEqual([]);
     expect(field()).toHaveProp("value", "é".repeat(16 * 1024) + "x");
   });
 
-  test("notes the draft after a moment", async () => {
+  test("stores the draft after a moment", async () => {
     await draw(world, <Composer room={room} focused={false} />);
     fireEvent.changeText(field(), "dear");
     expect(room.draft.get()).toBe("");
@@ -72,15 +72,15 @@ describe("the composer", () => {
     expect(room.draft.get()).toBe("dear");
   });
 
-  test("notes the draft at once when the room is left", async () => {
+  test("stores the draft at once when the user leaves the room", async () => {
     const { unmount } = await draw(world, <Composer room={room} focused={false} />);
     fireEvent.changeText(field(), "dear");
     unmount();
     expect(room.draft.get()).toBe("dear");
   });
 
-  test("notes the draft at once when the app is left", async () => {
-    const listen = jest.mocked(AppState.addEventListener).mockClear(); // the preset has mocked it
+  test("stores the draft at once when the user leaves the app", async () => {
+    const listen = jest.mocked(AppState.addEventListener).mockClear(); // the preset mocks it
     await draw(world, <Composer room={room} focused={false} />);
     fireEvent.changeText(field(), "dear");
     const heard = listen.mock.calls.filter(([event]) => event === "change").map(([, listener]) => listener);
@@ -89,7 +89,7 @@ describe("the composer", () => {
     expect(room.draft.get()).toBe("dear");
   });
 
-  test("begins with the draft, and follows another tab's unless something is being written here", async () => {
+  test("starts with the draft, and follows another tab's unless a change is pending here", async () => {
     room.write("dear");
     await draw(world, <Composer room={room} focused={false} />);
     expect(field()).toHaveProp("value", "dear");
@@ -104,16 +104,16 @@ describe("the composer", () => {
 });
 
 test.each([
-  ["that is not taken", new Failure("rejected", "no"), "The message could not be taken: no"],
+  ["that is not accepted", new Failure("rejected", "no"), "The message could not be taken: no"],
   ["that is sent but not kept", new Error("full"), "The message is being sent, but this device cannot keep it until then: full"],
-])("the composer tells of a message %s", async (_, error, text) => {
+])("the composer shows a message %s", async (_, error, text) => {
   const world = new World();
   const room = (await world.chat()).join("garden");
   await draw(world, <Composer room={room} focused={false} />);
   jest.spyOn(room, "send").mockRejectedValue(error);
   fireEvent.changeText(screen.getByTestId("composer"), "hello");
   fireEvent.press(screen.getByTestId("send"));
-  await settle();
+  await flushPromises();
   expect(screen.getByRole("alert")).toHaveTextContent(text);
   await world.close();
 });

@@ -11,14 +11,14 @@ import { sends } from "./keys";
 import { Text } from "./Text";
 import { font, space, useColours } from "./theme";
 
-/** From here on the composer says how many bytes are left. */
+/** The composer shows how many bytes are left when fewer than this are left. */
 const near = 2_000;
-/** So many lines of what is written are seen at once. */
+/** How many lines of the text are visible. */
 const lines = 6;
-/** More than fits into those lines: what is measured need not be longer. */
+/** How many characters are measured. More do not fit into the visible lines. */
 const measured = 2_000;
 
-/** Where one writes. A draft is kept per room; what is too long is not taken. */
+/** The field and the button to write a message. The draft is kept per room; a text that is too long cannot be sent. */
 export function Composer({ room, focused }: { readonly room: Room; readonly focused: boolean }) {
   const { t } = useLocale();
   const field = useRef<TextInput>(null);
@@ -51,14 +51,14 @@ export function Composer({ room, focused }: { readonly room: Room; readonly focu
       {left < near && <Remaining left={left} />}
       {problem !== null && <Text size="small" role="alert" tone="danger">{problem}</Text>}
       <View style={styles.row}>
-        <Growing ref={field} text={text} onChange={write} onKeyPress={onKeyPress} />
+        <GrowingField ref={field} text={text} onChange={write} onKeyPress={onKeyPress} />
         <IconButton icon="send" label={t("send")} testID="send" filled disabled={!ready} onPress={send} />
       </View>
     </Frame>
   );
 }
 
-/** How many bytes may still be written; a screen reader is told at once when there are too many. */
+/** Shows how many bytes are left. If there are too many, screen readers announce it at once. */
 function Remaining({ left }: { readonly left: number }) {
   const { t } = useLocale();
   const text = t(left < 0 ? "too-long" : "remaining", { count: Math.abs(left) });
@@ -66,7 +66,7 @@ function Remaining({ left }: { readonly left: number }) {
   return <Text size="small" testID="remaining" tone="muted">{text}</Text>;
 }
 
-/** In place of the composer, for who may only read. */
+/** Shown instead of the composer to clients that may only read. */
 export function ReadOnly() {
   const { t } = useLocale();
   return <Frame><Text tone="muted" style={styles.hint}>{t("read-only")}</Text></Frame>;
@@ -77,15 +77,15 @@ function Frame({ children }: { readonly children: ReactNode }) {
   return <View style={[styles.frame, { backgroundColor: colours.surface, borderColor: colours.line }]}>{children}</View>;
 }
 
-interface GrowingProps {
+interface GrowingFieldProps {
   readonly ref: Ref<TextInput>;
   readonly text: string;
   readonly onChange: (text: string) => void;
   readonly onKeyPress: (event: TextInputKeyPressEvent) => void;
 }
 
-/** A field as high as its text: the same text lies behind it, unseen, and gives it its height. */
-function Growing({ ref, text, onChange, onKeyPress }: GrowingProps) {
+/** A field that grows with its text. The same text lies invisibly behind it and sets the height. */
+function GrowingField({ ref, text, onChange, onKeyPress }: GrowingFieldProps) {
   const colours = useColours();
   const { t } = useLocale();
   return (

@@ -3,7 +3,7 @@ import { KeyboardAvoidingView, Modal, Pressable, StyleSheet } from "react-native
 import { Panel, type DialogProps } from "./Panel";
 import { useColours } from "./theme";
 
-/** A dialog over the app: what is behind it is out of reach until it is closed, by its button, by Escape or back, or beside it. */
+/** A dialog over the app, which blocks everything behind it. Its button, Escape, back, or a tap beside it closes it. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const colours = useColours();
   return (

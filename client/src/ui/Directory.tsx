@@ -6,12 +6,12 @@ import { useLocale } from "./i18n";
 import { Text } from "./Text";
 import { radius, space, useColours } from "./theme";
 
-/** Rooms that are shown at once; what is typed narrows them down. */
+/** How many rooms are shown. The filter narrows them down. */
 const most = 50;
 
 interface Props {
   readonly found: readonly string[] | "failed" | null;
-  /** What is in the names of those that are shown. */
+  /** Only rooms whose name contains this are shown. */
   readonly filter: string;
   readonly onJoin: (room: string) => void;
 }

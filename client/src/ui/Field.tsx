@@ -9,11 +9,11 @@ interface Props extends Pick<TextInputProps, "autoFocus" | "onSubmitEditing" | "
   readonly value: string;
   readonly onChange: (text: string) => void;
   readonly hint?: string | undefined;
-  /** What is wrong with the value, in words. */
+  /** Why the value is not valid, as a text. */
   readonly problem?: string | undefined;
 }
 
-/** A line of text with its label, a hint, and what is wrong with it. */
+/** A text field with a label, a hint, and a problem. */
 export function Field({ label, value, onChange, hint, problem, ...rest }: Props) {
   const colours = useColours();
   const id = useId();

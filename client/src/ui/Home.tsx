@@ -5,7 +5,7 @@ import type { Chat } from "../core/chat";
 import { Button } from "./Button";
 import { useLocale } from "./i18n";
 import { Mark } from "./Mark";
-import { titlePage } from "./page";
+import { setPageTitle } from "./page";
 import { usePlace } from "./place";
 import { useReadable } from "./readable";
 import { Rooms } from "./Rooms";
@@ -14,7 +14,7 @@ import { Text } from "./Text";
 import { space, twoPanes, useColours } from "./theme";
 import type { Place } from "./where";
 
-/** The chat: the list of rooms and a room, side by side where there is width for it, otherwise one of them. */
+/** The chat: the list of rooms and a room, side by side if the window is wide enough, otherwise one of them. */
 export function Home({ chat }: { readonly chat: Chat }) {
   const colours = useColours();
   const place = usePlace();
@@ -33,10 +33,10 @@ export function Home({ chat }: { readonly chat: Chat }) {
   );
 }
 
-/** What is beside the list, or in its place. */
+/** The part beside the list, or instead of it. */
 function Pane({ chat, place, wide }: { readonly chat: Chat; readonly place: Place; readonly wide: boolean }) {
   const { t } = useLocale();
-  useReadable(chat.rooms); // joining and leaving show in it
+  useReadable(chat.rooms); // draws again when a room is joined or left
   if (place.room === null) return <Note title={t("pick")} text={t("pick-text")} />;
   const name = place.room;
   const room = chat.room(name);
@@ -60,11 +60,11 @@ function Note({ title, text, children }: { readonly title: string; readonly text
   );
 }
 
-/** The page's title counts what is unread in all rooms. */
+/** Shows the number of unread messages of all rooms in the page's title. */
 function useTitle(chat: Chat): void {
   const { t } = useLocale();
   const count = useReadable(chat.rooms).reduce((sum, room) => sum + room.unread, 0);
-  useEffect(() => titlePage(count === 0 ? t("restante") : t("restante-unread", { count })), [count, t]);
+  useEffect(() => setPageTitle(count === 0 ? t("restante") : t("restante-unread", { count })), [count, t]);
 }
 
 const styles = StyleSheet.create({

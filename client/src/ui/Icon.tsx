@@ -4,12 +4,12 @@ import { useLocale } from "./i18n";
 import type { IconProps } from "./icons";
 import { Text } from "./Text";
 
-/** Characters that the fonts of iOS and Android both have; the web draws its own. */
+/** Characters that exist in the fonts of iOS and Android. The web version draws its glyphs. */
 const glyphs: Record<IconProps["name"], string> = {
   back: "‹", close: "✕", plus: "+", send: "↑", settings: "⚙\uFE0E", leave: "⇥", waiting: "◔", down: "↓", up: "↑", check: "✓", failed: "!",
 };
 
-/** A glyph; it says nothing to a screen reader. */
+/** A glyph, hidden from screen readers. */
 export function Icon({ name, colour, size = 22 }: IconProps) {
   const { rtl } = useLocale();
   const turned = rtl && (name === "back" || name === "leave");

@@ -3,7 +3,7 @@ import { View } from "react-native";
 import { useLocale } from "./i18n";
 import type { IconProps } from "./icons";
 
-/** Strokes on a grid of 24. */
+/** SVG paths on a grid of 24 × 24. */
 const strokes: Record<IconProps["name"], string> = {
   back: "M15 5l-7 7 7 7",
   close: "M6 6l12 12M18 6L6 18",
@@ -18,7 +18,7 @@ const strokes: Record<IconProps["name"], string> = {
   waiting: "M12 7.5V12l3 2M4 12a8 8 0 1 0 16 0a8 8 0 1 0-16 0",
 };
 
-/** A glyph; it says nothing to a screen reader. */
+/** A glyph, hidden from screen readers. */
 export function Icon({ name, colour, size = 22 }: IconProps) {
   const { rtl } = useLocale();
   const turned = rtl && (name === "back" || name === "leave");

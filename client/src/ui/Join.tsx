@@ -17,7 +17,7 @@ interface Props {
   readonly onClose: () => void;
 }
 
-/** Asks which room to join, and shows those that there are. */
+/** Asks which room to join, and lists the existing rooms. */
 export function Join({ chat, onJoin, onClose }: Props) {
   const { t } = useLocale();
   const [text, setText] = useState("");
@@ -43,7 +43,7 @@ export function Join({ chat, onJoin, onClose }: Props) {
   );
 }
 
-/** The rooms of the server that one has not joined; null until they are there. */
+/** Returns the server's rooms that the client has not joined; null until they are loaded. */
 function useDirectory(chat: Chat): readonly string[] | "failed" | null {
   const [found, setFound] = useState<readonly string[] | "failed" | null>(null);
   useEffect(() => {

@@ -3,7 +3,7 @@ import { fireEvent, screen } from "@testing-library/react-native";
 import type { Chat } from "../core/chat";
 import { Session } from "../core/session";
 import { LinkBar } from "./LinkBar";
-import { draw, settle, token, World } from "./testing";
+import { draw, flushPromises, token, World } from "./testing";
 
 jest.mock("../core/hub", () => ({ dial: jest.fn() }));
 
@@ -18,48 +18,48 @@ describe("the link bar", () => {
   });
   afterEach(() => world.close());
 
-  test("says that it is connected, to screen readers too", async () => {
+  test("shows the connection, to screen readers too", async () => {
     await draw(world, <LinkBar chat={chat} />);
     expect(bar()).toHaveProp("role", "status");
     expect(bar()).toHaveTextContent(/^Connected$/);
     expect(screen.queryByRole("button")).toBeNull();
   });
 
-  test("tells a device without a network from a server that does not answer", async () => {
+  test("distinguishes a missing network from a server that does not answer", async () => {
     await draw(world, <LinkBar chat={chat} />);
     await world.become({ online: false });
     expect(bar()).toHaveTextContent(/^Offline/);
     await world.become({ online: true, status: 0 });
     fireEvent.press(screen.getByRole("button", { name: "Try now" }));
-    await settle();
+    await flushPromises();
     expect(bar()).toHaveTextContent(/^No connection to the server/);
   });
 
-  test("says that the device keeps nothing", async () => {
+  test("shows that the device cannot store anything", async () => {
     world.keeps = false;
     await draw(world, <LinkBar chat={await world.chat()} />);
     expect(bar()).toHaveTextContent("Connected (this device keeps nothing)");
   });
 
-  test("counts what waits", async () => {
+  test("counts the waiting messages", async () => {
     await draw(world, <LinkBar chat={chat} />);
     await world.become({ status: 0 });
-    await settle(() => chat.room("lobby")?.send("one"));
+    await flushPromises(() => chat.room("lobby")?.send("one"));
     expect(bar()).toHaveTextContent(/^No connection to the server, 1 message waiting/);
-    await settle(() => chat.room("lobby")?.send("two"));
+    await flushPromises(() => chat.room("lobby")?.send("two"));
     expect(bar()).toHaveTextContent(/, 2 messages waiting/);
   });
 
-  test("tries at once when asked to", async () => {
+  test("tries at once when the user asks for it", async () => {
     await draw(world, <LinkBar chat={chat} />);
     await world.become({ status: 0 });
     world.status = 200;
     fireEvent.press(screen.getByRole("button", { name: "Try now" }));
-    await settle();
+    await flushPromises();
     expect(bar()).toHaveTextContent(/^Connected$/);
   });
 
-  test("asks for another token when the server takes the old one no more", async () => {
+  test("asks for another token when the server no longer accepts the old one", async () => {
     const session = new Session(world.platform());
     const answers: ("not a token" | null)[] = ["not a token", null];
     jest.spyOn(session, "enterToken").mockImplementation((text) => {
@@ -73,12 +73,12 @@ describe("the link bar", () => {
     fireEvent.press(screen.getByRole("button", { name: "Enter a new token" }));
     fireEvent.changeText(screen.getByLabelText("Token"), "nonsense");
     fireEvent.press(screen.getByRole("button", { name: "Continue" }));
-    await settle();
+    await flushPromises();
     expect(screen.getByRole("alert")).toHaveTextContent(/not a token/);
     world.status = 200;
     fireEvent.changeText(screen.getByLabelText("Token"), token({ sub: "Ann", exp: Date.now() / 1000 + 60 }));
     fireEvent.press(screen.getByRole("button", { name: "Continue" }));
-    await settle();
+    await flushPromises();
     expect(screen.queryByLabelText("Token")).toBeNull();
     expect(bar()).toHaveTextContent(/^Connected$/);
   });

@@ -10,7 +10,7 @@ import { Text } from "./Text";
 import { TokenDialog } from "./Token";
 import { radius, space, useColours } from "./theme";
 
-/** How it stands between this device and the server, always there and as it is. It has its place: nothing moves when it changes. */
+/** Shows the state of the connection. It is always visible and keeps its size, so that nothing moves when the state changes. */
 export function LinkBar({ chat, line = false }: { readonly chat: Chat; readonly line?: boolean }) {
   const colours = useColours();
   const { t } = useLocale();

@@ -1,4 +1,4 @@
-/** The sign of the app. It says nothing to a screen reader: the name is beside it. */
+/** The logo of the app. Hidden from screen readers, because the name is beside it. */
 export function Mark({ size }: { readonly size: number }) {
   return <img src="/icon.svg" alt="" width={size} height={size} />;
 }

@@ -6,14 +6,14 @@ import { useLocale } from "./i18n";
 import { Text } from "./Text";
 import { radius, space, useColours } from "./theme";
 
-/** What a dialog says. */
+/** The content of a dialog. */
 export interface DialogProps {
   readonly title: string;
   readonly onClose: () => void;
   readonly children: ReactNode;
 }
 
-/** What is seen of a dialog. */
+/** The visible part of a dialog. */
 export function Panel({ title, titleId, onClose, children }: DialogProps & { readonly titleId?: string }) {
   const colours = useColours();
   const { t } = useLocale();

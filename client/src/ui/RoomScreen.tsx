@@ -22,7 +22,7 @@ interface Props {
   readonly onBack: () => void;
 }
 
-/** A room: what is said in it, and where one writes. */
+/** A room: its head, its messages, and the composer. */
 export function RoomScreen({ chat, room, wide, onBack }: Props) {
   const maySend = useReadable(chat.maySend);
   const { refused } = useReadable(room.timeline);

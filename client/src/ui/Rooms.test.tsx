@@ -1,7 +1,7 @@
 import { fireEvent, screen } from "@testing-library/react-native";
 
 import { Rooms } from "./Rooms";
-import { draw, settle, World } from "./testing";
+import { draw, flushPromises, World } from "./testing";
 
 jest.mock("../core/hub", () => ({ dial: jest.fn() }));
 
@@ -19,7 +19,7 @@ describe("the list of rooms", () => {
     return { chat, shown };
   }
 
-  test("says of a room who wrote last, and leads to it", async () => {
+  test("shows who wrote last in a room, and opens it", async () => {
     world.message("lobby", "Bob", "hello");
     const { shown } = await list();
     const row = screen.getByTestId("room-lobby");
@@ -29,55 +29,55 @@ describe("the list of rooms", () => {
     expect(shown).toEqual(["lobby"]);
   });
 
-  test("counts what is unread", async () => {
+  test("counts the unread messages", async () => {
     world.message("lobby", "Bob", "one");
     const { chat } = await list();
     world.message("lobby", "Bob", "two");
     world.message("lobby", "Bob", "three");
     await world.become({});
-    await settle(() => chat.retry());
+    await flushPromises(() => chat.retry());
     expect(screen.getByTestId("room-lobby")).toHaveAccessibleName("lobby, 2 unread, Bob: three");
     expect(screen.getByText("2")).toBeOnTheScreen();
   });
 
-  test("shows a draft, and one's own message that waits", async () => {
+  test("shows a draft, and a waiting message", async () => {
     const { chat } = await list();
     await world.become({ status: 0 });
-    await settle(() => chat.room("lobby")?.send("mine"));
+    await flushPromises(() => chat.room("lobby")?.send("mine"));
     expect(screen.getByTestId("room-lobby")).toHaveAccessibleName("lobby, You: mine");
-    await settle(() => chat.room("lobby")?.write("dear"));
+    await flushPromises(() => chat.room("lobby")?.write("dear"));
     expect(screen.getByTestId("room-lobby")).toHaveAccessibleName("lobby, Draft: dear");
   });
 
-  test("helps who is in no room", async () => {
+  test("shows a hint if the client is in no room", async () => {
     const { chat } = await list();
-    await settle(() => chat.leave("lobby"));
+    await flushPromises(() => chat.leave("lobby"));
     expect(screen.getByText(/You are in no room yet/)).toBeOnTheScreen();
   });
 
-  test("leads to a room of the server", async () => {
+  test("joins a room of the server", async () => {
     world.rooms = ["garden", "garage", "lobby"];
     const { chat, shown } = await list();
     fireEvent.press(screen.getByRole("button", { name: "Join a room" }));
-    await settle();
+    await flushPromises();
     expect(screen.queryByTestId("directory-lobby")).toBeNull();
     fireEvent.changeText(screen.getByLabelText("Room"), "gard");
     expect(screen.queryByTestId("directory-garage")).toBeNull();
     fireEvent.press(screen.getByTestId("directory-garden"));
-    await settle();
+    await flushPromises();
     expect(shown).toEqual(["garden"]);
     expect(chat.room("garden")).toBeDefined();
     expect(screen.queryByLabelText("Room")).toBeNull();
   });
 
-  test("begins a room, if it can have that name", async () => {
+  test("creates a room if its name is valid", async () => {
     const { shown } = await list();
     fireEvent.press(screen.getByRole("button", { name: "Join a room" }));
-    await settle();
+    await flushPromises();
     const join = async (name: string) => {
       fireEvent.changeText(screen.getByLabelText("Room"), name);
       fireEvent.press(screen.getByRole("button", { name: "Join" }));
-      await settle();
+      await flushPromises();
     };
     await join("my room");
     expect(screen.getByRole("alert")).toHaveTextContent(/No room can have this name/);
@@ -86,11 +86,11 @@ describe("the list of rooms", () => {
     expect(shown).toEqual(["new-room"]);
   });
 
-  test("says when the server does not tell its rooms", async () => {
+  test("shows that the server's rooms cannot be loaded", async () => {
     await list();
     await world.become({ status: 0 });
     fireEvent.press(screen.getByRole("button", { name: "Join a room" }));
-    await settle();
+    await flushPromises();
     expect(screen.getByText("The rooms of this server cannot be listed now.")).toBeOnTheScreen();
   });
 });

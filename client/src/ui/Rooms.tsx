@@ -21,7 +21,7 @@ interface Props {
   readonly onShow: (room: string) => void;
 }
 
-/** The rooms that one has joined, and the ways to others and to the settings. */
+/** The list of joined rooms, with buttons to join another room and to open the settings. */
 export function Rooms({ chat, current, onShow }: Props) {
   const colours = useColours();
   const { t } = useLocale();

@@ -12,7 +12,7 @@ import { Text } from "./Text";
 import { TokenDialog } from "./Token";
 import { space } from "./theme";
 
-/** Who one is, how the app looks, and the way out. */
+/** The settings: the identity, the language, the colours, and signing out. */
 export function Settings({ chat, onClose }: { readonly chat: Chat; readonly onClose: () => void }) {
   const { t } = useLocale();
   const preferences = usePreferences();
@@ -40,7 +40,7 @@ export function Settings({ chat, onClose }: { readonly chat: Chat; readonly onCl
   );
 }
 
-/** A value and what is said of it. */
+/** A value and its label. */
 type Option = readonly [value: string, label: string];
 
 interface ChoiceProps {
@@ -50,7 +50,7 @@ interface ChoiceProps {
   readonly onChoose: (value: string) => void;
 }
 
-/** One out of a few. */
+/** A choice of one option out of a few. */
 function Choice({ title, options, chosen, onChoose }: ChoiceProps) {
   return (
     <Section title={title}>
@@ -61,7 +61,7 @@ function Choice({ title, options, chosen, onChoose }: ChoiceProps) {
   );
 }
 
-/** It warns before anything is lost. */
+/** The button to sign out. It warns if unsent messages would be lost. */
 function SignOut({ chat }: { readonly chat: Chat }) {
   const { t } = useLocale();
   const session = useSession();

@@ -3,7 +3,7 @@ import { fireEvent, screen } from "@testing-library/react-native";
 import { Session } from "../core/session";
 import { useReadable } from "./readable";
 import { SignIn } from "./SignIn";
-import { draw, settle, token, World } from "./testing";
+import { draw, flushPromises, token, World } from "./testing";
 
 jest.mock("../core/hub", () => ({ dial: jest.fn() }));
 
@@ -22,7 +22,7 @@ async function enter(world: World, server?: string | null): Promise<Session> {
 async function answer(label: string, text: string): Promise<void> {
   fireEvent.changeText(screen.getByLabelText(label), text);
   fireEvent.press(screen.getByRole("button", { name: "Continue" }));
-  await settle();
+  await flushPromises();
 }
 
 async function close(session: Session): Promise<void> {
@@ -31,25 +31,25 @@ async function close(session: Session): Promise<void> {
 }
 
 describe("signing in", () => {
-  test("asks for a name where that is enough, and says what is wrong with one", async () => {
+  test("asks for a name if that is enough, and shows why one is not valid", async () => {
     const session = await enter(new World());
     await answer("Your name", "");
     expect(screen.getByRole("alert")).toHaveTextContent(/A name has/);
     await answer("Your name", "Ann");
     expect(session.stage.get()).toMatchObject({ is: "chat", chat: { client: "Ann" } });
-    await settle(() => close(session));
+    await flushPromises(() => close(session));
   });
 
-  test("takes Enter for Continue", async () => {
+  test("treats Enter as Continue", async () => {
     const session = await enter(new World());
     fireEvent.changeText(screen.getByLabelText("Your name"), "Ann");
     fireEvent(screen.getByLabelText("Your name"), "submitEditing");
-    await settle();
+    await flushPromises();
     expect(session.stage.get().is).toBe("chat");
-    await settle(() => close(session));
+    await flushPromises(() => close(session));
   });
 
-  test("asks for a token where one is wanted, unseen unless one asks", async () => {
+  test("asks for a token if the server needs one, and hides it unless the user shows it", async () => {
     const world = new World();
     world.status = 401;
     const session = await enter(world);
@@ -65,17 +65,17 @@ describe("signing in", () => {
     world.status = 200;
     await answer("Token", token({ sub: "Ann", exp: Date.now() / 1000 + 60 }));
     expect(session.stage.get()).toMatchObject({ is: "chat", chat: { client: "Ann" } });
-    await settle(() => close(session));
+    await flushPromises(() => close(session));
   });
 
-  test("says that the server does not answer, and tries again", async () => {
+  test("shows that the server does not answer, and tries again", async () => {
     const world = new World();
     world.status = 0;
     await enter(world);
     expect(screen.getByRole("alert")).toHaveTextContent(/here\.test cannot be reached/);
     world.status = 200;
     fireEvent.press(screen.getByRole("button", { name: "Try again" }));
-    await settle();
+    await flushPromises();
     expect(screen.getByLabelText("Your name")).toBeOnTheScreen();
   });
 

@@ -12,10 +12,10 @@ import { Text } from "./Text";
 import { TokenForm } from "./Token";
 import { radius, space, useColours } from "./theme";
 
-type Entrance = Exclude<Stage, { is: "chat" }>;
+type SignInStage = Exclude<Stage, { is: "chat" }>;
 
-/** What is shown until there is a chat: it asks for what is not known yet, one thing at a time. */
-export function SignIn({ stage }: { readonly stage: Entrance }) {
+/** Shown until the chat is open. It asks for each missing value, one at a time. */
+export function SignIn({ stage }: { readonly stage: SignInStage }) {
   const { t } = useLocale();
   const session = useSession();
   switch (stage.is) {
@@ -31,23 +31,23 @@ export function SignIn({ stage }: { readonly stage: Entrance }) {
       return (
         <Card title={t("unreachable-title")}>
           <Text role="alert" tone="muted">{t("unreachable-text", { server: stage.server })}</Text>
-          <Again onAgain={() => session.probe()} />
+          <RetryButton onRetry={() => session.probe()} />
         </Card>
       );
   }
 }
 
-/** It is short: a still sign is calmer than one that moves. */
+/** Shown while the app opens. The logo does not move, because this takes only a moment. */
 function Opening() {
   const colours = useColours();
   const { t } = useLocale();
   return <View role="main" aria-label={t("opening")} style={[styles.opening, { backgroundColor: colours.ground }]}><Mark size={56} /></View>;
 }
 
-function Again({ onAgain }: { readonly onAgain: () => Promise<void> }) {
+function RetryButton({ onRetry }: { readonly onRetry: () => Promise<void> }) {
   const { t } = useLocale();
-  const [busy, again] = useBusy(onAgain);
-  return <Button kind="primary" label={t(busy ? "busy" : "try-again")} onPress={again} />;
+  const [busy, retry] = useBusy(onRetry);
+  return <Button kind="primary" label={t(busy ? "busy" : "try-again")} onPress={retry} />;
 }
 
 interface LineProps {

@@ -10,7 +10,7 @@ interface Props extends Omit<TextProps, "role"> {
   readonly size?: Size;
   readonly tone?: "text" | "muted" | "danger";
   readonly strong?: boolean;
-  /** Whether somebody has written it: then its direction is its own, but it begins where everything does. */
+  /** Whether a user has written the text. Then its own letters set its direction, but it stays aligned with the rest. */
   readonly quoted?: boolean;
   /** The level of a heading. */
   readonly heading?: 1 | 2;
@@ -28,7 +28,7 @@ export function Text({ size = "body", tone = "text", strong = false, quoted = fa
   return <Native {...level} {...dir} {...rest} style={[own, side, style]} />;
 }
 
-/** A browser takes the direction from the first letter, unless told otherwise; phones do what is right by themselves. */
+/** Sets the direction in a browser, which would otherwise take it from the first letter. Phones choose correctly by themselves. */
 function directions(rtl: boolean, quoted: boolean): { readonly dir?: object; readonly side?: TextStyle } {
   if (Platform.OS !== "web") return {};
   if (quoted) return { dir: { dir: "auto" }, side: { textAlign: rtl ? "right" : "left" } };

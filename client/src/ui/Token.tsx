@@ -15,7 +15,7 @@ interface FormProps {
   readonly onToken: (token: string) => Promise<unknown>;
 }
 
-/** Asks for a token, and does not show it unless asked to. */
+/** Asks for a token, which is hidden unless the user shows it. */
 export function TokenForm({ problem, onToken }: FormProps) {
   const { t } = useLocale();
   const [token, setToken] = useState("");
@@ -35,7 +35,7 @@ export function TokenForm({ problem, onToken }: FormProps) {
   );
 }
 
-/** Asks for another token in place of one that the server does not take any more. */
+/** Asks for another token when the server no longer accepts the old one. */
 export function TokenDialog({ onClose }: { readonly onClose: () => void }) {
   const { t } = useLocale();
   const session = useSession();

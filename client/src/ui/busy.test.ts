@@ -2,7 +2,7 @@ import { act, renderHook } from "@testing-library/react-native";
 
 import { useBusy } from "./busy";
 
-test("an act is not begun anew while it lasts", async () => {
+test("an action does not start again while it runs", async () => {
   const ends: (() => void)[] = [];
   const { result } = renderHook(() => useBusy(() => new Promise<void>((resolve) => ends.push(resolve))));
   const begin = () => act(() => result.current[1]());

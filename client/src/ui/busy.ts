@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-/** Makes an act that is not begun anew while it lasts, and tells whether it does. */
+/** Wraps an action so that it does not start again while it runs. Returns whether it runs. */
 export function useBusy(act: () => Promise<unknown>): readonly [busy: boolean, begin: () => void] {
   const [busy, setBusy] = useState(false);
   const begin = () => {

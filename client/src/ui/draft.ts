@@ -3,12 +3,13 @@ import { useEffect, useRef, useState } from "react";
 import type { Room } from "../core/room";
 import { onLeave } from "./leave";
 
-/** How long a draft may be known to the field alone, in milliseconds. */
+/** How long a change may wait before it is stored in the room, in milliseconds. */
 const pause = 150;
 
 /**
- * What is being written in a room: the text, what changes it, and what says that it has been taken to be sent. It is noted in the
- * room after a moment, and at once when the room or the page is left. What another tab writes is shown unless something is being written here.
+ * The draft of a room. Returns the text, a function that changes it, and one that clears it when it is sent. A change is stored
+ * in the room after a moment, and at once when the user leaves the room or the page. The draft of another tab is shown unless
+ * a change of this tab is pending.
  */
 export function useDraft(room: Room): readonly [text: string, write: (text: string) => void, taken: () => void] {
   const [text, setText] = useState(room.draft.get);
@@ -44,7 +45,7 @@ export function useDraft(room: Room): readonly [text: string, write: (text: stri
     const follow = () => {
       if (pending.current === null) setText(room.draft.get());
     };
-    follow(); // it may have been read from the device since
+    follow(); // the draft may have been loaded from the device meanwhile
     const offs = [room.draft.subscribe(follow), onLeave(note)];
     return () => {
       note();

@@ -1,4 +1,4 @@
-/** A glyph: the web and phones draw it in their own ways. */
+/** A glyph. The web and phones draw it differently. */
 export interface IconProps {
   readonly name: "back" | "close" | "plus" | "send" | "settings" | "leave" | "waiting" | "down" | "up" | "check" | "failed";
   readonly colour: string;

@@ -1,4 +1,4 @@
-/** What is told of a key; phones tell its name only. */
+/** The facts of a key event. Phones report only the key's name. */
 interface Key {
   readonly key: string;
   readonly shiftKey?: boolean;
@@ -6,7 +6,7 @@ interface Key {
   readonly keyCode?: number;
 }
 
-/** Whether a key that was pressed sends: Enter, but not with Shift, and not while an input method composes a word with it. */
+/** Whether a key sends the message: Enter without Shift, and not while an input method composes a word. */
 export function sends({ key, shiftKey = false, isComposing = false, keyCode = 0 }: Key): boolean {
   return key === "Enter" && !shiftKey && !isComposing && keyCode !== 229;
 }

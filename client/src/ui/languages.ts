@@ -1,6 +1,6 @@
 import { getLocales } from "expo-localization";
 
-/** The languages that the device's owner reads, the favourite first. */
+/** Returns the languages of the device, the preferred one first. */
 export function deviceLanguages(): readonly string[] {
   return getLocales().map((locale) => locale.languageTag);
 }

@@ -1,4 +1,4 @@
-/** The languages that the device's owner reads, the favourite first. */
+/** Returns the languages of the browser, the preferred one first. */
 export function deviceLanguages(): readonly string[] {
   return navigator.languages;
 }

@@ -1,6 +1,6 @@
 import { AppState } from "react-native";
 
-/** Calls left whenever the app is left, which may be for ever, until the function that it returns is called. */
+/** Calls left whenever the app leaves the front, after which it may never run again. The returned function ends this. */
 export function onLeave(left: () => void): () => void {
   const subscription = AppState.addEventListener("change", (state) => {
     if (state !== "active") left();

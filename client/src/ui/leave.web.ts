@@ -1,4 +1,4 @@
-/** Calls left whenever the page is left, which may be for ever, until the function that it returns is called. */
+/** Calls left whenever the user leaves the page, after which it may never run again. The returned function ends this. */
 export function onLeave(left: () => void): () => void {
   const hidden = () => {
     if (document.visibilityState === "hidden") left();

@@ -3,11 +3,11 @@ import { I18nManager } from "react-native";
 import type { Language } from "./i18n";
 import type { Scheme } from "./preferences";
 
-/** A phone has no page: it learns the direction for what it draws itself, from the next start on. */
-export function dressPage(_language: Language, rtl: boolean, _scheme: Scheme): void {
+/** Sets the direction of the parts that the phone draws. It takes effect at the next start. */
+export function configurePage(_language: Language, rtl: boolean, _scheme: Scheme): void {
   I18nManager.allowRTL(rtl);
   I18nManager.forceRTL(rtl);
 }
 
-/** An app has no title. */
-export function titlePage(_title: string): void {}
+/** Does nothing, because an app has no page title. */
+export function setPageTitle(_title: string): void {}

@@ -2,8 +2,8 @@ import type { Language } from "./i18n";
 import { dark, light } from "./theme";
 import type { Scheme } from "./preferences";
 
-/** Tells the page what the app does not draw itself: direction, scroll bars, and the colour of the browser's frame. */
-export function dressPage(language: Language, rtl: boolean, scheme: Scheme): void {
+/** Sets the parts of the page that the app does not draw: language, direction, scroll bars, and the colour of the browser's frame. */
+export function configurePage(language: Language, rtl: boolean, scheme: Scheme): void {
   const root = document.documentElement;
   root.lang = language;
   root.dir = rtl ? "rtl" : "ltr";
@@ -15,7 +15,7 @@ export function dressPage(language: Language, rtl: boolean, scheme: Scheme): voi
   }
 }
 
-/** The title tells how many messages are unread. */
-export function titlePage(title: string): void {
+/** Sets the page's title. */
+export function setPageTitle(title: string): void {
   document.title = title;
 }

@@ -3,7 +3,7 @@ import { BackHandler } from "react-native";
 
 import type { Place } from "./where";
 
-/** The room that is shown; the phone's own button leads back to the list. */
+/** Returns the visible room. The phone's back button leads to the list. */
 export function usePlace(): Place {
   const [room, setRoom] = useState<string | null>(null);
   useEffect(() => {

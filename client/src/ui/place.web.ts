@@ -6,7 +6,7 @@ import type { Place } from "./where";
 const fromList = "from the list";
 const watchers = new Set<() => void>();
 
-/** The room that is shown: it is in the page's fragment, so that back, forward, bookmarks and links lead to rooms. */
+/** Returns the visible room. It is in the page's fragment, so that back, forward, bookmarks and links lead to rooms. */
 export function usePlace(): Place {
   return { room: useSyncExternalStore(subscribe, roomOfPage), show, back };
 }
@@ -20,17 +20,17 @@ function show(room: string): void {
   const before = roomOfPage();
   if (before === room) return;
   history.pushState(before === null ? fromList : null, "", `#/${room}`);
-  tell();
+  notify();
 }
 
-/** Back to the list: where that is the page before, without adding one. */
+/** Goes back to the list, without a new history entry if the list is the previous one. */
 function back(): void {
   if (history.state === fromList) return history.back();
   history.replaceState(null, "", location.pathname + location.search);
-  tell();
+  notify();
 }
 
-function tell(): void {
+function notify(): void {
   for (const changed of [...watchers]) changed();
 }
 

@@ -13,13 +13,13 @@ function keepOf(values: Record<string, string>): Keep {
 }
 
 describe("Preferences", () => {
-  test("begin as the device is", async () => {
+  test("start with the device's settings", async () => {
     const preferences = new Preferences(keepOf({}));
     await preferences.load();
     expect(preferences.choices.get()).toEqual({ language: null, scheme: "system" });
   });
 
-  test("are kept, each by itself", async () => {
+  test("are stored, each separately", async () => {
     const values = {};
     new Preferences(keepOf(values)).choose({ language: "ar" });
     const second = new Preferences(keepOf(values));
@@ -32,13 +32,13 @@ describe("Preferences", () => {
     expect(values).toEqual({ scheme: "dark" });
   });
 
-  test("ignore what they do not know", async () => {
+  test("ignore unknown values", async () => {
     const preferences = new Preferences(keepOf({ language: "toString", scheme: "pink" }));
     await preferences.load();
     expect(preferences.choices.get()).toEqual({ language: null, scheme: "system" });
   });
 
-  test("work where nothing is kept", async () => {
+  test("work without storage", async () => {
     const broken = { read: () => Promise.reject(new Error("denied")), write: () => Promise.reject(new Error("denied")) };
     const preferences = new Preferences(broken);
     await preferences.load();
@@ -49,6 +49,6 @@ describe("Preferences", () => {
 
 test.each([
   [["de-AT", "en"], "de"], [["fr-FR", "ar-EG", "en"], "ar"], [["fr"], "en"], [[], "en"], [["en-GB"], "en"], [["constructor"], "en"],
-])("with %j the app speaks %s", (tags, language) => {
+])("with %j the app uses %s", (tags, language) => {
   expect(deviceLanguage(tags)).toBe(language);
 });

@@ -5,17 +5,17 @@ import type { Keep } from "../core/device";
 import { isLanguage, type Language } from "./i18n";
 import { deviceLanguages } from "./languages";
 
-/** Light, dark, or as the device has it. */
+/** Light, dark, or the device's setting. */
 export const schemes = ["system", "light", "dark"] as const;
 export type Scheme = (typeof schemes)[number];
 
-/** What the app looks like to its user; null is the device's language. */
+/** The user's choices. A language of null is the device's language. */
 export interface Choices {
   readonly language: Language | null;
   readonly scheme: Scheme;
 }
 
-/** The choices of this device's user, kept for all clients. */
+/** The choices of the device's user, stored for all clients. */
 export class Preferences {
   readonly choices: Readable<Choices>;
   readonly #choices = new Cell<Choices>({ language: null, scheme: "system" });
@@ -26,7 +26,7 @@ export class Preferences {
     this.choices = this.#choices;
   }
 
-  /** Reads what is kept; what cannot be read is as at first. */
+  /** Reads the stored choices. A choice that cannot be read has its default. */
   async load(): Promise<void> {
     const [language, scheme] = await Promise.all([this.#read("language"), this.#read("scheme")]);
     this.#choices.set({ language: language !== null && isLanguage(language) ? language : null, scheme: schemes.find((s) => s === scheme) ?? "system" });
@@ -44,11 +44,11 @@ export class Preferences {
   }
 
   #write(key: string, value: string | null): void {
-    void this.#keep.write(key, value).catch(() => undefined); // then it is chosen once more after a restart
+    void this.#keep.write(key, value).catch(() => undefined); // on failure the user must choose again after a restart
   }
 }
 
-/** The first language of the device's owner that the app has. */
+/** Returns the first of the device's languages that the app supports. */
 export function deviceLanguage(tags: readonly string[] = deviceLanguages()): Language {
   return tags.map((tag) => tag.split("-")[0] ?? "").find(isLanguage) ?? "en";
 }
@@ -57,6 +57,6 @@ export const PreferencesContext = createContext<Preferences | null>(null);
 
 export function usePreferences(): Preferences {
   const preferences = useContext(PreferencesContext);
-  if (preferences === null) throw new Error("there are no preferences here");
+  if (preferences === null) throw new Error("usePreferences needs a PreferencesContext");
   return preferences;
 }

@@ -12,21 +12,21 @@ describe("the preview of a room", () => {
     expect(previewOf(said("Bob", "hello"), "Ann", t)).toEqual({ by: "other", author: "Bob", text: "hello", at, waiting: false });
   });
 
-  test("says You for one's own, on its way or not", () => {
+  test("shows You for own messages, stored or not", () => {
     expect(previewOf(said("Ann", "hi"), "Ann", t)).toMatchObject({ by: "you", author: "You", waiting: false });
     expect(previewOf(written("waiting"), "Ann", t)).toMatchObject({ by: "you", text: "hi", at, waiting: true });
     expect(previewOf(written("accepted"), "Ann", t).waiting).toBe(false);
   });
 
-  test("prefers what one has begun to write", () => {
+  test("prefers the draft", () => {
     expect(previewOf({ ...said("Bob", "hello"), draft: "dear" }, "Ann", t)).toMatchObject({ by: "draft", author: "Draft", text: "dear" });
   });
 
-  test("has nothing to say of an empty room", () => {
+  test("is empty for an empty room", () => {
     expect(previewOf({ name: "lobby", unread: 0, draft: "", newest: null }, "Ann", t)).toEqual({ by: "nobody", author: "", text: "", at: "", waiting: false });
   });
 
-  test("is one short line, whatever the text does", () => {
+  test("is one short line for any text", () => {
     const { text, author } = previewOf(said("B\u202eob\n", `a\n\n\tb\u202e\u0000c ${"x".repeat(40_000)}`), "Ann", t);
     expect(text.startsWith("a b c xxx")).toBe(true);
     expect(text.length).toBeLessThanOrEqual(160);
@@ -50,7 +50,7 @@ describe("a short time", () => {
     expect(time(2025, 4, 8, 23)).toBe("8. Mai 25");
   });
 
-  test("is empty when it is none", () => {
+  test("is empty if it is not valid", () => {
     expect(shortTime("", "en", now)).toBe("");
   });
 });

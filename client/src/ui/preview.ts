@@ -5,12 +5,12 @@ const longest = 160;
 const halfACharacter = /[\ud800-\udbff]$/;
 const controls = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
 
-/** What the list says of a room: who wrote last, and the beginning of it; or what one has begun to write. */
+/** The preview of a room in the list: the author and the beginning of the last message, or of the draft. */
 export interface Preview {
   readonly by: "draft" | "you" | "other" | "nobody";
   readonly author: string;
   readonly text: string;
-  /** When it was, RFC 3339. */
+  /** The time of the message, RFC 3339. */
   readonly at: string;
   readonly waiting: boolean;
 }
@@ -28,7 +28,7 @@ function oneLine(text: string): string {
   return text.slice(0, longest).replace(halfACharacter, "").replace(controls, " ").replace(/\s+/g, " ").trim();
 }
 
-/** A moment as short as it can be told apart: a time today, a day this week, otherwise a date. */
+/** Returns a short time: the time of day today, the weekday this week, otherwise the date. */
 export function shortTime(at: string, language: Language, now: Date = new Date()): string {
   const moment = new Date(at);
   if (Number.isNaN(moment.getTime())) return "";
@@ -45,7 +45,7 @@ function midnight(date: Date): number {
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** Making a format is slow, using it is not. */
+/** Returns a cached format, because creating one is slow. */
 function format(language: Language, how: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const key = language + JSON.stringify(how);
   const made = formats.get(key) ?? new Intl.DateTimeFormat(language, how);

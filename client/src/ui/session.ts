@@ -4,9 +4,9 @@ import type { Session } from "../core/session";
 
 export const SessionContext = createContext<Session | null>(null);
 
-/** The session of the app. */
+/** Returns the session of the app. */
 export function useSession(): Session {
   const session = useContext(SessionContext);
-  if (session === null) throw new Error("there is no session here");
+  if (session === null) throw new Error("useSession needs a SessionContext");
   return session;
 }

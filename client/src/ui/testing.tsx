@@ -12,12 +12,12 @@ import { localeOf, LocaleContext, type Language } from "./i18n";
 import { Preferences, PreferencesContext } from "./preferences";
 import { SessionContext } from "./session";
 
-/** A server as the tests of the screens need it: what it has, how it answers, and what it has been sent. */
+/** A fake server for the tests of the screens: its data, its answers, and the messages that it has received. */
 export class World {
   online = true;
-  /** Whether the device keeps something. */
+  /** Whether the device can store data. */
   keeps = true;
-  /** The status of all answers; 0 is none at all. */
+  /** The status of all answers; 0 for no answer. */
   status = 200;
   rooms: string[] = [];
   readonly log = new Map<string, Message[]>();
@@ -30,7 +30,7 @@ export class World {
 
   constructor() {
     jest.mocked(dial).mockImplementation((options) => this.#dial(options.received));
-    global.fetch = jest.fn((url: string, init?: RequestInit) => this.#answer(new URL(url), init)) as unknown as typeof fetch; // the API uses no more of it
+    global.fetch = jest.fn((url: string, init?: RequestInit) => this.#answer(new URL(url), init)) as unknown as typeof fetch; // the app's Api needs only this part
   }
 
   readonly keep: Keep = {
@@ -47,19 +47,19 @@ export class World {
     };
   }
 
-  /** Opens the chat of a client, and waits until it is settled. */
+  /** Opens the chat of a client, and waits until it is idle. */
   async chat(identity: Identity = { client: "Ann" }): Promise<Chat> {
     const chat = await Chat.open(this.platform(), "https://here.test", identity);
     this.#chats.push(chat);
-    await settle();
+    await flushPromises();
     return chat;
   }
 
-  /** Ends all connections, and answers like this from now on. */
+  /** Ends all connections, and answers with the given status from now on. */
   async become(change: { status?: number; online?: boolean }): Promise<void> {
     this.status = change.status ?? this.status;
     this.online = change.online ?? this.online;
-    await settle(() => {
+    await flushPromises(() => {
       for (const end of [...this.#ends]) end();
     });
   }
@@ -104,10 +104,10 @@ export class World {
   }
 }
 
-/** Does something, and lets everything happen after it that waits for nothing but its turn. */
-export async function settle(deed?: () => unknown): Promise<void> {
+/** Runs an action, then everything that does not wait for a timer. */
+export async function flushPromises(action?: () => unknown): Promise<void> {
   await act(async () => {
-    void deed?.();
+    void action?.();
     for (let turn = 0; turn < 50; turn++) await Promise.resolve();
   });
 }
@@ -118,7 +118,7 @@ interface Around {
   readonly language?: Language;
 }
 
-/** Draws a part of the app with what is around it. */
+/** Draws a part of the app inside its contexts. */
 export async function draw(world: World, element: ReactElement, around: Around = {}) {
   const { session = new Session(world.platform()), preferences = new Preferences(world.keep), language = "en" } = around;
   const drawn = render(
@@ -128,11 +128,11 @@ export async function draw(world: World, element: ReactElement, around: Around =
       </PreferencesContext.Provider>
     </LocaleContext.Provider>,
   );
-  await settle();
+  await flushPromises();
   return drawn;
 }
 
-/** A token that says this; nobody here checks its signature. */
+/** Makes a token with these claims. The tests do not check its signature. */
 export function token(claims: Record<string, unknown>): string {
   return ["{}", JSON.stringify(claims), ""].map((part) => Buffer.from(part).toString("base64url")).join(".");
 }

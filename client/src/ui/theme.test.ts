@@ -1,6 +1,6 @@
 import { dark, light, type Colours } from "./theme";
 
-/** The contrast of two colours, as WCAG 2 defines it. */
+/** Returns the contrast of two colours, as WCAG 2 defines it. */
 function contrast(a: string, b: string): number {
   const [bright, dim] = [luminance(a), luminance(b)].sort((x, y) => y - x) as [number, number];
   return (bright + 0.05) / (dim + 0.05);
@@ -14,7 +14,7 @@ function luminance(colour: string): number {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-/** Which texts lie on which grounds. */
+/** Lists the text colours and their backgrounds. */
 function texts(c: Colours): [string, string, string][] {
   const grounds = { ground: c.ground, surface: c.surface, sunken: c.sunken, selected: c.selected, hover: c.hover };
   const on = Object.entries(grounds).flatMap(([name, ground]): [string, string, string][] => [
@@ -34,17 +34,17 @@ describe.each([["light", light], ["dark", dark]])("the %s scheme", (_name, colou
     expect(contrast(text, ground)).toBeGreaterThanOrEqual(4.5);
   });
 
-  test.each(["ground", "surface", "sunken", "selected"] as const)("the focus is seen on %s", (ground) => {
+  test.each(["ground", "surface", "sunken", "selected"] as const)("the focus is visible on %s", (ground) => {
     expect(contrast(colours.focus, colours[ground])).toBeGreaterThanOrEqual(3);
   });
 
-  test("fields and the sign of a connection are seen", () => {
+  test("fields and the dot of a connection are visible", () => {
     expect(contrast(colours.muted, colours.surface)).toBeGreaterThanOrEqual(3);
     expect(contrast(colours.good, colours.surface)).toBeGreaterThanOrEqual(3);
   });
 });
 
-test("the measure is right", () => {
+test("the contrast is calculated correctly", () => {
   expect(contrast("#000000", "#ffffff")).toBeCloseTo(21);
   expect(contrast("#777777", "#ffffff")).toBeCloseTo(4.48, 1);
 });

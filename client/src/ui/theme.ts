@@ -1,7 +1,7 @@
 import { createContext, useContext } from "react";
 import { Platform } from "react-native";
 
-/** The colours of a scheme. Every text colour has a contrast of at least 4.5 to 1 on the grounds that it is used on; a test counts. */
+/** The colours of a scheme. A test checks that every text colour has a contrast of at least 4.5 to 1 on its backgrounds. */
 export interface Colours {
   readonly ground: string; // behind everything
   readonly surface: string; // bars, lists, dialogs
@@ -11,19 +11,19 @@ export interface Colours {
   readonly muted: string; // times and hints, on ground, surface and sunken
   readonly accent: string; // links, buttons, unread counts
   readonly onAccent: string;
-  readonly mine: string; // bubbles of one's own
+  readonly mine: string; // bubbles of the client's own messages
   readonly onMine: string;
   readonly onMineMuted: string;
   readonly theirs: string; // bubbles of others
   readonly danger: string;
-  readonly warning: string; // ground of the bar that tells of a lost connection
+  readonly warning: string; // background of the bar that shows a lost connection
   readonly onWarning: string;
   readonly focus: string;
-  readonly selected: string; // the room that is shown, in the list
-  readonly hover: string; // what the pointer is on
-  readonly good: string; // the dot of a connection that lives; no text
-  readonly scrim: string; // between a dialog and what is behind it
-  /** For the names and pictures of people, by turns. */
+  readonly selected: string; // the visible room in the list
+  readonly hover: string; // hovered elements
+  readonly good: string; // the dot of a live connection; no text
+  readonly scrim: string; // behind a dialog
+  /** For the names and pictures of clients. */
   readonly people: readonly string[];
 }
 
@@ -45,12 +45,12 @@ export const dark: Colours = {
   people: ["#c6a2ff", "#ff9cc4", "#ffb57a", "#6fd8c9", "#8fd99b", "#86c3ff", "#bda9f5", "#f5a3a3"],
 };
 
-/** Sizes in density-independent pixels; texts grow with the reader's setting. */
+/** Sizes in density-independent pixels. Texts grow with the user's setting. */
 export const space = { xs: 4, s: 8, m: 12, l: 16, xl: 24 } as const;
 export const radius = { xs: 5, s: 8, m: 12, l: 18, full: 999 } as const;
 export const font = { small: 12, body: 15, lead: 17, title: 20 } as const;
 export const mono = Platform.select({ ios: "Menlo", default: "ui-monospace, SFMono-Regular, Menlo, monospace", android: "monospace" });
-/** From this width on, the list of rooms and a room are side by side. */
+/** The smallest width at which the list of rooms and a room are side by side. */
 export const twoPanes = 720;
 
 export const ColoursContext = createContext<Colours>(light);
@@ -59,7 +59,7 @@ export function useColours(): Colours {
   return useContext(ColoursContext);
 }
 
-/** The colour of a person, always the same. */
+/** Returns the colour of a name, always the same. */
 export function colourOf(name: string, colours: Colours): string {
   let sum = 0;
   for (const character of name) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) >>> 0;

@@ -2,10 +2,10 @@
 import { act, renderHook } from "@testing-library/react-native";
 
 import { onLeave } from "./leave.web";
-import { dressPage, titlePage } from "./page.web";
+import { configurePage, setPageTitle } from "./page.web";
 import { usePlace } from "./place.web";
 
-/** Resolves after the browser has gone back or forward. */
+/** Resolves when the browser has gone back or forward. */
 const moved = () => new Promise((resolve) => window.addEventListener("popstate", resolve, { once: true }));
 
 describe("the place in a browser", () => {
@@ -19,7 +19,7 @@ describe("the place in a browser", () => {
     expect(place().current.room).toBe(room);
   });
 
-  test("is in the address, a step for each room", async () => {
+  test("is in the address, with one history entry per room", async () => {
     at("");
     const result = place();
     const before = history.length;
@@ -34,7 +34,7 @@ describe("the place in a browser", () => {
     expect(result.current.room).toBe("garden");
   });
 
-  test("leads back to the list that one came from", async () => {
+  test("leads back to the list that was shown before", async () => {
     at("");
     const result = place();
     act(() => result.current.show("garden"));
@@ -46,14 +46,14 @@ describe("the place in a browser", () => {
     expect([result.current.room, location.hash, history.length]).toEqual([null, "", length]);
   });
 
-  test("leads to the list for who came by a link, without going back", () => {
+  test("leads to the list without going back after a link to a room", () => {
     at("#/garden");
     const result = place();
     act(() => result.current.back());
     expect([result.current.room, location.hash]).toEqual([null, ""]);
   });
 
-  test("follows an address that is typed", async () => {
+  test("follows a typed address", async () => {
     at("#/garden");
     const result = place();
     await act(async () => {
@@ -64,21 +64,21 @@ describe("the place in a browser", () => {
   });
 });
 
-test("the page is dressed as chosen", () => {
+test("the page is configured as chosen", () => {
   document.head.innerHTML = '<meta name="theme-color" media="(prefers-color-scheme: light)"><meta name="theme-color" media="(prefers-color-scheme: dark)">';
   const colours = () => [...document.querySelectorAll("meta")].map((meta) => meta.content);
   const root = document.documentElement;
-  dressPage("ar", true, "dark");
+  configurePage("ar", true, "dark");
   expect([root.lang, root.dir, root.dataset["scheme"], colours()]).toEqual(["ar", "rtl", "dark", ["#171b23", "#171b23"]]);
-  dressPage("de", false, "light");
+  configurePage("de", false, "light");
   expect([root.lang, root.dir, root.dataset["scheme"], colours()]).toEqual(["de", "ltr", "light", ["#ffffff", "#ffffff"]]);
-  dressPage("en", false, "system");
+  configurePage("en", false, "system");
   expect([root.dataset["scheme"], colours()]).toEqual([undefined, ["#ffffff", "#171b23"]]);
-  titlePage("(3) Restante");
+  setPageTitle("(3) Restante");
   expect(document.title).toBe("(3) Restante");
 });
 
-test("leaving the page is heard until nobody asks any more", () => {
+test("onLeave fires when the user leaves the page, until it is unsubscribed", () => {
   let left = 0;
   const off = onLeave(() => left++);
   for (const event of ["pagehide", "blur"]) window.dispatchEvent(new Event(event));

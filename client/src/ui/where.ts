@@ -1,4 +1,4 @@
-/** Where one is in the app: in a room, or at the list of rooms. */
+/** The current screen: a room, or the list of rooms (null). */
 export interface Place {
   readonly room: string | null;
   readonly show: (room: string) => void;

@@ -1,5 +1,5 @@
-// Every screen, light and dark, on a phone and on a desktop, also in Arabic: axe finds nothing, and nothing is lost or
-// covered when text is twice as large.
+// Every screen in light and dark, on a phone and on a desktop, also in Arabic: axe finds no fault, and every control stays
+// visible and uncovered when text is twice as large.
 import { AxeBuilder } from "@axe-core/playwright";
 
 import { assert, enter, open, run } from "./app.mjs";
@@ -8,7 +8,7 @@ import { post } from "./server.mjs";
 const phone = { width: 390, height: 844 };
 const desktop = { width: 1280, height: 800 };
 
-/** Fails when axe objects to what is shown, in light and dark. */
+/** Fails if axe finds a fault in the current screen, in light or dark. */
 async function examine(app, what) {
   for (const colorScheme of ["light", "dark"]) {
     await app.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
@@ -18,11 +18,11 @@ async function examine(app, what) {
   }
 }
 
-/** Everything that has to be reached on a screen is on it, and nothing covers it. */
+/** Fails unless all of these elements are on the screen and uncovered. */
 async function within(app, marks, what) {
   const faults = await app.page.evaluate((ids) => ids.flatMap((id) => {
     const element = document.querySelector(`[data-testid="${id}"]`);
-    if (element === null) return [`${id} is not there`];
+    if (element === null) return [`${id} does not exist`];
     const { left, top, right, bottom, width, height } = element.getBoundingClientRect();
     if (left < 0 || top < 0 || right > innerWidth + 1 || bottom > innerHeight + 1 || width < 20 || height < 20) return [`${id} is at ${[left, top, right, bottom]} of ${innerWidth}x${innerHeight}`];
     const over = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);

@@ -1,10 +1,9 @@
-// The app as one who uses it has it: what can be done in it, and what is to be seen, by the names that a screen reader
-// says and the marks that are there for tests.
+// Drives the app as a user does. It finds elements by the names that a screen reader reads, and by test ids.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { chromium as engine } from "playwright-core";
 
-import { chromium, directory, hangUp, pictures, url } from "./host.mjs";
+import { chromium, directory, closeInput, pictures, url } from "./host.mjs";
 import { instruments } from "./instruments.mjs";
 
 export { assert };
@@ -13,13 +12,13 @@ const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", 
 const options = { executablePath: chromium, args: flags };
 const desktop = { width: 1000, height: 800 };
 
-/** What no page may do: complain in its console, break its policy, open a dialog, ask another server. */
+/** What pages did although no page may: log an error, break the policy, open a dialog, or send a request to another server. */
 const problems = [];
 const tolerated = [];
 const pages = new Set();
 let browser;
 
-/** Runs a script, and ends with a failure when it fails or a page has done what none may. */
+/** Runs a script. The process fails if the script fails or a page had a problem. */
 export async function run(script) {
   try {
     browser = await engine.launch(options);
@@ -29,34 +28,34 @@ export async function run(script) {
     process.exitCode = 1;
     console.error(error);
     for (const problem of problems) console.error("problem:", problem);
-    for (const page of pages) await testify(page);
+    for (const page of pages) await dumpPage(page);
   } finally {
     for (const page of pages) await page.context().close();
     await browser?.close();
-    hangUp();
+    closeInput();
   }
 }
 
-/** Says that complaints of this kind are expected: a browser complains of a server that has been killed. */
+/** Ignores problems of this kind: a browser logs errors when the server is killed. */
 export function tolerate(pattern) {
   tolerated.push(pattern);
 }
 
 export const unreachable = /ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INTERNET_DISCONNECTED|INCOMPLETE_CHUNKED_ENCODING)|WebSocket connection to|status of 503/;
 
-/** Opens a browser of one person: a profile of its own, and a first tab, at the address. */
+/** Opens a browser profile for one user, with a first tab at the address. */
 export async function open({ at = url, profile, ...settings } = {}) {
   const all = { viewport: desktop, locale: "en", ...settings };
   const context = profile === undefined ? await browser.newContext(all)
     : await engine.launchPersistentContext(join(directory, profile), { ...options, ...all });
   await context.addInitScript(instruments);
   context.on("request", (request) => {
-    if (!request.url().startsWith(url) && !request.url().startsWith("data:")) problems.push(`asked ${request.url()}`);
+    if (!request.url().startsWith(url) && !request.url().startsWith("data:")) problems.push(`requested ${request.url()}`);
   });
   return tab(context, at);
 }
 
-/** Opens another tab of the same person. */
+/** Opens another tab of the same user. */
 export async function tab(context, at = url) {
   const page = context.pages().find((p) => !pages.has(p)) ?? (await context.newPage());
   pages.add(page);
@@ -70,7 +69,7 @@ export async function tab(context, at = url) {
   return new App(page);
 }
 
-/** Opens the app as a person of that name, in a room. */
+/** Opens the app, signs in with that name, and shows a room. */
 export async function enter(name, { room = "lobby", ...settings } = {}) {
   const app = await open(settings);
   await app.signIn(name);
@@ -79,7 +78,7 @@ export async function enter(name, { room = "lobby", ...settings } = {}) {
   return app;
 }
 
-/** Resolves with what holds returns once that is true; it is asked again and again. */
+/** Calls holds until it returns a true value, and resolves with the value. */
 export async function until(what, holds, seconds = 20) {
   for (const end = Date.now() + seconds * 1000; ; ) {
     const value = await holds();
@@ -89,7 +88,7 @@ export async function until(what, holds, seconds = 20) {
   }
 }
 
-/** One tab with the app. */
+/** The app in one tab. */
 export class App {
   constructor(page) {
     this.page = page;
@@ -118,7 +117,7 @@ export class App {
     await this.button("Continue").click();
   }
 
-  /** Shows a room that is in the list. */
+  /** Shows a room of the list. */
   async show(room) {
     await this.page.getByTestId(`room-${room}`).click();
     await this.page.getByRole("heading", { name: room }).waitFor();
@@ -136,23 +135,23 @@ export class App {
     await this.composer.press("Enter");
   }
 
-  /** Resolves when the bar says that of the link; below it may be a button. */
+  /** Resolves when the bar's first line matches the pattern. A button may follow it. */
   linked(pattern) {
     return until(`the link is ${pattern}`, async () => pattern.test((await this.bar.innerText()).split("\n")[0].trim()), 40);
   }
 
-  /** Resolves when the page can be opened without the server. */
+  /** Resolves when the service worker is active, so that the page can be opened without the server. */
   installed() {
     return until("the service worker is active", () => this.page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated"));
   }
 
-  /** The messages of the log that are drawn, from top to bottom. */
+  /** Returns the drawn messages of the log, from top to bottom. */
   messages() {
     return this.page.locator('[data-testid^="message-"]').evaluateAll((rows) =>
       rows.map((row) => ({ seq: Number(row.dataset.testid.slice("message-".length)), text: row.querySelector('[data-testid="text"]').textContent })));
   }
 
-  /** One's own messages that are not in the log yet. */
+  /** Returns the user's messages that are not in the log yet. */
   outgoing() {
     return this.page.locator('[data-testid^="outgoing-"]').evaluateAll((rows) => rows.map((row) => ({
       text: row.querySelector('[data-testid="text"]').textContent,
@@ -165,7 +164,7 @@ export class App {
     return this.page.getByTestId(`message-${seq}`).waitFor();
   }
 
-  /** Resolves when just these texts are drawn, in this order. */
+  /** Resolves when exactly these texts are drawn, in this order. */
   async shows(texts) {
     let last;
     await until(`these texts: ${JSON.stringify(texts)}`, async () => {
@@ -174,7 +173,7 @@ export class App {
     }).catch((error) => { throw new Error(`${error.message}; but ${JSON.stringify(last)}`); });
   }
 
-  /** Where the log stands: how far it can scroll further down, and its first message in view. */
+  /** Returns the scroll position of the log: the distance to its end, and its first visible message. */
   position() {
     return this.page.evaluate(() => globalThis.logOfTest.position());
   }
@@ -184,20 +183,20 @@ export class App {
     return until("the end of the log is in view", async () => (await this.position()).below < 4);
   }
 
-  /** Reads from the end back to the first message, and returns all of them in order. */
+  /** Scrolls from the end back to the first message, and returns all messages in order. */
   async readAll() {
     const { messages, faults } = await this.page.evaluate(() => globalThis.logOfTest.walk());
-    assert.deepEqual(faults, [], "what is drawn while scrolling back");
+    assert.deepEqual(faults, [], "faults while scrolling back");
     return messages;
   }
 }
 
-/** Keeps what a page showed when the script failed. */
-async function testify(page) {
+/** Saves a picture and the text of a page after the script has failed. */
+async function dumpPage(page) {
   try {
     await page.screenshot({ path: join(pictures, `failed-${Date.now()}.png`) });
     console.error(`${page.url()}\n${(await page.locator("body").innerText()).slice(-2000)}`);
   } catch (error) {
-    console.error("the page does not show itself:", error.message);
+    console.error("the page cannot be saved:", error.message);
   }
 }

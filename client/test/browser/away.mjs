@@ -1,5 +1,5 @@
-// Away while ten thousand messages pass: the room opens at once with the newest, leads to the first unread, and can be
-// read back to its beginning; a burst does not lose the end, and does not move one who reads further up.
+// A user was away while ten thousand messages came: the room opens at once with the newest, leads to the first unread, and
+// can be scrolled back to its beginning. During a burst the list follows its end, or stays in place if the user reads further up.
 import { assert, enter, run, until } from "./app.mjs";
 import { ask, url } from "./host.mjs";
 import { post } from "./server.mjs";
@@ -9,7 +9,7 @@ const burst = 1_000;
 const some = 80;
 const mostNodes = 2_500;
 
-/** Measures what a part of the script costs the page. */
+/** Measures the cost of a part of the script for the page. */
 async function measured(devtools, name, part) {
   const metrics = async () => Object.fromEntries((await devtools.send("Performance.getMetrics")).metrics.map((m) => [m.name, m.value]));
   const before = await metrics();
@@ -27,7 +27,7 @@ async function measured(devtools, name, part) {
 await run(async () => {
   const ann = await enter("Ann");
   const devtools = await ann.context.newCDPSession(ann.page);
-  await devtools.send("Performance.enable", { timeDomain: "threadTicks" }); // not the time in which others had the processor
+  await devtools.send("Performance.enable", { timeDomain: "threadTicks" }); // excludes the time in which other processes had the processor
   for (const text of ["one", "two", "three"]) await post("lobby", text);
   await ann.shows(["one", "two", "three"]);
   await until("they have been read", async () => !/unread/.test(await ann.page.getByTestId("room-lobby").getAttribute("aria-label") ?? ""));
@@ -35,14 +35,14 @@ await run(async () => {
   await ann.page.goto("about:blank");
   await ask("fill", String(passed));
   let last = 3 + passed;
-  const come = async () => {
+  const openAtEnd = async () => {
     await ann.page.goto(url);
     await ann.show("lobby");
     await ann.sees(last);
     await ann.atEnd();
   };
   await measured(devtools, `open ${passed} behind`, async () => {
-    await come();
+    await openAtEnd();
     await ann.page.getByTestId("first-unread").waitFor();
   });
   await measured(devtools, "lead to the first unread", async () => {
@@ -57,7 +57,7 @@ await run(async () => {
   await ann.sees(last);
   await ann.atEnd();
 
-  await come();
+  await openAtEnd();
   const read = await measured(devtools, "scroll back to the beginning", () => ann.readAll());
   assert.deepEqual(read.map((m) => m.seq), Array.from({ length: last }, (_, i) => i + 1));
   assert.equal(new Set(read.slice(3).map((m) => m.text)).size, passed);
@@ -68,7 +68,7 @@ await run(async () => {
   await ask("fill", String(some));
   last += some;
   await ann.button(`Jump to the latest, ${some} new`).waitFor();
-  assert.deepEqual(await ann.position().then(({ first, top }) => ({ first, top })), { first: reading.first, top: reading.top }, "one who reads is not moved");
+  assert.deepEqual(await ann.position().then(({ first, top }) => ({ first, top })), { first: reading.first, top: reading.top }, "the list does not move while the user reads");
   await ann.jump.click();
   await ann.sees(last);
   await ann.atEnd();

@@ -1,15 +1,15 @@
-// What a script of this folder has from the Go test that runs it (test/app): a server, places for files, and tasks that
-// only the test can do, such as to kill the server.
+// The connection of a script to the Go test that runs it (test/app). The test provides a server, directories for files, and
+// tasks that only the test can do, such as killing the server.
 import { createInterface } from "node:readline";
 
-/** url of the server, path of chromium, directory for profiles, directory for pictures. */
+/** The server's URL, the path of Chromium, the directory for profiles, and the directory for pictures. */
 export const { url, chromium, directory, pictures } = JSON.parse(process.argv[2]);
 
 const waiting = [];
 const input = createInterface({ input: process.stdin });
 input.on("line", (line) => waiting.shift()?.(line));
 
-/** Has the test do a task, and resolves with its answer. */
+/** Lets the test do a task, and resolves with its answer. */
 export function ask(task, arg = "") {
   return new Promise((resolve) => {
     waiting.push(resolve);
@@ -17,8 +17,8 @@ export function ask(task, arg = "") {
   });
 }
 
-/** Ends the conversation, so that the script can end. */
-export function hangUp() {
+/** Closes the input, so that the script can end. */
+export function closeInput() {
   input.close();
   process.stdin.destroy();
 }

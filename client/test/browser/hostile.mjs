@@ -1,4 +1,4 @@
-// What people with bad intentions write, and call themselves, is shown as text, in its place.
+// Hostile messages and names are shown as plain text and do not break the layout.
 import { assert, enter, run } from "./app.mjs";
 import { post } from "./server.mjs";
 
@@ -19,7 +19,7 @@ const texts = {
   backticks: "`".repeat(20_000),
   controls: "\u0001\u0007\u0008\u001b[31m\u007f",
 };
-/** The server takes no invisible characters in names. */
+/** The server rejects invisible characters in names. */
 const names = {
   long: "W".repeat(128),
   rightToLeft: "שם ארוך מימין לשמאל",
@@ -28,7 +28,7 @@ const names = {
   spaces: " ".repeat(100),
 };
 
-/** Looks at the room as it is laid out, and says what is out of place. */
+/** Checks the layout of the room, and returns its faults. */
 function layout() {
   const faults = [];
   const width = document.documentElement.clientWidth;
@@ -49,7 +49,7 @@ function layout() {
   if (log.querySelector("script, iframe, img, style, object, b") !== null) faults.push("text has become markup");
   for (const link of log.querySelectorAll("a")) {
     if (!/^(https?:\/\/|mailto:)/.test(link.getAttribute("href")) || link.rel.split(" ").indexOf("noopener") < 0) faults.push(`a link to ${link.getAttribute("href")}`);
-    if (/[\u202a-\u202e\u2066-\u2069]/.test(link.textContent)) faults.push("a link that reads otherwise than it leads");
+    if (/[\u202a-\u202e\u2066-\u2069]/.test(link.textContent)) faults.push("a link that shows another address than its target");
   }
   return faults;
 }
@@ -67,7 +67,7 @@ await run(async () => {
       await person.atEnd();
       assert.deepEqual(await person.page.evaluate(layout), [], `${what}, ${viewport.width} wide`);
     }
-    await person.type("and one's own: " + texts.markup);
+    await person.type("an own message: " + texts.markup);
     await person.sees(all.length + 1);
     assert.deepEqual(await person.page.evaluate(layout), []);
     if (viewport.width < 720) await person.button("Back").click();

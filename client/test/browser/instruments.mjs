@@ -1,12 +1,12 @@
-// What a page is given before it begins, to be measured from within.
+// Functions that are added to a page before it starts, to measure it from inside.
 
-/** Runs in each page; it may use nothing from outside. */
+/** Runs in each page. It must not use anything from outside the function. */
 export function instruments() {
   const drawn = () => [...document.querySelectorAll('[data-testid^="message-"]')];
   const seqOf = (row) => Number(row.dataset.testid.slice("message-".length));
   const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
-  /** The element that scrolls the messages of the room that is shown. */
+  /** Returns the element that scrolls the messages of the visible room. */
   const scroller = () => {
     const log = document.querySelector('[data-testid="messages"]');
     const around = [];
@@ -14,7 +14,7 @@ export function instruments() {
     return [...log.querySelectorAll("*"), ...around].find((e) => e.tagName !== "TEXTAREA" && /auto|scroll/.test(getComputedStyle(e).overflowY) && e.scrollHeight > e.clientHeight) ?? log;
   };
 
-  /** Notes the rows that are drawn; they must be in order, without a gap, the same as before. */
+  /** Records the drawn rows. They must be in order, without gaps, and with the same texts as before. */
   const note = (seen, faults) => {
     let before = 0;
     for (const row of drawn()) {
@@ -27,7 +27,7 @@ export function instruments() {
     }
   };
 
-  /** Where the log stands: how far it can scroll further down, and its first message in view. */
+  /** Returns the scroll position of the log: the distance to its end, and its first visible message. */
   const position = () => {
     const box = scroller();
     const { top } = box.getBoundingClientRect();
@@ -35,7 +35,7 @@ export function instruments() {
     return { below: Math.round(box.scrollHeight - box.scrollTop - box.clientHeight), first: first && seqOf(first), top: first?.getBoundingClientRect().top };
   };
 
-  /** Scrolls from where the log stands to its first message, as one who reads, and returns what was seen, in order. */
+  /** Scrolls from the current position to the first message, page by page, and returns the messages in order. */
   const walk = async () => {
     const seen = new Map();
     const faults = [];

@@ -1,13 +1,13 @@
-// A whole conversation by keyboard alone, what a screen reader is told on the way, and no motion for who wants none.
+// A conversation with the keyboard only. Checks the announcements for screen readers, and that nothing moves with reduced motion.
 import { assert, enter, open, run, until } from "./app.mjs";
 
-/** What has the focus: its role and name, as far as they are written in the page. */
+/** Returns the focused element: its test id, its name, and whether it is in a dialog. */
 const focused = (app) => app.page.evaluate(() => {
   const e = document.activeElement;
   return { mark: e?.dataset.testid ?? "", name: e?.getAttribute("aria-label") ?? e?.textContent ?? "", inDialog: e?.closest('[role="dialog"]') !== null };
 });
 
-/** Goes on with Tab until that has the focus. */
+/** Presses Tab until the element has the focus. */
 async function tabTo(app, what, reached) {
   for (let n = 0; n < 40; n++) {
     if (reached(await focused(app))) return;

@@ -1,5 +1,5 @@
-// Without a server: the page opens with its history, what is written is shown as waiting, also after the browser was
-// closed, and is delivered once when the server is back.
+// Without a server the page opens with its history. Messages that the user writes are shown as waiting, also after the
+// browser was closed, and are delivered once when the server is back.
 import { assert, open, run, tolerate, unreachable, until } from "./app.mjs";
 import { ask } from "./host.mjs";
 import { history, post } from "./server.mjs";

@@ -1,4 +1,4 @@
-// Pictures of the app with a conversation, to be looked at: on a phone and on a desktop, in light and dark.
+// Takes pictures of the app with a conversation for people to look at: on a phone and on a desktop, in light and dark.
 import { statSync } from "node:fs";
 import { join } from "node:path";
 

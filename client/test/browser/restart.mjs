@@ -1,5 +1,5 @@
-// The server is killed and comes back, twice, while two people write: each waits, says so, then sends and catches up by
-// itself. Nothing is lost, nothing is doubled, and both see one order.
+// The server is killed and restarted twice while two users write. Each app shows that messages wait, then sends and catches up
+// by itself. No message is lost or doubled, and both users see the same order.
 import { assert, enter, run, tolerate, unreachable, until } from "./app.mjs";
 import { ask } from "./host.mjs";
 import { history } from "./server.mjs";
@@ -19,7 +19,7 @@ await run(async () => {
     await ask("kill");
     const [before] = written;
     for (const person of people) await person.linked(/^No connection to the server, \d+ messages? waiting/);
-    await until("people go on writing", () => written[0] >= Math.min(each, before + 10));
+    await until("the users continue to write", () => written[0] >= Math.min(each, before + 10));
     await ask("restart");
     await people[0].linked(/^Connected/);
   }
@@ -34,7 +34,7 @@ await run(async () => {
   assert.equal(log.length, 2 * each);
   for (const name of names) {
     const texts = log.filter((m) => m.client_id === name).map((m) => m.msg);
-    assert.deepEqual(texts, Array.from({ length: each }, (_, n) => `${name} ${n}`), `${name}'s, once each, in the order in which they were written`);
+    assert.deepEqual(texts, Array.from({ length: each }, (_, n) => `${name} ${n}`), `the messages of ${name}, once each, in the order in which they were written`);
   }
   for (const person of people) assert.deepEqual(await person.readAll(), log.map((m) => ({ seq: m.seq, text: m.msg })));
 });

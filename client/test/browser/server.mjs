@@ -1,4 +1,4 @@
-// The server's HTTP API, beside the app.
+// Calls of the server's HTTP API, without the app.
 import assert from "node:assert/strict";
 
 import { url } from "./host.mjs";
@@ -11,7 +11,7 @@ export async function post(room, msg, client = "poster") {
   assert.equal(answer.status, 202, await answer.text());
 }
 
-/** The whole log of a room. */
+/** Returns the whole log of a room. */
 export async function history(room, token) {
   const messages = [];
   for (;;) {

@@ -1,5 +1,5 @@
-// Two tabs of one person: they share the name, drafts, what has been read, and what waits; each message is sent once,
-// also when the tab that sends is closed; who signs out in one has signed out in both.
+// Two tabs of one user share the name, the drafts, the read state, and the outbox. Each message is sent once, also when the
+// sending tab is closed. A sign-out in one tab signs out both.
 import { assert, enter, run, tab, tolerate, unreachable, until } from "./app.mjs";
 import { ask } from "./host.mjs";
 import { history, post } from "./server.mjs";
@@ -21,13 +21,13 @@ await run(async () => {
   await until("the draft is in the other tab", async () => (await two.composer.inputValue()) === "a draft");
   await two.composer.press("Enter");
   const empty = async () => (await one.composer.inputValue()) === "" && (await two.composer.inputValue()) === "";
-  await until("the draft is gone from both", empty);
+  await until("the draft is empty in both", empty);
 
   for (let n = 0; n < 20; n++) {
     const [app, other] = n % 2 === 0 ? [one, two] : [two, one];
     await app.type(`text ${n}`);
-    await other.log.getByText(`text ${n}`, { exact: true }).waitFor(); // so that whoever switches writes after it
-    await until("the draft is gone from both", empty);
+    await other.log.getByText(`text ${n}`, { exact: true }).waitFor(); // so that the other tab writes after it
+    await until("the draft is empty in both", empty);
   }
   for (const app of [one, two]) await app.sees(21);
   assert.deepEqual((await history("lobby")).map((m) => m.msg), ["a draft", ...Array.from({ length: 20 }, (_, n) => `text ${n}`)]);

@@ -1,4 +1,4 @@
-// Two people in one room: what one types is at the other, both see the same order, and so does the server's log.
+// Two users in one room: each sees the messages of the other, and both see the order of the server's log.
 import { assert, enter, run } from "./app.mjs";
 import { history, post } from "./server.mjs";
 

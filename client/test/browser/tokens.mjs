@@ -1,5 +1,5 @@
-// A server with authentication: the app asks for a token, takes one from its address without a trace, says when it has
-// expired and goes on with another, and keeps to what the token allows.
+// A server with authentication: the app asks for a token, accepts one in its address and removes it from there, shows when it
+// has expired, continues with another one, and offers only what the token allows.
 import { assert, open, run, tolerate, until } from "./app.mjs";
 import { ask, url } from "./host.mjs";
 import { history } from "./server.mjs";
@@ -29,7 +29,7 @@ await run(async () => {
 
   const bobs = await token({ sub: "Bob", rooms: ["lobby"], publish: false, seconds: 3600 });
   const bob = await open({ at: `${url}/#token=${bobs}` });
-  await until("the token is gone from the address", () => !bob.page.url().includes("token"));
+  await until("the token is removed from the address", () => !bob.page.url().includes("token"));
   assert.equal(await bob.page.evaluate(() => location.hash.includes("token") || document.referrer !== ""), false);
   await bob.show("lobby");
   await bob.shows(["before", "while it is not", "after"]);
@@ -44,9 +44,9 @@ await run(async () => {
   await cy.join("lobby");
   await cy.page.getByText(/may not read/).waitFor();
 
-  // The page is open already when this link is followed, and belongs to somebody else.
+  // This link is followed while the page is open and another client is signed in.
   await cy.page.evaluate((token) => { location.hash = `token=${token}`; }, bobs);
-  await until("the token is gone from the address", () => !cy.page.url().includes("token"));
+  await until("the token is removed from the address", () => !cy.page.url().includes("token"));
   await cy.show("lobby");
   await cy.shows(["before", "while it is not", "after"]);
 });

@@ -1,10 +1,10 @@
-// What a first visit costs: its bytes, and its time on a machine that is four times slower; a second visit costs none.
+// Measures a first visit: its bytes, and its time on a processor that is four times slower. A second visit loads almost nothing.
 import { assert, open, run, tab } from "./app.mjs";
 import { url } from "./host.mjs";
 
 const most = 150 * 1024;
 
-/** Visits the page with a slow processor, and returns the times until something, and until the element, is there. */
+/** Visits the page with a slow processor. Returns the times of the first paint and of the ready element, and the loaded files. */
 async function visit(app, ready) {
   const devtools = await app.context.newCDPSession(app.page);
   await devtools.send("Emulation.setCPUThrottlingRate", { rate: 4 });

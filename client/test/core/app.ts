@@ -3,24 +3,24 @@ import type { Identity } from "../../src/core/identity";
 import type { Room, Timeline } from "../../src/core/room";
 import type { Machine, Run } from "./machine";
 
-/** A text that was given to the app. */
+/** A text that a user has written in the app. */
 export interface Writing {
   readonly room: string;
   readonly text: string;
-  /** Whether the app has said that it is kept: from then on it must not be lost. */
+  /** Whether the app has stored it on the device. From then on it must not be lost. */
   kept: boolean;
 }
 
-/** What no timeline may show at any time; the first of each kind is enough. */
-export const dishonest = new Set<string>();
+/** Faults that a timeline has shown. A set keeps one of each kind. */
+export const violations = new Set<string>();
 
-/** The app, from its start to its end: on a phone, or in a tab. It minds all that its rooms show meanwhile. */
+/** One run of the app, on a phone or in a tab. It checks everything that its rooms show. */
 export class App {
   readonly chat: Chat;
   readonly writings: Writing[] = [];
-  /** What has been shown, by room: the id of each number. */
+  /** The messages that were shown, by room: the id of each number. */
   readonly shown = new Map<string, Map<number, string>>();
-  /** Up to which number somebody has read a room, at least. */
+  /** The number up to which the user has read each room, at least. */
   readonly read = new Map<string, number>();
   readonly #run: Run;
   readonly #watched = new WeakSet<Room>();
@@ -35,17 +35,17 @@ export class App {
     return new App(await Chat.open(run, server, identity), run);
   }
 
-  /** Ends it as a machine ends an app that it has no room for. */
-  async die(): Promise<void> {
+  /** Ends the app without warning, as a machine does that runs out of memory. */
+  async crash(): Promise<void> {
     this.#run.cutPower();
-    await this.chat.close(); // the connection goes, too; nothing of it reaches the disk
+    await this.chat.close(); // closes the connection, too; nothing reaches the disk any more
   }
 
-  stir(): void {
-    this.#run.stir();
+  signalWake(): void {
+    this.#run.signalWake();
   }
 
-  /** A room, joined if it has not been. */
+  /** Returns a room, and joins it if needed. */
   room(name: string): Room {
     const room = this.chat.room(name) ?? this.chat.join(name);
     if (!this.#watched.has(room)) {
@@ -55,15 +55,15 @@ export class App {
     return room;
   }
 
-  /** Writes a text, and notes when it is kept. */
+  /** Writes a text, and records when it is stored. */
   write(room: string, text: string): void {
     const writing: Writing = { room, text, kept: false };
     this.writings.push(writing);
     void this.room(room).send(text).then(() => (writing.kept = true));
   }
 
-  /** Looks at the end of a room, and has read it. */
-  look(name: string): void {
+  /** Reads a room to its end. */
+  readToEnd(name: string): void {
     const room = this.room(name);
     const last = room.timeline.get().messages.at(-1);
     if (last === undefined) return;
@@ -74,14 +74,14 @@ export class App {
   #watch(name: string, { messages, outgoing }: Timeline): void {
     const shown = this.shown.get(name) ?? new Map<number, string>();
     this.shown.set(name, shown);
-    if (messages.length === 0) shown.clear(); // it begins anew: with the room, or on a server that has begun anew
+    if (messages.length === 0) shown.clear(); // the log is new, or the server was restored from an older copy
     const ids = new Set(outgoing.map((m) => m.id));
-    if (ids.size < outgoing.length) dishonest.add("one's own message is shown twice as waiting");
+    if (ids.size < outgoing.length) violations.add("an own message is shown twice as waiting");
     const first = messages[0]?.seq ?? 0;
     messages.forEach((m, i) => {
-      if (m.seq !== first + i) dishonest.add(`numbers with a gap or a repeat: ${m.seq} after ${first + i - 1}`);
-      if (ids.has(m.id)) dishonest.add("a message is shown as waiting and in the log");
-      if ((shown.get(m.seq) ?? m.id) !== m.id) dishonest.add(`number ${m.seq} is another message than before`);
+      if (m.seq !== first + i) violations.add(`numbers with a gap or a repeat: ${m.seq} after ${first + i - 1}`);
+      if (ids.has(m.id)) violations.add("a message is shown as waiting and in the log");
+      if ((shown.get(m.seq) ?? m.id) !== m.id) violations.add(`number ${m.seq} is another message than before`);
       shown.set(m.seq, m.id);
     });
   }

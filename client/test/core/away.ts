@@ -1,4 +1,4 @@
-// Somebody comes back to a room in which 2,000 messages have passed, to one with 300, and joins one with 700 that is new to her.
+// A user comes back to a room with 2,000 missed messages and to one with 300, and joins a new one with 700.
 import assert from "node:assert/strict";
 
 import { check } from "./check";
@@ -16,18 +16,18 @@ run(async () => {
   await fill("near", before);
   const first = await ann.start(["far", "near"]);
   for (const name of ["far", "near"]) {
-    await until(`${name} is there`, () => first.room(name).timeline.get().messages.at(-1)?.seq === before);
-    first.look(name);
+    await until(`${name} is read`, () => first.room(name).timeline.get().messages.at(-1)?.seq === before);
+    first.readToEnd(name);
   }
-  await check([ann], ["far", "near"]); // all of it is on the disk now
-  await ann.die(first);
+  await check([ann], ["far", "near"]); // everything is on the disk now
+  await ann.crash(first);
   await Promise.all([fill("far", far), fill("near", near), fill("new", 700)]);
 
   const began = Date.now();
   const app = await ann.start(["new"]);
   const shown = (name: string) => app.room(name).timeline.get();
   assert.equal(shown("near").messages.length, 0, "nothing is shown before the disk is read");
-  await until("what is kept is shown", () => shown("near").loaded && shown("far").loaded);
+  await until("the stored messages are shown", () => shown("near").loaded && shown("far").loaded);
   const unread = (name: string) => app.chat.rooms.get().find((s) => s.name === name)?.unread;
   for (const [name, count, least] of [["far", far, 100], ["near", near, 200], ["new", 0, 100]] as const) {
     await until(`${name} has caught up`, () => shown(name).messages.at(-1)?.seq === shown(name).last && shown(name).last > before);
@@ -42,7 +42,7 @@ run(async () => {
   await until("the mark is set", () => shown("far").mark === before);
   await app.room("far").older(before + 1);
   const oldest = shown("far").messages[0]?.seq ?? 0;
-  assert(oldest <= before + 1, `asked for what is unread, it goes back to ${oldest}`);
+  assert(oldest <= before + 1, `the oldest loaded message is ${oldest}`);
   leave();
   await check([ann], ["far", "near", "new"]);
 });

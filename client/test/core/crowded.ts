@@ -1,4 +1,4 @@
-// Three people are in sixty rooms each, and the server limits what one address may ask for: they come late, but they come.
+// Three users are in sixty rooms each, and the server limits the requests of an address: every message arrives, although late.
 import assert from "node:assert/strict";
 
 import { check } from "./check";
@@ -14,8 +14,8 @@ run(async () => {
   const people = ["ann", "bob", "cem"].map((name) => new Person(name));
   for (const person of people) await person.start(rooms);
   for (const person of people) for (const room of rooms) person.write(room);
-  await Promise.all(people.map((person) => person.live({ rooms, texts: 5, pause: 5, deaths: 0.05 })));
+  await Promise.all(people.map((person) => person.simulate({ rooms, texts: 5, pause: 5, crashes: 0.05 })));
   await check(people, rooms);
-  assert(posts.again() > 0, "the limits were reached");
-  say(`seed ${seed}: ${posts.again()} messages posted again, ${Date.now() - began} ms in all`);
+  assert(posts.repeats() > 0, "the limits were reached");
+  say(`seed ${seed}: ${posts.repeats()} messages posted again, ${Date.now() - began} ms in all`);
 });

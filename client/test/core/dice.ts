@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** Chances that are the same for the same seed and name. */
+/** Random numbers that are the same for the same seed and name. */
 export class Dice {
   #state: number;
 
@@ -8,7 +8,7 @@ export class Dice {
     this.#state = createHash("sha256").update(`${seed} ${name}`).digest().readUInt32LE();
   }
 
-  /** A number from 0 to below 1: mulberry32. */
+  /** Returns a number from 0 to below 1, by mulberry32. */
   readonly random = (): number => {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
@@ -16,12 +16,12 @@ export class Dice {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 
-  /** A whole number from 0 to below most. */
+  /** Returns a whole number from 0 to below most. */
   below(most: number): number {
     return Math.floor(this.random() * most);
   }
 
-  /** True as often as the chance says. */
+  /** Returns true with this probability. */
   chance(of: number): boolean {
     return this.random() < of;
   }

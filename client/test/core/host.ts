@@ -1,5 +1,5 @@
-// What a scenario of this folder has from the Go test that runs it (test/app): a server, a way to it that may be disturbed,
-// and tasks that only the test can do, such as to kill the server.
+// The connection of a scenario to the Go test that runs it (test/app). The test provides a server, a proxy in front of it that
+// can disturb the network, and tasks that only the test can do, such as killing the server.
 import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
 
@@ -8,21 +8,21 @@ import { isRecord } from "../../src/core/message";
 interface Given {
   /** The server's address. */
   readonly server: string;
-  /** The address by which the apps reach it; all that disturbs them happens there. */
-  readonly way: string;
-  /** All that is left to chance follows from it. */
+  /** The address of the proxy through which the apps reach the server. All network faults happen in the proxy. */
+  readonly proxy: string;
+  /** The seed of all random choices. */
   readonly seed: number;
 }
 
 function given(): Given {
   const config: unknown = JSON.parse(process.argv[2] ?? "");
   assert(isRecord(config));
-  const { server, way, seed } = config;
-  assert(typeof server === "string" && typeof way === "string" && typeof seed === "number");
-  return { server, way, seed };
+  const { server, way: proxy, seed } = config;
+  assert(typeof server === "string" && typeof proxy === "string" && typeof seed === "number");
+  return { server, proxy, seed };
 }
 
-export const { server, way, seed } = given();
+export const { server, proxy, seed } = given();
 
 const answers: ((line: string) => void)[] = [];
 const input = createInterface({ input: process.stdin });
@@ -33,7 +33,7 @@ export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Has the test do a task, and resolves with its answer. */
+/** Lets the test do a task, and resolves with its answer. */
 export function ask(task: string, arg = ""): Promise<string> {
   return new Promise((resolve) => {
     answers.push(resolve);
@@ -41,9 +41,9 @@ export function ask(task: string, arg = ""): Promise<string> {
   });
 }
 
-/** Runs a scenario to its end, and the process with it, whatever is still under way. */
+/** Runs a scenario, then ends the process, even if something is still pending. */
 export function run(scenario: () => Promise<void>): void {
-  // Node's fetch never settles when one of the first connections of a process is reset; so this is not one of them.
+  // Node's fetch never completes if one of the first connections of a process is reset, so the first one goes to the server directly.
   fetch(`${server}/livez`).then(scenario).then(
     () => process.exit(0),
     (error: unknown) => {
@@ -53,16 +53,16 @@ export function run(scenario: () => Promise<void>): void {
   );
 }
 
-/** Waits until something holds; within a time that is far above what it needs. */
+/** Waits until a condition holds. The time limit is far above the expected time. */
 export async function until(what: string | (() => string), holds: () => boolean | Promise<boolean>, limit = 30_000): Promise<void> {
   const end = Date.now() + limit;
   while (!(await holds())) {
-    assert(Date.now() < end, `waited in vain until ${typeof what === "string" ? what : what()}`);
-    await moment(20);
+    assert(Date.now() < end, `timeout while waiting until ${typeof what === "string" ? what : what()}`);
+    await sleep(20);
   }
 }
 
-/** So many milliseconds. */
-export function moment(milliseconds: number): Promise<void> {
+/** Waits for a time. */
+export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, milliseconds));
 }

@@ -1,5 +1,5 @@
-// The apps die at random moments, and just when a message has been accepted and has not come back yet, and start again with
-// what their machines have kept.
+// The apps crash at random times, and at the moment when a message was accepted and has not come back yet. They start again
+// with the data on their machines.
 import assert from "node:assert/strict";
 
 import { check } from "./check";
@@ -11,23 +11,23 @@ const rooms = ["lobby", "garden"];
 run(async () => {
   const people = ["ann", "bob", "cem"].map((name) => new Person(name));
   for (const person of people) await person.start(rooms);
-  await Promise.all(people.map((person) => person.live({ rooms, texts: 40, pause: 60, deaths: 0.4 })));
+  await Promise.all(people.map((person) => person.simulate({ rooms, texts: 40, pause: 60, crashes: 0.4 })));
   let between = 0;
   for (let n = 0; n < 12; n++) {
-    for (const person of people) between += Number(await dieBetween(person));
+    for (const person of people) between += Number(await crashBetween(person));
   }
   for (const person of people) await person.start(rooms);
-  assert(between > 5, `${between} deaths between accept and arrival`);
+  assert(between > 5, `${between} crashes between accept and arrival`);
   await check(people, rooms);
-  say(`seed ${seed}: ${people.reduce((sum, person) => sum + person.past.length - 1, 0)} deaths, ${between} of them between accept and arrival`);
+  say(`seed ${seed}: ${people.reduce((sum, person) => sum + person.allApps.length - 1, 0)} crashes, ${between} of them between accept and arrival`);
 });
 
-/** Writes, and dies at the first sign that the message has been accepted. Tells whether it had not come back by then. */
-async function dieBetween(person: Person): Promise<boolean> {
+/** Writes a message and crashes the app when it is accepted. Returns whether the message had not come back by then. */
+async function crashBetween(person: Person): Promise<boolean> {
   const app = person.apps[0] ?? (await person.start(rooms));
   await person.connected();
   person.write("lobby", app);
-  const died = await new Promise<boolean>((resolve) => {
+  const between = await new Promise<boolean>((resolve) => {
     const { timeline } = app.room("lobby");
     const off = timeline.subscribe(() => {
       const accepted = timeline.get().outgoing.some((m) => m.state === "accepted");
@@ -36,6 +36,6 @@ async function dieBetween(person: Person): Promise<boolean> {
       resolve(accepted);
     });
   });
-  await person.die(app);
-  return died;
+  await person.crash(app);
+  return between;
 }

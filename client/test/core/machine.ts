@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 
-import { Bell } from "../../src/core/cell";
+import { Emitter } from "../../src/core/cell";
 import type { Device, Keep, Platform, TabEvent, Tabs, Wake } from "../../src/core/device";
 import { Memory, openMemory } from "../../src/device/memory";
 import type { Dice } from "./dice";
-import { moment } from "./host";
+import { sleep } from "./host";
 
-/** What somebody has in hand, or in a tab's window: everything that outlives the app that runs on it. */
+/** A phone or a browser: everything that outlives the app that runs on it. */
 export class Machine {
   readonly disk = new Memory();
   readonly tabs = new Set<Tab>();
@@ -16,12 +16,12 @@ export class Machine {
     this.dice = dice;
   }
 
-  /** What the app has of the machine from its start to its end. */
+  /** Starts a run of the app on this machine. */
   boot(server: string, negotiates: boolean): Run {
     return new Run(this, server, negotiates);
   }
 
-  /** The first tab leads. */
+  /** Makes the first tab the leader. */
   lead(): void {
     const [first] = this.tabs;
     first?.elect();
@@ -30,16 +30,16 @@ export class Machine {
 
 const never = new Promise<never>(() => undefined);
 
-/** One run of the app. When the power is cut the disk stays as it is at that moment, and the app has no answer any more. */
+/** One run of the app. After a power cut the disk does not change any more, and no call of the app is answered. */
 export class Run implements Platform {
   readonly server: string;
   readonly negotiates: boolean;
   readonly keep: Keep = { read: () => Promise.resolve(null), write: () => Promise.resolve() };
   readonly #machine: Machine;
-  readonly #woken = new Bell();
+  readonly #woken = new Emitter();
   readonly #tabs: Tab;
   #on = true;
-  /** The last effect, and the last answer. */
+  /** The last call to take effect, and the last call to be answered. */
   #effect: Promise<unknown> = Promise.resolve();
   #answer: Promise<unknown> = Promise.resolve();
 
@@ -52,9 +52,9 @@ export class Run implements Platform {
 
   readonly wake: Wake = { online: () => true, subscribe: this.#woken.subscribe };
 
-  /** The device says that the connection may have changed. */
-  stir(): void {
-    this.#woken.ring();
+  /** Fires a wake event. */
+  signalWake(): void {
+    this.#woken.emit();
   }
 
   cutPower(): void {
@@ -91,25 +91,25 @@ export class Run implements Platform {
     });
   }
 
-  /** Calls take effect in their order, some time after they are made, and are answered in it, some time after that. */
+  /** Calls take effect in their order after a delay, and are answered in the same order after another delay. */
   #call<T>(effect: () => Promise<T>): Promise<T> {
     const [before, answered] = [this.#effect, this.#answer];
-    const work = before.then(() => this.#passes()).then(effect);
-    const answer = work.then(() => this.#passes()).then(() => answered).then(() => work);
+    const work = before.then(() => this.#delay()).then(effect);
+    const answer = work.then(() => this.#delay()).then(() => answered).then(() => work);
     [this.#effect, this.#answer] = [work, answer];
     return answer;
   }
 
-  async #passes(): Promise<void> {
-    await moment(this.#machine.dice.below(4));
+  async #delay(): Promise<void> {
+    await sleep(this.#machine.dice.below(4));
     if (!this.#on) await never;
   }
 }
 
-/** The other tabs hear a little later, in order; the oldest one leads. */
+/** A tab. The other tabs receive its events a little later, in order. The oldest tab leads. */
 class Tab implements Tabs {
   readonly #machine: Machine;
-  readonly #ears = new Set<(event: TabEvent) => void>();
+  readonly #listeners = new Set<(event: TabEvent) => void>();
   #elected: () => void = () => undefined;
   readonly #leads = new Promise<void>((resolve) => (this.#elected = resolve));
 
@@ -128,24 +128,24 @@ class Tab implements Tabs {
   }
 
   post(event: TabEvent): void {
-    if (!this.#machine.tabs.has(this)) return; // it is dead
+    if (!this.#machine.tabs.has(this)) return; // the tab is closed
     for (const tab of this.#machine.tabs) {
-      if (tab !== this) setImmediate(() => tab.#hear(event));
+      if (tab !== this) setImmediate(() => tab.#receive(event));
     }
   }
 
-  subscribe(heard: (event: TabEvent) => void): () => void {
-    this.#ears.add(heard);
-    return () => void this.#ears.delete(heard);
+  subscribe(listener: (event: TabEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   close(): void {
     this.#machine.tabs.delete(this);
-    this.#ears.clear();
+    this.#listeners.clear();
     this.#machine.lead();
   }
 
-  #hear(event: TabEvent): void {
-    for (const heard of this.#ears) heard(event);
+  #receive(event: TabEvent): void {
+    for (const listener of this.#listeners) listener(event);
   }
 }

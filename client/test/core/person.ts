@@ -1,27 +1,27 @@
 import { claimsOf } from "../../src/core/identity";
 import { App, type Writing } from "./app";
 import { Dice } from "./dice";
-import { moment, seed, until, way } from "./host";
+import { sleep, seed, until, proxy } from "./host";
 import { Machine } from "./machine";
 
-/** How somebody uses the app. */
-export interface Habits {
+/** How a user uses the app. */
+export interface Usage {
   readonly rooms: readonly string[];
-  /** How many texts are written, and how long it is from one to the next at most, in milliseconds. */
+  /** How many texts are written, and the longest pause between two, in milliseconds. */
   readonly texts: number;
   readonly pause: number;
-  /** How likely it is, with each text, that the app dies and is started again. */
-  readonly deaths?: number;
+  /** The probability, for each text, that an app crashes and is started again. */
+  readonly crashes?: number;
 }
 
-/** Somebody with a machine, on which the app is started, and dies, as often as it may be. */
+/** A user with a machine, on which the app runs, crashes and starts again. */
 export class Person {
   readonly name: string;
   readonly machine: Machine;
-  /** The apps that run, each in a tab. */
+  /** The running apps, each in a tab. */
   readonly apps: App[] = [];
-  /** All that there ever were. */
-  readonly past: App[] = [];
+  /** All apps that were ever started. */
+  readonly allApps: App[] = [];
   token: string | undefined;
   readonly #dice: Dice;
   #texts = 0;
@@ -34,23 +34,23 @@ export class Person {
   }
 
   get writings(): readonly Writing[] {
-    return this.past.flatMap((app) => app.writings);
+    return this.allApps.flatMap((app) => app.writings);
   }
 
-  /** What the server has lost nobody can ask for. */
+  /** Forgets which texts were stored and read, because the server was restored from an older copy. */
   forget(): void {
-    for (const app of this.past) {
+    for (const app of this.allApps) {
       for (const writing of app.writings) writing.kept = false;
       app.read.clear();
     }
   }
 
-  /** Starts the app in these rooms, besides those that it knows. */
+  /** Starts the app, and joins these rooms in addition to the known ones. */
   async start(rooms: readonly string[] = []): Promise<App> {
     const identity = { client: this.token === undefined ? this.name : (claimsOf(this.token)?.sub ?? ""), ...(this.token === undefined ? {} : { token: this.token }) };
-    const app = await App.start(this.machine, way, identity, this.#dice.chance(0.5));
+    const app = await App.start(this.machine, proxy, identity, this.#dice.chance(0.5));
     this.apps.push(app);
-    this.past.push(app);
+    this.allApps.push(app);
     for (const room of rooms) app.room(room);
     return app;
   }
@@ -60,30 +60,30 @@ export class Person {
     for (const app of this.apps) await until(`${this.name} is connected`, () => app.chat.link.get().is === "live");
   }
 
-  /** The app dies: the given one, or whichever. */
-  async die(app = this.#dice.one(this.apps)): Promise<void> {
+  /** Crashes an app: the given one, or a random one. */
+  async crash(app = this.#dice.one(this.apps)): Promise<void> {
     this.apps.splice(this.apps.indexOf(app), 1);
-    await app.die();
+    await app.crash();
   }
 
-  /** The machine says that the connection may have changed. */
-  stir(): void {
-    for (const app of this.apps) app.stir();
+  /** Fires a wake event in all apps. */
+  signalWake(): void {
+    for (const app of this.apps) app.signalWake();
   }
 
-  /** Writes, and in between looks at rooms, scrolls back, leaves and comes again. */
-  async live({ rooms, texts, pause, deaths = 0 }: Habits): Promise<void> {
+  /** Writes texts, and in between reads rooms, scrolls back, leaves rooms and joins them again. */
+  async simulate({ rooms, texts, pause, crashes = 0 }: Usage): Promise<void> {
     for (let n = 0; n < texts; n++) {
-      await moment(this.#dice.below(pause));
+      await sleep(this.#dice.below(pause));
       this.#use(this.#dice.one(this.apps), this.#dice.one(rooms));
       this.write(this.#dice.one(rooms));
-      if (!this.#dice.chance(deaths)) continue;
-      await this.die();
+      if (!this.#dice.chance(crashes)) continue;
+      await this.crash();
       await this.start(rooms);
     }
   }
 
-  /** Writes something that nobody else has written. */
+  /** Writes a unique text. */
   write(room: string, app = this.#dice.one(this.apps)): void {
     const rest = this.#dice.chance(0.05) ? "long ".repeat(this.#dice.below(4_000)) : this.#dice.one(["", "hello", "größer 🦦", "<b>x</b>", "a\nb"]);
     app.write(room, `${this.name} ${this.#texts++} ${rest}`);
@@ -91,10 +91,10 @@ export class Person {
 
   #use(app: App, name: string): void {
     const room = app.room(name);
-    if (this.#dice.chance(0.3)) app.look(name);
+    if (this.#dice.chance(0.3)) app.readToEnd(name);
     if (this.#dice.chance(0.1)) void room.older();
     if (this.#dice.chance(0.03)) app.chat.leave(name);
     if (this.#dice.chance(0.2)) setTimeout(room.open(), this.#dice.below(500));
-    if (this.#dice.chance(0.02)) this.stir();
+    if (this.#dice.chance(0.02)) this.signalWake();
   }
 }

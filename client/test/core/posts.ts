@@ -1,7 +1,7 @@
 import { isRecord } from "../../src/core/message";
 
-/** Counts the requests that post messages from now on. */
-export function countPosts(): { readonly again: () => number } {
+/** Counts how many posts repeat a message id from now on. */
+export function countPosts(): { readonly repeats: () => number } {
   const posted = new Map<string, number>();
   const send = globalThis.fetch;
   globalThis.fetch = (input, init) => {
@@ -9,5 +9,5 @@ export function countPosts(): { readonly again: () => number } {
     if (isRecord(body) && typeof body.id === "string") posted.set(body.id, (posted.get(body.id) ?? 0) + 1);
     return send(input, init);
   };
-  return { again: () => [...posted.values()].reduce((sum, times) => sum + times - 1, 0) };
+  return { repeats: () => [...posted.values()].reduce((sum, times) => sum + times - 1, 0) };
 }

@@ -1,5 +1,5 @@
-// The network falls silent: nothing comes, and nothing says that it is over. As soon as the device stirs the app finds out, says
-// so, and keeps what is written until the network is back.
+// The network stops delivering without closing connections. After a wake event the app notices and shows it, and keeps the
+// written messages until the network is back.
 import assert from "node:assert/strict";
 
 import { check } from "./check";
@@ -11,19 +11,19 @@ const rooms = ["lobby"];
 run(async () => {
   const people = ["ann", "bob"].map((name) => new Person(name));
   for (const person of people) await person.start(rooms);
-  for (const person of people) await person.live({ rooms, texts: 10, pause: 20 });
+  for (const person of people) await person.simulate({ rooms, texts: 10, pause: 20 });
   await check(people, rooms);
 
   await ask("stall");
   for (const person of people) person.write("lobby");
-  for (const person of people) person.stir();
+  for (const person of people) person.signalWake();
   const began = Date.now();
   for (const app of people.flatMap((person) => person.apps)) {
-    await until("the app knows that it is away", () => app.chat.link.get().is === "away");
-    assert.equal(app.chat.waiting.get(), 1, "what is written waits");
+    await until("the app shows that it is away", () => app.chat.link.get().is === "away");
+    assert.equal(app.chat.waiting.get(), 1, "the written message waits");
   }
-  say(`seed ${seed}: a dead connection is found out after ${Date.now() - began} ms`);
+  say(`seed ${seed}: a dead connection is noticed after ${Date.now() - began} ms`);
   await ask("resume");
-  for (const person of people) person.stir();
+  for (const person of people) person.signalWake();
   await check(people, rooms);
 });

@@ -1,9 +1,9 @@
-// Tokens of three seconds, each asked for when the server refuses the one before; rooms that one may not read, or write to.
+// Tokens live three seconds, and each is renewed when the server refuses it. One room may not be read or written.
 import assert from "node:assert/strict";
 
 import type { App } from "./app";
 import { check } from "./check";
-import { ask, moment, run, say, seed, until } from "./host";
+import { ask, sleep, run, say, seed, until } from "./host";
 import { Person } from "./person";
 
 let renewals = 0;
@@ -27,25 +27,25 @@ run(async () => {
   await until("the vault is refused", () => vault.timeline.get().refused !== null);
   await vault.send("let me in");
   for (const again of ["", "again"]) {
-    await until(`what is not for the vault fails ${again}`, () => vault.timeline.get().outgoing[0]?.state === "failed");
+    await until(`the message to the vault fails ${again}`, () => vault.timeline.get().outgoing[0]?.state === "failed");
     const [failed] = vault.timeline.get().outgoing;
     assert(failed !== undefined && failed.reason !== undefined);
     if (again === "") app.chat.resend(failed.id);
     else app.chat.discard(failed.id);
   }
-  await until("what was given up is gone", () => vault.timeline.get().outgoing.length === 0);
+  await until("the discarded message has left the outbox", () => vault.timeline.get().outgoing.length === 0);
 
   while (renewals < 2) {
     ann.write("lobby");
     bob.write("garden");
-    await moment(50);
+    await sleep(50);
   }
-  await ann.die(app);
+  await ann.crash(app);
   const expired = JSON.parse(atob(ann.token?.split(".")[1] ?? "")).exp * 1000;
   await until("the last token has expired", () => Date.now() > expired + 1_500);
   renew(await ann.start(rooms)).room("lobby");
   ann.write("garden");
-  await until("it goes on with another one", () => renewals > 2);
+  await until("the app continues with another token", () => renewals > 2);
   const logs = await check([ann, bob], rooms, reader);
   say(`seed ${seed}: ${renewals} renewals, ${logs.get("lobby")?.length} messages`);
 });

@@ -1,5 +1,6 @@
 // Package driver is the contract between the concrete store.Store and the databases behind it. The suite in
-// store/drivertest is its specification: every sentence here is tested there.
+// store/drivertest is its specification: it tests every sentence of the contract. What both drivers need is here, too:
+// their common settings, the rules for migrations and switches, the comparison of logs.
 package driver
 
 import (
@@ -7,31 +8,34 @@ import (
 	"time"
 
 	"restante/internal/chat"
+	"restante/internal/errs"
 )
 
 // Driver keeps the rooms' logs in one database. All methods may be called concurrently and block until the database has
 // answered or ctx is done. Errors are classified (errs.CodeOf): Invalid for a message that this database can never hold,
-// Unavailable for a database that cannot do it now (full, read-only, locked, gone), Conflict as Restore says, Internal for
-// what should not happen, corruption among it. A cancelled call returns the context's error.
+// Unavailable for a database that cannot do it now (full, read-only, locked, disconnected), Conflict as Restore says,
+// Internal for what should not happen, such as corruption. A cancelled call returns the context's error.
+//
+// A driver does not check the names of rooms and senders, nor texts: it stores whatever some version has accepted.
 type Driver interface {
-	// Append stores a batch in one transaction and returns when that is on stable storage: all of the batch, or nothing
-	// when it returns an error (after a lost connection: nothing or all; appending again is always safe). Under the
-	// lock of each room it drops the messages whose (Room, ID) is there already, also within the batch, and gives the
-	// others the next numbers of their room in batch order, without gaps, and a StoredAt of now in microseconds, or
+	// Append stores a batch in one transaction and returns when that is on stable storage. It stores all of the batch, or
+	// nothing when it returns an error (after a lost connection: nothing or all; appending again is always safe). Under
+	// the lock of each room it drops the messages whose (Room, ID) is stored already, also within the batch, and gives
+	// the others the next numbers of their room in batch order, without gaps, and a StoredAt of now in microseconds, or
 	// one microsecond after the room's newest if the clock is not past that. It neither changes batch nor reads it after
 	// it has returned, even when ctx ended first; then the commit in flight may still take place.
 	Append(ctx context.Context, batch []chat.Message) (Appended, error)
 
-	// Restore stores messages as they were numbered and stamped elsewhere, in one transaction: log is of one room,
-	// ascending without gaps, and follows the room's last message. Messages up to that one must equal what is there, and
-	// are skipped, so that a log that was restored in part can be given again. Anything else is an error of class
+	// Restore stores messages with the numbers and times that another store gave them, in one transaction: log is of one
+	// room, ascending without gaps, and follows the room's last message. Messages up to that one must equal the stored
+	// ones and are skipped, so that a log that was restored in part can be given again. Anything else is an error of class
 	// Conflict, and then nothing is stored: another message under a number or the same id under two, a gap, a StoredAt
-	// that does not rise. Append goes on where Restore has ended.
+	// that does not rise. Append continues after the last restored message.
 	Restore(ctx context.Context, log []chat.Message) error
 
 	// After returns up to limit messages of the room with Seq > seq, ascending. An unknown room has none, and a limit
-	// below 1 returns none; so it is with Before and Rooms. What Append has returned is read by every call after that,
-	// and no call ever sees a message without those before it.
+	// below 1 returns none; the same holds for Before and Rooms. Every call that begins after an Append has returned sees
+	// its messages, and no call ever sees a message without those before it.
 	After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
 
 	// Before returns the up to limit newest messages of the room with Seq < seq, ascending.
@@ -46,6 +50,14 @@ type Driver interface {
 	// Rooms returns up to limit rooms whose name sorts after the given one (bytewise), ascending.
 	Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error)
 
+	// Switches returns the features that are switched on, ascending by feature (bytewise). A store that was made new has
+	// those of chat.AddedFeatures from the start: no older version has ever used it.
+	Switches(ctx context.Context) ([]Switch, error)
+
+	// SwitchOn switches a feature on, and returns when that is on stable storage. If the feature is on already it changes
+	// nothing: the first release and time stay. A feature is never switched off.
+	SwitchOn(ctx context.Context, f chat.Feature, release string) error
+
 	// Check returns nil when the database can be read and written now. It may answer with the outcome of a write that is
 	// younger than a second, but after a failed Append it returns an error until a write has succeeded.
 	Check(ctx context.Context) error
@@ -53,16 +65,19 @@ type Driver interface {
 	// Retryable reports whether the same call may succeed at once, such as after a serialization failure.
 	Retryable(err error) bool
 
-	// Close ends the driver, after the calls in progress. Later calls return an Unavailable error; later calls of Close
-	// do nothing.
+	// Close ends the driver, after the calls in progress. Later calls return ErrClosed, which is of class Unavailable;
+	// later calls of Close do nothing.
 	Close() error
 }
 
 // Appended is the outcome of one Append.
 type Appended struct {
 	// Messages has one entry per message of the batch, in its order: as stored, with Seq and StoredAt. For a repeat it
-	// is the message that was there first.
+	// is the message that was stored first.
 	Messages []chat.Message
 	// Fresh counts the messages that were not repeats.
 	Fresh int
 }
+
+// ErrClosed is the error of a call after Close.
+var ErrClosed error = &errs.Error{Code: errs.Unavailable, Msg: "the store is closed"}

@@ -7,9 +7,9 @@ import (
 	"restante/internal/errs"
 )
 
-// NotRestored returns the part of log that Restore has to add to a room, once the rest has been compared with what is
-// there. room is as it stands under its lock, read returns its stored messages as After does. Errors other than those of
-// read are of class errs.Conflict and name the room and the number.
+// NotRestored returns the part of log that Restore has to add to a room, after it has compared the rest with the stored
+// messages. room is the state of the room under its lock, and read returns its messages as After does. Errors other than
+// those of read are of class errs.Conflict and name the room and the number.
 func NotRestored(room chat.Room, log []chat.Message, read func(seq int64, limit int) ([]chat.Message, error)) ([]chat.Message, error) {
 	first := log[0].Seq
 	if first < 1 || first > room.LastSeq+1 {
@@ -22,11 +22,11 @@ func NotRestored(room chat.Room, log []chat.Message, read func(seq int64, limit 
 	}
 	known := log[:min(room.LastSeq-first+1, int64(len(log)))]
 	if len(known) > 0 {
-		stored, err := read(first-1, len(known))
+		found, err := read(first-1, len(known))
 		if err != nil {
 			return nil, err
 		}
-		if i, same := Difference(stored, known); !same {
+		if i, same := Difference(found, known); !same {
 			return nil, conflict(room.Name, known[i].Seq, "is another message there")
 		}
 	}
@@ -37,19 +37,24 @@ func NotRestored(room chat.Room, log []chat.Message, read func(seq int64, limit 
 	return fresh, nil
 }
 
-// Difference returns where two logs part, and whether they are the same. Times count in microseconds.
+// Difference returns the first index at which two logs differ, and whether they are the same. It compares what is stored:
+// times in microseconds, and no traces.
 func Difference(a, b []chat.Message) (int, bool) {
 	for i := range min(len(a), len(b)) {
-		x, y := &a[i], &b[i]
-		if x.ID != y.ID || x.Room != y.Room || x.Seq != y.Seq || x.ClientID != y.ClientID || x.Msg != y.Msg ||
-			x.SentAt.UnixMicro() != y.SentAt.UnixMicro() || x.StoredAt.UnixMicro() != y.StoredAt.UnixMicro() {
+		if stored(a[i]) != stored(b[i]) {
 			return i, false
 		}
 	}
 	return min(len(a), len(b)), len(a) == len(b)
 }
 
-// DoubleID is the error of Restore for a message whose id the room has under another number.
+// stored returns m as a store returns it.
+func stored(m chat.Message) chat.Message {
+	m.SentAt, m.StoredAt, m.Trace = chat.Micros(m.SentAt), chat.Micros(m.StoredAt), ""
+	return m
+}
+
+// DoubleID returns the error of Restore for a message whose id the room has under another number.
 func DoubleID(m chat.Message) error {
 	return conflict(m.Room, m.Seq, "has the id %s, which the room has under another number", m.ID)
 }

@@ -154,7 +154,7 @@ func testCancelled(t *testing.T, h Harness) {
 		t.Fatalf("cancelled append: %v", err)
 	}
 
-	// Callers that give up in the middle must not disturb the others, nor may their memory be read any more.
+	// Callers that give up in the middle must not disturb the others, and the driver must not read their batches any more.
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -235,7 +235,7 @@ func mixed(r *rand.Rand, rooms []string) []chat.Message {
 	return batch
 }
 
-// record remembers answers; the same message must be answered the same each time.
+// record keeps the answers, and checks that each answer for one message is the same.
 func record(t *testing.T, answers map[string]map[string]chat.Message, done driver.Appended) {
 	for _, m := range done.Messages {
 		if answers[m.Room] == nil {

@@ -1,5 +1,5 @@
-// Package drivertest is the specification of a store driver as tests: whoever passes Run keeps the promises of
-// driver.Driver, and with them those of the journey that rest on the store.
+// Package drivertest is the specification of a store driver as tests: a driver that passes Run keeps the promises of
+// driver.Driver, and with them the promises of the journey that rest on the store.
 package drivertest
 
 import (
@@ -18,12 +18,12 @@ import (
 
 // Harness connects the suite to a driver.
 type Harness struct {
-	// Open returns a driver over a new, empty database that stamps with the clock now. The harness closes it at the end
-	// of the test.
+	// Open returns a driver over a new, empty database that stamps with the clock now. The harness closes the driver at
+	// the end of the test.
 	Open func(t *testing.T, now func() time.Time) driver.Driver
 	// Reopen closes d and returns another driver over the same data.
 	Reopen func(t *testing.T, d driver.Driver, now func() time.Time) driver.Driver
-	// Break makes every write of d fail until repair is called. If nil, the tests of failure and recovery are left out.
+	// Break makes every write of d fail until repair is called. If it is nil, the tests of failure and recovery are skipped.
 	Break func(t *testing.T, d driver.Driver) (repair func())
 }
 
@@ -60,6 +60,10 @@ func Run(t *testing.T, h Harness) {
 		{"Restore_ConflictStoresNothing", testRestoreConflict},
 		{"Restore_AppendGoesOn", testRestoreAppend},
 		{"Restore_WhileAppending", testRestoreConcurrently},
+		{"Names_OfEveryVersion", testNames},
+		{"Switches_OfANewStore", testSwitchesOfNewStore},
+		{"SwitchOn_OnceAndForGood", testSwitchOn},
+		{"SwitchOn_Concurrently", testSwitchOnConcurrently},
 		{"Restart_KeepsEverything", testRestart},
 		{"Restart_RepeatAndClock", testRestartRepeat},
 		{"Check_Healthy", testCheck},
@@ -92,7 +96,7 @@ func (c *clock) step(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// message returns a message of its own id that is ready to be stored.
+// message returns a message with a new id that is ready to be stored.
 func message(room, text string) chat.Message {
 	return chat.Message{
 		ID: uuid.NewString(), Room: room, ClientID: "ann", Msg: text,
@@ -108,7 +112,7 @@ func messages(room string, n int) []chat.Message {
 	return batch
 }
 
-// put appends a batch that must be stored, and checks that each message came back as itself.
+// put appends a batch that must be stored, and checks that each returned message has the id and room that was sent.
 func put(t testing.TB, d driver.Driver, batch ...chat.Message) driver.Appended {
 	t.Helper()
 	done, err := d.Append(t.Context(), batch)

@@ -15,7 +15,7 @@ import (
 	"restante/internal/store/driver"
 )
 
-// model is the store as one would explain it: a list per room.
+// model is a store in its simplest form: a list per room.
 type model struct {
 	clock *clock
 	rooms map[string][]chat.Message

@@ -65,8 +65,8 @@ func testLimits(t *testing.T, h Harness) {
 			t.Errorf("rooms with limit %d: %v, %v", limit, found, err)
 		}
 	}
-	same(t, "unknown room", after(t, d, "nobody", 0, 10), nil)
-	same(t, "unknown room", before(t, d, "nobody", 10, 10), nil)
+	same(t, "unknown room", after(t, d, "unknown", 0, 10), nil)
+	same(t, "unknown room", before(t, d, "unknown", 10, 10), nil)
 }
 
 // testTexts stores what people and programs write.

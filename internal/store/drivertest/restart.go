@@ -91,9 +91,10 @@ func testClose(t *testing.T, h Harness) {
 			t.Errorf("%s after close: %v, want an error of class unavailable that is not worth a retry", call, err)
 		}
 	}
+	testSwitchesAfterClose(t, d)
 }
 
-// testCloseUnderLoad closes while others append: each gets all or an error, and what was answered is there afterwards.
+// testCloseUnderLoad closes while callers append: each call stores all or returns an error, and what was answered is stored.
 func testCloseUnderLoad(t *testing.T, h Harness) {
 	c := newClock()
 	d := h.Open(t, c.now)

@@ -12,7 +12,7 @@ import (
 	"restante/internal/store/driver"
 )
 
-// history returns a log as another store has stored it, years ago.
+// history returns a log that another store has stored, years ago.
 func history(room string, n int) []chat.Message {
 	log := messages(room, n)
 	at := time.Date(2020, 1, 2, 3, 4, 5, 678_901_000, time.UTC)
@@ -85,7 +85,7 @@ func testRestoreConflict(t *testing.T, h Harness) {
 		"another sender":                change(0, func(m *chat.Message) { m.ClientID = "bob" }),
 		"another time of sending":       change(4, func(m *chat.Message) { m.SentAt = m.SentAt.Add(time.Microsecond) }),
 		"another time of storing":       change(9, func(m *chat.Message) { m.StoredAt = m.StoredAt.Add(-time.Microsecond) }),
-		"an id that is there already":   change(15, func(m *chat.Message) { m.ID = a[3].ID })[10:],
+		"an id that is stored already":  change(15, func(m *chat.Message) { m.ID = a[3].ID })[10:],
 		"an id twice":                   change(15, func(m *chat.Message) { m.ID = a[12].ID })[10:],
 		"a time that does not rise":     change(15, func(m *chat.Message) { m.StoredAt = a[14].StoredAt })[10:],
 		"a time not past the room's":    change(10, func(m *chat.Message) { m.StoredAt = a[9].StoredAt })[10:11],
@@ -132,7 +132,7 @@ func testRestoreAppend(t *testing.T, h Harness) {
 	restore(t, d, all)
 }
 
-// testRestoreConcurrently restores rooms while others are appended to: neither may disturb the other, also when a restore
+// testRestoreConcurrently restores some rooms while it appends to others: neither may disturb the other, even when a restore
 // fails.
 func testRestoreConcurrently(t *testing.T, h Harness) {
 	d := h.Open(t, newClock().now)

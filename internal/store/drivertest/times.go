@@ -86,7 +86,7 @@ func testSeqAt(t *testing.T, h Harness) {
 	}
 }
 
-// testSeqAtTruncated is JavaScript's Date: it cuts a time to milliseconds. Messages may come again, none may be skipped.
+// testSeqAtTruncated cuts times to milliseconds, as JavaScript's Date does. Messages may be read twice, none may be skipped.
 func testSeqAtTruncated(t *testing.T, h Harness) {
 	c := newClock()
 	d := h.Open(t, c.now)

@@ -19,7 +19,7 @@ const (
 	oldestServer    = 130000 // in the form of server_version_num
 )
 
-// newPool returns a pool that has not connected yet, and its server's name for people.
+// newPool returns a pool that has not connected yet, and the name of its server in logs and errors.
 func newPool(url string, cfg Config) (*pgxpool.Pool, string, error) {
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -44,7 +44,7 @@ func newPool(url string, cfg Config) (*pgxpool.Pool, string, error) {
 	}
 	c.AfterConnect = configure
 	c.BeforeClose = func(conn *pgx.Conn) {
-		// A farewell to a server that hangs must not hold up whoever closes.
+		// Closing a connection writes to it. That must not block Close when the server hangs.
 		_ = conn.PgConn().Conn().SetDeadline(time.Now().Add(time.Second))
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), c)
@@ -54,12 +54,12 @@ func newPool(url string, cfg Config) (*pgxpool.Pool, string, error) {
 	return pool, fmt.Sprintf("%s/%s", net.JoinHostPort(cc.Host, strconv.Itoa(int(cc.Port))), cc.Database), nil
 }
 
-// poolSize prefers what was configured, then what the URL says.
+// poolSize returns Config.MaxConns, or else pool_max_conns of the URL, or else the default.
 func poolSize(url string, c *pgxpool.Config, cfg Config) int32 {
 	if cfg.MaxConns > 0 {
 		return int32(cfg.MaxConns)
 	}
-	if said, err := pgx.ParseConfig(url); err == nil && said.RuntimeParams["pool_max_conns"] != "" {
+	if parsed, err := pgx.ParseConfig(url); err == nil && parsed.RuntimeParams["pool_max_conns"] != "" {
 		return c.MaxConns
 	}
 	return defaultMaxConns
@@ -67,8 +67,9 @@ func poolSize(url string, c *pgxpool.Config, cfg Config) int32 {
 
 // configure sets up a session. Appends need READ COMMITTED to see what was committed while they waited for their locks; in
 // a stricter mode they would fail with serialization errors instead. The limits are the server's side of
-// Config.AttemptTimeout: a statement whose client has gone must not hold locks. All this is not sent as start-up
-// parameters, which PgBouncer refuses; in its transaction mode it may hold for some statements only, which does no harm.
+// Config.AttemptTimeout: a statement whose client has disconnected must not hold locks. The settings are not sent as
+// start-up parameters, because PgBouncer refuses those. In its transaction mode they may apply to some statements only,
+// which does no harm.
 func configure(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `SELECT set_config(name, value, false) FROM (VALUES
 		('default_transaction_isolation', 'read committed'),
@@ -102,7 +103,7 @@ func (d *Driver) inspect(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// dialer finds out within seconds that a peer is gone, on connections in use and on idle ones.
+// dialer detects within seconds that a peer has disconnected, on connections in use and on idle ones.
 func dialer(timeout time.Duration) *net.Dialer {
 	return &net.Dialer{
 		Timeout:         timeout,

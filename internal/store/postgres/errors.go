@@ -15,13 +15,13 @@ import (
 	"restante/internal/errs"
 )
 
-// transient marks an error after which the same call may succeed at once. A statement that it interrupted may be given
-// again: what it has stored is found by its ids.
+// transient marks an error after which the same call may succeed at once. Repeating the statement is safe: it finds what
+// the first attempt has stored by its ids.
 type transient struct{ error }
 
 func (e *transient) Unwrap() error { return e.error }
 
-// finalError marks an error that waiting does not mend.
+// finalError marks an error that does not go away by waiting.
 type finalError struct{ error }
 
 func (e *finalError) Unwrap() error { return e.error }
@@ -42,7 +42,7 @@ func (d *Driver) attempt(ctx context.Context, f func(context.Context) error) err
 	return d.within(ctx, d.cfg.AttemptTimeout, f)
 }
 
-// within runs f with a time limit and classifies its error, which is that of ctx if that ended it.
+// within runs f with a time limit and classifies its error. If ctx ended f, it returns the error of ctx.
 func (d *Driver) within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -57,18 +57,18 @@ func (d *Driver) within(ctx context.Context, limit time.Duration, f func(context
 			"the database does not answer")}
 	}
 	if state(err) == readOnlyTransaction {
-		d.pool.Reset() // this server is a standby now: the next connection looks for the primary
+		d.pool.Reset() // this server is a standby now: the next connection searches for the primary
 	}
 	return d.classify(err)
 }
 
-// SQLSTATEs, of appendix A of PostgreSQL's manual, that have a meaning of their own here.
+// SQLSTATEs, of appendix A of PostgreSQL's manual, that the driver handles specially.
 const (
 	uniqueViolation     = "23505"
 	readOnlyTransaction = "25006"
 )
 
-// state returns the SQLSTATE of an error, "" if it is not the server's.
+// state returns the SQLSTATE of an error of the server, "" for any other error.
 func state(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
@@ -108,9 +108,9 @@ type diagnosis struct {
 type lasting int
 
 const (
-	untilMended  lasting = iota // somebody has to do something, then the driver goes on by itself
-	untilRetried                // trying again at once may help
-	forever                     // the driver has to be opened again, with other settings or another database
+	untilRepaired lasting = iota // an operator has to do something, then the driver goes on by itself
+	untilRetried                 // trying again at once may help
+	forever                      // the driver has to be opened again, with other settings or another database
 )
 
 func reason(err error) diagnosis {
@@ -130,10 +130,10 @@ func reason(err error) diagnosis {
 	case errors.As(err, &net), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, pgconn.ErrConnClosed):
 		return diagnosis{errs.Unavailable, untilRetried, "the connection to the database was lost"}
 	}
-	return diagnosis{errs.Internal, untilMended, "the database has failed"}
+	return diagnosis{errs.Internal, untilRepaired, "the database has failed"}
 }
 
-// serverReason is about errors that the server has reported.
+// serverReason returns what an error that the server has reported means.
 func serverReason(code string) diagnosis {
 	switch code {
 	case "28P01", "28000":
@@ -143,9 +143,9 @@ func serverReason(code string) diagnosis {
 	case "42501":
 		return diagnosis{errs.Unavailable, forever, "the database's user lacks a privilege; make it the owner of the database, or run 'restante migrate' as the owner and grant the rest"}
 	case "3F000", "42P01", "42883", "42703":
-		return diagnosis{errs.Unavailable, untilMended, "the database's tables are missing or of another version; run 'restante migrate'"}
+		return diagnosis{errs.Unavailable, untilRepaired, "the database's tables are missing or of another version; run 'restante migrate'"}
 	case uniqueViolation:
-		return diagnosis{errs.Internal, untilMended, "the rooms' counters do not fit their messages; was only a part of a backup restored?"}
+		return diagnosis{errs.Internal, untilRepaired, "the rooms' counters do not fit their messages; was only a part of a backup restored?"}
 	case readOnlyTransaction:
 		return diagnosis{errs.Unavailable, untilRetried, "the database is read-only"}
 	case "40001", "40P01", "55P03", "0A000":
@@ -153,26 +153,23 @@ func serverReason(code string) diagnosis {
 	case "57014", "25P03", "57P05":
 		return diagnosis{errs.Unavailable, untilRetried, "the database took too long"}
 	case "26000", "42P05", "08P01":
-		return diagnosis{errs.Unavailable, untilMended, "something between here and the database does not keep prepared statements; with PgBouncer set max_prepared_statements, or add default_query_exec_mode=exec to the URL"}
+		return diagnosis{errs.Unavailable, untilRepaired, "something between here and the database does not keep prepared statements; with PgBouncer set max_prepared_statements, or add default_query_exec_mode=exec to the URL"}
 	case "53100":
-		return diagnosis{errs.Unavailable, untilMended, "the database's disk is full"}
+		return diagnosis{errs.Unavailable, untilRepaired, "the database's disk is full"}
 	case "53300":
 		return diagnosis{errs.Unavailable, untilRetried, "the database has no connection left; raise its max_connections or lower pool_max_conns of the URL"}
 	}
-	if code == uniqueViolation { // append looks for what is there: that it has missed something is a fault
-		return diagnosis{errs.Internal, untilMended, "the database has failed"}
-	}
 	switch code[:2] {
-	case "22", "23", "P0": // data that makes no sense, breaks a constraint that somebody has added, or that a trigger refuses
-		return diagnosis{errs.Invalid, untilMended, "the database cannot hold it"}
+	case "22", "23", "P0": // data that makes no sense, or that a constraint or trigger of the operator refuses
+		return diagnosis{errs.Invalid, untilRepaired, "the database cannot hold it"}
 	case "08", "53", "57": // connection, resources, operator
 		return diagnosis{errs.Unavailable, untilRetried, "the database is not available"}
 	case "58": // system error
-		return diagnosis{errs.Unavailable, untilMended, "the database's disk does not read or write"}
+		return diagnosis{errs.Unavailable, untilRepaired, "the database's disk does not read or write"}
 	case "XX":
-		return diagnosis{errs.Internal, untilMended, "the database is damaged or has a fault; its log says more"}
+		return diagnosis{errs.Internal, untilRepaired, "the database is damaged or has a fault; its log says more"}
 	}
-	return diagnosis{errs.Internal, untilMended, "the database has failed"}
+	return diagnosis{errs.Internal, untilRepaired, "the database has failed"}
 }
 
 // oneLine is an error that fits into a line of a log.

@@ -10,11 +10,12 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 	"restante/internal/testkit"
 	"restante/internal/testkit/nodes"
 )
 
-// What may happen to a server happens to one of the tests' own.
+// The tests start their own server and do to it what may happen to any server.
 func TestDriver_ServerFaults(t *testing.T) {
 	server := testkit.OwnPostgres(t)
 	for name, test := range map[string]func(*testing.T, *nodes.Postgres, string){
@@ -100,17 +101,17 @@ func serverIsKilled(t *testing.T, server *nodes.Postgres, url string) {
 	l.all.Wait()
 	// A batch in flight when the load stopped may be stored without its answer.
 	if extra := l.seen.compare(t, open(t, url, Config{})); extra > 2*4*5 {
-		t.Errorf("%d messages that nobody was answered", extra)
+		t.Errorf("%d messages are stored that no caller was answered", extra)
 	}
 	t.Logf("%d acknowledged, %d failed attempts", l.acked.Load(), l.errors.Load())
 	if l.errors.Load() == 0 {
-		t.Error("nobody has noticed")
+		t.Error("no caller has noticed that the server was killed")
 	}
 }
 
-// A server that hangs without closing anything is noticed, and service goes on by itself when it is back.
+// The driver notices a server that hangs without closing anything, and goes on by itself when the server answers again.
 func serverHangs(t *testing.T, server *nodes.Postgres, url string) {
-	d := open(t, url, Config{AttemptTimeout: 1500 * time.Millisecond, CheckInterval: 1})
+	d := open(t, url, Config{Config: driver.Config{CheckInterval: 1}, AttemptTimeout: 1500 * time.Millisecond})
 	kept := appendTo(t, d, "a", 3)
 	server.Pause()
 	start := time.Now()
@@ -160,7 +161,7 @@ func TestDriver_AnswerIsLost(t *testing.T) {
 				_, err := d.Append(t.Context(), batch)
 				outcome <- err
 			}()
-			eventually(t, func() error { // it is committed, and nobody knows
+			eventually(t, func() error { // it is committed, and no caller knows
 				if stored, err := direct.After(t.Context(), name, 1, 10); err != nil || len(stored) != 4 {
 					return errs.Field("messages", "%d, %v", len(stored), err)
 				}
@@ -190,14 +191,14 @@ func TestDriver_AnswerIsLost(t *testing.T) {
 	}
 }
 
-// A standby that was promoted elsewhere: the connections to the server that is read-only now are given up.
+// Another server has become the primary: the driver closes its connections to the server that is read-only now.
 func serverBecomesReadOnly(t *testing.T, _ *nodes.Postgres, url string) {
-	d := open(t, url, Config{CheckInterval: 1})
+	d := open(t, url, Config{Config: driver.Config{CheckInterval: 1}})
 	appendTo(t, d, "a", 1)
 	shell(t, url, "ALTER SYSTEM SET default_transaction_read_only = on")
 	shell(t, url, "SELECT pg_reload_conf()")
 	eventually(t, func() error {
-		if _, err := d.Append(t.Context(), newMessages("gone", 1)); err == nil {
+		if _, err := d.Append(t.Context(), newMessages("b", 1)); err == nil {
 			return errs.Field("server", "still takes writes")
 		}
 		return nil

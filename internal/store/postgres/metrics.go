@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// registerMetrics shows the state of the pool, read when it is asked for.
+// registerMetrics registers the state of the pool, which is read at each scrape.
 func registerMetrics(reg prometheus.Registerer, pool *pgxpool.Pool) {
 	if reg == nil {
 		return

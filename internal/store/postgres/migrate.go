@@ -5,65 +5,64 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"path"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"restante/internal/errs"
+	"restante/internal/chat"
+	"restante/internal/store/driver"
 )
 
 //go:embed migrations/*.sql
-var migrations embed.FS
+var released embed.FS
 
 // migrationLock is the key of the advisory lock under which the schema is changed ("restante" in ASCII).
 const migrationLock = 0x72657374616e7465
 
 // Migrate brings the tables of the database that url names up to date and returns; log gets a line for each step. Servers
-// do the same when they start. It may run while they do, and several times at once.
+// do the same when they start. It may run beside them, and several times at once.
 func Migrate(ctx context.Context, url string, log *slog.Logger) error {
-	pool, server, err := newPool(url, Config{Log: log, MaxConns: 1}.withDefaults())
+	cfg := Config{Config: driver.Config{Log: log}, MaxConns: 1}.withDefaults()
+	pool, server, err := newPool(url, cfg)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	d := &Driver{cfg: Config{Log: log.With("database", server)}, pool: pool, server: server}
+	cfg.Log = cfg.Log.With("database", server)
+	d := &Driver{cfg: cfg, pool: pool, server: server}
 	return d.prepare(ctx)
 }
 
-// migrate brings the schema to the newest version that this binary knows. The version is the number of migrations that
-// have been applied.
+// migrate brings the schema to the newest version that this binary knows. It changes nothing in a database of a newer
+// version, and returns a final error if this binary must not use that. The version is the number of migrations that were
+// applied.
 func migrate(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
+	known, err := driver.Migrations(migrations)
 	if err != nil {
-		return fmt.Errorf("list migrations: %w", err)
+		return err
 	}
 	version, err := schemaVersion(ctx, conn)
-	for err == nil && version < len(names) {
-		version, err = step(ctx, conn, names, log)
+	for err == nil && version < len(known) {
+		version, err = step(ctx, conn, known, log)
 	}
 	if err != nil {
 		return err
 	}
-	if version > len(names) {
-		return &finalError{errs.Wrap(errs.Unavailable, fmt.Errorf("schema version %d, known up to %d", version, len(names)),
-			"the database was written by a newer version of Restante; run that version, or a newer one")}
-	}
-	return nil
+	return checkVersions(ctx, conn, len(known), version)
 }
 
 type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// schemaVersion returns 0 when there is no schema. It needs no right to change anything. It asks the catalogue and not
-// to_regclass, which may answer from a cache that is older than the lock.
+// schemaVersion returns 0 when the schema does not exist. It needs no privilege to change anything. It reads the catalogue,
+// because to_regclass may answer from a cache that is older than the lock.
 func schemaVersion(ctx context.Context, q querier) (int, error) {
-	var there bool
+	var exists bool
 	const query = "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'restante' AND tablename = 'migrations')"
-	if err := q.QueryRow(ctx, query).Scan(&there); err != nil || !there {
+	if err := q.QueryRow(ctx, query).Scan(&exists); err != nil || !exists {
 		return 0, err
 	}
 	var version int
@@ -71,9 +70,37 @@ func schemaVersion(ctx context.Context, q querier) (int, error) {
 	return version, err
 }
 
-// step applies the next migration in a transaction of its own, or none if another node has been faster, and returns the
-// version that it leaves.
-func step(ctx context.Context, conn *pgx.Conn, names []string, log *slog.Logger) (version int, err error) {
+// checkVersions returns a final error if the database says that a newer version of Restante is needed.
+func checkVersions(ctx context.Context, q querier, known, version int) error {
+	if version > known {
+		rows, err := q.Query(ctx, "SELECT version, name, oldest, coalesce(release, '') FROM restante.migrations WHERE version > $1 ORDER BY version", known)
+		if err != nil {
+			return err
+		}
+		newer, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m driver.Migration, err error) {
+			return m, row.Scan(&m.Version, &m.Name, &m.Oldest, &m.Release)
+		})
+		if err != nil {
+			return err
+		}
+		if err := driver.CheckSchema(known, version, newer); err != nil {
+			return &finalError{err}
+		}
+	}
+	on, err := readSwitches(ctx, q)
+	if err != nil {
+		return err
+	}
+	if err := driver.CheckSwitches(on); err != nil {
+		return &finalError{err}
+	}
+	return nil
+}
+
+// step applies the next migration in a transaction of its own, and returns the version after it. It applies none if another
+// node has been faster. In a store that is made new it applies all of them, and writes its switches.
+func step(ctx context.Context, conn *pgx.Conn, known []driver.Migration, log *slog.Logger) (version int, err error) {
+	start := time.Now()
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return 0, err
@@ -92,36 +119,61 @@ func step(ctx context.Context, conn *pgx.Conn, names []string, log *slog.Logger)
 	if version, err = schemaVersion(ctx, tx); err != nil {
 		return 0, err
 	}
-	if version >= len(names) {
+	if version >= len(known) {
 		return version, tx.Commit(ctx)
 	}
-	start, name := time.Now(), path.Base(names[version])
-	script, err := fs.ReadFile(migrations, names[version])
-	if err != nil {
-		return 0, fmt.Errorf("read migration: %w", err)
-	}
+	next := known[version : version+1]
 	if version == 0 {
-		script = append([]byte(foundation), script...)
+		next = known
 	}
-	if _, err := tx.Exec(ctx, string(script)); err != nil {
-		return 0, fmt.Errorf("apply %s: %w", name, err)
+	if err := apply(ctx, tx, next); err != nil {
+		return 0, err
 	}
-	version++
-	if _, err := tx.Exec(ctx, "INSERT INTO restante.migrations (version, name) VALUES ($1, $2)", version, name); err != nil {
-		return 0, fmt.Errorf("record %s: %w", name, err)
-	}
+	last := next[len(next)-1]
 	if err := tx.Commit(ctx); err != nil {
-		return 0, fmt.Errorf("commit %s: %w", name, err)
+		return 0, fmt.Errorf("commit %s: %w", last.Name, err)
 	}
-	log.Info("migrated the database", "version", version, "migration", name, "took", time.Since(start).String())
-	return version, nil
+	for _, m := range next {
+		log.Info("migrated the database", "version", m.Version, "migration", m.Name, "took", time.Since(start).String())
+	}
+	return last.Version, nil
 }
 
-// foundation goes before the first migration.
+func apply(ctx context.Context, tx pgx.Tx, next []driver.Migration) error {
+	for _, m := range next {
+		script := m.Script
+		if m.Version == 1 {
+			script = foundation + script
+		}
+		if _, err := tx.Exec(ctx, script); err != nil {
+			return fmt.Errorf("apply %s: %w", m.Name, err)
+		}
+		if m.Version == 1 {
+			continue // foundation records it
+		}
+		_, err := tx.Exec(ctx, "INSERT INTO restante.migrations (version, name, oldest, release) VALUES ($1, $2, $3, $4)",
+			m.Version, m.Name, m.Oldest, m.Release)
+		if err != nil {
+			return fmt.Errorf("record %s: %w", m.Name, err)
+		}
+	}
+	if next[0].Version > 1 {
+		return nil
+	}
+	for _, feature := range chat.AddedFeatures() {
+		if _, err := tx.Exec(ctx, insertSwitch, feature, driver.Release(), chat.Micros(time.Now())); err != nil {
+			return fmt.Errorf("switch on %s: %w", feature, err)
+		}
+	}
+	return nil
+}
+
+// foundation goes before the first migration, and records it.
 const foundation = `CREATE SCHEMA IF NOT EXISTS restante;
 CREATE TABLE restante.migrations (
 	version    integer PRIMARY KEY,
 	name       text NOT NULL,
 	applied_at timestamptz NOT NULL DEFAULT now()
 );
+INSERT INTO restante.migrations (version, name) VALUES (1, '0001_log.sql');
 `

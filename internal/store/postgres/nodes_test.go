@@ -17,18 +17,19 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 	"restante/internal/testkit"
 )
 
-// Several nodes, each with several partitions, append to the same rooms, new ones among them, with repeats of what
-// others append at the same time, by clocks that differ by a minute.
+// Several nodes, each with several partitions, append to the same rooms, some of them new. They repeat messages that other
+// nodes append at the same time, and their clocks differ by a minute.
 func TestAppend_SeveralNodes(t *testing.T) {
 	database := testkit.Database(t)
 	seen := newRecord()
 	var all sync.WaitGroup
 	for node := range 3 {
 		skew := time.Duration(node) * time.Minute
-		d := open(t, database, Config{Now: func() time.Time { return time.Now().Add(-skew) }, MaxConns: 8})
+		d := open(t, database, Config{Config: driver.Config{Now: func() time.Time { return time.Now().Add(-skew) }}, MaxConns: 8})
 		for partition := range 8 {
 			r := rand.New(rand.NewPCG(uint64(node), uint64(partition)))
 			all.Go(func() {
@@ -47,7 +48,7 @@ func TestAppend_SeveralNodes(t *testing.T) {
 	seen.compare(t, open(t, database, Config{}))
 }
 
-// shuffled returns messages of several rooms, with ids of a small set, so that others have most of them too.
+// shuffled returns messages of several rooms, with ids of a small set, so that other callers append most of them too.
 func shuffled(r *rand.Rand) []chat.Message {
 	batch := newMessages("", 1+r.IntN(40))
 	for i := range batch {
@@ -80,7 +81,7 @@ func (r *record) add(t testing.TB, stored []chat.Message) {
 }
 
 // compare checks that the rooms have every message that was answered, once, under dense numbers. It returns how many
-// messages are there that were not answered.
+// stored messages were not answered.
 func (r *record) compare(t testing.TB, d *Driver) (extra int) {
 	t.Helper()
 	for room, want := range r.seen {
@@ -105,8 +106,8 @@ func (r *record) compare(t testing.TB, d *Driver) (extra int) {
 	return extra
 }
 
-// Whatever the settings of the database are, a batch sees what was committed before it got its locks, and its commit is
-// on stable storage.
+// With any settings of the database, a batch sees what was committed before it got its locks, and its commit is on stable
+// storage.
 func TestAppend_SettingsOfTheDatabaseDoNotMatter(t *testing.T) {
 	database := testkit.Database(t)
 	open(t, database, Config{})
@@ -118,9 +119,9 @@ func TestAppend_SettingsOfTheDatabaseDoNotMatter(t *testing.T) {
 		shell(t, database, "ALTER DATABASE "+name+" SET "+setting)
 	}
 	shell(t, database, `CREATE TABLE public.seen (setting text);
-		CREATE FUNCTION public.look() RETURNS trigger LANGUAGE plpgsql AS $$
+		CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN INSERT INTO public.seen VALUES (current_setting('synchronous_commit')); RETURN NEW; END $$;
-		CREATE TRIGGER look BEFORE INSERT ON restante.messages FOR EACH ROW EXECUTE FUNCTION public.look()`)
+		CREATE TRIGGER note BEFORE INSERT ON restante.messages FOR EACH ROW EXECUTE FUNCTION public.note()`)
 	seen := newRecord()
 	var all sync.WaitGroup
 	for range 2 {
@@ -152,10 +153,10 @@ func TestAppend_SettingsOfTheDatabaseDoNotMatter(t *testing.T) {
 	}
 }
 
-// A room that somebody else has locked stops nobody for long, and its batch can be tried again.
+// A room that another session has locked delays no other room for long, and its batch can be tried again.
 func TestAppend_StuckLock(t *testing.T) {
 	database := testkit.Database(t)
-	d := open(t, database, Config{AttemptTimeout: 1500 * time.Millisecond, CheckInterval: 1})
+	d := open(t, database, Config{Config: driver.Config{CheckInterval: 1}, AttemptTimeout: 1500 * time.Millisecond})
 	appendTo(t, d, "a", 1)
 	conn := connect(t, database)
 	defer conn.Close(context.WithoutCancel(t.Context()))
@@ -178,7 +179,7 @@ func TestAppend_StuckLock(t *testing.T) {
 	}
 }
 
-// Without prepared statements that outlive a transaction, as behind an old PgBouncer.
+// The driver works without prepared statements that outlive a transaction, as behind an old PgBouncer.
 func TestDriver_WithoutPreparedStatements(t *testing.T) {
 	for _, mode := range []string{"exec", "simple_protocol", "cache_describe"} {
 		database := changed(t, testkit.Database(t), func(u *url.URL) { u.RawQuery += "&default_query_exec_mode=" + mode })
@@ -237,10 +238,10 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// Checks are cheap while writes succeed, and red as soon as one has failed.
+// Checks are cheap while writes succeed, and fail as soon as a write has failed.
 func TestCheck_SharesOutcome(t *testing.T) {
 	database := testkit.Database(t)
-	d := open(t, database, Config{CheckInterval: time.Hour})
+	d := open(t, database, Config{Config: driver.Config{CheckInterval: time.Hour}})
 	if err := d.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -250,14 +251,14 @@ func TestCheck_SharesOutcome(t *testing.T) {
 			t.Fatalf("check has written again: %v", err)
 		}
 	}
-	shell(t, database, "ALTER TABLE restante.rooms RENAME TO gone")
+	shell(t, database, "ALTER TABLE restante.rooms RENAME TO renamed")
 	_, err := d.Append(t.Context(), newMessages("a", 1))
 	wantError(t, err, errs.Unavailable, "run 'restante migrate'")
 	if d.Retryable(err) {
 		t.Errorf("%v is retryable", err)
 	}
 	wantError(t, d.Check(t.Context()), errs.Unavailable)
-	shell(t, database, "ALTER TABLE restante.gone RENAME TO rooms")
+	shell(t, database, "ALTER TABLE restante.renamed RENAME TO rooms")
 	appendTo(t, d, "a", 1)
 	if err := d.Check(t.Context()); err != nil {
 		t.Errorf("check after an append: %v", err)

@@ -15,10 +15,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 	"restante/internal/testkit"
 )
 
-// changed returns a URL with something else in it.
+// changed returns the URL after change.
 func changed(t testing.TB, database string, change func(u *url.URL)) string {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -43,7 +44,7 @@ func refused(t *testing.T, url string, code errs.Code, says ...string) {
 	}
 }
 
-func TestOpen_RefusesWhatWaitingCannotMend(t *testing.T) {
+func TestOpen_RefusesWhatWaitingDoesNotChange(t *testing.T) {
 	database := testkit.Database(t)
 	refused(t, "postgres://u:secret@host:port/db", errs.Invalid, "USER:PASSWORD@HOST:PORT/DATABASE")
 	refused(t, changed(t, database, func(u *url.URL) { u.Path = "/nowhere" }), errs.Unavailable, "create it: CREATE DATABASE", "nowhere")
@@ -54,14 +55,14 @@ func TestOpen_RefusesWhatWaitingCannotMend(t *testing.T) {
 	refused(t, guest, errs.Unavailable, "lacks a privilege", "restante migrate")
 
 	open(t, database, Config{})
-	shell(t, database, "INSERT INTO restante.migrations VALUES (9999, 'from the future')")
+	shell(t, database, "INSERT INTO restante.migrations (version, name, oldest) VALUES (9999, 'from the future', 9999)")
 	refused(t, database, errs.Unavailable, "newer version of Restante", "9999")
 
 	shell(t, database, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
 	refused(t, changed(t, database, func(u *url.URL) { u.Path = "/latin" }), errs.Unavailable, "ENCODING 'UTF8'", "LATIN1")
 }
 
-// A user that owns nothing is enough for a server once the owner has migrated and granted.
+// A server needs no user that owns the tables: the owner has migrated them and granted the privileges.
 func TestOpen_WithoutTheRightToMigrate(t *testing.T) {
 	database := testkit.Database(t)
 	if err := Migrate(t.Context(), database, slog.New(slog.DiscardHandler)); err != nil {
@@ -83,7 +84,7 @@ func TestOpen_SeveralNodesMigrateAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 6 {
 		all.Go(func() {
-			d, err := Open(t.Context(), database, Config{Log: log, MaxConns: 2})
+			d, err := Open(t.Context(), database, Config{Config: driver.Config{Log: log}, MaxConns: 2})
 			if err != nil {
 				t.Error(err)
 				return
@@ -108,9 +109,9 @@ func TestOpen_SeveralNodesMigrateAtOnce(t *testing.T) {
 // A failed migration leaves nothing behind.
 func TestOpen_MigrationIsAllOrNothing(t *testing.T) {
 	database := testkit.Database(t)
-	shell(t, database, "CREATE SCHEMA restante; CREATE TABLE restante.probe ()") // somebody else's
+	shell(t, database, "CREATE SCHEMA restante; CREATE TABLE restante.probe ()") // of another program
 	if d, err := Open(t.Context(), database, Config{}); err == nil {
-		// It waits: whoever made the table may remove it.
+		// It waits: the operator may remove the table.
 		if _, err := d.Append(t.Context(), newMessages("a", 1)); err == nil {
 			t.Error("stored without tables")
 		}
@@ -119,7 +120,7 @@ func TestOpen_MigrationIsAllOrNothing(t *testing.T) {
 		}
 	}
 	if n := ask[int](t, database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'restante'"); n != 1 {
-		t.Errorf("%d tables, want the one that was there", n)
+		t.Errorf("%d tables, want only the one of the other program", n)
 	}
 }
 
@@ -131,7 +132,7 @@ func TestOpen_WaitsForTheServer(t *testing.T) {
 	}
 	server.Kill()
 	var logged syncBuffer
-	d := open(t, database, Config{Log: slog.New(slog.NewTextHandler(&logged, nil)), CheckInterval: 1})
+	d := open(t, database, Config{Config: driver.Config{Log: slog.New(slog.NewTextHandler(&logged, nil)), CheckInterval: 1}})
 	for what, err := range map[string]error{
 		"append": func() error { _, err := d.Append(t.Context(), newMessages("a", 1)); return err }(),
 		"read":   func() error { _, err := d.After(t.Context(), "a", 0, 1); return err }(),
@@ -199,7 +200,7 @@ func TestOpen_WarnsOfUnsafeSettings(t *testing.T) {
 	var logged syncBuffer
 	eventually(t, func() error { // the reload takes a moment
 		logged.reset()
-		open(t, database, Config{Log: slog.New(slog.NewTextHandler(&logged, nil))})
+		open(t, database, Config{Config: driver.Config{Log: slog.New(slog.NewTextHandler(&logged, nil))}})
 		if !strings.Contains(logged.String(), "may lose accepted messages") {
 			return errors.New("no warning: " + logged.String())
 		}

@@ -1,24 +1,23 @@
 // Package postgres is the store driver of many machines: all rooms in one PostgreSQL database, which any number of nodes
-// append to and read from. In the journey it stands behind Persist's append and behind every reader that catches up.
+// append to and read from. In the journey, Persist appends to it, and every reader that catches up reads from it.
 //
 // # The promise
 //
 // A batch is one call of the function restante.append (migrations/0001_log.sql), and so one statement and one
-// transaction: it locks the rooms' counters in name order, drops the messages that are there already, numbers the rest
-// and inserts them. A statement that failed has stored nothing; one whose answer was lost may have stored all, and the
-// same batch again finds its ids. The commit is on the server's stable storage before it is answered: a session with
-// synchronous_commit=off is corrected, a server with fsync=off is warned about.
+// transaction: it locks the rooms' counters in name order, drops the messages that are stored already, numbers the rest
+// and inserts them. A statement that failed has stored nothing. One whose answer was lost may have stored all; the same
+// batch again finds its ids. The commit is on the server's stable storage before it is answered: the driver corrects a
+// session with synchronous_commit=off, and warns of a server with fsync=off.
 //
 // # Waiting
 //
-// A server that cannot be reached is waited for: operations fail with a class that says so until it is there, and the
+// The driver waits for a server that cannot be reached: operations fail with a class that says so until it answers, and the
 // pool connects again by itself. Nothing waits without a limit: not for a connection, an answer or a lock.
 package postgres
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -26,42 +25,30 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/errs"
+	"restante/internal/inflight"
+	"restante/internal/retry"
 	"restante/internal/store/driver"
 )
 
 // Config configures a Driver. The zero value is ready to use.
 type Config struct {
-	// Log gets a line when the server cannot be reached, when it is there, and for settings that endanger the promise.
-	// Default: discarded.
-	Log *slog.Logger
+	driver.Config
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
-	// Now is the clock that stamps StoredAt. Clocks of nodes may differ: a room's times rise all the same. Default time.Now.
-	Now func() time.Time
-	// MaxConns is how many connections the node opens at most; what needs one more waits. Default: pool_max_conns of the
-	// URL, or 16.
+	// MaxConns is how many connections the node opens at most; an operation that needs one more waits. Default:
+	// pool_max_conns of the URL, or 16.
 	MaxConns int
 	// AttemptTimeout limits one statement, with getting a connection for it, so that a server that hangs is noticed while
 	// there is still time to try again. Default 4 s.
 	AttemptTimeout time.Duration
 	// ConnectTimeout limits one attempt to connect. Default: connect_timeout of the URL, or 3 s.
 	ConnectTimeout time.Duration
-	// CheckInterval is how long Check answers with the outcome of the last write before it writes again. Default 1 s.
-	CheckInterval time.Duration
 }
 
 func (c Config) withDefaults() Config {
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
+	c.Config = c.WithDefaults()
 	if c.AttemptTimeout == 0 {
 		c.AttemptTimeout = 4 * time.Second
-	}
-	if c.CheckInterval == 0 {
-		c.CheckInterval = time.Second
 	}
 	return c
 }
@@ -70,30 +57,29 @@ func (c Config) withDefaults() Config {
 type Driver struct {
 	cfg    Config
 	pool   *pgxpool.Pool
-	server string // for people: host and database
+	server string // host and database, for logs and errors
 
 	stopWaiting context.CancelFunc
-	waiting     sync.WaitGroup // for the server, after Open
+	waiting     sync.WaitGroup // the goroutine that waits for the server
+
+	calls inflight.Calls
 
 	mu      sync.Mutex
-	closed  bool
-	unready error          // why the database cannot be used yet; nil once its schema has been seen
-	calls   sync.WaitGroup // the calls in progress
-	wrote   time.Time      // when the last write ended
-	outcome error          // how
+	unready error     // why the database cannot be used yet; nil once its schema has been checked
+	wrote   time.Time // when the last write ended
+	outcome error     // of that write
 }
 
 var _ driver.Driver = (*Driver)(nil)
 
-// openPatience is how long Open waits for the database, and every attempt for a connection to it.
-const openPatience = 5 * time.Second
+// openTimeout is how long Open waits for the database, and every attempt to prepare it for a connection.
+const openTimeout = 5 * time.Second
 
 // Open connects to the database that url names (postgres://USER:PASSWORD@HOST:PORT/DATABASE, with the parameters that
-// libpq knows) and brings its tables up to date. It fails only for what waiting cannot mend: a URL that makes no sense,
-// refused credentials, a database that does not exist or that a newer Restante has written. A server that cannot be
-// reached is waited for in the background, and a migration that takes long goes on there: Open returns after a few
-// seconds, and operations fail with an error of class errs.Unavailable until the database is ready. The caller closes the
-// Driver.
+// libpq knows) and brings its tables up to date. It fails only if waiting is useless: for a URL that makes no sense, refused
+// credentials, a database that does not exist or that needs a newer version of Restante. A server that cannot be reached
+// and a migration that takes long hold up no start: Open returns after a few seconds and goes on in the background, and
+// operations fail with an error of class errs.Unavailable until the database is ready. The caller closes the Driver.
 func Open(ctx context.Context, url string, cfg Config) (*Driver, error) {
 	cfg = cfg.withDefaults()
 	pool, server, err := newPool(url, cfg)
@@ -111,7 +97,7 @@ func Open(ctx context.Context, url string, cfg Config) (*Driver, error) {
 	case err = <-first:
 	case <-ctx.Done():
 		err = &finalError{ctx.Err()}
-	case <-time.After(openPatience):
+	case <-time.After(openTimeout):
 		d.cfg.Log.Warn("preparing the database takes long; going on in the background")
 	}
 	if final(err) {
@@ -121,11 +107,12 @@ func Open(ctx context.Context, url string, cfg Config) (*Driver, error) {
 	return d, nil
 }
 
-// wait prepares the database as soon as that is possible. It reports the outcome of the first attempt, and ends with it
-// if it is final.
+// wait tries to prepare the database until that succeeds. It reports the outcome of the first attempt, and ends after it if
+// that is final. Later it goes on also after a final error, as an operator may end its cause.
 func (d *Driver) wait(ctx context.Context, first chan<- error) {
-	said := ""
-	for pause := 250 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+	logged := ""
+	pauses := retry.NewBackoff(250*time.Millisecond, 2*time.Second)
+	for {
 		err := d.prepare(ctx)
 		if ctx.Err() != nil {
 			return
@@ -141,27 +128,25 @@ func (d *Driver) wait(ctx context.Context, first chan<- error) {
 			}
 		}
 		switch {
-		case err == nil && said != "":
+		case err == nil && logged != "":
 			d.cfg.Log.Info("the database is ready")
 			return
 		case err == nil:
 			return
-		case err.Error() != said:
-			said = err.Error()
+		case err.Error() != logged:
+			logged = err.Error()
 			d.cfg.Log.Warn("the database cannot be used yet; waiting for it", "error", err)
 		}
-		select {
-		case <-ctx.Done():
+		if pauses.Wait(ctx) != nil {
 			return
-		case <-time.After(pause):
 		}
 	}
 }
 
-// prepare looks at the server and brings the schema up to date, which takes as long as it takes.
+// prepare checks the server and brings the schema up to date, however long that takes.
 func (d *Driver) prepare(ctx context.Context) error {
 	var conn *pgxpool.Conn
-	err := d.within(ctx, openPatience, func(ctx context.Context) (err error) {
+	err := d.within(ctx, openTimeout, func(ctx context.Context) (err error) {
 		if conn, err = d.pool.Acquire(ctx); err != nil {
 			return err
 		}
@@ -176,28 +161,30 @@ func (d *Driver) prepare(ctx context.Context) error {
 	return d.classify(migrate(ctx, conn.Conn(), d.cfg.Log))
 }
 
-// begin registers a call, so that Close waits for it. Whoever gets no error calls d.calls.Done at the end.
+// begin counts a call in, so that Close waits for it. A caller that gets no error calls d.calls.End at the end.
 func (d *Driver) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if !d.calls.Begin() {
+		return driver.ErrClosed
+	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return &errs.Error{Code: errs.Unavailable, Msg: "the store is closed"}
+	unready := d.unready
+	d.mu.Unlock()
+	if unready == nil {
+		return nil
 	}
-	if d.unready != nil {
-		return &transient{d.unready}
+	d.calls.End()
+	if final(unready) {
+		return unready
 	}
-	d.calls.Add(1)
-	return nil
+	return &transient{unready}
 }
 
 // Close implements driver.Driver.
 func (d *Driver) Close() error {
-	d.mu.Lock()
-	d.closed = true
-	d.mu.Unlock()
+	d.calls.Close()
 	d.stopWaiting()
 	d.waiting.Wait()
 	d.calls.Wait()

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 func TestDriver(t *testing.T) {
 	database := testkit.Database(t)
 	opened := func(t *testing.T, now func() time.Time) driver.Driver {
-		return open(t, database, Config{Now: now, CheckInterval: 1}) // it checks with a write each time
+		return open(t, database, Config{Config: driver.Config{Now: now, CheckInterval: 1}}) // it checks with a write each time
 	}
 	drivertest.Run(t, drivertest.Harness{
 		Open: func(t *testing.T, now func() time.Time) driver.Driver {

@@ -7,31 +7,16 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"restante/internal/chat"
 )
 
 const (
-	selectMessages = "SELECT " + columns + " FROM restante.messages m WHERE m.room = $1 AND "
-	selectAfter    = selectMessages + "m.seq > $2 ORDER BY m.seq LIMIT $3"
-	selectBefore   = selectMessages + "m.seq < $2 ORDER BY m.seq DESC LIMIT $3"
+	selectMessages = "SELECT " + columns + " FROM restante.messages WHERE room = $1 AND "
+	selectAfter    = selectMessages + "seq > $2 ORDER BY seq LIMIT $3"
+	selectBefore   = selectMessages + "seq < $2 ORDER BY seq DESC LIMIT $3"
 )
-
-// columns are what scanMessage reads.
-const columns = "m.room, m.seq, m.id, m.client_id, m.msg, m.sent_at, m.stored_at"
-
-func scanMessage(row pgx.CollectableRow) (chat.Message, error) {
-	var m chat.Message
-	var id pgtype.UUID
-	var msg []byte
-	err := row.Scan(&m.Room, &m.Seq, &id, &m.ClientID, &msg, &m.SentAt, &m.StoredAt)
-	m.ID, m.Msg = uuid.UUID(id.Bytes).String(), string(msg)
-	m.SentAt, m.StoredAt = m.SentAt.UTC(), m.StoredAt.UTC()
-	return m, err
-}
 
 // reading runs a read.
 func reading[T any](ctx context.Context, d *Driver, what string, read func(context.Context) (T, error)) (T, error) {
@@ -39,7 +24,7 @@ func reading[T any](ctx context.Context, d *Driver, what string, read func(conte
 	if err := d.begin(ctx); err != nil {
 		return v, err
 	}
-	defer d.calls.Done()
+	defer d.calls.End()
 	err := d.attempt(ctx, func(ctx context.Context) (err error) {
 		v, err = read(ctx)
 		return err
@@ -51,8 +36,8 @@ func reading[T any](ctx context.Context, d *Driver, what string, read func(conte
 	return v, nil
 }
 
-func query[T any](ctx context.Context, d *Driver, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
-	rows, err := d.pool.Query(ctx, sql, args...)
+func query[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -62,21 +47,21 @@ func query[T any](ctx context.Context, d *Driver, scan pgx.RowToFunc[T], sql str
 // After implements driver.Driver.
 func (d *Driver) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	return reading(ctx, d, "read messages", func(ctx context.Context) ([]chat.Message, error) {
-		return query(ctx, d, scanMessage, selectAfter, room, seq, max(limit, 0))
+		return query(ctx, d.pool, scanMessage, selectAfter, room, seq, max(limit, 0))
 	})
 }
 
 // Before implements driver.Driver.
 func (d *Driver) Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	return reading(ctx, d, "read messages", func(ctx context.Context) ([]chat.Message, error) {
-		found, err := query(ctx, d, scanMessage, selectBefore, room, seq, max(limit, 0))
+		found, err := query(ctx, d.pool, scanMessage, selectBefore, room, seq, max(limit, 0))
 		slices.Reverse(found)
 		return found, err
 	})
 }
 
-// selectSeqAt searches the numbers by halves, in one snapshot: StoredAt rises with Seq, so no index is needed. What is up
-// to low is not later than the time, what follows high is. Only the oldest messages are ever removed.
+// selectSeqAt searches the numbers by halves, in one snapshot: StoredAt rises with Seq, so no index is needed. Messages up
+// to low are not later than the time, those after high are. Only the oldest messages are ever removed.
 const selectSeqAt = `
 WITH RECURSIVE bounds AS (
 	SELECT coalesce((SELECT seq FROM restante.messages WHERE room = $1 ORDER BY seq LIMIT 1), r.last_seq + 1) AS oldest,
@@ -117,7 +102,7 @@ func scanRoom(row pgx.CollectableRow) (chat.Room, error) {
 // Room implements driver.Driver.
 func (d *Driver) Room(ctx context.Context, name string) (chat.Room, error) {
 	return reading(ctx, d, "read room", func(ctx context.Context) (chat.Room, error) {
-		found, err := query(ctx, d, scanRoom, selectRooms+"r.name = $1", name)
+		found, err := query(ctx, d.pool, scanRoom, selectRooms+"r.name = $1", name)
 		if err != nil || len(found) == 0 {
 			return chat.Room{Name: name}, err
 		}
@@ -128,6 +113,6 @@ func (d *Driver) Room(ctx context.Context, name string) (chat.Room, error) {
 // Rooms implements driver.Driver.
 func (d *Driver) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error) {
 	return reading(ctx, d, "list rooms", func(ctx context.Context) ([]chat.Room, error) {
-		return query(ctx, d, scanRoom, selectRooms+"r.name > $1 ORDER BY r.name LIMIT $2", after, max(limit, 0))
+		return query(ctx, d.pool, scanRoom, selectRooms+"r.name > $1 ORDER BY r.name LIMIT $2", after, max(limit, 0))
 	})
 }

@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// limitUnanswered leaves it to the system when to give up sending.
+// limitUnanswered does nothing: the system decides when to give up sending.
 func limitUnanswered(context.Context, string, string, syscall.RawConn) error { return nil }

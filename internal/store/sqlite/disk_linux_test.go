@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 )
 
 // TestDriver_FullDisk fills a real file system: what does not fit is refused, what was stored stays readable, and service
-// resumes without a restart when there is space again.
+// resumes without a restart when the disk has space again.
 func TestDriver_FullDisk(t *testing.T) {
 	dir := mount(t, "size=2m")
-	d := open(t, filepath.Join(dir, "restante.db"), Config{CheckInterval: 1})
+	d := open(t, filepath.Join(dir, "restante.db"), Config{Config: driver.Config{CheckInterval: 1}})
 	ballast := filepath.Join(dir, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 256<<10), 0o600); err != nil {
 		t.Fatal(err)
@@ -83,7 +84,7 @@ func TestOpen_ReadOnlyDisk(t *testing.T) {
 	refused(t, path, errs.Unavailable, path, "read-only")
 }
 
-// mount returns the directory of a small file system of its own.
+// mount mounts a small file system and returns its directory.
 func mount(t *testing.T, options string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -24,7 +24,7 @@ func (f *file) classify(err error) error {
 	return errs.Wrap(code, fmt.Errorf("database file %s: %w", f.path, err), "%s", msg)
 }
 
-// result returns the result code of SQLite, or 0. Its low byte is the kind of error, the rest tells more.
+// result returns the result code of SQLite, or 0. Its low byte is the kind of error, the rest is details.
 func result(err error) int {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code()
@@ -56,7 +56,7 @@ func reason(code int) (errs.Code, string) {
 	}
 }
 
-// Retryable implements driver.Driver: a lock of another program goes away, a full disk does not by itself.
+// Retryable implements driver.Driver: another program releases its lock soon, but a full disk stays full.
 func (d *Driver) Retryable(err error) bool {
 	switch result(err) & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL:

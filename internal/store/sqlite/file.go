@@ -23,14 +23,14 @@ const checkpointPages = 4096
 // ErrInUse is in the error of Open for a file that another process has open.
 var ErrInUse = errors.New("one process at a time")
 
-// file is the database file, locked against other processes.
+// file is the database file, which is locked against other processes.
 type file struct {
 	path string // absolute, without symbolic links
 	lock *flock.Flock
 	info fs.FileInfo // identifies the file that was opened
 }
 
-// openFile creates the file if need be and locks it. The lock is a file of its own, which stays behind.
+// openFile creates the file if it does not exist and locks it. The lock is a second file, which is not removed.
 func openFile(path string) (*file, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -59,7 +59,7 @@ func openFile(path string) (*file, error) {
 	return f, nil
 }
 
-// makeDir creates a directory and its parents. Each new entry is synced, or a power cut could take the whole store.
+// makeDir creates a directory and its parents. It syncs each new entry: else a power cut could lose the whole store.
 func makeDir(dir string) error {
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		return nil
@@ -81,8 +81,8 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// create makes sure that the file is there, readable by its owner only: messages are private. SQLite gives its
-// companions the same mode.
+// create creates the file if it does not exist, readable by its owner only: messages are private. SQLite gives the files
+// beside it the same mode.
 func create(path string) (fs.FileInfo, error) {
 	h, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -98,8 +98,8 @@ func create(path string) (fs.FileInfo, error) {
 	return info, syncDir(filepath.Dir(path))
 }
 
-// present returns nil while the file is where it was. SQLite does not look: it would go on committing into a file that
-// nobody will ever open again.
+// present returns nil while the file is at its path. SQLite does not check that: it would go on committing into a file that
+// has no name any more.
 func (f *file) present() error {
 	if info, err := os.Stat(f.path); err != nil || !os.SameFile(info, f.info) {
 		return unusable(f.path, err, "the database file has been moved, replaced or deleted")
@@ -107,7 +107,7 @@ func (f *file) present() error {
 	return nil
 }
 
-// open returns a pool of connections to the file, which have to agree on pragmas. It never creates the file.
+// open returns a pool of connections to the file, each with the pragmas. It never creates the file.
 func (f *file) open(busy time.Duration, pragmas ...string) (*sql.DB, error) {
 	q := url.Values{"mode": {"rw"}, "_dqs": {"0"}, "_error_rc": {"1"}, "_defensive": {"1"}}
 	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()))

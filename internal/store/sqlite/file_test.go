@@ -10,6 +10,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 )
 
 func TestOpen_CreatesPrivateFileAndDirectories(t *testing.T) {
@@ -91,7 +92,7 @@ func TestOpen_EmptyFileBecomesDatabase(t *testing.T) {
 	appendTo(t, open(t, path, Config{}), "a", 1)
 }
 
-// A damaged page is reported, with the file's name, by whoever needs it; other rooms go on.
+// Calls that need a damaged page report it, with the file's name; other rooms go on.
 func TestDriver_DamagedPage(t *testing.T) {
 	path := damaged(t)
 	d := open(t, path, Config{})
@@ -133,7 +134,7 @@ func damaged(t *testing.T) string {
 
 func TestDriver_ReplacedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "restante.db")
-	d := open(t, path, Config{CheckInterval: 1})
+	d := open(t, path, Config{Config: driver.Config{CheckInterval: 1}})
 	appendTo(t, d, "a", 1)
 	rename(t, path, path+".away")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {

@@ -6,41 +6,41 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"path"
+	"time"
+
+	"restante/internal/chat"
+	"restante/internal/store/driver"
 )
 
 // applicationID marks a database file as one of Restante ("rest" in ASCII), in its header.
 const applicationID = 0x72657374
 
 //go:embed migrations/*.sql
-var migrations embed.FS
+var released embed.FS
 
-// migrate brings the schema to the newest version that this binary knows. The version is the number of migrations that
-// have been applied; it stands in the file's header (user_version).
+// migrate brings the schema to the newest version that this binary knows. It changes nothing in a database of a newer
+// version, and returns an error if this binary must not use that. The version is the number of migrations that were
+// applied; it is in the file's header (user_version), where every older version checks it, too.
 func (f *file) migrate(ctx context.Context, conn *sql.Conn, log *slog.Logger) error {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
+	known, err := driver.Migrations(migrations)
 	if err != nil {
-		return fmt.Errorf("list migrations: %w", err)
+		return err
 	}
 	version, err := f.schemaVersion(ctx, conn)
 	if err != nil {
 		return err
 	}
-	if version > len(names) {
-		return unusable(f.path, fmt.Errorf("schema version %d, known up to %d", version, len(names)),
-			"the database was written by a newer version of Restante")
+	if version < len(known) {
+		if err := apply(ctx, conn, known, version); err != nil {
+			return err
+		}
+		for _, m := range known[version:] {
+			log.Info("migrated the database", "file", f.path, "version", m.Version, "migration", m.Name)
+		}
 	}
-	for i := version; i < len(names); i++ {
-		script, err := fs.ReadFile(migrations, names[i])
-		if err != nil {
-			return fmt.Errorf("read migration: %w", err)
-		}
-		if err := apply(ctx, conn, string(script), i+1); err != nil {
-			return fmt.Errorf("apply %s: %w", names[i], err)
-		}
-		log.Info("migrated the database", "file", f.path, "version", i+1, "migration", path.Base(names[i]))
+	if err := checkVersions(ctx, conn, len(known), version); err != nil {
+		return fmt.Errorf("database file %s: %w", f.path, err)
 	}
 	return nil
 }
@@ -65,14 +65,81 @@ func (f *file) schemaVersion(ctx context.Context, conn *sql.Conn) (int, error) {
 	return version, nil
 }
 
-func apply(ctx context.Context, conn *sql.Conn, script string, version int) error {
+// apply applies the migrations that follow version in one transaction. A store that is made new gets its switches there,
+// too.
+func apply(ctx context.Context, conn *sql.Conn, known []driver.Migration, version int) error {
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	script += fmt.Sprintf("\nPRAGMA user_version = %d; PRAGMA application_id = %d;", version, applicationID)
-	if _, err := tx.ExecContext(ctx, script); err != nil {
+	if err := upgrade(ctx, tx, known, version); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
+}
+
+func upgrade(ctx context.Context, tx *sql.Tx, known []driver.Migration, version int) error {
+	now := time.Now().UnixMicro()
+	for _, m := range known[version:] {
+		if _, err := tx.ExecContext(ctx, m.Script); err != nil {
+			return fmt.Errorf("apply %s: %w", m.Name, err)
+		}
+		if m.Version == 1 {
+			continue // the second migration records the first one
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO migrations (version, name, oldest, release, applied_at) VALUES (?, ?, ?, ?, ?)",
+			m.Version, m.Name, m.Oldest, m.Release, now)
+		if err != nil {
+			return fmt.Errorf("record %s: %w", m.Name, err)
+		}
+	}
+	if version == 0 {
+		for _, feature := range chat.AddedFeatures() {
+			if _, err := tx.ExecContext(ctx, insertSwitch, feature, driver.Release(), now); err != nil {
+				return fmt.Errorf("switch on %s: %w", feature, err)
+			}
+		}
+	}
+	_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d; PRAGMA application_id = %d", len(known), applicationID))
+	return err
+}
+
+// checkVersions returns an error if the database says that a newer version of Restante is needed.
+func checkVersions(ctx context.Context, conn *sql.Conn, known, version int) error {
+	if version > known {
+		newer, err := newerMigrations(ctx, conn, known)
+		if err != nil {
+			return err
+		}
+		if err := driver.CheckSchema(known, version, newer); err != nil {
+			return err
+		}
+	}
+	rows, err := conn.QueryContext(ctx, selectSwitches)
+	if err != nil {
+		return err
+	}
+	on, err := scanSwitches(rows)
+	if err != nil {
+		return err
+	}
+	return driver.CheckSwitches(on)
+}
+
+// newerMigrations returns what the database records of the migrations that this binary does not know.
+func newerMigrations(ctx context.Context, conn *sql.Conn, known int) (newer []driver.Migration, err error) {
+	rows, err := conn.QueryContext(ctx,
+		"SELECT version, name, oldest, coalesce(release, '') FROM migrations WHERE version > ? ORDER BY version", known)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var m driver.Migration
+		if err := rows.Scan(&m.Version, &m.Name, &m.Oldest, &m.Release); err != nil {
+			return nil, err
+		}
+		newer = append(newer, m)
+	}
+	return newer, rows.Err()
 }

@@ -11,46 +11,13 @@ import (
 	"restante/internal/chat"
 )
 
-// reads are the statements of the readers' pool.
-type reads struct {
-	after, before, storedAt, room, rooms *sql.Stmt
-}
-
-const (
-	selectMessages = `SELECT seq, id, client_id, msg, sent_at, stored_at FROM messages
-		WHERE room = (SELECT id FROM rooms WHERE name = ?) AND `
-	selectAfter = "seq > ? ORDER BY seq LIMIT ?"
-	selectRooms = `SELECT name, last_seq, last_stored_at,
-		coalesce((SELECT seq FROM messages WHERE room = rooms.id ORDER BY seq LIMIT 1), 0) FROM rooms WHERE `
-)
-
-func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
-	var r reads
-	var err error
-	for _, p := range []struct {
-		stmt  **sql.Stmt
-		query string
-	}{
-		{&r.after, selectMessages + selectAfter},
-		{&r.before, selectMessages + "seq < ? ORDER BY seq DESC LIMIT ?"},
-		{&r.storedAt, "SELECT stored_at FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND seq = ?"},
-		{&r.room, selectRooms + "name = ?"},
-		{&r.rooms, selectRooms + "name > ? ORDER BY name LIMIT ?"},
-	} {
-		if *p.stmt, err = db.PrepareContext(ctx, p.query); err != nil {
-			return r, fmt.Errorf("prepare %q: %w", p.query, err)
-		}
-	}
-	return r, nil
-}
-
-// reading runs a read and classifies its error, which is that of ctx if the read was interrupted.
+// reading runs a read and classifies its error. If ctx interrupted the read, it returns the error of ctx.
 func reading[T any](ctx context.Context, d *Driver, what string, read func() (T, error)) (T, error) {
 	var none T
 	if err := d.begin(ctx); err != nil {
 		return none, err
 	}
-	defer d.calls.Done()
+	defer d.calls.End()
 	v, err := read()
 	if err == nil {
 		return v, nil
@@ -64,40 +31,17 @@ func reading[T any](ctx context.Context, d *Driver, what string, read func() (T,
 // After implements driver.Driver.
 func (d *Driver) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	return reading(ctx, d, "read messages", func() ([]chat.Message, error) {
-		return page(ctx, d.reads.after, room, seq, limit)
+		return readPage(ctx, d.reads.after, room, seq, limit)
 	})
 }
 
 // Before implements driver.Driver.
 func (d *Driver) Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	return reading(ctx, d, "read messages", func() ([]chat.Message, error) {
-		found, err := page(ctx, d.reads.before, room, seq, limit)
+		found, err := readPage(ctx, d.reads.before, room, seq, limit)
 		slices.Reverse(found)
 		return found, err
 	})
-}
-
-func page(ctx context.Context, stmt *sql.Stmt, room string, seq int64, limit int) (found []chat.Message, err error) {
-	rows, err := stmt.QueryContext(ctx, room, seq, max(limit, 0)) // to SQLite a negative limit is none
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-
-	var id sql.RawBytes
-	var sent, stored int64
-	for rows.Next() {
-		m := chat.Message{Room: room}
-		if err := rows.Scan(&m.Seq, &id, &m.ClientID, &m.Msg, &sent, &stored); err != nil {
-			return nil, err
-		}
-		if m.ID, err = encodeID(id); err != nil {
-			return nil, err
-		}
-		m.SentAt, m.StoredAt = micros(sent), micros(stored)
-		found = append(found, m)
-	}
-	return found, rows.Err()
 }
 
 // SeqAt implements driver.Driver. It searches the numbers by halves: StoredAt rises with Seq, so no index is needed.
@@ -108,12 +52,12 @@ func (d *Driver) SeqAt(ctx context.Context, room string, t time.Time) (int64, er
 			return 0, err
 		}
 		at := t.UnixMicro()
-		low, high := r.OldestSeq-1, r.LastSeq // low is not later than t, what follows high is
+		low, high := r.OldestSeq-1, r.LastSeq // messages up to low are not later than t, those after high are
 		for low < high {
 			mid := high - (high-low)/2
 			var storedAt int64
 			err := d.reads.storedAt.QueryRowContext(ctx, room, mid).Scan(&storedAt)
-			if err != nil && !errors.Is(err, sql.ErrNoRows) { // only the oldest are ever removed
+			if err != nil && !errors.Is(err, sql.ErrNoRows) { // a message that was removed counts as old
 				return 0, err
 			}
 			if storedAt <= at {

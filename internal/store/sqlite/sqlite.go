@@ -1,6 +1,6 @@
 // Package sqlite is the store driver of one machine: all rooms in one SQLite file, written by one goroutine that commits
-// for all waiting callers at once, read by a pool of connections in parallel. In the journey it stands behind Persist's
-// append and behind every reader that catches up.
+// for all waiting callers at once, read by a pool of connections in parallel. In the journey, Persist appends to it, and
+// every reader that catches up reads from it.
 //
 // # Durability
 //
@@ -17,49 +17,35 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"restante/internal/errs"
+	"restante/internal/inflight"
 	"restante/internal/store/driver"
 )
 
 // Config configures a Driver. The zero value is ready to use.
 type Config struct {
-	// Log gets a line for each migration. Default: discarded.
-	Log *slog.Logger
-	// Now is the clock that stamps StoredAt. Default time.Now.
-	Now func() time.Time
+	driver.Config
 	// Readers is how many reads run at the same time; further ones wait. Default: twice the processors, at least 4.
 	Readers int
 	// BusyTimeout is how long a commit waits while another program (a backup, the sqlite3 shell) holds the database.
 	// Default 2 s.
 	BusyTimeout time.Duration
-	// CheckInterval is how long Check answers with the outcome of the last commit before it writes again. Default 1 s.
-	CheckInterval time.Duration
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 }
 
 func (c Config) withDefaults() Config {
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
+	c.Config = c.WithDefaults()
 	if c.Readers == 0 {
 		c.Readers = max(4, 2*runtime.GOMAXPROCS(0))
 	}
 	if c.BusyTimeout == 0 {
 		c.BusyTimeout = 2 * time.Second
-	}
-	if c.CheckInterval == 0 {
-		c.CheckInterval = time.Second
 	}
 	return c
 }
@@ -72,17 +58,15 @@ type Driver struct {
 	db     *sql.DB // the readers' pool
 	reads  reads
 
-	mu      sync.Mutex
-	closed  bool
-	calls   sync.WaitGroup // the calls in progress
-	closing func() error   // closes once
+	calls inflight.Calls
+	close func() error // closes once
 }
 
 var _ driver.Driver = (*Driver)(nil)
 
-// Open opens the database file at path, and creates it, its directories (for its owner only) and its tables if they are
-// not there. It refuses a file that another process has open, that is damaged, that is no database of Restante, or that
-// a newer Restante has written; errors are classified and name the file. The caller closes the Driver.
+// Open opens the database file at path, and creates it, its directories (for its owner only) and its tables if they do
+// not exist. It refuses a file that another process has open, that is damaged, that is no database of Restante, or that
+// needs a newer version of Restante; errors are classified and name the file. The caller closes the Driver.
 func Open(ctx context.Context, path string, cfg Config) (*Driver, error) {
 	cfg = cfg.withDefaults()
 	f, err := openFile(path)
@@ -90,7 +74,7 @@ func Open(ctx context.Context, path string, cfg Config) (*Driver, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	d := &Driver{cfg: cfg, file: f}
-	d.closing = sync.OnceValue(d.shut)
+	d.close = sync.OnceValue(d.closeOnce)
 	if err := d.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", f.classify(err)), f.close())
 	}
@@ -117,28 +101,23 @@ func (d *Driver) start(ctx context.Context) error {
 	return nil
 }
 
-// begin registers a call, so that Close waits for it. Whoever gets no error calls d.calls.Done at the end.
+// begin counts a call in, so that Close waits for it. A caller that gets no error calls d.calls.End at the end.
 func (d *Driver) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return &errs.Error{Code: errs.Unavailable, Msg: "the store is closed"}
+	if !d.calls.Begin() {
+		return driver.ErrClosed
 	}
-	d.calls.Add(1)
 	return nil
 }
 
-// Close implements driver.Driver: it waits for the calls in progress, and for what callers that have given up left to be
-// written. Further calls of Close return the same.
-func (d *Driver) Close() error { return d.closing() }
+// Close implements driver.Driver. It waits for the calls in progress, and until the requests of callers that have given
+// up are written. Further calls of Close return the same.
+func (d *Driver) Close() error { return d.close() }
 
-func (d *Driver) shut() error {
-	d.mu.Lock()
-	d.closed = true
-	d.mu.Unlock()
+func (d *Driver) closeOnce() error {
+	d.calls.Close()
 	d.calls.Wait()
 
 	err := d.db.Close() // the readers first, so that the checkpoint can empty the log

@@ -34,7 +34,9 @@ func TestDriver(t *testing.T) {
 }
 
 // testConfig checks with a write each time.
-func testConfig(now func() time.Time) Config { return Config{Now: now, CheckInterval: 1} }
+func testConfig(now func() time.Time) Config {
+	return Config{Config: driver.Config{Now: now, CheckInterval: 1}}
+}
 
 func rename(t *testing.T, from, to string) {
 	t.Helper()

@@ -12,6 +12,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 )
 
 // One commit takes what is waiting, up to these bounds; the first request always.
@@ -20,29 +21,33 @@ const (
 	maxGroupBytes    = 8 << 20
 )
 
+// writeFunc writes one request in the transaction of a group, at the time now, in microseconds.
+type writeFunc func(w *writer, ctx context.Context, r *request, now int64) error
+
 // request is one caller's share of a commit. After it has been queued, only the writer changes it, until done.
 type request struct {
+	write     writeFunc
 	batch     []chat.Message // never changed: a commit that failed may be tried again
-	restore   bool           // the batch has its numbers and times
 	ids       [][16]byte     // of batch
+	on        *driver.Switch // of switchOn
 	stored    []chat.Message
 	fresh     int
-	abandoned atomic.Bool // nobody waits any more: what has not been begun need not be
-	done      chan error  // buffered
+	abandoned atomic.Bool // the caller waits no longer: if the request has not begun, it is dropped
+	done      chan error  // buffered: one element
 }
 
-func newRequest(batch []chat.Message) (*request, error) {
-	r := &request{batch: slices.Clone(batch), ids: make([][16]byte, len(batch)), done: make(chan error, 1)}
-	for i := range batch {
-		if err := decodeID(&r.ids[i], batch[i].ID); err != nil {
-			return nil, err
+func newRequest(write writeFunc) *request { return &request{write: write, done: make(chan error, 1)} }
+
+// take copies messages into the request. It returns an error of class errs.Invalid if one of them has no valid id.
+func (r *request) take(messages []chat.Message) error {
+	r.batch, r.ids = slices.Clone(messages), make([][16]byte, len(messages))
+	for i := range messages {
+		if err := decodeID(&r.ids[i], messages[i].ID); err != nil {
+			return err
 		}
 	}
-	return r, nil
+	return nil
 }
-
-// newProbe returns a request that only finds out whether the database takes writes.
-func newProbe() *request { return &request{done: make(chan error, 1)} }
 
 func (r *request) bytes() int {
 	n := 0
@@ -52,7 +57,7 @@ func (r *request) bytes() int {
 	return n
 }
 
-// writer is the only one that writes to the database. Its fields without a lock belong to its goroutine.
+// writer makes all writes to the database, on one goroutine. Only that goroutine uses the fields without a lock.
 type writer struct {
 	cfg     Config
 	file    *file
@@ -62,8 +67,8 @@ type writer struct {
 
 	db      *sql.DB // nil while not connected
 	tx      *statements
-	rooms   map[string]*counter // as committed; forgotten when a commit fails
-	changed []*counter          // by the transaction in hand
+	rooms   map[string]*counter // as committed; dropped when a commit fails
+	changed []*counter          // by the transaction in progress
 
 	mu   sync.Mutex
 	last time.Time // of the last commit, successful or not
@@ -88,7 +93,7 @@ func (w *writer) start(m metrics) {
 	}()
 }
 
-// stop writes what is queued, checkpoints and disconnects. No request may be sent any more.
+// stop writes what is queued, checkpoints and disconnects. After it has begun, no request may be sent.
 func (w *writer) stop() error {
 	close(w.queue)
 	<-w.stopped
@@ -97,12 +102,12 @@ func (w *writer) stop() error {
 	}
 	_, err := w.tx.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
 	if err = w.file.classify(err); errs.CodeOf(err) == errs.Unavailable {
-		err = nil // no space to copy the log: it stays beside the file, complete, and is read at the next start
+		err = nil // the log could not be copied: it stays beside the file, complete, and the next start reads it
 	}
 	return errors.Join(err, w.disconnect())
 }
 
-// do has r written and waits for the commit, or until ctx is done; then the commit in flight goes on.
+// do queues r and waits for its commit. If ctx ends first, do returns its error, and the commit in flight goes on.
 func (w *writer) do(ctx context.Context, r *request) error {
 	select {
 	case w.queue <- r:
@@ -118,7 +123,7 @@ func (w *writer) do(ctx context.Context, r *request) error {
 	}
 }
 
-// gather adds to first what else is waiting.
+// gather returns first and the requests that are waiting behind it, up to the bounds of one commit.
 func (w *writer) gather(first *request) []*request {
 	group := []*request{first}
 	messages, bytes := len(first.batch), first.bytes()
@@ -138,8 +143,8 @@ func (w *writer) gather(first *request) []*request {
 	return group
 }
 
-// commit writes a group in one transaction and answers its callers. When the fault may be in the data of one of them, a
-// damaged page or a log that does not fit, each gets a transaction of its own, so that it fails alone.
+// commit writes a group in one transaction and answers its callers. If the fault may be in the data of one request (a
+// damaged page, a log that does not fit), each request gets a transaction of its own, so that only that one fails.
 func (w *writer) commit(group []*request) {
 	group = slices.DeleteFunc(group, func(r *request) bool { return r.abandoned.Load() })
 	if len(group) == 0 {
@@ -156,7 +161,7 @@ func (w *writer) commit(group []*request) {
 	}
 	w.metrics.observe(group, time.Since(start))
 
-	if code != errs.Conflict { // which says nothing about the database
+	if code != errs.Conflict { // a conflict says nothing about the database
 		w.mu.Lock()
 		w.last, w.err = time.Now(), err
 		w.mu.Unlock()
@@ -173,10 +178,10 @@ func (w *writer) outcome() (time.Time, error) {
 	return w.last, w.err
 }
 
-// transact writes a group, all or nothing. After a failure it drops the connection, whatever state that is in, and the
-// next transaction begins with a new one: so service resumes by itself when the cause has gone.
+// transact writes a group, all or nothing. After a failure it drops the connection, in whatever state that is, and the
+// next transaction opens a new one, so that service resumes by itself after the cause has ended.
 func (w *writer) transact(group []*request) error {
-	ctx := context.Background() // a commit is not one caller's to cancel
+	ctx := context.Background() // a commit belongs to several callers: none of them may cancel it
 	err := w.file.present()
 	if err == nil && w.db == nil {
 		err = w.connect(ctx)
@@ -210,6 +215,33 @@ func (w *writer) connect(ctx context.Context) error {
 		return errors.Join(err, db.Close())
 	}
 	w.db, w.tx, w.rooms = db, tx, map[string]*counter{}
+	return nil
+}
+
+// write makes one transaction.
+func (w *writer) write(ctx context.Context, group []*request) error {
+	if _, err := w.tx.begin.ExecContext(ctx); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	now := w.cfg.Now().UnixMicro()
+	for _, r := range group {
+		if err := r.write(w, ctx, r, now); err != nil {
+			return err
+		}
+	}
+	for _, c := range w.changed {
+		if _, err := w.tx.moveRoom.ExecContext(ctx, c.seq, c.storedAt, c.room); err != nil {
+			return fmt.Errorf("advance room: %w", err)
+		}
+		c.changed = false
+	}
+	if _, err := w.tx.commit.ExecContext(ctx); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	w.changed = w.changed[:0]
+	if len(w.rooms) > maxCounters {
+		clear(w.rooms)
+	}
 	return nil
 }
 

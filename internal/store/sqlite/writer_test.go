@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 )
 
 func TestWriter_CommitsWaitingCallersTogether(t *testing.T) {
@@ -61,8 +62,8 @@ func queued(t *testing.T, path string, rooms ...string) (*writer, []*request) {
 	})
 	var waiting []*request
 	for _, room := range rooms {
-		r, err := newRequest(newMessages(room, 2))
-		if err != nil {
+		r := newRequest((*writer).append)
+		if err := r.take(newMessages(room, 2)); err != nil {
 			t.Fatal(err)
 		}
 		waiting = append(waiting, r)
@@ -73,11 +74,11 @@ func queued(t *testing.T, path string, rooms ...string) (*writer, []*request) {
 
 func TestWriter_CallerGivesUp(t *testing.T) {
 	inFlight, release := make(chan struct{}), make(chan struct{})
-	d := open(t, filepath.Join(t.TempDir(), "restante.db"), Config{Now: func() time.Time { // called in the transaction
+	d := open(t, filepath.Join(t.TempDir(), "restante.db"), Config{Config: driver.Config{Now: func() time.Time { // called in the transaction
 		inFlight <- struct{}{}
 		<-release
 		return time.Now()
-	}})
+	}}})
 	ctx, cancel := context.WithCancel(t.Context())
 	gaveUp := make(chan error)
 	batch := newMessages("a", 1)
@@ -91,7 +92,7 @@ func TestWriter_CallerGivesUp(t *testing.T) {
 	if err := <-gaveUp; !errors.Is(err, context.Canceled) {
 		t.Errorf("append: %v, want the context's error", err)
 	}
-	clear(batch) // it is the caller's again
+	clear(batch) // the caller may reuse it
 	close(release)
 	go func() { <-inFlight }()
 	appendTo(t, d, "b", 1) // waits for the commit in flight
@@ -101,7 +102,7 @@ func TestWriter_CallerGivesUp(t *testing.T) {
 }
 
 func TestWriter_LockedByAnotherProgram(t *testing.T) {
-	d := open(t, filepath.Join(t.TempDir(), "restante.db"), Config{BusyTimeout: time.Millisecond, CheckInterval: 1})
+	d := open(t, filepath.Join(t.TempDir(), "restante.db"), Config{Config: driver.Config{CheckInterval: 1}, BusyTimeout: time.Millisecond})
 	release := occupy(t, d)
 	_, err := d.Append(t.Context(), newMessages("a", 1))
 	wantError(t, err, errs.Unavailable, "locked by another program", d.file.path)
@@ -120,7 +121,7 @@ func TestWriter_LockedByAnotherProgram(t *testing.T) {
 
 func TestCheck_SharesOutcome(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	d := open(t, filepath.Join(t.TempDir(), "restante.db"), Config{Metrics: reg, CheckInterval: time.Hour})
+	d := open(t, filepath.Join(t.TempDir(), "restante.db"), Config{Config: driver.Config{CheckInterval: time.Hour}, Metrics: reg})
 	for range 20 {
 		if err := d.Check(t.Context()); err != nil {
 			t.Fatal(err)
@@ -131,7 +132,7 @@ func TestCheck_SharesOutcome(t *testing.T) {
 	}
 	rename(t, d.file.path, d.file.path+".away")
 	if _, err := d.Append(t.Context(), newMessages("a", 1)); err == nil {
-		t.Error("appended to a file that is not there")
+		t.Error("appended to a file that was moved")
 	}
 	if err := d.Check(t.Context()); errs.CodeOf(err) != errs.Unavailable {
 		t.Errorf("check after a failed append: %v, want red at once", err)
@@ -179,7 +180,7 @@ func occupy(t *testing.T, d *Driver) (release func()) {
 	}
 }
 
-// commits returns how many transactions there were and how many messages they took.
+// commits returns the number of transactions and of the messages that they stored.
 func commits(t *testing.T, reg *prometheus.Registry) (n, messages int) {
 	t.Helper()
 	families, err := reg.Gather()

@@ -9,13 +9,13 @@ const tags = Object.keys(languages) as Language[];
 const resources = (language: Language) => languages[language].texts.flatMap((text) => new FluentResource(text).body);
 const ids = (language: Language) => resources(language).map((message) => message.id).sort();
 
-/** The variables that a message of a language takes. */
+/** Returns the variables of a message in a language. */
 function variables(language: Language, id: string): string[] {
   const found = JSON.stringify(resources(language).find((m) => m.id === id)).matchAll(/"type":"var","name":"(\w+)"/g);
   return [...new Set([...found].map(([, name]) => name ?? ""))].sort();
 }
 
-/** The sources of the screens, without tests and texts. */
+/** Returns the sources of the screens, without tests and texts. */
 function sources(directory: string): string {
   return readdirSync(directory, { withFileTypes: true }).map((entry) => {
     const path = join(directory, entry.name);
@@ -26,7 +26,7 @@ function sources(directory: string): string {
 
 describe("the texts", () => {
   const source = sources(join(__dirname, ".."));
-  /** Beginnings of ids that are put together: t(`link-${…}`). */
+  /** Prefixes of ids that are composed, as in t(`link-${…}`). */
   const families = [...source.matchAll(/`([a-z-]+-)\$\{/g)].map(([, start]) => start ?? "");
 
   test.each(tags)("of %s are read without loss, each once", (language) => {
@@ -35,7 +35,7 @@ describe("the texts", () => {
     expect(new Set(ids(language)).size).toBe(written.length);
   });
 
-  test.each(tags)("of %s are those of English, with the same variables", (language) => {
+  test.each(tags)("of %s have the ids and variables of English", (language) => {
     expect(ids(language)).toEqual(ids("en"));
     for (const id of ids("en")) expect([id, variables(language, id)]).toEqual([id, variables("en", id)]);
   });
@@ -57,7 +57,7 @@ describe("the texts", () => {
 });
 
 describe("textsOf", () => {
-  test("counts in the forms of the language", () => {
+  test("uses the plural forms of the language", () => {
     const of = (language: Language, count: number) => textsOf(language)("link-waiting", { link: "x", count });
     expect([1, 2].map((n) => of("en", n))).toEqual(["x, 1 message waiting", "x, 2 messages waiting"]);
     expect([1, 2].map((n) => of("de", n))).toEqual(["x, 1 Nachricht wartet", "x, 2 Nachrichten warten"]);
@@ -72,7 +72,7 @@ describe("textsOf", () => {
     expect(textsOf("ar")("leave-text", { room: "lobby" })).toContain("\u2068lobby\u2069");
   });
 
-  test("gives the id for what it does not know", () => {
+  test("returns the id of an unknown text", () => {
     expect(textsOf("de")("no-such-text")).toBe("no-such-text");
   });
 });
@@ -81,13 +81,13 @@ describe("an engine without Intl.PluralRules", () => {
   const real = Intl.PluralRules;
   afterEach(() => Object.defineProperty(Intl, "PluralRules", { value: real, configurable: true, writable: true }));
 
-  test.each(tags)("counts in %s like one that has them", (language) => {
+  test.each(tags)("has the plural forms of %s", (language) => {
     const rules = new real(language);
     const numbers = [...Array(250).keys(), 1000, 1001, 1.5, 11.5];
     expect(numbers.map(pluralForms[language])).toEqual(numbers.map((n) => rules.select(n)));
   });
 
-  test("is completed", () => {
+  test("gets Intl.PluralRules", () => {
     Reflect.deleteProperty(Intl, "PluralRules");
     const unread = (language: Language) => textsOf(language)("remaining", { count: 1 });
     expect(unread("en")).not.toBe("1 byte left");

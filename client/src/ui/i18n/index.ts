@@ -11,7 +11,7 @@ import { completeIntl } from "./plural";
 
 completeIntl();
 
-/** The languages of the app, each with its own name and direction. */
+/** The languages of the app, each with its name in that language and its direction. */
 export const languages = {
   en: { name: "English", rtl: false, texts: [en, enMessages] },
   de: { name: "Deutsch", rtl: false, texts: [de, deMessages] },
@@ -25,10 +25,10 @@ export function isLanguage(tag: string): tag is Language {
   return Object.keys(languages).includes(tag);
 }
 
-/** Gives the text of an id in one's language. What is put into it cannot change the direction of what is around it. */
+/** Returns the text of an id in the user's language. A value in it cannot change the direction of the text around it. */
 export type Texts = (id: string, values?: Record<string, FluentVariable>) => string;
 
-/** The texts of a language; what it lacks is English. */
+/** Returns the texts of a language. Missing texts are in English. */
 export function textsOf(language: Language): Texts {
   const bundles = [bundleOf(language), bundleOf("en")];
   const foreign = languages[language].rtl ? leftToRight : rightToLeft;
@@ -46,7 +46,7 @@ const rightToLeft = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}
 const leftToRight = /\p{L}/u;
 const controls = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-/** Drops what would change directions by itself, and sets a text of the other direction apart. */
+/** Removes direction controls from a text, and isolates it if it has letters of the other direction. */
 function isolate(text: string, foreign: RegExp): string {
   const plain = text.replace(controls, "");
   return foreign.test(plain) ? `\u2068${plain}\u2069` : plain;
@@ -67,7 +67,7 @@ export interface Locale {
 
 const locales = new Map<Language, Locale>();
 
-/** A language with its texts, made once. */
+/** Returns the cached locale of a language. */
 export function localeOf(language: Language): Locale {
   const locale = locales.get(language) ?? { language, rtl: languages[language].rtl, t: textsOf(language) };
   locales.set(language, locale);

@@ -11,10 +11,10 @@ const arabic = (n: number): Intl.LDMLPluralRule => {
 
 const one = (n: number): Intl.LDMLPluralRule => (n === 1 ? "one" : "other");
 
-/** The forms of counted things, see the plural rules of the Unicode CLDR. */
+/** The plural forms, see the plural rules of the Unicode CLDR. */
 export const pluralForms: Record<Language, (n: number) => Intl.LDMLPluralRule> = { en: one, de: one, ar: arabic };
 
-/** Gives Intl.PluralRules to engines that lack it, as Hermes does: for the languages of the app, and no more than Fluent needs. */
+/** Adds Intl.PluralRules to engines without it, such as Hermes. It supports only the app's languages and what Fluent needs. */
 export function completeIntl(): void {
   if ("PluralRules" in Intl) return;
   class PluralRules {

@@ -10,16 +10,16 @@ import { harmless } from "./text";
 
 const mostCharacters = 200;
 
-/** Tells screen readers of what others send; the list itself, whose rows come and go, tells nothing. */
+/** Announces the messages of others to screen readers. The list is not a live region, because its rows change while it scrolls. */
 export function Announcer({ room, client }: { readonly room: Room; readonly client: string }) {
   const { t } = useLocale();
   const [said, setSaid] = useState({ text: "", times: 0 });
   useEffect(() => announce(room.timeline, client, (fresh) => {
     const text = textOf(fresh, t);
-    if (Platform.OS === "ios") AccessibilityInfo.announceForAccessibility(text); // it has no live regions
+    if (Platform.OS === "ios") AccessibilityInfo.announceForAccessibility(text); // iOS has no live regions
     setSaid(({ times }) => ({ text, times: times + 1 }));
   }), [room, client, t]);
-  // The same text once more is another element: otherwise nothing would have changed.
+  // A repeated text gets a new element, because a screen reader announces only changes.
   return <View testID="announcer" aria-live="polite" style={styles.unseen}><Text key={said.times}>{said.text}</Text></View>;
 }
 

@@ -13,25 +13,25 @@ import type { Row } from "./rows";
 import { beginningOf, harmless, segmentsOf } from "./text";
 import { Time } from "./Time";
 
-/** What can be done with a message. */
-export interface Deeds {
+/** The actions on a message. */
+export interface Actions {
   readonly retry: (id: string) => void;
   readonly discard: (id: string) => void;
-  /** Is called before a long message is shown whole. */
+  /** Called before a long message is shown in full. */
   readonly unfold: () => void;
-  /** Is called when it is not any more, with the key of its row. */
+  /** Called when it is folded again, with the key of its row. */
   readonly fold: (key: string) => void;
 }
 
 interface Props {
   readonly row: Extract<Row, { is: "message" | "outgoing" }>;
-  readonly deeds: Deeds;
+  readonly actions: Actions;
 }
 
 const avatar = 32;
 
-/** A message, at its sender's side. */
-export const Bubble = memo(function Bubble({ row, deeds }: Props) {
+/** A message: the client's own at one side, those of others at the other. */
+export const Bubble = memo(function Bubble({ row, actions }: Props) {
   const colours = useColours();
   const { mine, first, last } = row;
   const outgoing = row.is === "outgoing" ? row.message : null;
@@ -41,10 +41,10 @@ export const Bubble = memo(function Bubble({ row, deeds }: Props) {
       <View style={[styles.column, mine && styles.ends]}>
         <Sender row={row} />
         <View style={[styles.bubble, cornersOf(mine, first, last), { backgroundColor: mine ? colours.mine : colours.theirs, borderColor: mine ? colours.mine : colours.line }]}>
-          <Body row={row} deeds={deeds} />
+          <Body row={row} actions={actions} />
           <Foot time={row.time} mine={mine} state={outgoing?.state ?? null} />
         </View>
-        {outgoing?.reason !== undefined && <Refused outgoing={outgoing} deeds={deeds} />}
+        {outgoing?.reason !== undefined && <Refused outgoing={outgoing} actions={actions} />}
       </View>
     </View>
   );
@@ -54,7 +54,7 @@ function senderOf(row: Props["row"]): string {
   return row.is === "message" ? harmless(row.message.client_id) : "";
 }
 
-/** The name of another person above a group; beside one's own messages a screen reader says whose they are. */
+/** The sender's name, visible above the first message of a group. For all other messages only screen readers read it. */
 function Sender({ row }: Pick<Props, "row">) {
   const colours = useColours();
   const { t } = useLocale();
@@ -64,16 +64,16 @@ function Sender({ row }: Pick<Props, "row">) {
   return <Text size="small" strong numberOfLines={1} style={[styles.name, { color: colourOf(name, colours) }]}>{name}</Text>;
 }
 
-/** The text; a long one is folded until somebody wants all of it. */
-function Body({ row: { key, mine, message: { msg } }, deeds }: Props) {
+/** The text. A long one is folded until the user unfolds it. */
+function Body({ row: { key, mine, message: { msg } }, actions }: Props) {
   const colours = useColours();
   const { t } = useLocale();
   const [whole, setWhole] = useState(false);
   const segments = useMemo(() => segmentsOf(msg), [msg]);
   const beginning = useMemo(() => beginningOf(segments), [segments]);
   const toggle = () => {
-    if (whole) deeds.fold(key);
-    else deeds.unfold();
+    if (whole) actions.fold(key);
+    else actions.unfold();
     setWhole(!whole);
   };
   const colour = mine ? colours.onMine : colours.text;
@@ -105,22 +105,22 @@ function Foot({ time, mine, state }: { readonly time: Date; readonly mine: boole
 
 const signs = { waiting: "waiting", accepted: "check", failed: "failed" } as const;
 
-/** Why the server has not taken a message, and what can be done: one that waits is tried again by itself. */
-function Refused({ outgoing: { id, state, reason = "" }, deeds }: { readonly outgoing: Outgoing; readonly deeds: Deeds }) {
+/** The reason why the server has not accepted a message, and the possible actions. A waiting message is tried again by itself. */
+function Refused({ outgoing: { id, state, reason = "" }, actions }: { readonly outgoing: Outgoing; readonly actions: Actions }) {
   const { t } = useLocale();
   const failed = state === "failed";
   return (
     <View style={styles.refused}>
       <Text size="small" tone={failed ? "danger" : "muted"}>{t(failed ? "failed-because" : "waits-because", { reason })}</Text>
       <View style={styles.answers}>
-        {failed && <Button small label={t("try-again")} onPress={() => deeds.retry(id)} />}
-        <Button small kind="danger" label={t("discard")} onPress={() => deeds.discard(id)} />
+        {failed && <Button small label={t("try-again")} onPress={() => actions.retry(id)} />}
+        <Button small kind="danger" label={t("discard")} onPress={() => actions.discard(id)} />
       </View>
     </View>
   );
 }
 
-/** The corners on its sender's side are round only where a group begins and ends. */
+/** The corners on the sender's side are round only at the start and the end of a group. */
 function cornersOf(mine: boolean, first: boolean, last: boolean) {
   const [top, bottom] = [first ? radius.l : radius.xs, last ? radius.l : radius.xs];
   return mine ? { borderTopEndRadius: top, borderBottomEndRadius: bottom } : { borderTopStartRadius: top, borderBottomStartRadius: bottom };
@@ -135,7 +135,7 @@ const styles = StyleSheet.create({
   ends: { alignItems: "flex-end" },
   name: { paddingHorizontal: space.m, paddingBottom: 2, maxWidth: "100%" },
   unseen: { position: "absolute", width: 1, height: 1, overflow: "hidden", opacity: 0 },
-  // The time stands beside a text of one line, and below a longer one.
+  // The time is beside a text of one line, and below a longer one.
   bubble: { flexDirection: "row", flexWrap: "wrap", alignItems: "flex-end", columnGap: space.m, borderRadius: radius.l, borderWidth: 1, paddingHorizontal: space.m, paddingVertical: space.s, maxWidth: "100%", overflow: "hidden" },
   body: { flexGrow: 1, flexShrink: 1, minWidth: 0, maxWidth: "100%" },
   fold: { paddingVertical: space.s, alignSelf: "flex-start" },

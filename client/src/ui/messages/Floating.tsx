@@ -11,25 +11,25 @@ interface PillProps {
   readonly label: string;
   readonly icon?: IconProps["name"];
   readonly testID?: string;
-  /** Without it the pill only tells something. */
+  /** Without it the pill is only a label. */
   readonly onPress?: () => void;
 }
 
-/** A word over the messages, or a button with one. */
+/** A label or a button over the messages. */
 export function Pill({ label, icon, testID, onPress }: PillProps) {
   const colours = useColours();
-  const look = (over: boolean) => [styles.pill, styles.raised, { backgroundColor: over ? colours.hover : colours.surface, borderColor: colours.line }];
+  const styleOf = (over: boolean) => [styles.pill, styles.raised, { backgroundColor: over ? colours.hover : colours.surface, borderColor: colours.line }];
   const content = (
     <>
       {icon !== undefined && <Icon name={icon} colour={colours.accent} size={16} />}
       <Text size="small" strong style={{ color: onPress === undefined ? colours.muted : colours.accent }}>{label}</Text>
     </>
   );
-  if (onPress === undefined) return <View role="status" style={look(false)}>{content}</View>;
-  return <Pressable role="button" testID={testID} onPress={onPress} hitSlop={space.s} style={(state) => look(isOver(state))}>{content}</Pressable>;
+  if (onPress === undefined) return <View role="status" style={styleOf(false)}>{content}</View>;
+  return <Pressable role="button" testID={testID} onPress={onPress} hitSlop={space.s} style={(state) => styleOf(isOver(state))}>{content}</Pressable>;
 }
 
-/** The button that leads to the newest message, with the number of those that nobody has seen there yet. */
+/** The button that scrolls to the newest message, with the number of new messages. */
 export function Jump({ count, onPress }: { readonly count: number; readonly onPress: () => void }) {
   const colours = useColours();
   const { t, language } = useLocale();

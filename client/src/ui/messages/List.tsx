@@ -3,41 +3,41 @@ import { useEffect, useImperativeHandle, useRef, useState } from "react";
 
 import type { ListProps } from "./list";
 
-/** What stays in view above the row that the list opens at. */
+/** The space above the row at which the list opens. */
 const above = 72;
 
 /** The list of messages on phones. */
 export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onTop }: ListProps) {
   const list = useRef<LegendListRef>(null);
-  const place = (key: string | null) => rows.findIndex((row) => row.key === key);
-  const [opened] = useState(() => place(openAt));
+  const indexOf = (key: string | null) => rows.findIndex((row) => row.key === key);
+  const [opened] = useState(() => indexOf(openAt));
   const [atEnd, setAtEnd] = useState(opened < 0);
 
-  const turn = (there: boolean) => {
-    if (there === atEnd) return;
-    setAtEnd(there);
-    onEnd(there);
+  const setEnd = (reached: boolean) => {
+    if (reached === atEnd) return;
+    setAtEnd(reached);
+    onEnd(reached);
   };
-  const look = () => {
+  const readPosition = () => {
     const view = list.current?.getState();
     if (view === undefined) return;
     onTop(view.start);
-    turn(view.isWithinMaintainScrollAtEndThreshold);
+    setEnd(view.isWithinMaintainScrollAtEndThreshold);
   };
   useImperativeHandle(ref, () => ({
     toEnd() {
-      turn(true);
+      setEnd(true);
       void list.current?.scrollToEnd({ animated: false });
     },
-    stay: () => turn(false),
-    show: (key) => void list.current?.scrollIndexIntoView({ index: place(key), animated: false }),
+    stay: () => setEnd(false),
+    show: (key) => void list.current?.scrollIndexIntoView({ index: indexOf(key), animated: false }),
     toKey(key) {
-      turn(false);
-      void list.current?.scrollToIndex({ index: place(key), viewOffset: above, animated: false });
+      setEnd(false);
+      void list.current?.scrollToIndex({ index: indexOf(key), viewOffset: above, animated: false });
     },
   }));
   useEffect(() => {
-    if (atEnd) void list.current?.scrollToEnd({ animated: false }); // by itself it loses the end when very many rows come at once
+    if (atEnd) void list.current?.scrollToEnd({ animated: false }); // the list loses the end when very many rows come at once
   }, [rows, atEnd]);
 
   return (
@@ -46,7 +46,7 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
       {...(opened < 0 ? { initialScrollAtEnd: true } : { initialScrollIndex: { index: opened, viewOffset: above } })}
       alignItemsAtEnd maintainScrollAtEnd={atEnd} maintainScrollAtEndThreshold={0.1} maintainVisibleContentPosition={{ data: true, size: true }}
       keyboardDismissMode="interactive" keyboardShouldPersistTaps="handled"
-      onStartReached={onBeginning} onStartReachedThreshold={1} onScroll={look}
+      onStartReached={onBeginning} onStartReachedThreshold={1} onScroll={readPosition}
     />
   );
 }

@@ -4,10 +4,10 @@ import { Virtualizer, type VirtualizerHandle } from "virtua";
 import type { ListProps } from "./list";
 import type { Row } from "./rows";
 
-/** The end is in view when no more than this is below it; the beginning is near when no more than this is above; in pixels. */
+/** The end counts as in view up to this distance, and the beginning as near up to this distance, in pixels. */
 const slack = 48;
 const near = 1_200;
-/** What stays in view above the row that the list opens at. */
+/** The space above the row at which the list opens. */
 const above = -72;
 
 const frame: CSSProperties = { height: "100%", overflowY: "auto", overflowX: "hidden", overflowAnchor: "none", overscrollBehavior: "contain", contain: "strict" };
@@ -17,40 +17,40 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
   const [opened] = useState(() => rows.findIndex((row) => row.key === openAt));
   const atEnd = useRef(opened < 0);
   const offset = useRef(0);
-  /** Between leaving the end on purpose and the change of scroll or size that comes of it. */
+  /** True from an intended move away from the end until the scroll or resize event that follows. */
   const leaving = useRef(false);
   const shift = useShift(rows);
 
   const toEnd = () => list.current?.scrollToIndex(rows.length - 1, { align: "end" });
-  const settle = () => {
+  const keepEnd = () => {
     if (atEnd.current) toEnd();
   };
-  const look = (now: number) => {
+  const readPosition = (now: number) => {
     const view = list.current;
     if (view === null) return;
     const left = view.scrollSize - view.viewportSize - now;
-    // What grows below does not lead away from the end; only the reader does, upwards.
-    const there = left <= slack || (atEnd.current && now >= offset.current - 1);
+    // New rows below do not move the list away from the end. Only scrolling up does.
+    const reached = left <= slack || (atEnd.current && now >= offset.current - 1);
     offset.current = now;
-    if (there !== atEnd.current) {
-      atEnd.current = there;
-      onEnd(there);
+    if (reached !== atEnd.current) {
+      atEnd.current = reached;
+      onEnd(reached);
     }
     onTop(view.findItemIndex(now));
     if (now < near) onBeginning();
   };
 
-  const lookAgain = () => {
-    if (!leaving.current) look(list.current?.scrollOffset ?? 0);
+  const readPositionAgain = () => {
+    if (!leaving.current) readPosition(list.current?.scrollOffset ?? 0);
   };
   const scrolled = (now: number) => {
     leaving.current = false;
-    look(now);
+    readPosition(now);
   };
   const resized = () => {
     leaving.current = false;
-    settle();
-    lookAgain();
+    keepEnd();
+    readPositionAgain();
   };
   const leave = () => {
     leaving.current = true;
@@ -74,8 +74,8 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
   useLayoutEffect(() => {
     if (opened >= 0) list.current?.scrollToIndex(opened, { align: "start", offset: above });
   }, [opened]);
-  useLayoutEffect(settle);
-  useEffect(lookAgain);
+  useLayoutEffect(keepEnd);
+  useEffect(readPositionAgain);
 
   return (
     <div role="log" aria-live="off" aria-label={label} data-testid="messages" tabIndex={0} style={frame}>
@@ -86,16 +86,16 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
   );
 }
 
-/** Whether rows were added in front since the last time. */
+/** Whether rows were added in front since the last render. */
 function useShift(rows: readonly Row[]): boolean {
   const [seen, setSeen] = useState({ rows, shift: false });
   if (seen.rows !== rows) {
-    const first = seen.rows.find(isSaid)?.key;
-    setSeen({ rows, shift: rows.find(isSaid)?.key !== first && rows.some((row) => row.key === first) });
+    const first = seen.rows.find(isMessageRow)?.key;
+    setSeen({ rows, shift: rows.find(isMessageRow)?.key !== first && rows.some((row) => row.key === first) });
   }
   return seen.shift;
 }
 
-function isSaid(row: Row): boolean {
+function isMessageRow(row: Row): boolean {
   return row.is === "message" || row.is === "outgoing";
 }

@@ -4,7 +4,7 @@ import { Linking, View } from "react-native";
 
 import type { Chat } from "../../core/chat";
 import type { Room, Timeline } from "../../core/room";
-import { draw, settle, World } from "../testing";
+import { draw, flushPromises, World } from "../testing";
 import type { ListHandle, ListProps } from "./list";
 import { Messages } from "./Messages";
 
@@ -16,7 +16,7 @@ jest.mock("./useAttention", () => ({ useAttention: () => mockAttentive }));
 type Shown = Omit<ListProps, "ref">;
 const mockSeen = jest.fn<void, [Shown]>();
 const mockHandle: jest.Mocked<ListHandle> = { toEnd: jest.fn(), stay: jest.fn(), toKey: jest.fn(), show: jest.fn() };
-/** All rows at once: the real lists show what is in view, which nothing is here. */
+/** Shows all rows at once. The real lists show only visible rows, and in the test no row is visible. */
 jest.mock("./List", () => ({ List: (props: ListProps) => <MockList {...props} /> }));
 function MockList({ ref, ...shown }: ListProps) {
   const { label, rows, render } = shown;
@@ -25,10 +25,10 @@ function MockList({ ref, ...shown }: ListProps) {
   return <View testID="messages" accessibilityLabel={label}>{rows.map((row) => <View key={row.key} testID="row">{render(row)}</View>)}</View>;
 }
 
-/** What the list has been given last. */
+/** Returns the last props of the list. */
 function shown(): Shown {
   const [last] = mockSeen.mock.lastCall ?? [];
-  if (last === undefined) throw new Error("there is no list");
+  if (last === undefined) throw new Error("the list was not drawn");
   return last;
 }
 
@@ -46,24 +46,24 @@ afterEach(async () => {
   await world.close();
 });
 
-/** Opens the lobby, in which this has been said by somebody. */
+/** Opens the lobby with these messages. */
 async function open(...said: readonly (readonly [string, string])[]): Promise<Room> {
   for (const [client, text] of said) world.message("lobby", client, text);
   chat = await world.chat();
   const room = chat.room("lobby");
-  if (room === undefined) throw new Error("there is no lobby");
+  if (room === undefined) throw new Error("the lobby was not joined");
   await draw(world, <Messages chat={chat} room={room} />);
   return room;
 }
 
-const change = (room: Room, what: Partial<Timeline>) => settle(() => room.timeline.update((timeline) => ({ ...timeline, ...what })));
+const change = (room: Room, what: Partial<Timeline>) => flushPromises(() => room.timeline.update((timeline) => ({ ...timeline, ...what })));
 interface Drawn {
   readonly children: readonly (Drawn | string)[];
 }
 const textOf = (node: Drawn | string): string => (typeof node === "string" ? node : node.children.map(textOf).join(""));
 const texts = () => screen.queryAllByTestId("text").map(textOf);
-/** Has messages come from the server, all in the same moment. */
-async function come(room: Room, ...said: readonly (readonly [string, string])[]): Promise<void> {
+/** Delivers messages from the server, all at once. */
+async function deliver(room: Room, ...said: readonly (readonly [string, string])[]): Promise<void> {
   jest.useFakeTimers({ doNotFake: ["queueMicrotask"] });
   for (const [client, text] of said) world.message("lobby", client, text);
   for (const fresh of world.log.get("lobby")?.slice(-said.length) ?? []) room.receive(fresh);
@@ -73,7 +73,7 @@ async function come(room: Room, ...said: readonly (readonly [string, string])[])
 const message = (seq: number) => within(screen.getByTestId(`message-${seq}`));
 
 describe("the messages of a room", () => {
-  test("are in order, with who has sent them, when, and that they are accepted", async () => {
+  test("are in order, with sender, time, and state", async () => {
     await open(["Bob", "one"], ["Bob", "two"], ["Ann", "three"]);
     expect(texts()).toEqual(["one", "two", "three"]);
     expect(shown().label).toBe("Messages in lobby");
@@ -86,7 +86,7 @@ describe("the messages of a room", () => {
     expect(message(1).getByText(/^12:00\sPM$/).props.accessibilityLabel).toMatch(/May 4, 2026.*12:00:00/);
   });
 
-  test("that are one's own wait, fail, and are tried again or given up", async () => {
+  test("of the client wait, fail, and are tried again or discarded", async () => {
     const room = await open(["Bob", "one"]);
     const own = { room: "lobby", written_at: "2026-05-04T12:00:00Z" };
     await change(room, { outgoing: [{ ...own, id: "a", msg: "two", state: "waiting" }, { ...own, id: "b", msg: "three", state: "failed", reason: "not here" }] });
@@ -129,18 +129,18 @@ describe("the messages of a room", () => {
 });
 
 describe("a room without messages", () => {
-  test("says so when the server has said so", async () => {
+  test("shows that it is empty when the server has answered", async () => {
     await open();
     expect(screen.getByTestId("messages")).toHaveTextContent(/^Nothing has been said here yet/);
   });
 
-  test("says that it is loading while nobody knows what there is", async () => {
+  test("shows that it is loading until the server has answered", async () => {
     world.online = false;
     await open(["Bob", "one"]);
     expect(screen.getByTestId("messages")).toHaveTextContent("Loading…");
   });
 
-  test("says why one may not read it", async () => {
+  test("shows why the client may not read it", async () => {
     const room = await open(["Bob", "one"]);
     await change(room, { refused: "the token does not name it" });
     expect(screen.getByTestId("messages")).toHaveTextContent(/^You may not read this room.*the token does not name it$/);
@@ -151,38 +151,38 @@ describe("a room without messages", () => {
 describe("the reader", () => {
   const three = [["Bob", "one"], ["Bob", "two"], ["Bob", "three"]] as const;
 
-  test("has read what comes while looking at the end", async () => {
+  test("has read a message that comes while the end is visible", async () => {
     const room = await open(...three);
-    await come(room, ["Bob", "four"]);
+    await deliver(room, ["Bob", "four"]);
     expect(room.timeline.get().read).toBe(4);
     expect(screen.queryByTestId("jump")).toBeNull();
   });
 
-  test("has not read what comes further down, or while the app is not in front", async () => {
+  test("has not read a message that comes below the visible part, or while the app is not in front", async () => {
     const room = await open(...three);
     act(() => shown().onEnd(false));
-    await come(room, ["Bob", "four"]);
+    await deliver(room, ["Bob", "four"]);
     expect(room.timeline.get().read).toBe(3);
     act(() => shown().onEnd(true));
     expect(room.timeline.get().read).toBe(4);
     mockAttentive = false;
-    await come(room, ["Bob", "five"]);
+    await deliver(room, ["Bob", "five"]);
     expect(room.timeline.get().read).toBe(4);
   });
 
-  test("is told how much has come, and led to it", async () => {
+  test("sees the number of new messages, and can jump to them", async () => {
     const room = await open(...three);
     act(() => shown().onEnd(false));
     expect(screen.getByRole("button", { name: "Jump to the latest" })).toBeTruthy();
-    await come(room, ["Bob", "four"]);
-    await come(room, ["Bob", "five"]);
+    await deliver(room, ["Bob", "four"]);
+    await deliver(room, ["Bob", "five"]);
     fireEvent.press(screen.getByRole("button", { name: "Jump to the latest, 2 new" }));
     expect(mockHandle.toEnd).toHaveBeenCalledTimes(1);
     act(() => shown().onEnd(true));
     expect(screen.queryByTestId("jump")).toBeNull();
   });
 
-  test("sees what one has written oneself, here", async () => {
+  test("is moved to the end by a message that was written here", async () => {
     const room = await open(...three);
     const own = (written_at: string) => ({ id: written_at, room: "lobby", msg: "hi", written_at, state: "waiting" }) as const;
     await change(room, { outgoing: [own("2026-05-04T12:00:00Z")] });
@@ -195,11 +195,11 @@ describe("the reader", () => {
     expect(mockHandle.toEnd).toHaveBeenCalledTimes(2);
   });
 
-  test("opens the room where the unread messages begin, if that is there", async () => {
+  test("opens the room at the first unread message, if it is loaded", async () => {
     const room = await open(...three);
     expect(shown().openAt).toBeNull();
     screen.unmount();
-    await come(room, ["Bob", "four"], ["Bob", "five"]);
+    await deliver(room, ["Bob", "four"], ["Bob", "five"]);
     await draw(world, <Messages chat={chat} room={room} />);
     expect(shown().openAt).toBe("unread");
     expect(shown().rows.map((row) => row.is)).toEqual(["day", "message", "message", "message", "unread", "message", "message"]);
@@ -210,11 +210,11 @@ describe("the reader", () => {
 describe("older messages", () => {
   const later = async () => {
     const room = await open(["Bob", "one"], ["Bob", "two"], ["Bob", "three"]);
-    await settle(() => room.timeline.update((timeline) => ({ ...timeline, messages: timeline.messages.slice(2), older: "some", mark: 0 })));
+    await flushPromises(() => room.timeline.update((timeline) => ({ ...timeline, messages: timeline.messages.slice(2), older: "some", mark: 0 })));
     return room;
   };
 
-  test("are fetched when the reader comes near the beginning, if there are any and none are on their way", async () => {
+  test("are fetched when the reader comes near the beginning, if any exist and none are loading", async () => {
     const room = await later();
     const older = jest.spyOn(room, "older").mockResolvedValue();
     act(() => shown().onBeginning());
@@ -225,19 +225,19 @@ describe("older messages", () => {
     expect(older.mock.calls).toEqual([[]]);
   });
 
-  test("are fetched back to the first unread one, which is shown then", async () => {
+  test("are fetched back to the first unread one, which is then shown", async () => {
     const room = await later();
     const older = jest.spyOn(room, "older").mockResolvedValue();
     jest.useFakeTimers();
     fireEvent.press(screen.getByTestId("first-unread"));
-    await settle();
+    await flushPromises();
     act(() => jest.advanceTimersByTime(50));
     expect(older.mock.calls).toEqual([[1]]);
     expect(mockHandle.toKey.mock.calls).toEqual([["unread"]]);
     expect(screen.queryByTestId("first-unread")).toBeNull();
   });
 
-  test("lead to the first unread one without fetching when it is there, if the reader is further down", async () => {
+  test("are not fetched to show a first unread one that is already loaded", async () => {
     const room = await open(["Bob", "one"], ["Bob", "two"], ["Bob", "three"]);
     await change(room, { mark: 1 });
     act(() => shown().onTop(1));
@@ -246,19 +246,19 @@ describe("older messages", () => {
     const older = jest.spyOn(room, "older");
     jest.useFakeTimers();
     fireEvent.press(screen.getByRole("button", { name: "Earlier unread" }));
-    await settle();
+    await flushPromises();
     act(() => jest.advanceTimersByTime(50));
     expect(older).not.toHaveBeenCalled();
     expect(mockHandle.toKey).toHaveBeenCalledTimes(1);
   });
 
-  test("can be asked for again when they did not come", async () => {
+  test("can be fetched again after a failure", async () => {
     const room = await later();
     const older = jest.spyOn(room, "older").mockImplementation(() => {
       room.timeline.update((timeline) => ({ ...timeline, older: "failed" }));
       return Promise.resolve();
     });
-    await settle(() => fireEvent.press(screen.getByTestId("first-unread")));
+    await flushPromises(() => fireEvent.press(screen.getByTestId("first-unread")));
     expect(mockHandle.toKey).not.toHaveBeenCalled();
     fireEvent.press(screen.getByRole("button", { name: /^Earlier messages cannot be fetched now/ }));
     expect(older).toHaveBeenCalledTimes(2);
@@ -266,7 +266,7 @@ describe("older messages", () => {
     expect(screen.getByTestId("first-unread")).toBeTruthy();
   });
 
-  test("are said to be loading when it takes a while", async () => {
+  test("are shown as loading when it takes long", async () => {
     const room = await later();
     jest.useFakeTimers();
     await change(room, { older: "loading" });
@@ -278,16 +278,16 @@ describe("older messages", () => {
   });
 });
 
-test("what others send is announced", async () => {
+test("messages of others are announced", async () => {
   const room = await open(["Bob", "one"]);
   const announced = () => screen.getByTestId("announcer", { includeHiddenElements: true });
-  const hear = () => act(() => jest.advanceTimersByTimeAsync(1_000));
+  const waitForAnnouncement = () => act(() => jest.advanceTimersByTimeAsync(1_000));
   expect(announced()).toHaveProp("aria-live", "polite");
   expect(announced()).toHaveTextContent("");
-  await come(room, ["Bob", "hello\u202e"]);
-  await hear();
+  await deliver(room, ["Bob", "hello\u202e"]);
+  await waitForAnnouncement();
   expect(announced()).toHaveTextContent("Bob: hello");
-  await come(room, ["Bob", "a"], ["Ann", "b"], ["Cleo", "c"]);
-  await hear();
+  await deliver(room, ["Bob", "a"], ["Ann", "b"], ["Cleo", "c"]);
+  await waitForAnnouncement();
   expect(announced()).toHaveTextContent("2 new messages");
 });

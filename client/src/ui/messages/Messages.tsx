@@ -8,7 +8,7 @@ import { useReadable } from "../readable";
 import { Text } from "../Text";
 import { space } from "../theme";
 import { Announcer } from "./Announcer";
-import { Bubble, type Deeds } from "./Bubble";
+import { Bubble, type Actions } from "./Bubble";
 import { Jump, Pill } from "./Floating";
 import { List } from "./List";
 import type { ListHandle } from "./list";
@@ -21,7 +21,7 @@ interface Props {
   readonly room: Room;
 }
 
-/** What is said in a room. It is mounted anew for each room. */
+/** The messages of a room. It is mounted again for each room. */
 export function Messages({ chat, room }: Props) {
   const { t } = useLocale();
   const timeline = useReadable(room.timeline);
@@ -30,7 +30,7 @@ export function Messages({ chat, room }: Props) {
   if (timeline.refused !== null) return <Note title={t("refused")} text={timeline.refused} />;
   if (!timeline.open || !timeline.loaded) return null;
   if (timeline.messages.length + timeline.outgoing.length > 0) return <Log chat={chat} room={room} timeline={timeline} />;
-  const known = timeline.read >= 0; // otherwise the server has not told yet what there is
+  const known = timeline.read >= 0; // otherwise the server has not answered yet
   return known && timeline.last === 0 ? <Note title={t("empty")} text={t("empty-text")} /> : <Note title={t("loading")} />;
 }
 
@@ -43,7 +43,7 @@ function Note({ title, text }: { readonly title: string; readonly text?: string 
   );
 }
 
-/** The messages and the ways through them. There is at least one. */
+/** The list of messages, which has at least one, and the buttons to move in it. */
 function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) {
   const { t } = useLocale();
   const { messages, outgoing, mark, older } = timeline;
@@ -55,17 +55,17 @@ function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) 
   const end = useEnd(room, last, openAt === null ? last : (mark ?? last), openAt === null, attentive);
   const unread = useUnread(rows, mark, openAt !== null);
   const slow = useSlow(older === "loading");
-  const deeds = useDeeds(chat, list);
+  const actions = useActions(chat, list);
   const render = useCallback((row: Row) => {
     if (row.is === "day") return <Day day={row.day} />;
     if (row.is === "unread") return <Unread />;
-    return <Bubble row={row} deeds={deeds} />;
-  }, [deeds]);
-  useOwn(outgoing.at(-1)?.written_at ?? "", attentive, list);
+    return <Bubble row={row} actions={actions} />;
+  }, [actions]);
+  useFollowOwn(outgoing.at(-1)?.written_at ?? "", attentive, list);
 
   const toUnread = async () => {
     if (mark !== null && mark + 1 < (messages[0]?.seq ?? 0)) await room.older(mark + 1);
-    if (room.timeline.get().older === "failed") return; // another button says so
+    if (room.timeline.get().older === "failed") return; // the button for failed fetches is shown then
     unread.done();
     requestAnimationFrame(() => list.current?.toKey("unread"));
   };
@@ -80,7 +80,7 @@ function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) 
           : slow ? <Pill label={t("loading")} />
           : unread.above && <Pill testID="first-unread" icon="up" label={t("first-unread")} onPress={() => void toUnread()} />}
       </View>
-      {!end.there && (
+      {!end.atEnd && (
         <View style={[styles.over, styles.bottom]}>
           <Jump count={end.fresh} onPress={() => list.current?.toEnd()} />
         </View>
@@ -90,30 +90,30 @@ function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) 
   );
 }
 
-function useDeeds(chat: Chat, list: React.RefObject<ListHandle | null>): Deeds {
+function useActions(chat: Chat, list: React.RefObject<ListHandle | null>): Actions {
   return useMemo(() => ({
     retry: (id) => chat.resend(id),
     discard: (id) => chat.discard(id),
     unfold: () => list.current?.stay(),
-    fold: (key) => requestAnimationFrame(() => requestAnimationFrame(() => list.current?.show(key))), // it has its new size then
+    fold: (key) => requestAnimationFrame(() => requestAnimationFrame(() => list.current?.show(key))), // two frames later the row has its new size
   }), [chat, list]);
 }
 
-/** Whether the reader is at the end, and how much has come since; what somebody who is there looks at has been read. */
+/** Whether the list is at its end, and how many messages came since it was. Messages are marked as read if the user looks at the end. */
 function useEnd(room: Room, last: number, seen: number, starts: boolean, attentive: boolean) {
-  const [there, setThere] = useState(starts);
+  const [atEnd, setAtEnd] = useState(starts);
   const [known, setKnown] = useState(seen);
   useEffect(() => {
-    if (there && attentive && last > 0) room.read(last);
-  }, [room, there, attentive, last]);
+    if (atEnd && attentive && last > 0) room.read(last);
+  }, [room, atEnd, attentive, last]);
   const reached = (now: boolean) => {
-    setThere(now);
+    setAtEnd(now);
     if (!now) setKnown(last);
   };
-  return { there, fresh: Math.max(0, last - known), reached };
+  return { atEnd, fresh: Math.max(0, last - known), reached };
 }
 
-/** Whether the unread messages begin above what is in view, and nobody has been there yet. */
+/** Whether the first unread message is above the visible part and was not visited yet. */
 function useUnread(rows: readonly Row[], mark: number | null, opensThere: boolean) {
   const [visited, setVisited] = useState(opensThere ? mark : null);
   const [passed, setPassed] = useState(false);
@@ -125,8 +125,8 @@ function useUnread(rows: readonly Row[], mark: number | null, opensThere: boolea
   };
 }
 
-/** Whoever writes sees what they have written. */
-function useOwn(written: string, attentive: boolean, list: React.RefObject<ListHandle | null>): void {
+/** Scrolls to the end when the user has sent a message. */
+function useFollowOwn(written: string, attentive: boolean, list: React.RefObject<ListHandle | null>): void {
   const newest = useRef(written);
   useEffect(() => {
     const fresh = written > newest.current;
@@ -135,7 +135,7 @@ function useOwn(written: string, attentive: boolean, list: React.RefObject<ListH
   }, [written, attentive, list]);
 }
 
-/** Whether something takes so long that one should be told. */
+/** Whether something takes so long that the app should show it. */
 function useSlow(busy: boolean): boolean {
   const [slow, setSlow] = useState(false);
   useEffect(() => {

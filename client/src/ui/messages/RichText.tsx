@@ -7,12 +7,12 @@ import type { Segment } from "./text";
 
 interface Props {
   readonly segments: readonly Segment[];
-  /** The colour of the text, and of what stands out in it. */
+  /** The colour of the text, and the colour of its links and code. */
   readonly colour: string;
   readonly standout: string;
 }
 
-/** A message's text with its links and its code; everything else in it is text and nothing but text. */
+/** A message's text with links and code. Everything else is drawn as plain text. */
 export function RichText({ segments, colour, standout }: Props) {
   const blocks = useMemo(() => paragraphsOf(segments), [segments]);
   return (
@@ -28,12 +28,12 @@ export function RichText({ segments, colour, standout }: Props) {
   );
 }
 
-/** Each paragraph finds its own direction, and does not lend it to what is around it. */
+/** Each paragraph takes its direction from its own letters, without effect on its surroundings. */
 const direction = Platform.OS === "web" ? { dir: "auto" as const } : {};
 
 type CodeBlock = Extract<Segment, { is: "block" }>;
 
-/** Puts what flows together, between blocks of code. */
+/** Groups the segments between blocks of code into paragraphs. */
 function paragraphsOf(segments: readonly Segment[]): readonly (CodeBlock | readonly Segment[])[] {
   const blocks: (CodeBlock | Segment[])[] = [];
   for (const segment of segments) {
@@ -52,7 +52,7 @@ function Piece({ segment, standout }: { readonly segment: Segment; readonly stan
 }
 
 function Link({ text, href, colour }: { readonly text: string; readonly href: string; readonly colour: string }) {
-  const open = Platform.OS === "web" ? { href, hrefAttrs: { target: "_blank", rel: "noopener noreferrer" } } : { role: "link" as const, onPress: () => void Linking.openURL(href).catch(() => undefined) }; // no app takes it
+  const open = Platform.OS === "web" ? { href, hrefAttrs: { target: "_blank", rel: "noopener noreferrer" } } : { role: "link" as const, onPress: () => void Linking.openURL(href).catch(() => undefined) }; // on failure no app opens such links
   return <Native {...open} style={[styles.link, { color: colour }]}>{text}</Native>;
 }
 

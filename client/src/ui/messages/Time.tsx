@@ -3,7 +3,7 @@ import { Text } from "react-native";
 import { useLocale } from "../i18n";
 import { clockTime, fullTime } from "./times";
 
-/** The time of a message; a screen reader says all of it. */
+/** The time of a message. Screen readers read the full date and time. */
 export function Time({ time }: { readonly time: Date }) {
   const { language } = useLocale();
   return <Text accessibilityLabel={fullTime(time, language)}>{clockTime(time, language)}</Text>;

@@ -1,7 +1,7 @@
 import { useLocale } from "../i18n";
 import { clockTime, fullTime } from "./times";
 
-/** The time of a message; the pointer that rests on it shows all of it. */
+/** The time of a message. A tooltip shows the full date and time. */
 export function Time({ time }: { readonly time: Date }) {
   const { language } = useLocale();
   const exact = Number.isNaN(time.getTime()) ? {} : { dateTime: time.toISOString(), title: fullTime(time, language) };

@@ -6,63 +6,63 @@ const said = (seq: number, client_id = "bob"): Message => ({ id: `${seq}`, room:
 
 describe("announcements", () => {
   let timeline: Cell<{ messages: readonly Message[] }>;
-  let told: number[][];
+  let announced: number[][];
   let off: () => void;
-  const come = (...more: Message[]) => timeline.update(({ messages }) => ({ messages: [...messages, ...more] }));
+  const add = (...more: Message[]) => timeline.update(({ messages }) => ({ messages: [...messages, ...more] }));
 
   beforeEach(() => {
     jest.useFakeTimers();
     timeline = new Cell<{ messages: readonly Message[] }>({ messages: [said(1)] });
-    told = [];
-    off = announce(timeline, "ann", (fresh) => told.push(fresh.map((m) => m.seq)));
+    announced = [];
+    off = announce(timeline, "ann", (fresh) => announced.push(fresh.map((m) => m.seq)));
   });
   afterEach(() => {
     off();
     jest.useRealTimers();
   });
 
-  test("begin with what comes", () => {
+  test("start with new messages", () => {
     jest.advanceTimersByTime(5_000);
-    expect(told).toEqual([]);
-    come(said(2));
+    expect(announced).toEqual([]);
+    add(said(2));
     jest.advanceTimersByTime(1_000);
-    expect(told).toEqual([[2]]);
+    expect(announced).toEqual([[2]]);
   });
 
-  test("come at most once a second, however much there is to tell", () => {
+  test("come at most once a second, with any number of messages", () => {
     for (let i = 0; i < 100; i++) {
-      come(said(2 + i));
+      add(said(2 + i));
       jest.advanceTimersByTime(50);
     }
     jest.advanceTimersByTime(1_000);
-    expect(told.length).toBe(5);
-    expect(told.flat()).toEqual(Array.from({ length: 100 }, (_, i) => 2 + i));
+    expect(announced.length).toBe(5);
+    expect(announced.flat()).toEqual(Array.from({ length: 100 }, (_, i) => 2 + i));
   });
 
-  test("leave out one's own messages, and older ones", () => {
-    come(said(2, "ann"));
+  test("leave out own messages, and older ones", () => {
+    add(said(2, "ann"));
     timeline.update(({ messages }) => ({ messages: [said(0), ...messages] }));
     jest.advanceTimersByTime(1_000);
-    expect(told).toEqual([]);
-    come(said(3));
+    expect(announced).toEqual([]);
+    add(said(3));
     jest.advanceTimersByTime(1_000);
-    expect(told).toEqual([[3]]);
+    expect(announced).toEqual([[3]]);
   });
 
-  test("go on when the log begins anew", () => {
-    come(said(2), said(3));
+  test("continue after the log was replaced", () => {
+    add(said(2), said(3));
     jest.advanceTimersByTime(1_000);
     timeline.set({ messages: [] });
     timeline.set({ messages: [said(1), said(2)] });
     jest.advanceTimersByTime(1_000);
-    expect(told).toEqual([[2, 3], [1, 2]]);
+    expect(announced).toEqual([[2, 3], [1, 2]]);
   });
 
   test("end", () => {
-    come(said(2));
+    add(said(2));
     off();
-    come(said(3));
+    add(said(3));
     jest.advanceTimersByTime(5_000);
-    expect(told).toEqual([]);
+    expect(announced).toEqual([]);
   });
 });

@@ -2,27 +2,27 @@ import type { Readable } from "../../core/cell";
 import type { Message } from "../../core/message";
 import type { Timeline } from "../../core/room";
 
-/** Announcements come no closer than this, in milliseconds. */
+/** The shortest time between two announcements, in milliseconds. */
 const pause = 1_000;
 
 /**
- * Tells of what others have sent, a moment after it has come, until the function that it returns is called. What comes in the
- * same moment is told together.
+ * Announces the messages of others a moment after they arrive, several together if they arrive in that moment. The returned
+ * function ends this.
  */
-export function announce(timeline: Readable<Pick<Timeline, "messages">>, client: string, tell: (fresh: readonly Message[]) => void): () => void {
+export function announce(timeline: Readable<Pick<Timeline, "messages">>, client: string, onFresh: (fresh: readonly Message[]) => void): () => void {
   const last = () => timeline.get().messages.at(-1)?.seq ?? 0;
-  let told = last();
+  let announced = last();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const speak = () => {
+  const announceFresh = () => {
     timer = undefined;
-    const fresh = timeline.get().messages.filter((m) => m.seq > told && m.client_id !== client);
-    told = last();
-    if (fresh.length > 0) tell(fresh);
+    const fresh = timeline.get().messages.filter((m) => m.seq > announced && m.client_id !== client);
+    announced = last();
+    if (fresh.length > 0) onFresh(fresh);
   };
   const off = timeline.subscribe(() => {
-    told = Math.min(told, last()); // the log may begin anew
-    if (last() > told) timer ??= setTimeout(speak, pause);
+    announced = Math.min(announced, last()); // the log may start again at lower numbers
+    if (last() > announced) timer ??= setTimeout(announceFresh, pause);
   });
   return () => {
     clearTimeout(timer);

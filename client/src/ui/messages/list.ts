@@ -2,18 +2,18 @@ import type { ReactElement, Ref } from "react";
 
 import type { Row } from "./rows";
 
-/** What the list of messages can be told. */
+/** The commands of the list of messages. */
 export interface ListHandle {
   toEnd(): void;
-  /** Leaves the end without moving: a row is about to grow, and its beginning shall stay in view. */
+  /** Stops following the end. Called before a row grows, so that the row's beginning stays in view. */
   stay(): void;
-  /** Brings a row to the top of the view. */
+  /** Scrolls a row to the top of the view. */
   toKey(key: string): void;
-  /** Brings a row into view if it is not, by the shortest way. */
+  /** Scrolls a row into view if it is not visible. */
   show(key: string): void;
 }
 
-/** The list of messages: it opens at its end, stays there while the reader does, and moves for nothing else. */
+/** The list of messages. It opens at its end and follows the end until the reader scrolls up. Otherwise it does not move by itself. */
 export interface ListProps {
   readonly ref: Ref<ListHandle>;
   /** At least one. */
@@ -22,10 +22,10 @@ export interface ListProps {
   /** The key of the row to open at instead of the end. */
   readonly openAt: string | null;
   readonly label: string;
-  /** Is called when the reader comes near the beginning, also several times. */
+  /** Called when the reader comes near the beginning. It may be called several times. */
   readonly onBeginning: () => void;
-  /** Is called when the reader comes to the end, or leaves it. */
-  readonly onEnd: (there: boolean) => void;
-  /** Is called with the place of the first row in view as the reader scrolls. */
+  /** Called when the reader reaches or leaves the end. */
+  readonly onEnd: (atEnd: boolean) => void;
+  /** Called with the index of the first visible row while the reader scrolls. */
   readonly onTop: (index: number) => void;
 }

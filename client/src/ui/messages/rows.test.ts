@@ -15,7 +15,7 @@ function outgoing(id: string, written_at: string): Outgoing {
 
 const at = (time: string) => new Date(`2026-03-0${time}`).toISOString();
 
-/** A row in short: what it is, `[` where a group begins and `]` where it ends, `*` for one's own. */
+/** A short form of a row: its kind, `[` at the start of a group, `]` at its end, `*` for own messages. */
 function short(row: Row): string {
   if (row.is === "day" || row.is === "unread") return row.is;
   return `${row.first ? "[" : ""}${row.key}${row.mine ? "*" : ""}${row.last ? "]" : ""}`;
@@ -32,21 +32,21 @@ test("Messages are grouped by sender, time and day", () => {
   expect(rows(list).map(short)).toEqual(["day", "[id-1", "id-2]", "[id-3]", "[id-4]", "[id-5*]", "day", "[id-6*]"]);
 });
 
-test("What waits comes last, and goes on with one's own group", () => {
+test("Waiting messages come last, and continue the client's own group", () => {
   const list = [message("ann", at("1T10:00")), message("me", at("1T10:01"))];
   expect(rows(list, [outgoing("x", at("1T10:02")), outgoing("y", at("1T10:03"))]).map(short)).toEqual(["day", "[id-1]", "[id-2*", "x*", "y*]"]);
   expect(rows([], [outgoing("x", at("1T10:02"))]).map(short)).toEqual(["day", "[x*]"]);
   expect(rows([])).toEqual([]);
 });
 
-test("The unread messages begin with a line, and with a group", () => {
+test("The unread messages start with a line, and with a new group", () => {
   const list = [message("ann", at("1T10:00")), message("ann", at("1T10:01")), message("ann", at("1T10:02"))];
   expect(rows(list, [], 1).map(short)).toEqual(["day", "[id-1]", "unread", "[id-2", "id-3]"]);
   expect(rows(list, [], 0).map(short)).toEqual(["day", "unread", "[id-1", "id-2", "id-3]"]);
   expect(rows(list, [], 3).map(short)).toEqual(["day", "[id-1", "id-2", "id-3]"]);
 });
 
-test("The line waits for what is older, unless there is nothing older any more", () => {
+test("The line is not shown until older messages are loaded, unless none exist", () => {
   for (let i = 0; i < 5; i++) message("ann", at("1T09:00"));
   const list = [message("ann", at("1T10:00")), message("ann", at("1T10:01"))];
   expect(rows(list, [], 3).map(short)).toEqual(["day", "[id-6", "id-7]"]);
@@ -54,14 +54,14 @@ test("The line waits for what is older, unless there is nothing older any more",
   expect(rows(list, [], 5).map(short)).toEqual(["day", "unread", "[id-6", "id-7]"]);
 });
 
-test("A day that is over does not come back, whatever the clocks say", () => {
+test("A message with an earlier day starts no new day", () => {
   const list = [message("ann", at("1T23:59")), message("bob", at("2T00:00")), message("ann", at("1T23:59")), message("bob", at("2T00:01"))];
   expect(rows(list, [outgoing("x", at("1T12:00"))]).map(short)).toEqual(["day", "[id-1]", "day", "[id-2]", "[id-3]", "[id-4]", "[x*]"]);
   const keys = rows(list).map((row) => row.key);
   expect(new Set(keys).size).toBe(keys.length);
 });
 
-test("A message that comes back keeps its key, and rows that are the same stay the same", () => {
+test("A message that comes back keeps its key, and unchanged rows stay the same objects", () => {
   const list = [message("ann", at("1T10:00")), message("ann", at("1T10:01"))];
   const before = rows(list, [outgoing("id-3", at("1T10:02"))]);
   const after = rows([...list, message("me", at("1T10:02"))]);
@@ -70,7 +70,7 @@ test("A message that comes back keeps its key, and rows that are the same stay t
   expect(rows(list)[2]).toBe(before[2]);
 });
 
-test("Another message among very many leaves what is drawn as it is", () => {
+test("One more message among very many changes no other row", () => {
   const list = Array.from({ length: 10_000 }, (_, i) => message(`client ${i % 7}`, new Date(1.7e12 + i * 50_000).toISOString()));
   const before = rows(list);
   const after = rows([...list, message("ann", at("1T10:00"))]);

@@ -1,26 +1,26 @@
 import type { Message, Outgoing } from "../../core/message";
 import type { Timeline } from "../../core/room";
 
-/** A row of the list of messages. Its key stays the same while it moves, also when one's own message comes back in the log. */
+/** A row of the list of messages. The key of a message's row stays the same when an own message comes back in the log. */
 export type Row =
   | { readonly is: "day"; readonly key: string; readonly day: Date }
   | { readonly is: "unread"; readonly key: string }
-  | (Said & { readonly is: "message"; readonly message: Message })
-  | (Said & { readonly is: "outgoing"; readonly message: Outgoing });
+  | (CommonFields & { readonly is: "message"; readonly message: Message })
+  | (CommonFields & { readonly is: "outgoing"; readonly message: Outgoing });
 
-interface Said {
+interface CommonFields {
   readonly key: string;
   readonly mine: boolean;
-  /** Its place in a group: messages that one person has sent shortly after each other. */
+  /** Whether it is the first or the last of a group, that is of messages that one client has sent shortly after each other. */
   readonly first: boolean;
   readonly last: boolean;
   readonly time: Date;
 }
 
-type SaidRow = Extract<Row, Said>;
+type MessageRow = Extract<Row, CommonFields>;
 
-/** Messages further apart than this are in different groups, in milliseconds. */
-const together = 5 * 60_000;
+/** The longest time between two messages of a group, in milliseconds. */
+const groupGap = 5 * 60_000;
 
 interface Entry {
   readonly message: Message | Outgoing;
@@ -30,11 +30,11 @@ interface Entry {
 }
 
 const entries = new WeakMap<Message | Outgoing, Entry>();
-const rows = new WeakMap<Message | Outgoing, SaidRow>();
+const rows = new WeakMap<Message | Outgoing, MessageRow>();
 
 type Shown = Pick<Timeline, "messages" | "outgoing" | "mark" | "older">;
 
-/** The rows of a room for one client. A row that has not changed is the same object as before. */
+/** Returns the rows of a room for one client. A row that has not changed is the same object as before. */
 export function rowsOf(timeline: Shown, client: string): readonly Row[] {
   const { messages, outgoing } = timeline;
   const all: readonly (Message | Outgoing)[] = outgoing.length === 0 ? messages : [...messages, ...outgoing];
@@ -47,7 +47,7 @@ export function rowsOf(timeline: Shown, client: string): readonly Row[] {
     const following = all[i + 1];
     const next = following === undefined ? undefined : entryOf(following, client);
     if (day === undefined || (entry.day !== day.day && entry.time > day.time)) {
-      day = entry; // clocks differ: a day that is over does not come back
+      day = entry; // clocks differ, so a message of an earlier day starts no new day
       list.push({ is: "day", key: `day-${entry.message.id}`, day: entry.time });
     }
     const opens = entry.message === unread;
@@ -60,7 +60,7 @@ export function rowsOf(timeline: Shown, client: string): readonly Row[] {
   return list;
 }
 
-/** The message with which the unread ones begin, if it is there; the first one, if what was before it is not kept any more. */
+/** Returns the first unread message if it is loaded. If the messages before the first loaded one no longer exist, it is the first loaded one. */
 function unreadOf({ messages, mark, older }: Shown): Message | undefined {
   const [first] = messages;
   if (mark === null || first === undefined) return undefined;
@@ -78,14 +78,14 @@ function entryOf(message: Message | Outgoing, client: string): Entry {
 }
 
 function isGroup(a: Entry, b: Entry): boolean {
-  return a.sender === b.sender && a.day === b.day && b.time.getTime() - a.time.getTime() < together;
+  return a.sender === b.sender && a.day === b.day && b.time.getTime() - a.time.getTime() < groupGap;
 }
 
-function rowOf({ message, sender, time }: Entry, client: string, first: boolean, last: boolean): SaidRow {
+function rowOf({ message, sender, time }: Entry, client: string, first: boolean, last: boolean): MessageRow {
   const known = rows.get(message);
   if (known !== undefined && known.first === first && known.last === last) return known;
-  const said = { key: message.id, mine: sender === client, first, last, time };
-  const row: SaidRow = "seq" in message ? { ...said, is: "message", message } : { ...said, is: "outgoing", message };
+  const common = { key: message.id, mine: sender === client, first, last, time };
+  const row: MessageRow = "seq" in message ? { ...common, is: "message", message } : { ...common, is: "outgoing", message };
   rows.set(message, row);
   return row;
 }

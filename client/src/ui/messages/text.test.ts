@@ -18,16 +18,16 @@ test.each<[string, string[]]>([
   ["one\r\ntwo\rthree", ["text:one\ntwo\nthree"]],
   ["a ` b\nc ` d", ["text:a ` b\nc ` d"]],
   ["`````` ``", ["text:`````` ``"]],
-])("%j is taken apart", (message, segments) => {
+])("%j is split", (message, segments) => {
   expect(shown(segmentsOf(message))).toEqual(segments);
 });
 
-test("Links lead where they say", () => {
+test("Links lead to the address that they show", () => {
   expect(segmentsOf("https://a.org/\u202egpj.exe")).toEqual([{ is: "link", text: "https://a.org/gpj.exe", href: "https://a.org/gpj.exe" }]);
   expect(shown(segmentsOf("https://exam\u200bple.org"))).toEqual(["text:https://exam\u200bple.org"]);
 });
 
-test("Nothing works beyond the text", () => {
+test("No character affects anything outside the text", () => {
   expect(harmless("\u202eabc\u2066\u2069")).toBe("abc");
   expect(harmless("a\u200b".padEnd(5000, "\u200b") + "b").length).toBe(10);
   expect(harmless("Z" + "\u0301".repeat(1000)).length).toBe(9);
@@ -42,34 +42,34 @@ const pieces = [
   "`", "```", "https://", "`a", "```a\n", "(", "http://x)", "https://x))))", "mailto:", ".", "http://x....", "[link](http://x)", "\u0301", "\u200b",
   `http://${".".repeat(32_000)}x `, `http://x${")".repeat(32_000)}`,
 ];
-test.each(pieces.map((piece) => ({ piece, begins: piece.slice(0, 20) })))("A message of nothing but $begins is taken apart", ({ piece }) => {
-  const text = piece.repeat(Math.ceil(1_000_000 / piece.length)); // that would take minutes if the time grew with the square
+test.each(pieces.map((piece) => ({ piece, begins: piece.slice(0, 20) })))("A message made only of $begins is split in time", ({ piece }) => {
+  const text = piece.repeat(Math.ceil(1_000_000 / piece.length)); // would take minutes in quadratic time
   expect(segmentsOf(text).length).toBeLessThanOrEqual(text.length);
 });
 
 describe("The beginning of a long message", () => {
   const beginning = (text: string) => beginningOf(segmentsOf(text))?.map((s) => s.text).join("") ?? null;
 
-  test("is there only when it is long", () => {
+  test("exists only if the message is long", () => {
     expect(beginning("short\n".repeat(13))).toBeNull();
     expect(beginning("x".repeat(1_200))).toBeNull();
     expect(beginning("x".repeat(1_201))).toBe(`${"x".repeat(1_200)}…`);
   });
 
-  test("ends at a whole character, or a whole line", () => {
+  test("ends after a whole character or a whole line", () => {
     expect(beginning("x".repeat(1_199) + "👋 and more")).toBe(`${"x".repeat(1_199)}…`);
     expect(beginning("line\n".repeat(100))).toBe(`${"line\n".repeat(14).trim()}…`);
     expect(beginning("\n".repeat(3000))).toBe("…");
   });
 
-  test("keeps what code and links are", () => {
+  test("keeps code and links as they are", () => {
     const segments = beginningOf(segmentsOf(`see\n\`\`\`\n${"line\n".repeat(40)}\`\`\` and \`more\``));
     expect(segments).toEqual([{ is: "text", text: "see\n" }, { is: "block", text: `${"line\n".repeat(13).trim()}…` }]);
     const address = `https://a.org/${"x".repeat(2_000)}`;
     expect(beginningOf(segmentsOf(address))).toEqual([{ is: "link", text: `${address.slice(0, 1_200)}…`, href: address }]);
   });
 
-  test("counts over all pieces", () => {
+  test("counts across all segments", () => {
     const many = beginningOf(segmentsOf("`a` ".repeat(2_000)));
     expect(many?.length).toBe(1_201);
     expect(many?.at(-1)).toEqual({ is: "text", text: "…" });

@@ -5,21 +5,21 @@ export type Segment =
   | { readonly is: "block"; readonly text: string }
   | { readonly is: "link"; readonly text: string; readonly href: string };
 
-/** Overrides, embeddings and isolates: they could turn around what is beside the message. Marks of direction may stay. */
-const turning = /[\u202a-\u202e\u2066-\u2069]/g;
-/** More marks on a letter, and more that is not seen, than any script or emoji needs. */
-const flood = /([\p{M}\p{DI}]{8})[\p{M}\p{DI}]+/gu;
+/** Overrides, embeddings and isolates, which could change the direction of the text around the message. Direction marks may stay. */
+const directionControls = /[\u202a-\u202e\u2066-\u2069]/g;
+/** More combining marks or invisible characters in a row than any script or emoji needs. */
+const excessMarks = /([\p{M}\p{DI}]{8})[\p{M}\p{DI}]+/gu;
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u0084\u0086-\u009f]/g;
 
-/** What of a text is drawn: all that can be read, and nothing that works beyond the text. */
+/** Returns the text without the characters that could affect anything outside the message. */
 export function harmless(text: string): string {
-  return text.replace(/\r\n?/g, "\n").replace(turning, "").replace(flood, "$1").replace(controls, "\ufffd");
+  return text.replace(/\r\n?/g, "\n").replace(directionControls, "").replace(excessMarks, "$1").replace(controls, "\ufffd");
 }
 
-/** Every alternative ends soon, or takes all that it has looked at: otherwise the time could grow with the square of the length. */
+/** Every alternative fails early or consumes what it has read. Otherwise the time could grow with the square of the length. */
 const parts = /```\n?([^]*?)```\n?|`([^`\n]+)`|(https?:\/\/[^\s<>"'`]+|mailto:[^\s<>"'`@]{1,64}@[^\s<>"'`]+)/gi;
 
-/** Takes a message apart: code between backticks, links of three kinds, and the text around them. Takes time in proportion to its length. */
+/** Splits a message into code between backticks, links of three kinds, and the text around them, in linear time. */
 export function segmentsOf(message: string): readonly Segment[] {
   const text = harmless(message);
   const segments: Segment[] = [];
@@ -45,7 +45,7 @@ function segmentOf(block: string | undefined, code: string | undefined, address:
   return block === undefined || block === "" ? null : { is: "block", text: block.replace(/\n$/, "") };
 }
 
-/** A link without the punctuation of the sentence that it ends. An address with what cannot be seen reads otherwise than it leads: it is no link. */
+/** Returns a link without the punctuation that follows it. An address with invisible characters is not a link, because it looks like another address. */
 function linkOf(address: string): Segment | null {
   if (/\p{DI}/u.test(address)) return null;
   const text = withoutPunctuation(address);
@@ -55,7 +55,7 @@ function linkOf(address: string): Segment | null {
 const punctuation = /[.,;:!?*_~…。、，；：！？」』】》’”»]/;
 const openings: Readonly<Record<string, string>> = { ")": "(", "]": "[", "}": "{", "）": "（" };
 
-/** A bracket at the end belongs to the address when it closes one there. */
+/** Removes punctuation from the end. A closing bracket stays if the address has its opening bracket. */
 function withoutPunctuation(address: string): string {
   const count = new Map<string, number>();
   for (const character of address) count.set(character, (count.get(character) ?? 0) + 1);
@@ -72,7 +72,7 @@ function withoutPunctuation(address: string): string {
 const mostCharacters = 1_200;
 const mostLines = 14;
 
-/** The beginning of a long message; null when it is not too long to be shown as it is. */
+/** Returns the beginning of a long message; null if the message is short enough to be shown in full. */
 export function beginningOf(segments: readonly Segment[]): readonly Segment[] | null {
   const beginning: Segment[] = [];
   let [characters, lines] = [mostCharacters, mostLines];
@@ -87,7 +87,7 @@ export function beginningOf(segments: readonly Segment[]): readonly Segment[] | 
   return null;
 }
 
-/** Where so many characters or lines of a text end; not within a character. */
+/** Returns the index at which so many characters or lines end. It never splits a surrogate pair. */
 function endOf(text: string, characters: number, lines: number): number {
   let end = -1;
   for (let line = 0; line < lines && (line === 0 || end >= 0); line++) end = text.indexOf("\n", end + 1);

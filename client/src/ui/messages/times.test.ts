@@ -8,11 +8,11 @@ test("A time is in the language of the reader", () => {
   expect(fullTime(time, "de")).toMatch(/^Freitag, 15. Mai 2026.*09:05:07$/);
 });
 
-test("A time that is none is shown as nothing", () => {
+test("An invalid time is shown as an empty text", () => {
   expect([clockTime(new Date("x"), "en"), fullTime(new Date("x"), "en")]).toEqual(["", ""]);
 });
 
-test("A day is called by how near it is", () => {
+test("A near day has a name, another one its date", () => {
   const day = (...parts: [number, number, number, number?]) => dayName(new Date(...parts), "en", time);
   expect(day(2026, 4, 15)).toBe("today");
   expect(day(2026, 4, 15, 23)).toBe("today");

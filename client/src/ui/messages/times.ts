@@ -2,7 +2,7 @@ import type { Language } from "../i18n";
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** Making a format is slow, using it is not. A time that is none is an empty text. */
+/** Formats a time with a cached format, because creating one is slow. An invalid time gives an empty text. */
 function format(time: Date, language: Language, how: Intl.DateTimeFormatOptions): string {
   if (Number.isNaN(time.getTime())) return "";
   const key = language + JSON.stringify(how);
@@ -11,17 +11,17 @@ function format(time: Date, language: Language, how: Intl.DateTimeFormatOptions)
   return made.format(time);
 }
 
-/** The time of a day. */
+/** Returns the time of day. */
 export function clockTime(time: Date, language: Language): string {
   return format(time, language, { hour: "numeric", minute: "2-digit" });
 }
 
-/** All of a time, to the second. */
+/** Returns the full date and time, to the second. */
 export function fullTime(time: Date, language: Language): string {
   return format(time, language, { dateStyle: "full", timeStyle: "medium" });
 }
 
-/** A day by its date, or as how near it is. */
+/** Returns the date of a day, or "today" or "yesterday". */
 export function dayName(day: Date, language: Language, now: Date = new Date()): "today" | "yesterday" | { readonly date: string } {
   const ago = Math.round((midnight(now) - midnight(day)) / 86_400_000);
   if (ago === 0) return "today";

@@ -6,7 +6,7 @@ function subscribe(changed: () => void): () => void {
   return () => subscription.remove();
 }
 
-/** Whether somebody looks at the app: it is in front. */
+/** Whether the user looks at the app, that is whether it is in front. */
 export function useAttention(): boolean {
   return useSyncExternalStore(subscribe, () => AppState.currentState === "active");
 }

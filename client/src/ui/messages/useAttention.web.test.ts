@@ -5,7 +5,7 @@ import { useAttention } from "./useAttention.web";
 
 afterEach(() => jest.restoreAllMocks());
 
-test("A page has attention when it is in sight and has the keyboard", () => {
+test("A page has attention when it is visible and has the focus", () => {
   const focus = jest.spyOn(document, "hasFocus").mockReturnValue(true);
   const { result, unmount } = renderHook(() => useAttention());
   expect(result.current).toBe(true);

@@ -11,7 +11,7 @@ function subscribe(changed: () => void): () => void {
   };
 }
 
-/** Whether somebody looks at the page: it is in sight and has the keyboard. */
+/** Whether the user looks at the page, that is whether it is visible and has the focus. */
 export function useAttention(): boolean {
   return useSyncExternalStore(subscribe, () => document.visibilityState === "visible" && document.hasFocus(), () => false);
 }

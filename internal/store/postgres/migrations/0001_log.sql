@@ -1,3 +1,4 @@
+-- oldest: 1
 -- The rooms' logs.
 
 -- One row per room: its counter, which is also the lock under which its messages are numbered. The counter is kept apart
@@ -10,7 +11,7 @@ CREATE TABLE restante.rooms (
 ) WITH (fillfactor = 50);
 
 -- The primary key is the log in reading order. stored_at needs no index: it rises with seq within a room. There is no
--- foreign key to rooms: append is the only way in, and the check of each row would cost as much as its insertion.
+-- foreign key to rooms: the check of each row would cost as much as its insertion, and only append and Restore insert.
 CREATE TABLE restante.messages (
     room      text COLLATE "C" NOT NULL,
     seq       bigint      NOT NULL,
@@ -32,11 +33,11 @@ CREATE TABLE restante.probe (
 INSERT INTO restante.probe (id, at) VALUES (1, now());
 
 -- append stores messages, of which no two have the same room and id, and returns the numbers and times of those that were
--- not there yet, by their place in the arrays. It is one function so that a batch is one statement: everything has
--- arrived before the first room is locked, and nobody waits for a client while it is.
+-- not stored yet, with their index in the arrays. It is one function so that a batch is one statement: all of it has
+-- arrived before the first room is locked, and no session waits for a client while it holds a lock.
 --
--- Each statement of the body sees what was committed before it began, if the transaction is READ COMMITTED. So what
--- another session stored while this one waited for the locks counts as a repeat.
+-- In a READ COMMITTED transaction, each statement of the body sees what was committed before the statement began. So a
+-- message that another session stored while this one waited for the locks counts as a repeat.
 CREATE FUNCTION restante.append(
     now timestamptz, rooms text[], ids uuid[], client_ids text[], msgs bytea[], sent_ats timestamptz[]
 ) RETURNS TABLE (ordinal bigint, seq bigint, stored_at timestamptz)

@@ -1,3 +1,4 @@
+-- oldest: 1
 -- The rooms' logs. Times are microseconds since 1970-01-01 UTC, ids the 16 bytes of a UUID.
 
 CREATE TABLE rooms (

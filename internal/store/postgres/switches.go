@@ -1,0 +1,47 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"restante/internal/chat"
+	"restante/internal/store/driver"
+)
+
+const insertSwitch = "INSERT INTO restante.switches (feature, release, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+
+// Switches implements driver.Driver.
+func (d *Driver) Switches(ctx context.Context) ([]driver.Switch, error) {
+	return reading(ctx, d, "read switches", func(ctx context.Context) ([]driver.Switch, error) {
+		return readSwitches(ctx, d.pool)
+	})
+}
+
+func readSwitches(ctx context.Context, q querier) ([]driver.Switch, error) {
+	return query(ctx, q, func(row pgx.CollectableRow) (driver.Switch, error) {
+		var s driver.Switch
+		err := row.Scan(&s.Feature, &s.Release, &s.At)
+		s.At = s.At.UTC()
+		return s, err
+	}, "SELECT feature, release, at FROM restante.switches ORDER BY feature")
+}
+
+// SwitchOn implements driver.Driver.
+func (d *Driver) SwitchOn(ctx context.Context, f chat.Feature, release string) error {
+	if err := d.begin(ctx); err != nil {
+		return err
+	}
+	defer d.calls.End()
+	err := d.write(ctx, func(ctx context.Context) error {
+		return d.transact(ctx, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, insertSwitch, f, release, chat.Micros(d.cfg.Now()))
+			return err
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("switch on %s: %w", f, err)
+	}
+	return nil
+}
