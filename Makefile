@@ -1,4 +1,4 @@
-# `make` prints what there is; every line below with two hashes is its help.
+# `make` prints the targets; the text after two hashes is the help of a target.
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -19,7 +19,7 @@ run: build ## run a server on http://127.0.0.1:8080 (ARGS="--listen 127.0.0.1:90
 	@exec bin/restante serve $(ARGS)
 
 .PHONY: run-cluster
-run-cluster: build ## run a node on a private RabbitMQ and PostgreSQL, which are gone when it ends
+run-cluster: build ## run a node on a private RabbitMQ and PostgreSQL, which end with it
 	@go build -o bin/nodes ./test/nodes
 	@exec bin/nodes -- bin/restante serve $(ARGS)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the app with what npm has installed. Where there is no npm it is skipped, but not in CI, as with the tests.
+# Checks the app with its npm packages. Without npm it skips the checks, except in CI, where it fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .cache

@@ -27,7 +27,7 @@ npm_packages() {
   quietly npm ci --prefix "$dir" --no-audit --no-fund --ignore-scripts
 }
 
-# debian installs packages unless the command or file is there; what it is for is said when it cannot.
+# debian installs packages unless the command or file exists. If it cannot, it says what they are for.
 debian() {
   local there=$1 purpose=$2
   shift 2
@@ -43,18 +43,18 @@ debian() {
   updated=yes
   DEBIAN_FRONTEND=noninteractive without_services quietly apt-get install -y --no-install-recommends "$@"
   if command -v systemctl >/dev/null; then
-    systemctl disable --quiet "$1" >>"$log" 2>&1 || true # not a service, or no systemd at work
+    systemctl disable --quiet "$1" >>"$log" 2>&1 || true # not a service, or systemd does not run
   fi
 }
 
-# without_services keeps the packages from starting what they install: the tests start servers of their own.
+# without_services prevents packages from starting their services: the tests start private servers.
 without_services() {
   local policy=/usr/sbin/policy-rc.d
   if [ -e "$policy" ]; then
     "$@"
     return
   fi
-  ( # with a trap of its own, for a Ctrl-C too
+  ( # a subshell, whose trap also runs after a Ctrl-C
     trap 'rm -f "$policy"' EXIT
     trap 'exit 130' INT TERM
     printf '#!/bin/sh\nexit 101\n' >"$policy"

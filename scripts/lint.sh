@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the linter, which it first builds if this clone does not have it. Without a linter there is no pass.
+# Runs the linter, and builds it first if this clone does not have it. If it cannot be built, the check fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=2.15.0

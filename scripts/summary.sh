@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The last lines of `make test`: what has passed. A failure has ended make before this.
+# Prints the last lines of `make test`: what has passed. After a failure make does not get here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 printf 'app    %s\n' "$(tail -n 1 .cache/test-client.log)"

@@ -1,4 +1,4 @@
-// Command restante is the server and its command line client; package cli has the commands.
+// Command restante is the server and its command line clients. Package cli has the commands.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 func main() { os.Exit(run()) }
 
 func run() int {
-	signal.Ignore(syscall.SIGPIPE) // a server outlives the reader of its log; a client sees the error of its write
+	signal.Ignore(syscall.SIGPIPE) // a server goes on when the reader of its log ends; a client sees the error of its write
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal ends the process at once

@@ -13,13 +13,13 @@ import (
 
 const module = "restante/"
 
-// pkg is what the rules need to know of a package.
+// pkg is a package, as far as the rules need it.
 type pkg struct {
-	path    string   // within the module
-	imports []string // full import paths of its code, tests not counted
+	path    string   // path within the module
+	imports []string // full import paths of its code, without those of its tests
 }
 
-// check returns a sentence for every import that breaks a rule, sorted.
+// check returns one sentence for each import that breaks a rule, sorted.
 func check(packages []pkg) []string {
 	var faults []string
 	for _, p := range packages {
@@ -48,18 +48,18 @@ func check(packages []pkg) []string {
 	return faults
 }
 
-// isStandard reports whether an import path belongs to the standard library, whose first element has no dot.
+// isStandard reports whether an import path belongs to the standard library: its first element has no dot.
 func isStandard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	return !strings.Contains(first, ".")
 }
 
-// within reports whether path is prefix or below it.
+// within reports whether path is prefix or a directory below it.
 func within(path, prefix string) bool {
 	return path == prefix || strings.HasPrefix(path, prefix+"/")
 }
 
-// list returns every package of the module that has code besides tests.
+// list returns every package of the module that has code other than tests.
 func list(t *testing.T) []pkg {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Imports,GoFiles", module+"...")
@@ -88,7 +88,7 @@ func TestArrows_OfThisModule(t *testing.T) {
 	packages := list(t)
 	for _, must := range []string{"internal/journey", "internal/server", "cmd/restante"} {
 		if !slices.ContainsFunc(packages, func(p pkg) bool { return p.path == must }) {
-			t.Errorf("go list has not seen %s", must)
+			t.Errorf("go list did not return %s", must)
 		}
 	}
 	for _, fault := range check(packages) {
@@ -96,10 +96,10 @@ func TestArrows_OfThisModule(t *testing.T) {
 	}
 }
 
-func TestCheck_FindsWhatBreaksTheRules(t *testing.T) {
+func TestCheck_FindsForbiddenImports(t *testing.T) {
 	for _, tc := range []struct {
 		path, imp string
-		want      string // a part of the fault; "" for an import that is allowed
+		want      string // a part of the expected sentence; "" if the import is allowed
 	}{
 		{"internal/journey", "restante/internal/chat", ""},
 		{"internal/journey", "restante/internal/store", "internal/journey may not import internal/store"},
@@ -128,7 +128,7 @@ func TestCheck_FindsWhatBreaksTheRules(t *testing.T) {
 }
 
 func TestArrows_HaveNoCircle(t *testing.T) {
-	state := make(map[string]int) // 1: on the path, 2: done
+	state := make(map[string]int) // 1: on the current path, 2: done
 	var visit func(path []string, p string)
 	visit = func(path []string, p string) {
 		if state[p] == 1 {

@@ -1,11 +1,11 @@
-// Package archtest holds the arrows of the house: which package may import which. They are an ordinary test, so that a
-// new import that turns the journey around fails where its author sees it. Nothing imports this package.
+// Package archtest checks the structure of the code: which package may import which. The rules are an ordinary test, so
+// that the author of a forbidden import sees the failure at once. Nothing imports this package.
 package archtest
 
-// arrows lists, for each package, what it may import from this module. A package that is not listed is an error: a new
-// one gets its line here and a reason in docs/decisions. Tests may import what they need.
+// arrows lists for each package which packages of this module it may import. A package that is not listed is an error:
+// add a line here for a new package, and a reason in docs/decisions. Tests may import what they need.
 var arrows = map[string][]string{
-	// the words and the flow
+	// types, errors and the flow of a message
 	"internal/errs":    {},
 	"internal/chat":    {"internal/errs"},
 	"internal/journey": {"internal/chat", "internal/errs"},
@@ -26,7 +26,7 @@ var arrows = map[string][]string{
 	"internal/event": {"internal/chat", "internal/errs"},
 	"internal/peer":  {"internal/chat"},
 
-	// small tools that any package with a loop or a Close may use
+	// small tools for loops and for Close
 	"internal/inflight": {},
 	"internal/retry":    {},
 
@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"internal/cert":    {}, // TLS
 	"client":           {}, // the web page, embedded
 
-	// the whole
+	// the program
 	"internal/config":    {"internal/peer"},
 	"internal/telemetry": {},
 	"internal/server": {
@@ -52,15 +52,15 @@ var arrows = map[string][]string{
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/forward", "internal/telemetry",
 		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "client",
 	},
-	"internal/load": {"internal/chat", "internal/signalr"}, // it works a server from outside
+	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/server", "internal/load", "internal/chat", "internal/errs",
+		"internal/config", "internal/retry", "internal/server", "internal/load", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq", "internal/auth",
 	},
 	"cmd/restante": {"internal/cli"},
 
-	// the tests' own
+	// packages for tests
 	"internal/testkit":       {"internal/config", "internal/server", "internal/load", "internal/chat", "internal/errs", "internal/testkit/nodes"},
 	"internal/testkit/nodes": {},
 	"test/nodes":             {"internal/testkit/nodes"},
@@ -71,7 +71,7 @@ var arrows = map[string][]string{
 	"test/privacy":           {},
 }
 
-// keepers lists the libraries that only some packages may import, so that a mechanism can be replaced in one place.
+// keepers lists libraries that only some packages may import, so that each can be replaced in one place.
 var keepers = map[string][]string{
 	"modernc.org/sqlite":         {"internal/store/sqlite"},
 	"github.com/jackc/pgx":       {"internal/store/postgres", "internal/testkit/nodes"},
@@ -85,7 +85,7 @@ var keepers = map[string][]string{
 	"github.com/alecthomas/kong": {"internal/config", "internal/cli"},
 }
 
-// pure lists the packages that import nothing but this module and the standard library, with the exceptions named.
+// pure lists the packages that import only this module and the standard library, with the exceptions given.
 var pure = map[string][]string{
 	"internal/errs":          {},
 	"internal/chat":          {"github.com/go-json-experiment/json"},

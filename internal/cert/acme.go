@@ -16,15 +16,16 @@ import (
 )
 
 const (
-	renewedEvery = time.Minute     // how often it is asked whether a certificate has been renewed; that is a map
-	firstRetry   = 2 * time.Minute // after an order that failed; authorities count those
+	renewedEvery = time.Minute     // how often the issuer is asked for a renewed certificate, which it has in memory
+	firstRetry   = 2 * time.Minute // after a failed order: authorities limit the number of failures
 	lastRetry    = time.Hour
 )
 
-// authority is an ACME authority (RFC 8555), which checks a name by a handshake with it (tls-alpn-01, RFC 8737).
+// authority gets certificates from an ACME authority (RFC 8555), which verifies a name by a TLS handshake (tls-alpn-01,
+// RFC 8737).
 type authority struct {
 	domains []string
-	held    map[string]*tls.Certificate // the newest of each name
+	held    map[string]*tls.Certificate // by name, the newest one
 	issuer  issuer
 	retries *backoff.ExponentialBackOff
 }
@@ -59,11 +60,11 @@ func newAuthority(domains []string, issuer issuer) *authority {
 	return &authority{domains: domains, held: make(map[string]*tls.Certificate), issuer: issuer, retries: retries}
 }
 
-// readCache takes the certificates of earlier orders that are still good, so that a server that starts again has them
-// before its first handshake.
+// readCache reads the certificates of earlier orders that are still valid, so that a restarted server has them before
+// its first handshake.
 func (a *authority) readCache(dir string) {
 	for _, name := range a.domains {
-		path := filepath.Join(dir, name) // where autocert.Manager puts key and certificate, one after the other
+		path := filepath.Join(dir, name) // the file of autocert.Manager, with the key and then the certificate
 		pair, err := tls.LoadX509KeyPair(path, path)
 		if err == nil && time.Now().Before(pair.Leaf.NotAfter) {
 			a.held[name] = &pair
@@ -71,7 +72,7 @@ func (a *authority) readCache(dir string) {
 	}
 }
 
-// certs returns what there is, in the order of the names.
+// certs returns the certificates in the order of the names, without those that are missing.
 func (a *authority) certs() []*tls.Certificate {
 	var certs []*tls.Certificate
 	for _, name := range a.domains {
@@ -82,8 +83,9 @@ func (a *authority) certs() []*tls.Certificate {
 	return certs
 }
 
-// look asks for the certificate of each name, which is an order if there is none. After a failed one the pause grows.
-func (a *authority) look(ctx context.Context) ([]*tls.Certificate, time.Duration, error) {
+// check asks for the certificate of each name; the issuer orders it if there is none. After a failed order the pause
+// grows.
+func (a *authority) check(ctx context.Context) ([]*tls.Certificate, time.Duration, error) {
 	var failed error
 	for _, name := range a.domains {
 		cert, err := a.get(ctx, name)
@@ -100,7 +102,8 @@ func (a *authority) look(ctx context.Context) ([]*tls.Certificate, time.Duration
 	return a.certs(), renewedEvery, nil
 }
 
-// get returns the certificate of one name. The issuer takes no context; when ctx is done, it is left alone.
+// get returns the certificate of one name. The issuer accepts no context: when ctx ends, get returns and the order goes
+// on.
 func (a *authority) get(ctx context.Context, name string) (*tls.Certificate, error) {
 	type answer struct {
 		cert *tls.Certificate
@@ -110,7 +113,7 @@ func (a *authority) get(ctx context.Context, name string) (*tls.Certificate, err
 	go func() {
 		cert, err := a.issuer.GetCertificate(&tls.ClientHelloInfo{
 			ServerName:   name,
-			CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}, // all clients take ECDSA by now
+			CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}, // all current clients support ECDSA
 		})
 		answers <- answer{cert, err}
 	}()

@@ -30,8 +30,8 @@ import (
 
 const domain = "chat.example.org"
 
-// authority is Pebble, the small ACME authority of Let's Encrypt, which believes that all names lead to 127.0.0.1 and
-// that https is at the port of a listener.
+// authority is Pebble, the small ACME authority of Let's Encrypt. It resolves every name to 127.0.0.1 and reaches https
+// at the port of a listener.
 type authority struct {
 	url    string
 	roots  *x509.CertPool
@@ -58,7 +58,7 @@ func newAuthority(t *testing.T, port int) *authority {
 		handler.ServeHTTP(w, r)
 	}))
 	trusted := http.DefaultTransport
-	http.DefaultTransport = srv.Client().Transport // as if the system trusted it
+	http.DefaultTransport = srv.Client().Transport // as if the system trusted Pebble's certificate
 	t.Cleanup(func() {
 		http.DefaultTransport = trusted
 		srv.Close()
@@ -67,7 +67,7 @@ func newAuthority(t *testing.T, port int) *authority {
 	return a
 }
 
-// newResolver starts a name server that knows of 127.0.0.1 only, and returns its address.
+// newResolver starts a name server that resolves every name to 127.0.0.1, and returns its address.
 func newResolver(t *testing.T) string {
 	t.Helper()
 	listener := listen(t)
@@ -99,7 +99,7 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// serve answers https on a listener with the protocol of each request, and echoes one message of each WebSocket.
+// serve answers https requests on a listener with their protocol, and echoes one message of each WebSocket.
 func serve(t *testing.T, l net.Listener, s *cert.Source) {
 	t.Helper()
 	srv := &http.Server{
@@ -128,7 +128,7 @@ func serve(t *testing.T, l net.Listener, s *cert.Source) {
 	})
 }
 
-// get asks for a page over the newest protocol that both sides know, and returns which that is, and the certificate.
+// get requests a page over the newest protocol that both sides support, and returns that protocol and the certificate.
 func get(t *testing.T, addr, name string, roots *x509.CertPool, http2 bool) (string, *x509.Certificate, error) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{
@@ -188,7 +188,7 @@ func TestSource_GetsACertificateFromAnAuthority(t *testing.T) {
 
 	t.Run("second start", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			time.Sleep(time.Until(first.NotBefore.Add(24 * time.Hour))) // fake time, which begins long before
+			time.Sleep(time.Until(first.NotBefore.Add(24 * time.Hour))) // fake time, which begins long before the certificate
 			s, logged, _ := open(t, cfg)
 			for _, when := range []string{"before Run", "after"} {
 				if leaf, err := handshake(t, s, nil); err != nil || !leaf.Equal(first) {
@@ -196,7 +196,7 @@ func TestSource_GetsACertificateFromAnAuthority(t *testing.T) {
 				}
 				if when == "before Run" {
 					run(t, s)
-					pass(time.Hour)
+					advance(time.Hour)
 				}
 			}
 			if ca.orders.Load() != 1 || logged.count("INFO certificate in use") != 1 || logged.count("WARN") > 0 {
@@ -220,7 +220,7 @@ func TestSource_AnOrderThatFails(t *testing.T) {
 		t.Errorf("%v failures, want 1; the first certificate ends at %v, want 0", metrics.failures(), metrics.expires())
 	}
 	if !strings.Contains(logged.String(), "certificate of "+domain) || strings.Contains(logged.String(), "certificate of b.") {
-		t.Errorf("the log names the wrong one:\n%s", logged)
+		t.Errorf("the log names the wrong certificate:\n%s", logged)
 	}
 	for _, name := range []string{"b.example.org", "c.example.org"} {
 		if _, _, err := get(t, listener.Addr().String(), name, ca.roots, true); err != nil {
@@ -253,7 +253,7 @@ func echo(t *testing.T, addr string, roots *x509.CertPool) string {
 	return string(message)
 }
 
-// isPrivate checks that nobody else can read the keys in a directory.
+// isPrivate checks that only the owner can read the keys in a directory.
 func isPrivate(t *testing.T, dir string) {
 	t.Helper()
 	info, err := os.Stat(dir)
@@ -261,7 +261,7 @@ func isPrivate(t *testing.T, dir string) {
 		t.Errorf("%s has mode %v, want 0700 (%v)", dir, info.Mode(), err)
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) < 2 { // the account's key, and the certificate with its own
+	if err != nil || len(entries) < 2 { // the account's key, and the certificate with its key
 		t.Fatalf("%d files in %s (%v)", len(entries), dir, err)
 	}
 	for _, entry := range entries {

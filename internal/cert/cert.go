@@ -1,6 +1,5 @@
-// Package cert is the server's own certificate: from files that are looked at while the server runs, or from an ACME
-// authority such as Let's Encrypt that is asked again in time. It stands before the journey: what clients say is
-// encrypted on its way to this server.
+// Package cert provides the server's TLS certificates. They come from files, which are checked for changes while the
+// server runs, or from an ACME authority such as Let's Encrypt, which renews them in time.
 package cert
 
 import (
@@ -17,40 +16,40 @@ import (
 	"golang.org/x/crypto/acme"
 )
 
-// Config says where the certificate comes from: two files, or an authority.
+// Config says where the certificates come from: two files, or an authority.
 type Config struct {
-	Cert, Key string // files (PEM); behind the certificate are those between it and the authority's root
+	Cert, Key string // PEM files; Cert may contain intermediate certificates after the server's own
 
-	Domains   []string // names that an authority gives certificates for, once it has reached this server under them
-	Email     string   // where the authority may write to; default nowhere
-	Directory string   // URL of the authority; default Let's Encrypt's
-	Cache     string   // directory for what the authority gave, keys among it; made if missing
+	Domains   []string // names for which to order certificates; the authority connects to each of them to verify it
+	Email     string   // contact address for the authority; default none
+	Directory string   // URL of the authority; default Let's Encrypt
+	Cache     string   // directory for certificates and keys from the authority; created if missing
 
 	Log     *slog.Logger          // default: discard
 	Metrics prometheus.Registerer // default: not registered
 }
 
-// Source has the certificates of the moment. Its methods may be called concurrently.
+// Source holds the current certificates. Its methods may be called concurrently.
 type Source struct {
-	log     *slog.Logger
-	metrics *metrics
-	keeper  keeper
-	names   int // how many certificates there should be
-	current atomic.Pointer[[]*tls.Certificate]
-	warned  time.Time // when it was last said that one ends soon; of Run
+	log      *slog.Logger
+	metrics  *metrics
+	provider provider
+	names    int // the number of certificates that should exist
+	current  atomic.Pointer[[]*tls.Certificate]
+	warned   time.Time // time of the last warning that a certificate ends soon; used by Run only
 }
 
-// keeper gets certificates from where they come from.
-type keeper interface {
-	// look returns the certificates to be used from now on, none for those before, and after which time to look again,
-	// with an error too. It may block for minutes, but not when ctx is done.
-	look(ctx context.Context) (certs []*tls.Certificate, again time.Duration, err error)
-	// challenge returns the certificate with which a server shows the authority that it has the name.
+// provider gets certificates from files or from an authority.
+type provider interface {
+	// check returns the certificates to use from now on, or none to keep the current ones, and how long to wait before
+	// the next check, also with an error. It may block for minutes, but returns when ctx ends.
+	check(ctx context.Context) (certs []*tls.Certificate, again time.Duration, err error)
+	// challenge returns the certificate that proves to the authority that this server has the name.
 	challenge(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
-// Open reads the files, or what the authority gave to an earlier Source; it asks nobody. An error says which file is at
-// fault. The certificates are kept up to date by Run; nothing needs to be closed.
+// Open reads the files, or the certificates that the authority issued earlier; it contacts no authority. An error names
+// the file at fault. Run keeps the certificates up to date. Nothing needs to be closed.
 func Open(cfg Config) (*Source, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -60,9 +59,9 @@ func Open(cfg Config) (*Source, error) {
 	var err error
 	if len(cfg.Domains) > 0 {
 		s.names = len(cfg.Domains)
-		s.keeper, certs, err = openAuthority(cfg)
+		s.provider, certs, err = openAuthority(cfg)
 	} else {
-		s.keeper, certs, err = openFiles(cfg.Cert, cfg.Key)
+		s.provider, certs, err = openFiles(cfg.Cert, cfg.Key)
 	}
 	if err != nil {
 		return nil, err
@@ -71,12 +70,12 @@ func Open(cfg Config) (*Source, error) {
 	return s, nil
 }
 
-// Run looks for new certificates until ctx is done: every two seconds at files; with an authority, it orders what is
-// missing and takes what has been renewed. New connections get them, those before go on. What goes wrong is logged and
-// counted, and tried again. Run must be called once; an order in progress may outlive it by a few minutes.
+// Run keeps the certificates up to date until ctx ends. It checks files every two seconds; with an authority, it orders
+// missing certificates and uses renewed ones. New certificates apply to new connections. Failures are logged, counted
+// and retried. Run must be called once. An order in progress may continue for a few minutes after Run has returned.
 func (s *Source) Run(ctx context.Context) error {
 	for {
-		certs, again, err := s.keeper.look(ctx)
+		certs, again, err := s.provider.check(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -108,12 +107,12 @@ func (s *Source) TLSConfig() *tls.Config {
 
 var errNone = errors.New("there is no certificate yet")
 
-// certificate returns the one for a handshake: the first that its client takes, or else the first of all, so that
-// whoever comes by address can see whom they have reached. A handshake orders nothing, or strangers could make this
-// server use up what the authority grants it.
+// certificate returns the certificate for a handshake: the first one that the client supports, else the first of all,
+// so that a client that connects by IP address can see which server it has reached. A handshake never orders a
+// certificate: otherwise unknown clients could use up the authority's rate limit.
 func (s *Source) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}) {
-		return s.keeper.challenge(hello)
+		return s.provider.challenge(hello)
 	}
 	certs := s.held()
 	if len(certs) == 0 {
@@ -127,7 +126,7 @@ func (s *Source) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 	return certs[0], nil
 }
 
-// use makes certificates those of new handshakes.
+// use makes these the current certificates.
 func (s *Source) use(certs []*tls.Certificate) {
 	for _, cert := range certs {
 		if !slices.ContainsFunc(s.held(), func(old *tls.Certificate) bool { return old.Leaf.Equal(cert.Leaf) }) {
@@ -139,7 +138,7 @@ func (s *Source) use(certs []*tls.Certificate) {
 	s.metrics.expires.Set(s.firstEnd())
 }
 
-// held returns the certificates of the moment.
+// held returns the current certificates.
 func (s *Source) held() []*tls.Certificate {
 	if certs := s.current.Load(); certs != nil {
 		return *certs
@@ -147,7 +146,7 @@ func (s *Source) held() []*tls.Certificate {
 	return nil
 }
 
-// firstEnd returns when the first certificate ends, in seconds since 1970; 0 while one is missing.
+// firstEnd returns when the first certificate expires, in seconds since 1970, or 0 while one is missing.
 func (s *Source) firstEnd() float64 {
 	certs := s.held()
 	if len(certs) < s.names {
@@ -163,11 +162,11 @@ func (s *Source) firstEnd() float64 {
 }
 
 const (
-	endsSoon  = 14 * 24 * time.Hour // whoever renews certificates has done it by then
+	endsSoon  = 14 * 24 * time.Hour // a certificate should have been renewed by then
 	warnEvery = 24 * time.Hour
 )
 
-// warn says, once a day, which certificates should have been renewed by now.
+// warn logs, once a day, which certificates should have been renewed by now.
 func (s *Source) warn(now time.Time) {
 	if now.Sub(s.warned) < warnEvery {
 		return
@@ -180,7 +179,8 @@ func (s *Source) warn(now time.Time) {
 	}
 }
 
-// shouldBeRenewed returns the time of the first warning. Certificates of a few days are renewed later than others.
+// shouldBeRenewed returns the time of the first warning. Short-lived certificates are renewed later in their lifetime
+// than others.
 func shouldBeRenewed(leaf *x509.Certificate) time.Time {
 	return leaf.NotAfter.Add(-min(endsSoon, leaf.NotAfter.Sub(leaf.NotBefore)/4))
 }

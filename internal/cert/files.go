@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// lookEvery is how often files are looked at. It costs two system calls.
-const lookEvery = 2 * time.Second
+// checkEvery is how often the files are checked. A check costs two system calls.
+const checkEvery = 2 * time.Second
 
-// files is a certificate and its key in two files.
+// files provides a certificate and its key from two files.
 type files struct {
 	cert, key string
-	settled   state  // what was read, or was found to be no pair
-	doubted   *state // was no pair when last looked at
+	known     state  // files that were read, or did not match
+	suspect   *state // files that did not match at the last check
 }
 
-// state is how the two files were found; nil: not at all.
+// state is the state of the two files; an entry is nil if the file does not exist.
 type state [2]os.FileInfo
 
 func openFiles(cert, key string) (*files, []*tls.Certificate, error) {
 	f := &files{cert: cert, key: key}
-	f.settled = f.stat() // before reading, so that what is written meanwhile is read again
+	f.known = f.stat() // before reading, so that a change during the read is seen by the next check
 	pair, err := f.read()
 	if err != nil {
 		return nil, nil, err
@@ -32,24 +32,24 @@ func openFiles(cert, key string) (*files, []*tls.Certificate, error) {
 	return f, []*tls.Certificate{pair}, nil
 }
 
-// look reads the files if they have changed. Files that are no pair get a second look before that is an error, since
-// nobody replaces both at once.
-func (f *files) look(context.Context) ([]*tls.Certificate, time.Duration, error) {
+// check reads the files if they have changed. A certificate and a key that do not match are read again at the next
+// check before that is an error, because two files cannot be replaced at the same moment.
+func (f *files) check(context.Context) ([]*tls.Certificate, time.Duration, error) {
 	found := f.stat()
-	if found.equal(f.settled) {
-		f.doubted = nil
-		return nil, lookEvery, nil
+	if found.equal(f.known) {
+		f.suspect = nil
+		return nil, checkEvery, nil
 	}
 	pair, err := f.read()
-	if err != nil && (f.doubted == nil || !found.equal(*f.doubted)) {
-		f.doubted = &found
-		return nil, lookEvery, nil
+	if err != nil && (f.suspect == nil || !found.equal(*f.suspect)) {
+		f.suspect = &found
+		return nil, checkEvery, nil
 	}
-	f.settled, f.doubted = found, nil
+	f.known, f.suspect = found, nil
 	if err != nil {
-		return nil, lookEvery, err
+		return nil, checkEvery, err
 	}
-	return []*tls.Certificate{pair}, lookEvery, nil
+	return []*tls.Certificate{pair}, checkEvery, nil
 }
 
 func (f *files) challenge(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -64,7 +64,7 @@ func (f *files) read() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// stat follows links, so that one which is turned elsewhere is a change too.
+// stat follows symbolic links, so that a changed link counts as a change.
 func (f *files) stat() (found state) {
 	for i, path := range []string{f.cert, f.key} {
 		if info, err := os.Stat(path); err == nil {
@@ -74,7 +74,7 @@ func (f *files) stat() (found state) {
 	return found
 }
 
-// equal reports whether nothing has been written between two looks.
+// equal reports whether the files are unchanged between two checks.
 func (s state) equal(other state) bool {
 	for i, a := range s {
 		b := other[i]

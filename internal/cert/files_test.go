@@ -16,10 +16,10 @@ import (
 	"restante/internal/cert"
 )
 
-const look = 2 * time.Second // between two looks at the files
+const interval = 2 * time.Second // the interval between two checks of the files
 
-// pass lets d of fake time pass, and what is due happen.
-func pass(d time.Duration) {
+// advance lets d of fake time pass, and waits until everything due has happened.
+func advance(d time.Duration) {
 	time.Sleep(d) // fake time
 	synctest.Wait()
 }
@@ -38,7 +38,7 @@ func run(t *testing.T, s *cert.Source) {
 	})
 }
 
-// served returns who answers a handshake, the common name of the certificate, or the client's error.
+// served returns the common name of the certificate in a handshake, or the client's error.
 func served(t *testing.T, s *cert.Source, client *tls.Config) string {
 	t.Helper()
 	leaf, err := handshake(t, s, client)
@@ -48,7 +48,7 @@ func served(t *testing.T, s *cert.Source, client *tls.Config) string {
 	return leaf.Subject.CommonName
 }
 
-// handshake returns the certificate that a client gets, which believes anything.
+// handshake returns the certificate that a client gets. The client accepts any certificate.
 func handshake(t *testing.T, s *cert.Source, client *tls.Config) (*x509.Certificate, error) {
 	t.Helper()
 	there, here := net.Pipe()
@@ -67,7 +67,7 @@ func handshake(t *testing.T, s *cert.Source, client *tls.Config) (*x509.Certific
 	return conn.ConnectionState().PeerCertificates[0], nil
 }
 
-func TestSource_TakesNewFiles(t *testing.T) {
+func TestSource_UsesNewFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		files := newFiles(t)
 		files.write(newPair(t, "first", year))
@@ -76,13 +76,13 @@ func TestSource_TakesNewFiles(t *testing.T) {
 			t.Fatal("before Run:", got)
 		}
 		run(t, s)
-		pass(look)
+		advance(interval)
 		files.write(newPair(t, "second", 2*year))
-		pass(look)
+		advance(interval)
 		if got := served(t, s, nil); got != "second" {
 			t.Error("after a change:", got)
 		}
-		if got, want := metrics.expires(), float64(time.Now().Add(2*year-look).Unix()); got != want {
+		if got, want := metrics.expires(), float64(time.Now().Add(2*year-interval).Unix()); got != want {
 			t.Errorf("the metric says that it ends at %v, want %v", got, want)
 		}
 		if logged.count("INFO certificate in use") != 2 || logged.count("WARN") > 0 || metrics.failures() != 0 {
@@ -98,15 +98,15 @@ func TestSource_ANewKeyIsAChangeToo(t *testing.T) {
 		files.write(first)
 		s, logged, metrics := open(t, files.config())
 		run(t, s)
-		pass(look)
+		advance(interval)
 
-		write(t, files.cert, second.cert) // the key follows after a look
-		pass(look)
+		write(t, files.cert, second.cert) // the key follows after a check
+		advance(interval)
 		if got := served(t, s, nil); got != "first" {
 			t.Error("between the two files:", got)
 		}
 		write(t, files.key, second.key)
-		pass(look)
+		advance(interval)
 		if got := served(t, s, nil); got != "second" {
 			t.Error("after both:", got)
 		}
@@ -136,10 +136,10 @@ func TestSource_KeepsTheOldPairWhileTheNewOneIsBroken(t *testing.T) {
 				files.write(first)
 				s, logged, metrics := open(t, files.config())
 				run(t, s)
-				pass(look)
+				advance(interval)
 
 				breaks(files)
-				pass(100 * look)
+				advance(100 * interval)
 				if got := served(t, s, nil); got != "first" {
 					t.Error("while the files are broken:", got)
 				}
@@ -152,16 +152,16 @@ func TestSource_KeepsTheOldPairWhileTheNewOneIsBroken(t *testing.T) {
 
 				_ = os.Remove(files.cert)
 				files.write(second)
-				pass(2 * look)
+				advance(2 * interval)
 				if got := served(t, s, nil); got != "second" {
-					t.Error("after they are mended:", got)
+					t.Error("after they are repaired:", got)
 				}
 			})
 		})
 	}
 }
 
-// As Kubernetes replaces the files of a secret: they are links to links, and only the one in between is turned.
+// Kubernetes replaces the files of a secret like this: they are links to links, and only the link in between changes.
 func TestSource_FollowsLinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -170,7 +170,7 @@ func TestSource_FollowsLinks(t *testing.T) {
 			p := newPair(t, version, year)
 			write(t, filepath.Join(dir, version, "tls.crt"), p.cert)
 			write(t, filepath.Join(dir, version, "tls.key"), p.key)
-			for _, file := range []string{"tls.crt", "tls.key"} { // as old, and about as long, as each other
+			for _, file := range []string{"tls.crt", "tls.key"} { // both pairs have the same times, and about the same sizes
 				if err := os.Chtimes(filepath.Join(dir, version, file), time.Now(), time.Now()); err != nil {
 					t.Fatal(err)
 				}
@@ -181,21 +181,21 @@ func TestSource_FollowsLinks(t *testing.T) {
 		link(t, "..data/tls.key", filepath.Join(dir, "tls.key"))
 		s, _, _ := open(t, cert.Config{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")})
 		run(t, s)
-		pass(look)
+		advance(interval)
 
 		link(t, "second", filepath.Join(dir, "..data_tmp"))
 		if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
 			t.Fatal(err)
 		}
-		pass(look)
+		advance(interval)
 		if got := served(t, s, nil); got != "second" {
 			t.Error("after the link was turned:", got)
 		}
 	})
 }
 
-// Not everybody replaces files by others: these are written over, as long as before, or as old as before.
-func TestSource_SeesFilesThatAreWrittenOver(t *testing.T) {
+// Some programs write over the files instead of replacing them. These have the same size as before, or the same time.
+func TestSource_DetectsOverwrittenFiles(t *testing.T) {
 	over := func(t *testing.T, path string, content []byte, size int) {
 		t.Helper()
 		if err := os.WriteFile(path, append(content, make([]byte, size-len(content))...), 0o600); err != nil {
@@ -204,7 +204,7 @@ func TestSource_SeesFilesThatAreWrittenOver(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		size int
-		keep bool // the time of the last change
+		keep bool // keep the time of the last change
 	}{"as long": {2000, false}, "as old": {3000, true}} {
 		synctest.Test(t, func(t *testing.T) {
 			files := newFiles(t)
@@ -219,7 +219,7 @@ func TestSource_SeesFilesThatAreWrittenOver(t *testing.T) {
 			}
 			s, _, _ := open(t, files.config())
 			run(t, s)
-			pass(look)
+			advance(interval)
 			over(t, files.cert, second.cert, tc.size)
 			over(t, files.key, second.key, tc.size)
 			if tc.keep {
@@ -229,7 +229,7 @@ func TestSource_SeesFilesThatAreWrittenOver(t *testing.T) {
 					}
 				}
 			}
-			pass(look)
+			advance(interval)
 			if got := served(t, s, nil); got != "second" {
 				t.Errorf("%s: %s", name, got)
 			}
@@ -251,12 +251,12 @@ func TestSource_HandshakesGoOnDuringAChange(t *testing.T) {
 					if got := served(t, s, nil); got != "first" && got != "second" {
 						t.Error(got)
 					}
-					time.Sleep(look / 4) // fake time
+					time.Sleep(interval / 4) // fake time
 				}
 			})
 		}
 		for i := range 5 {
-			pass(look)
+			advance(interval)
 			files.write(pairs[(i+1)%2])
 		}
 		clients.Wait()
@@ -274,26 +274,26 @@ func TestSource_WarnsOfACertificateThatIsNotRenewed(t *testing.T) {
 			s, logged, _ := open(t, files.config())
 			run(t, s)
 			const line = "WARN the certificate ends soon and has not been renewed"
-			pass(time.Hour - time.Minute)
+			advance(time.Hour - time.Minute)
 			if logged.count(line) != 0 {
 				t.Errorf("of %v: warned too early", lifetime)
 			}
-			pass(2 * time.Minute)
+			advance(2 * time.Minute)
 			if logged.count(line) != 1 {
 				t.Errorf("of %v: %d warnings when a %v is left, want 1", lifetime, logged.count(line), lifetime-first)
 			}
-			pass(day - time.Hour)
+			advance(day - time.Hour)
 			if logged.count(line) != 1 {
 				t.Errorf("of %v: warned more than once a day", lifetime)
 			}
-			pass(2 * time.Hour)
+			advance(2 * time.Hour)
 			if logged.count(line) != 2 {
 				t.Errorf("of %v: %d warnings on the second day, want 2", lifetime, logged.count(line))
 			}
 			files.write(newPair(t, "new", lifetime))
-			pass(25 * time.Hour)
+			advance(25 * time.Hour)
 			if logged.count(line) != 2 {
-				t.Errorf("of %v: warned of the new one", lifetime)
+				t.Errorf("of %v: warned about the new certificate", lifetime)
 			}
 		}
 	})
@@ -313,7 +313,7 @@ func TestOpen_SaysWhichFileIsAtFault(t *testing.T) {
 		"no key":           {cert.Config{Cert: files.cert, Key: missing}, "none.pem: no such file"},
 		"exchanged":        {cert.Config{Cert: files.key, Key: files.cert}, files.key},
 		"no directory":     {cert.Config{Domains: []string{"a.example"}, Cache: filepath.Join(files.cert, "acme")}, "directory for certificates: "},
-		"nothing is named": {cert.Config{}, "read certificate"},
+		"no file is named": {cert.Config{}, "read certificate"},
 	} {
 		if _, err := cert.Open(tc.cfg); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, want %q", name, err, tc.want)
@@ -331,13 +331,13 @@ func TestSource_TLSConfig(t *testing.T) {
 		client *tls.Config
 		want   string
 	}{
-		"TLS 1.1":        {&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, "error: remote error: tls: protocol version not supported"},
-		"TLS 1.2":        {&tls.Config{MaxVersion: tls.VersionTLS12}, "first"},
-		"TLS 1.3":        {&tls.Config{MinVersion: tls.VersionTLS13}, "first"},
-		"by address":     {&tls.Config{ServerName: "127.0.0.1"}, "first"},
-		"another name":   {&tls.Config{ServerName: "other.example.org"}, "first"},
-		"no such proto":  {&tls.Config{NextProtos: []string{"imap"}}, "error: remote error: tls: no application protocol"},
-		"a false friend": {&tls.Config{NextProtos: []string{"acme-tls/1"}}, "error: remote error: tls: internal error"},
+		"TLS 1.1":                      {&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, "error: remote error: tls: protocol version not supported"},
+		"TLS 1.2":                      {&tls.Config{MaxVersion: tls.VersionTLS12}, "first"},
+		"TLS 1.3":                      {&tls.Config{MinVersion: tls.VersionTLS13}, "first"},
+		"by address":                   {&tls.Config{ServerName: "127.0.0.1"}, "first"},
+		"another name":                 {&tls.Config{ServerName: "other.example.org"}, "first"},
+		"an unknown protocol":          {&tls.Config{NextProtos: []string{"imap"}}, "error: remote error: tls: no application protocol"},
+		"a challenge without an order": {&tls.Config{NextProtos: []string{"acme-tls/1"}}, "error: remote error: tls: internal error"},
 	} {
 		if got := served(t, s, tc.client); got != tc.want {
 			t.Errorf("%s: %s, want %s", name, got, tc.want)

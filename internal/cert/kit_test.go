@@ -26,7 +26,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks")) // has no end
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks")) // never ends
 }
 
 const year = 365 * 24 * time.Hour
@@ -34,7 +34,7 @@ const year = 365 * 24 * time.Hour
 // pair is a certificate with its key, in PEM.
 type pair struct{ cert, key []byte }
 
-// newPair makes a certificate for domain that begins now.
+// newPair makes a self-signed certificate that is valid from now on.
 func newPair(t *testing.T, name string, lifetime time.Duration) pair {
 	t.Helper()
 	return newPairSince(t, name, time.Now(), lifetime)
@@ -83,7 +83,7 @@ func (f *files) write(p pair) {
 	write(f.t, f.key, p.key)
 }
 
-// write replaces a file by renaming another, as those who renew certificates do.
+// write replaces a file by renaming another one, as programs that renew certificates do.
 func write(t *testing.T, path string, content []byte) {
 	t.Helper()
 	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
@@ -115,7 +115,7 @@ func link(t *testing.T, to, path string) {
 	}
 }
 
-// open opens a source that logs and counts into what is returned.
+// open opens a source, and returns its log and its metrics too.
 func open(t *testing.T, cfg cert.Config) (*cert.Source, *logged, *metrics) {
 	t.Helper()
 	log, reg := &logged{news: make(chan struct{}, 1000)}, prometheus.NewRegistry()
@@ -132,7 +132,7 @@ type logged struct {
 	slog.Handler
 	mu   sync.Mutex
 	text bytes.Buffer
-	news chan struct{} // something has been logged
+	news chan struct{} // gets a value for each line
 }
 
 func (l *logged) Enabled(context.Context, slog.Level) bool { return true }
@@ -156,7 +156,7 @@ func (l *logged) String() string {
 // count returns how many lines begin with a level and a message.
 func (l *logged) count(line string) int { return strings.Count("\n"+l.String(), "\n"+line) }
 
-// wait waits for a line.
+// wait returns as soon as the log has the line.
 func (l *logged) wait(t *testing.T, line string) {
 	t.Helper()
 	for l.count(line) == 0 {

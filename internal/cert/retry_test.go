@@ -45,14 +45,14 @@ func newLeaf(t *testing.T, serial int64) *tls.Certificate {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-// source returns one whose certificates are those of an issuer, and what ends its Run and returns what it has logged.
+// source returns a source whose certificates come from get, and a function that ends its Run and returns its log.
 func source(t *testing.T, domains []string, get issuerFunc) (*Source, func() string) {
 	var log bytes.Buffer
 	s, err := Open(Config{Domains: domains, Cache: t.TempDir(), Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.keeper = newAuthority(domains, get)
+	s.provider = newAuthority(domains, get)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -65,7 +65,7 @@ func source(t *testing.T, domains []string, get issuerFunc) (*Source, func() str
 	}
 }
 
-func TestAuthority_OrdersLessAndLessOften(t *testing.T) {
+func TestAuthority_PausesGrowAfterFailedOrders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var asked []time.Duration
@@ -80,7 +80,7 @@ func TestAuthority_OrdersLessAndLessOften(t *testing.T) {
 		}
 		for i := range asked[1:] {
 			pause := asked[i+1] - asked[i]
-			if pause < 90*time.Second || pause > 70*time.Minute { // five failures an hour are what Let's Encrypt allows
+			if pause < 90*time.Second || pause > 70*time.Minute { // Let's Encrypt allows five failures an hour
 				t.Errorf("a pause of %v after order %d", pause, i+1)
 			}
 		}
@@ -90,9 +90,9 @@ func TestAuthority_OrdersLessAndLessOften(t *testing.T) {
 	})
 }
 
-func TestAuthority_WhatIsRenewedIsUsed(t *testing.T) {
+func TestAuthority_UsesRenewedCertificates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var current, second atomic.Pointer[tls.Certificate] // of the two names; nil: refused
+		var current, second atomic.Pointer[tls.Certificate] // one for each name; nil: the order fails
 		s, stop := source(t, []string{"a.example", "b.example"}, func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			cert := current.Load()
 			if hello.ServerName == "b.example" {
@@ -105,7 +105,7 @@ func TestAuthority_WhatIsRenewedIsUsed(t *testing.T) {
 		})
 		a, b, renewed := newLeaf(t, 1), newLeaf(t, 2), newLeaf(t, 3)
 		for _, step := range []struct {
-			a, b *tls.Certificate // what the authority gives
+			a, b *tls.Certificate // the certificates that the authority issues
 			want []*tls.Certificate
 		}{
 			{nil, nil, nil},
@@ -127,7 +127,7 @@ func TestAuthority_WhatIsRenewedIsUsed(t *testing.T) {
 	})
 }
 
-func TestOpen_LeavesACertificateThatIsOver(t *testing.T) {
+func TestOpen_IgnoresAnExpiredCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		leaf := newLeaf(t, 1)
 		key, err := x509.MarshalPKCS8PrivateKey(leaf.PrivateKey)
@@ -160,7 +160,7 @@ func TestRun_DoesNotWaitForAnOrder(t *testing.T) {
 		})
 		synctest.Wait()
 		if log := stop(); log != "" || len(s.held()) > 0 {
-			t.Errorf("%d certificates from nowhere; a stop is no failure:\n%s", len(s.held()), log)
+			t.Errorf("%d certificates without an answer; stopping is not a failure:\n%s", len(s.held()), log)
 		}
 		close(answer)
 		synctest.Wait()

@@ -94,7 +94,7 @@ func TestParseID_IsCanonical(t *testing.T) {
 	}
 	for _, bad := range []string{"", "1", strings.ReplaceAll(id, "-", ""), "{" + id[1:], id[:35] + "g", id[:35] + "é"} {
 		if got, err := chat.ParseID(bad); err == nil {
-			t.Errorf("%q is taken for a UUID: %q", bad, got)
+			t.Errorf("%q is accepted as a UUID: %q", bad, got)
 		}
 	}
 }

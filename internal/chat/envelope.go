@@ -11,34 +11,34 @@ import (
 	"restante/internal/errs"
 )
 
-// Kind says what an entry of a room's log is.
+// Kind is the kind of an entry in a room's log.
 type Kind string
 
-// KindMessage is a message. An entry without a kind is one, too: versions before the envelope wrote none.
+// KindMessage is a message. An entry without a kind is a message too: versions before the envelope wrote no kind.
 const KindMessage Kind = "message"
 
 // envelopeVersion is the version of the envelope that this version of the server writes, and the newest that it reads.
 const envelopeVersion = 1
 
-// AppendEnvelope appends the form in which a message travels between nodes and to other services: the JSON object that
-// clients see, with the members v (the version of the envelope) and kind before the others. It is safe for concurrent
-// use, as long as m does not change.
+// AppendEnvelope appends the message in the form that nodes and other services exchange: the JSON object that clients
+// see, preceded by the members v (the version of the envelope) and kind. It is safe for concurrent use, as long as m
+// does not change.
 func (m *Message) AppendEnvelope(dst []byte) []byte {
 	dst = append(dst, `{"v":1,"kind":"message"`...)
 	object := len(dst)
 	dst = m.AppendJSON(dst)
-	dst[object] = ',' // in the place of the object's own opening brace
+	dst[object] = ',' // replaces the object's opening brace
 	return dst
 }
 
 // UnknownError is the error of an envelope whose version or kind this version of the server does not know. A newer
-// version wrote it, or a program that is not Restante. Its class is errs.Unavailable: another node may be able to read it.
+// version wrote it, or a foreign program. Its class is errs.Unavailable, because another node may be able to read it.
 type UnknownError struct {
 	Version int
 	Kind    Kind
 }
 
-// Error names what is unknown.
+// Error says which feature is unknown.
 func (e *UnknownError) Error() string {
 	return fmt.Sprintf("this version of the server does not know %s", e.Feature())
 }
@@ -65,9 +65,10 @@ type entry struct {
 }
 
 // ReadAccepted reads the accepted messages of an envelope, which holds one entry or a list of entries. It checks only
-// what a store needs, not names: a message that any version has accepted is never refused later. Members that it does
-// not know are ignored. Numbers and times of storage are dropped. An error has the class errs.Invalid when the body is no
-// envelope of accepted messages, and is an UnknownError of class errs.Unavailable when another version may read it.
+// what a store needs, and no names, so that a message that any version has accepted is never refused later. It ignores
+// unknown members, and drops numbers and times of storage. If the body is not an envelope of accepted messages the
+// error has the class errs.Invalid. If another version may be able to read it, the error is an UnknownError of class
+// errs.Unavailable.
 func ReadAccepted(body []byte) ([]Message, error) {
 	return readEnvelope(body, func(m *Message) error {
 		m.Seq, m.StoredAt = 0, time.Time{}
@@ -75,8 +76,8 @@ func ReadAccepted(body []byte) ([]Message, error) {
 	})
 }
 
-// ReadStored reads the stored messages of an envelope, as ReadAccepted reads accepted ones. Each must have its number and
-// the time when it was stored.
+// ReadStored reads the stored messages of an envelope, as ReadAccepted reads accepted ones. Each must have its number
+// and its time of storage.
 func ReadStored(body []byte) ([]Message, error) {
 	return readEnvelope(body, func(m *Message) error {
 		var missing error
@@ -90,7 +91,7 @@ func ReadStored(body []byte) ([]Message, error) {
 	})
 }
 
-// readEnvelope reads every entry, and completes the message of each with finish.
+// readEnvelope reads every entry, and calls finish for the message of each.
 func readEnvelope(body []byte, finish func(*Message) error) ([]Message, error) {
 	entries, err := readEntries(body)
 	if err != nil {
@@ -117,7 +118,8 @@ func readEntries(body []byte) ([]entry, error) {
 		err = json.Unmarshal(body, &entries[0])
 	}
 	if err != nil {
-		// A newer version may have given a member another type. What it calls itself decides.
+		// A newer version may have changed the type of a member. Then its version or kind, which are read alone, give
+		// the error.
 		if unknown := unknownIn(body); unknown != nil {
 			return nil, unknown
 		}
@@ -138,7 +140,7 @@ func isList(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte{'['})
 }
 
-// unknownIn returns the error of the first entry that names a version or kind that is not known here, nil if none does.
+// unknownIn returns the error of the first entry whose version or kind is unknown, or nil if all are known.
 func unknownIn(body []byte) error {
 	type head struct {
 		V    int  `json:"v"`
@@ -160,11 +162,11 @@ func unknownIn(body []byte) error {
 	return nil
 }
 
-// maxKind is how long the name of a kind may be, in bytes: it appears in logs and in reasons.
+// maxKind is the largest length of a kind's name, in bytes. Names of kinds appear in logs and in reasons.
 const maxKind = 64
 
-// known returns nil if this version of the server can read an entry of the given version and kind. Absent ones are those
-// of the first version.
+// known returns nil if this version of the server can read an entry of the given version and kind. An absent version or
+// kind is the first one.
 func known(v int, k Kind) error {
 	switch {
 	case v < 0:
@@ -177,7 +179,7 @@ func known(v int, k Kind) error {
 	return nil
 }
 
-// message returns the message of an entry, with the trace left out: it travels beside the envelope.
+// message returns the message of an entry. The trace is left out: it is sent beside the envelope.
 func (e *entry) message() (Message, error) {
 	m := Message{
 		ID: e.ID, Room: e.Room, Seq: e.Seq, ClientID: e.ClientID, Msg: e.Msg,

@@ -48,7 +48,7 @@ func TestEnvelope_KeepsEverything(t *testing.T) {
 	}
 }
 
-// entryOf returns an entry with one member replaced by others.
+// entryOf returns an entry in which the text remove is replaced by add.
 func entryOf(t *testing.T, remove, add string) string {
 	t.Helper()
 	m := chat.Message{ID: id, Room: "lobby", ClientID: "ann", Msg: "hi", SentAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
@@ -101,7 +101,7 @@ func TestReadAccepted_TellsForeignFromBroken(t *testing.T) {
 func TestKnows_NoKindOfATestInARelease(t *testing.T) {
 	for _, f := range chat.BaseFeatures() {
 		if !chat.Knows(f) {
-			t.Errorf("this version does not know %s", f)
+			t.Errorf("this version does not know its own feature %s", f)
 		}
 	}
 	if chat.Knows(chat.OfKind("edit")) {

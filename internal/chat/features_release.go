@@ -2,6 +2,7 @@
 
 package chat
 
-// addedFeatures is empty until a release adds a kind of entry. The build tag tomorrow makes a binary that knows one kind
-// and one migration more than this one: beside it, this one is the older version of the tests of rolling upgrades.
+// addedFeatures is empty until a release adds a kind of entry. With the build tag tomorrow the binary knows one kind
+// and one migration more. The tests of rolling upgrades use such a binary as the newer version and the usual one as the
+// older version.
 var addedFeatures []Feature

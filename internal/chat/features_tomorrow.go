@@ -2,8 +2,8 @@
 
 package chat
 
-// kindTomorrow is the kind that only the newer version of the tests of rolling upgrades knows. It reads such an entry as
-// a message.
+// kindTomorrow is a kind that only the newer version in the tests of rolling upgrades knows. That version reads such an
+// entry as a message.
 const kindTomorrow Kind = "tomorrow"
 
 var addedFeatures = []Feature{OfKind(kindTomorrow)}

@@ -1,5 +1,5 @@
-// Package chat holds the words of the domain: message, room, cursor and their limits. Everything else imports it; it
-// imports only the standard library and errs.
+// Package chat has the types of the domain: message, room, cursor and their limits. Everything else imports it; it
+// imports only the standard library, a JSON library and errs.
 package chat
 
 import (
@@ -13,20 +13,20 @@ type Message struct {
 	ID       string    // UUID in canonical lower-case form; with Room, the idempotency key
 	Room     string    // see ValidateRoom
 	Seq      int64     // the number in the room: 1, 2, 3, … without gaps
-	ClientID string    // who sent it
-	Msg      string    // the text, kept exactly as sent
+	ClientID string    // the name of the sender
+	Msg      string    // the text, unchanged
 	SentAt   time.Time // when it was accepted; UTC, microseconds
 	StoredAt time.Time // when it was stored: strictly increasing within a room; UTC, microseconds
 
-	// Trace is the trace that the message is part of on its way, as a W3C traceparent, empty when nobody traces it. It
-	// is neither stored nor shown to clients.
+	// Trace is the W3C traceparent of the trace that the message belongs to, empty without tracing. It is neither
+	// stored nor shown to clients.
 	Trace string
 }
 
-// TimeFormat is how times are written everywhere: RFC 3339 in UTC with microseconds, so that texts sort as times do.
+// TimeFormat is the format of all times: RFC 3339 in UTC with microseconds, so that texts sort like times.
 const TimeFormat = "2006-01-02T15:04:05.000000Z"
 
-// Micros returns t as it is stored and sent: UTC, cut to microseconds.
+// Micros returns t as it is stored and sent: in UTC, truncated to microseconds.
 func Micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 type wireMessage struct {
@@ -39,8 +39,8 @@ type wireMessage struct {
 	StoredAt string `json:"stored_at,omitempty"`
 }
 
-// AppendJSON appends the message as a JSON object, the form that every client sees. Fields that are not known yet are
-// left out. It is safe for concurrent use, as long as nobody changes m.
+// AppendJSON appends the message as a JSON object, in the form that every client sees. Fields that are not known yet
+// are left out. It is safe for concurrent use, as long as m does not change.
 func (m *Message) AppendJSON(dst []byte) []byte {
 	w := wireMessage{ID: m.ID, Room: m.Room, Seq: m.Seq, ClientID: m.ClientID, Msg: m.Msg}
 	if !m.SentAt.IsZero() {
@@ -52,7 +52,7 @@ func (m *Message) AppendJSON(dst []byte) []byte {
 	buf := bytes.NewBuffer(dst)
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(w) // strings and an integer always encode
+	_ = enc.Encode(w) // encoding strings and an integer cannot fail
 	return bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})
 }
 
@@ -76,8 +76,7 @@ func (m *Message) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Room is what is known of a room. A room comes into being with its first message; one that has none yet is all zero
-// but for its name.
+// Room is the state of a room. A room exists from its first message on; before that, all fields but the name are zero.
 type Room struct {
 	Name         string
 	LastSeq      int64     // number of the newest message
@@ -85,7 +84,7 @@ type Room struct {
 	LastStoredAt time.Time // when the newest message was stored
 }
 
-// Cursor is a place in a room's log: Seq is the number of the last message that was seen, 0 at the beginning.
+// Cursor is a position in a room's log: Seq is the number of the last message that was seen, 0 at the beginning.
 type Cursor struct {
 	Room string
 	Seq  int64

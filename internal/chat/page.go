@@ -2,8 +2,8 @@ package chat
 
 import "slices"
 
-// FirstPage returns the first messages of a list, as many as fit into a page. If it leaves any out it is a copy,
-// so that the others are not kept in memory.
+// FirstPage returns the first messages of a list, as many as fit into a page. If it leaves messages out it returns a
+// copy, so that the others can be freed.
 func FirstPage(messages []Message) []Message {
 	size := 0
 	for i := range messages {
@@ -14,8 +14,8 @@ func FirstPage(messages []Message) []Message {
 	return messages
 }
 
-// LastPage returns the last messages of a list, as many as fit into a page. If it leaves any out it is a copy,
-// so that the others are not kept in memory.
+// LastPage returns the last messages of a list, as many as fit into a page. If it leaves messages out it returns a
+// copy, so that the others can be freed.
 func LastPage(messages []Message) []Message {
 	size := 0
 	for i := len(messages) - 1; i >= 0; i-- {

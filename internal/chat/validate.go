@@ -9,13 +9,14 @@ import (
 	"restante/internal/errs"
 )
 
-// Validate reports every fault of a message that is about to be accepted, joined into one error of errs.Error values.
+// Validate reports every fault of a message that is about to be accepted, as one error that joins errs.Error values.
 // The id must be canonical already (see ParseID).
 func (m *Message) Validate() error {
 	return errors.Join(ValidateRoom(m.Room), ValidateClientID(m.ClientID), validateMsg(m.Msg), validateID(m.ID))
 }
 
-// ValidateRoom reports whether name can be a room: 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.
+// ValidateRoom returns an error unless name can be the name of a room: 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning
+// with a letter or digit.
 func ValidateRoom(name string) error {
 	const want = "must be 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
 	if name == "" || len(name) > MaxRoomBytes {
@@ -30,7 +31,7 @@ func ValidateRoom(name string) error {
 	return nil
 }
 
-// ValidateClientID reports whether id can name a sender: 1 to 128 bytes of printable UTF-8.
+// ValidateClientID returns an error unless id can be the name of a sender: 1 to 128 bytes of printable UTF-8.
 func ValidateClientID(id string) error {
 	if id == "" || len(id) > MaxClientIDBytes {
 		return errs.Field("client_id", "must be 1 to %d bytes long, is %d", MaxClientIDBytes, len(id))
@@ -61,7 +62,8 @@ func validateID(id string) error {
 	return nil
 }
 
-// ParseID returns the canonical form of a UUID in its usual text form (36 characters, RFC 9562 section 4), in either case.
+// ParseID returns the canonical form of a UUID in its usual text form (36 characters, RFC 9562 section 4), in upper or
+// lower case.
 func ParseID(id string) (string, error) {
 	if len(id) != 36 {
 		return "", errs.Field("id", "must be a UUID of 36 characters, is %d", len(id))

@@ -10,31 +10,31 @@ import (
 )
 
 type benchCmd struct {
-	URL       string        `name:"url" placeholder:"URL" help:"A running server, http://HOST:PORT (default: one of its own for each scenario, on loopback, with its data in a temporary directory)."`
-	PID       int           `name:"pid" placeholder:"PID" help:"Process of the server at --url if it is on this machine, for CPU time and memory."`
-	Scenario  []string      `placeholder:"NAME" help:"What to measure, of ${scenarios}; repeat it, or separate several by commas (default: all)."`
+	URL       string        `name:"url" placeholder:"URL" help:"Address of a running server, http://HOST:PORT (default: start a server for each scenario, on loopback, with its data in a temporary directory)."`
+	PID       int           `name:"pid" placeholder:"PID" help:"Process id of the server at --url, if it runs on this machine: to measure its CPU time and memory."`
+	Scenario  []string      `placeholder:"NAME" help:"Scenarios to measure: ${scenarios}. Repeat the flag, or separate several by commas (default: all)."`
 	Duration  time.Duration `placeholder:"DURATION" default:"5s" help:"How long each scenario sends (default ${default})."`
-	Senders   int           `placeholder:"N" default:"64" help:"Senders at the same time (default ${default})."`
-	Readers   int           `placeholder:"N" default:"1000" help:"WebSocket readers (default ${default})."`
-	Idle      int           `placeholder:"N" default:"5000" help:"Connections of the scenario idle (default ${default})."`
-	Missed    int           `placeholder:"N" default:"500" help:"Messages that each reader of the scenario recover has missed (default ${default})."`
-	MsgBytes  int           `placeholder:"N" default:"128" help:"Bytes of a message's text (default ${default})."`
-	Rooms     int           `placeholder:"N" default:"8" help:"Rooms over which the scenario publish spreads its senders (default ${default})."`
-	NoPinning bool          `help:"Do not give server and load generator a processor core each."`
+	Senders   int           `placeholder:"N" default:"64" help:"Number of concurrent senders (default ${default})."`
+	Readers   int           `placeholder:"N" default:"1000" help:"Number of WebSocket readers (default ${default})."`
+	Idle      int           `placeholder:"N" default:"5000" help:"Number of connections in scenario idle (default ${default})."`
+	Missed    int           `placeholder:"N" default:"500" help:"Number of messages that each reader has missed in scenario recover (default ${default})."`
+	MsgBytes  int           `placeholder:"N" default:"128" help:"Size of a message's text, in bytes (default ${default})."`
+	Rooms     int           `placeholder:"N" default:"8" help:"Number of rooms in scenario publish, over which the senders are spread (default ${default})."`
+	NoPinning bool          `help:"Do not pin the server and the load generator to a processor core each."`
 }
 
-// Help is what `restante bench --help` says below the usage line.
+// Help is the text of `restante bench --help` below the usage line.
 func (benchCmd) Help() string {
 	return `Examples:
 
-  restante bench                                   everything, with servers of its own: about a minute
+  restante bench                                   all scenarios, each with a new server: about a minute
   restante bench --scenario fanout --readers 5000
   restante bench --url http://127.0.0.1:8080 --pid $(pidof restante)
 
-With --url it writes to rooms of the server whose names begin with "bench-"; that server must ask for no token and have no limits (--limit-sends=-1 and so on), or it measures those. Every scenario also checks what it sent and received: messages lost, repeated or out of order are listed and make the exit code 1.`
+With --url it writes to rooms of that server whose names begin with "bench-". The server must not require tokens and must have no limits (--limit-sends=-1 and so on): otherwise the limits are what is measured. Every scenario also checks what it sent and received: if messages were lost, repeated or out of order, they are listed and the exit code is 1.`
 }
 
-// Run measures and prints as it goes.
+// Run runs the scenarios and prints each result when it is known.
 func (c *benchCmd) Run(ctx context.Context, s *streams) error {
 	self, err := os.Executable()
 	if err != nil {

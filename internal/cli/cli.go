@@ -1,5 +1,5 @@
-// Package cli is the command line: a server (serve), two clients of its HTTP API (send, tail) and the tools around
-// them. Each command is one file, a struct of flags with a Run method.
+// Package cli is the command line: a server (serve), two clients of its HTTP API (send, tail), and tools. Each command
+// is one file with a struct of flags and a Run method.
 package cli
 
 import (
@@ -21,10 +21,10 @@ import (
 // The exit codes.
 const (
 	exitOK          = 0
-	exitFailed      = 1   // the command could not do its work; the server refused the request
-	exitUsage       = 2   // the command line makes no sense
-	exitUnavailable = 3   // the server could not be reached, or could not take the message, until the time ran out
-	exitInterrupted = 130 // a signal came before the work was done
+	exitFailed      = 1   // the command failed, or the server refused the request
+	exitUsage       = 2   // the command line is wrong
+	exitUnavailable = 3   // the server could not be reached, or could not accept the message, within the time limit
+	exitInterrupted = 130 // a signal came before the command was done
 )
 
 type commands struct {
@@ -33,11 +33,11 @@ type commands struct {
 	Tail    tailCmd    `cmd:"" help:"Follow the messages of a room."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server, and check that it keeps its promises."`
 	Token   tokenCmd   `cmd:"" help:"Make a token for a client."`
-	Health  healthCmd  `cmd:"" help:"Ask whether a server is ready."`
-	Dead    deadCmd    `cmd:"" help:"Look after the messages that could not be stored."`
-	Copy    copyCmd    `cmd:"" help:"Copy everything from one store to another, such as from SQLite to PostgreSQL."`
-	Migrate migrateCmd `cmd:"" help:"Bring the tables of a store up to date, as a server does when it starts."`
-	Version versionCmd `cmd:"" help:"Print which build this is."`
+	Health  healthCmd  `cmd:"" help:"Ask a server whether it is ready."`
+	Dead    deadCmd    `cmd:"" help:"List, show, replay or remove dead letters: messages that could not be stored."`
+	Copy    copyCmd    `cmd:"" help:"Copy all messages from one store to another, such as from SQLite to PostgreSQL."`
+	Migrate migrateCmd `cmd:"" help:"Create or update the tables of a store, as a server does when it starts."`
+	Version versionCmd `cmd:"" help:"Print the version of this program."`
 }
 
 const description = `A group-messaging server that keeps what it has accepted: every member gets every message, in one order, once, however long they were away.
@@ -48,21 +48,21 @@ Begin with
   restante tail                   in a second one, and
   restante send "Hello, everyone" in a third.
 
-'restante COMMAND --help' explains each.`
+'restante COMMAND --help' explains each command.`
 
-// streams are the command's own, so that a test can bring others.
+// streams are the standard streams of a command. Tests replace them.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
-// Main runs one command line, without the program's name, and returns the exit code of the process. It blocks until the
-// command is done; the end of ctx asks it to stop.
+// Main runs one command line, given without the program's name, and returns the exit code of the process. It blocks
+// until the command is done; the command stops when ctx ends.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	exited := -1 // set when kong has printed the help: it goes on parsing all the same
+	exited := -1 // set when kong has printed the help: kong continues parsing nevertheless
 	parser, err := kong.New(new(commands),
 		kong.Name("restante"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
@@ -82,12 +82,12 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	command.BindTo(ctx, (*context.Context)(nil))
 	err = command.Run(&streams{stdin, stdout, stderr})
 	if errors.Is(err, syscall.EPIPE) {
-		return exitOK // whoever read the output has had enough, as in `restante tail | head`
+		return exitOK // the reader of the output has closed it, as in `restante tail | head`
 	}
 	return report(stderr, err)
 }
 
-// userName returns the name of whoever runs the command, "" when it has none.
+// userName returns the name of the user who runs the command, or "" when it is unknown.
 func userName() string {
 	if name := os.Getenv("USER"); name != "" {
 		return name
@@ -99,7 +99,7 @@ func userName() string {
 	return u.Username
 }
 
-// exitError is an error with an exit code of its own.
+// exitError is an error that sets the exit code.
 type exitError struct {
 	code int
 	err  error
@@ -108,7 +108,7 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-// report prints a command's error, if there is one, and returns the exit code that goes with it.
+// report prints a command's error, if any, and returns the exit code for it.
 func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return exitOK
@@ -120,7 +120,7 @@ func report(stderr io.Writer, err error) int {
 	return exitFailed
 }
 
-// isTerminal reports whether a stream is a terminal that a person looks at.
+// isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())

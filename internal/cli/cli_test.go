@@ -18,13 +18,13 @@ import (
 
 func TestMain(m *testing.M) { testkit.MainWithoutBinary(m) }
 
-// outcome is what a command line has done.
+// outcome is what a command printed, and its exit code.
 type outcome struct {
 	code     int
 	out, err string
 }
 
-// run runs a command line to its end.
+// run runs a command until it ends.
 func run(ctx context.Context, stdin string, args ...string) outcome {
 	var out, err bytes.Buffer
 	code := Main(ctx, args, strings.NewReader(stdin), &out, &err)
@@ -64,7 +64,7 @@ func (s *testServer) start() {
 
 func (s *testServer) url() string { return "http://" + s.cfg.Listen }
 
-// log returns the texts of the room, after checking that they are numbered 1, 2, 3, …
+// log returns the texts of the room, and checks that the messages are numbered 1, 2, 3, …
 func (s *testServer) log(room string) []string {
 	s.t.Helper()
 	resp, err := http.Get(s.url() + "/messages/since?since=2000-01-01T00:00:00Z&room=" + room)
@@ -115,7 +115,7 @@ func TestMain_UsageErrors(t *testing.T) {
 	}
 	t.Setenv("RESTANTE_CLIENT_ID", "\x01")
 	if got := run(t.Context(), "", "send", "hi"); got.code != exitUsage || !strings.Contains(got.err, "--client-id") {
-		t.Errorf("a client id that cannot be: %+v", got)
+		t.Errorf("an invalid client id: %+v", got)
 	}
 }
 
@@ -152,7 +152,7 @@ func TestServe_EndsWithItsContext(t *testing.T) {
 	}
 	if !says("url", "http://127.0.0.1:") || !says("authentication", "none") || !says("version", "") || !says("store", "sqlite:") ||
 		!says("broker", "inproc:") || !says("roles", "api,consumer,hub") {
-		t.Errorf("the line does not say what runs: %v", line)
+		t.Errorf("the line does not describe the server: %v", line)
 	}
 	cancel()
 	if code := <-done; code != exitOK {
@@ -177,7 +177,7 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-// lines is a writer whose lines a test can wait for.
+// lines is a writer. A test can wait for its lines.
 type lines struct {
 	mu      sync.Mutex
 	buf     bytes.Buffer
@@ -195,7 +195,7 @@ func (l *lines) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// wait returns the lines once there are at least n of them.
+// wait returns the lines as soon as there are at least n.
 func (l *lines) wait(t *testing.T, n int) []string {
 	t.Helper()
 	limit := time.After(20 * time.Second)
@@ -210,7 +210,7 @@ func (l *lines) wait(t *testing.T, n int) []string {
 		select {
 		case <-l.changed:
 		case <-limit:
-			t.Fatalf("%d lines instead of %d:\n%s", count, n, strings.Join(got, "\n"))
+			t.Fatalf("%d lines, want %d:\n%s", count, n, strings.Join(got, "\n"))
 		}
 	}
 }

@@ -14,23 +14,22 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"restante/internal/chat"
+	"restante/internal/retry"
 )
 
-// target is the flags that say which room of which server.
+// target is the flags that select a server and a room.
 type target struct {
-	URL   string `name:"url" env:"RESTANTE_URL" placeholder:"URL" default:"http://127.0.0.1:8080" help:"Where the server is (default ${default})."`
-	Token string `env:"RESTANTE_TOKEN" placeholder:"TOKEN" help:"Token for a server that asks for one (see 'restante token'). Better in the environment: other users of the machine see command lines."`
+	URL   string `name:"url" env:"RESTANTE_URL" placeholder:"URL" default:"http://127.0.0.1:8080" help:"Address of the server (default ${default})."`
+	Token string `env:"RESTANTE_TOKEN" placeholder:"TOKEN" help:"Token, if the server requires one (see 'restante token'). Prefer the environment variable: other users of the machine can read command lines."`
 	Room  string `short:"r" env:"RESTANTE_ROOM" placeholder:"ROOM" default:"lobby" help:"The room (default ${default})."`
 }
 
-// client speaks the HTTP API of the server at a target. It is meant for one goroutine.
+// client calls the HTTP API of the server of a target. It is not for concurrent use.
 type client struct {
 	base  string
 	room  string
-	token string // "": none
+	token string // "": no token
 	http  *http.Client
 }
 
@@ -47,7 +46,7 @@ func (t *target) client() (*client, error) {
 	return c, nil
 }
 
-// parseBase returns a server's address as it is put before a path.
+// parseBase checks a server's address and returns it without a trailing slash, so that a path can follow.
 func parseBase(address string) (string, error) {
 	base, err := url.Parse(address)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" {
@@ -61,24 +60,24 @@ func newClient(base, room string) *client {
 	return &client{base: base, room: room, http: &http.Client{Transport: transport}}
 }
 
-// takeAnyCertificate is for questions whose answers need no secrecy, to a server that is known by its address.
-func (c *client) takeAnyCertificate() {
+// acceptAnyCertificate is for requests whose answers need no secrecy, to a server that is known by its IP address.
+func (c *client) acceptAnyCertificate() {
 	transport := c.http.Transport.(*http.Transport)
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true} //nolint:gosec // that is what it is for
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true} //nolint:gosec // accepting any certificate is the purpose
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }
 
-// refusal is an answer that is not a success.
+// refusal is an answer with a status other than 2xx.
 type refusal struct {
 	status     int
 	text       string
-	retryAfter time.Duration // 0 when the server has not said
+	retryAfter time.Duration // 0 when the server did not send one
 }
 
 func (r *refusal) Error() string { return r.text }
 
-// temporary reports whether the same request may succeed later: no answer came, or one that says so.
+// temporary reports whether the same request may succeed later: because there was no answer, or because of its status.
 func temporary(err error) bool {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.status == http.StatusTooManyRequests || r.status == http.StatusRequestTimeout || r.status >= 500
@@ -86,7 +85,7 @@ func temporary(err error) bool {
 	return true
 }
 
-// do sends a request and returns the answer if it is a success; the caller closes its body.
+// do sends a request and returns the answer if its status is 2xx; the caller closes its body.
 func (c *client) do(ctx context.Context, method, path string, query url.Values, body any) (*http.Response, error) {
 	var content io.Reader
 	if body != nil {
@@ -129,7 +128,7 @@ func (c *client) authorize(req *http.Request) {
 	}
 }
 
-// readRefusal makes an error of an answer, from its problem document (RFC 9457) if it has one.
+// readRefusal turns an answer into an error, with the text of its problem document (RFC 9457) if there is one.
 func readRefusal(resp *http.Response) error {
 	r := &refusal{status: resp.StatusCode, text: "the server answers " + resp.Status}
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
@@ -148,8 +147,8 @@ func readRefusal(resp *http.Response) error {
 	return r
 }
 
-// page returns the first messages of the room that a query of GET /rooms/{room}/messages selects, and the number of the
-// room's newest message.
+// page returns the first messages that a query of GET /rooms/{room}/messages selects, and the number of the room's
+// newest message.
 func (c *client) page(ctx context.Context, query url.Values) (messages []chat.Message, last int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
@@ -168,29 +167,28 @@ func (c *client) page(ctx context.Context, query url.Values) (messages []chat.Me
 	return page.Messages, page.LastSeq, nil
 }
 
-// attemptTimeout limits one request that is no stream. It is longer than the server takes to say that it cannot.
+// attemptTimeout limits one request that is not a stream. It is longer than the server's own time limits, so that the
+// server's answer arrives first.
 const attemptTimeout = 20 * time.Second
 
-// retrier waits between attempts, for longer and longer and never for the same time as everybody else.
+// retrier waits between attempts, with growing and jittered pauses.
 type retrier struct {
-	limit  time.Duration   // how long to go on after the first failure; 0: for ever
-	notice func(err error) // told of the first failure after a success
+	limit  time.Duration   // how long to continue after the first failure; 0: without a limit
+	notice func(err error) // called with the first failure after a success
 
-	backoff *backoff.ExponentialBackOff
-	failing time.Time // since when; zero after a success
+	backoff *retry.Backoff
+	failing time.Time // time of the first failure; zero after a success
 }
 
 func newRetrier(limit time.Duration, notice func(error)) *retrier {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.MaxInterval, b.Multiplier = 200*time.Millisecond, 10*time.Second, 2
-	return &retrier{limit: limit, notice: notice, backoff: b}
+	return &retrier{limit: limit, notice: notice, backoff: retry.NewBackoff(200*time.Millisecond, 10*time.Second)}
 }
 
-// success makes the next failure the first one.
+// success ends a series of failures: the next failure is a first one again.
 func (r *retrier) success() { r.failing = time.Time{} }
 
-// wait returns nil when it is time to try again after err, and otherwise the error to give up with: err itself when trying
-// again is useless or the time is up, the context's when that is done.
+// wait pauses before the next attempt and returns nil. It returns an error if there must be no next attempt: err itself
+// if a retry cannot help or the time limit is reached, or the cause of ctx if that has ended.
 func (r *retrier) wait(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -203,7 +201,7 @@ func (r *retrier) wait(ctx context.Context, err error) error {
 		r.backoff.Reset()
 		r.notice(err)
 	}
-	pause := r.backoff.NextBackOff()
+	pause := r.backoff.Next()
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		pause = max(pause, refused.retryAfter)
 	}

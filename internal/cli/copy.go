@@ -14,33 +14,33 @@ import (
 )
 
 type copyCmd struct {
-	From storeURL `required:"" placeholder:"URL" help:"The store to read: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE."`
-	To   storeURL `required:"" placeholder:"URL" help:"The store to fill, which is created if it is not there; a PostgreSQL database must exist."`
+	From storeURL `required:"" placeholder:"URL" help:"The source store: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE."`
+	To   storeURL `required:"" placeholder:"URL" help:"The target store. A SQLite file is created if it does not exist; a PostgreSQL database must exist."`
 }
 
-// Help is what `restante copy --help` says below the usage line.
+// Help is the text of `restante copy --help` below the usage line.
 func (copyCmd) Help() string {
 	return `Examples:
 
   restante copy --from sqlite:/var/lib/restante/restante.db --to postgres://restante:secret@db/restante
-      From one machine to many. Stop the server first; start the new ones when the copy is done.
+      From one machine to many. Stop the server first; start the new servers when the copy is done.
 
   restante copy --from postgres://restante:secret@db/restante --to sqlite:/backup/restante.db
-      Back again, or into a file to keep.
+      Back to one machine, or into a backup file.
 
-Everything moves: rooms, ids, numbers and times, so that clients go on from where they were, and a message that is sent again is known again. It can be interrupted at any point and run again: it goes on where it was. At the end it reads both stores and compares every message.
+It copies everything: rooms, ids, numbers and times. So clients continue where they were, and a message that is sent again is recognized. You can interrupt the command at any time and run it again: it continues where it stopped. At the end it reads both stores and compares every message.
 
-The target must be empty, or have been filled by this command from the same source. Servers that use the source must be stopped: what they store meanwhile may be missed, which the check at the end finds.
+The target must be empty, or must have been filled by this command from the same source. Stop the servers that use the source: the copy may miss what they store meanwhile, and then the comparison at the end fails.
 
 Exit codes:
   0    everything is in the target, and was compared
   1    the target has other messages, or the stores differ
-  2    the command line makes no sense
+  2    the command line is wrong
   3    a store could not be reached, or is in use
   130  interrupted`
 }
 
-// Run copies and checks.
+// Run copies the messages and compares the stores.
 func (c *copyCmd) Run(ctx context.Context, s *streams) (err error) {
 	if c.From == c.To {
 		return &exitError{exitUsage, errors.New("--from and --to are the same store")}
@@ -80,26 +80,26 @@ func (c *copyCmd) copy(ctx context.Context, work *store.Copy, s *streams) error 
 	return err
 }
 
-// outcome gives an error the exit code that it stands for.
+// outcome adds the exit code to an error.
 func (c *copyCmd) outcome(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.Canceled):
-		return &exitError{exitInterrupted, errors.New("interrupted; run the same command again to go on")}
+		return &exitError{exitInterrupted, errors.New("interrupted; run the same command again to continue")}
 	case errs.CodeOf(err) == errs.Unavailable:
-		return &exitError{exitUnavailable, fmt.Errorf("%w; run the same command again to go on", err)}
+		return &exitError{exitUnavailable, fmt.Errorf("%w; run the same command again to continue", err)}
 	}
 	return err
 }
 
-// How often progress is shown.
+// Intervals at which progress is shown.
 const (
-	showToPerson = 500 * time.Millisecond // a line that is rewritten
-	showInLog    = 10 * time.Second       // a line more
+	showToPerson = 500 * time.Millisecond // the line is rewritten
+	showInLog    = 10 * time.Second       // a line is added
 )
 
-// withProgress runs work, and shows its progress meanwhile.
+// withProgress calls run, and shows the progress of work meanwhile.
 func withProgress(s *streams, what string, work *store.Copy, run func() error) error {
 	var showing sync.WaitGroup
 	done := make(chan struct{})
@@ -110,11 +110,11 @@ func withProgress(s *streams, what string, work *store.Copy, run func() error) e
 	return err
 }
 
-// show prints the progress until done.
+// show prints the progress until done is closed.
 func show(out io.Writer, terminal bool, what string, work *store.Copy, done <-chan struct{}) {
 	every, begin, end := showInLog, "", "\n"
 	if terminal {
-		every, begin, end = showToPerson, "\r", "\x1b[K" // the rest of the line before is erased
+		every, begin, end = showToPerson, "\r", "\x1b[K" // the end of the previous, longer line is erased
 		defer fmt.Fprint(out, "\r\x1b[K")
 	}
 	tick := time.NewTicker(every)
@@ -132,7 +132,7 @@ func show(out io.Writer, terminal bool, what string, work *store.Copy, done <-ch
 	}
 }
 
-// rate says how far the work is, and how fast it was since before.
+// rate describes the progress, and the speed since before.
 func rate(p, before store.Progress, took time.Duration) string {
 	text := fmt.Sprintf("%d of %d rooms, %d of %d messages", p.RoomsDone, p.Rooms, p.MessagesDone, p.Messages)
 	perSecond := float64(p.MessagesDone-before.MessagesDone) / took.Seconds()

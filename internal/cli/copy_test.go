@@ -17,7 +17,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// filled returns the name of a SQLite store with n messages in each of some rooms.
+// filled returns the URL of a SQLite store that has n messages in each of some rooms.
 func filled(t *testing.T, rooms, n int) storeURL {
 	t.Helper()
 	u := storeURL("sqlite:" + filepath.Join(t.TempDir(), "restante.db"))
@@ -76,7 +76,7 @@ func TestCopy_ThereAndBack(t *testing.T) {
 		t.Errorf("back: %q, there %q", home.out, there.out)
 	}
 
-	// The copy is a store like any other.
+	// The copy can be used like any other store.
 	s := opened(t, storeURL(database))
 	defer s.Close()
 	m := chat.Message{ID: uuid.NewString(), Room: "room-1", ClientID: "bob", Msg: "new", SentAt: chat.Micros(time.Now())}
@@ -106,9 +106,9 @@ func TestCopy_RefusesWithAdvice(t *testing.T) {
 	run(t.Context(), "", "copy", "--from", string(source), "--to", string(other)).want(t, exitUnavailable, "", "stop the server that uses it")
 	run(t.Context(), "", "migrate", "--store", string(source)).want(t, exitUnavailable, "", "stop the server that uses it")
 
-	gone := run(t.Context(), "", "copy", "--from", string(other), "--to", "postgres://u:secret@127.0.0.1:1/db")
-	if gone.want(t, exitUnavailable, "", "cannot be reached"); strings.Contains(gone.err, "secret") {
-		t.Errorf("the error shows the password: %s", gone.err)
+	unreachable := run(t.Context(), "", "copy", "--from", string(other), "--to", "postgres://u:secret@127.0.0.1:1/db")
+	if unreachable.want(t, exitUnavailable, "", "cannot be reached"); strings.Contains(unreachable.err, "secret") {
+		t.Errorf("the error shows the password: %s", unreachable.err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -15,13 +15,13 @@ import (
 )
 
 type deadCmd struct {
-	List   deadListCmd   `cmd:"" help:"List the dead letters: messages that could not be stored."`
-	Show   deadShowCmd   `cmd:"" help:"Show dead letters with all that is in them."`
-	Replay deadReplayCmd `cmd:"" help:"Send dead letters on their way again."`
-	Drop   deadDropCmd   `cmd:"" help:"Remove dead letters for good."`
+	List   deadListCmd   `cmd:"" help:"List dead letters: messages that could not be stored."`
+	Show   deadShowCmd   `cmd:"" help:"Show dead letters with their content."`
+	Replay deadReplayCmd `cmd:"" help:"Send dead letters again, to where they came from."`
+	Drop   deadDropCmd   `cmd:"" help:"Remove dead letters permanently."`
 }
 
-// Help is what `restante dead --help` says below the usage line.
+// Help is the text of `restante dead --help` below the usage line.
 func (deadCmd) Help() string {
 	return `Examples:
 
@@ -29,28 +29,28 @@ func (deadCmd) Help() string {
   restante dead show ID
   restante dead replay --all
 
-With RabbitMQ, a message that can never be stored as it is is set aside with the reason, so that it does not hold up its room: a dead letter. The broker of one machine has none: there, whoever sends such a message gets the error.`
+With RabbitMQ, a message that can never be stored is dead-lettered together with the reason, so that it does not block its room. The broker of one machine has no dead letters: it returns the error to the sender of such a message.`
 }
 
-// office is the flag that says where the dead letters are.
-type office struct {
-	Broker []string `env:"RESTANTE_BROKER" placeholder:"URL" help:"The broker, amqp://USER:PASSWORD@HOST:PORT/VHOST, as the nodes have it. Several addresses of one RabbitMQ cluster are separated by commas."`
+// deadBroker is the flag that selects the broker whose dead letters are meant.
+type deadBroker struct {
+	Broker []string `env:"RESTANTE_BROKER" placeholder:"URL" help:"The broker, amqp://USER:PASSWORD@HOST:PORT/VHOST, the same as for the nodes. Separate several addresses of one RabbitMQ cluster by commas."`
 }
 
 const deadCodes = `
 
 Exit codes:
   0    done
-  1    some letters are not there, or cannot be sent; what could be done is done
-  2    the command line makes no sense
+  1    some letters do not exist or cannot be sent; the others are done
+  2    the command line is wrong
   3    the broker cannot be reached
   130  interrupted`
 
-// with calls do with the dead letters, and gives its error the exit code that goes with it.
-func (o *office) with(ctx context.Context, do func(*rabbitmq.DeadLetters) error) error {
+// with calls do with the dead letters, and adds the exit code to its error.
+func (o *deadBroker) with(ctx context.Context, do func(*rabbitmq.DeadLetters) error) error {
 	if len(o.Broker) == 0 || o.Broker[0] == config.InprocBroker {
 		return &exitError{exitUsage, errors.New("--broker, RESTANTE_BROKER: the address of a RabbitMQ is needed. " +
-			"The broker of one machine has no dead letters: whoever sends a message that cannot be stored gets the error")}
+			"The broker of one machine has no dead letters: it returns the error to the sender of a message that cannot be stored")}
 	}
 	letters, err := rabbitmq.OpenDead(ctx, o.Broker)
 	if err == nil {
@@ -72,13 +72,13 @@ func (o *office) with(ctx context.Context, do func(*rabbitmq.DeadLetters) error)
 	return err
 }
 
-// choice is which letters are meant.
-type choice struct {
-	All bool     `help:"All that are there."`
-	IDs []string `arg:"" name:"id" optional:"" help:"Of the letters, or of the messages in them."`
+// selection is the arguments that select letters.
+type selection struct {
+	All bool     `help:"All dead letters."`
+	IDs []string `arg:"" name:"id" optional:"" help:"Ids of letters, or of the messages in them."`
 }
 
-func (c *choice) pick() (rabbitmq.Pick, error) {
+func (c *selection) pick() (rabbitmq.Pick, error) {
 	if c.All == (len(c.IDs) > 0) {
 		return rabbitmq.Pick{}, &exitError{exitUsage, errors.New("needs either ids or --all")}
 	}
@@ -86,19 +86,19 @@ func (c *choice) pick() (rabbitmq.Pick, error) {
 }
 
 type deadReplayCmd struct {
-	office `embed:""`
-	choice `embed:""`
-	JSON   bool `help:"Print a JSON object."`
+	deadBroker `embed:""`
+	selection  `embed:""`
+	JSON       bool `help:"Print a JSON object."`
 }
 
-// Help is what `restante dead replay --help` says below the usage line.
+// Help is the text of `restante dead replay --help` below the usage line.
 func (deadReplayCmd) Help() string {
 	return `Examples:
 
   restante dead replay 01a2050d-d456-7a4a-970a-265bf9ff262a
   restante dead replay --all --broker amqp://restante:secret@rabbit/chat
 
-Each message goes back to where it died, with the same id, and is removed from the dead letters when the broker has it on stable storage: an interruption loses nothing, and what is sent twice is stored once. Replay when the reason is gone; a message that still cannot be stored comes back as a dead letter.` + deadCodes
+It sends each message back to the queue where it was dead-lettered, with the same id, and removes the letter when the broker has the message on stable storage. So an interruption loses nothing, and a message that is sent twice is stored once. Replay after you have fixed the reason: a message that still cannot be stored becomes a dead letter again.` + deadCodes
 }
 
 // Run sends the letters again.
@@ -132,13 +132,13 @@ func (c *deadReplayCmd) report(s *streams, n int) error {
 }
 
 type deadDropCmd struct {
-	office `embed:""`
-	choice `embed:""`
-	Yes    bool `short:"y" help:"Do not ask."`
-	JSON   bool `help:"Print a JSON object."`
+	deadBroker `embed:""`
+	selection  `embed:""`
+	Yes        bool `short:"y" help:"Do not ask for confirmation."`
+	JSON       bool `help:"Print a JSON object."`
 }
 
-// Help is what `restante dead drop --help` says below the usage line.
+// Help is the text of `restante dead drop --help` below the usage line.
 func (deadDropCmd) Help() string {
 	return `Examples:
 
@@ -146,7 +146,7 @@ func (deadDropCmd) Help() string {
   restante dead drop --all --yes
   restante dead show 01a2050d-d456-7a4a-970a-265bf9ff262a --json > kept.json && restante dead drop --yes 01a2050d-d456-7a4a-970a-265bf9ff262a
 
-It asks first; without a terminal to ask on it needs --yes.` + deadCodes
+It asks for confirmation. Without a terminal it cannot ask, and needs --yes.` + deadCodes
 }
 
 // Run removes the letters.
@@ -172,26 +172,26 @@ func (c *deadDropCmd) report(s *streams, n int) error {
 	return err
 }
 
-// confirm returns nil if whoever runs the command means it.
+// confirm returns nil if the user confirms the removal.
 func (c *deadDropCmd) confirm(ctx context.Context, s *streams) error {
 	if c.Yes {
 		return nil
 	}
 	if !isTerminal(s.in) {
-		return &exitError{exitUsage, errors.New("there is no terminal to ask on: --yes says that they are to be removed for good")}
+		return &exitError{exitUsage, errors.New("there is no terminal to ask for confirmation: use --yes to remove the dead letters permanently")}
 	}
 	what := "all dead letters"
 	if !c.All {
 		what = fmt.Sprintf("%d of the dead letters", len(c.IDs))
 	}
-	fmt.Fprintf(s.err, "Remove %s for good? [y/N] ", what)
+	fmt.Fprintf(s.err, "Remove %s permanently? [y/N] ", what)
 	lines := bufio.NewScanner(s.in)
 	answered := read(ctx, lines)
 	if ctx.Err() != nil {
 		return &exitError{exitInterrupted, errors.New("interrupted")}
 	}
 	if answer := strings.ToLower(lines.Text()); !answered || answer != "y" && answer != "yes" {
-		return errors.New("nothing is dropped")
+		return errors.New("not confirmed: no dead letter was removed")
 	}
 	return nil
 }

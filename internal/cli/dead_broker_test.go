@@ -11,8 +11,8 @@ import (
 	"restante/internal/testkit"
 )
 
-// deadVHost returns the address of a virtual host whose dead letters have these bodies, and their ids. The first is from
-// the inbox; the others were put there by somebody else.
+// deadVHost returns the address of a virtual host whose dead letters have these bodies, and their ids. The first one
+// came from the inbox; the test published the others itself.
 func deadVHost(t *testing.T, bodies ...string) (url string, ids []string) {
 	t.Helper()
 	url = testkit.VHost(t)[0]
@@ -80,7 +80,7 @@ func TestDead_OnABroker(t *testing.T) {
 	}
 	got = run(t.Context(), "", "dead", "show", ids[0], "nobody")
 	if got.code != exitFailed || !strings.Contains(got.out, "secret text") || !strings.Contains(got.err, "no dead letter nobody") {
-		t.Errorf("show of nobody: %+v", got)
+		t.Errorf("show of an unknown id: %+v", got)
 	}
 	got = run(t.Context(), "", "dead", "replay", "--all", "--json")
 	if got.code != exitFailed || got.out != "{\"replayed\":1}\n" || strings.Count(got.err, "cannot be replayed") != 2 {
@@ -100,10 +100,10 @@ func TestDead_OnABroker(t *testing.T) {
 	}
 	got = run(t.Context(), "", "dead", "list")
 	if got.code != exitOK || got.out != "" || !strings.Contains(got.err, "no dead letters") {
-		t.Errorf("list of nothing: %+v", got)
+		t.Errorf("list of an empty queue: %+v", got)
 	}
 	got = run(t.Context(), "", "dead", "list", "--broker", url+"-not")
 	if got.code != exitFailed || !strings.Contains(got.err, "virtual host") {
-		t.Errorf("list of no virtual host: %+v", got)
+		t.Errorf("list of an unknown virtual host: %+v", got)
 	}
 }

@@ -17,25 +17,25 @@ import (
 )
 
 type deadListCmd struct {
-	office `embed:""`
-	Limit  int  `short:"n" default:"100" placeholder:"COUNT" help:"How many, the oldest first (default ${default})."`
-	JSON   bool `help:"Print each as a line of JSON."`
+	deadBroker `embed:""`
+	Limit      int  `short:"n" default:"100" placeholder:"COUNT" help:"Largest number of letters to list, the oldest first (default ${default})."`
+	JSON       bool `help:"Print each letter as a line of JSON."`
 }
 
-// Help is what `restante dead list --help` says below the usage line.
+// Help is the text of `restante dead list --help` below the usage line.
 func (deadListCmd) Help() string {
 	return `Examples:
 
   restante dead list --broker amqp://restante:secret@rabbit/chat
   restante dead list --limit 1000 --json | jq -r 'select(.room == "ops") | .id' | xargs restante dead replay
 
-A message becomes a dead letter when it can never be stored as it is: the reason says why. Its room goes on without it. The list shows no text of messages, which 'restante dead show' does. It takes nothing away, and says on standard error when there are more than it shows.` + deadCodes
+A message becomes a dead letter when it can never be stored as it is. The list shows the reason. The other messages of its room are not affected. The list does not show the texts of messages: use 'restante dead show'. Listing removes nothing. If there are more letters than listed, standard error says so.` + deadCodes
 }
 
 // Run lists letters.
 func (c *deadListCmd) Run(ctx context.Context, s *streams) error {
 	if c.Limit < 1 {
-		return &exitError{exitUsage, fmt.Errorf("--limit: %d is not how many to list", c.Limit)}
+		return &exitError{exitUsage, fmt.Errorf("--limit: %d is not a number of letters to list", c.Limit)}
 	}
 	return c.with(ctx, func(d *rabbitmq.DeadLetters) error {
 		letters, total, err := d.List(ctx, c.Limit)
@@ -96,19 +96,19 @@ func orDash(text string) string {
 }
 
 type deadShowCmd struct {
-	office `embed:""`
-	JSON   bool     `help:"Print each as a line of JSON, the body as \"body\" or, when it is no text, as \"body_base64\"."`
-	IDs    []string `arg:"" name:"id" help:"Of the letters, or of the messages in them."`
+	deadBroker `embed:""`
+	JSON       bool     `help:"Print each letter as a line of JSON. The body is \"body\" or, if it is not text, \"body_base64\"."`
+	IDs        []string `arg:"" name:"id" help:"Ids of letters, or of the messages in them."`
 }
 
-// Help is what `restante dead show --help` says below the usage line.
+// Help is the text of `restante dead show --help` below the usage line.
 func (deadShowCmd) Help() string {
 	return `Examples:
 
   restante dead show 01a2050d-d456-7a4a-970a-265bf9ff262a
   restante dead show --json 01a2050d-d456-7a4a-970a-265bf9ff262a | jq -r .body
 
-It shows the text of messages. Control characters in it are shown as \x1b and the like.` + deadCodes
+It shows the texts of messages. It prints control characters in them as \x1b and the like.` + deadCodes
 }
 
 // Run shows letters.

@@ -40,16 +40,16 @@ func TestDead_UsageErrors(t *testing.T) {
 		}
 	}
 	if got := run(t.Context(), "", strings.Fields("dead list"+broker)...); got.code != exitUnavailable || got.out != "" {
-		t.Errorf("nobody there: %+v", got)
+		t.Errorf("no broker at the address: %+v", got)
 	}
 	t.Setenv("RESTANTE_BROKER", "amqp://127.0.0.1:1,amqp://127.0.0.1:2")
 	if got := run(t.Context(), "", "dead", "replay", "--all"); got.code != exitUnavailable || !strings.Contains(got.err, "127.0.0.1:2") {
-		t.Errorf("nobody there: %+v", got)
+		t.Errorf("no broker at the address: %+v", got)
 	}
 }
 
-// evil is a letter whose every text would do something to a terminal.
-func evil() rabbitmq.DeadContent {
+// hostileLetter is a letter in which every text contains control sequences of a terminal.
+func hostileLetter() rabbitmq.DeadContent {
 	return rabbitmq.DeadContent{
 		DeadLetter:  rabbitmq.DeadLetter{ID: "i\x1b", MessageID: "m\x1b", Room: "r\u202e", ClientID: "c\tx", Reason: "bad\nbad\xff\x1b", Size: 3},
 		ContentType: "t\r", Headers: map[string]any{"h\x1b": "v\x07", "b": []byte("\xff"), "n": int32(7), "nested": map[string]any{"a": "\x1b"}},
@@ -57,12 +57,12 @@ func evil() rabbitmq.DeadContent {
 	}
 }
 
-func TestDead_PrintsNothingThatActs(t *testing.T) {
+func TestDead_EscapesControlSequences(t *testing.T) {
 	var table, letter bytes.Buffer
-	if err := printTable(&table, []rabbitmq.DeadLetter{evil().DeadLetter, {}}); err != nil {
+	if err := printTable(&table, []rabbitmq.DeadLetter{hostileLetter().DeadLetter, {}}); err != nil {
 		t.Error(err)
 	}
-	if err := printLetter(&letter, evil()); err != nil {
+	if err := printLetter(&letter, hostileLetter()); err != nil {
 		t.Error(err)
 	}
 	for _, text := range []string{table.String(), letter.String()} {
@@ -82,7 +82,7 @@ func TestDead_PrintsNothingThatActs(t *testing.T) {
 
 func TestDead_JSONKeepsTheBody(t *testing.T) {
 	for _, body := range []string{"\xff\x00", "<text> \x1b ✓", ""} {
-		l := evil()
+		l := hostileLetter()
 		l.Body, l.DiedAt = []byte(body), time.Unix(0, 0).UTC()
 		var out bytes.Buffer
 		if err := printLines(&out, []shownLetter{shown(l)}); err != nil {

@@ -11,13 +11,13 @@ import (
 )
 
 type healthCmd struct {
-	URL     string        `name:"url" env:"RESTANTE_URL" placeholder:"URL" default:"http://127.0.0.1:8080" help:"Where the server is (default ${default})."`
+	URL     string        `name:"url" env:"RESTANTE_URL" placeholder:"URL" default:"http://127.0.0.1:8080" help:"Address of the server (default ${default})."`
 	Live    bool          `help:"Ask only whether the process is alive, not whether it can be used now."`
-	AnyCert bool          `name:"any-certificate" help:"Take whatever certificate the server has: for a probe of this machine by its address, which no certificate names."`
+	AnyCert bool          `name:"any-certificate" help:"Accept any certificate: for a check on the same machine by IP address, which the certificate does not contain."`
 	Timeout time.Duration `default:"5s" placeholder:"DURATION" help:"How long to wait for the answer (default ${default})."`
 }
 
-// Help is what `restante health --help` says below the usage line.
+// Help is the text of `restante health --help` below the usage line.
 func (healthCmd) Help() string {
 	return `Examples:
 
@@ -25,19 +25,19 @@ func (healthCmd) Help() string {
   restante health --live --url http://10.0.0.7:8080
   restante health --any-certificate --url https://127.0.0.1
 
-It asks once. It is meant for health checks in places that have no curl, such as the container image. "degraded" counts as healthy: messages are accepted and kept, and what does not work is named.
+It asks once. It is meant for health checks where there is no curl, such as in the container image. "degraded" counts as healthy: the server accepts and keeps messages, and the output names what does not work.
 
-Whoever restarts what is unhealthy should ask with --live: a server that waits for its broker is not ready, and starting it again helps nobody.
+Use --live if an unhealthy server is restarted automatically: a server that waits for its broker is not ready, and a restart does not help.
 
 Exit codes:
   0    ready, or with --live: alive
-  1    something else than a restante server answers
-  2    the command line makes no sense
+  1    the answer is not from a restante server
+  2    the command line is wrong
   3    not ready, or no answer within --timeout
   130  interrupted`
 }
 
-// Run asks the server once, and prints what it says of itself.
+// Run asks the server once and prints its answer.
 func (c *healthCmd) Run(ctx context.Context, s *streams) error {
 	if c.Timeout <= 0 {
 		return &exitError{exitUsage, fmt.Errorf("--timeout: %v is not a time to wait", c.Timeout)}
@@ -48,7 +48,7 @@ func (c *healthCmd) Run(ctx context.Context, s *streams) error {
 	}
 	cl := newClient(base, "")
 	if c.AnyCert {
-		cl.takeAnyCertificate()
+		cl.acceptAnyCertificate()
 	}
 	defer cl.close()
 	asked, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("no answer within %v", c.Timeout))
@@ -65,7 +65,7 @@ func (c *healthCmd) Run(ctx context.Context, s *streams) error {
 	return h.print(s.out)
 }
 
-// health is what a server says of itself.
+// health is the server's answer.
 type health struct {
 	Status string
 	Checks []struct {

@@ -20,16 +20,16 @@ func TestHealth_OfARunningServerAndAStoppedOne(t *testing.T) {
 	s.stop()
 	got := run(t.Context(), "", "health", "--url", s.url())
 	if got.code != exitUnavailable || got.out != "" || !strings.Contains(got.err, s.url()) {
-		t.Errorf("a server that is gone: %+v", got)
+		t.Errorf("a stopped server: %+v", got)
 	}
 }
 
-func TestHealth_SaysWhatTheServerSays(t *testing.T) {
+func TestHealth_PrintsTheServersAnswer(t *testing.T) {
 	for name, tc := range map[string]struct {
 		status   int
 		body     string
 		code     int
-		out, err string // parts
+		out, err string // substrings
 	}{
 		"degraded": {
 			http.StatusOK, `{"status":"degraded","checks":[{"name":"broker","ok":true},{"name":"store","ok":false,"reason":"no connection"}]}`,
@@ -84,7 +84,7 @@ func TestHealth_OfAServerThatIsKnownByItsAddress(t *testing.T) {
 	}))
 	defer fake.Close()
 	if got := run(t.Context(), "", "health", "--url", fake.URL); got.code != exitUnavailable || !strings.Contains(got.err, "certificate") {
-		t.Errorf("a certificate of nobody known: %+v", got)
+		t.Errorf("a certificate of an unknown authority: %+v", got)
 	}
 	if got := run(t.Context(), "", "health", "--any-certificate", "--url", fake.URL); got.code != exitOK || got.out != "ready\n" {
 		t.Errorf("--any-certificate: %+v", got)

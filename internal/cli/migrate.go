@@ -14,24 +14,24 @@ type migrateCmd struct {
 	Store storeURL `required:"" env:"RESTANTE_STORE" placeholder:"URL" help:"The store: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE."`
 }
 
-// Help is what `restante migrate --help` says below the usage line.
+// Help is the text of `restante migrate --help` below the usage line.
 func (migrateCmd) Help() string {
 	return `Examples:
 
   restante migrate --store postgres://owner:secret@db/restante
   restante migrate --store sqlite:/var/lib/restante/restante.db
 
-A server does the same when it starts. Run it alone when servers have a database user that may not create tables, or to take the time of a large migration before the upgrade. Several may run at once: one migrates, the others wait. With PostgreSQL, servers may go on meanwhile; with SQLite the server must be stopped.
+A server does the same when it starts. Run this command separately if the servers' database user may not create tables, or to do a long migration before the upgrade. You can start it several times at once: one migrates, the others wait. With PostgreSQL the servers may run meanwhile; with SQLite the server must be stopped.
 
 Exit codes:
   0    the store is up to date
   1    the store cannot be used
-  2    the command line makes no sense
+  2    the command line is wrong
   3    the store could not be reached, or is in use
   130  interrupted`
 }
 
-// Run brings the tables of the store up to date.
+// Run creates or updates the tables of the store.
 func (c *migrateCmd) Run(ctx context.Context, s *streams) error {
 	log := slog.New(slog.NewTextHandler(s.err, nil))
 	if err := c.migrate(ctx, log); err != nil {
@@ -41,7 +41,7 @@ func (c *migrateCmd) Run(ctx context.Context, s *streams) error {
 	return err
 }
 
-// migrate blocks for as long as that takes.
+// migrate blocks until the migrations are done.
 func (c *migrateCmd) migrate(ctx context.Context, log *slog.Logger) error {
 	if c.Store.isPostgres() {
 		return postgres.Migrate(ctx, string(c.Store), log)

@@ -7,8 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// printable returns text with the characters escaped that would do something to a terminal instead of showing: controls,
-// line ends, and those that turn the direction of what follows. Everything else stays, joiners of emoji too.
+// printable returns text with those characters escaped that would act on a terminal instead of being shown: control
+// characters, line ends, and characters that change the text direction. Everything else stays, including the joiners of
+// emoji.
 func printable(text string) string {
 	if !strings.ContainsFunc(text, acts) {
 		return text
@@ -25,7 +26,8 @@ func printable(text string) string {
 	return b.String()
 }
 
-// printableBytes is printable for what may be no text: then every byte that is not printable ASCII is escaped.
+// printableBytes is printable for bytes that may not be text: if they are not, every byte that is not printable ASCII
+// is escaped.
 func printableBytes(b []byte) string {
 	if utf8.Valid(b) {
 		return printable(string(b))

@@ -19,14 +19,14 @@ import (
 
 type sendCmd struct {
 	target   `embed:""`
-	ClientID string        `name:"client-id" env:"RESTANTE_CLIENT_ID" placeholder:"NAME" help:"Who sends (default: the user's name; with a token, whom that names)."`
-	Timeout  time.Duration `default:"30s" placeholder:"DURATION" help:"How long a message that is not accepted is tried again (default ${default})."`
+	ClientID string        `name:"client-id" env:"RESTANTE_CLIENT_ID" placeholder:"NAME" help:"Name of the sender (default: your user name; with a token, the name in the token)."`
+	Timeout  time.Duration `default:"30s" placeholder:"DURATION" help:"How long to retry a message that is not accepted (default ${default})."`
 	Quiet    bool          `short:"q" xor:"output" help:"Print nothing for an accepted message, instead of its id."`
 	JSON     bool          `xor:"output" help:"Print each accepted message as a line of JSON, instead of its id."`
-	Msg      []string      `arg:"" optional:"" help:"The message; several words are joined by spaces. Without it: one message per line of standard input."`
+	Msg      []string      `arg:"" optional:"" help:"The message. Several words are joined by spaces. Without it, each line of standard input is a message."`
 }
 
-// Help is what `restante send --help` says below the usage line.
+// Help is the text of `restante send --help` below the usage line.
 func (sendCmd) Help() string {
 	return `Examples:
 
@@ -35,17 +35,17 @@ func (sendCmd) Help() string {
   tail -f app.log | restante send --room app --quiet
   RESTANTE_URL=https://chat.example.org restante send hi
 
-Each message gets an id before the first attempt and keeps it, so that trying again never makes two of it: a lost connection, "busy" (429) and "unavailable" (503) are tried again until --timeout. Lines are sent in order, the next one only when the server has the one before on stable storage. Empty lines are left out.
+Each message gets an id before the first attempt and keeps it, so that a retry never stores it twice. A lost connection, "busy" (429) and "unavailable" (503) are retried until --timeout. Lines are sent in order: each one after the server has the previous one on stable storage. Empty lines are skipped.
 
 Exit codes:
   0    every message was accepted
-  1    the server refused a message, which it will always refuse; messages before it were accepted
-  2    the command line makes no sense
-  3    gave up after --timeout: the message in hand may have been accepted, those after it were not sent
+  1    the server refused a message, and a retry would not help; the messages before it were accepted
+  2    the command line is wrong
+  3    gave up after --timeout: the message of the last attempt may have been accepted; those after it were not sent
   130  interrupted`
 }
 
-// Run sends the message of the arguments, or those of standard input.
+// Run sends the message in the arguments, or those of standard input.
 func (c *sendCmd) Run(ctx context.Context, s *streams) error {
 	if c.ClientID == "" && c.Token == "" {
 		c.ClientID = userName()
@@ -75,7 +75,7 @@ func (c *sendCmd) Run(ctx context.Context, s *streams) error {
 	return err
 }
 
-// sender sends messages, one after the other.
+// sender sends messages one after the other.
 type sender struct {
 	cmd     *sendCmd
 	client  *client
@@ -84,11 +84,12 @@ type sender struct {
 	sent    int
 }
 
-// maxLine is the longest line that is read, so that input without line ends cannot fill the memory. What is longer than
-// a message may be is refused by the server, with its reason.
+// maxLine is the longest line that is read, so that input without line ends cannot fill the memory. The server refuses
+// a line that is longer than a message may be, and says why.
 const maxLine = 1 << 20
 
-// sendLines sends each line of standard input. It reads no further than the line in hand, but for its buffer.
+// sendLines sends each line of standard input. Apart from the buffer, it reads no line before the previous one is
+// accepted.
 func (sn *sender) sendLines(ctx context.Context, s *streams) error {
 	progress := newProgress(s)
 	defer progress.end()
@@ -111,8 +112,8 @@ func (sn *sender) sendLines(ctx context.Context, s *streams) error {
 	return context.Cause(ctx)
 }
 
-// read is lines.Scan, given up when ctx is done: reading a terminal cannot be interrupted otherwise. The read that is left
-// behind ends with the process.
+// read calls lines.Scan and returns false when ctx ends first, because reading from a terminal cannot be interrupted.
+// The goroutine that still reads ends with the process.
 func read(ctx context.Context, lines *bufio.Scanner) bool {
 	got := make(chan bool, 1)
 	go func() { got <- lines.Scan() }()
@@ -143,7 +144,7 @@ func (sn *sender) send(ctx context.Context, text string) error {
 	}
 }
 
-// post makes one attempt and returns the answer's body, a message.
+// post makes one attempt and returns the answer's body, which is a message.
 func (sn *sender) post(ctx context.Context, id, text string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, min(attemptTimeout, sn.cmd.Timeout))
 	defer cancel()
@@ -157,7 +158,7 @@ func (sn *sender) post(ctx context.Context, id, text string) ([]byte, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	// The status has said it all; the body, if it does not come whole, is not worth sending again for.
+	// The status is enough. If the body does not arrive completely, that is no reason to send again.
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	return answer, nil
 }
@@ -179,9 +180,9 @@ func (sn *sender) print(id string, answer []byte) error {
 	return err
 }
 
-// progress shows on a terminal how many lines have gone, when nothing else appears there.
+// progress shows on a terminal how many messages were accepted, if nothing else is printed there.
 type progress struct {
-	out   io.Writer // nil: nobody looks
+	out   io.Writer // nil: not shown
 	shown time.Time
 	count int
 }

@@ -53,7 +53,7 @@ func TestSend_EachLineInOrder(t *testing.T) {
 		t.Errorf("code %d, %d ids, %s", got.code, strings.Count(got.out, "\n"), got.err)
 	}
 	if stored := s.log("r2"); !slices.Equal(stored, want) {
-		t.Errorf("%d lines stored of %d, or not as they were", len(stored), len(want))
+		t.Errorf("%d lines stored of %d, or not as they were sent", len(stored), len(want))
 	}
 }
 
@@ -74,7 +74,8 @@ func TestSend_StopsAtALineThatIsRefused(t *testing.T) {
 	}
 }
 
-// TestSend_RetriesWithTheSameID has a server that takes a message and then answers as if it had not, in every way there is.
+// TestSend_RetriesWithTheSameID has a server that stores a message and then answers as if it had failed, in every way a
+// server can.
 func TestSend_RetriesWithTheSameID(t *testing.T) {
 	var ids []string
 	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -137,7 +138,7 @@ func TestSend_InterruptedWhileItWaitsForALine(t *testing.T) {
 	if code := <-done; code != exitInterrupted {
 		t.Error("exit code", code)
 	}
-	_ = typed.Close() // ends the read that was left behind
+	_ = typed.Close() // ends the goroutine that still reads
 }
 
 func TestRetrier_HonoursRetryAfterAndItsLimit(t *testing.T) {
@@ -159,7 +160,7 @@ func TestRetrier_HonoursRetryAfterAndItsLimit(t *testing.T) {
 			t.Errorf("the first failure after a success: %v, %d notices", err, notices)
 		}
 		if err := r.wait(t.Context(), &refusal{status: 422, text: "no"}); err == nil {
-			t.Error("a refusal for good is tried again")
+			t.Error("a permanent refusal is retried")
 		}
 	})
 }

@@ -13,10 +13,10 @@ import (
 
 type serveCmd struct {
 	config.Config
-	File config.File `name:"config" env:"RESTANTE_CONFIG" placeholder:"FILE" help:"YAML file with values for the flags above, by their long names. Flags and environment go before it."`
+	File config.File `name:"config" env:"RESTANTE_CONFIG" placeholder:"FILE" help:"YAML file with values for the flags above, by their long names. Flags and environment variables override it."`
 }
 
-// Help is what `restante serve --help` says below the usage line.
+// Help is the text of `restante serve --help` below the usage line.
 func (serveCmd) Help() string {
 	return `Examples:
 
@@ -25,21 +25,21 @@ func (serveCmd) Help() string {
 
   export RESTANTE_JWT_SECRET="$(openssl rand -base64 48)"
   restante serve --listen :443 --auth jwt --acme-domain chat.example.org --data /var/lib/restante
-      On the internet, for bearers of tokens that are signed with the secret, such as 'restante token' makes, at
-      https://chat.example.org: the certificate comes from Let's Encrypt, and is kept in the directory of the data.
+      On the internet, at https://chat.example.org, for clients with tokens that are signed with the secret, such as
+      'restante token' makes. The certificate comes from Let's Encrypt and is kept in the data directory.
 
   restante serve --listen :443 --auth jwt --jwks-url https://id.example.org/keys --jwt-audience chat --tls-cert cert.pem --tls-key key.pem
-      For bearers of tokens from an identity provider, with a certificate from files, which may be replaced at any time.
+      For clients with tokens of an identity provider, with a certificate from files. You may replace the files at any time.
 
   restante serve --auth jwt --jwt-key public.pem --trusted-proxy 127.0.0.1 --cors-origin https://chat.example.org
-      Behind a proxy on this machine that has the certificate, for a web page that is served from elsewhere.
+      Behind a proxy on this machine that has the certificate, for a web page of another origin.
 
   restante serve --listen :8080 --auth none --data /var/lib/restante
-      For everyone who can reach this machine. They can read and send under any name, so this must be said.
+      For everyone who can reach this machine. They can read all rooms and send under any name, so --auth none is required.
 
   restante serve --listen :8080 --auth jwt --jwt-key public.pem --broker amqp://restante:PASSWORD@rabbit/chat --store postgres://restante:PASSWORD@db/chat
-      One node among others, on RabbitMQ and PostgreSQL; --roles hub, say, gives it a part of the work. Passwords are better
-      given by RESTANTE_BROKER and RESTANTE_STORE: other users of the machine see command lines.
+      One of several nodes, on RabbitMQ and PostgreSQL. --roles, such as --roles hub, gives it a part of the work. Prefer
+      RESTANTE_BROKER and RESTANTE_STORE for passwords: other users of the machine can read command lines.
 
   RESTANTE_LISTEN=127.0.0.1:9000 restante serve --config /etc/restante.yaml
       With a file such as
@@ -50,13 +50,13 @@ func (serveCmd) Help() string {
         auth: jwt
         jwt-secret: [NEW-SECRET, OLD-SECRET]
 
-SIGTERM or Ctrl-C stops the server: it finishes what it has accepted, tells its clients to reconnect, and exits with 0 within --drain. A second signal ends it at once, and still nothing that was accepted is lost.`
+SIGTERM or Ctrl-C stops the server: it completes what it has accepted, tells its clients to reconnect, and exits with 0 within --drain. A second signal ends it at once; even then nothing that was accepted is lost.`
 }
 
-// Run serves until ctx is done.
+// Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, s *streams) error {
-	// With one processor for Go code, everything would stand still during each fsync until the runtime notices, and
-	// the group that the next commit takes could not gather: a tenth of the speed.
+	// With one processor for Go code, all goroutines would pause during each fsync until the runtime notices, and no
+	// messages could gather for the next commit. That costs nine tenths of the speed.
 	if runtime.GOMAXPROCS(0) == 1 && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(2)
 	}

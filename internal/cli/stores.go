@@ -25,7 +25,7 @@ func (u storeURL) Validate() error {
 	if u.isPostgres() || u.path() != "" {
 		return nil
 	}
-	return errors.New("not a store; use sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+	return errors.New("is not a store; use sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 }
 
 func (u storeURL) isPostgres() bool {
@@ -41,7 +41,7 @@ func (u storeURL) path() string {
 	return path
 }
 
-// String returns the name without a password.
+// String returns the URL without a password.
 func (u storeURL) String() string {
 	if !u.isPostgres() {
 		return string(u)
@@ -50,11 +50,11 @@ func (u storeURL) String() string {
 	if err != nil {
 		return "postgres://…"
 	}
-	parsed.RawQuery = "" // it may have a password, too
+	parsed.RawQuery = "" // the query may contain a password, too
 	return parsed.Redacted()
 }
 
-// open opens a store and makes sure that it can be used now.
+// open opens a store and checks that it can be used now.
 func (u storeURL) open(ctx context.Context, log *slog.Logger) (*store.Store, error) {
 	var d driver.Driver
 	var err error
@@ -73,7 +73,7 @@ func (u storeURL) open(ctx context.Context, log *slog.Logger) (*store.Store, err
 	return s, nil
 }
 
-// openExisting is open for a store that must be there already.
+// openExisting is open for a store that must exist already.
 func (u storeURL) openExisting(ctx context.Context, log *slog.Logger) (*store.Store, error) {
 	if path := u.path(); path != "" {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -83,7 +83,7 @@ func (u storeURL) openExisting(ctx context.Context, log *slog.Logger) (*store.St
 	return u.open(ctx, log)
 }
 
-// explain gives an error of opening the exit code that it stands for.
+// explain adds the exit code to an error of opening.
 func (u storeURL) explain(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return &exitError{exitInterrupted, errors.New("interrupted")}

@@ -19,29 +19,29 @@ import (
 
 type tailCmd struct {
 	target `embed:""`
-	After  *int64 `placeholder:"SEQ" xor:"from" help:"Begin after the message with this number; 0 begins with the oldest (default: only messages from now on)."`
-	Since  string `placeholder:"TIME" xor:"from" help:"Begin with the first message stored after this time, such as 2026-01-31T09:00:00Z, or this long ago, such as 90m."`
+	After  *int64 `placeholder:"SEQ" xor:"from" help:"Begin after the message with this number; 0 begins with the oldest one (default: only new messages)."`
+	Since  string `placeholder:"TIME" xor:"from" help:"Begin with the first message that was stored after this time, such as 2026-01-31T09:00:00Z, or this long ago, such as 90m."`
 	JSON   bool   `help:"Print each message as a line of JSON."`
 }
 
-// Help is what `restante tail --help` says below the usage line.
+// Help is the text of `restante tail --help` below the usage line.
 func (tailCmd) Help() string {
 	return `Examples:
 
-  restante tail                              what is said in the lobby from now on
-  restante tail --room ops --since 24h       the last day, then what comes
-  restante tail --after 0 --json | jq .msg   everything, for a program
-  restante tail --after 1041 --json          on from a number that was seen before
+  restante tail                              new messages of the lobby
+  restante tail --room ops --since 24h       messages of the last day, then new ones
+  restante tail --after 0 --json | jq .msg   all messages, for a program
+  restante tail --after 1041 --json          messages after number 1041
 
-It goes on until it is interrupted, and reconnects by itself: it remembers the number of the last message, so none is lost or shown twice. Messages that the server no longer keeps are named on standard error. Control characters in messages are shown as \x1b and the like; --json prints messages as they are.
+It runs until it is interrupted, and reconnects by itself: it remembers the number of the last message, so that it neither loses a message nor shows one twice. If the server no longer keeps some messages, standard error says which. Control characters in messages are printed as \x1b and the like; --json prints messages unchanged.
 
 Exit codes:
-  0  interrupted, or nobody reads the output any more
+  0  interrupted, or the output was closed
   1  the server refuses to show the room
-  2  the command line makes no sense`
+  2  the command line is wrong`
 }
 
-// Run follows the room until ctx is done.
+// Run follows the room until ctx ends.
 func (c *tailCmd) Run(ctx context.Context, s *streams) error {
 	query, err := c.start()
 	if err != nil {
@@ -60,11 +60,11 @@ func (c *tailCmd) Run(ctx context.Context, s *streams) error {
 	return err
 }
 
-// start returns the query of a page that tells where to begin; it matters only without --after.
+// start returns the query of the page that gives the first cursor. It is used only without --after.
 func (c *tailCmd) start() (url.Values, error) {
 	query := url.Values{"limit": {"1"}}
 	if c.After != nil && *c.After < 0 {
-		return nil, &exitError{exitUsage, fmt.Errorf("--after: %d is no number of a message", *c.After)}
+		return nil, &exitError{exitUsage, fmt.Errorf("--after: %d is not the number of a message", *c.After)}
 	}
 	if c.Since == "" {
 		return query, nil
@@ -81,10 +81,10 @@ func (c *tailCmd) start() (url.Values, error) {
 	return query, nil
 }
 
-// silence is how long a stream may be quiet before it counts as dead: the server writes every 15 seconds.
+// silence is how long a stream may be silent before it counts as broken. The server writes every 15 seconds.
 const silence = 45 * time.Second
 
-// maxEvent is the longest event that is read: a message of which every byte is escaped, and room to spare.
+// maxEvent is the longest event that is read. It is larger than a message of which every byte is escaped.
 const maxEvent = 1 << 20
 
 // follower reads a room and prints it. Its cursor is the number of the last message that was printed.
@@ -95,10 +95,10 @@ type follower struct {
 	notes   io.Writer
 	retrier *retrier
 	cursor  int64
-	lost    bool // the connection is, and a note has said so
+	lost    bool // the connection is lost, and a note was printed
 }
 
-// outputError marks an error of writing, which a new connection does not heal.
+// outputError marks an error of writing the output, which a new connection does not fix.
 type outputError struct{ error }
 
 func (e outputError) Unwrap() error { return e.error }
@@ -130,8 +130,8 @@ func (f *follower) run(ctx context.Context, after *int64, start url.Values) erro
 	}
 }
 
-// locate finds the cursor to begin with. It comes before the stream, so that a stream that breaks before its first message
-// is taken up where it began.
+// locate finds the first cursor. It is called before the stream is opened, so that a stream that breaks before its
+// first message is resumed from the same cursor.
 func (f *follower) locate(ctx context.Context, start url.Values) error {
 	messages, last, err := f.client.page(ctx, start)
 	if err != nil {
@@ -144,7 +144,7 @@ func (f *follower) locate(ctx context.Context, start url.Values) error {
 	return nil
 }
 
-// follow prints the room from the cursor on until the stream ends, which it always does with an error.
+// follow prints the room's messages from the cursor on until the stream ends, and always returns an error.
 func (f *follower) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -185,7 +185,7 @@ func (f *follower) follow(ctx context.Context) error {
 	return errors.New("the server has ended the stream")
 }
 
-// watched is a reader that tells its watchdog of every sign of life.
+// watched is a reader that resets its watchdog at each read.
 type watched struct {
 	io.Reader
 	watchdog *time.Timer
@@ -197,7 +197,7 @@ func (w watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// show prints one message, unless it has been printed before, and moves the cursor to it.
+// show prints one message, unless it was printed before, and moves the cursor to it.
 func (f *follower) show(data string) error {
 	var m chat.Message
 	if err := json.Unmarshal([]byte(data), &m); err != nil {
@@ -206,8 +206,8 @@ func (f *follower) show(data string) error {
 	if m.Seq <= f.cursor {
 		return nil
 	}
-	if gone := m.Seq - f.cursor - 1; gone > 0 {
-		fmt.Fprintf(f.notes, "restante: the server no longer keeps %d messages, up to number %d\n", gone, m.Seq-1)
+	if missing := m.Seq - f.cursor - 1; missing > 0 {
+		fmt.Fprintf(f.notes, "restante: the server no longer keeps %d messages, up to number %d\n", missing, m.Seq-1)
 	}
 	line := data
 	if !f.json {

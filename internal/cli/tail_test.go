@@ -16,10 +16,10 @@ import (
 	"restante/internal/chat"
 )
 
-// tailing is `restante tail` at work.
+// tailing is a running `restante tail`.
 type tailing struct {
 	out, err *lines
-	end      func() int // interrupts it and returns the exit code
+	end      func() int // interrupts the command and returns the exit code
 }
 
 func startTail(t *testing.T, args ...string) *tailing {
@@ -91,7 +91,7 @@ func TestTail_NothingLostOrDoubledAcrossRestarts(t *testing.T) {
 		}
 		s.send(texts[:each/2]...)
 		if round%2 == 0 {
-			tl.out.wait(t, round*each+each/2) // this time it is level when the server goes
+			tl.out.wait(t, round*each+each/2) // in these rounds the command is level when the server stops
 		}
 		s.stop()
 		s.start()
@@ -105,7 +105,7 @@ func TestTail_NothingLostOrDoubledAcrossRestarts(t *testing.T) {
 	}
 }
 
-// TestTail_FromNowIsFixedBeforeTheFirstMessage breaks the stream before it has brought anything.
+// TestTail_FromNowIsFixedBeforeTheFirstMessage breaks the stream before its first message.
 func TestTail_FromNowIsFixedBeforeTheFirstMessage(t *testing.T) {
 	s := startServer(t)
 	s.send("before")
@@ -150,7 +150,7 @@ func (f flusher) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// fakeEvents answers every request with the same page or stream.
+// fakeEvents starts a server that answers every request with the same page or stream.
 func fakeEvents(t *testing.T, contentType, stream string) string {
 	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)
@@ -160,7 +160,7 @@ func fakeEvents(t *testing.T, contentType, stream string) string {
 	return fake.URL
 }
 
-func TestTail_RepeatsAreHiddenAndGapsAreNamed(t *testing.T) {
+func TestTail_HidesRepeatsAndReportsGaps(t *testing.T) {
 	event := func(seq int) string {
 		return fmt.Sprintf("id: %d\nevent: message\ndata: {\"seq\":%d,\"client_id\":\"ann\",\"msg\":\"m%d\"}\n\n", seq, seq, seq)
 	}
@@ -176,7 +176,7 @@ func TestTail_RepeatsAreHiddenAndGapsAreNamed(t *testing.T) {
 	}
 }
 
-func TestTail_SomethingElseAtTheAddress(t *testing.T) {
+func TestTail_AddressOfAnotherServer(t *testing.T) {
 	url := fakeEvents(t, "text/html", "<h1>It works!</h1>")
 	got := run(t.Context(), "", "tail", "--url", url, "--after", "0")
 	if got.code != exitFailed || !strings.Contains(got.err, "restante server") {
@@ -188,7 +188,7 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 
-func TestTail_EndsWhenNobodyReads(t *testing.T) {
+func TestTail_EndsWhenItsOutputIsClosed(t *testing.T) {
 	s := startServer(t)
 	s.send("one")
 	var notes lines
@@ -197,7 +197,7 @@ func TestTail_EndsWhenNobodyReads(t *testing.T) {
 	}
 }
 
-// heartbeats is a stream with a sign of life every 15 seconds, and then none.
+// heartbeats is a stream that sends a comment every 15 seconds, and then nothing any more.
 type heartbeats struct {
 	ctx  context.Context
 	left *int
@@ -219,7 +219,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestFollower_TakesASilentStreamForDead(t *testing.T) {
+func TestFollower_EndsASilentStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		beats := 10
 		transport := roundTrip(func(r *http.Request) (*http.Response, error) {

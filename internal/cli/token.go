@@ -11,19 +11,19 @@ import (
 )
 
 type tokenCmd struct {
-	Sub      string        `required:"" placeholder:"NAME" help:"Whose token it is: the client_id of what is sent with it."`
-	Rooms    []string      `placeholder:"ROOM" help:"Rooms that may be read and written: names, beginnings such as 'team-*', or '*' for all. Repeat it, or separate several by commas."`
+	Sub      string        `required:"" placeholder:"NAME" help:"Name of the client: the client_id of the messages that are sent with the token."`
+	Rooms    []string      `placeholder:"ROOM" help:"Rooms that the client may read and write: names, prefixes such as 'team-*', or '*' for all rooms. Repeat the flag, or separate several by commas."`
 	TTL      time.Duration `name:"ttl" default:"1h" placeholder:"DURATION" help:"How long the token is valid (default ${default})."`
-	ReadOnly bool          `help:"Nothing may be sent with it."`
-	Admin    bool          `help:"The operator's endpoints may be used with it, such as /metrics."`
+	ReadOnly bool          `help:"Allow reading only."`
+	Admin    bool          `help:"Allow the operator's endpoints, such as /metrics."`
 
-	JWTSecret   string `name:"jwt-secret" env:"RESTANTE_JWT_SECRET" placeholder:"SECRET" help:"The server's secret. Better in the environment: other users of the machine see command lines."`
-	JWTKey      string `name:"jwt-key" type:"path" placeholder:"FILE" help:"File with the private key (PEM or JWK) whose public key the server has, instead of a secret."`
-	JWTIssuer   string `name:"jwt-issuer" env:"RESTANTE_JWT_ISSUER" placeholder:"TEXT" help:"The 'iss' that the server wants (default: none)."`
-	JWTAudience string `name:"jwt-audience" env:"RESTANTE_JWT_AUDIENCE" placeholder:"TEXT" help:"The 'aud' that the server wants (default: none)."`
+	JWTSecret   string `name:"jwt-secret" env:"RESTANTE_JWT_SECRET" placeholder:"SECRET" help:"The server's secret. Prefer the environment variable: other users of the machine can read command lines."`
+	JWTKey      string `name:"jwt-key" type:"path" placeholder:"FILE" help:"File with a private key (PEM or JWK), instead of a secret. The server must have its public key."`
+	JWTIssuer   string `name:"jwt-issuer" env:"RESTANTE_JWT_ISSUER" placeholder:"TEXT" help:"The 'iss' that the server requires (default: none)."`
+	JWTAudience string `name:"jwt-audience" env:"RESTANTE_JWT_AUDIENCE" placeholder:"TEXT" help:"The 'aud' that the server requires (default: none)."`
 }
 
-// Help is what `restante token --help` says below the usage line.
+// Help is the text of `restante token --help` below the usage line.
 func (tokenCmd) Help() string {
 	return `Examples:
 
@@ -32,12 +32,12 @@ func (tokenCmd) Help() string {
   restante token --sub prometheus --admin --ttl 8760h
   RESTANTE_TOKEN=$(restante token --sub ann --rooms '*') restante tail
 
-Prints one token, for a server with the same RESTANTE_JWT_SECRET or with the key's public half (serve --jwt-key), the same issuer and the same audience. No server is asked. Whoever has the token can use it until it expires: nothing takes it back but another secret or key. Services that know their users make tokens of this form themselves.
+It prints one token, for a server with the same RESTANTE_JWT_SECRET or with the key's public half (serve --jwt-key), the same issuer and the same audience. It does not contact the server. The token can be used until it expires: you can revoke it only by changing the server's secret or key. Services that know their users make such tokens themselves.
 
 Exit codes:
   0    the token was printed
   1    the key cannot be used
-  2    the command line makes no sense`
+  2    the command line is wrong`
 }
 
 // Run prints a token.
@@ -53,7 +53,7 @@ func (c *tokenCmd) Run(s *streams) error {
 	if errs.CodeOf(err) == errs.Invalid {
 		var faults []error
 		for _, fault := range errs.All(err) {
-			faults = append(faults, fmt.Errorf("--%w", fault)) // the fields are named as the flags are
+			faults = append(faults, fmt.Errorf("--%w", fault)) // the fields have the names of the flags
 		}
 		return &exitError{exitUsage, errors.Join(faults...)}
 	}
@@ -64,11 +64,12 @@ func (c *tokenCmd) Run(s *streams) error {
 	return err
 }
 
-// signer returns one with the private key, or else with the secret, which may be there for other commands.
+// signer returns a signer with the private key if --jwt-key is given, else with the secret. The secret may be in the
+// environment for other commands.
 func (c *tokenCmd) signer() (*auth.Signer, error) {
 	if c.JWTKey == "" {
 		if c.JWTSecret == "" {
-			return nil, &exitError{exitUsage, errors.New("--jwt-secret, RESTANTE_JWT_SECRET or --jwt-key is needed: what the server checks tokens with")}
+			return nil, &exitError{exitUsage, errors.New("--jwt-secret, RESTANTE_JWT_SECRET or --jwt-key is needed: the same secret or key that the server checks tokens with")}
 		}
 		signer, err := auth.NewSecretSigner(c.JWTSecret)
 		if err != nil {

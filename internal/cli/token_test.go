@@ -15,7 +15,7 @@ import (
 
 const tokenSecret = "a secret of thirty-two bytes, or so"
 
-// verified returns the client of a token that a server with this configuration takes.
+// verified verifies a token as a server with this configuration does, and returns its client.
 func verified(t *testing.T, cfg auth.Config, token string) *auth.Client {
 	t.Helper()
 	v, err := auth.NewVerifier(t.Context(), cfg)
@@ -30,7 +30,7 @@ func verified(t *testing.T, cfg auth.Config, token string) *auth.Client {
 	return client
 }
 
-func TestToken_IsOneThatTheServerTakes(t *testing.T) {
+func TestToken_IsAcceptedByTheServer(t *testing.T) {
 	t.Setenv("RESTANTE_JWT_SECRET", tokenSecret)
 	t.Setenv("RESTANTE_JWT_ISSUER", "https://id.example.org")
 	got := run(t.Context(), "", "token", "--sub", "ann", "--rooms", "team-*,lobby", "--rooms", "news", "--ttl", "2h", "--jwt-audience", "chat")

@@ -12,7 +12,7 @@ type versionCmd struct {
 	JSON bool `help:"Print a JSON object."`
 }
 
-// Help is what `restante version --help` says below the usage line.
+// Help is the text of `restante version --help` below the usage line.
 func (versionCmd) Help() string {
 	return `Examples:
 
@@ -20,7 +20,7 @@ func (versionCmd) Help() string {
   restante version --json | jq -r .commit`
 }
 
-// Run prints the build.
+// Run prints the version.
 func (c *versionCmd) Run(s *streams) error {
 	build := server.ReadBuild()
 	if c.JSON {

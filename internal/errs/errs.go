@@ -1,5 +1,6 @@
-// Package errs gives every error of the journey a class. A driver classifies an error once, where it arises; the edges
-// (HTTP, hub, command line) translate the class once, where it leaves. An error without a class is internal.
+// Package errs gives every error of the journey a class. A driver classifies an error once, where it arises. The HTTP
+// API, the hub and the command line translate the class once, where the error leaves the program. An error without a
+// class is internal.
 package errs
 
 import (
@@ -9,28 +10,28 @@ import (
 	"time"
 )
 
-// Code is the class of an error. The texts are stable: clients see them in problem documents and completions.
+// Code is the class of an error. The texts are part of the API: problem documents and completions contain them.
 type Code string
 
-// The classes, with the HTTP status that the API gives them.
+// The classes, with their HTTP status.
 const (
-	Invalid         Code = "invalid"         // 422: the request names something that cannot be; trying again is useless
+	Invalid         Code = "invalid"         // 422: the request can never succeed as it is
 	TooLarge        Code = "too_large"       // 413: a size limit was exceeded
 	NotFound        Code = "not_found"       // 404
-	Unauthenticated Code = "unauthenticated" // 401: no token, or none that is valid
+	Unauthenticated Code = "unauthenticated" // 401: no token, or no valid token
 	Forbidden       Code = "forbidden"       // 403
 	Conflict        Code = "conflict"        // 409
-	RateLimited     Code = "rate_limited"    // 429: too often; the same request works after RetryAfter
-	TooMany         Code = "too_many"        // 429: too many at a time; the same request works when others have ended
-	Unavailable     Code = "unavailable"     // 503: cannot be kept now; try again with the same id
-	Internal        Code = "internal"        // 500: a fault of ours
+	RateLimited     Code = "rate_limited"    // 429: too many requests; the same request can succeed after RetryAfter
+	TooMany         Code = "too_many"        // 429: too many at the same time; the same request can succeed when others have ended
+	Unavailable     Code = "unavailable"     // 503: the server cannot keep the message now; try again with the same id
+	Internal        Code = "internal"        // 500: a fault of the server
 )
 
-// Error is a classified error. Msg is written for whoever sent the request; Err, which may be nil, is the cause and is
-// only logged.
+// Error is a classified error. Msg is written for the client that sent the request. Err is the cause, which may be nil
+// and is only logged.
 type Error struct {
 	Code  Code
-	Field string // the field at fault, when there is one
+	Field string // the invalid field, if any
 	Msg   string
 	Err   error
 
@@ -57,7 +58,7 @@ func Field(name, format string, args ...any) *Error {
 	return &Error{Code: Invalid, Field: name, Msg: fmt.Sprintf(format, args...)}
 }
 
-// Wrap classifies err, with a message for whoever sent the request. It returns nil when err is nil.
+// Wrap classifies err, with a message for the client that sent the request. It returns nil when err is nil.
 func Wrap(code Code, err error, format string, args ...any) error {
 	if err == nil {
 		return nil
@@ -65,7 +66,8 @@ func Wrap(code Code, err error, format string, args ...any) error {
 	return &Error{Code: code, Msg: fmt.Sprintf(format, args...), Err: err}
 }
 
-// CodeOf returns the class of err: that of the first Error in its chain, Internal when there is none, and "" for nil.
+// CodeOf returns the class of err: the class of the first Error in its chain, Internal if there is none, and "" for
+// nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -76,12 +78,12 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
-// All returns the classified errors within err, in order: joined errors report several faults at once.
+// All returns the classified errors in err, in order. An error that joins several faults has several.
 func All(err error) []*Error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := err.(*Error); ok { //nolint:errorlint // this is the walk that errors.As does, but for every branch
+	if e, ok := err.(*Error); ok { //nolint:errorlint // errors.As follows one branch only; this follows every branch
 		return []*Error{e}
 	}
 	switch u := err.(type) { //nolint:errorlint // as above
@@ -97,7 +99,7 @@ func All(err error) []*Error {
 	return nil
 }
 
-// Public returns what whoever sent the request may read: the messages of the classified errors, without their causes.
+// Public returns the text that the client may read: the messages of the classified errors, without their causes.
 func Public(err error) string {
 	var texts []string
 	for _, e := range All(err) {

@@ -26,7 +26,7 @@ func TestCodeOf_IsTheFirstClassInTheChain(t *testing.T) {
 	}
 }
 
-func TestPublic_TellsFaultsButNoCauses(t *testing.T) {
+func TestPublic_HasMessagesButNoCauses(t *testing.T) {
 	for _, tc := range []struct {
 		err  error
 		want string
@@ -42,7 +42,7 @@ func TestPublic_TellsFaultsButNoCauses(t *testing.T) {
 	}
 }
 
-func TestWrap_OfNothingIsNothing(t *testing.T) {
+func TestWrap_OfNilIsNil(t *testing.T) {
 	if err := errs.Wrap(errs.Internal, nil, "x"); err != nil {
 		t.Errorf("got %v", err)
 	}

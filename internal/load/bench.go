@@ -17,23 +17,23 @@ import (
 	"github.com/google/uuid"
 )
 
-// Options say what Bench measures. The zero value measures everything with a server of its own, for which Command must
-// be given.
+// Options say what Bench measures. The zero value measures everything with servers that Bench starts, for which Command
+// must be set.
 type Options struct {
-	URL string // a running server, http://host:port; when empty, one is started for each scenario
-	PID int    // of that server if it is on this machine, for CPU time and memory
+	URL string // URL of a running server, http://host:port; when empty, Bench starts one for each scenario
+	PID int    // process id of that server if it is on this machine, for CPU time and memory
 
 	Command []string // path of the server and its arguments, such as [restante serve]; used when URL is empty
-	NoPin   bool     // do not give server and generator a core each when there are two and taskset
+	NoPin   bool     // do not pin server and generator to a core each; otherwise they are pinned if there are two cores and taskset
 
-	Scenarios []string      // of Scenarios(); default all
-	Duration  time.Duration // of sending in a scenario; default 5 s
+	Scenarios []string      // names from Scenarios(); default all
+	Duration  time.Duration // how long a scenario sends; default 5 s
 	Senders   int           // default 64
 	Readers   int           // default 1,000
-	Idle      int           // connections of scenario idle; default 5,000
-	Missed    int           // messages that each reader of scenario recover has missed; default 500
-	MsgBytes  int           // of a message's text; default 128
-	Rooms     int           // over which scenario publish spreads its senders; default 8
+	Idle      int           // number of connections in scenario idle; default 5,000
+	Missed    int           // number of messages that each reader has missed in scenario recover; default 500
+	MsgBytes  int           // size of a message's text; default 128
+	Rooms     int           // number of rooms in scenario publish; default 8
 }
 
 func (o *Options) defaults() {
@@ -49,7 +49,7 @@ func (o *Options) defaults() {
 	}
 }
 
-// Validate lists everything that is wrong with the options.
+// Validate returns an error that lists everything wrong with the options.
 func (o Options) Validate() error {
 	var faults []error
 	for _, name := range o.Scenarios {
@@ -58,7 +58,7 @@ func (o Options) Validate() error {
 		}
 	}
 	if o.URL == "" && len(o.Command) == 0 {
-		faults = append(faults, errors.New("neither the address of a server nor a command that starts one"))
+		faults = append(faults, errors.New("neither the address of a server nor a command that starts one is given"))
 	}
 	if o.URL != "" {
 		_, err := hostOf(o.URL)
@@ -67,11 +67,11 @@ func (o Options) Validate() error {
 	return errors.Join(faults...)
 }
 
-// setUpLimit bounds everything in a scenario that is not sending: connecting, catching up, reading back.
+// setUpLimit bounds everything in a scenario except sending: connecting, catching up, reading back.
 const setUpLimit = 3 * time.Minute
 
-// Bench runs the scenarios one after another and prints what it measures to w, with what Check found in each. It blocks
-// until the end, and returns an error when a promise was broken or a scenario could not be run.
+// Bench runs the scenarios one after another. It prints to w what it measures, and what Check found in each. It blocks
+// until the end. It returns an error when a promise was broken or a scenario could not run.
 func Bench(ctx context.Context, w io.Writer, o Options) error {
 	o.defaults()
 	if err := o.Validate(); err != nil {
@@ -92,7 +92,7 @@ func Bench(ctx context.Context, w io.Writer, o Options) error {
 	return broken
 }
 
-// scenario runs one scenario, if need be with a server of its own.
+// scenario runs one scenario, and starts a server for it unless there is a URL.
 func (o Options) scenario(ctx context.Context, w io.Writer, name string, cores pinning, first bool) error {
 	ctx, cancel := context.WithTimeout(ctx, o.Duration+setUpLimit)
 	defer cancel()
@@ -125,7 +125,8 @@ func (o Options) scenario(ctx context.Context, w io.Writer, name string, cores p
 	return err
 }
 
-// startServer starts a server on loopback with its data in a temporary directory, both gone after stop.
+// startServer starts a server on loopback with its data in a temporary directory. The function that it returns ends the
+// server and removes the directory.
 func (o Options) startServer(ctx context.Context, cores pinning) (*Process, func(), error) {
 	dir, err := os.MkdirTemp("", "restante-bench-")
 	if err != nil {
@@ -138,14 +139,15 @@ func (o Options) startServer(ctx context.Context, cores pinning) (*Process, func
 	}
 	return p, func() {
 		p.Kill()
-		_ = os.RemoveAll(dir) // a temporary directory that stays does no harm
+		_ = os.RemoveAll(dir) // if this fails, a temporary directory remains, which does no harm
 	}, nil
 }
 
-// pinning says which cores are whose; empty means all.
+// pinning is the list of cores of the server, as taskset takes it, and a note about both processes; an empty list means
+// all cores.
 type pinning struct{ server, note string }
 
-// pin gives the generator the last core and leaves the first one to the server.
+// pin pins the generator to the last core and leaves the first one for the server.
 func (o Options) pin() pinning {
 	if o.URL != "" || o.NoPin || runtime.NumCPU() < 2 {
 		return pinning{note: "not pinned"}
@@ -157,7 +159,7 @@ func (o Options) pin() pinning {
 	return pinning{server: "0", note: "server on core 0, generator on core " + last}
 }
 
-// bench is one scenario at work.
+// bench is the state of one scenario.
 type bench struct {
 	Options
 	room string
@@ -168,7 +170,7 @@ func (b *bench) line(what, format string, args ...any) {
 	fmt.Fprintf(b.out, "  %-10s "+format+"\n", append([]any{what}, args...)...)
 }
 
-// used returns the server's usage, unknown when it is not on this machine.
+// used returns the usage of the server's process, or an unknown usage when it is not on this machine.
 func (b *bench) used() (Usage, error) {
 	if b.PID == 0 {
 		return Usage{}, nil
@@ -176,7 +178,7 @@ func (b *bench) used() (Usage, error) {
 	return UsageOf(b.PID)
 }
 
-// cost prints the server's CPU seconds per million of something.
+// cost prints the server's CPU seconds per million messages or deliveries.
 func (b *bench) cost(before Usage, count int64, of string) error {
 	after, err := b.used()
 	if err != nil || !after.Known || count == 0 {
@@ -187,8 +189,8 @@ func (b *bench) cost(before Usage, count int64, of string) error {
 	return nil
 }
 
-// waitStored waits until all that was accepted is stored, or for so long that it will not be any more, which Check
-// finds.
+// waitStored waits until every accepted message is stored. It gives up after a time in which they should have been
+// stored; Check then finds the missing ones.
 func (b *bench) waitStored(ctx context.Context, room string, sends []Send) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -197,7 +199,7 @@ func (b *bench) waitStored(ctx context.Context, room string, sends []Send) {
 	}
 }
 
-// evidence reads back a room.
+// evidence reads the room and checks it.
 func (b *bench) evidence(ctx context.Context, room string, sends []Send, readings []Reading) (*Report, error) {
 	stored, err := ReadRoom(ctx, b.URL, room, 0)
 	if err != nil {

@@ -10,41 +10,42 @@ import (
 	"restante/internal/chat"
 )
 
-// Evidence is what one run against one room has left behind.
+// Evidence is what was sent, stored and read in one room.
 type Evidence struct {
-	Sends     []Send         // every send, accepted or not
-	Stored    []chat.Message // the whole log of the room, as ReadRoom returns it
-	Readings  []Reading      // what the readers saw, each of which was given the time to see everything
-	Strangers bool           // the room also has messages that are not among Sends
+	Sends    []Send         // every send, accepted or not
+	Stored   []chat.Message // the whole log of the room, as ReadRoom returns it
+	Readings []Reading      // what the readers saw; each had the time to see everything
+	Foreign  bool           // the room also has messages from others, which are not among Sends
 }
 
-// Report is what Check found. Each count is of broken promises; all are zero when the server kept its word.
+// Report is what Check found. Each count is a number of broken promises: all are zero if the server kept its promises.
 type Report struct {
 	Accepted, Stored, Readers int
-	Deliveries                int64 // messages that arrived at readers
+	Deliveries                int64 // messages that reached readers
 
-	Lost       int // accepted, but not stored
+	Lost       int // accepted but not stored
 	Duplicated int // ids stored more than once
-	Gaps       int // places where the numbers are not 1, 2, 3, …
-	Altered    int // stored otherwise than sent
-	Unknown    int // stored, but never sent
-	Unordered  int // sent after another's 2xx, but with a lower number
-	Unclocked  int // stored_at not later than the one before
+	Gaps       int // positions at which the numbers are not 1, 2, 3, …
+	Altered    int // stored with other content than sent
+	Unknown    int // stored but never sent
+	Unordered  int // sent after the 2xx of another message, but with a lower number
+	Unclocked  int // stored_at is not later than that of the message before
 
-	Incomplete int   // readers that did not get to the end of the log
-	Missed     int64 // numbers that a reader never saw though it saw later ones
-	Repeated   int64 // numbers that a reader saw again
+	Incomplete int   // readers that did not reach the end of the log
+	Missed     int64 // numbers that a reader never saw, although it saw later ones
+	Repeated   int64 // numbers that a reader saw more than once
 	OutOfOrder int64 // numbers that a reader saw after a higher one
-	Mistaken   int   // readers that saw another message under a number than the log has
+	Mistaken   int   // readers that saw other ids than the log has
 
-	Examples []string // of what is wrong, a few of each kind
+	Examples []string // examples of broken promises, a few of each kind
 }
 
-// Check compares what was sent and seen with what is stored. These are the promises, and there is no other list of them:
+// Check compares what was sent and what readers saw with what is stored. These are the promises; there is no other list
+// of them:
 //
-//   - every accepted id is stored, once, as it was sent, and nothing else is;
+//   - every accepted id is stored once, with the content that was sent, and nothing else is stored;
 //   - numbers are dense from 1, in the order of stored_at;
-//   - a message whose sending began after another's 2xx has the higher number;
+//   - a message whose sending began after the 2xx of another one has the higher number;
 //   - every reader saw each number after its cursor exactly once, in order, up to the last.
 func Check(e Evidence) Report {
 	r := Report{Stored: len(e.Stored), Readers: len(e.Readings)}
@@ -57,7 +58,7 @@ func Check(e Evidence) Report {
 	return r
 }
 
-// merge adds what was found in another room.
+// merge adds the report of another room.
 func (r *Report) merge(other *Report) {
 	for sum, more := range map[*int]int{
 		&r.Accepted: other.Accepted, &r.Stored: other.Stored, &r.Readers: other.Readers,
@@ -77,7 +78,7 @@ func (r *Report) merge(other *Report) {
 // OK reports whether every promise was kept.
 func (r *Report) OK() bool { return len(r.Examples) == 0 }
 
-// Err returns nil when every promise was kept, else what was broken, with examples.
+// Err returns nil when every promise was kept, else an error with the counts and examples.
 func (r *Report) Err() error {
 	if r.OK() {
 		return nil
@@ -93,10 +94,10 @@ func (r *Report) String() string {
 		r.Readers, r.Deliveries, r.Incomplete, r.Missed, r.Repeated, r.OutOfOrder, r.Mistaken)
 }
 
-// examplesOfAKind bounds Report.Examples.
+// examplesOfAKind bounds the examples of one kind in Report.Examples.
 const examplesOfAKind = 5
 
-// broken counts a broken promise, with an example if there are not enough of the kind yet.
+// broken counts a broken promise, and adds an example unless there are enough of its kind.
 func (r *Report) broken(count *int, format string, args ...any) {
 	if *count++; *count <= examplesOfAKind {
 		r.Examples = append(r.Examples, fmt.Sprintf(format, args...))
@@ -107,7 +108,7 @@ func (r *Report) checkLog(stored []chat.Message) {
 	for i := range stored {
 		m := &stored[i]
 		if want := int64(i) + 1; i == 0 && m.Seq != want || i > 0 && m.Seq != stored[i-1].Seq+1 {
-			r.broken(&r.Gaps, "place %d of the log has number %d", want, m.Seq)
+			r.broken(&r.Gaps, "position %d of the log has number %d", want, m.Seq)
 		}
 		if i > 0 && !m.StoredAt.After(stored[i-1].StoredAt) {
 			r.broken(&r.Unclocked, "number %d stored at %s, the one before at %s", m.Seq,
@@ -134,7 +135,7 @@ func (r *Report) checkSends(e Evidence) {
 		places[m.ID] = m.Seq
 		s := sent[m.ID]
 		if s == nil {
-			if !e.Strangers {
+			if !e.Foreign {
 				r.broken(&r.Unknown, "number %d, id %s, was never sent", m.Seq, m.ID)
 			}
 			continue
@@ -151,8 +152,8 @@ func (r *Report) checkSends(e Evidence) {
 	}
 }
 
-// checkOrder goes through the log backwards with the earliest 2xx of what it has passed: whoever began after that and
-// has a lower number is out of order.
+// checkOrder reads the log backwards and remembers the earliest 2xx of the messages that it has read. A message is out
+// of order if its sending began after that 2xx: it has the lower number.
 func (r *Report) checkOrder(e Evidence) {
 	sent := make(map[string]*Send, len(e.Sends))
 	for i := range e.Sends {

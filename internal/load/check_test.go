@@ -10,7 +10,7 @@ import (
 	"restante/internal/chat"
 )
 
-// clean is the evidence of a run in which every promise was kept.
+// clean is evidence in which every promise was kept.
 func clean() Evidence {
 	t0 := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var e Evidence

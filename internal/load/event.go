@@ -15,17 +15,18 @@ var (
 	stampKey   = []byte(`"msg":"t=`)
 )
 
-const stampDigits = 19 // of a time in Unix nanoseconds
+const stampDigits = 19 // digits of a time in Unix nanoseconds
 
-// TimedText returns a message text of the given size, at least 22 bytes, that begins with the time, for a Reader that
+// TimedText returns a message text of the given size, at least 22 bytes. It begins with the time, from which a Reader
 // measures latency.
 func TimedText(size int) string {
 	stamp := fmt.Sprintf("t=%0*d ", stampDigits, time.Now().UnixNano())
 	return stamp + strings.Repeat("0123456789abcdefghijklmnopqrstuvwxyz ", size/37+1)[:max(0, size-len(stamp))]
 }
 
-// seqOf finds the number of the message in an event. A quote inside a JSON string is always escaped, so the key cannot
-// be found inside of a text. hint, where it was in the event before, saves most of the search; it is updated.
+// seqOf returns the number of the message in an event. The key cannot occur inside a JSON string, because a quote in a
+// string is always escaped. hint is the position of the number in the previous event. It makes the search short, and is
+// updated.
 func seqOf(event []byte, hint *int) (int64, bool) {
 	at := *hint
 	if at < len(seqKey) || at >= len(event) || string(event[at-len(seqKey):at]) != string(seqKey) {
@@ -48,7 +49,7 @@ func seqOf(event []byte, hint *int) (int64, bool) {
 	return n, digits > 0 && digits < stampDigits
 }
 
-// sentAt finds the time in a TimedText.
+// sentAt returns the time in a TimedText.
 func sentAt(event []byte) (time.Time, bool) {
 	at := bytes.Index(event, stampKey)
 	if at < 0 || len(event) < at+len(stampKey)+stampDigits {
@@ -61,7 +62,7 @@ func sentAt(event []byte) (time.Time, bool) {
 	return time.Unix(0, n), true
 }
 
-// idOf finds the id of the message in an event.
+// idOf returns the id of the message in an event.
 func idOf(event []byte) []byte {
 	_, rest, found := bytes.Cut(event, idKey)
 	if !found || len(rest) < 36 {
@@ -70,7 +71,7 @@ func idOf(event []byte) []byte {
 	return rest[:36]
 }
 
-// chain continues a checksum of ids in their order (FNV-1a).
+// chain adds an id to a checksum of ids in their order (FNV-1a).
 func chain(sum uint64, id []byte) uint64 {
 	for _, c := range id {
 		sum = (sum ^ uint64(c)) * 0x100000001b3
@@ -78,7 +79,7 @@ func chain(sum uint64, id []byte) uint64 {
 	return sum
 }
 
-// hubMessage is what a Reader needs of the hub messages that are not events.
+// hubMessage is the part of a hub message that a Reader needs, if it is not an event.
 type hubMessage struct {
 	Type           int             `json:"type"`
 	InvocationID   string          `json:"invocationId"`
@@ -87,7 +88,7 @@ type hubMessage struct {
 	AllowReconnect bool            `json:"allowReconnect"`
 }
 
-// Closed is the Close message of the hub, as the error that ended a connection.
+// Closed is the hub's Close message as an error: it ended a connection.
 type Closed struct {
 	Reason         string
 	AllowReconnect bool

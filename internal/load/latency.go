@@ -18,7 +18,7 @@ func AcceptLatencies(sends []Send) []time.Duration {
 	return all
 }
 
-// Latencies returns those of all readings together.
+// Latencies returns the latencies of all readings.
 func Latencies(readings []Reading) []time.Duration {
 	var all []time.Duration
 	for i := range readings {
@@ -27,7 +27,7 @@ func Latencies(readings []Reading) []time.Duration {
 	return all
 }
 
-// AcceptPause returns the longest time between a 2xx and the next one, of whichever sends.
+// AcceptPause returns the longest time between a 2xx and the next one, over all sends.
 func AcceptPause(sends []Send) time.Duration {
 	times := make([]time.Time, 0, len(sends))
 	for i := range sends {
@@ -43,7 +43,7 @@ func AcceptPause(sends []Send) time.Duration {
 	return pause
 }
 
-// DeliveryPause returns the longest time that any of the readers had to wait between a message and the next one.
+// DeliveryPause returns the longest time that any of the readers waited between a message and the next one.
 func DeliveryPause(readings []Reading) time.Duration {
 	var pause time.Duration
 	for i := range readings {
@@ -52,8 +52,8 @@ func DeliveryPause(readings []Reading) time.Duration {
 	return pause
 }
 
-// Percentile returns the smallest of the values that the share p (0 to 1) of them does not exceed, 0 for none. It sorts
-// values.
+// Percentile returns the smallest value that is not exceeded by the share p (0 to 1) of the values, or 0 if there are
+// none. It sorts values.
 func Percentile(values []time.Duration, p float64) time.Duration {
 	if len(values) == 0 {
 		return 0

@@ -1,7 +1,7 @@
-// Package load works a running server and checks what it promised. Senders post messages and remember each answer,
-// readers follow rooms over SignalR WebSockets and remember each number, and Check compares both with the log that the
-// server serves. `restante bench` and the fault tests are made of it; it talks to the server as any client does, and
-// knows nothing of its inside.
+// Package load puts load on a running server and checks its promises. Senders post messages and record each answer,
+// readers follow rooms over SignalR WebSockets and record each number, and Check compares both with the log that the
+// server serves. `restante bench` and the fault tests use it. It uses the server as any client does and knows none of
+// its internals.
 package load
 
 import (
@@ -19,15 +19,15 @@ import (
 	"restante/internal/chat"
 )
 
-// page is what GET /rooms/{room}/messages answers.
+// page is the answer of GET /rooms/{room}/messages.
 type page struct {
 	Messages  []chat.Message `json:"messages"`
 	LastSeq   int64          `json:"last_seq"`
 	OldestSeq int64          `json:"oldest_seq"`
 }
 
-// ReadRoom reads the log of a room from the server at base, after the number given, page by page, until a page is
-// empty. An answer that is not 200 is an error.
+// ReadRoom reads the log of a room after a number from the server at base, page by page until a page is empty. An
+// answer other than 200 is an error.
 func ReadRoom(ctx context.Context, base, room string, after int64) ([]chat.Message, error) {
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
@@ -62,7 +62,7 @@ func LastSeq(ctx context.Context, base, room string) (int64, error) {
 }
 
 // WaitStored returns when the room has at least as many messages as were accepted there, or with an error when ctx ends
-// first. A broker that keeps messages itself accepts them before they are stored.
+// first. With RabbitMQ a message is accepted before it is stored.
 func WaitStored(ctx context.Context, base, room string, sends []Send) error {
 	accepted := int64(0)
 	for i := range sends {
@@ -107,7 +107,7 @@ func getJSON(ctx context.Context, client *http.Client, address string, into any)
 	return json.NewDecoder(resp.Body).Decode(into)
 }
 
-// hostOf returns host:port of the server at base, an http URL.
+// hostOf returns host:port of base, an http URL.
 func hostOf(base string) (string, error) {
 	u, err := url.Parse(base)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// describeMachine names the machine on one line, as far as it tells.
+// describeMachine describes the machine on one line, as far as it can be found out.
 func describeMachine() string {
 	model := procField("/proc/cpuinfo", "model name")
 	if model == "" {
@@ -25,14 +25,14 @@ func describeMachine() string {
 		system = "Linux " + strings.TrimSpace(string(release))
 	}
 	parts = append(parts, system)
-	if load, err := os.ReadFile("/proc/loadavg"); err == nil { // who else is at work decides what the numbers are worth
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil { // other load on the machine makes the results less reliable
 		minute, _, _ := strings.Cut(string(load), " ")
 		parts = append(parts, "load average "+minute+" before")
 	}
 	return strings.Join(parts, ", ")
 }
 
-// procField returns the first value of a "name : value" file, "" when there is none.
+// procField returns the first value of a "name : value" file, or "" when there is none.
 func procField(path, name string) string {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -46,7 +46,7 @@ func procField(path, name string) string {
 	return ""
 }
 
-// describeServer returns what GET /version says.
+// describeServer returns the version from GET /version.
 func describeServer(ctx context.Context, base string) (string, error) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	var v map[string]any

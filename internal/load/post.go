@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Post sends one attempt of a message to the server at base over a connection of its own, and returns the HTTP status.
+// Post makes one attempt to send a message to the server at base, over a new connection, and returns the HTTP status.
 func Post(ctx context.Context, base string, send *Send) (int, error) {
 	host, err := hostOf(base)
 	if err != nil {
@@ -35,8 +35,8 @@ type poster struct {
 	answers map[int]int
 }
 
-// post sends one attempt and returns the HTTP status, or 0 and an error when there was no answer. It blocks until the
-// answer, the time limit, or the end of ctx when that comes before the attempt.
+// post makes one attempt and returns the HTTP status, or 0 and an error when there was no answer. It blocks until the
+// answer, the time limit, or the end of ctx if that comes before the attempt.
 func (p *poster) post(ctx context.Context, send *Send) (int, error) {
 	status, err := p.attempt(ctx, send)
 	if err != nil {
@@ -64,7 +64,7 @@ func (p *poster) attempt(ctx context.Context, send *Send) (int, error) {
 	if err := p.conn.SetDeadline(time.Now().Add(p.timeout)); err != nil {
 		return 0, fmt.Errorf("post %s: %w", send.ID, err)
 	}
-	conn := p.conn // what follows may run beside, or after, the end of the attempt, which can take p.conn away
+	conn := p.conn // the function below may run while or after the attempt ends, which can set p.conn to nil
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if err := p.write(send); err != nil {

@@ -18,19 +18,19 @@ import (
 	"time"
 )
 
-// Command says how to start a server as a process of its own.
+// Command says how to start a server process.
 type Command struct {
-	Path string   // the binary
-	Args []string // after the name: serve --listen 127.0.0.1:0 --log-format json …; the address is read from the log
-	Env  []string // further variables, NAME=value
-	CPUs string   // when not empty: run on these cores only, a list as taskset takes it
+	Path string   // path of the binary
+	Args []string // arguments: serve --listen 127.0.0.1:0 --log-format json …; the address is read from the log
+	Env  []string // further environment variables, NAME=value
+	CPUs string   // when not empty: run on these cores only, a list for taskset
 
-	Roots *x509.CertPool // who has signed the server's certificate, when it has one; default: the system's
+	Roots *x509.CertPool // certificate authorities of the server's certificate, if it has one; default: the system's
 
-	LogFile string // when not empty: takes all that is logged, of which Process.Log keeps the newest part only
+	LogFile string // when not empty: a file for the whole log; Process.Log keeps its newest part only
 }
 
-// WithoutLimits returns the flags of a server that lets a client do as much as it can.
+// WithoutLimits returns the flags of a server without limits for clients.
 func WithoutLimits() []string {
 	return []string{
 		"--limit-sends=-1", "--limit-requests=-1", "--limit-connections=-1", "--limit-connections-per-address=-1",
@@ -46,11 +46,11 @@ type Process struct {
 	url    string
 }
 
-// serving finds the address in the log line that tells it.
+// serving finds the address in the log line that contains it.
 var serving = regexp.MustCompile(`"msg":"serving","url":"(https?://[^"]+)"`)
 
-// StartProcess starts a server and returns when it is ready (GET /readyz), or with what it logged when it ends first or
-// is not ready before ctx ends. The caller must end it, with Kill or Stop.
+// StartProcess starts a server and returns when it is ready (GET /readyz). If it ends first, or is not ready before ctx
+// ends, the error has its log. The caller must end the process, with Kill or Stop.
 func StartProcess(ctx context.Context, c Command) (*Process, error) {
 	name, args := c.Path, c.Args
 	if c.CPUs != "" {
@@ -60,7 +60,7 @@ func StartProcess(ctx context.Context, c Command) (*Process, error) {
 	p.cmd.Env = append(os.Environ(), c.Env...)
 	p.cmd.SysProcAttr = childAttributes()
 	var output io.Writer = p.log
-	var file *os.File // closing nil does nothing
+	var file *os.File // closing a nil file does nothing
 	if c.LogFile != "" {
 		var err error
 		if file, err = os.OpenFile(c.LogFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
@@ -74,7 +74,7 @@ func StartProcess(ctx context.Context, c Command) (*Process, error) {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // ExitCode tells
+		_ = p.cmd.Wait() // ExitCode has the result
 		_ = file.Close()
 		close(p.exited)
 	}()
@@ -91,7 +91,7 @@ func (p *Process) ready(ctx context.Context, roots *x509.CertPool) error {
 	case <-p.exited:
 		return fmt.Errorf("it ended with exit code %d", p.cmd.ProcessState.ExitCode())
 	case <-ctx.Done():
-		return fmt.Errorf("it has not told its address: %w", context.Cause(ctx))
+		return fmt.Errorf("its log does not say its address: %w", context.Cause(ctx))
 	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -110,7 +110,7 @@ func (p *Process) ready(ctx context.Context, roots *x509.CertPool) error {
 	}
 }
 
-// Ready asks a server's /readyz and returns the HTTP status. roots may be nil, as in Command.
+// Ready requests /readyz and returns the HTTP status. roots may be nil, as in Command.
 func Ready(ctx context.Context, base string, roots *x509.CertPool) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/readyz", nil)
 	if err != nil {
@@ -128,29 +128,29 @@ func Ready(ctx context.Context, base string, roots *x509.CertPool) (int, error) 
 	return resp.StatusCode, err
 }
 
-// URL returns the server's address, http://host:port, or https: when it has a certificate.
+// URL returns the server's address: http://host:port, or https:// when it has a certificate.
 func (p *Process) URL() string { return p.url }
 
 // PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Log returns what the server has written so far to standard output and standard error, or the newest part of it.
+// Log returns the server's standard output and standard error so far, or the newest part of them.
 func (p *Process) Log() string { return p.log.String() }
 
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Kill ends the process as kill -9 does, and waits for its end.
+// Kill ends the process as kill -9 does, and waits until it has ended.
 func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill() // fails only when it has ended already
+	_ = p.cmd.Process.Kill() // fails only when the process has ended already
 	<-p.exited
 }
 
 // Terminate sends SIGTERM and returns at once.
 func (p *Process) Terminate() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 
-// Stop sends SIGTERM, waits for the end, and returns the exit code. When ctx ends first it kills the process and returns
-// an error.
+// Stop sends SIGTERM, waits until the process has ended, and returns the exit code. When ctx ends first it kills the
+// process and returns an error.
 func (p *Process) Stop(ctx context.Context) (int, error) {
 	if err := p.Terminate(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return -1, fmt.Errorf("stop server: %w", err)
@@ -171,9 +171,9 @@ const logBytes = 4 << 20
 type logBuffer struct {
 	mu      sync.Mutex
 	text    []byte
-	address chan string // gets the address once
+	address chan string // gets the address, once
 	found   bool
-	line    []byte // the unfinished line in which it may be
+	line    []byte // the unfinished line, which may contain the address
 }
 
 func newLogBuffer() *logBuffer { return &logBuffer{address: make(chan string, 1)} }
@@ -205,7 +205,7 @@ func (l *logBuffer) find() {
 	l.line = l.line[bytes.LastIndexByte(l.line, '\n')+1:]
 }
 
-// String returns what is kept.
+// String returns the part that is kept.
 func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

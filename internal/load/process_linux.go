@@ -2,5 +2,5 @@ package load
 
 import "syscall"
 
-// childAttributes ends the server when its parent dies, however that happens.
+// childAttributes makes the system end the server when its parent dies, for whatever reason.
 func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

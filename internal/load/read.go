@@ -15,52 +15,52 @@ import (
 
 // ReaderConfig says how to read a room. Only URL is required.
 type ReaderConfig struct {
-	URL   string          // the server, or a proxy before it, http://host:port
+	URL   string          // URL of the server, or of a proxy in front of it, http://host:port
 	Room  string          // default "lobby"
-	After int64           // the cursor to begin with
-	Gate  <-chan struct{} // when not nil: connect at once, join only when it is closed
+	After int64           // the first cursor
+	Gate  <-chan struct{} // when not nil: connect at once, but join only when it is closed
 
 	Reconnect bool                                                                 // connect again, with the cursor, whenever the connection ends
-	Backoff   time.Duration                                                        // before connecting again; default 50 ms
-	Latency   bool                                                                 // measure from the time in a TimedText to its arrival
-	IDs       bool                                                                 // keep a checksum of the ids, for Check
+	Backoff   time.Duration                                                        // pause before reconnecting; default 50 ms
+	Latency   bool                                                                 // measure the time from a TimedText to its arrival
+	IDs       bool                                                                 // compute a checksum of the ids, for Check
 	Dial      func(ctx context.Context, network, address string) (net.Conn, error) // default net.Dialer
 }
 
 // Reading is what a reader has seen. A correct server leaves Lost, Repeated and OutOfOrder zero.
 type Reading struct {
 	Room        string
-	After, Last int64 // everything from After+1 to Last was to be seen
-	Left        bool  // it was ended before it could see everything: set it for Check
-	Seen        int64 // messages that arrived, repeats included
+	After, Last int64 // the reader was to see everything from After+1 to Last
+	Left        bool  // the reader was ended before it could see everything; the caller sets it for Check
+	Seen        int64 // messages that arrived, including repeats
 	Lost        int64 // numbers before Last that never arrived
 	Repeated    int64
 	OutOfOrder  int64 // arrived after a higher number
-	Connects    int   // connections that joined
-	Err         error // what ended the reader or, if it reconnects, its newest connection; nil if Stop did
+	Connects    int   // connections that have joined
+	Err         error // the error that ended the reader or, if it reconnects, its newest connection; nil after Stop
 	Latencies   []time.Duration
 	Pause       time.Duration // the longest time between a message and the next one
 
-	sum uint64 // of the ids in the order of arrival, see chain
+	sum uint64 // checksum of the ids in the order of arrival, see chain
 }
 
-// Reader follows a room over a SignalR WebSocket in the JSON protocol. Run it once.
+// Reader follows a room over a SignalR WebSocket with the JSON protocol. Run it once.
 type Reader struct {
 	cfg               ReaderConfig
 	host              string
-	connected, joined chan struct{} // closed the first time
-	position          atomic.Int64  // the highest number seen without anything missing before
+	connected, joined chan struct{} // closed at the first connection and the first join
+	position          atomic.Int64  // the highest number before which nothing is missing
 
-	// Of Run's goroutine only.
+	// Used by Run's goroutine only.
 	seen                  Reading
 	next                  int64
 	missing               map[int64]struct{}
-	heard                 time.Time // when messages arrived last
+	heard                 time.Time // when messages last arrived
 	hint                  int
-	isConnected, isJoined bool // of the connection in hand
+	isConnected, isJoined bool // state of the current connection
 }
 
-// NewReader returns a reader that has not connected yet.
+// NewReader returns a reader that is not connected yet.
 func NewReader(cfg ReaderConfig) (*Reader, error) {
 	host, err := hostOf(cfg.URL)
 	if err != nil {
@@ -75,16 +75,17 @@ func NewReader(cfg ReaderConfig) (*Reader, error) {
 	return r, nil
 }
 
-// Connected is closed after the first handshake.
+// Connected returns a channel that is closed after the first handshake.
 func (r *Reader) Connected() <-chan struct{} { return r.connected }
 
-// Joined is closed when the server has answered the first JoinRoom.
+// Joined returns a channel that is closed when the server has answered the first JoinRoom.
 func (r *Reader) Joined() <-chan struct{} { return r.joined }
 
-// Position returns the highest number seen with nothing missing before it. It may be called at any time.
+// Position returns the highest number before which nothing is missing. It may be called at any time.
 func (r *Reader) Position() int64 { return r.position.Load() }
 
-// Run reads until ctx ends or, unless it reconnects, the connection does, and returns what it has seen.
+// Run reads until ctx ends, or until the connection ends if the reader does not reconnect, and returns what it has
+// seen.
 func (r *Reader) Run(ctx context.Context) Reading {
 	for {
 		err := r.connection(ctx)
@@ -104,7 +105,7 @@ func (r *Reader) Run(ctx context.Context) Reading {
 	return r.seen
 }
 
-// connection connects, joins from the cursor, and reads until the end.
+// connection connects, joins from the cursor, and reads until the connection ends.
 func (r *Reader) connection(ctx context.Context) error {
 	d := ws.Dialer{Timeout: 30 * time.Second, NetDial: r.dial,
 		Header: ws.HandshakeHeaderHTTP(http.Header{"User-Agent": {"restante-load"}})}
@@ -114,7 +115,7 @@ func (r *Reader) connection(ctx context.Context) error {
 	}
 	defer func() { _ = conn.Close() }()
 	if early != nil {
-		return errors.New("connect: the server spoke before the handshake")
+		return errors.New("connect: the server sent data before the handshake")
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	r.isConnected, r.isJoined = false, false
@@ -145,7 +146,7 @@ func (r *Reader) isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// enter makes the handshake and waits at the gate.
+// enter makes the WebSocket and hub handshakes and waits at the gate.
 func (r *Reader) enter(ctx context.Context, conn net.Conn, in *stream, hello string) error {
 	if err := write(conn, hello); err != nil {
 		return fmt.Errorf("handshake: %w", err)
@@ -175,7 +176,7 @@ func (r *Reader) dial(ctx context.Context, network, address string) (net.Conn, e
 	return dial(ctx, network, address)
 }
 
-// read takes what one read of the socket gives.
+// read processes the result of one read from the socket.
 func (r *Reader) read(conn net.Conn, in *stream) error {
 	if err := in.fill(conn); err != nil {
 		return fmt.Errorf("read: %w", err)
@@ -191,7 +192,7 @@ func (r *Reader) read(conn net.Conn, in *stream) error {
 	return err
 }
 
-// arrived notes that messages have arrived.
+// arrived records that messages have arrived.
 func (r *Reader) arrived(now time.Time) {
 	if !r.heard.IsZero() {
 		r.seen.Pause = max(r.seen.Pause, now.Sub(r.heard))
@@ -199,7 +200,7 @@ func (r *Reader) arrived(now time.Time) {
 	r.heard = now
 }
 
-// message takes one hub message.
+// message processes one hub message.
 func (r *Reader) message(b []byte) error {
 	if len(b) > len(invocation) && string(b[:len(invocation)]) == string(invocation) {
 		seq, ok := seqOf(b, &r.hint)
@@ -230,7 +231,7 @@ func (r *Reader) message(b []byte) error {
 	return nil
 }
 
-// once closes a channel that only this goroutine closes.
+// once closes a channel unless it is closed. Only this goroutine closes it.
 func once(c chan struct{}) {
 	select {
 	case <-c:

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// hubStub is a server whose hub lets the test talk on each connection, after the handshake, to whoever joined.
+// hubStub is a server that, on each connection, makes the handshake, waits for the join and then calls talk.
 func hubStub(t *testing.T, talk func(conn net.Conn, join string)) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +46,7 @@ func hubStub(t *testing.T, talk func(conn net.Conn, join string)) string {
 		}
 		say(conn, "{\"type\":6}\x1e{\"type\":3,\"invocationId\":\"join\",\"result\":{\"last_seq\":9,\"oldest_seq\":1}}\x1e")
 		talk(conn, join)
-		_, _ = io.Copy(io.Discard, conn) // until the reader leaves
+		_, _ = io.Copy(io.Discard, conn) // until the reader disconnects
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
@@ -58,7 +58,7 @@ func event(seq int64, text string) string {
 	return fmt.Sprintf("{\"type\":1,\"target\":\"ReceiveMessage\",\"arguments\":[{\"id\":\"00000000-0000-7000-8000-%012d\",\"room\":\"lobby\",\"seq\":%d,\"client_id\":\"a\",\"msg\":%q}]}\x1e", seq, seq, text)
 }
 
-// readUntil runs a reader until it stands at seq.
+// readUntil runs a reader until its position is seq.
 func readUntil(t *testing.T, cfg ReaderConfig, seq int64) Reading {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -156,7 +156,7 @@ func TestReader_WaitsAtItsGate(t *testing.T) {
 	}
 }
 
-// TestStream_FindsMessagesHoweverTheyArrive cuts the same bytes at every place, and into single bytes.
+// TestStream_FindsMessagesHoweverTheyArrive splits the same bytes at every position, and into single bytes.
 func TestStream_FindsMessagesHoweverTheyArrive(t *testing.T) {
 	long := strings.Repeat("long ", 30_000)
 	var wire bytes.Buffer

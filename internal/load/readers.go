@@ -15,10 +15,10 @@ type Readers struct {
 	seen    []Reading
 }
 
-// dialing bounds the connections that are being made at a time.
+// dialing bounds the number of connections that are being opened at the same time.
 const dialing = 64
 
-// StartReaders starts n readers, a few dozen connecting at a time. Stop must be called, also when ctx is done.
+// StartReaders starts n readers; a few dozen connect at the same time. Stop must be called, also when ctx has ended.
 func StartReaders(ctx context.Context, n int, cfg ReaderConfig) (*Readers, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	rs := &Readers{cancel: cancel, seen: make([]Reading, n)}
@@ -70,7 +70,7 @@ func (rs *Readers) wait(ctx context.Context, what string, done func(*Reader) <-c
 	return nil
 }
 
-// WaitSeq returns when every reader has seen everything up to seq, or with an error when ctx ends first.
+// WaitSeq returns when every reader has seen all messages up to seq, or with an error when ctx ends first.
 func (rs *Readers) WaitSeq(ctx context.Context, seq int64) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -101,14 +101,14 @@ func (rs *Readers) Positions() []int64 {
 	return all
 }
 
-// Stop ends every reader and returns what each has seen.
+// Stop ends every reader and returns their readings.
 func (rs *Readers) Stop() []Reading {
 	rs.cancel()
 	rs.running.Wait()
 	return rs.seen
 }
 
-// Wait returns what each reader has seen, when all of them have ended by themselves.
+// Wait returns the readings when all readers have ended by themselves.
 func (rs *Readers) Wait() []Reading {
 	rs.running.Wait()
 	return rs.seen

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// scenario measures one thing, prints it, and returns what Check found.
+// scenario makes and prints one measurement, and returns the report of Check.
 type scenario func(ctx context.Context, b *bench) (*Report, error)
 
-// Scenarios returns the names of what Bench can measure, in the order in which it does.
+// Scenarios returns the names of the scenarios, in the order in which Bench runs them.
 func Scenarios() []string { return []string{"publish", "alone", "fanout", "paced", "recover", "idle"} }
 
 func scenarioOf(name string) scenario {
@@ -40,7 +40,7 @@ func (b *bench) sender() SenderConfig {
 
 func (b *bench) reader() ReaderConfig { return ReaderConfig{URL: b.URL, Room: b.room} }
 
-// send sends for the time of the scenario.
+// send sends for the duration of the scenario.
 func (b *bench) send(ctx context.Context, cfg SenderConfig) ([]Send, time.Duration, error) {
 	began := time.Now()
 	senders, err := StartSenders(ctx, cfg)
@@ -54,14 +54,14 @@ func (b *bench) send(ctx context.Context, cfg SenderConfig) ([]Send, time.Durati
 	sends := senders.Stop()
 	took := time.Since(began)
 	if answers := senders.Answers(); len(answers) > 1 || senders.Err() != nil {
-		b.line("answers", "%v by status, 0 for none (%v)", answers, senders.Err())
+		b.line("answers", "%v by status, 0: no answer (%v)", answers, senders.Err())
 	}
 	return sends, took, ctx.Err()
 }
 
-// publish measures how fast messages become durable, and how fast they are stored.
+// publish measures the rates at which messages become durable and are stored.
 func publish(ctx context.Context, b *bench) (*Report, error) {
-	fmt.Fprintf(b.out, "publish: %d senders in %d rooms, each the next message as soon as the last one is acknowledged\n", b.Senders, b.Rooms)
+	fmt.Fprintf(b.out, "publish: %d senders in %d rooms, each sends the next message as soon as the last one is acknowledged\n", b.Senders, b.Rooms)
 	before, err := b.used()
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func publish(ctx context.Context, b *bench) (*Report, error) {
 
 func (b *bench) roomOf(i int) string { return fmt.Sprintf("%s-%d", b.room, i) }
 
-// sendToRooms sends for the time of the scenario, and returns what was sent to each room.
+// sendToRooms sends for the duration of the scenario, and returns the sends of each room.
 func (b *bench) sendToRooms(ctx context.Context) ([][]Send, time.Duration, error) {
 	sends := make([][]Send, b.Rooms)
 	group, ctx := errgroup.WithContext(ctx)
@@ -103,7 +103,7 @@ func (b *bench) sendToRooms(ctx context.Context) ([][]Send, time.Duration, error
 	for i := range sends {
 		cfg := b.sender()
 		cfg.Room = b.roomOf(i)
-		cfg.Senders = (b.Senders + i) / b.Rooms // the remainder is spread
+		cfg.Senders = (b.Senders + i) / b.Rooms // spreads the remainder
 		group.Go(func() (err error) {
 			sends[i], _, err = b.send(ctx, cfg)
 			return err
@@ -113,7 +113,7 @@ func (b *bench) sendToRooms(ctx context.Context) ([][]Send, time.Duration, error
 	return sends, time.Since(began), err
 }
 
-// alone measures how long a message is under way when nothing else is.
+// alone measures the latency of a message when there is no other load.
 func alone(ctx context.Context, b *bench) (*Report, error) {
 	fmt.Fprintln(b.out, "alone: one sender, the next message as soon as the last one is acknowledged, one reader")
 	r := b.reader()
@@ -134,7 +134,7 @@ func (b *bench) sent(sends []Send, took time.Duration) {
 		milliseconds(AcceptLatencies(sends), 0.50), milliseconds(AcceptLatencies(sends), 0.99))
 }
 
-// fanout measures deliveries when the senders wait for nothing but their acknowledgements.
+// fanout measures deliveries while the senders wait only for acknowledgements.
 func fanout(ctx context.Context, b *bench) (*Report, error) {
 	fmt.Fprintf(b.out, "fanout: %d senders as fast as acknowledged, %d readers\n", b.Senders, b.Readers)
 	readers, err := b.read(ctx, b.Readers, b.reader())
@@ -145,7 +145,7 @@ func fanout(ctx context.Context, b *bench) (*Report, error) {
 	return b.deliver(ctx, readers, b.sender())
 }
 
-// paced measures how long a message is under way when the server has time.
+// paced measures the latency of a message at a moderate rate.
 func paced(ctx context.Context, b *bench) (*Report, error) {
 	const perSecond = 20
 	fmt.Fprintf(b.out, "paced: %d messages/s, %d readers\n", perSecond, b.Readers)
@@ -178,7 +178,7 @@ func (b *bench) read(ctx context.Context, n int, cfg ReaderConfig) (*Readers, er
 	return readers, nil
 }
 
-// deliver sends, waits until every reader has everything, and prints what that took.
+// deliver sends, waits until every reader has seen everything, and prints the result.
 func (b *bench) deliver(ctx context.Context, readers *Readers, cfg SenderConfig) (*Report, error) {
 	before, err := b.used()
 	if err != nil {
@@ -213,7 +213,7 @@ func (b *bench) deliver(ctx context.Context, readers *Readers, cfg SenderConfig)
 	return b.evidence(ctx, b.room, sends, readings)
 }
 
-// recovery measures how long many readers that come back at once need to catch up.
+// recovery measures how long many readers that reconnect at once need to catch up.
 func recovery(ctx context.Context, b *bench) (*Report, error) {
 	fmt.Fprintf(b.out, "recover: %d readers come back at once, each with %d messages to catch up\n", b.Readers, b.Missed)
 	s := b.sender()
@@ -251,7 +251,7 @@ func recovery(ctx context.Context, b *bench) (*Report, error) {
 	return b.evidence(ctx, b.room, sends, readers.Stop())
 }
 
-// idle measures the memory of connections that have nothing to do.
+// idle measures the memory of idle connections.
 func idle(ctx context.Context, b *bench) (*Report, error) {
 	fmt.Fprintf(b.out, "idle: %d connections in a quiet room\n", b.Idle)
 	before, err := b.used()
@@ -264,7 +264,7 @@ func idle(ctx context.Context, b *bench) (*Report, error) {
 	}
 	defer readers.Stop()
 	select {
-	case <-time.After(b.Duration): // the collector gives back what connecting took
+	case <-time.After(b.Duration): // the garbage collector frees what connecting needed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -273,7 +273,7 @@ func idle(ctx context.Context, b *bench) (*Report, error) {
 		return nil, err
 	}
 	if !after.Known {
-		b.line("memory", "not known: the server is not a process of this machine")
+		b.line("memory", "unknown: the server is not a process of this machine")
 		return nil, nil
 	}
 	b.line("memory", "%.1f KB a connection (%.1f MB before, %.1f MB with them)", float64(after.RSS-before.RSS)/float64(b.Idle)/1e3,

@@ -11,25 +11,25 @@ import (
 	"github.com/google/uuid"
 )
 
-// Send is what is known of one message that a sender wants to be accepted.
+// Send is one message of a sender, and its outcome.
 type Send struct {
 	ID, Room, ClientID, Text string
 	Begun                    time.Time // just before the first attempt
-	Accepted                 time.Time // just after the first 2xx; zero when there was none
+	Accepted                 time.Time // just after the first 2xx; zero without one
 	Attempts                 int
 }
 
-// SenderConfig says who sends what. Only URL is required.
+// SenderConfig says how to send. Only URL is required.
 type SenderConfig struct {
-	URL      string                     // the server, http://host:port
-	Room     string                     // default "lobby"
-	Senders  int                        // at the same time; default 64
-	Each     int                        // messages of each sender; default: until Stop
-	Every    time.Duration              // between two sends of one sender; default: the next as soon as acknowledged
-	Retry    time.Duration              // before an unanswered or refused id is sent again; default 20 ms
-	Patience time.Duration              // how long a send under way is still retried after Stop; default 10 s
-	Timeout  time.Duration              // of one attempt; default 10 s
-	Text     func(sender, n int) string // the text of a sender's n-th message; default TimedText of 128 bytes
+	URL         string                     // URL of the server, http://host:port
+	Room        string                     // default "lobby"
+	Senders     int                        // number of concurrent senders; default 64
+	Each        int                        // number of messages of each sender; default: until Stop
+	Every       time.Duration              // interval between the messages of one sender; default: the next one as soon as the last is acknowledged
+	Retry       time.Duration              // pause before a message without a 2xx is sent again; default 20 ms
+	StopTimeout time.Duration              // how long a message that is being sent is still retried after Stop; default 10 s
+	Timeout     time.Duration              // limit of one attempt; default 10 s
+	Text        func(sender, n int) string // the text of a sender's n-th message; default TimedText of 128 bytes
 }
 
 func (c *SenderConfig) defaults() {
@@ -38,7 +38,7 @@ func (c *SenderConfig) defaults() {
 	}
 	c.Senders = orDefault(c.Senders, 64)
 	c.Retry = orDefault(c.Retry, 20*time.Millisecond)
-	c.Patience = orDefault(c.Patience, 10*time.Second)
+	c.StopTimeout = orDefault(c.StopTimeout, 10*time.Second)
 	c.Timeout = orDefault(c.Timeout, 10*time.Second)
 	if c.Text == nil {
 		c.Text = func(int, int) string { return TimedText(128) }
@@ -53,7 +53,7 @@ func orDefault[T comparable](value, standard T) T {
 	return value
 }
 
-// Senders post messages with ids of their own, and post an id again until it is accepted.
+// Senders post messages with ids, and post each again until it is accepted.
 type Senders struct {
 	cfg      SenderConfig
 	host     string
@@ -64,11 +64,12 @@ type Senders struct {
 
 	mu      sync.Mutex
 	sends   []Send
-	answers map[int]int // attempts by HTTP status; 0 counts those without an answer
-	last    error       // of the newest attempt without an answer
+	answers map[int]int // number of attempts by HTTP status; 0: no answer
+	last    error       // error of the newest attempt without an answer
 }
 
-// StartSenders begins to send. Stop must be called, also when ctx is done, which ends the senders at once.
+// StartSenders starts the senders. Stop must be called, also when ctx has ended; the end of ctx stops the senders at
+// once.
 func StartSenders(ctx context.Context, cfg SenderConfig) (*Senders, error) {
 	cfg.defaults()
 	host, err := hostOf(cfg.URL)
@@ -82,10 +83,10 @@ func StartSenders(ctx context.Context, cfg SenderConfig) (*Senders, error) {
 	return s, nil
 }
 
-// Accepted returns how many sends have had a 2xx so far.
+// Accepted returns how many messages have had a 2xx so far.
 func (s *Senders) Accepted() int64 { return s.accepted.Load() }
 
-// WaitAccepted returns when at least n sends have had a 2xx, or with an error when ctx ends first.
+// WaitAccepted returns when at least n messages have had a 2xx, or with an error when ctx ends first.
 func (s *Senders) WaitAccepted(ctx context.Context, n int64) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -99,24 +100,24 @@ func (s *Senders) WaitAccepted(ctx context.Context, n int64) error {
 	return nil
 }
 
-// Wait returns when every sender has sent its share (SenderConfig.Each) or has been stopped.
+// Wait returns when every sender has sent its messages (SenderConfig.Each) or has been stopped.
 func (s *Senders) Wait() { s.running.Wait() }
 
-// Stop lets every sender finish its send under way, and returns all sends, accepted or not.
+// Stop lets every sender complete the message that it is sending, and returns all sends, accepted or not.
 func (s *Senders) Stop() []Send {
 	s.stopOnce.Do(func() { close(s.stop) })
 	s.running.Wait()
 	return s.sends
 }
 
-// Answers returns how many attempts had which HTTP status; 0 stands for no answer.
+// Answers returns the number of attempts by HTTP status; 0: no answer.
 func (s *Senders) Answers() map[int]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.answers)
 }
 
-// Err returns why the newest attempt without an answer failed, nil if all were answered.
+// Err returns the error of the newest attempt without an answer, or nil if all attempts were answered.
 func (s *Senders) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,7 +154,7 @@ func (s *Senders) run(ctx context.Context, sender int) {
 	}
 }
 
-// send posts one message until it is accepted, the context ends, or its patience after Stop does.
+// send posts one message until it is accepted, ctx ends, or the time after Stop is over.
 func (s *Senders) send(ctx context.Context, p *poster, send *Send) {
 	var giveUp <-chan time.Time
 	stop := s.stop
@@ -173,7 +174,7 @@ func (s *Senders) send(ctx context.Context, p *poster, send *Send) {
 		}
 		select {
 		case <-stop:
-			stop, giveUp = nil, time.After(s.cfg.Patience)
+			stop, giveUp = nil, time.After(s.cfg.StopTimeout)
 		case <-giveUp:
 			return
 		case <-ctx.Done():
@@ -183,7 +184,7 @@ func (s *Senders) send(ctx context.Context, p *poster, send *Send) {
 	}
 }
 
-// pause reports whether the sender is to go on.
+// pause waits, and reports whether the sender is to continue.
 func (s *Senders) pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

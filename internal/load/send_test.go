@@ -14,7 +14,8 @@ import (
 	"restante/internal/chat"
 )
 
-// logStub is a server with a log in memory. answer decides before each post is stored, by its number; 0 hangs up.
+// logStub is a server with a log in memory. answer gives the status of the n-th post; the post is stored if that is a
+// 2xx or 0, and 0 closes the connection without an answer.
 func logStub(t *testing.T, answer func(n int) int) string {
 	t.Helper()
 	var mu sync.Mutex
@@ -78,7 +79,7 @@ func TestSenders_RepeatTheSameIDUntilItIsAccepted(t *testing.T) {
 	}
 }
 
-// A server that stores a message again when it is sent again is the one that Check must find.
+// A server that stores a message again when it is sent again breaks a promise: Check must find it.
 func TestSenders_RepeatAfterALostAnswer(t *testing.T) {
 	url := logStub(t, func(n int) int {
 		if n == 2 {
@@ -106,7 +107,7 @@ func TestSenders_RepeatAfterALostAnswer(t *testing.T) {
 
 func TestSenders_StopEndsThem(t *testing.T) {
 	url := logStub(t, func(int) int { return http.StatusInternalServerError })
-	senders, err := StartSenders(t.Context(), SenderConfig{URL: url, Senders: 3, Retry: time.Millisecond, Patience: time.Millisecond})
+	senders, err := StartSenders(t.Context(), SenderConfig{URL: url, Senders: 3, Retry: time.Millisecond, StopTimeout: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func TestSenders_StopEndsThem(t *testing.T) {
 	}
 }
 
-// A server that hangs up in the moment in which the sender is told to stop: both ends take the connection away at once.
+// The server closes the connection at the moment in which the sender is stopped, so that both ends close it at once.
 func TestPost_EndsFromBothSidesAtOnce(t *testing.T) {
 	for range 300 {
 		ctx, stop := context.WithCancel(t.Context())

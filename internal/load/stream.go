@@ -22,16 +22,17 @@ var (
 	errFragmented = errors.New("a frame is fragmented")
 )
 
-// stream takes hub messages out of a server's WebSocket bytes. It copies nothing that is whole and looks only for
-// terminators, so that a reader costs less than what it reads costs the server.
+// stream extracts hub messages from the bytes of a server's WebSocket. It copies no complete message and only searches
+// for terminators, so that a reader needs less CPU time than the server needs to write.
 type stream struct {
 	buf        []byte
 	start, end int   // buf[start:end] is not consumed yet
-	left       int64 // bytes of the data frame in hand that are not consumed yet
+	left       int64 // bytes of the current data frame that are not consumed yet
 	control    func(op ws.OpCode, payload []byte) error
 }
 
-// fill reads once. Its buffer grows up to usualBuffer while reads fill it, and beyond only for one larger message.
+// fill makes one read. The buffer grows up to usualBuffer while reads fill it, and beyond that only for one larger
+// message.
 func (s *stream) fill(r io.Reader) error {
 	switch {
 	case s.buf == nil:
@@ -57,8 +58,8 @@ func (s *stream) fill(r io.Reader) error {
 	return err
 }
 
-// each hands over every whole hub message that has been read, without its terminator. The slice is valid during the
-// call only.
+// each calls message with every complete hub message that has been read, without its terminator. The slice is valid
+// only during the call.
 func (s *stream) each(message func([]byte) error) error {
 	for {
 		if s.left == 0 {

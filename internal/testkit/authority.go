@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// Authority signs certificates for servers of tests.
+// Authority signs certificates for the servers of a test.
 type Authority struct {
-	Roots *x509.CertPool // has the authority's own certificate
-	File  string         // with the same
+	Roots *x509.CertPool // contains the authority's own certificate
+	File  string         // PEM file with the same certificate
 
 	t           testing.TB
 	certificate *x509.Certificate
@@ -26,7 +26,7 @@ type Authority struct {
 	signed      int64
 }
 
-// NewAuthority returns a new authority, with its files in a temporary directory.
+// NewAuthority returns a new authority. Its file is in a temporary directory.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{t: t, Roots: x509.NewCertPool(), File: filepath.Join(t.TempDir(), "authority.pem")}
@@ -76,7 +76,7 @@ func (a *Authority) newKey() *ecdsa.PrivateKey {
 	return key
 }
 
-// create returns a certificate of key that the authority signs, in DER.
+// create returns the DER form of a certificate for key, signed by the authority.
 func (a *Authority) create(template, parent *x509.Certificate, key *ecdsa.PrivateKey) []byte {
 	a.t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), a.key)

@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// measuredVariable names a file that gets what tests have measured, for a run of all tests, which shows no logs of those
-// that pass.
+// measuredVariable names a file for what tests have measured. A run of all tests prints that file, because it does not
+// show the logs of tests that pass.
 const measuredVariable = "RESTANTE_TEST_MEASURED"
 
-// Measured tells what a test has measured, in one line. The kind is a word; those of one kind are shown together. It may
+// Measured records one measurement, in one line. kind is a word; measurements of one kind are printed together. It may
 // be called concurrently.
 func Measured(t testing.TB, kind, line string) {
 	t.Helper()
@@ -25,6 +25,6 @@ func Measured(t testing.TB, kind, line string) {
 		_, err = fmt.Fprintf(f, "%s: %s\n", kind, line)
 	}
 	if err != nil {
-		t.Errorf("what was measured is not noted: %v", err)
+		t.Errorf("the measurement was not recorded: %v", err)
 	}
 }

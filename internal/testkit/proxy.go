@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Direction is one of the two ways through a Proxy.
+// Direction is one of the two directions of a Proxy.
 type Direction int
 
 // The directions.
@@ -20,8 +20,8 @@ const (
 	Down                  // from server to client
 )
 
-// Proxy is a TCP proxy that misbehaves on request. What is set for a direction holds for all its connections, those to
-// come too. Its methods may be called concurrently.
+// Proxy is a TCP proxy that disturbs its connections on request. A setting of a direction applies to all connections,
+// including future ones. Its methods may be called concurrently.
 type Proxy struct {
 	listener net.Listener
 	cancel   context.CancelFunc
@@ -30,7 +30,7 @@ type Proxy struct {
 
 	mu      sync.Mutex
 	targets []string
-	turn    int // of the next connection
+	next    int // index of the next connection
 	refuse  bool
 	links   map[*link]struct{}
 }
@@ -38,11 +38,11 @@ type Proxy struct {
 // link is one proxied connection: ends[Up] is the client's socket, ends[Down] the server's.
 type link struct{ ends [2]*net.TCPConn }
 
-// proxyBuffer bounds what the kernel holds for a proxied connection, so that a slow one is felt by the server soon.
+// proxyBuffer bounds what the kernel buffers for a proxied connection, so that the server soon notices a slow one.
 const proxyBuffer = 64 << 10
 
-// StartProxy starts a proxy on a free port to the target, host:port. It ends with the test. With several targets it is a
-// load balancer: connections go to one after the other, leaving out those that refuse them.
+// StartProxy starts a proxy to the target, host:port, on a free port. It ends with the test. With several targets it is
+// a load balancer: connections go to the targets in turn, without those that refuse them.
 func StartProxy(t testing.TB, targets ...string) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,8 +59,8 @@ func StartProxy(t testing.TB, targets ...string) *Proxy {
 	return p
 }
 
-// Through starts a proxy to the server that a URL names, such as one of RabbitMQ or PostgreSQL, and returns the URL that
-// leads through it.
+// Through starts a proxy to the server in a URL, such as a RabbitMQ or PostgreSQL server, and returns the URL with the
+// proxy's address.
 func Through(t testing.TB, address string) (string, *Proxy) {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -78,7 +78,7 @@ func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 // URL returns the proxy's address as http://host:port.
 func (p *Proxy) URL() string { return "http://" + p.Addr() }
 
-// Cut resets every connection. New ones are taken.
+// Cut resets every connection. It accepts new ones.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,7 +87,7 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Refuse says whether new connections are reset at once.
+// Refuse sets whether new connections are reset at once.
 func (p *Proxy) Refuse(refuse bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,24 +101,24 @@ func (p *Proxy) Retarget(targets ...string) {
 	p.targets = targets
 }
 
-// Stall stops a direction without closing anything; Resume lets it go on.
+// Stall stops the bytes of a direction without closing anything. Resume lets them continue.
 func (p *Proxy) Stall(d Direction) { p.valves[d].set(func(v *valve) { v.stalled = true }) }
 
 // Resume ends Stall.
 func (p *Proxy) Resume(d Direction) { p.valves[d].set(func(v *valve) { v.stalled = false }) }
 
-// Slow limits each connection in a direction to so many bytes a second; 0 removes the limit.
+// Slow limits each connection in a direction to a number of bytes per second; 0 removes the limit.
 func (p *Proxy) Slow(d Direction, bytesPerSecond int) {
 	p.valves[d].set(func(v *valve) { v.rate = bytesPerSecond })
 }
 
-// HalfClose ends one direction of every open connection: the receiver reads the end of the stream, the other direction
-// goes on.
+// HalfClose ends one direction of every open connection: the receiver reads the end of the stream, and the other
+// direction continues.
 func (p *Proxy) HalfClose(d Direction) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for l := range p.links {
-		_ = l.ends[1-d].CloseWrite() // fails only on a connection that is over
+		_ = l.ends[1-d].CloseWrite() // fails only on a closed connection
 	}
 }
 
@@ -140,7 +140,7 @@ func (p *Proxy) accept(ctx context.Context) {
 	for {
 		client, err := p.listener.Accept()
 		if err != nil {
-			return // closed
+			return // the listener is closed
 		}
 		p.running.Go(func() { p.serve(ctx, client.(*net.TCPConn)) })
 	}
@@ -156,7 +156,7 @@ func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
 	p.mu.Lock()
 	p.links[l] = struct{}{}
 	p.mu.Unlock()
-	if ctx.Err() != nil { // close may have cut before this link was known
+	if ctx.Err() != nil { // close may have called Cut before this link was registered
 		l.reset()
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -179,26 +179,26 @@ func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
 	l.reset()
 }
 
-// dial connects to the target whose turn it is, or the next one that can be reached. It returns nil when there is none,
-// or connections are refused.
+// dial connects to the next target, or to the one after it that can be reached. It returns nil when no target can be
+// reached or connections are refused.
 func (p *Proxy) dial(ctx context.Context) *net.TCPConn {
 	p.mu.Lock()
-	targets, turn, refuse := p.targets, p.turn, p.refuse
-	p.turn++
+	targets, next, refuse := p.targets, p.next, p.refuse
+	p.next++
 	p.mu.Unlock()
 	if refuse {
 		return nil
 	}
 	var d net.Dialer
 	for i := range targets {
-		if server, err := d.DialContext(ctx, "tcp", targets[(turn+i)%len(targets)]); err == nil {
+		if server, err := d.DialContext(ctx, "tcp", targets[(next+i)%len(targets)]); err == nil {
 			return server.(*net.TCPConn)
 		}
 	}
 	return nil
 }
 
-// reset closes both sockets so that their peers see a reset, not an end.
+// reset closes both sockets with a reset instead of an end of the stream.
 func (l *link) reset() {
 	for _, c := range l.ends {
 		if c != nil {
@@ -208,11 +208,11 @@ func (l *link) reset() {
 	}
 }
 
-// valve is what one direction does to its bytes.
+// valve controls the bytes of one direction.
 type valve struct {
 	mu      sync.Mutex
 	stalled bool
-	rate    int           // bytes a second, 0 without limit
+	rate    int           // bytes per second; 0: no limit
 	changed chan struct{} // closed and replaced by set
 }
 
@@ -224,7 +224,7 @@ func (v *valve) set(change func(*valve)) {
 	v.changed = make(chan struct{})
 }
 
-// wait returns the rate in force once the direction is not stalled.
+// wait returns the current rate as soon as the direction is not stalled.
 func (v *valve) wait(ctx context.Context) (rate int, changed <-chan struct{}, err error) {
 	for {
 		v.mu.Lock()
@@ -241,7 +241,7 @@ func (v *valve) wait(ctx context.Context) (rate int, changed <-chan struct{}, er
 	}
 }
 
-// pipe copies until the end of from, which it passes on, or an error.
+// pipe copies until an error, or until the end of from, which it forwards.
 func (v *valve) pipe(ctx context.Context, to, from *net.TCPConn) error {
 	buf := make([]byte, 32<<10)
 	for {
@@ -251,11 +251,11 @@ func (v *valve) pipe(ctx context.Context, to, from *net.TCPConn) error {
 		}
 		n, err := from.Read(buf[:piece(rate, len(buf))])
 		for b := buf[:n]; len(b) > 0; {
-			passed, err := v.pass(ctx, to, b)
+			written, err := v.write(ctx, to, b)
 			if err != nil {
 				return err
 			}
-			b = b[passed:]
+			b = b[written:]
 		}
 		if errors.Is(err, io.EOF) {
 			return to.CloseWrite()
@@ -266,7 +266,7 @@ func (v *valve) pipe(ctx context.Context, to, from *net.TCPConn) error {
 	}
 }
 
-// piece returns how many of n bytes go at once: a twentieth of a second's, when there is a limit.
+// piece returns how many of n bytes to send at once: with a limit, those of a twentieth of a second.
 func piece(rate, n int) int {
 	if rate == 0 {
 		return n
@@ -274,8 +274,8 @@ func piece(rate, n int) int {
 	return max(1, min(n, rate/20))
 }
 
-// pass writes some of b, takes the time that the rate asks for, and returns how much it was.
-func (v *valve) pass(ctx context.Context, to *net.TCPConn, b []byte) (int, error) {
+// write writes the first bytes of b, waits as long as the rate requires, and returns their number.
+func (v *valve) write(ctx context.Context, to *net.TCPConn, b []byte) (int, error) {
 	rate, changed, err := v.wait(ctx)
 	if err != nil {
 		return 0, err

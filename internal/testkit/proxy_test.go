@@ -81,7 +81,7 @@ func TestProxy_StallHoldsOneDirection(t *testing.T) {
 func TestProxy_CutResetsBothEnds(t *testing.T) {
 	p, c, s := pair(t)
 	send(t, c, "x")
-	want(t, s, "x") // the link is known to the proxy
+	want(t, s, "x") // the link is registered in the proxy
 	p.Cut()
 	for _, end := range []net.Conn{c, s} {
 		_ = end.SetReadDeadline(time.Now().Add(5 * time.Second))
@@ -127,7 +127,7 @@ func TestProxy_RefuseEndsNewConnections(t *testing.T) {
 	p.Refuse(true)
 	c, err := net.Dial("tcp", p.Addr())
 	if errors.Is(err, syscall.ECONNRESET) {
-		return // it came before Dial had looked
+		return // the reset came before Dial returned
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestProxy_SpreadsConnectionsOverTargetsThatAnswer(t *testing.T) {
 			for {
 				c, err := listener.Accept()
 				if err != nil {
-					return // closed
+					return // the listener is closed
 				}
 				heard <- i
 				_ = c.Close()
@@ -185,6 +185,6 @@ func TestProxy_SpreadsConnectionsOverTargetsThatAnswer(t *testing.T) {
 		_ = c.Close()
 	}
 	if count[0] != 2 || count[2] != 4 {
-		t.Errorf("connections by target: %v; want 2 of the first and 4 of the last, the middle one refuses", count)
+		t.Errorf("connections by target: %v; want 2 of the first and 4 of the last, because the middle one refuses", count)
 	}
 }

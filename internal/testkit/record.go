@@ -14,28 +14,29 @@ import (
 	"time"
 )
 
-// RecordVariable names a directory. When it is set, every server of a test logs at debug level, and what it logs and its
-// metrics are kept there, for test/privacy to search. The fault tests take no longer with it, and what goes wrong in them
-// is what errors are made of: a server under their load logs a few megabytes.
+// RecordVariable names a directory. When it is set, every server of a test logs at debug level, and its log and metrics
+// are kept there for test/privacy to search. This includes the fault tests, because their servers log the most errors.
+// They are not slower with it: a server under their load logs a few megabytes.
 const RecordVariable = "RESTANTE_TEST_RECORD"
 
-// Private is part of messages that tests send, and of nothing else: wherever else it is found, a message has leaked.
+// Private is contained in messages that tests send, and nowhere else. A message has leaked if it is found anywhere
+// else.
 const Private = "foryoureyesonly"
 
-// Files of a record, one of each kind for a process.
+// The files of a record, one of each kind for a process.
 const (
 	LogFile     = ".log"
 	MetricsFile = ".metrics"
 )
 
-// record is what is kept of a process; nil keeps nothing.
+// record is the record of a process; nil records nothing.
 type record struct {
-	name string // of its files, without what they end in
+	name string // path of its files, without their extensions
 }
 
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9]+`)
 
-// newRecord returns the record of a process that is about to be started, nil if none is wanted.
+// newRecord returns the record of a process that is about to be started, or nil if nothing is to be recorded.
 func newRecord(t testing.TB) *record {
 	t.Helper()
 	dir := os.Getenv(RecordVariable)
@@ -49,11 +50,11 @@ func newRecord(t testing.TB) *record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = file.Close() // it was only to find a name that is free
+	_ = file.Close() // the file was needed only to find a free name
 	return &record{name: strings.TrimSuffix(file.Name(), LogFile)}
 }
 
-// env returns the variables of a process whose log is kept; a flag of the test prevails.
+// env returns the environment variables of a process that is recorded. A flag of the test overrides them.
 func (r *record) env() []string {
 	if r == nil {
 		return nil
@@ -61,7 +62,7 @@ func (r *record) env() []string {
 	return []string{"RESTANTE_LOG_LEVEL=debug"}
 }
 
-// logFile returns the file that takes the log, "" if it is not kept.
+// logFile returns the file for the log, or "" if it is not recorded.
 func (r *record) logFile() string {
 	if r == nil {
 		return ""
@@ -69,11 +70,11 @@ func (r *record) logFile() string {
 	return r.name + LogFile
 }
 
-// metricsLimit bounds the wait for metrics. A server that a test has broken may not answer: then there are none.
+// metricsLimit bounds the wait for metrics. A server that a test has broken may not answer: then they are not recorded.
 const metricsLimit = 2 * time.Second
 
-// keepMetrics keeps the metrics of a process that is about to end, if it still gives them to the bearer of token, which
-// may be empty.
+// keepMetrics records the metrics of a process that is about to end, if it still answers a request with the token,
+// which may be empty.
 func (r *record) keepMetrics(ctx context.Context, url, token string, roots *x509.CertPool) error {
 	ctx, cancel := context.WithTimeout(ctx, metricsLimit)
 	defer cancel()

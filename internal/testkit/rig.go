@@ -5,14 +5,14 @@ import (
 	"testing"
 )
 
-// Rig is one shape of the product. A test body that takes a Rig proves the same promise for each shape.
+// Rig is one shape of the product. A test body that gets a Rig proves the same promise for each shape.
 type Rig struct {
 	Name string
-	// Start starts a server that ends with the test, with its data in a place of its own.
+	// Start starts a server that ends with the test, with data of its own.
 	Start func(t testing.TB, o Options) *Server
 }
 
-// Rigs returns every shape there is: one machine, and a node of its own on RabbitMQ and PostgreSQL.
+// Rigs returns every shape: one machine, and a node on RabbitMQ and PostgreSQL.
 func Rigs() []Rig {
 	return []Rig{
 		{Name: "embedded", Start: Start},
@@ -27,13 +27,13 @@ func EachRig(t *testing.T, body func(t *testing.T, rig Rig)) {
 	}
 }
 
-// Cluster is what several nodes have in common.
+// Cluster is what several nodes share.
 type Cluster struct {
-	Broker []string // addresses of one virtual host of RabbitMQ
-	Store  string   // a database of PostgreSQL
+	Broker []string // addresses of one RabbitMQ virtual host
+	Store  string   // URL of a PostgreSQL database
 }
 
-// NewCluster returns an empty virtual host and an empty database on the servers that the tests of this process share.
+// NewCluster returns an empty virtual host and an empty database on the shared servers of this test process.
 func NewCluster(t testing.TB) Cluster {
 	t.Helper()
 	return Cluster{Broker: VHost(t), Store: Database(t)}

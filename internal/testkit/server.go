@@ -14,30 +14,30 @@ import (
 	"restante/internal/load"
 )
 
-// Options change how a server is started. The zero value is a server with its data in a temporary directory.
+// Options say how to start a server. The zero value is a server with its data in a temporary directory.
 type Options struct {
-	Data string   // directory of its data; default: a temporary one
+	Data string   // data directory; default: a temporary one
 	Args []string // further flags of `restante serve`
-	Env  []string // further variables, NAME=value
+	Env  []string // further environment variables, NAME=value
 
-	Roots *x509.CertPool // who has signed the certificate that Args name, if any
+	Roots *x509.CertPool // certificate authorities of the certificate in Args, if any
 
-	Limits bool // the limits of --limit-… are the product's; otherwise there are none but those that Args name
+	Limits bool // keep the default limits of --limit-…; otherwise only those in Args apply
 
-	operator func() string // makes a token that may read the metrics, when it takes one
+	operator func() string // makes a token that may read the metrics; nil without authentication
 }
 
-// Server is a running server, in a process of its own. The test that started it fails if the process says that it has
-// seen a data race, and prints the log if it fails itself.
+// Server is a running server process. The test fails if the process reports a data race. If the test fails, it prints
+// the server's log.
 type Server struct {
 	t       testing.TB
 	o       Options
-	url     string // stays the same over restarts, and may be asked for beside them
+	url     string // is the same after a restart, and may be read during one
 	process *load.Process
-	record  *record // of the process
+	record  *record // record of the process
 }
 
-// startLimit bounds the start of a server, which is slow under the race detector on a busy machine.
+// startLimit bounds the start of a server. A start is slow under the race detector on a busy machine.
 const startLimit = 30 * time.Second
 
 // Start starts a server that ends with the test.
@@ -52,8 +52,8 @@ func Start(t testing.TB, o Options) *Server {
 	return s
 }
 
-// TryStart starts a server that may refuse to: the error then has its exit code and log. A server that did start is
-// killed at once.
+// TryStart starts a server that may refuse to start: the error then has its exit code and log. A server that did start
+// is killed at once.
 func TryStart(t testing.TB, o Options) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
@@ -72,7 +72,7 @@ func command(t testing.TB, o Options, listen string, r *record) load.Command {
 		args = append(args, load.WithoutLimits()...)
 	}
 	args = append(args, o.Args...)
-	env := slices.Concat([]string{"GORACE=atexit_sleep_ms=0"}, r.env(), o.Env) // or a binary with the race detector takes a second to exit
+	env := slices.Concat([]string{"GORACE=atexit_sleep_ms=0"}, r.env(), o.Env) // without this, a binary with the race detector takes a second to exit
 	return load.Command{Path: Binary(t), Args: args, Env: env, Roots: o.Roots, LogFile: r.logFile()}
 }
 
@@ -97,7 +97,7 @@ func (s *Server) end() {
 	s.checkLog()
 }
 
-// recordMetrics keeps the metrics, if they are wanted, of a process that still runs.
+// recordMetrics records the metrics of a process that still runs.
 func (s *Server) recordMetrics() {
 	if s.record == nil {
 		return
@@ -112,11 +112,11 @@ func (s *Server) recordMetrics() {
 		token = s.o.operator()
 	}
 	if err := s.record.keepMetrics(context.WithoutCancel(s.t.Context()), s.URL(), token, s.o.Roots); err != nil {
-		s.t.Logf("the metrics are not kept: %v", err)
+		s.t.Logf("the metrics are not recorded: %v", err)
 	}
 }
 
-// checkLog looks for what a log must never have.
+// checkLog fails the test if the log has something that no log may have.
 func (s *Server) checkLog() {
 	log := s.Log()
 	for _, bad := range []string{"DATA RACE", "panic:", "goroutine 1 ["} {
@@ -129,7 +129,7 @@ func (s *Server) checkLog() {
 	}
 }
 
-// URL returns the server's address, http://host:port, or https: when it has a certificate.
+// URL returns the server's address: http://host:port, or https:// when it has a certificate.
 func (s *Server) URL() string { return s.url }
 
 // Addr returns the server's address, host:port.
@@ -138,10 +138,10 @@ func (s *Server) Addr() string { return s.url[strings.Index(s.url, "//")+2:] }
 // PID returns the process id.
 func (s *Server) PID() int { return s.process.PID() }
 
-// Log returns what the running process has logged.
+// Log returns the log of the running process.
 func (s *Server) Log() string { return s.process.Log() }
 
-// Data returns the directory of the server's data.
+// Data returns the server's data directory.
 func (s *Server) Data() string { return s.o.Data }
 
 // Kill ends the server as kill -9 does.
@@ -155,7 +155,7 @@ func (s *Server) Terminate() {
 	}
 }
 
-// Stop sends SIGTERM and returns the exit code; the test fails if the server is not gone within limit.
+// Stop sends SIGTERM and returns the exit code. The test fails if the server has not ended within limit.
 func (s *Server) Stop(limit time.Duration) int {
 	s.t.Helper()
 	s.recordMetrics()
@@ -188,7 +188,7 @@ func (s *Server) Ready() int {
 	return status
 }
 
-// Usage returns what the server's process has used.
+// Usage returns the resource usage of the server's process.
 func (s *Server) Usage() load.Usage {
 	s.t.Helper()
 	u, err := load.UsageOf(s.PID())
@@ -208,23 +208,24 @@ func (s *Server) ReadRoom(room string) []chat.Message {
 	return stored
 }
 
-// settleLimit is how long a message that was accepted may take to be stored, also after a fault.
-const settleLimit = 30 * time.Second
+// storedLimit is how long an accepted message may take to be stored, even after a fault.
+const storedLimit = 30 * time.Second
 
-// WaitSeq waits until the room has the message with the number seq: a message may be accepted some time before.
+// WaitSeq waits until the room has the message with the number seq. A message may be accepted some time before it is
+// stored.
 func (s *Server) WaitSeq(room string, seq int64) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), settleLimit)
+	ctx, cancel := context.WithTimeout(s.t.Context(), storedLimit)
 	defer cancel()
 	if err := load.WaitSeq(ctx, s.URL(), room, seq); err != nil {
 		s.t.Error(err)
 	}
 }
 
-// Check waits until what was accepted is stored, reads the room, and fails the test if a promise is broken for it.
+// Check waits until every accepted message is stored, reads the room, and fails the test if a promise is broken.
 func (s *Server) Check(room string, sends []load.Send, readings []load.Reading) load.Report {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), settleLimit)
+	ctx, cancel := context.WithTimeout(s.t.Context(), storedLimit)
 	defer cancel()
 	if err := load.WaitStored(ctx, s.URL(), room, sends); err != nil {
 		s.t.Error(err)

@@ -12,15 +12,15 @@ import (
 	"restante/internal/testkit/nodes"
 )
 
-// shared are the servers that the tests of one process share, each test in a vhost and a database of its own. It is a
-// variable of the package because the tests have nothing else in common; Main ends the servers.
+// shared is the servers that the tests of one process share; each test has its own vhost and database. It is a package
+// variable because the tests have no common parent. Main ends the servers.
 var shared struct {
 	mu       sync.Mutex
 	rabbit   *nodes.RabbitMQ
 	postgres *nodes.Postgres
 }
 
-// stopShared ends the servers that were started.
+// stopShared ends the shared servers.
 func stopShared() {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
@@ -34,8 +34,7 @@ func stopShared() {
 	}
 }
 
-// RabbitMQ returns the node that the tests of this process share; the first call starts it. A test that breaks a node
-// uses OwnRabbitMQ.
+// RabbitMQ returns the shared node. The first call starts it. A test that breaks a node uses OwnRabbitMQ.
 func RabbitMQ(t testing.TB) *nodes.RabbitMQ {
 	t.Helper()
 	shared.mu.Lock()
@@ -71,8 +70,7 @@ func startRabbitMQ(t testing.TB, n int) *nodes.RabbitMQ {
 	return c
 }
 
-// Postgres returns the server that the tests of this process share; the first call starts it. A test that breaks it
-// uses OwnPostgres.
+// Postgres returns the shared server. The first call starts it. A test that breaks the server uses OwnPostgres.
 func Postgres(t testing.TB) *nodes.Postgres {
 	t.Helper()
 	shared.mu.Lock()

@@ -1,6 +1,6 @@
-// Package testkit gives a test a whole server: the real binary in a process of its own, on a free port, with its data in
-// a temporary directory, to be killed, stopped and restarted; and a TCP proxy that cuts, stalls and slows what lies
-// between it and its clients. RabbitMQ and PostgreSQL servers of its own make it a cluster. The end-to-end and fault tests are built on it.
+// Package testkit provides real servers for tests. It starts the real binary as a process on a free port, with its data
+// in a temporary directory; a test can kill, stop and restart it. A TCP proxy cuts, stalls and slows connections.
+// Private RabbitMQ and PostgreSQL servers make several nodes a cluster. The end-to-end and fault tests use it.
 package testkit
 
 import (
@@ -15,14 +15,14 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Variables that steer a test run.
+// Environment variables of a test run.
 const (
-	binaryVariable = "RESTANTE_TEST_BINARY" // a binary to test, instead of building one
+	binaryVariable = "RESTANTE_TEST_BINARY" // path of a binary to test; without it, the binary is built
 	raceVariable   = "RESTANTE_TEST_RACE"   // when not empty, the binary is built with the race detector
 )
 
-// Main runs the tests of a package that starts servers: it builds the binary once, runs the tests, and removes it. Call
-// it from TestMain. Goroutines that a test has left behind are a failure.
+// Main runs the tests of a package that starts servers. It builds the binary once, runs the tests, and removes the
+// binary. Call it from TestMain. It fails if a test leaves goroutines behind.
 func Main(m *testing.M) {
 	code, err := run(m)
 	if err != nil {
@@ -32,10 +32,10 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// MainWithoutBinary is Main for a package whose tests use RabbitMQ or PostgreSQL, but no server of ours.
+// MainWithoutBinary is Main for a package whose tests use RabbitMQ or PostgreSQL, but start no Restante server.
 func MainWithoutBinary(m *testing.M) { os.Exit(runAndStop(m)) }
 
-// runAndStop runs the tests, ends the servers that they share, and looks for goroutines that were left behind.
+// runAndStop runs the tests, ends the shared servers, and fails if goroutines are left.
 func runAndStop(m *testing.M) (code int) {
 	code = func() int {
 		defer stopShared()
@@ -82,7 +82,7 @@ func build(binary string, race bool) error {
 	return nil
 }
 
-// Binary returns the path of the binary under test.
+// Binary returns the path of the binary to test.
 func Binary(t testing.TB) string {
 	t.Helper()
 	path := os.Getenv(binaryVariable)
@@ -92,11 +92,11 @@ func Binary(t testing.TB) string {
 	return path
 }
 
-// Race reports whether the binary under test was built with the race detector, which makes it several times slower.
+// Race reports whether the binary was built with the race detector, which makes it several times slower.
 func Race() bool { return os.Getenv(raceVariable) != "" }
 
-// Need skips the test when a program is not installed, and fails it under CI=true, where nothing may be missing. It
-// returns the program's path.
+// Need returns the path of a program. If it is not installed the test is skipped, or fails under CI=true, where
+// everything must be installed.
 func Need(t testing.TB, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -106,7 +106,7 @@ func Need(t testing.TB, program string) string {
 	return path
 }
 
-// Missing skips the test, or fails it under CI=true, for want of something that the machine should have.
+// Missing skips the test because the machine lacks something, or fails it under CI=true.
 func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	text := "MISSING: " + fmt.Sprintf(format, args...)
@@ -116,8 +116,8 @@ func Missing(t testing.TB, format string, args ...any) {
 	t.Skip(text)
 }
 
-// Run runs a program to its end with the given standard input and returns its standard output; an exit code other than 0
-// fails the test, with what it wrote to standard error.
+// Run runs a program until it ends, with the given standard input, and returns its standard output. An exit code other
+// than 0 fails the test and prints standard error.
 func Run(t testing.TB, stdin string, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)

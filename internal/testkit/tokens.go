@@ -19,23 +19,23 @@ import (
 	"time"
 )
 
-// Issuer makes tokens for servers that are started with its Options: good ones, and with Compact any others.
+// Issuer makes tokens for servers that are started with its Options: valid ones, and with Compact any others.
 type Issuer struct {
-	Secret []byte          // that the server has
-	Key    *rsa.PrivateKey // whose public half the server has
-	PEM    []byte          // of the public half, as the server reads it
+	Secret []byte          // the server has the same secret
+	Key    *rsa.PrivateKey // the server has the public half
+	PEM    []byte          // the public half, as the server reads it
 
 	t    testing.TB
-	file string // with PEM
+	file string // file that contains PEM
 }
 
-// What tokens of an Issuer say of themselves, and what its servers want to read.
+// The issuer and audience in the tokens of an Issuer, which its servers require.
 const (
 	IssuerName = "https://id.example.org"
 	Audience   = "restante"
 )
 
-// NewIssuer returns an issuer with a secret and a key of its own.
+// NewIssuer returns an issuer with a new secret and a new key.
 func NewIssuer(t testing.TB) *Issuer {
 	t.Helper()
 	i := &Issuer{t: t, Secret: []byte(rand.Text() + rand.Text()), file: filepath.Join(t.TempDir(), "public.pem")} // 52 bytes
@@ -51,7 +51,7 @@ func NewIssuer(t testing.TB) *Issuer {
 	return i
 }
 
-// NewRSAKey returns a new key of the least size that servers take.
+// NewRSAKey returns a new key of the smallest size that servers accept.
 func NewRSAKey(t testing.TB) *rsa.PrivateKey {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -61,7 +61,7 @@ func NewRSAKey(t testing.TB) *rsa.PrivateKey {
 	return key
 }
 
-// Options returns those of a server that believes the issuer, with further flags.
+// Options returns the options of a server that accepts the issuer's tokens, with further flags.
 func (i *Issuer) Options(args ...string) Options {
 	return Options{
 		Args: append([]string{"--auth", "jwt", "--jwt-key", i.file, "--jwt-issuer", IssuerName, "--jwt-audience", Audience}, args...),
@@ -74,7 +74,7 @@ func (i *Issuer) Options(args ...string) Options {
 // Claims are the payload of a token.
 type Claims map[string]any
 
-// With returns the claims with one that is different; nil takes it out.
+// With returns the claims with one changed; nil removes it.
 func (c Claims) With(name string, value any) Claims {
 	c = maps.Clone(c)
 	c[name] = value
@@ -84,7 +84,7 @@ func (c Claims) With(name string, value any) Claims {
 	return c
 }
 
-// NewClaims returns the claims of a token that is valid for an hour from now on.
+// NewClaims returns the claims of a token that is valid for an hour.
 func NewClaims(sub string, rooms ...string) Claims {
 	return Claims{
 		"iss": IssuerName, "aud": Audience, "sub": sub, "rooms": rooms,
@@ -98,20 +98,20 @@ func (i *Issuer) Token(c Claims) string {
 	return Compact(i.t, Header{"alg": "HS256", "typ": "JWT"}, c, HS256(i.Secret))
 }
 
-// Header is that of a token.
+// Header is the header of a token.
 type Header map[string]any
 
-// Sign signs the first two parts of a token.
+// Sign returns the signature of the first two parts of a token.
 type Sign func(input []byte) []byte
 
-// Compact returns a token made of just these parts, however wrong.
+// Compact returns a token of exactly these parts, valid or not.
 func Compact(t testing.TB, h Header, payload any, sign Sign) string {
 	t.Helper()
 	input := encode(t, h) + "." + encode(t, payload)
 	return input + "." + base64.RawURLEncoding.EncodeToString(sign([]byte(input)))
 }
 
-// encode returns a part of a token: v as JSON, unless it is text already.
+// encode returns one part of a token: v as JSON, or unchanged if it is a string.
 func encode(t testing.TB, v any) string {
 	t.Helper()
 	text, ok := v.(string)
@@ -156,10 +156,10 @@ func RS256(t testing.TB, key *rsa.PrivateKey) Sign {
 	}
 }
 
-// Unsigned is the signature of a token without one.
+// Unsigned returns the signature of a token without one.
 func Unsigned([]byte) []byte { return nil }
 
-// JWK returns the public half of a key as key sets have it, under a name; "" is none.
+// JWK returns the public half of a key in the form of a key set, with a key id unless kid is "".
 func JWK(key *rsa.PrivateKey, kid string) map[string]any {
 	jwk := map[string]any{
 		"kty": "RSA", "use": "sig", "alg": "RS256",

@@ -1,4 +1,4 @@
-// Package app drives the app against the real binary: its core in Node, and the page in Chromium.
+// Package app runs the app against the real binary: its core in Node, and the page in Chromium.
 package app
 
 import (
@@ -20,18 +20,18 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// tasks are what a script may ask its test to do, by name: to kill the server, say. A task takes one word and answers
+// tasks are what a script may ask its test to do, by name, such as to kill the server. A task gets one word and answers
 // with one line.
 type tasks map[string]func(arg string) string
 
-// done is the answer of a task that has nothing to say.
+// done is the answer of a task without a result.
 const done = "done"
 
-// scriptLimit is what a script may take, on a busy machine: far above what it needs.
+// scriptLimit bounds the run of a script. It is far above what a script needs, even on a busy machine.
 const scriptLimit = 3 * time.Minute
 
-// browse runs a script of client/test/browser in Chromium against a server, to its end. What the script prints is in the
-// test's log.
+// browse runs a script of client/test/browser in Chromium against a server until it ends. The test's log has its
+// output.
 func browse(t *testing.T, name string, s *testkit.Server, do tasks) {
 	t.Helper()
 	chromium := testkit.Need(t, "chromium")
@@ -48,7 +48,7 @@ func browse(t *testing.T, name string, s *testkit.Server, do tasks) {
 	ctx, cancel := context.WithTimeout(t.Context(), scriptLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, filepath.Join(folder, "test", "browser", name), string(config))
-	cmd.Env = append(os.Environ(), "TMPDIR="+directory) // the browser's profiles lie there
+	cmd.Env = append(os.Environ(), "TMPDIR="+directory) // for the browser's profiles
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	cmd.WaitDelay = 5 * time.Second
@@ -57,7 +57,7 @@ func browse(t *testing.T, name string, s *testkit.Server, do tasks) {
 	}
 }
 
-// pictures returns the directory for what is to be looked at.
+// pictures returns the directory for screenshots.
 func pictures(standard string) string {
 	if keep := os.Getenv("RESTANTE_TEST_SCREENSHOTS"); keep != "" {
 		return keep
@@ -65,8 +65,8 @@ func pictures(standard string) string {
 	return standard
 }
 
-// converse runs a program to its end. A line `> TASK ARG` of its output is a task for the test, which is answered on its
-// standard input; the others are told.
+// converse runs a program until it ends. A line `> TASK ARG` of its output is a task for the test; its answer goes to
+// the program's standard input. tell gets the other lines.
 func converse(cmd *exec.Cmd, do tasks, tell func(line string)) error {
 	answers, err := cmd.StdinPipe()
 	if err != nil {
@@ -87,7 +87,7 @@ func converse(cmd *exec.Cmd, do tasks, tell func(line string)) error {
 			continue
 		}
 		if failed = answer(answers, request, do); failed != nil {
-			_ = cmd.Process.Kill() // it waits for an answer; it fails when it has ended
+			_ = cmd.Process.Kill() // the program waits for an answer; Kill fails if it has ended
 		}
 	}
 	return errors.Join(failed, cmd.Wait())

@@ -12,7 +12,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// The two that measure have the machine for themselves; the others spend most of their time waiting, and run side by side.
+// The first two tests measure and run alone. The others mostly wait and run in parallel.
 
 func TestBrowser_WeightOfAVisit(t *testing.T) {
 	browse(t, "weight.mjs", testkit.Start(t, testkit.Options{}), nil)
@@ -77,7 +77,7 @@ func TestBrowser_Pictures(t *testing.T) {
 	browse(t, "pictures.mjs", testkit.Start(t, testkit.Options{}), nil)
 }
 
-// killing lets a script kill the server, as kill -9 does, and start it again on the same data and port.
+// killing lets a script kill the server, as kill -9 does, and restart it on the same data and port.
 func killing(s *testkit.Server) tasks {
 	return tasks{
 		"kill":    func(string) string { s.Kill(); return done },
@@ -85,7 +85,7 @@ func killing(s *testkit.Server) tasks {
 	}
 }
 
-// fill has eight senders send that many messages, each with a text of its own, to the lobby, and waits until they are
+// fill sends a number of messages with different texts to the lobby, from eight senders, and waits until they are
 // accepted.
 func fill(t *testing.T, s *testkit.Server, count string) {
 	t.Helper()
@@ -106,7 +106,7 @@ func fill(t *testing.T, s *testkit.Server, count string) {
 	running.Stop()
 }
 
-// token makes a token of the claims that a script wants: sub, rooms, publish, and the seconds that it is valid.
+// token makes a token with the claims that a script wants: sub, rooms, publish, and its lifetime in seconds.
 func token(t *testing.T, issuer *testkit.Issuer, wanted string) string {
 	t.Helper()
 	var claims struct {

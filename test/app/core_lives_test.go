@@ -8,7 +8,7 @@ import (
 	"restante/internal/testkit"
 )
 
-func TestCore_ServerIsKilledAgainAndAgain(t *testing.T) {
+func TestCore_ServerIsKilledRepeatedly(t *testing.T) {
 	t.Parallel()
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		t.Parallel()
@@ -19,31 +19,31 @@ func TestCore_ServerIsKilledAgainAndAgain(t *testing.T) {
 
 func TestCore_AppDiesAtAnyMoment(t *testing.T) {
 	t.Parallel()
-	calm(t, "lives", testkit.Options{})
+	playUndisturbed(t, "lives", testkit.Options{})
 }
 
 func TestCore_TabsShareAndSendOnce(t *testing.T) {
 	t.Parallel()
-	calm(t, "tabs", testkit.Options{})
+	playUndisturbed(t, "tabs", testkit.Options{})
 }
 
 func TestCore_ComesBackToManyMessages(t *testing.T) {
 	t.Parallel()
-	calm(t, "away", testkit.Options{})
+	playUndisturbed(t, "away", testkit.Options{})
 }
 
 func TestCore_ManyRoomsWithinTheLimits(t *testing.T) {
 	t.Parallel()
-	calm(t, "crowded", testkit.Options{Limits: true, Args: []string{"--limit-sends", "20", "--limit-requests", "100"}})
+	playUndisturbed(t, "crowded", testkit.Options{Limits: true, Args: []string{"--limit-sends", "20", "--limit-requests", "100"}})
 }
 
-func TestCore_ServerIsSetBackToAnOlderCopy(t *testing.T) {
+func TestCore_ServerIsRestoredFromAnOlderCopy(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t, testkit.Options{})
 	play(t, "restored", 1, s, testkit.StartProxy(t, s.Addr()), restoring(t, s))
 }
 
-func TestCore_DeadConnectionIsFoundOut(t *testing.T) {
+func TestCore_DetectsADeadConnection(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t, testkit.Options{})
 	p := testkit.StartProxy(t, s.Addr())
@@ -60,7 +60,7 @@ func TestCore_TokensExpire(t *testing.T) {
 	play(t, "tokens", 1, s, testkit.StartProxy(t, s.Addr()), tasks{"token": func(arg string) string { return token(t, issuer, arg) }})
 }
 
-// restoring lets a scenario copy the server's data, and later put the copy in its place.
+// restoring lets a scenario copy the server's data, and later replace the data by the copy.
 func restoring(t *testing.T, s *testkit.Server) tasks {
 	kept := filepath.Join(t.TempDir(), "copy")
 	change := func(to, from string) string {
@@ -81,8 +81,8 @@ func restoring(t *testing.T, s *testkit.Server) tasks {
 	}
 }
 
-// calm plays a scenario in which neither the network nor the server fails.
-func calm(t *testing.T, name string, o testkit.Options) {
+// playUndisturbed plays a scenario in which neither the network nor the server fails.
+func playUndisturbed(t *testing.T, name string, o testkit.Options) {
 	t.Helper()
 	s := testkit.Start(t, o)
 	play(t, name, 1, s, testkit.StartProxy(t, s.Addr()), nil)

@@ -12,8 +12,8 @@ import (
 	"restante/internal/testkit"
 )
 
-// play runs a scenario of client/test/core in Node: whole apps without their faces, on machines in memory, that reach the
-// server through the proxy. All of it follows from the seed.
+// play runs a scenario of client/test/core in Node: complete apps without a user interface, on simulated devices, which
+// reach the server through the proxy. The seed determines everything random.
 func play(t *testing.T, name string, seed uint64, s *testkit.Server, p *testkit.Proxy, do tasks) {
 	t.Helper()
 	node := testkit.Need(t, "node")
@@ -36,7 +36,7 @@ func play(t *testing.T, name string, seed uint64, s *testkit.Server, p *testkit.
 	}
 }
 
-// bundle makes one file of a scenario and the app's core that Node can run, and returns its path.
+// bundle bundles a scenario and the app's core into one file that Node can run, and returns its path.
 func bundle(t *testing.T, modules, name string) string {
 	t.Helper()
 	esbuild := filepath.Join(modules, ".bin", "esbuild")

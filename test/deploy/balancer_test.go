@@ -37,8 +37,8 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// balancer is HAProxy with the configuration of deploy, but for the addresses: its own, and those of the nodes, which
-// there is no name server for, and the changes.
+// balancer is HAProxy with the configuration of deploy, except for its own addresses, those of the nodes, for which
+// there is no name server, and the given changes.
 type balancer struct {
 	url, metrics string
 	log          *output
@@ -80,7 +80,7 @@ func startBalancer(t *testing.T, api, hub string, changes ...[2]string) *balance
 	return b
 }
 
-// healthy returns a check whether the load balancer has nodes of both roles.
+// healthy returns a function that reports whether the load balancer has nodes of both roles.
 func (b *balancer) healthy(t *testing.T) func() bool {
 	return func() bool { code, _ := status(t, "GET", b.metrics+"/health"); return code == http.StatusOK }
 }
@@ -95,20 +95,20 @@ func freeAddr(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// status returns the status and body of an answer, 0 when there is none.
+// status returns the status and body of an answer, or 0 if there is none.
 func status(t *testing.T, method, url string) (int, string) {
 	t.Helper()
 	return ask(t, clientAt("127.0.0.1"), method, url, http.Header{})
 }
 
-// as is status for the bearer of a token.
+// as is status with a token, without the body.
 func as(t *testing.T, token, method, url string) int {
 	t.Helper()
 	code, _ := ask(t, clientAt("127.0.0.1"), method, url, http.Header{"Authorization": {"Bearer " + token}})
 	return code
 }
 
-// ask returns the status and body of the answer to a request with these headers, 0 when there is none.
+// ask returns the status and body of the answer to a request with these headers, or 0 if there is none.
 func ask(t *testing.T, client *http.Client, method, url string, h http.Header) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
@@ -129,7 +129,7 @@ func bodyOf(resp *http.Response) string {
 	return string(body)
 }
 
-// eventually waits until what returns true.
+// eventually waits until check returns true.
 func eventually(t *testing.T, what string, check func() bool) {
 	t.Helper()
 	limit := time.After(20 * time.Second)
@@ -142,7 +142,7 @@ func eventually(t *testing.T, what string, check func() bool) {
 	}
 }
 
-// firstEvent returns the first message of a room's event stream. The token is in the query, where browsers have it.
+// firstEvent returns the first message of a room's event stream. The token is in the query, as in browsers.
 func firstEvent(t *testing.T, base, room, token string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -172,8 +172,8 @@ func TestBalancer_ConfigurationIsValid(t *testing.T) {
 	}
 }
 
-// TestBalancer_SendsEachRequestWhereItBelongs has two servers that know nothing of each other, so that what was stored
-// shows which one was asked.
+// TestBalancer_SendsEachRequestWhereItBelongs uses two servers that are not connected, so that what each has stored
+// shows which one got the request.
 func TestBalancer_SendsEachRequestWhereItBelongs(t *testing.T) {
 	api, hub := testkit.Start(t, testkit.Options{}), testkit.Start(t, testkit.Options{})
 	b := startBalancer(t, api.Addr(), hub.Addr())
@@ -214,8 +214,8 @@ func TestBalancer_SendsEachRequestWhereItBelongs(t *testing.T) {
 	eventually(t, "a node that comes back is used", func() bool { code, _ := status(t, "GET", b.url+"/rooms"); return code == http.StatusOK })
 }
 
-// startUnready starts an HTTP server that lives and is not ready. It answers with its name, and with where
-// the request says to come from.
+// startUnready starts an HTTP server that is alive and not ready. It answers with its name, and with the address that
+// the request claims to come from.
 func startUnready(t *testing.T, name string) (addr string) {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -235,8 +235,8 @@ func startUnready(t *testing.T, name string) (addr string) {
 	return listener.Addr().String()
 }
 
-// TestBalancer_LetsANodeSayWhyItIsNotReady: when none is ready, the answer comes from a node of the right role all the
-// same, since it may still answer reads.
+// TestBalancer_LetsANodeSayWhyItIsNotReady: if no node is ready, a node of the right role answers nevertheless, because
+// it may still answer reads.
 func TestBalancer_LetsANodeSayWhyItIsNotReady(t *testing.T) {
 	b := startBalancer(t, startUnready(t, "api"), startUnready(t, "hub"))
 	for path, want := range map[string]string{"/rooms": "api", "/messageHub": "hub", "/rooms/ops/events": "hub"} {

@@ -16,10 +16,10 @@ import (
 	"restante/internal/testkit"
 )
 
-// secret is what deploy/.env says in these tests.
+// secret is the secret of deploy/.env in these tests.
 const secret = "0123456789abcdef0123456789abcdef"
 
-// project loads the compose file with all its profiles, as the compose program does.
+// project loads the compose file with all its profiles, as docker compose does.
 func project(t *testing.T, options ...cli.ProjectOptionsFn) *types.Project {
 	t.Helper()
 	p, err := load(t, append([]cli.ProjectOptionsFn{cli.WithEnv([]string{"RESTANTE_JWT_SECRET=" + secret})}, options...)...)
@@ -52,7 +52,7 @@ func restanteServices(p *types.Project) (names []string) {
 
 func networks(s types.ServiceConfig) []string { return slices.Sorted(maps.Keys(s.Networks)) }
 
-// pinned is an image whose tag names at least major and minor version.
+// pinned matches an image whose tag has at least a major and a minor version.
 var pinned = regexp.MustCompile(`^[a-z0-9./-]+:v?[0-9]+\.[0-9]+[0-9a-z.-]*$`)
 
 func TestCompose_EveryServiceIsPinnedWatchedLimitedAndConfined(t *testing.T) {
@@ -72,7 +72,7 @@ func TestCompose_EveryServiceIsPinnedWatchedLimitedAndConfined(t *testing.T) {
 		fault(s.Deploy == nil || s.Deploy.Resources.Limits == nil || s.Deploy.Resources.Limits.MemoryBytes == 0 || s.Deploy.Resources.Limits.NanoCPUs == 0, "no limits of memory and processors")
 		fault(!slices.Contains(s.SecurityOpt, "no-new-privileges:true"), "it may gain privileges")
 		fault(!slices.Contains(s.CapDrop, "ALL"), "it keeps capabilities")
-		fault(len(s.Networks) == 0 || slices.Contains(networks(s), "default"), "it is in no network of its own")
+		fault(len(s.Networks) == 0 || slices.Contains(networks(s), "default"), "it has no network")
 		fault(s.Logging == nil || s.Logging.Options["max-size"] == "", "its log may fill the disk")
 		fault(s.Privileged || s.NetworkMode != "", "it is not confined")
 		if !slices.Contains([]string{"rabbitmq", "postgres"}, name) {
@@ -80,7 +80,7 @@ func TestCompose_EveryServiceIsPinnedWatchedLimitedAndConfined(t *testing.T) {
 			fault(len(s.CapAdd) > 0, "it is given capabilities")
 		}
 		for _, port := range s.Ports {
-			fault(port.HostIP != "127.0.0.1", "port "+port.Published+" is published to everyone by default, and nothing there is encrypted")
+			fault(port.HostIP != "127.0.0.1", "port "+port.Published+" is published to other machines by default, without encryption")
 		}
 	}
 }
@@ -121,8 +121,8 @@ func TestCompose_DataOutlivesTheContainers(t *testing.T) {
 	}
 }
 
-// TestCompose_NodesAreToldWhatTheyKnow compares what the nodes get with the flags that exist.
-func TestCompose_NodesAreToldWhatTheyKnow(t *testing.T) {
+// TestCompose_NodesGetSettingsThatExist compares the settings of the nodes with the flags that exist.
+func TestCompose_NodesGetSettingsThatExist(t *testing.T) {
 	p, help := project(t), serveHelp(t)
 	var roles []string
 	for _, name := range restanteServices(p) {
@@ -154,7 +154,7 @@ func TestCompose_NodesAreToldWhatTheyKnow(t *testing.T) {
 	}
 }
 
-func TestCompose_TheMessagesAreNotReachedFromOutside(t *testing.T) {
+func TestCompose_DatabasesAreNotReachableFromOutside(t *testing.T) {
 	p := project(t)
 	if !p.Networks["data"].Internal {
 		t.Error("the network of RabbitMQ and PostgreSQL leads outside")
@@ -167,8 +167,8 @@ func TestCompose_TheMessagesAreNotReachedFromOutside(t *testing.T) {
 	}
 }
 
-// TestCompose_AsksForTokens: nothing starts without a secret, and the example has none that everybody would know.
-func TestCompose_AsksForTokens(t *testing.T) {
+// TestCompose_RequiresTokens: nothing starts without a secret, and the example contains no secret.
+func TestCompose_RequiresTokens(t *testing.T) {
 	for _, env := range [][]string{nil, {"RESTANTE_JWT_SECRET="}} {
 		if _, err := load(t, cli.WithEnv(env)); err == nil || !strings.Contains(err.Error(), "deploy/.env") {
 			t.Errorf("with %q: %v", env, err)
@@ -178,13 +178,13 @@ func TestCompose_AsksForTokens(t *testing.T) {
 	for _, name := range restanteServices(p) {
 		env := p.Services[name].Environment
 		if *env["RESTANTE_AUTH"] != "jwt" || *env["RESTANTE_JWT_SECRET"] != secret {
-			t.Errorf("%s asks nobody for a token", name)
+			t.Errorf("%s does not require a token", name)
 		}
 	}
 }
 
-// TestCompose_NodesBelieveTheLoadBalancer: its address is in the network that they were told, in no other one.
-func TestCompose_NodesBelieveTheLoadBalancer(t *testing.T) {
+// TestCompose_NodesTrustTheLoadBalancer: its address is in the network that the nodes trust, and in no other.
+func TestCompose_NodesTrustTheLoadBalancer(t *testing.T) {
 	for _, subnet := range []string{"10.117.42.0/24", "10.1.2.0/24"} {
 		p := project(t, cli.WithEnv([]string{"NODES_NETWORK=" + subnet}))
 		if got := networks(p.Services["balancer"]); !slices.Equal(got, []string{"nodes"}) {
@@ -201,8 +201,8 @@ func TestCompose_NodesBelieveTheLoadBalancer(t *testing.T) {
 	}
 }
 
-// TestCompose_SecretsStayHere looks for what holds one in what git and the image's build leave out.
-func TestCompose_SecretsStayHere(t *testing.T) {
+// TestCompose_SecretsAreInNeitherGitNorTheImage checks that files with secrets are in neither git nor the image's build.
+func TestCompose_SecretsAreInNeitherGitNorTheImage(t *testing.T) {
 	git, build := read(t, ".gitignore"), read(t, ".dockerignore")
 	files := []string{"deploy/.env"}
 	for _, s := range project(t).Secrets {
@@ -212,7 +212,7 @@ func TestCompose_SecretsStayHere(t *testing.T) {
 		}
 	}
 	if len(files) < 2 {
-		t.Error("there is no file with a token for Prometheus")
+		t.Error("no file has a token for Prometheus")
 	}
 	for _, file := range files {
 		if !strings.Contains(git, "/"+file+"\n") {
@@ -224,8 +224,8 @@ func TestCompose_SecretsStayHere(t *testing.T) {
 	}
 }
 
-// TestCompose_Settings checks that the example names every setting, with the value that holds without it; one without
-// which nothing starts is empty there.
+// TestCompose_Settings checks that the example names every setting with its default value. A required setting is empty
+// there.
 func TestCompose_Settings(t *testing.T) {
 	file, example := uncommented(read(t, "deploy/compose.yaml")), uncommented(read(t, "deploy/.env.example"))
 	defaults := map[string]string{}
@@ -272,7 +272,7 @@ func TestCompose_SettingsArrive(t *testing.T) {
 	}
 }
 
-// TestCompose_HealthChecksOfNodesWork runs their command, as far as it goes without a server.
+// TestCompose_HealthChecksOfNodesWork runs their commands, as far as possible without a server.
 func TestCompose_HealthChecksOfNodesWork(t *testing.T) {
 	p := project(t)
 	for _, name := range restanteServices(p) {

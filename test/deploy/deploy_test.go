@@ -1,5 +1,5 @@
 // Package deploy checks what operators start the server with, and what they read: the container image, the compose file
-// and the files it mounts, and the manual. There is no container engine in it: what can be checked without one is.
+// and the files it mounts, and the manual. It uses no container engine: it checks what can be checked without one.
 package deploy
 
 import (
@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// root is the module's directory, as seen from here.
+// root is the module's directory, relative to this one.
 const root = "../.."
 
 // read returns a file of the module.
@@ -27,7 +27,7 @@ func read(t *testing.T, name string) string {
 	return string(b)
 }
 
-// serveHelp is what `restante serve --help` prints: every flag, and every variable, as $NAME.
+// serveHelp is the output of `restante serve --help`: every flag, and every environment variable as $NAME.
 func serveHelp(t *testing.T) string {
 	t.Helper()
 	return testkit.Run(t, "", testkit.Binary(t), "serve", "--help")
@@ -46,7 +46,7 @@ func all(expression, text string) []string {
 	return found
 }
 
-// uncommented returns the text without what follows a hash at the beginning of a line.
+// uncommented returns the text without lines that begin with a hash.
 func uncommented(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {

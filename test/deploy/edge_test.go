@@ -19,16 +19,16 @@ import (
 	"restante/internal/testkit"
 )
 
-// clientAt returns a client that asks from an address of this machine.
+// clientAt returns a client whose requests come from an address of this machine.
 func clientAt(addr string) *http.Client {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(addr)}}
 	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
 }
 
-// origins are the headers in which a request may say where it comes from.
+// origins are the headers with which a request may claim its origin.
 var origins = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-Ip", "Forwarded", "Restante-Forwarded"}
 
-// lies returns all of them, twice each.
+// lies returns all these headers, each twice, with an address of the client's choice.
 func lies(addr string) http.Header {
 	h := http.Header{}
 	for _, name := range origins {
@@ -37,7 +37,7 @@ func lies(addr string) http.Header {
 	return h
 }
 
-// said returns what a request says of where it comes from.
+// said returns the headers about its origin that a request has.
 func said(r *http.Request) string {
 	var text strings.Builder
 	for _, name := range origins {
@@ -48,15 +48,15 @@ func said(r *http.Request) string {
 	return text.String()
 }
 
-// TestBalancer_SaysItselfWhereRequestsComeFrom looks at what nodes get, of clients and of a proxy that the comment in the
-// configuration tells how to believe.
-func TestBalancer_SaysItselfWhereRequestsComeFrom(t *testing.T) {
+// TestBalancer_SetsTheOriginOfRequests checks what nodes get from clients, and from a proxy that is trusted as
+// the comment in the configuration describes.
+func TestBalancer_SetsTheOriginOfRequests(t *testing.T) {
 	node := startUnready(t, "node")
 	const first, last = "http-request del-header X-Forwarded- -m beg", "http-request set-header X-Forwarded-"
 	unless := " unless { src 127.0.0.2 }"
 	for name, tc := range map[string]struct {
 		changes      [][2]string
-		byTwo, other string // what a node gets from 127.0.0.2 and from another address
+		byTwo, other string // what a node gets of requests from 127.0.0.2 and from another address
 	}{
 		"of clients": {nil, "X-Forwarded-For: 127.0.0.2\nX-Forwarded-Proto: http\n", "X-Forwarded-For: 127.0.0.3\nX-Forwarded-Proto: http\n"},
 		"of a proxy": {
@@ -79,9 +79,10 @@ func TestBalancer_SaysItselfWhereRequestsComeFrom(t *testing.T) {
 	}
 }
 
-// TestBalancer_WithACertificate adds the line that the manual names, and asks over the protocols that it offers.
+// TestBalancer_WithACertificate adds the line of the manual to the configuration, and sends requests over the protocols
+// that it offers.
 func TestBalancer_WithACertificate(t *testing.T) {
-	lender := httptest.NewUnstartedServer(nil) // has a certificate for 127.0.0.1
+	lender := httptest.NewUnstartedServer(nil) // its server has a certificate for 127.0.0.1
 	lender.StartTLS()
 	defer lender.Close()
 	key, err := x509.MarshalPKCS8PrivateKey(lender.TLS.Certificates[0].PrivateKey)
@@ -112,8 +113,8 @@ func TestBalancer_WithACertificate(t *testing.T) {
 	}
 }
 
-// TestBalancer_AClientCannotTakeAnothersAddress: without authentication a client is an address. One that asks too often is
-// refused under every name that it gives itself, and takes nothing from another.
+// TestBalancer_AClientCannotTakeAnothersAddress: without authentication a client is an address. A client that sends too
+// many requests is refused under every address that it claims, and does not affect another client.
 func TestBalancer_AClientCannotTakeAnothersAddress(t *testing.T) {
 	node := testkit.Start(t, testkit.Options{Args: []string{"--auth", "none", "--trusted-proxy", "127.0.0.1", "--limit-requests", "1"}})
 	b := startBalancer(t, node.Addr(), node.Addr())
@@ -125,16 +126,16 @@ func TestBalancer_AClientCannotTakeAnothersAddress(t *testing.T) {
 		codes = append(codes, code)
 	}
 	if codes[0] != http.StatusOK || !slices.Contains(codes, http.StatusTooManyRequests) {
-		t.Errorf("8 requests under 8 names: %d", codes)
+		t.Errorf("8 requests under 8 addresses: %d", codes)
 	}
 	for range 2 {
 		if code, body := ask(t, modest, "GET", b.url+"/rooms", lies("127.0.0.2")); code != http.StatusOK {
-			t.Errorf("a client that asks for the first time: %d %s", code, body)
+			t.Errorf("the first request of a client: %d %s", code, body)
 		}
 	}
 }
 
-// TestBalancer_KeepsMetricsFromClients tries the spellings under which a node would show them.
+// TestBalancer_KeepsMetricsFromClients tries the spellings of the path with which a node would show them.
 func TestBalancer_KeepsMetricsFromClients(t *testing.T) {
 	node := testkit.Start(t, testkit.Options{})
 	b := startBalancer(t, node.Addr(), node.Addr())
@@ -144,7 +145,7 @@ func TestBalancer_KeepsMetricsFromClients(t *testing.T) {
 		"/rooms/%2e%2e/metrics", "/%2fmetrics", "/messageHub/../metrics", "/metrics/", "http://127.0.0.1/metrics",
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST"} {
-			// To be sent to the right spelling is no harm: it is refused then.
+			// A redirect to the right spelling is harmless: that request is refused.
 			if code, body := exactly(t, b, method, path); code == http.StatusOK || strings.Contains(body, "restante_") {
 				t.Errorf("%s %s: %d %.200s", method, path, code, body)
 			}
@@ -154,11 +155,11 @@ func TestBalancer_KeepsMetricsFromClients(t *testing.T) {
 		t.Errorf("/metrics: %d", code)
 	}
 	if code, body := status(t, "GET", node.URL()+"/%6detrics"); code != http.StatusOK || !strings.Contains(body, "restante_") {
-		t.Errorf("the node itself: %d: these spellings prove nothing", code)
+		t.Errorf("the node itself answers %d: these spellings prove nothing", code)
 	}
 }
 
-// exactly asks for a path that no client library touches.
+// exactly requests a path that no client library changes.
 func exactly(t *testing.T, b *balancer, method, path string) (int, string) {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))

@@ -21,8 +21,8 @@ const manual = "docs/operations.md"
 // logged is a line that the server may log.
 type logged struct{ level, text, where string }
 
-// logLines returns the lines at warning and error in the code, with their texts. A text that is not a literal is a fault,
-// since nobody could look it up.
+// logLines returns the log lines of the code at levels warning and error. Each text must be a literal, so that an
+// operator can look it up.
 func logLines(t *testing.T) (found []logged) {
 	t.Helper()
 	files := token.NewFileSet()
@@ -43,7 +43,7 @@ func logLines(t *testing.T) (found []logged) {
 	return found
 }
 
-// sources returns the files that the server is made of.
+// sources returns the files of the server's code.
 func sources(t *testing.T) (paths []string) {
 	t.Helper()
 	err := filepath.WalkDir(filepath.Join(root, "internal"), func(path string, d fs.DirEntry, err error) error {
@@ -64,8 +64,8 @@ func sources(t *testing.T) (paths []string) {
 	return paths
 }
 
-// logLine returns the line that a call logs: one of a method of slog.Logger named for the level, with or without a
-// context, or of Log with a level of slog's.
+// logLine returns the line that a call logs: a call of a slog.Logger method named after its level, with or without a
+// context, or of Log with a level of slog.
 func logLine(t *testing.T, files *token.FileSet, call *ast.CallExpr) (logged, bool) {
 	t.Helper()
 	method, ok := call.Fun.(*ast.SelectorExpr)
@@ -84,11 +84,11 @@ func logLine(t *testing.T, files *token.FileSet, call *ast.CallExpr) (logged, bo
 		if constant, ok := call.Args[1].(*ast.SelectorExpr); ok {
 			level = strings.TrimPrefix(constant.Sel.Name, "Level")
 		} else {
-			level = "Warn" // which one is known only as it runs
+			level = "Warn" // the level is known only at run time
 		}
 		at = 2
 	}
-	// The method of an error has no argument; http.Error has a text that is not the first.
+	// Error of an error has no argument; the text of http.Error is not the first argument.
 	if level != "Warn" && level != "Error" || len(call.Args) <= at || isName(method.X, "http") {
 		return logged{}, false
 	}
@@ -110,7 +110,7 @@ func isName(e ast.Expr, name string) bool {
 	return ok && id.Name == name
 }
 
-// section returns the manual's text from a heading to the next one of its level.
+// section returns the manual's text from a heading to the next one of the same level.
 func section(t *testing.T, heading string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(read(t, manual), "\n## "+heading+"\n")
@@ -121,13 +121,13 @@ func section(t *testing.T, heading string) string {
 	return text
 }
 
-// TestManual_ExplainsEveryLogLine compares the manual's table with the code, both ways.
+// TestManual_ExplainsEveryLogLine compares the manual's table with the code, in both directions.
 func TestManual_ExplainsEveryLogLine(t *testing.T) {
 	lines := logLines(t)
 	if len(lines) < 10 {
 		t.Fatalf("only %d log lines were found", len(lines))
 	}
-	explained := map[string]string{} // text to level
+	explained := map[string]string{} // level by text
 	for _, row := range regexp.MustCompile("(?m)^\\| (warn|error) \\| `([^`]+)` \\| .{10,} \\|$").FindAllStringSubmatch(section(t, "Log lines"), -1) {
 		explained[row[2]] = row[1]
 	}
@@ -148,7 +148,7 @@ func TestManual_ExplainsEveryLogLine(t *testing.T) {
 	}
 }
 
-// anchor is how a heading is named in links to it, as GitHub does.
+// anchor is the name of a heading in links, as on GitHub.
 func anchor(heading string) string {
 	heading = regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading), "")
 	return strings.ReplaceAll(strings.TrimSpace(heading), " ", "-")
@@ -157,14 +157,14 @@ func anchor(heading string) string {
 // anchors returns every anchor of a page.
 func anchors(text string) []string {
 	var found []string
-	text = regexp.MustCompile("(?ms)^ *```.*?^ *```").ReplaceAllString(text, "") // whose comments look like headings
+	text = regexp.MustCompile("(?ms)^ *```.*?^ *```").ReplaceAllString(text, "") // comments in them look like headings
 	for _, heading := range all(`(?m)^#+ (.*)$`, text) {
 		found = append(found, anchor(heading))
 	}
 	return append(found, all(`<a id="([^"]+)">`, text)...)
 }
 
-// TestManual_HasTheRunbookOfEveryAlert: whoever is woken by an alert finds what its link promises.
+// TestManual_HasTheRunbookOfEveryAlert: the link of every alert leads to a section of the manual.
 func TestManual_HasTheRunbookOfEveryAlert(t *testing.T) {
 	have := anchors(read(t, manual))
 	if unique := slices.Compact(slices.Sorted(slices.Values(have))); len(unique) != len(have) {
@@ -182,7 +182,7 @@ func TestManual_HasTheRunbookOfEveryAlert(t *testing.T) {
 	}
 }
 
-func TestManual_LinksLeadSomewhere(t *testing.T) {
+func TestManual_LinksExist(t *testing.T) {
 	text := read(t, manual)
 	for _, link := range all(`\]\(([^)\s]+)\)`, text) {
 		if strings.Contains(link, "://") {
@@ -208,7 +208,7 @@ func TestManual_LinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// TestManual_CommandsExist checks each use of the program in the manual's examples: the command and its flags.
+// TestManual_CommandsExist checks each command and its flags in the manual's examples.
 func TestManual_CommandsExist(t *testing.T) {
 	helps := map[string]string{}
 	count := 0

@@ -26,8 +26,8 @@ func missing(t *testing.T, err error) {
 	}
 }
 
-// TestServers_RabbitMQTakesItsConfiguration starts a node with the file that the compose file mounts.
-func TestServers_RabbitMQTakesItsConfiguration(t *testing.T) {
+// TestServers_RabbitMQAcceptsItsConfiguration starts a node with the file that the compose file mounts.
+func TestServers_RabbitMQAcceptsItsConfiguration(t *testing.T) {
 	settings := strings.Split(strings.TrimSpace(uncommented(read(t, "deploy/rabbitmq.conf"))), "\n")
 	rabbit, err := nodes.StartRabbitMQ(context.WithoutCancel(t.Context()), nodes.RabbitMQConfig{Settings: settings})
 	missing(t, err)
@@ -45,9 +45,9 @@ func TestServers_RabbitMQTakesItsConfiguration(t *testing.T) {
 	}
 }
 
-// TestServers_PostgresTakesItsSettings starts a server with those of the compose file, and compares the ones that the
-// promises rest on.
-func TestServers_PostgresTakesItsSettings(t *testing.T) {
+// TestServers_PostgresAcceptsItsSettings starts a server with the settings of the compose file, and compares those that
+// durability depends on.
+func TestServers_PostgresAcceptsItsSettings(t *testing.T) {
 	command := project(t).Services["postgres"].Command
 	if len(command) < 2 || command[0] != "postgres" {
 		t.Fatalf("the command is %q", command)
@@ -56,7 +56,7 @@ func TestServers_PostgresTakesItsSettings(t *testing.T) {
 	for _, arg := range command[1:] {
 		setting, ok := strings.CutPrefix(arg, "-c")
 		if !ok {
-			t.Errorf("%q is no setting", arg)
+			t.Errorf("%q is not a setting", arg)
 		}
 		settings = append(settings, setting)
 	}
@@ -80,8 +80,8 @@ func TestServers_PostgresTakesItsSettings(t *testing.T) {
 	}
 }
 
-// permit carries out the manual's rabbitmqctl commands that add users and say what they may do, over the management API,
-// which is a hundred times faster, on a virtual host that was emptied. It returns how many there were.
+// permit executes the manual's rabbitmqctl commands about users and permissions. It uses the management API, which is a
+// hundred times faster, on an empty virtual host. It returns the number of commands.
 func permit(t *testing.T, node *nodes.RabbitNode) (count int) {
 	t.Helper()
 	for _, command := range all(`(?m)^rabbitmqctl (.*)$`, section(t, "RabbitMQ")) {
@@ -91,7 +91,7 @@ func permit(t *testing.T, node *nodes.RabbitNode) (count int) {
 		switch {
 		case w[0] == "add_vhost" && len(w) == 2:
 			path = "/vhosts/" + w[1]
-			_, _ = node.Manage(t.Context(), "DELETE", path, "") // it may not be there
+			_, _ = node.Manage(t.Context(), "DELETE", path, "") // it may not exist
 		case w[0] == "add_user" && len(w) == 3:
 			path, body = "/users/"+w[1], map[string]string{"password": w[2], "tags": ""}
 		case w[0] == "set_permissions" && len(w) == 7:
@@ -113,12 +113,75 @@ func permit(t *testing.T, node *nodes.RabbitNode) (count int) {
 	return count
 }
 
-// words splits a command as a shell does, as far as the manual needs.
+// words splits a command as a shell does, as far as the manual needs it.
 func words(command string) (found []string) {
 	for _, m := range regexp.MustCompile(`'([^']*)'|(\S+)`).FindAllStringSubmatch(command, -1) {
 		found = append(found, m[1]+m[2])
 	}
 	return found
+}
+
+// action is something that a user tries over a channel.
+type action func(*amqp.Channel) error
+
+func declareExchange(name, kind string) action {
+	return func(ch *amqp.Channel) error { return ch.ExchangeDeclare(name, kind, true, false, false, false, nil) }
+}
+
+func declareQueue(name string) action {
+	return func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclare(name, true, false, false, false, amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeQuorum})
+		return err
+	}
+}
+
+func bindQueue(queue, key, exchange string) action {
+	return func(ch *amqp.Channel) error { return ch.QueueBind(queue, key, exchange, false, nil) }
+}
+
+func publishTo(exchange, key string) action {
+	return func(ch *amqp.Channel) error {
+		if err := ch.Confirm(false); err != nil {
+			return err
+		}
+		closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+		confirm, err := ch.PublishWithDeferredConfirm(exchange, key, false, false, amqp.Publishing{})
+		if err != nil {
+			return err
+		}
+		select {
+		case err := <-closed:
+			return err
+		case <-confirm.Done():
+			return nil
+		}
+	}
+}
+
+func getFrom(queue string) action {
+	return func(ch *amqp.Channel) error {
+		_, _, err := ch.Get(queue, true)
+		return err
+	}
+}
+
+// permitted reports whether a user may do something. Each call uses a new channel.
+func permitted(t *testing.T, node *nodes.RabbitNode, user string, do action) bool {
+	t.Helper()
+	conn, err := amqp.Dial("amqp://" + user + ":SECRET@" + node.Addr() + "/restante")
+	if err != nil {
+		t.Fatalf("%s: %v", user, err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = do(ch)
+	if e, ok := errors.AsType[*amqp.Error](err); err != nil && (!ok || e.Code != amqp.AccessRefused) {
+		t.Errorf("%s: %v", user, err)
+	}
+	return err == nil
 }
 
 // TestServers_PermissionsOfTheManual tries what the users of the manual may do, and what not.
@@ -127,76 +190,28 @@ func TestServers_PermissionsOfTheManual(t *testing.T) {
 	if count := permit(t, node); count != 9 {
 		t.Fatalf("the manual has %d commands about users", count)
 	}
-	// try reports whether a user may do something, each time over a channel of its own.
-	try := func(user string, do func(ch *amqp.Channel) error) bool {
-		t.Helper()
-		conn, err := amqp.Dial("amqp://" + user + ":SECRET@" + node.Addr() + "/restante")
-		if err != nil {
-			t.Fatalf("%s: %v", user, err)
-		}
-		defer conn.Close()
-		ch, err := conn.Channel()
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = do(ch)
-		if e, ok := errors.AsType[*amqp.Error](err); err != nil && (!ok || e.Code != amqp.AccessRefused) {
-			t.Errorf("%s: %v", user, err)
-		}
-		return err == nil
-	}
-	exchange := func(name, kind string) func(*amqp.Channel) error {
-		return func(ch *amqp.Channel) error { return ch.ExchangeDeclare(name, kind, true, false, false, false, nil) }
-	}
-	queue := func(name string) func(*amqp.Channel) error {
-		return func(ch *amqp.Channel) error {
-			_, err := ch.QueueDeclare(name, true, false, false, false, amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeQuorum})
-			return err
-		}
-	}
-	publish := func(exchange, key string) func(*amqp.Channel) error {
-		return func(ch *amqp.Channel) error {
-			if err := ch.Confirm(false); err != nil {
-				return err
-			}
-			closed := ch.NotifyClose(make(chan *amqp.Error, 1))
-			confirm, err := ch.PublishWithDeferredConfirm(exchange, key, false, false, amqp.Publishing{})
-			if err != nil {
-				return err
-			}
-			select {
-			case err := <-closed:
-				return err
-			case <-confirm.Done():
-				return nil
-			}
-		}
-	}
-	bind := func(queue, key, exchange string) func(*amqp.Channel) error {
-		return func(ch *amqp.Channel) error { return ch.QueueBind(queue, key, exchange, false, nil) }
-	}
 	for _, tc := range []struct {
 		user, what string
-		do         func(*amqp.Channel) error
+		do         action
 		may        bool
 	}{
-		{"restante", "make the inbox", exchange("restante.inbox", "topic"), true},
-		{"restante", "make the outbox", exchange("restante.messages", "topic"), true},
-		{"restante", "make a queue", queue("restante.inbox"), true},
-		{"restante", "bind it", bind("restante.inbox", "#", "restante.inbox"), true},
-		{"restante", "make others' queues", queue("crm.x"), false},
-		{"billing", "send to its room", publish("restante.inbox", "ops"), true},
-		{"billing", "send to another room", publish("restante.inbox", "board"), false},
-		{"billing", "announce messages", publish("restante.messages", "room.ops"), false},
-		{"billing", "make a queue", queue("billing.q"), false},
-		{"crm", "make a queue", queue("crm.q"), true},
-		{"crm", "listen to its room", bind("crm.q", "room.ops", "restante.messages"), true},
-		{"crm", "listen to all rooms", bind("crm.q", "room.#", "restante.messages"), false},
-		{"crm", "listen to the inbox", bind("crm.q", "#", "restante.inbox"), false},
-		{"crm", "read what is restante's", func(ch *amqp.Channel) error { _, _, err := ch.Get("restante.inbox", true); return err }, false},
-		{"crm", "send", publish("restante.inbox", "ops"), false},
+		{"restante", "make the inbox", declareExchange("restante.inbox", "topic"), true},
+		{"restante", "make the outbox", declareExchange("restante.messages", "topic"), true},
+		{"restante", "make a queue", declareQueue("restante.inbox"), true},
+		{"restante", "bind it", bindQueue("restante.inbox", "#", "restante.inbox"), true},
+		{"restante", "make others' queues", declareQueue("crm.x"), false},
+		{"billing", "send to its room", publishTo("restante.inbox", "ops"), true},
+		{"billing", "send to another room", publishTo("restante.inbox", "board"), false},
+		{"billing", "announce messages", publishTo("restante.messages", "room.ops"), false},
+		{"billing", "make a queue", declareQueue("billing.q"), false},
+		{"crm", "make a queue", declareQueue("crm.q"), true},
+		{"crm", "listen to its room", bindQueue("crm.q", "room.ops", "restante.messages"), true},
+		{"crm", "listen to all rooms", bindQueue("crm.q", "room.#", "restante.messages"), false},
+		{"crm", "listen to the inbox", bindQueue("crm.q", "#", "restante.inbox"), false},
+		{"crm", "read restante's queue", getFrom("restante.inbox"), false},
+		{"crm", "send", publishTo("restante.inbox", "ops"), false},
 	} {
-		if got := try(tc.user, tc.do); got != tc.may {
+		if got := permitted(t, node, tc.user, tc.do); got != tc.may {
 			t.Errorf("%s may %s: %t", tc.user, tc.what, got)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"restante/internal/testkit"
 )
 
-// TestCompose_TheNodesWorkTogether starts a node of each role as the compose file does, but for the addresses, behind its
-// load balancer; on RabbitMQ as the user that the manual describes, who may do no more than that.
+// TestCompose_TheNodesWorkTogether starts a node of each role as the compose file does, except for the addresses,
+// behind its load balancer. They use RabbitMQ as the user of the manual, with no more permissions than described there.
 func TestCompose_TheNodesWorkTogether(t *testing.T) {
 	rabbit, database := testkit.RabbitMQ(t).Node(0), testkit.Database(t)
 	permit(t, rabbit)
@@ -51,7 +51,7 @@ func TestCompose_TheNodesWorkTogether(t *testing.T) {
 	}
 }
 
-// watch asks for a node's metrics: with the token that the manual makes for Prometheus, and in ways that must fail.
+// watch reads a node's metrics with the token that the manual makes for Prometheus, and in ways that must be refused.
 func watch(t *testing.T, node *testkit.Server, b *balancer, others string) {
 	t.Helper()
 	command := all(`(?m)^docker compose -f deploy/compose\.yaml run --rm --no-deps -T api token (.*) > deploy/prometheus\.token$`, read(t, manual))
@@ -74,13 +74,13 @@ func watch(t *testing.T, node *testkit.Server, b *balancer, others string) {
 	}
 }
 
-// newToken returns one that the nodes of the compose file take.
+// newToken returns a token that the nodes of the compose file accept.
 func newToken(t *testing.T, args ...string) string {
 	t.Helper()
 	return strings.TrimSpace(testkit.Run(t, "", testkit.Binary(t), append([]string{"token", "--jwt-secret", secret}, args...)...))
 }
 
-// environment returns what a service is told, with the addresses of other servers.
+// environment returns the environment variables of a service, with the addresses of other servers.
 func environment(s types.ServiceConfig, rabbit, database string) (variables []string) {
 	for name, value := range s.Environment {
 		switch name {
@@ -133,7 +133,7 @@ func TestManual_ChangingTheNumberOfPartitions(t *testing.T) {
 	}
 	err := testkit.TryStart(t, testkit.Options{Args: []string{"--broker", cluster.Broker[0], "--store", cluster.Store, "--partitions", "3"}})
 	if err == nil || !strings.Contains(err.Error(), "it ended with exit code 1") || !strings.Contains(err.Error(), "8 partitions") {
-		t.Errorf("a node that is told another number: %v", err)
+		t.Errorf("a node with another number of partitions: %v", err)
 	}
 	before.Stop(20 * time.Second)
 	for _, queue := range partitions() {

@@ -1,7 +1,6 @@
 package e2e
 
-// hubWays are the ways over the hub: each request of each transport for itself, and what a connection is good for over
-// every wire.
+// hubWays are the entry points of the hub: each request of each transport, and the operations over every wire.
 func hubWays() []way {
 	all := []way{{name: "negotiate", inQuery: true, want: forAnybody, do: func(c *cell) []string {
 		_, answer := c.negotiate(c.bearer)
@@ -24,21 +23,21 @@ func hubWays() []way {
 		},
 	})
 	for _, wire := range []string{"sse json", "longpolling json"} {
-		all = append(all, later("post over "+wire, wire, "200", func(c *cell, l *line) string { return l.post(c.bearer, "{\"type\":6}\x1e") }))
+		all = append(all, later("post over "+wire, wire, "200", func(c *cell, l *hubConn) string { return l.post(c.bearer, "{\"type\":6}\x1e") }))
 	}
 	all = append(all,
 		later("poll", "longpolling json", "200", (*cell).pollOthers),
-		later("hang up", "longpolling json", "202", func(c *cell, l *line) string { return l.hangUp(c.bearer) }))
+		later("hang up", "longpolling json", "202", func(c *cell, l *hubConn) string { return l.hangUp(c.bearer) }))
 	for _, wire := range wires() {
 		all = append(all, joining(wire), naming(wire), methods(wire))
 	}
 	return all
 }
 
-// notFound is the answer about connections of others.
+// notFound is the answer to requests for connections of other clients.
 const notFound = "404 No Connection with that ID"
 
-// opening opens a connection of which the right bearer has the connection token.
+// opening opens a connection whose connection token belongs to the right bearer.
 func opening(transport, opened string) way {
 	return way{
 		name: "open " + transport, inQuery: true,
@@ -52,9 +51,9 @@ func opening(transport, opened string) way {
 	}
 }
 
-// later is a request to a connection that the right bearer has opened: it needs a valid token of the same sub. What the
-// connection may was decided when it was opened.
-func later(name, wire, done string, request func(c *cell, l *line) string) way {
+// later is a request for a connection that the right bearer has opened. It needs a valid token of the same sub. What
+// the connection may do was decided when it was opened.
+func later(name, wire, done string, request func(c *cell, l *hubConn) string) way {
 	return way{
 		name: name, inQuery: true,
 		want: closed([]string{done}, []string{done}, []string{done}, []string{notFound}),
@@ -64,7 +63,7 @@ func later(name, wire, done string, request func(c *cell, l *line) string) way {
 				return []string{"the right bearer is refused: " + refusal}
 			}
 			answer := request(c, l)
-			if answer != "202" { // else it is gone
+			if answer != "202" { // otherwise the connection has ended
 				l.leave(c.table.right)
 			}
 			return []string{answer}
@@ -72,8 +71,8 @@ func later(name, wire, done string, request func(c *cell, l *line) string) way {
 	}
 }
 
-// pollOthers polls while there is something to be had; a poll that is refused must leave it where it is.
-func (c *cell) pollOthers(l *line) string {
+// pollOthers polls while there is something to read. A refused poll must not consume it.
+func (c *cell) pollOthers(l *hubConn) string {
 	if refusal := l.write(c.table.right, l.invocation("7", "LeaveRoom", []any{room})); refusal != "" {
 		return refusal
 	}
@@ -87,7 +86,7 @@ func (c *cell) pollOthers(l *line) string {
 	return answer
 }
 
-// joining names the room in the hub URL.
+// joining puts the room into the hub URL.
 func joining(wire string) way {
 	return way{
 		name: "hub URL of the room over " + wire, inQuery: true,
@@ -103,7 +102,7 @@ func joining(wire string) way {
 	}
 }
 
-// naming names the sender in the hub URL.
+// naming puts the sender into the hub URL.
 func naming(wire string) way {
 	text := []string{"ok"}
 	return way{

@@ -11,13 +11,13 @@ import (
 	"restante/internal/testkit"
 )
 
-// table is the state of one run of the table against one entry of a server.
+// table is the state of one run of the table at one node.
 type table struct {
 	site     *site
-	right    bearer   // of ann, who may all that the ways do
-	texts    int      // of messages that were tried
+	right    bearer   // a token of ann, who may do everything that the ways need
+	texts    int      // number of message texts used
 	accepted []string // texts of messages that must be in the room, after the canary
-	cells    int      // that were tried: answers that were compared
+	cells    int      // number of compared answers
 }
 
 func (b *table) text() string {
@@ -25,8 +25,8 @@ func (b *table) text() string {
 	return fmt.Sprint(testkit.Private, " ", b.texts)
 }
 
-// entries are the servers of the table: each shape, and a node that has no role that is asked for, so that it passes all
-// that it gets on to others.
+// entries runs a test body for each shape, and for a node without the roles that the requests need, which forwards them
+// all to other nodes.
 func entries(t *testing.T, body func(t *testing.T, start func(o testkit.Options) *testkit.Server)) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		body(t, func(o testkit.Options) *testkit.Server { return rig.Start(t, o) })
@@ -39,7 +39,7 @@ func entries(t *testing.T, body func(t *testing.T, start func(o testkit.Options)
 			entry := cluster.Start(t, o, "consumer")
 			site := newSite(t, entry.URL())
 			for method, path := range map[string]string{http.MethodGet: "/docs", http.MethodPost: "/messageHub/negotiate"} {
-				eventually(t, func() bool { // it knows the others
+				eventually(t, func() bool { // until the node knows the others
 					answer, _ := site.ask(bearer{}, method, path, "")
 					return !strings.HasPrefix(answer, "503")
 				})
@@ -49,9 +49,9 @@ func entries(t *testing.T, body func(t *testing.T, start func(o testkit.Options)
 	})
 }
 
-// Every way in and out, gone by everybody who can come: the right answer each time, nothing stored that was refused, and
-// whoever has a right token is not concerned.
-func TestAuth_EveryWayForEverybody(t *testing.T) {
+// Every way with every token gives the right answer, stores nothing that was refused, and does not affect the right
+// bearer.
+func TestAuth_EveryWayWithEveryToken(t *testing.T) {
 	t.Parallel()
 	entries(t, func(t *testing.T, start func(o testkit.Options) *testkit.Server) {
 		t.Parallel()
@@ -68,13 +68,13 @@ func TestAuth_EveryWayForEverybody(t *testing.T) {
 			b.column(as, apiWays(), hubWays())
 		}
 		t.Logf("%d cells", b.cells)
-		if got := s.Log(); strings.Contains(got, canary) || strings.Contains(got, ".eyJ") { // without the dot, an id may be like that
+		if got := s.Log(); strings.Contains(got, canary) || strings.Contains(got, ".eyJ") { // without the dot, an id may contain it
 			t.Error("the log has a message or a token")
 		}
 	})
 }
 
-// newTable fills the rooms.
+// newTable fills the rooms with messages.
 func newTable(t *testing.T, s *site, issuer *testkit.Issuer) *table {
 	t.Helper()
 	b := &table{site: s, right: inHeader(issuer.Token(testkit.NewClaims(sender, room)))}
@@ -88,7 +88,7 @@ func newTable(t *testing.T, s *site, issuer *testkit.Issuer) *table {
 	return b
 }
 
-// waitSeq waits until a room has as many messages.
+// waitSeq waits until a room has the message with the number seq.
 func (b *table) waitSeq(as bearer, room string, seq int64) (log struct{ Messages []chat.Message }) {
 	b.site.t.Helper()
 	eventually(b.site.t, func() bool {
@@ -99,7 +99,7 @@ func (b *table) waitSeq(as bearer, room string, seq int64) (log struct{ Messages
 	return log
 }
 
-// column goes all ways as one bearer.
+// column tries all ways with one token.
 func (b *table) column(as shown, ways ...[]way) {
 	b.site.t.Helper()
 	for _, w := range slices.Concat(ways...) {
@@ -107,11 +107,11 @@ func (b *table) column(as shown, ways ...[]way) {
 		if w.inQuery && as.inQuery != "" {
 			v = as.inQuery
 		} else if !w.inQuery && len(as.bearer.header) == 0 {
-			v = nobody
+			v = anonymous
 		}
 		want := w.want[v]
 		if want == nil {
-			b.site.t.Fatalf("%s: no answer is written down for %q", w.name, v)
+			b.site.t.Fatalf("%s: no answer is defined for %q", w.name, v)
 		}
 		got := w.do(&cell{site: b.site, table: b, as: as, bearer: as.bearer})
 		b.cells += len(want)
@@ -119,11 +119,11 @@ func (b *table) column(as shown, ways ...[]way) {
 			b.site.t.Errorf("%s, a token %q:\n got %q\nwant %q", w.name, as.name, got, want)
 		}
 	}
-	b.settle(as)
+	b.checkAccepted(as)
 }
 
-// settle checks that the room has what was accepted, and nothing else: a message of the right bearer is the last.
-func (b *table) settle(as shown) {
+// checkAccepted checks that the room has exactly the accepted messages. The right bearer sends the last one.
+func (b *table) checkAccepted(as shown) {
 	b.site.t.Helper()
 	text := b.text()
 	body := toJSON(map[string]string{"msg": text})
@@ -141,13 +141,13 @@ func (b *table) settle(as shown) {
 	}
 }
 
-// Names that are nearly what a pattern says are others.
-func TestAuth_PatternsHaveNoNearMisses(t *testing.T) {
+// Names that almost match a pattern do not match.
+func TestAuth_PatternsMatchExactly(t *testing.T) {
 	t.Parallel()
 	issuer := testkit.NewIssuer(t)
 	s := newSite(t, testkit.Start(t, issuer.Options()).URL())
 	as := inHeader(issuer.Token(testkit.NewClaims("ann", "team-*", "ops")))
-	l, refusal := s.enter(as, "websockets json", "") // the default room is not joined by who may not read it
+	l, refusal := s.enter(as, "websockets json", "") // otherwise the client would join the default room, which it may not read
 	if refusal != "" {
 		t.Fatal(refusal)
 	}

@@ -14,42 +14,42 @@ import (
 	"restante/internal/testkit"
 )
 
-// verdict is what a server has to think of whoever shows a token.
+// verdict is what a server must decide about a token.
 type verdict string
 
-// The verdicts. Those of the first line get no answer anywhere but where everybody does; the others have a valid token.
+// The verdicts. With those of the first line, only ways that need no token succeed. With the others the token is valid.
 const (
-	nobody, invalid, expired, early       verdict = "nobody", "invalid", "expired", "early"
+	anonymous, invalid, expired, early    verdict = "anonymous", "invalid", "expired", "early"
 	mayAll, otherRoom, readOnly, otherSub verdict = "may all", "other room", "read only", "other client_id"
 )
 
-// shown is a token, or whatever else is shown instead of one.
+// shown is a token, or something that is sent instead of a token.
 type shown struct {
 	name    string
 	bearer  bearer
 	verdict verdict
-	inQuery verdict // where access_token is taken, if that is another verdict
-	rooms   string  // that GET /rooms names, of a valid token
-	admin   bool    // it is an operator's
+	inQuery verdict // the verdict where access_token is accepted, if it differs
+	rooms   string  // rooms in the answer of GET /rooms, if the token is valid
+	admin   bool    // the token has admin
 }
 
-// leeway is that of the servers of these tests: wide, so that nothing depends on how long they take.
+// leeway is the leeway of the servers in these tests. It is so long that the duration of a test does not matter.
 const leeway = time.Minute
 
-// inClaims returns a token of which one claim is another than in a good one; nil takes it out.
+// inClaims returns a token in which one claim differs from a valid one; nil removes the claim.
 func inClaims(i *testkit.Issuer, name string, v verdict, claim string, value any) shown {
 	c := testkit.NewClaims("ann", "team-a").With(claim, value)
 	return shown{name: name, verdict: v, rooms: "team-a", bearer: inHeader(i.Token(c))}
 }
 
-// forRooms returns a token for rooms, and says which of those that there are GET /rooms names.
+// forRooms returns a token for rooms, and the rooms that GET /rooms must answer with it.
 func forRooms(i *testkit.Issuer, v verdict, named string, patterns any) shown {
 	s := inClaims(i, fmt.Sprintf("for the rooms %v", patterns), v, "rooms", patterns)
 	s.rooms = named
 	return s
 }
 
-// goodTokens are valid, and for the room and the sender that the ways name unless their verdict says otherwise.
+// goodTokens are valid tokens. They allow the room and the sender of the ways, unless their verdict says otherwise.
 func goodTokens(t *testing.T, i *testkit.Issuer) []shown {
 	c := testkit.NewClaims("ann", "team-a")
 	signed := func(name string, h testkit.Header, sign testkit.Sign) shown {
@@ -63,13 +63,13 @@ func goodTokens(t *testing.T, i *testkit.Issuer) []shown {
 	return []shown{
 		signed("signed with the secret", testkit.Header{"alg": "HS256"}, secret),
 		signed("signed with the key", testkit.Header{"alg": "RS256"}, key),
-		signed("a kid, which leads nowhere", testkit.Header{"alg": "HS256", "kid": "../../../dev/null"}, secret),
-		signed("a jku, which nobody follows", testkit.Header{"alg": "HS256", "jku": "http://127.0.0.1:1/keys"}, secret),
+		signed("a kid that matches no key", testkit.Header{"alg": "HS256", "kid": "../../../dev/null"}, secret),
+		signed("a jku, which the server ignores", testkit.Header{"alg": "HS256", "jku": "http://127.0.0.1:1/keys"}, secret),
 		inClaims(i, "one of several audiences", mayAll, "aud", []string{"another", testkit.Audience}),
 		inClaims(i, "expired within the leeway", mayAll, "exp", time.Now().Add(-leeway/2).Unix()),
 		inClaims(i, "valid soon, within the leeway", mayAll, "nbf", time.Now().Add(leeway/2).Unix()),
-		inClaims(i, "a claim that nobody knows", mayAll, "scope", "everything"),
-		inClaims(i, "publish said aloud", mayAll, "publish", true),
+		inClaims(i, "an unknown claim", mayAll, "scope", "everything"),
+		inClaims(i, "publish set to true", mayAll, "publish", true),
 		inClaims(i, "for reading only", readOnly, "publish", false),
 		inClaims(i, "another sub", otherSub, "sub", "bob"),
 		operator(forRooms(i, mayAll, "team-a", []string{"team-a"})),
@@ -77,7 +77,7 @@ func goodTokens(t *testing.T, i *testkit.Issuer) []shown {
 		forRooms(i, mayAll, "team-a team-ab", []string{"team-*"}),
 		forRooms(i, mayAll, "lobby other team team-a team-ab xteam-a", []string{"*"}),
 		forRooms(i, mayAll, "other team-a", []string{"other", "team-a", "nowhere"}),
-		// Near misses of the room, which is team-a.
+		// Patterns that almost match the room, which is team-a.
 		forRooms(i, otherRoom, "other", []string{"other"}),
 		forRooms(i, otherRoom, "team-ab", []string{"team-ab"}),
 		forRooms(i, otherRoom, "team-ab", []string{"team-ab*"}),
@@ -89,7 +89,7 @@ func goodTokens(t *testing.T, i *testkit.Issuer) []shown {
 	}
 }
 
-// timedTokens are valid at another time.
+// timedTokens are tokens that are valid at another time.
 func timedTokens(i *testkit.Issuer) []shown {
 	ago, ahead := time.Now().Add(-2*leeway).Unix(), time.Now().Add(10*leeway).Unix()
 	return []shown{
@@ -101,7 +101,7 @@ func timedTokens(i *testkit.Issuer) []shown {
 	}
 }
 
-// badClaims are tokens with a right signature of what is not said as it must be.
+// badClaims are correctly signed tokens with an invalid claim.
 func badClaims(t *testing.T, i *testkit.Issuer) []shown {
 	far := time.Now().Add(time.Hour).Unix()
 	all := []shown{
@@ -118,7 +118,7 @@ func badClaims(t *testing.T, i *testkit.Issuer) []shown {
 		inClaims(i, "exp a text", invalid, "exp", "9999999999"),
 		inClaims(i, "rooms a text", invalid, "rooms", "team-a"),
 		inClaims(i, "rooms a number", invalid, "rooms", []int{1}),
-		inClaims(i, "a room that cannot be", invalid, "rooms", []string{"Team-a"}),
+		inClaims(i, "an invalid room", invalid, "rooms", []string{"Team-a"}),
 		inClaims(i, "a star in the middle", invalid, "rooms", []string{"t*m-a"}),
 		inClaims(i, "publish a text", invalid, "publish", "true"),
 		inClaims(i, "admin a number", invalid, "admin", 1),
@@ -135,7 +135,7 @@ func badClaims(t *testing.T, i *testkit.Issuer) []shown {
 	return all
 }
 
-// payloadOf is a good payload, as JSON.
+// payloadOf returns a valid payload as JSON.
 func payloadOf(t *testing.T, i *testkit.Issuer, exp int64) string {
 	t.Helper()
 	part := strings.Split(i.Token(testkit.NewClaims("ann", "team-a").With("exp", exp)), ".")[1]
@@ -146,7 +146,7 @@ func payloadOf(t *testing.T, i *testkit.Issuer, exp int64) string {
 	return string(b)
 }
 
-// forgedTokens say what a good one does, but whoever made them has neither the secret nor the private key.
+// forgedTokens have the claims of a valid token, but are signed without the secret and without the private key.
 func forgedTokens(t *testing.T, i *testkit.Issuer) []shown {
 	c := testkit.NewClaims("mallory", "*").With("sub", "ann").With("admin", true)
 	own := testkit.NewRSAKey(t)
@@ -165,14 +165,14 @@ func forgedTokens(t *testing.T, i *testkit.Issuer) []shown {
 		forged("another key", testkit.Header{"alg": "RS256"}, testkit.RS256(t, own)),
 		forged("an algorithm for which the secret is too short", testkit.Header{"alg": "HS512"}, testkit.HS512(i.Secret)),
 		forged("an algorithm of no key", testkit.Header{"alg": "ES256"}, testkit.RS256(t, i.Key)),
-		forged("an algorithm that nobody knows", testkit.Header{"alg": "XS256"}, testkit.HS256(i.Secret)),
+		forged("an unknown algorithm", testkit.Header{"alg": "XS256"}, testkit.HS256(i.Secret)),
 		forged("no algorithm", testkit.Header{}, testkit.HS256(i.Secret)),
 		forged("HS256 with the public key as secret", testkit.Header{"alg": "HS256"}, testkit.HS256(i.PEM)),
 		forged("HS256 with the public key as secret, trimmed", testkit.Header{"alg": "HS256"}, testkit.HS256(bytes.TrimSpace(i.PEM))),
 		forged("HS256 with the public key's bytes as secret", testkit.Header{"alg": "HS256"}, testkit.HS256(der.Bytes)),
 		forged("HS256 with the modulus as secret", testkit.Header{"alg": "HS256"}, testkit.HS256(i.Key.N.Bytes())),
-		forged("RS256 in name, the secret in truth", testkit.Header{"alg": "RS256"}, testkit.HS256(i.Secret)),
-		forged("HS256 in name, the key in truth", testkit.Header{"alg": "HS256"}, testkit.RS256(t, i.Key)),
+		forged("says RS256, signed with the secret", testkit.Header{"alg": "RS256"}, testkit.HS256(i.Secret)),
+		forged("says HS256, signed with the key", testkit.Header{"alg": "HS256"}, testkit.RS256(t, i.Key)),
 		forged("brings its own key", testkit.Header{"alg": "RS256", "jwk": testkit.JWK(own, "")}, testkit.RS256(t, own)),
 		forged("brings its own certificate", testkit.Header{"alg": "RS256", "x5c": []string{chain}}, testkit.RS256(t, own)),
 		forged("says where its key is", testkit.Header{"alg": "RS256", "jku": "http://127.0.0.1:1/keys", "kid": "1"}, testkit.RS256(t, own)),
@@ -202,27 +202,27 @@ func forgedTokens(t *testing.T, i *testkit.Issuer) []shown {
 	return all
 }
 
-// oddlyShown are good tokens in odd places.
+// oddlyShown are valid tokens in unusual places.
 func oddlyShown(i *testkit.Issuer) []shown {
 	good, bad := i.Token(testkit.NewClaims("ann", "team-a")), i.Token(testkit.NewClaims("ann", "team-a").With("aud", "another"))
 	return []shown{
-		{name: "nothing", verdict: nobody},
-		{name: "another scheme", verdict: nobody, bearer: bearer{header: []string{"Basic " + good}}},
-		{name: "no scheme", verdict: nobody, bearer: bearer{header: []string{good}}},
+		{name: "nothing", verdict: anonymous},
+		{name: "another scheme", verdict: anonymous, bearer: bearer{header: []string{"Basic " + good}}},
+		{name: "no scheme", verdict: anonymous, bearer: bearer{header: []string{good}}},
 		{name: "the scheme in small letters", verdict: mayAll, rooms: "team-a", bearer: bearer{header: []string{"bearer " + good}}},
 		{name: "two spaces", verdict: mayAll, rooms: "team-a", bearer: bearer{header: []string{"Bearer  " + good}}},
 		{name: "two headers", verdict: invalid, bearer: bearer{header: []string{"Bearer " + good, "Bearer " + good}}},
 		{name: "two in a header", verdict: invalid, bearer: bearer{header: []string{"Bearer " + good + ", Bearer " + good}}},
-		{name: "in the query", verdict: nobody, inQuery: mayAll, rooms: "team-a", bearer: inQuery(good)},
-		{name: "twice in the query", verdict: nobody, inQuery: invalid, bearer: bearer{query: []string{good, good}}},
-		{name: "in the query, and another scheme", verdict: nobody, inQuery: mayAll, rooms: "team-a", bearer: bearer{header: []string{"Basic YTpi"}, query: []string{good}}},
+		{name: "in the query", verdict: anonymous, inQuery: mayAll, rooms: "team-a", bearer: inQuery(good)},
+		{name: "twice in the query", verdict: anonymous, inQuery: invalid, bearer: bearer{query: []string{good, good}}},
+		{name: "in the query, and another scheme", verdict: anonymous, inQuery: mayAll, rooms: "team-a", bearer: bearer{header: []string{"Basic YTpi"}, query: []string{good}}},
 		{name: "a good one in the header, a bad one in the query", verdict: mayAll, rooms: "team-a", bearer: bearer{header: []string{"Bearer " + good}, query: []string{bad}}},
 		{name: "a bad one in the header, a good one in the query", verdict: invalid, bearer: bearer{header: []string{"Bearer " + bad}, query: []string{good}}},
 		{name: "nothing behind the scheme, a good one in the query", verdict: invalid, bearer: bearer{header: []string{"Bearer"}, query: []string{good}}},
 	}
 }
 
-// allShown is every column of the table but those of oddlyShown.
+// allShown is every column of the table except those of oddlyShown.
 func allShown(t *testing.T, i *testkit.Issuer) []shown {
 	t.Helper()
 	return slices.Concat(goodTokens(t, i), timedTokens(i), badClaims(t, i), forgedTokens(t, i))

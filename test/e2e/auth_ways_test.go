@@ -12,16 +12,16 @@ import (
 	"restante/internal/chat"
 )
 
-// way is one way in or out: a request, or what is done over a connection. What comes of it is one text for each thing that
-// it does, or a single one where it ends with the first.
+// way is one entry point: a request, or an operation over a connection. Its result is one text for each step, or a
+// single one if the first step is refused.
 type way struct {
 	name    string
-	inQuery bool // access_token is taken
+	inQuery bool // access_token is accepted
 	do      func(c *cell) []string
-	want    map[verdict][]string // what comes of it
+	want    map[verdict][]string // the expected results
 }
 
-// cell is one way, gone by one bearer.
+// cell is one way with one token.
 type cell struct {
 	*site
 	table *table
@@ -29,17 +29,17 @@ type cell struct {
 	bearer
 }
 
-// text returns the text of a message that tells in which cell it was sent.
+// text returns a message text that identifies the cell.
 func (c *cell) text() string { return c.table.text() }
 
-// The room and the message in it that whoever has no right must never see, and the sender that all ways name.
+// The room that a token without rights must not open, the message in it, and the sender that all ways use.
 const (
 	room   = "team-a"
 	canary = "the quick brown canary"
 	sender = "ann"
 )
 
-// The answers to those whose token is not valid are the same everywhere.
+// The answers to invalid tokens are the same everywhere.
 const (
 	noToken  = "401 unauthenticated: a token is needed [Bearer]"
 	badToken = `401 unauthenticated: the token is not valid [Bearer error="invalid_token"]`
@@ -51,22 +51,22 @@ const (
 	notSender = "forbidden: client_id: is not the one of the token; leave it out"
 )
 
-// closed returns the answers of a way that is for valid tokens only: in the order of the constants.
+// closed returns the expected results of a way that needs a valid token, in the order of the constants.
 func closed(mayAllWant, otherRoomWant, readOnlyWant, otherSubWant []string) map[verdict][]string {
 	return map[verdict][]string{
-		nobody: {noToken}, invalid: {badToken}, expired: {oldToken}, early: {newToken},
+		anonymous: {noToken}, invalid: {badToken}, expired: {oldToken}, early: {newToken},
 		mayAll: mayAllWant, otherRoom: otherRoomWant, readOnly: readOnlyWant, otherSub: otherSubWant,
 	}
 }
 
-// forSending and forReading are those of requests.
+// The expected results of requests that send and that read.
 var (
 	forSending = closed([]string{"202"}, []string{"403 " + notRoom}, []string{"403 " + notSend}, []string{"403 " + notSender})
 	forReading = closed([]string{"200 canary"}, []string{"403 " + notRoom}, []string{"200 canary"}, []string{"200 canary"})
 	forAnybody = closed([]string{"200"}, []string{"200"}, []string{"200"}, []string{"200"})
 )
 
-// always returns the same answer to everybody.
+// always returns the same expected result for every token.
 func always(want string) map[verdict][]string {
 	all := maps.Clone(forAnybody)
 	for v := range all {
@@ -75,7 +75,7 @@ func always(want string) map[verdict][]string {
 	return all
 }
 
-// sent notes that a message was accepted, if it was.
+// sent records that a message was accepted, if the answer says so.
 func (c *cell) sent(answer, text string) string {
 	if answer == "202" || answer == "ok" {
 		c.table.accepted = append(c.table.accepted, text)
@@ -83,7 +83,7 @@ func (c *cell) sent(answer, text string) string {
 	return answer
 }
 
-// saw adds to an answer whether the canary was in it.
+// saw adds to an answer whether the content contains the canary.
 func (c *cell) saw(answer, content string) string {
 	if strings.Contains(content, canary) {
 		return answer + " canary"
@@ -130,7 +130,7 @@ func open(path string) way {
 	}}
 }
 
-// apiWays are the ways of the HTTP API.
+// apiWays are the entry points of the HTTP API.
 func apiWays() []way {
 	named := func(text string) string {
 		return url.Values{"msg": {text}, "client_id": {sender}, "room": {room}}.Encode()
@@ -165,12 +165,12 @@ var forOperators = []string{"403 forbidden: this is for operators: the token mus
 func readMetrics(c *cell) []string {
 	answer, content := c.ask(c.bearer, http.MethodGet, "/metrics", "")
 	if c.as.admin && answer == "200" && strings.Contains(string(content), "restante_") {
-		return forOperators // the one answer that depends on more than the verdict
+		return forOperators // the only answer that depends on more than the verdict
 	}
 	return []string{answer}
 }
 
-// listRooms says "named" if the answer names just the rooms that it should.
+// listRooms returns "named" if the answer has exactly the expected rooms.
 func listRooms(c *cell) []string {
 	answer, content := c.ask(c.bearer, http.MethodGet, "/rooms", "")
 	if answer != "200" {
@@ -188,7 +188,7 @@ func listRooms(c *cell) []string {
 	return []string{"200 named"}
 }
 
-// streamRoom reads a stream up to the canary.
+// streamRoom reads a stream until the canary.
 func streamRoom(c *cell) []string {
 	resp := c.send(c.bearer, http.MethodGet, "/rooms/"+room+"/events?after=0", "")
 	defer resp.Body.Close()

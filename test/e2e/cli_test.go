@@ -15,7 +15,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// tail starts `restante tail --json` and returns its messages as they come.
+// tail starts `restante tail --json` and returns a channel of its messages.
 func tail(t *testing.T, url string, args ...string) (*running, <-chan chat.Message) {
 	t.Helper()
 	cmd := exec.Command(testkit.Binary(t), append([]string{"tail", "--url", url, "--json"}, args...)...)
@@ -86,7 +86,7 @@ func TestCLI_SendAndTail(t *testing.T) {
 	})
 }
 
-// A server that goes away and comes back, twice, under `restante send` and `restante tail`.
+// The server stops and comes back, twice, while `restante send` and `restante tail` run.
 func TestCLI_TailAndSendSurviveARestart(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{})
@@ -122,7 +122,7 @@ func TestCLI_TailAndSendSurviveARestart(t *testing.T) {
 	})
 }
 
-func TestCLI_RefusesAnOpenAddressWithoutBeingTold(t *testing.T) {
+func TestCLI_RequiresAuthForAnOpenAddress(t *testing.T) {
 	out, err := exec.Command(testkit.Binary(t), "serve", "--listen", "0.0.0.0:0", "--data", t.TempDir()).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "--auth none") {
 		t.Errorf("ended with %v: %s", err, out)

@@ -10,8 +10,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// restante runs a command to its end, with a token in the environment, and returns its exit code and all that it has
-// printed.
+// restante runs a command until it ends, with a token in the environment, and returns its exit code and its output.
 func restante(t *testing.T, token string, args ...string) (code int, output string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), testkit.Binary(t), args...)
@@ -26,7 +25,7 @@ func restante(t *testing.T, token string, args ...string) (code int, output stri
 	return 0, string(out)
 }
 
-// One makes a token, sends with it, and follows with it.
+// The commands make a token, send with it, and follow a room with it.
 func TestCLI_TokenSendTail(t *testing.T) {
 	t.Parallel()
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {

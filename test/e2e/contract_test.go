@@ -9,7 +9,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// What the readme says to type, as curl does it.
+// The commands of the README, sent as curl sends them.
 func TestContract_CurlLinesWork(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		curl := testkit.Need(t, "curl")
@@ -116,7 +116,7 @@ func TestContract_ErrorsNameTheField(t *testing.T) {
 	})
 }
 
-// What an operator looks at.
+// The addresses that an operator uses.
 func TestContract_ProbesAndDocuments(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{})

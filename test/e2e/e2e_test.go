@@ -1,4 +1,4 @@
-// Package e2e drives the real binary as its users do: with curl, with the command line, with the official SignalR client
+// Package e2e uses the real binary as its users do: with curl, with the command line, with the official SignalR client
 // in Node, with an EventSource, and with the page in a browser.
 package e2e
 
@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// get returns the body of an answer that must have the status.
+// get returns the body of an answer, which must have the status.
 func get(t *testing.T, method, url string, status int) (body []byte, header http.Header) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
@@ -47,7 +47,7 @@ func decode(t *testing.T, body []byte, into any) {
 	}
 }
 
-// script starts a script of the folder js, and gives it a minute.
+// script starts a script of the folder js, which has a minute to end.
 func script(t *testing.T, name string, args ...string) *running {
 	t.Helper()
 	node := testkit.Need(t, "node")
@@ -55,7 +55,7 @@ func script(t *testing.T, name string, args ...string) *running {
 	return start(t, exec.Command(node, append([]string{filepath.Join("js", name)}, args...)...))
 }
 
-// installModules installs what js/package-lock.json names, unless that has been done.
+// installModules installs the packages in js/package-lock.json, unless they are installed.
 func installModules(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat("js/node_modules/.package-lock.json"); err == nil {
@@ -71,11 +71,11 @@ func installModules(t *testing.T) {
 	}
 }
 
-// running is a program that the test has started and that ends with it.
+// running is a program that the test has started. It ends with the test.
 type running struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	output bytes.Buffer // read it only after wait
+	output bytes.Buffer // to be read only after wait
 	done   chan struct{}
 	err    error
 }
@@ -98,19 +98,19 @@ func start(t *testing.T, cmd *exec.Cmd) *running {
 		close(r.done)
 	}()
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // fails when it has ended
+		_ = cmd.Process.Kill() // fails when the process has ended already
 		<-r.done
 	})
 	return r
 }
 
-// wait waits for the end, which must be a success, and returns the output.
+// wait waits for the end of the program, which must be a success, and returns its output.
 func (r *running) wait() string {
 	r.t.Helper()
 	return r.waitFor(programLimit)
 }
 
-// waitFor is wait for a program that takes longer.
+// waitFor is wait with another time limit.
 func (r *running) waitFor(limit time.Duration) string {
 	r.t.Helper()
 	select {

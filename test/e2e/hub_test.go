@@ -11,7 +11,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// wires are the transports and protocols that go together: server-sent events carry text only.
+// wires are the combinations of transport and protocol. Server-sent events support text only.
 func wires() []string {
 	return []string{"websockets json", "websockets messagepack", "sse json", "longpolling json", "longpolling messagepack"}
 }
@@ -43,7 +43,8 @@ func TestHub_ClientThatKnowsNoRooms(t *testing.T) {
 	})
 }
 
-// underCuts runs a script that reads a room to its end through a proxy, while messages are sent and the line is cut.
+// underCuts runs a script that reads a room to its end through a proxy, while messages are sent and the proxy cuts its
+// connections.
 func underCuts(t *testing.T, rig testkit.Rig, run func(url, room string, total int, direct string) *running) {
 	t.Helper()
 	s := rig.Start(t, testkit.Options{})
@@ -87,7 +88,7 @@ func TestHub_ReconnectAfterCutsLosesAndDoublesNothing(t *testing.T) {
 	})
 }
 
-// The server is replaced, as in an update, and then dies: clients come back by themselves and miss nothing.
+// The server restarts, as in an update, and then is killed: clients reconnect by themselves and miss nothing.
 func TestHub_RestartOfTheServerLosesAndDoublesNothing(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		const room, senders, each = "restarts", 4, 150

@@ -10,11 +10,11 @@ import (
 	"restante/internal/testkit"
 )
 
-// keyServer is the part of an identity provider that servers ask for keys.
+// keyServer is the key set endpoint of an identity provider.
 type keyServer struct {
 	*httptest.Server
 	mu     sync.Mutex
-	answer string // "": it fails
+	answer string // "": requests fail
 }
 
 func newKeyServer(t *testing.T) *keyServer {
@@ -33,7 +33,7 @@ func newKeyServer(t *testing.T) *keyServer {
 	return k
 }
 
-// serve makes these the keys; none is a failure.
+// serve sets the keys; without keys, requests fail.
 func (k *keyServer) serve(keys ...map[string]any) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -43,7 +43,26 @@ func (k *keyServer) serve(keys ...map[string]any) {
 	}
 }
 
-// Keys come and go while clients are connected; as long as there are none nobody is let in, nor told that the token is bad.
+// wantNoKeys checks the answers of a server that has no keys yet.
+func wantNoKeys(t *testing.T, site *site, valid bearer) {
+	t.Helper()
+	const noKeys = "503 unavailable: tokens cannot be checked now"
+	if got, _ := site.ask(valid, http.MethodGet, "/rooms/lobby/messages", ""); !strings.HasPrefix(got, noKeys) {
+		t.Errorf("without keys: %s", got)
+	}
+	if _, got := site.negotiate(valid); got != noKeys {
+		t.Errorf("negotiate without keys: %s", got)
+	}
+	if _, got := site.open(valid, "websockets json", "", ""); got != noKeys {
+		t.Errorf("WebSocket without keys: %s", got)
+	}
+	if got, _ := site.ask(bearer{}, http.MethodGet, "/rooms/lobby/messages", ""); got != noToken {
+		t.Errorf("without keys and token: %s", got)
+	}
+}
+
+// Keys are added and removed while clients are connected. As long as there are no keys every token is refused, but as
+// unavailable and not as invalid.
 func TestTokens_KeySetIsLateAndRotatesAndFails(t *testing.T) {
 	t.Parallel()
 	keys := newKeyServer(t)
@@ -61,20 +80,7 @@ func TestTokens_KeySetIsLateAndRotatesAndFails(t *testing.T) {
 		answer, _ := site.ask(b, http.MethodGet, "/rooms/lobby/messages", "")
 		return answer
 	}
-
-	const noKeys = "503 unavailable: tokens cannot be checked now"
-	if got := read(first); !strings.HasPrefix(got, noKeys) {
-		t.Errorf("without keys: %s", got)
-	}
-	if _, got := site.negotiate(first); got != noKeys {
-		t.Errorf("negotiate without keys: %s", got)
-	}
-	if _, got := site.open(first, "websockets json", "", ""); got != noKeys {
-		t.Errorf("WebSocket without keys: %s", got)
-	}
-	if got := read(bearer{}); got != noToken {
-		t.Errorf("without keys and token: %s", got)
-	}
+	wantNoKeys(t, site, first)
 
 	keys.serve(testkit.JWK(firstKey, "first"))
 	eventually(t, func() bool { return read(first) == "200" })
@@ -104,6 +110,6 @@ func TestTokens_KeySetIsLateAndRotatesAndFails(t *testing.T) {
 		t.Errorf("send: %s", answer)
 	}
 	if got := l.untilHeard(first, "rotated"); got != "heard" {
-		t.Errorf("who was connected all the time: %s", got)
+		t.Errorf("the client that was connected all the time: %s", got)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// An operator can follow a message by its id; what it says is nobody's business.
+// An operator can follow a message by its id, without seeing its text.
 func TestLog_FollowsAMessageByItsID(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{Args: []string{"--log-level", "debug"}})

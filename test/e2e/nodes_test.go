@@ -10,8 +10,8 @@ import (
 	"restante/internal/testkit"
 )
 
-// Behind a balancer that gives each connection to the next node, whatever its roles, clients on every wire see
-// everything, in order, while nodes are added and killed.
+// A load balancer sends each connection to the next node, whatever its roles. Clients on every wire see every message,
+// in order, while nodes are added and killed.
 func TestNodes_RoundRobinWhileNodesComeAndGo(t *testing.T) {
 	for name, roles := range map[string][]string{
 		"one role each": {"api", "consumer", "hub"},
@@ -37,7 +37,7 @@ func TestNodes_RoundRobinWhileNodesComeAndGo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i, role := range roles { // each node is replaced by another one with its roles
+			for i, role := range roles { // each node is replaced by another one with the same roles
 				waitAccepted(t, work, int64((i+1)*senders*each/5))
 				added := cluster.Start(t, testkit.Options{}, role)
 				balancer.Retarget(append(addresses(nodes), added.Addr())...)

@@ -8,26 +8,21 @@ import (
 	"restante/internal/testkit"
 )
 
-// What the pages of an origin get: whether they may read an answer is up to the browser, which looks at the CORS headers.
-func TestOrigin_WhoMaySendAndReadAndConnect(t *testing.T) {
-	t.Parallel()
-	const listed = "https://chat.example.org"
-	issuer := testkit.NewIssuer(t)
-	s := testkit.Start(t, issuer.Options("--cors-origin", listed))
-	site := newSite(t, s.URL())
-	right := inHeader(issuer.Token(testkit.NewClaims("ann", "lobby")))
+// originCase is a request from a page, with the expected answers.
+type originCase struct {
+	name, method, path string
+	header             []string
+	friend, foreign    string // with a token, to an allowed origin and to another one
+	anonymous          string // without a token, to an allowed origin
+}
 
+func originCases() []originCase {
 	const (
 		noSend    = "403 forbidden: pages of this origin may not send here; the operator can allow it"
 		noConnect = "403 Pages of this origin may not connect; the operator can allow it"
 	)
 	upgrade := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="}
-	ways := []struct {
-		name, method, path string
-		header             []string
-		friend, foreign    string // the answers
-		nobody             string // to a friend without a token
-	}{
+	return []originCase{
 		{"send", "POST", "/message?msg=hi", nil, "202", noSend, noToken},
 		{"send as a form", "POST", "/message?msg=hi", []string{"Content-Type", asForm}, "202", noSend, noToken},
 		{"read", "GET", "/rooms/lobby/messages", nil, "200", "200", noToken},
@@ -37,23 +32,37 @@ func TestOrigin_WhoMaySendAndReadAndConnect(t *testing.T) {
 		{"preflight", "OPTIONS", "/message", []string{"Access-Control-Request-Method", "POST"}, "204", "405 method_not_allowed: this path does not have that method; the Allow header says which it has", "204"},
 		{"preflight of the hub", "OPTIONS", "/messageHub/negotiate", []string{"Access-Control-Request-Method", "POST"}, "204", noConnect, "204"},
 	}
+}
+
+// askFrom sends a request of a page, and returns the answer and the origin in Access-Control-Allow-Origin.
+func (c *originCase) askFrom(site *site, b bearer, origin string) (answer, allowed string) {
+	site.t.Helper()
+	header := c.header
+	if origin != "" {
+		header = append([]string{"Origin", origin}, header...)
+	}
+	resp := site.send(b, c.method, c.path, "", header...)
+	defer resp.Body.Close()
+	allowed = resp.Header.Get("Access-Control-Allow-Origin")
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return "101", allowed
+	}
+	answer, _ = site.read(resp)
+	return answer, allowed
+}
+
+// What pages of an origin may do. The browser decides by the CORS headers whether a page may read an answer.
+func TestOrigin_DecidesWhatPagesMayDo(t *testing.T) {
+	t.Parallel()
+	const listed = "https://chat.example.org"
+	issuer := testkit.NewIssuer(t)
+	s := testkit.Start(t, issuer.Options("--cors-origin", listed))
+	site := newSite(t, s.URL())
+	right := inHeader(issuer.Token(testkit.NewClaims("ann", "lobby")))
 	foreign := []string{
 		"https://evil.example", "http://chat.example.org", "https://chat.example.org:8443", "https://chat.example.org.evil.example",
 		"https://evil.chat.example.org", "https://chat.example.orgs", "https://xchat.example.org", "null", "file://",
 		strings.Replace(s.URL(), "http:", "https:", 1) + "0", "http://127.0.0.1", "http://localhost:1",
-	}
-	ask := func(b bearer, method, path, origin string, header []string) (answer, allowed string) {
-		t.Helper()
-		if origin != "" {
-			header = append([]string{"Origin", origin}, header...)
-		}
-		resp := site.send(b, method, path, "", header...)
-		defer resp.Body.Close()
-		if resp.StatusCode == http.StatusSwitchingProtocols {
-			return "101", resp.Header.Get("Access-Control-Allow-Origin")
-		}
-		answer, _ = site.read(resp)
-		return answer, resp.Header.Get("Access-Control-Allow-Origin")
 	}
 	cells := 0
 	check := func(name, origin, got, allowed, want, wantAllowed string) {
@@ -63,25 +72,25 @@ func TestOrigin_WhoMaySendAndReadAndConnect(t *testing.T) {
 			t.Errorf("%s from %q: %s, allowed to %q; want %s, %q", name, origin, got, allowed, want, wantAllowed)
 		}
 	}
-	for _, w := range ways {
+	for _, w := range originCases() {
 		if w.method != http.MethodOptions {
-			got, allowed := ask(right, w.method, w.path, "", w.header)
+			got, allowed := w.askFrom(site, right, "")
 			check(w.name, "", got, allowed, w.friend, "")
-			got, allowed = ask(right, w.method, w.path, s.URL(), w.header)
-			if allowed != s.URL() { // its own pages need no leave
+			got, allowed = w.askFrom(site, right, s.URL())
+			if allowed != s.URL() { // the server's own pages need no permission
 				allowed = ""
 			}
 			check(w.name, s.URL(), got, strings.TrimPrefix(allowed, s.URL()), w.friend, "")
 		}
-		got, allowed := ask(right, w.method, w.path, listed, w.header)
-		if got == "101" { // CORS does not look at WebSockets
+		got, allowed := w.askFrom(site, right, listed)
+		if got == "101" { // CORS does not apply to WebSockets
 			allowed = listed
 		}
 		check(w.name, listed, got, allowed, w.friend, listed)
-		got, allowed = ask(bearer{}, w.method, w.path, listed, w.header)
-		check(w.name+" without a token", listed, got, allowed, w.nobody, listed)
+		got, allowed = w.askFrom(site, bearer{}, listed)
+		check(w.name+" without a token", listed, got, allowed, w.anonymous, listed)
 		for _, origin := range foreign {
-			got, allowed := ask(right, w.method, w.path, origin, w.header)
+			got, allowed := w.askFrom(site, right, origin)
 			check(w.name, origin, got, allowed, w.foreign, "")
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"restante/internal/testkit"
 )
 
-func TestPage_ComesCompressedAndIsKept(t *testing.T) {
+func TestPage_IsCompressedAndCacheable(t *testing.T) {
 	s := testkit.Start(t, testkit.Options{})
 	page, h := get(t, "GET", s.URL()+"/", 200)
 	if h.Get("Cache-Control") != "no-cache" || h.Get("Cross-Origin-Opener-Policy") != "same-origin" || len(h.Values("Content-Security-Policy")) != 1 {
@@ -45,7 +45,7 @@ func TestPage_ComesCompressedAndIsKept(t *testing.T) {
 func TestPage_CanBeLeftOut(t *testing.T) {
 	embedded, err := exec.CommandContext(t.Context(), "go", "list", "-tags", "noweb", "-f", "{{.EmbedPatterns}}", "restante/client").Output()
 	if err != nil || strings.TrimSpace(string(embedded)) != "[]" {
-		t.Errorf("without the page, %s is needed: %v", embedded, err)
+		t.Errorf("without the page, %s must be installed: %v", embedded, err)
 	}
 	binary := filepath.Join(t.TempDir(), "restante")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "noweb", "-o", binary, "restante/cmd/restante").CombinedOutput(); err != nil {

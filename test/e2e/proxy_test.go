@@ -10,7 +10,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// from is a site that is asked from another address of this machine.
+// from is a site whose requests come from another address of this machine.
 func from(t *testing.T, url, address string) *site {
 	t.Helper()
 	s := newSite(t, url)
@@ -20,8 +20,8 @@ func from(t *testing.T, url, address string) *site {
 	return s
 }
 
-// limited sends messages that come for others, as X-Forwarded-For says: %d is another number each time. It reports whether
-// one was refused since its sender sends too fast.
+// limited sends messages with an X-Forwarded-For header, in which %d is a different number each time. It reports
+// whether one was refused because its sender sends too fast.
 func (s *site) limited(forwardedFor string) bool {
 	s.t.Helper()
 	for n := range 20 {
@@ -36,13 +36,13 @@ func (s *site) limited(forwardedFor string) bool {
 	return false
 }
 
-// Limits without authentication are those of addresses. What a request says of its address is believed of trusted proxies,
-// and of nodes that pass it on.
-func TestProxy_AddressesAreBelievedOfTrustedProxies(t *testing.T) {
+// Without authentication, limits apply to addresses. The server believes the address in a request only if the request
+// comes from a trusted proxy or from a node that forwards it.
+func TestProxy_OnlyTrustedProxiesSetAddresses(t *testing.T) {
 	t.Parallel()
 	entries(t, func(t *testing.T, start func(o testkit.Options) *testkit.Server) {
 		s := start(testkit.Options{Args: []string{"--limit-sends", "1", "--trusted-proxy", "127.0.0.9"}, Limits: true})
-		proxy, stranger, neighbour := from(t, s.URL(), "127.0.0.9"), from(t, s.URL(), "127.0.0.2"), from(t, s.URL(), "127.0.0.3")
+		proxy, untrusted, other := from(t, s.URL(), "127.0.0.9"), from(t, s.URL(), "127.0.0.2"), from(t, s.URL(), "127.0.0.3")
 		for _, step := range []struct {
 			site    *site
 			header  string
@@ -51,18 +51,18 @@ func TestProxy_AddressesAreBelievedOfTrustedProxies(t *testing.T) {
 		}{
 			{proxy, "192.0.2.1", true, "one client of the proxy"},
 			{proxy, "192.0.2.%d", false, "each is another client"},
-			{proxy, "192.0.2.%d, 192.0.2.1", true, "what the client has made up stands first"},
+			{proxy, "192.0.2.%d, 192.0.2.1", true, "the client has added an address at the beginning"},
 			{proxy, "198.51.100.%d, 127.0.0.9", false, "over two proxies"},
-			{proxy, "nonsense %d", true, "no address, so it is the proxy"},
-			{stranger, "203.0.113.%d", true, "nobody believes it"},
-			{stranger, "203.0.113.%d, 127.0.0.9", true, "nor this"},
+			{proxy, "nonsense %d", true, "no address: the address of the proxy counts"},
+			{untrusted, "203.0.113.%d", true, "an untrusted proxy"},
+			{untrusted, "203.0.113.%d, 127.0.0.9", true, "nor this"},
 		} {
 			if step.site.limited(step.header) != step.limited {
 				t.Errorf("X-Forwarded-For: %s (%s): limited should be %v", step.header, step.why, step.limited)
 			}
 		}
-		if answer, _ := neighbour.ask(bearer{}, http.MethodPost, "/message?msg=x&client_id=ann", ""); answer != "202" {
-			t.Errorf("another address is refused for the stranger's sake: %s", answer)
+		if answer, _ := other.ask(bearer{}, http.MethodPost, "/message?msg=x&client_id=ann", ""); answer != "202" {
+			t.Errorf("another address is refused because of the first one: %s", answer)
 		}
 	})
 }

@@ -14,7 +14,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// secured are the flags of servers with a certificate, and what replaces it.
+// secured returns options for servers with a certificate, and a function that replaces the certificate.
 func secured(t *testing.T) (o testkit.Options, authority *testkit.Authority, replace func() (serial int64)) {
 	t.Helper()
 	authority = testkit.NewAuthority(t)
@@ -23,12 +23,12 @@ func secured(t *testing.T) (o testkit.Options, authority *testkit.Authority, rep
 	authority.Sign(cert, key)
 	o = testkit.Options{
 		Args: []string{"--tls-cert", cert, "--tls-key", key}, Roots: authority.Roots,
-		Env: []string{"SSL_CERT_FILE=" + authority.File}, // nodes ask each other
+		Env: []string{"SSL_CERT_FILE=" + authority.File}, // for requests between nodes
 	}
 	return o, authority, func() int64 { return authority.Sign(cert, key) }
 }
 
-// securedNodes starts a node for the API and one for the hub, and returns the first.
+// securedNodes starts a node for the API and one for the hub, and returns the first one.
 func securedNodes(t *testing.T, o testkit.Options) *testkit.Server {
 	t.Helper()
 	cluster := testkit.NewCluster(t)
@@ -47,7 +47,7 @@ func securedNodes(t *testing.T, o testkit.Options) *testkit.Server {
 	return start("api", "consumer")
 }
 
-// newTLSSite is newSite for a server with a certificate of the authority. It speaks HTTP/2.
+// newTLSSite is newSite for a server with a certificate of the authority. It uses HTTP/2.
 func newTLSSite(t *testing.T, s *testkit.Server, authority *testkit.Authority) *site {
 	t.Helper()
 	site := newSite(t, s.URL())
@@ -57,7 +57,7 @@ func newTLSSite(t *testing.T, s *testkit.Server, authority *testkit.Authority) *
 	return site
 }
 
-// On one machine, and where a node without the hub passes on what belongs to it.
+// On one machine, and with an API node that forwards hub requests to another node.
 func TestTLS_OfficialClientOverEveryTransport(t *testing.T) {
 	t.Parallel()
 	for name, shape := range map[string]func(t *testing.T, o testkit.Options) *testkit.Server{
@@ -70,7 +70,7 @@ func TestTLS_OfficialClientOverEveryTransport(t *testing.T) {
 			site := newTLSSite(t, s, authority)
 			eventually(t, func() bool {
 				_, answer := site.negotiate(bearer{})
-				return answer == "200" // else it does not know the other node yet
+				return answer == "200" // until it knows the other node
 			})
 			installModules(t)
 			for _, wire := range []string{"websockets messagepack", "sse json", "longpolling json"} {
@@ -83,9 +83,9 @@ func TestTLS_OfficialClientOverEveryTransport(t *testing.T) {
 	}
 }
 
-// Requests and streams share a connection of HTTP/2. Who is connected when the certificate is replaced goes on; who comes
-// then sees the new one.
-func TestTLS_CertificateIsReplacedUnderItsClients(t *testing.T) {
+// Requests and streams share an HTTP/2 connection. When the certificate is replaced, existing connections continue and
+// new ones get the new certificate.
+func TestTLS_CertificateIsReplacedWhileClientsAreConnected(t *testing.T) {
 	t.Parallel()
 	o, authority, replace := secured(t)
 	s := testkit.Start(t, o)
@@ -112,11 +112,11 @@ func TestTLS_CertificateIsReplacedUnderItsClients(t *testing.T) {
 		t.Errorf("a new client: %s %s", answer, content)
 	}
 	if _, err := http.DefaultClient.Get(s.URL() + "/healthz"); err == nil {
-		t.Error("a client that does not know the authority believes the certificate")
+		t.Error("a client that does not know the authority accepts the certificate")
 	}
 }
 
-// serialOf returns the serial number of the certificate that a new connection gets.
+// serialOf returns the serial number of the certificate of a new connection.
 func serialOf(t *testing.T, addr string, authority *testkit.Authority) int64 {
 	t.Helper()
 	dialer := tls.Dialer{Config: &tls.Config{RootCAs: authority.Roots, MinVersion: tls.VersionTLS12}}

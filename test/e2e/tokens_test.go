@@ -15,11 +15,11 @@ import (
 	"restante/internal/testkit"
 )
 
-// lifetimeVariable makes tokens live longer than the few seconds that suit a test suite, such as 60s.
+// lifetimeVariable sets a lifetime of tokens, such as 60s, that is longer than the few seconds of the usual test.
 const lifetimeVariable = "RESTANTE_TEST_TOKENS"
 
-// lifetimes returns how long tokens live, and how long clients that refresh them are looked at: four expiries, or two of
-// tokens that live long.
+// lifetimes returns the lifetime of tokens, their leeway, and how long to run clients that refresh them: four expiries,
+// or two of a longer lifetime.
 func lifetimes(t *testing.T) (lifetime, leeway, duration time.Duration) {
 	t.Helper()
 	lifetime, err := time.ParseDuration(cmp.Or(os.Getenv(lifetimeVariable), "4s"))
@@ -33,7 +33,7 @@ func lifetimes(t *testing.T) (lifetime, leeway, duration time.Duration) {
 	return lifetime, leeway, 4*(lifetime+leeway) + time.Second
 }
 
-// sent is a send as the scripts print it.
+// sent is a send in the output of the scripts.
 type sent struct {
 	ID, Room, Text  string
 	ClientID        string `json:"client_id"`
@@ -55,9 +55,9 @@ func sendsOf(t *testing.T, printed []byte) []load.Send {
 	return sends
 }
 
-// Clients whose tokens end again and again lose nothing, get nothing twice, are refused nothing, and get nothing by a token
-// that has ended. Both shapes are looked at at the same time, since that is mostly waiting.
-func TestTokens_ExpireUnderClientsThatRefreshThem(t *testing.T) {
+// Clients whose tokens expire and are refreshed lose nothing, get nothing twice, are never refused, and get nothing
+// with an expired token. Both shapes run in parallel, because the test mostly waits.
+func TestTokens_ExpireWhileClientsRefreshThem(t *testing.T) {
 	t.Parallel()
 	lifetime, leeway, duration := lifetimes(t)
 	secret := strings.Repeat("a secret of this test ", 3)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// eventually asks again and again until the answer is yes.
+// eventually waits until yes returns true.
 func eventually(t *testing.T, yes func() bool) {
 	t.Helper()
 	limit := time.After(requestLimit)
@@ -15,7 +15,7 @@ func eventually(t *testing.T, yes func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatal("that has not come about in time")
+			t.Fatal("the condition did not become true in time")
 		}
 	}
 }

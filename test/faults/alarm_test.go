@@ -10,8 +10,8 @@ import (
 	"restante/internal/testkit/nodes"
 )
 
-// RabbitMQ runs out of memory and stops reading from those who publish: they are answered 503 at once, instead of waiting
-// out the alarm, and go on when it is over.
+// RabbitMQ runs out of memory and stops reading from publishers. Senders get 503 at once instead of waiting until the
+// alarm ends, and are accepted again after it.
 func TestRabbitMQ_MemoryAlarmRefusesAndRecovers(t *testing.T) {
 	mq := testkit.RabbitMQ(t)
 	c := newCluster(t)
@@ -37,11 +37,11 @@ func TestRabbitMQ_MemoryAlarmRefusesAndRecovers(t *testing.T) {
 	w.flow(100)
 	w.check("memory alarm")
 	if w.answers()[503] == 0 || w.answers()[0] > 0 {
-		t.Errorf("answers %v; want some 503, and nobody who has waited in vain", w.answers())
+		t.Errorf("answers %v; want some 503, and no sender that waited without an answer", w.answers())
 	}
 }
 
-// setWatermark sets the share of memory beyond which a node takes no more messages.
+// setWatermark sets the share of memory above which a node accepts no more messages.
 func setWatermark(t *testing.T, node *nodes.RabbitNode, share string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), limit)

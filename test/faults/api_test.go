@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// kill -9 of the nodes that take messages, one after the other: senders send the same id again, and the load balancer
-// leads them to the other node.
+// kill -9 of each API node in turn: senders repeat their ids, and the load balancer sends them to the other node.
 func TestAPINode_KilledUnderLoad(t *testing.T) {
 	c := newCluster(t)
 	rest := c.node("consumer,hub")
@@ -22,6 +21,6 @@ func TestAPINode_KilledUnderLoad(t *testing.T) {
 	}
 	w.check("API node killed 4 times")
 	if w.answers()[0] == 0 {
-		t.Error("no send was cut off: the kills came at the wrong time")
+		t.Error("no send was interrupted: the kills came at the wrong time")
 	}
 }

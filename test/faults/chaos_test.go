@@ -12,13 +12,13 @@ import (
 	"restante/internal/testkit"
 )
 
-// While writers write, the network cuts, stalls, slows and half-closes, and readers join at random cursors, leave and
-// come back with theirs. Each sees each number after its cursor exactly once, in order.
+// While senders send, the network cuts, stalls, slows and half-closes connections. Readers join at random cursors,
+// leave and come back with their cursors. Each sees each number after its cursor exactly once, in order.
 func TestChaos_EveryReaderSeesEachNumberOnceInOrder(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		seeds := uint64(4)
 		if rig.Name != embedded {
-			seeds = 2 // each takes longer
+			seeds = 2 // each seed takes longer
 		}
 		for seed := range seeds {
 			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { chaos(t, rig, seed) })
@@ -49,19 +49,19 @@ func chaos(t *testing.T, rig testkit.Rig, seed uint64) {
 		})
 	}
 	for range 40 {
-		misbehave(ctx, dice, proxy)
+		disturb(ctx, dice, proxy)
 	}
 	calm(proxy)
 	sends := append(before, senders.Stop()...)
 	stop()
 	comers.Wait()
-	last := settled(t, s, "lobby", sends)
+	last := waitStored(t, s, "lobby", sends)
 	noError(t, stayers.WaitSeq(within(t, 30*time.Second), last))
 	report := s.Check("lobby", sends, append(readings, stayers.Stop()...))
 	t.Logf("%s; answers %v", &report, senders.Answers())
 }
 
-// comeAndGo reads for random times, each time from where it was before, with a pause in between.
+// comeAndGo reads for random times. Each time it begins at its last position, after a pause.
 func comeAndGo(ctx context.Context, t *testing.T, dice *rand.Rand, url string) []load.Reading {
 	var all []load.Reading
 	after := dice.Int64N(1000)
@@ -85,8 +85,8 @@ func comeAndGo(ctx context.Context, t *testing.T, dice *rand.Rand, url string) [
 	return all
 }
 
-// misbehave does one bad thing to the network for a moment.
-func misbehave(ctx context.Context, dice *rand.Rand, p *testkit.Proxy) {
+// disturb causes one fault of the network for a moment.
+func disturb(ctx context.Context, dice *rand.Rand, p *testkit.Proxy) {
 	d := testkit.Direction(dice.IntN(2))
 	switch dice.IntN(5) {
 	case 0:

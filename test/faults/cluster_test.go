@@ -6,7 +6,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// The roles of nodes, as --roles takes them.
+// The roles of nodes, as values of --roles.
 const (
 	allRoles = "api,consumer,hub"
 	api      = "api"
@@ -14,13 +14,13 @@ const (
 	hub      = "hub"
 )
 
-// cluster is what the nodes of a test have in common.
+// cluster is what the nodes of a test share.
 type cluster struct {
 	testkit.Cluster
 	t *testing.T
 }
 
-// newCluster returns an empty virtual host and an empty database on the servers that the tests share.
+// newCluster returns an empty virtual host and an empty database on the servers that all tests share.
 func newCluster(t *testing.T) cluster {
 	t.Helper()
 	return cluster{testkit.NewCluster(t), t}
@@ -42,7 +42,7 @@ func (c cluster) nodes(n int, roles string, args ...string) []*testkit.Server {
 	return all
 }
 
-// viaBroker returns the cluster for a node that reaches RabbitMQ through a proxy.
+// viaBroker returns the cluster for nodes that reach RabbitMQ through a proxy.
 func (c cluster) viaBroker() (cluster, *testkit.Proxy) {
 	c.t.Helper()
 	address, proxy := testkit.Through(c.t, c.Broker[0])
@@ -50,7 +50,7 @@ func (c cluster) viaBroker() (cluster, *testkit.Proxy) {
 	return c, proxy
 }
 
-// viaStore returns the cluster for a node that reaches PostgreSQL through a proxy.
+// viaStore returns the cluster for nodes that reach PostgreSQL through a proxy.
 func (c cluster) viaStore() (cluster, *testkit.Proxy) {
 	c.t.Helper()
 	address, proxy := testkit.Through(c.t, c.Store)

@@ -20,7 +20,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// withDisk runs a test body for each shape whose server has its data on its own disk.
+// withDisk runs a test body for each shape in which the server stores data on its own disk.
 func withDisk(t *testing.T, body func(t *testing.T, rig testkit.Rig)) {
 	for _, rig := range testkit.Rigs() {
 		if rig.Name == embedded {
@@ -29,7 +29,7 @@ func withDisk(t *testing.T, body func(t *testing.T, rig testkit.Rig)) {
 	}
 }
 
-// mount mounts a file system on a new directory until the test ends, or skips the test where that is not allowed.
+// mount mounts a file system on a new directory until the test ends, or skips the test if that is not permitted.
 func mount(t *testing.T, args ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -44,8 +44,8 @@ func mount(t *testing.T, args ...string) string {
 	return dir
 }
 
-// A disk that fills up: nothing more is accepted, with a reason; reading goes on; when there is space again the server
-// accepts again, without a restart, and whatever it had accepted is there.
+// A disk fills up: the server accepts no more messages and says why; reading still works. When there is space again the
+// server accepts messages without a restart, and everything that it had accepted is stored.
 func TestDisk_FullRefusesAndRecovers(t *testing.T) {
 	withDisk(t, func(t *testing.T, rig testkit.Rig) {
 		dir := mount(t, "-t", "tmpfs", "-o", "size=24m", "tmpfs")
@@ -60,7 +60,7 @@ func TestDisk_FullRefusesAndRecovers(t *testing.T) {
 		waitReady(t, s, http.StatusServiceUnavailable)
 		wantRefusal(t, s)
 		if len(s.ReadRoom("lobby")) == 0 {
-			t.Error("reading does not go on")
+			t.Error("reading failed")
 		}
 
 		noError(t, os.Remove(ballast))
@@ -73,7 +73,8 @@ func TestDisk_FullRefusesAndRecovers(t *testing.T) {
 	})
 }
 
-// The disk is full and the power fails: what was accepted before is there when there is space again.
+// The disk is full and then the server is killed. Everything that was accepted before is stored when there is space
+// again.
 func TestDisk_FullAndKilled(t *testing.T) {
 	withDisk(t, func(t *testing.T, rig testkit.Rig) {
 		dir := mount(t, "-t", "tmpfs", "-o", "size=16m", "tmpfs")
@@ -102,10 +103,10 @@ func fillDisk(t *testing.T, path string) {
 	if !errors.Is(err, syscall.ENOSPC) {
 		t.Fatal(err)
 	}
-	_ = f.Close() // it holds nothing that matters
+	_ = f.Close() // its content does not matter
 }
 
-// wantRefusal posts messages until one cannot be kept: a single one may still fit where a batch does not.
+// wantRefusal posts messages until one is refused. A single message may still fit where a batch does not.
 func wantRefusal(t *testing.T, s *testkit.Server) {
 	t.Helper()
 	var resp *http.Response
@@ -130,7 +131,7 @@ func wantRefusal(t *testing.T, s *testkit.Server) {
 	}
 }
 
-// postOne posts a message over a connection of its own, and returns the answer with its body read.
+// postOne posts a message over a new connection, and returns the answer and its body.
 func postOne(t *testing.T, s *testkit.Server) (*http.Response, []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(within(t, 20*time.Second), http.MethodPost, s.URL()+"/message?client_id=ann&msg=lost&room=refused&id="+uuid.NewString(), nil)
@@ -144,7 +145,7 @@ func postOne(t *testing.T, s *testkit.Server) (*http.Response, []byte) {
 	return resp, body
 }
 
-// A database that cannot be written any more while it is open.
+// The database becomes read-only while it is open.
 func TestDisk_TurnedReadOnlyRefusesAndRecovers(t *testing.T) {
 	withDisk(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{})
@@ -162,8 +163,8 @@ func TestDisk_TurnedReadOnlyRefusesAndRecovers(t *testing.T) {
 	})
 }
 
-// immutable sets the attribute that makes writes fail, even through files that are open. The shared-memory index is
-// left out: a write to mapped memory would be a signal, not an error, and no real disk does that to it.
+// immutable sets the attribute that makes writes fail, even to open files. It skips the shared-memory index: a failed
+// write to mapped memory is a signal instead of an error, which no real disk causes there.
 func immutable(t *testing.T, dir, mode string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.db*"))
@@ -176,12 +177,12 @@ func immutable(t *testing.T, dir, mode string) {
 		out, err := exec.CommandContext(ctx, "chattr", mode, f).CombinedOutput()
 		cancel()
 		if err != nil {
-			testkit.Missing(t, "chattr %s: %v: %s (this test needs root, and a file system that can do it)", mode, err, out)
+			testkit.Missing(t, "chattr %s: %v: %s (this test needs root, and a file system that supports it)", mode, err, out)
 		}
 	}
 }
 
-// A data directory that cannot be written is a start that fails, and says so.
+// A server whose data directory is read-only does not start, and says why.
 func TestDisk_ReadOnlyAtStartSaysSo(t *testing.T) {
 	withDisk(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{Data: filepath.Join(mount(t, "-t", "tmpfs", "-o", "size=24m", "tmpfs"), "data")})
@@ -208,7 +209,7 @@ func TestDisk_ReadOnlyAtStartSaysSo(t *testing.T) {
 	})
 }
 
-// Two servers on one database would number twice: the second one must not start.
+// Two servers on one database would assign the same numbers: the second one must not start.
 func TestDisk_SecondServerIsRefused(t *testing.T) {
 	withDisk(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{})

@@ -1,5 +1,5 @@
-// Package faults breaks a running server, under load, in every way that it promises to survive, and lets load.Check say
-// whether it has kept its word.
+// Package faults breaks a running server, under load, in every way that it promises to survive, and lets load.Check
+// decide whether the promises were kept.
 package faults
 
 import (
@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	if death := os.Getenv(deathVariable); death != "" {
 		os.Exit(runMortal(death))
 	}
-	if task := os.Getenv(crowdVariable); task != "" {
-		os.Exit(runCrowd(task))
+	if task := os.Getenv(attackVariable); task != "" {
+		os.Exit(runAttacker(task))
 	}
 	flag.Parse()
 	if err := flag.Set("test.parallel", parallel); err != nil {
@@ -32,18 +32,18 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// parallel is how many of the tests that may run side by side do: most of the time they wait for something that is
-// broken, and keep no core busy.
+// parallel is the number of tests that run in parallel. Most of the time they wait for something broken and use no
+// processor.
 const parallel = "5"
 
-// embedded is the name of the rig that is one process with a disk of its own.
+// embedded is the name of the rig with one process and its own disk.
 const embedded = "embedded"
 
-// limit is what anything that the tests wait for may take at most, on a busy machine: far above the pauses that are
-// measured, so that a failure means "never".
+// limit bounds every wait of the tests. It is far above the pauses that are measured, even on a busy machine, so that a
+// failure means "never".
 const limit = 60 * time.Second
 
-// within returns a context for what has to happen within a time that is generous on a busy machine.
+// within returns a context with a time limit, which is generous even on a busy machine.
 func within(t *testing.T, limit time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -51,7 +51,7 @@ func within(t *testing.T, limit time.Duration) context.Context {
 	return ctx
 }
 
-// noError fails the test at once.
+// noError fails the test at once if there is an error.
 func noError(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -59,7 +59,7 @@ func noError(t *testing.T, err error) {
 	}
 }
 
-// seeded returns the dice of a test, and prints the seed when the test fails.
+// seeded returns a random source, and prints its seed when the test fails.
 func seeded(t *testing.T, seed uint64) *rand.Rand {
 	t.Helper()
 	t.Cleanup(func() {
@@ -87,7 +87,7 @@ func startReaders(t *testing.T, n int, cfg load.ReaderConfig) *load.Readers {
 	return r
 }
 
-// fill sends n messages to a room and waits until they are accepted and, in a room that was empty, stored.
+// fill sends n messages to a room and waits until they are accepted and, if the room was empty, stored.
 func fill(t *testing.T, url, room string, n int) []load.Send {
 	t.Helper()
 	const senders = 50
@@ -105,8 +105,8 @@ func lastSeq(t *testing.T, s *testkit.Server, room string) int64 {
 	return last
 }
 
-// settled waits until everything that was accepted is stored, and returns the number of the room's last message.
-func settled(t *testing.T, s *testkit.Server, room string, sends []load.Send) int64 {
+// waitStored waits until every accepted message is stored, and returns the number of the room's last message.
+func waitStored(t *testing.T, s *testkit.Server, room string, sends []load.Send) int64 {
 	t.Helper()
 	noError(t, load.WaitStored(within(t, limit), s.URL(), room, sends))
 	return lastSeq(t, s, room)
@@ -122,12 +122,12 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("never came true: %s", what)
+			t.Fatalf("never became true: %s", what)
 		}
 	}
 }
 
-// waitReady returns when /readyz has the status.
+// waitReady returns when /readyz answers with the status.
 func waitReady(t *testing.T, s *testkit.Server, status int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("/readyz answers %d", status), func() bool { return s.Ready() == status })

@@ -12,14 +12,14 @@ import (
 	"restante/internal/testkit"
 )
 
-// followers send to each room of a work one message after the other, each after the 2xx of the one before and through the
-// next node.
+// followers send to each room one message after the other: each after the 2xx of the previous one, and through the next
+// node.
 type followers struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
 
-// follow starts a follower for every room. stop must be called.
+// follow starts a follower for each room. stop must be called.
 func follow(t *testing.T, w *work, nodes ...*testkit.Server) *followers {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -50,7 +50,7 @@ func try(t *testing.T, node *testkit.Server, send *load.Send) bool {
 	send.Attempts++
 	status, err := load.Post(t.Context(), node.URL(), send)
 	if status != 202 {
-		select { // a node that is down refuses at once
+		select { // a node that is down refuses the connection at once
 		case <-time.After(20 * time.Millisecond):
 		case <-t.Context().Done():
 		}
@@ -63,7 +63,7 @@ func try(t *testing.T, node *testkit.Server, send *load.Send) bool {
 	return true
 }
 
-// stop ends the followers; what they have sent is in the evidence of the rooms.
+// stop ends the followers, and adds their sends to the evidence of the rooms.
 func (f *followers) stop() {
 	f.cancel()
 	f.running.Wait()

@@ -23,12 +23,12 @@ import (
 	"restante/internal/store/postgres"
 )
 
-// The product has no hooks to die at. This binary therefore starts itself again as a consumer that is made of the same
-// parts, with a point between two of them where it ends as kill -9 does.
+// The server has no hooks for tests that let it die at a certain point. Therefore this test binary also runs as a
+// consumer: it consists of the same parts as the server, but kills itself between two of them.
 
-// Variables that make this binary such a consumer.
+// Environment variables that make this binary such a consumer.
 const (
-	deathVariable  = "RESTANTE_FAULTS_DEATH" // one of the deaths
+	deathVariable  = "RESTANTE_FAULTS_DEATH" // one of the points below
 	brokerVariable = "RESTANTE_FAULTS_BROKER"
 	storeVariable  = "RESTANTE_FAULTS_STORE"
 )
@@ -40,15 +40,15 @@ const (
 	afterAnnounce = "after the announcement and before the acknowledgement"
 )
 
-// mortal is a consumer that lives until its standard input ends, and dies in the next batch.
+// mortal is a consumer. After its standard input has ended, it kills itself in the next batch.
 type mortal struct {
 	death  string
-	doomed atomic.Bool
+	dying  atomic.Bool
 	store  *store.Store
 	broker *broker.Broker
 }
 
-// consumeAndDie runs the consumer. It returns only when that fails.
+// consumeAndDie runs the consumer. It returns only if the consumer fails.
 func consumeAndDie(ctx context.Context, death string) error {
 	d, err := rabbitmq.Open(ctx, rabbitmq.Config{URLs: strings.Split(os.Getenv(brokerVariable), ",")})
 	if err != nil {
@@ -61,8 +61,8 @@ func consumeAndDie(ctx context.Context, death string) error {
 	m := &mortal{death: death, store: store.New(database, store.Config{}), broker: broker.New(d, broker.Config{})}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		m.doomed.Store(true)
-		<-time.After(2 * limit) // nobody is left who would end it
+		m.dying.Store(true)
+		<-time.After(2 * limit) // the test has died and cannot end this process
 		os.Exit(1)
 	}()
 	persist := &journey.Persist{Store: m, Broker: m}
@@ -89,38 +89,39 @@ func (m *mortal) Announce(ctx context.Context, stored []chat.Message) error {
 }
 
 func (m *mortal) dieAt(point string) {
-	if m.death == point && m.doomed.Load() {
+	if m.death == point && m.dying.Load() {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {} // until it has arrived
+		select {} // until the signal has arrived
 	}
 }
 
-// A consumer dies in the middle of a batch, at each point where it matters. Another one takes over, and every reader sees
-// everything once: under load, and also when what it dies with is the last for long, so that nothing later tells of it.
+// A consumer dies in the middle of a batch, at each of the points. Another consumer takes over, and every reader sees
+// every message once: under load, and also when no other message follows for a long time that could reveal a missing
+// one.
 func TestConsumer_KilledInTheMiddleOfABatch(t *testing.T) {
 	for _, death := range []string{beforeCommit, afterCommit, afterAnnounce} {
 		t.Run(death, func(t *testing.T) {
 			c := newCluster(t)
 			edge := c.node("api,hub")
 			first := c.startMortal(death)
-			w := startWork(t, workConfig{Post: edge.URL(), Read: edge.URL()}) // it is the mortal one that stores
-			heir := c.node(consumer)
+			w := startWork(t, workConfig{Post: edge.URL(), Read: edge.URL()}) // the consumer that will die stores these messages
+			other := c.node(consumer)
 			f := follow(t, w, edge)
-			if stored := metric(t, heir, "restante_stored_total"); stored > 0 {
-				t.Fatalf("the heir has stored %v messages before it was its turn", stored)
+			if stored := metric(t, other, "restante_stored_total"); stored > 0 {
+				t.Fatalf("the other consumer has stored %v messages before it took over", stored)
 			}
-			first.doom()
+			first.dieNext()
 			first.wait()
 			w.flow(50)
-			if death != beforeCommit && metric(t, heir, "restante_duplicates_total") == 0 {
-				t.Error("nothing was stored twice: the kill came at the wrong time")
+			if death != beforeCommit && metric(t, other, "restante_duplicates_total") == 0 {
+				t.Error("no message was stored twice: the kill came at the wrong time")
 			}
 
 			f.stop()
 			w.level()
 			second := c.startMortal(death)
-			heir.Kill()
-			second.doom()
+			other.Kill()
+			second.dieNext()
 			for _, r := range w.rooms {
 				last := load.Send{ID: uuid.NewString(), Room: r.name, ClientID: "last", Text: "last words", Begun: time.Now()}
 				if !try(t, edge, &last) {
@@ -129,14 +130,14 @@ func TestConsumer_KilledInTheMiddleOfABatch(t *testing.T) {
 				r.more = append(r.more, last)
 			}
 			second.wait()
-			heir.Restart()
+			other.Restart()
 			w.check("consumer killed " + death)
 		})
 	}
 }
 
-// A consumer dies while PostgreSQL is at work on its batch, in a transaction that holds the locks of rooms. Another one
-// takes over, and it makes no difference whether the transaction of the dead one still takes place.
+// A consumer dies while PostgreSQL executes its transaction, which holds the locks of rooms. Another consumer takes
+// over. It does not matter whether the first transaction still commits.
 func TestConsumer_KilledInTheTransaction(t *testing.T) {
 	c := newCluster(t)
 	edge := c.node("api,hub")
@@ -145,9 +146,9 @@ func TestConsumer_KilledInTheTransaction(t *testing.T) {
 	f := follow(t, w, edge)
 	tx, err := c.database().Begin(within(t, limit))
 	noError(t, err)
-	_, err = tx.Exec(within(t, limit), `LOCK TABLE restante.messages IN SHARE MODE`) // reading goes on, storing waits
+	_, err = tx.Exec(within(t, limit), `LOCK TABLE restante.messages IN SHARE MODE`) // reading works, storing waits
 	noError(t, err)
-	watch := c.database() // another connection: what a transaction sees of the others stays as it saw it first
+	watch := c.database() // a second connection, because a transaction always sees the same state of other sessions
 	waits := func(begun time.Time) func() bool {
 		return func() bool {
 			var found bool
@@ -158,9 +159,9 @@ func TestConsumer_KilledInTheTransaction(t *testing.T) {
 	}
 	eventually(t, "a transaction waits", waits(time.Time{}))
 	victim.Kill()
-	died := time.Now() // by the clock of PostgreSQL, too
+	died := time.Now() // compared with the clock of PostgreSQL, too
 	c.node(consumer)
-	eventually(t, "a transaction of the heir waits too", waits(died))
+	eventually(t, "a transaction of the other consumer waits too", waits(died))
 	w.accept(20)
 	noError(t, tx.Rollback(within(t, limit)))
 	w.flow(50)
@@ -189,7 +190,7 @@ func (c cluster) startMortal(death string) *mortalProcess {
 	noError(c.t, err)
 	noError(c.t, p.cmd.Start())
 	go func() {
-		_ = p.cmd.Wait() // its state tells
+		_ = p.cmd.Wait() // its state has the result
 		close(p.ended)
 	}()
 	c.t.Cleanup(func() {
@@ -199,10 +200,10 @@ func (c cluster) startMortal(death string) *mortalProcess {
 	return p
 }
 
-// doom makes it die in its next batch.
-func (p *mortalProcess) doom() { _ = p.stdin.Close() }
+// dieNext makes it die in its next batch.
+func (p *mortalProcess) dieNext() { _ = p.stdin.Close() }
 
-// wait waits until it has died, as it was to.
+// wait waits until it has died as intended.
 func (p *mortalProcess) wait() {
 	p.t.Helper()
 	select {

@@ -19,7 +19,7 @@ import (
 
 const upgrade = "GET /messageHub?room= HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
 
-// frame is a client's WebSocket frame, masked with zeros.
+// frame is a WebSocket frame of a client, masked with zeros.
 func frame(first byte, payload string) string {
 	b := []byte{first}
 	switch n := len(payload); {
@@ -40,8 +40,8 @@ const (
 	packHello = "{\"protocol\":\"messagepack\",\"version\":1}\x1e"
 )
 
-// attack is bytes for a raw connection. ends: the server must end the connection by itself; want: what it must say
-// before, "" for anything.
+// attack is bytes for a raw connection. ends: the server must end the connection; want: what its answer must contain,
+// "" for any answer.
 type attack struct {
 	name, bytes string
 	ends        bool
@@ -89,17 +89,18 @@ func attacks() []attack {
 		{"flood of pings", upgrade + text(jsonHello) + strings.Repeat(frame(0x89, "p"), 10_000), false, "101"},
 		{"flood of tiny frames", upgrade + strings.Repeat(text("{"), 10_000), false, "101"},
 		{"headers that never end", "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", false, ""},
-		{"a body that never comes", post + "Content-Length: 100\r\n\r\n{", false, ""},
-		{"a stream that nobody reads", "GET /rooms/lobby/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n", false, ""},
+		{"a body that never arrives", post + "Content-Length: 100\r\n\r\n{", false, ""},
+		{"a stream that is not read", "GET /rooms/lobby/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n", false, ""},
 		{"silence", "", false, ""},
 		{"silence after the upgrade", upgrade, false, "101"},
 	}
 }
 
-// Whatever arrives on a socket, the server goes on answering others, ends what makes no sense, and does not grow.
-func TestHostile_BytesHarmNobodyElse(t *testing.T) {
+// Whatever bytes arrive on a connection, the server continues to serve others, ends invalid connections, and does not
+// grow.
+func TestHostile_BytesDoNotAffectOthers(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
-		t.Parallel() // most of the time the server waits for what does not come
+		t.Parallel() // most of the time the server waits for bytes that do not arrive
 		s := rig.Start(t, testkit.Options{})
 		readers := startReaders(t, 10, load.ReaderConfig{URL: s.URL()})
 		noError(t, readers.WaitJoined(within(t, 20*time.Second)))
@@ -120,7 +121,7 @@ func TestHostile_BytesHarmNobodyElse(t *testing.T) {
 		noError(t, senders.WaitAccepted(within(t, 10*time.Second), senders.Accepted()+100))
 		sends := senders.Stop()
 		if senders.Err() != nil || len(senders.Answers()) > 1 {
-			t.Errorf("other senders were harmed: answers %v, %v", senders.Answers(), senders.Err())
+			t.Errorf("other senders were affected: answers %v, %v", senders.Answers(), senders.Err())
 		}
 		noError(t, readers.WaitSeq(within(t, 10*time.Second), int64(len(sends))))
 		s.Check("lobby", sends, readers.Stop())
@@ -136,7 +137,7 @@ func TestHostile_BytesHarmNobodyElse(t *testing.T) {
 	})
 }
 
-// run makes one attack. One that the server need not end is held until over, as a hostile client would.
+// run makes one attack. A connection that the server need not end is held open until over, as a hostile client would.
 func (a attack) run(t *testing.T, addr string, held *sync.WaitGroup, over <-chan struct{}) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -145,7 +146,7 @@ func (a attack) run(t *testing.T, addr string, held *sync.WaitGroup, over <-chan
 	}
 	written := make(chan struct{})
 	held.Go(func() {
-		_, _ = io.WriteString(conn, a.bytes) // the server may well hang up in the middle
+		_, _ = io.WriteString(conn, a.bytes) // the server may close the connection during the write
 		close(written)
 	})
 	if !a.ends {
@@ -160,7 +161,7 @@ func (a attack) run(t *testing.T, addr string, held *sync.WaitGroup, over <-chan
 	var answer bytes.Buffer
 	_, err = io.Copy(&answer, conn)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("%s: the server does not end the connection; it said %.200q", a.name, answer.String())
+		t.Errorf("%s: the server does not end the connection; it answered %.200q", a.name, answer.String())
 	}
 	first := answer.String()
 	if strings.HasPrefix(a.want, "1") || strings.HasPrefix(a.want, "4") {
@@ -172,8 +173,8 @@ func (a attack) run(t *testing.T, addr string, held *sync.WaitGroup, over <-chan
 	}
 }
 
-// Calls that a client has left behind when it went away are not run: nobody waits for their answers.
-func TestHostile_CallsOfTheDeadAreNotRun(t *testing.T) {
+// The server does not run the calls that a disconnected client has sent: their answers cannot be delivered.
+func TestHostile_CallsOfDisconnectedClientsAreNotRun(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{})
 		long := strings.Repeat("x", 30<<10)
@@ -185,15 +186,15 @@ func TestHostile_CallsOfTheDeadAreNotRun(t *testing.T) {
 			noError(t, err)
 			_, err = io.WriteString(conn, upgrade+text(jsonHello)+strings.Repeat(call, 40))
 			noError(t, err)
-			_, err = io.CopyN(io.Discard, conn, 64<<10) // the first answer is on its way
+			_, err = io.CopyN(io.Discard, conn, 64<<10) // the first answer has begun
 			noError(t, err)
 			noError(t, conn.Close())
 		}
-		// In two seconds 200 calls of 6 MB each take all of a core.
+		// In two seconds, 200 calls of 6 MB each use a whole core.
 		before := s.Usage().CPU
 		<-time.After(2 * time.Second)
 		if used := s.Usage().CPU - before; used > time.Second {
-			t.Errorf("after its clients had gone the server used %v of CPU in two seconds", used)
+			t.Errorf("after its clients had disconnected the server used %v of CPU in two seconds", used)
 		}
 		s.Check("lobby", senders.Stop(), nil)
 	})

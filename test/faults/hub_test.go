@@ -6,8 +6,8 @@ import (
 	"restante/internal/load"
 )
 
-// kill -9 of the hubs, one after the other: their clients, SignalR and EventSource, come back through the load balancer
-// and go on at their cursor on another one.
+// kill -9 of each hub in turn: its clients, SignalR and EventSource, reconnect through the load balancer and continue
+// at their cursors on another hub.
 func TestHub_KilledUnderLoad(t *testing.T) {
 	c := newCluster(t)
 	rest := c.node("api,consumer")

@@ -12,13 +12,13 @@ import (
 	"restante/internal/testkit"
 )
 
-// letter is what another service publishes to the inbox.
+// letter is a message that another service publishes to the inbox.
 type letter struct {
 	what    string
 	key     string // routing key: the room
 	msg     amqp.Publishing
-	text    string // of the message that it becomes; "" for one that must be dead-lettered
-	because string // what the reason must mention
+	text    string // text of the resulting message; "" if it must be dead-lettered
+	because string // what the reason must contain
 }
 
 func letters() []letter {
@@ -33,13 +33,13 @@ func letters() []letter {
 			Body:    []byte(`{"client_id":"billing","msg":"binary"}`)}},
 		{what: "garbage", key: "inbox", because: "JSON", msg: amqp.Publishing{Body: []byte("\xff\x00 not a message, but " + testkit.Private)}},
 		{what: "no client_id", key: "inbox", because: "client_id", msg: amqp.Publishing{ContentType: "application/json", Body: []byte(`{"msg":"` + testkit.Private + `"}`)}},
-		{what: "a room that cannot be", key: "No Room", because: "room", msg: amqp.Publishing{ContentType: "application/json", Body: []byte(`{"client_id":"billing","msg":"` + testkit.Private + `"}`)}},
+		{what: "an invalid room", key: "No Room", because: "room", msg: amqp.Publishing{ContentType: "application/json", Body: []byte(`{"client_id":"billing","msg":"` + testkit.Private + `"}`)}},
 	}
 }
 
-// Any AMQP producer may send: what it publishes to the inbox arrives at readers in order, and what makes no sense is put
-// where an operator finds it, with the reason, and holds up nothing.
-func TestInbox_TakesWhatOthersPublish(t *testing.T) {
+// Any AMQP producer may publish to the inbox. Its messages reach readers in order. Invalid messages are dead-lettered
+// with the reason and do not delay others.
+func TestInbox_AcceptsMessagesOfOtherServices(t *testing.T) {
 	c := newCluster(t)
 	node := c.node(allRoles)
 	readers := startReaders(t, 3, load.ReaderConfig{URL: node.URL(), Room: "inbox", Reconnect: true})
@@ -66,7 +66,7 @@ func TestInbox_TakesWhatOthersPublish(t *testing.T) {
 			t.Errorf("number %d is %q of %q", m.Seq, m.Msg, m.ClientID)
 		}
 	}
-	report := load.Check(load.Evidence{Stored: stored, Readings: readers.Stop(), Strangers: true})
+	report := load.Check(load.Evidence{Stored: stored, Readings: readers.Stop(), Foreign: true})
 	noError(t, report.Err())
 	list := c.waitDead(len(reasons))
 	t.Logf("dead letters:\n%s", list)
@@ -77,7 +77,8 @@ func TestInbox_TakesWhatOthersPublish(t *testing.T) {
 	}
 }
 
-// publisher returns a function that publishes to an exchange and waits for the confirm. The connection ends with the test.
+// publisher returns a function that publishes to an exchange and waits for the confirmation. The connection ends with
+// the test.
 func (c cluster) publisher() func(exchange, key string, msg amqp.Publishing) {
 	c.t.Helper()
 	conn, err := amqp.Dial(c.Broker[0])

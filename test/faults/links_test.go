@@ -8,21 +8,22 @@ import (
 	"restante/internal/testkit"
 )
 
-// link is a connection between a node and what it depends on, through a proxy.
+// link is a connection, through a proxy, between a node and a server that it needs.
 type link struct {
 	name    string
-	refuses bool // while it is broken nothing can be accepted
+	refuses bool // no message can be accepted while it is broken
 	start   func(c cluster) linked
 }
 
-// linked are the nodes of a cluster with such a link.
+// linked is the nodes of a cluster with such a link.
 type linked struct {
-	post, read *testkit.Server // what the load uses
-	stores     *testkit.Server // when not nil: the node that has the link, and must be at work when it breaks
+	post, read *testkit.Server // the nodes that the load uses
+	stores     *testkit.Server // when not nil: the node with the link, which must be storing messages when the link breaks
 	proxy      *testkit.Proxy
 }
 
-// links lists every link of a cluster. Beside a consumer there is another one, which may take over.
+// links returns every link of a cluster. A node with the role consumer has a second consumer beside it, which may take
+// over.
 func links() []link {
 	return []link{
 		{"API node and RabbitMQ", true, func(c cluster) linked {
@@ -65,8 +66,9 @@ func (l linked) atWork(t *testing.T) {
 	eventually(t, "the consumer stores", func() bool { return metric(t, l.stores, "restante_stored_total") > before })
 }
 
-// Every link between two machines is cut, again and again, and then stalls for longer than its ends are patient with each
-// other. Readers come while it is broken, and the last messages are sent then, so that no later one can tell of them.
+// Every link between two machines is cut repeatedly, and then stalls for longer than the timeouts of both ends. Readers
+// join while it is broken. The last messages are sent during that time, so that no later message can reveal a missing
+// one.
 func TestLinks_CutAndStalled(t *testing.T) {
 	const cutFor, stalledFor = 2 * time.Second, 7 * time.Second
 	for _, l := range links() {
@@ -86,9 +88,9 @@ func TestLinks_CutAndStalled(t *testing.T) {
 			nodes.atWork(t)
 			proxy.Refuse(true)
 			proxy.Cut()
-			l.broken(t, w, cutFor)
+			l.whileBroken(t, w, cutFor)
 			proxy.Refuse(false)
-			l.mended(w)
+			l.restored(w)
 			w.check(fmt.Sprintf("%s cut for %v", l.name, cutFor))
 
 			cfg.Name = "stalled"
@@ -96,17 +98,17 @@ func TestLinks_CutAndStalled(t *testing.T) {
 			nodes.atWork(t)
 			proxy.Stall(testkit.Up)
 			proxy.Stall(testkit.Down)
-			l.broken(t, w, stalledFor)
+			l.whileBroken(t, w, stalledFor)
 			proxy.Resume(testkit.Up)
 			proxy.Resume(testkit.Down)
-			l.mended(w)
+			l.restored(w)
 			w.check(fmt.Sprintf("%s stalled for %v", l.name, stalledFor))
 		})
 	}
 }
 
-// broken lets some time pass while the link is broken, and stops the senders.
-func (l link) broken(t *testing.T, w *work, lasting time.Duration) {
+// whileBroken waits while the link is broken, and stops the senders.
+func (l link) whileBroken(t *testing.T, w *work, lasting time.Duration) {
 	t.Helper()
 	w.read(1)
 	over := within(t, lasting)
@@ -119,8 +121,8 @@ func (l link) broken(t *testing.T, w *work, lasting time.Duration) {
 	w.stopSending()
 }
 
-// mended lets messages flow again, if it was the link that has stopped them.
-func (l link) mended(w *work) {
+// restored waits until messages flow again, if the broken link had stopped them.
+func (l link) restored(w *work) {
 	w.t.Helper()
 	if l.refuses {
 		w.flow(10)

@@ -13,9 +13,9 @@ import (
 	"restante/internal/testkit"
 )
 
-// The database refuses one message, for whatever reason. Its room goes on without it; it is found with its reason among
-// the dead letters, and delivered, by `restante dead replay`, when the reason is gone.
-func TestPoison_IsSetAsideAndReplayed(t *testing.T) {
+// The database refuses one message. The other messages of its room are stored. The message is dead-lettered with the
+// reason, and `restante dead replay` delivers it when the reason is fixed.
+func TestPoison_IsDeadLetteredAndReplayed(t *testing.T) {
 	c := newCluster(t)
 	node := c.node(allRoles)
 	w := startWork(t, workConfig{Post: node.URL(), Read: node.URL(), Rooms: 1})
@@ -24,7 +24,7 @@ func TestPoison_IsSetAsideAndReplayed(t *testing.T) {
 	c.sql(`ALTER TABLE restante.messages ADD CONSTRAINT no_poison CHECK (msg <> '` + text + `'::bytea)`)
 	poison := load.Send{ID: uuid.NewString(), Room: room.name, ClientID: "ann", Text: text, Begun: time.Now()}
 	if !try(t, node, &poison) {
-		t.Fatal("not accepted: the broker cannot know that it is poison")
+		t.Fatal("not accepted, although the broker cannot know that the database will refuse it")
 	}
 	w.flow(100)
 	list := c.waitDead(1)
@@ -35,7 +35,7 @@ func TestPoison_IsSetAsideAndReplayed(t *testing.T) {
 		t.Errorf("dead show does not say why:\n%s", show)
 	}
 	c.sql(`ALTER TABLE restante.messages DROP CONSTRAINT no_poison`)
-	poison.Begun, poison.Accepted = time.Now(), time.Time{} // its place is where the replay puts it
+	poison.Begun, poison.Accepted = time.Now(), time.Time{} // its position in the order is that of the replay
 	c.dead("replay", poison.ID)
 	eventually(t, "the message is stored", func() bool {
 		for _, m := range node.ReadRoom(room.name) {
@@ -73,10 +73,10 @@ func (c cluster) dead(command string, args ...string) string {
 	return testkit.Run(c.t, "", testkit.Binary(c.t), append([]string{"dead", command, "--broker", strings.Join(c.Broker, ",")}, args...)...)
 }
 
-// waitDead waits until there are n dead letters, and returns the list of them.
+// waitDead waits until there are n dead letters, and returns their list.
 func (c cluster) waitDead(n int) (list string) {
 	c.t.Helper()
-	eventually(c.t, "the dead letters are as many as expected", func() bool {
+	eventually(c.t, "the expected number of dead letters", func() bool {
 		list = c.dead("list", "--json")
 		return strings.Count(list, "\n") == n
 	})

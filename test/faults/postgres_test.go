@@ -9,14 +9,14 @@ import (
 	"restante/internal/testkit/nodes"
 )
 
-// PostgreSQL dies, or stands still: every message is still accepted, and stored and delivered when it is back.
-func TestPostgreSQL_AwayAndBack(t *testing.T) {
+// PostgreSQL is killed or frozen: every message is still accepted, and is stored and delivered when PostgreSQL is back.
+func TestPostgreSQL_DownAndBack(t *testing.T) {
 	for _, tc := range []struct {
-		what       string
-		lasting    time.Duration
-		away, back func(*testing.T, *nodes.Postgres)
+		what        string
+		lasting     time.Duration
+		stop, start func(*testing.T, *nodes.Postgres)
 	}{
-		{"PostgreSQL killed and restarted", 12 * time.Second, // longer than an attempt to store goes on
+		{"PostgreSQL killed and restarted", 12 * time.Second, // longer than one attempt to store lasts
 			func(_ *testing.T, pg *nodes.Postgres) { pg.Kill() },
 			func(t *testing.T, pg *nodes.Postgres) { noError(t, pg.Restart(within(t, limit))) }},
 		{"PostgreSQL frozen", 8 * time.Second,
@@ -34,20 +34,20 @@ func TestPostgreSQL_AwayAndBack(t *testing.T) {
 			w := startWork(t, workConfig{Post: edge, Read: edge, Timeout: 5 * time.Second})
 			f := follow(t, w, servers...)
 			began := time.Now()
-			tc.away(t, pg)
-			for away := within(t, tc.lasting); away.Err() == nil; {
+			tc.stop(t, pg)
+			for down := within(t, tc.lasting); down.Err() == nil; {
 				w.accept(10)
 			}
 			if status := servers[0].Ready(); status != 200 {
-				t.Errorf("/readyz is %d, want 200: taking the node out would help nobody", status)
+				t.Errorf("/readyz is %d, want 200: taking the node out of service would not help", status)
 			}
-			tc.back(t, pg)
-			what := fmt.Sprintf("%s, away for %v", tc.what, time.Since(began).Round(time.Millisecond))
+			tc.start(t, pg)
+			what := fmt.Sprintf("%s, unavailable for %v", tc.what, time.Since(began).Round(time.Millisecond))
 			w.flow(100)
 			f.stop()
 			w.check(what)
 			if a := w.answers(); len(a) != 1 || a[202] == 0 {
-				t.Errorf("answers %v, want nothing but 202", a)
+				t.Errorf("answers %v, want only 202", a)
 			}
 		})
 	}

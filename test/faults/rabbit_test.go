@@ -15,8 +15,8 @@ import (
 	"restante/internal/testkit/nodes"
 )
 
-// A cluster of three RabbitMQ nodes loses the one that leads the intake queues, by kill -9, and gets it back; then
-// another leader stands still for a while.
+// In a cluster of three RabbitMQ nodes, the leader of the intake queues is killed with kill -9 and restarted. Then
+// another leader is frozen for a while.
 func TestRabbitMQ_LeaderKilledAndFrozen(t *testing.T) {
 	t.Parallel()
 	mq := testkit.OwnRabbitMQ(t, 3)
@@ -76,8 +76,9 @@ func leader(t *testing.T, mq *nodes.RabbitMQ, n int) *nodes.RabbitNode {
 	return node
 }
 
-// The only RabbitMQ node dies: nothing is accepted, and a sender learns that within the deadline. When the node is back,
-// the same ids are accepted, everything is delivered, and what was stored before is not stored again.
+// The only RabbitMQ node dies: no message is accepted, and a sender gets the refusal within the deadline. When the node
+// is back, the same ids are accepted and everything is delivered. Messages that were stored before are not stored
+// again.
 func TestRabbitMQ_AloneKilledAndRestarted(t *testing.T) {
 	t.Parallel()
 	mq := testkit.OwnRabbitMQ(t, 1)
@@ -90,9 +91,9 @@ func TestRabbitMQ_AloneKilledAndRestarted(t *testing.T) {
 	mq.Node(0).Kill()
 	waitReady(t, servers[0], 503)
 	wantRefused(t, servers[0], 11*time.Second)
-	get200(t, edge+"/rooms/"+w.rooms[0].name+"/messages?after=0") // reading goes on
+	get200(t, edge+"/rooms/"+w.rooms[0].name+"/messages?after=0") // reading works
 	noError(t, mq.Node(0).Restart(within(t, limit)))
-	what := fmt.Sprintf("RabbitMQ killed and restarted, away for %v", time.Since(began).Round(time.Millisecond))
+	what := fmt.Sprintf("RabbitMQ killed and restarted, unavailable for %v", time.Since(began).Round(time.Millisecond))
 	w.flow(100)
 	waitReady(t, servers[0], 200)
 	w.check(what)

@@ -11,7 +11,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// The same id again, from 32 senders at once, after a clean restart and after kill -9, adds nothing.
+// A message with a known id adds nothing, whether 32 senders send it at once, after a restart, or after kill -9.
 func TestRepeat_OfAnIDAddsNothing(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{})
@@ -36,12 +36,12 @@ func TestRepeat_OfAnIDAddsNothing(t *testing.T) {
 		s.Kill()
 		s.Restart()
 		again()
-		// What follows comes after all repeats.
+		// Later messages are numbered after all repeats.
 		evidence := fill(t, s.URL(), "lobby", 1)
 		for _, send := range sends {
 			evidence = append(evidence, *send)
 		}
-		if last := settled(t, s, "lobby", evidence); last != int64(len(evidence)) {
+		if last := waitStored(t, s, "lobby", evidence); last != int64(len(evidence)) {
 			t.Errorf("%d messages stored, want %d", last, len(evidence))
 		}
 		noError(t, readers.WaitSeq(within(t, 20*time.Second), int64(len(evidence))))

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// SIGTERM of each role under load, while another node has it too: it exits with 0 in time, nothing is lost, and its
-// clients come back elsewhere. So a cluster is upgraded.
+// SIGTERM of a node of each role under load, while another node has the same role: it exits with 0 in time, nothing is
+// lost, and its clients reconnect to other nodes. A cluster is upgraded like this.
 func TestTerminate_EachRoleUnderLoad(t *testing.T) {
 	const drain = 4 * time.Second
 	for _, role := range []string{api, consumer, hub, allRoles} {

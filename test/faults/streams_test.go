@@ -15,8 +15,8 @@ import (
 	"restante/internal/load"
 )
 
-// streams are readers of the rooms of a work over GET /rooms/{room}/events, as a browser's EventSource reads: when the
-// connection ends they come back with the id of the last event.
+// streams are readers of the rooms over GET /rooms/{room}/events. Like a browser's EventSource, they reconnect with the
+// id of the last event.
 type streams struct {
 	t       *testing.T
 	w       *work
@@ -50,7 +50,7 @@ func startStreams(t *testing.T, w *work, url string, n int) *streams {
 	return s
 }
 
-// wait returns when every stream has reached the end of its room, and adds what they have seen to the evidence.
+// wait returns when every stream has reached the end of its room, and adds their readings to the evidence.
 func (s *streams) wait() {
 	s.t.Helper()
 	ctx := within(s.t, limit)
@@ -111,7 +111,7 @@ func (e *eventSource) connection(ctx context.Context, client *http.Client) error
 				return fmt.Errorf("event stream: %w", err)
 			}
 		}
-		if lines.Text() == "" && seq > 0 { // only the empty line makes it an event
+		if lines.Text() == "" && seq > 0 { // an event is complete only after the empty line
 			e.event(seq)
 			seq = 0
 		}
@@ -119,7 +119,7 @@ func (e *eventSource) connection(ctx context.Context, client *http.Client) error
 	return lines.Err()
 }
 
-// event counts one event: a number that is jumped over is lost, one that was passed is a repeat.
+// event counts one event. A number that is skipped is lost; a number that is not higher than the last one is a repeat.
 func (e *eventSource) event(seq int64) {
 	e.reading.Seen++
 	switch next := e.position.Load() + 1; {

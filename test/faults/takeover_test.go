@@ -9,8 +9,8 @@ import (
 	"restante/internal/testkit"
 )
 
-// Consumers are killed, stopped, frozen and added while messages flow. Whatever takes over keeps the order: messages sent
-// one after the other through two nodes have rising numbers. In the end every consumer has its share.
+// Consumers are killed, stopped, frozen and added while messages flow. The order is kept: messages that are sent one
+// after the other through two nodes have rising numbers. At the end every consumer has its share.
 func TestConsumers_TakeOverFromEachOther(t *testing.T) {
 	c := newCluster(t)
 	edges := c.nodes(2, "api,hub")
@@ -35,13 +35,13 @@ func TestConsumers_TakeOverFromEachOther(t *testing.T) {
 	}
 	three := c.node(consumer)
 	w.flow(20)
-	f.stop() // it sends to some rooms faster than to others
+	f.stop() // the follower sends to some rooms faster than to others
 	wantEven(t, w, one, two, three)
 	w.check("consumer killed, stopped, added")
 }
 
-// A consumer that stands still, as a machine that swaps does, with whatever it holds in the database and the broker: the
-// others take over, and what it does when it wakes up changes nothing.
+// A consumer is frozen, as on a machine that swaps, together with its transactions and its messages from the broker.
+// The others take over, and what the consumer does after it continues changes nothing.
 func TestConsumers_TakeOverFromAFrozenOne(t *testing.T) {
 	c := newCluster(t)
 	edges := c.nodes(2, "api,hub")
@@ -54,7 +54,7 @@ func TestConsumers_TakeOverFromAFrozenOne(t *testing.T) {
 	f := follow(t, w, edges...)
 	for range 2 {
 		noError(t, syscall.Kill(one.PID(), syscall.SIGSTOP))
-		w.flow(50) // while it stands still
+		w.flow(50) // while it is frozen
 		noError(t, syscall.Kill(one.PID(), syscall.SIGCONT))
 		w.flow(50)
 	}
@@ -62,7 +62,7 @@ func TestConsumers_TakeOverFromAFrozenOne(t *testing.T) {
 	w.check("consumer frozen")
 }
 
-// wantEven waits until each of the consumers stores a share of the rooms, which have a partition each.
+// wantEven waits until each consumer stores its share of the rooms. Each room has its own partition.
 func wantEven(t *testing.T, w *work, consumers ...*testkit.Server) {
 	t.Helper()
 	ctx := within(t, limit)
@@ -89,7 +89,7 @@ func wantEven(t *testing.T, w *work, consumers ...*testkit.Server) {
 	}
 }
 
-// storedBy returns how many messages each node has stored.
+// storedBy returns the number of messages that each node has stored.
 func storedBy(t *testing.T, nodes []*testkit.Server) []float64 {
 	t.Helper()
 	var all []float64
@@ -99,7 +99,7 @@ func storedBy(t *testing.T, nodes []*testkit.Server) []float64 {
 	return all
 }
 
-// metric returns the value of a metric of a node.
+// metric returns the value of a node's metric.
 func metric(t *testing.T, node *testkit.Server, name string) float64 {
 	t.Helper()
 	var value float64

@@ -11,9 +11,9 @@ import (
 	"restante/internal/testkit"
 )
 
-// SIGTERM in the middle of 64 senders: the server finishes what it has taken, tells its clients to come back, and exits
-// with 0 in time; nothing that was accepted is lost.
-func TestTerminate_LosesNothingAndSendsClientsAway(t *testing.T) {
+// SIGTERM while 64 senders send: the server completes what it has accepted, tells its clients to reconnect, and exits
+// with 0 in time; no accepted message is lost.
+func TestTerminate_LosesNothingAndTellsClientsToReconnect(t *testing.T) {
 	const drain = 4 * time.Second
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{Args: []string{"--drain", drain.String()}})
@@ -40,17 +40,18 @@ func TestTerminate_LosesNothingAndSendsClientsAway(t *testing.T) {
 		s.Restart()
 		noError(t, senders.WaitAccepted(within(t, 30*time.Second), senders.Accepted()+500))
 		sends := senders.Stop()
-		noError(t, stayers.WaitSeq(within(t, 30*time.Second), settled(t, s, "lobby", sends)))
+		noError(t, stayers.WaitSeq(within(t, 30*time.Second), waitStored(t, s, "lobby", sends)))
 		report := s.Check("lobby", sends, append(left, stayers.Stop()...))
 		t.Logf("%s; answers %v", &report, senders.Answers())
 	})
 }
 
-// Clients that take nothing, send half of something, or say nothing cannot hold up a stop beyond the drain time.
-func TestTerminate_StuckClientsCannotHoldItUp(t *testing.T) {
+// Clients that do not read, that send incomplete requests, or that send nothing cannot delay a stop beyond the drain
+// time.
+func TestTerminate_StuckClientsCannotDelayIt(t *testing.T) {
 	drain := 3 * time.Second
 	if testkit.Race() {
-		drain *= 3 // what has begun is finished, and that is so much slower
+		drain *= 3 // the server completes requests that have begun, and that takes longer with the race detector
 	}
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{Args: []string{"--drain", drain.String()}})
@@ -76,7 +77,7 @@ func TestTerminate_StuckClientsCannotHoldItUp(t *testing.T) {
 				attack{name: "held", bytes: hold}.run(t, s.Addr(), &held, over)
 			}
 		}
-		get200(t, s.URL()+"/healthz") // it has seen them: connections are accepted in order
+		get200(t, s.URL()+"/healthz") // the server has accepted them: connections are accepted in order
 		began := time.Now()
 		code := s.Stop(drain + 5*time.Second)
 		took := time.Since(began)

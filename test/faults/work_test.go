@@ -10,20 +10,20 @@ import (
 	"restante/internal/testkit"
 )
 
-// workConfig says which load to put on several machines. Post and Read are required.
+// workConfig says which load to put on several nodes. Post and Read are required.
 type workConfig struct {
-	Post    string // where messages are sent to: a node or a load balancer
-	Read    string // where readers connect to
-	Log     string // where the log is read from in the end; default Post
-	Name    string // the rooms' names begin with it; default "room". Two loads on one cluster need two names
-	Rooms   int    // default 2, at most 8: each has a partition of its own
-	Senders int    // of each room; default 4
-	Readers int    // of each room; default 3
+	Post    string // URL for senders: a node or a load balancer
+	Read    string // URL for readers
+	Log     string // URL for reading the log at the end; default Post
+	Name    string // prefix of the rooms' names; default "room". Two loads on one cluster need different names
+	Rooms   int    // number of rooms; default 2, at most 8: each has its own partition
+	Senders int    // number of senders of each room; default 4
+	Readers int    // number of readers of each room; default 3
 	Every   time.Duration
-	Timeout time.Duration // of one attempt to send
+	Timeout time.Duration // limit of one attempt to send
 }
 
-// work is a load on some rooms, and its evidence.
+// work is a load on some rooms, with its evidence.
 type work struct {
 	t     *testing.T
 	cfg   workConfig
@@ -35,8 +35,8 @@ type room struct {
 	name    string
 	senders *load.Senders
 	readers []*load.Readers
-	more    []load.Send    // sent by others than senders
-	seen    []load.Reading // by others than readers
+	more    []load.Send    // sends that the senders did not make
+	seen    []load.Reading // readings that the readers did not make
 }
 
 // startWork starts the load and returns when every reader reads and messages flow.
@@ -50,7 +50,7 @@ func startWork(t *testing.T, cfg workConfig) *work {
 	cfg.Every = orDefault(cfg.Every, 10*time.Millisecond)
 	w := &work{t: t, cfg: cfg}
 	for n := range cfg.Rooms {
-		w.rooms = append(w.rooms, &room{name: fmt.Sprint(cfg.Name, "-", n)}) // FNV-1a gives each digit a partition of its own
+		w.rooms = append(w.rooms, &room{name: fmt.Sprint(cfg.Name, "-", n)}) // FNV-1a puts each digit into a different partition
 	}
 	w.read(cfg.Readers)
 	for _, r := range w.rooms {
@@ -77,7 +77,7 @@ func orDefault[T comparable](value, standard T) T {
 	return value
 }
 
-// flow waits until n more messages of every room have been accepted, and have reached every reader.
+// flow waits until n more messages of every room have been accepted and have reached every reader.
 func (w *work) flow(n int64) {
 	w.t.Helper()
 	targets := w.accept(n)
@@ -90,8 +90,8 @@ func (w *work) flow(n int64) {
 	}
 }
 
-// accept waits until n more messages of every room have been accepted, whether or not anything is delivered, and returns
-// how many those are.
+// accept waits until n more messages of every room have been accepted, delivered or not, and returns the resulting
+// number of accepted messages of each room.
 func (w *work) accept(n int64) (targets []int64) {
 	w.t.Helper()
 	for _, r := range w.rooms {
@@ -107,7 +107,7 @@ func (w *work) accept(n int64) (targets []int64) {
 	return targets
 }
 
-// waitSeq waits until every reader of the room has seen everything up to seq.
+// waitSeq waits until every reader of the room has seen all messages up to seq.
 func (r *room) waitSeq(ctx context.Context, seq int64) error {
 	for _, readers := range r.readers {
 		if err := readers.WaitSeq(ctx, seq); err != nil {
@@ -117,14 +117,14 @@ func (r *room) waitSeq(ctx context.Context, seq int64) error {
 	return nil
 }
 
-// stopSending ends the senders: what each has under way is still retried.
+// stopSending stops the senders. The messages that they are sending are still retried.
 func (w *work) stopSending() {
 	for _, r := range w.rooms {
 		r.senders.Stop()
 	}
 }
 
-// level stops sending, and waits until everything is stored and has reached every reader.
+// level stops sending, and waits until every message is stored and has reached every reader.
 func (w *work) level() {
 	w.t.Helper()
 	w.stopSending()
@@ -138,7 +138,7 @@ func (w *work) level() {
 	}
 }
 
-// answers returns how many attempts of all senders had which status. The senders must have been stopped.
+// answers returns the number of attempts of all senders by status. The senders must have been stopped.
 func (w *work) answers() map[int]int {
 	all := map[int]int{}
 	for _, r := range w.rooms {
@@ -149,8 +149,8 @@ func (w *work) answers() map[int]int {
 	return all
 }
 
-// check ends the load, waits until all of it is stored and delivered, and lets load.Check judge every room. It prints the
-// longest pause, under a name for what has happened.
+// check ends the load, waits until every message is stored and delivered, and checks every room with load.Check. It
+// prints the longest pause, with what as the name of the fault.
 func (w *work) check(what string) {
 	w.t.Helper()
 	w.stopSending()
@@ -167,7 +167,7 @@ func (w *work) check(what string) {
 	logPause(w.t, what, accepts, deliveries)
 }
 
-// judge waits until everything that was sent to a room is stored and delivered, and checks it.
+// judge waits until every message of a room is stored and delivered, and checks the room.
 func (w *work) judge(r *room, sends []load.Send) (load.Report, []load.Reading) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
@@ -191,7 +191,7 @@ func (w *work) judge(r *room, sends []load.Send) (load.Report, []load.Reading) {
 	return report, readings
 }
 
-// logPause tells how long nothing was accepted, and nothing delivered, while something was broken.
+// logPause prints how long no message was accepted, and none delivered, during a fault.
 func logPause(t *testing.T, what string, accepts, deliveries time.Duration) {
 	t.Helper()
 	testkit.Measured(t, "pause", fmt.Sprintf("%s: %v between accepted, %v between delivered",

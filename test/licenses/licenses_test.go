@@ -23,10 +23,10 @@ var update = flag.Bool("update", false, "write docs/licenses.md instead of compa
 
 const document = "../../docs/licenses.md"
 
-// allowed are the licences that ask no more of those who pass the binary on than to say whose code is in it.
+// allowed are licences that only require a notice with the binary.
 var allowed = []string{"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0", "Unlicense"}
 
-// licenceFile is how the files are called that hold a module's terms, and those of what it has taken from others.
+// licenceFile matches the names of files with a module's terms, and with the terms of code that the module contains.
 var licenceFile = regexp.MustCompile(`(?i)^(un)?licen[cs]e|^copying`)
 
 // licences returns what the licence files in a directory say, sorted. A file whose text is not known, or not allowed, is
@@ -71,8 +71,8 @@ func namesIn(text []byte) (names []string, err error) {
 	return names, err
 }
 
-// looked are files that the detector does not know and somebody has read: SQLite is in the public domain, and a logo is
-// in no binary.
+// looked are files that the detector does not know and that were checked by hand: SQLite is in the public domain, and
+// the logo is not in the binary.
 var looked = []string{"LICENSE-SQLITE", "LICENSE-LOGO"}
 
 // linked returns the modules of the binary, each with its licences.

@@ -1,5 +1,6 @@
-// Command nodes starts a private RabbitMQ and a private PostgreSQL, tells `restante` of them through the environment,
-// and runs a command, or waits for Ctrl-C. It ends them with the command, and nothing is left behind:
+// Command nodes starts a private RabbitMQ and a private PostgreSQL, sets the environment variables of `restante` to
+// their addresses, and runs a command, or waits for Ctrl-C. It ends the servers with the command, and leaves nothing
+// behind:
 //
 //	go run ./test/nodes -- bin/restante serve
 //	go run ./test/nodes -rabbitmq-nodes 3 -- bin/restante bench --scenario publish,alone
@@ -64,13 +65,13 @@ func run(ctx context.Context, size int, command []string) error {
 		<-ctx.Done()
 		return nil
 	}
-	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // it is asked to end, and waited for
+	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // it gets a signal, and the program waits for its end
 	cmd.Env = append(os.Environ(), "RESTANTE_BROKER="+broker, "RESTANTE_STORE="+store)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	// A Ctrl-C reaches the command by itself, and the second signal ends `restante` at once.
+	// A Ctrl-C reaches the command from the terminal, and a second signal ends `restante` at once.
 	defer context.AfterFunc(terminated, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })()
 	return cmd.Wait()
 }

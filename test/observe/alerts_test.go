@@ -16,7 +16,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// alerts returns the rules of alerts.yml, read as strictly as Prometheus does.
+// alerts returns the rules of alerts.yml, read as strictly as Prometheus reads them.
 func alerts(t *testing.T) (all []rulefmt.Rule) {
 	t.Helper()
 	groups, faults := rulefmt.Parse(read(t, "deploy/prometheus/alerts.yml"), false, model.LegacyValidation)
@@ -35,7 +35,7 @@ func alerts(t *testing.T) (all []rulefmt.Rule) {
 	return all
 }
 
-// labelUse finds the labels that a text takes from the result of its query.
+// labelUse matches the labels that a text uses from the result of its query.
 var labelUse = regexp.MustCompile(`\{\{ *(?:\$labels\.)?([a-z_]+) *\}\}`)
 
 func labelsIn(text string) (names []string) {
@@ -49,7 +49,7 @@ func TestAlerts_SayWhatIsWrongAndWhatToDo(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range alerts(t) {
 		if seen[r.Alert] {
-			t.Errorf("%s is there twice", r.Alert)
+			t.Errorf("%s is defined twice", r.Alert)
 		}
 		seen[r.Alert] = true
 		if s := r.Labels["severity"]; s != "page" && s != "ticket" {
@@ -76,7 +76,7 @@ func TestAlerts_AskForWhatNodesShow(t *testing.T) {
 	}
 }
 
-// everything is what Prometheus knows: of the nodes, of RabbitMQ, and of itself.
+// everything returns the metrics that Prometheus has: of the nodes, of RabbitMQ, and of Prometheus itself.
 func everything(t *testing.T) metrics {
 	t.Helper()
 	all := ofNodes(t)
@@ -85,8 +85,8 @@ func everything(t *testing.T) metrics {
 	return all
 }
 
-// ofRabbitMQ returns what the RabbitMQ node of the tests shows of its queues, at the path that prometheus.yml asks for. The
-// plugin is started on a port of its own.
+// ofRabbitMQ returns the metrics of the tests' RabbitMQ node, from the path in prometheus.yml. It starts the plugin on
+// another port.
 func ofRabbitMQ(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -107,12 +107,12 @@ func ofRabbitMQ(t *testing.T) string {
 		testkit.Missing(t, "RabbitMQ's plugin rabbitmq_prometheus: %v", err)
 	}
 	job := scrapeJob(t, "rabbitmq")
-	job.Params.Del("vhost") // that of the compose file
+	job.Params.Del("vhost") // the vhost of the compose file
 	page := "http://127.0.0.1:" + strconv.Itoa(port) + job.MetricsPath + "?" + job.Params.Encode()
 	return eventually(t, page, "rabbitmq_detailed_queue_messages{", "rabbitmq_detailed_queue_consumers{")
 }
 
-// eventually returns a page once it has the texts: RabbitMQ counts its queues every five seconds.
+// eventually returns a page as soon as it contains the texts: RabbitMQ counts its queues every five seconds.
 func eventually(t *testing.T, url string, texts ...string) string {
 	t.Helper()
 	tick := time.NewTicker(200 * time.Millisecond)

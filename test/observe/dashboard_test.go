@@ -44,7 +44,7 @@ type panel struct {
 
 type datasource struct{ Type, UID string }
 
-var chosen = datasource{"prometheus", "${datasource}"} // by the variable
+var chosen = datasource{"prometheus", "${datasource}"} // chosen by the variable
 
 func loadDashboard(t *testing.T) (d dashboard) {
 	t.Helper()
@@ -62,7 +62,7 @@ func TestDashboard_PanelsHaveTheirPlaces(t *testing.T) {
 	ids, taken := map[int]bool{}, map[[2]int]string{}
 	for _, p := range loadDashboard(t).Panels {
 		if p.ID == 0 || ids[p.ID] || p.Title == "" {
-			t.Errorf("panel %d %q has no id or title of its own", p.ID, p.Title)
+			t.Errorf("panel %d %q has no unique id or title", p.ID, p.Title)
 		}
 		ids[p.ID] = true
 		at := p.GridPos
@@ -107,7 +107,7 @@ func TestDashboard_AsksTheChosenDataSource(t *testing.T) {
 			refs[q.RefID] = true
 		}
 		if len(refs) == 0 {
-			t.Errorf("%q asks nothing", p.Title)
+			t.Errorf("%q has no query", p.Title)
 		}
 	}
 }
@@ -146,7 +146,7 @@ func TestDashboard_AsksForWhatNodesShow(t *testing.T) {
 	}
 }
 
-// TestDashboard_IsProvisioned follows the way of the files through the compose file.
+// TestDashboard_IsProvisioned follows the files through the compose file.
 func TestDashboard_IsProvisioned(t *testing.T) {
 	var sources struct {
 		APIVersion  int `yaml:"apiVersion"`

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestMetrics_AreDocumented compares the table of docs/metrics.md with what the nodes show: none missing, none extra.
+// TestMetrics_AreDocumented compares the table of docs/metrics.md with the metrics of the nodes: none may be missing,
+// none extra.
 func TestMetrics_AreDocumented(t *testing.T) {
 	shown := ofNodes(t)
 	rows := regexp.MustCompile("(?m)^\\| `(restante_[a-z0-9_]+)` \\| ([a-z]+) \\| ([^|]*) \\| ([^|]*) \\| ([^|]*) \\|$").
@@ -43,7 +44,7 @@ func TestMetrics_AreDocumented(t *testing.T) {
 			t.Errorf("%s is not in docs/metrics.md", name)
 		}
 		if !strings.HasSuffix(m.help, ".") {
-			t.Errorf("%s has the help text %q, which is no sentence", name, m.help)
+			t.Errorf("%s has the help text %q, which is not a sentence", name, m.help)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package observe checks what operators watch the server with: the alerts, the dashboard and the table of metrics name
-// nothing that the nodes do not show, and what the nodes show is in the table. The nodes are real ones, one of each shape.
+// Package observe checks the tools that operators watch the server with. The alerts, the dashboard and the table of
+// metrics use only metrics that nodes have, and the table has all of them. The test starts a real node of each shape.
 package observe
 
 import (
@@ -34,17 +34,16 @@ func read(t *testing.T, name string) []byte {
 	return b
 }
 
-// metric is what is shown under one name.
+// metric is the metrics of one name.
 type metric struct {
 	help, kind string
-	labels     map[string]map[string]bool // the values that were seen of each
+	labels     map[string]map[string]bool // the values of each label
 }
 
-// metrics are what programs show, by the name of the family: that of a histogram is without its _bucket.
+// metrics are metrics by name, as programs show them. The name of a histogram is without _bucket.
 type metrics map[string]*metric
 
-// ofNodes returns what a node of each shape shows after a message has passed it, and one that asks for tokens and has a
-// certificate.
+// ofNodes returns the metrics of a node of each shape after a message, and of a node with tokens and a certificate.
 func ofNodes(t *testing.T) metrics {
 	t.Helper()
 	all := metrics{}
@@ -62,10 +61,10 @@ func ofNodes(t *testing.T) metrics {
 	return all
 }
 
-// ofSecureNode returns the page of a node that asks for tokens and has a certificate.
+// ofSecureNode returns the metrics page of a node with tokens and a certificate.
 func ofSecureNode(t *testing.T) string {
 	t.Helper()
-	lender := httptest.NewUnstartedServer(nil) // has a certificate for 127.0.0.1
+	lender := httptest.NewUnstartedServer(nil) // its server has a certificate for 127.0.0.1
 	lender.StartTLS()
 	defer lender.Close()
 	key, err := x509.MarshalPKCS8PrivateKey(lender.TLS.Certificates[0].PrivateKey)
@@ -92,7 +91,7 @@ func ofSecureNode(t *testing.T) string {
 	return page(t, resp)
 }
 
-// write writes a file in PEM and returns its name.
+// write writes a PEM file and returns its name.
 func write(t *testing.T, kind string, content []byte) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "file.pem")
@@ -132,7 +131,7 @@ func page(t *testing.T, resp *http.Response) string {
 	return string(body)
 }
 
-// add adds what a page in Prometheus' text format has.
+// add adds the metrics of a page in Prometheus' text format.
 func (all metrics) add(t *testing.T, page string) {
 	t.Helper()
 	parser := expfmt.NewTextParser(model.LegacyValidation)

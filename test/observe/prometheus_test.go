@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// scraping is what prometheus.yml may say. Prometheus knows more; what it does not know is a mistake here too.
+// scraping is the part of prometheus.yml that we use. Anything else in the file is treated as a mistake.
 type scraping struct {
 	Global struct {
 		ScrapeInterval     string `yaml:"scrape_interval"`
@@ -64,7 +64,8 @@ func scrapeJob(t *testing.T, name string) job {
 	return s.ScrapeConfigs[i]
 }
 
-// TestPrometheus_FindsTheServicesOfTheComposeFile compares the names and ports that are scraped with the services.
+// TestPrometheus_FindsTheServicesOfTheComposeFile compares the names and ports of the scrape configuration with the
+// services.
 func TestPrometheus_FindsTheServicesOfTheComposeFile(t *testing.T) {
 	var compose struct {
 		Services map[string]any `yaml:"services"`
@@ -74,7 +75,7 @@ func TestPrometheus_FindsTheServicesOfTheComposeFile(t *testing.T) {
 	}
 	nodes := scrapeJob(t, "restante")
 	if got := nodes.DNS[0].Names; !slices.Equal(got, []string{"api", "consumer", "hub"}) || nodes.DNS[0].Port != 8080 {
-		t.Errorf("the nodes are looked for at %q", got)
+		t.Errorf("the nodes are scraped at %q", got)
 	}
 	if len(nodes.Relabel) != 1 || !slices.Contains(targetLabels, nodes.Relabel[0].TargetLabel) {
 		t.Errorf("the nodes get other labels than the queries may use: %+v", nodes.Relabel)
@@ -82,7 +83,7 @@ func TestPrometheus_FindsTheServicesOfTheComposeFile(t *testing.T) {
 	names := nodes.DNS[0].Names
 	for target, name := range map[string]string{"rabbitmq:15692": "rabbitmq", "balancer:8404": "haproxy"} {
 		if got := scrapeJob(t, name).StaticConfigs; len(got) != 1 || !slices.Equal(got[0].Targets, []string{target}) {
-			t.Errorf("%s is looked for at %v", name, got)
+			t.Errorf("%s is scraped at %v", name, got)
 		}
 	}
 	for _, name := range append(names, "rabbitmq", "balancer", "prometheus", "grafana") {
@@ -92,7 +93,7 @@ func TestPrometheus_FindsTheServicesOfTheComposeFile(t *testing.T) {
 	}
 }
 
-// TestPrometheus_HasAToken: nodes show nothing without one.
+// TestPrometheus_HasAToken: nodes show no metrics without a token.
 func TestPrometheus_HasAToken(t *testing.T) {
 	var compose struct {
 		Services map[string]struct {
@@ -106,16 +107,16 @@ func TestPrometheus_HasAToken(t *testing.T) {
 	}
 	for name, service := range compose.Services {
 		if service.Environment["RESTANTE_ROLES"] != "" && service.Environment["RESTANTE_AUTH"] != "jwt" {
-			t.Errorf("%s asks for no token", name)
+			t.Errorf("%s has no token", name)
 		}
 	}
 	secret, found := strings.CutPrefix(scrapeJob(t, "restante").Authorization.CredentialsFile, "/run/secrets/")
 	if !found || compose.Secrets[secret] == nil || !slices.Contains(compose.Services["prometheus"].Secrets, secret) {
-		t.Errorf("the token is looked for in %q, which the compose file does not put there", secret)
+		t.Errorf("the token is expected in %q, which the compose file does not mount", secret)
 	}
 }
 
-// TestPrometheus_WaitsForTheChecks: a node gives its checks three seconds while it is asked.
+// TestPrometheus_WaitsForTheChecks: a node's checks may take three seconds during a scrape.
 func TestPrometheus_WaitsForTheChecks(t *testing.T) {
 	if limit, err := time.ParseDuration(scrapeJob(t, "restante").ScrapeTimeout); err != nil || limit < 5*time.Second {
 		t.Errorf("a scrape may take %v (%v): nodes whose store hangs would seem to be down", limit, err)

@@ -12,14 +12,14 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// Labels that Prometheus gives to what it scrapes, by prometheus.yml.
+// Labels that Prometheus adds, by prometheus.yml.
 var targetLabels = []string{"instance", "job", "roles"}
 
-// anyValue are the labels whose values a short test cannot have seen, or does not know.
+// anyValue are the labels whose values a short test has not seen, or does not know.
 var anyValue = []string{"instance", "job", "roles", "status", "queue"}
 
-// checkQuery parses a query and looks for each metric, label and label value of it in what is known. used are the labels
-// by which somebody tells its results apart.
+// checkQuery parses a query and checks that each of its metrics, labels and label values is known. used are the labels
+// by which a reader tells its results apart.
 func checkQuery(known metrics, query string, used []string) (faults []string) {
 	expr, err := parser.ParseExpr(query)
 	if err != nil {
@@ -28,7 +28,7 @@ func checkQuery(known metrics, query string, used []string) (faults []string) {
 	fault := func(format string, args ...any) {
 		faults = append(faults, query+": "+fmt.Sprintf(format, args...))
 	}
-	has := func(in parser.Node, label string) bool { // every metric in there has it
+	has := func(in parser.Node, label string) bool { // every metric in the expression has it
 		for _, s := range selectors(in) {
 			if !slices.Contains(known.labelsOf(s.Name), label) {
 				return false
@@ -39,7 +39,7 @@ func checkQuery(known metrics, query string, used []string) (faults []string) {
 	for _, s := range selectors(expr) {
 		m := known.find(s.Name)
 		if m == nil {
-			fault("nobody shows %s", s.Name)
+			fault("no program shows %s", s.Name)
 			continue
 		}
 		for _, matcher := range s.LabelMatchers {
@@ -50,7 +50,7 @@ func checkQuery(known metrics, query string, used []string) (faults []string) {
 			}
 		}
 	}
-	left := map[string]bool{} // labels that results have
+	left := map[string]bool{} // labels of the results
 	aggregated := false
 	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
 		a, is := n.(*parser.AggregateExpr)
@@ -84,7 +84,7 @@ func selectors(in parser.Node) (found []*parser.VectorSelector) {
 	return found
 }
 
-// matchesOne reports whether the matcher lets one of the values pass, and, if it excludes, whether it excludes one.
+// matchesOne reports whether the matcher accepts one of the values and, if it excludes values, also excludes one.
 func matchesOne(m *labels.Matcher, values map[string]bool) bool {
 	if m.Type == labels.MatchNotEqual || m.Type == labels.MatchNotRegexp {
 		inverse, err := m.Inverse()
@@ -100,7 +100,7 @@ func matchesOne(m *labels.Matcher, values map[string]bool) bool {
 
 var histogramPart = regexp.MustCompile(`_(bucket|sum|count)$`)
 
-// find returns the metric to which a series of the name belongs, or nil.
+// find returns the metric of a series, or nil.
 func (all metrics) find(series string) *metric {
 	if family := histogramPart.ReplaceAllString(series, ""); family != series {
 		if m := all[family]; m != nil && m.kind == "histogram" {
@@ -113,7 +113,7 @@ func (all metrics) find(series string) *metric {
 	return nil
 }
 
-// labelsOf returns the labels of the series of a name, with those that Prometheus adds.
+// labelsOf returns the labels of the series of a name, including those that Prometheus adds.
 func (all metrics) labelsOf(series string) []string {
 	found := slices.Clone(targetLabels)
 	if m := all.find(series); m != nil {
@@ -125,7 +125,7 @@ func (all metrics) labelsOf(series string) []string {
 	return found
 }
 
-// TestCheckQuery_FindsFaults: a check that lets everything pass would look the same.
+// TestCheckQuery_FindsFaults proves that checkQuery does not accept everything.
 func TestCheckQuery_FindsFaults(t *testing.T) {
 	known := metrics{
 		"jobs_total":  {kind: "counter", labels: map[string]map[string]bool{"code": {"bad": true, "worse": true}}},
@@ -135,14 +135,14 @@ func TestCheckQuery_FindsFaults(t *testing.T) {
 		`sum by (code) (rate(jobs_total{code=~"bad|good", instance="x"}[5m]))`: "",
 		`histogram_quantile(0.9, sum by (le) (rate(job_seconds_bucket[5m])))`:  "",
 		`rate(jobs_total[5m]`:                               "unclosed",
-		`rate(job_total[5m])`:                               "nobody shows job_total",
-		`rate(job_seconds[5m])`:                             "nobody shows job_seconds",
-		`rate(jobs_total_count[5m])`:                        "nobody shows",
+		`rate(job_total[5m])`:                               "no program shows job_total",
+		`rate(job_seconds[5m])`:                             "no program shows job_seconds",
+		`rate(jobs_total_count[5m])`:                        "no program shows",
 		`jobs_total{kind="x"}`:                              "no label kind",
 		`jobs_total{code="good"}`:                           "no code=",
 		`jobs_total{code!="good"}`:                          "no code!=",
 		`sum by (le) (rate(job_seconds_sum[5m]))`:           "aggregated by le",
-		`sum by (instance) (jobs_total) / sum(job_seconds)`: "nobody shows job_seconds",
+		`sum by (instance) (jobs_total) / sum(job_seconds)`: "no program shows job_seconds",
 		`sum(jobs_total)`:                                   "results have no label code",
 		`job_seconds_count`:                                 "results have no label code",
 	} {

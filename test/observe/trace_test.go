@@ -22,10 +22,10 @@ import (
 // collector receives traces as an OpenTelemetry collector does over HTTP.
 type collector struct {
 	mu    sync.Mutex
-	spans map[string]*trace.Span // by name; only those of the trace that is looked for
+	spans map[string]*trace.Span // spans by name, only those of the trace in question
 	nodes map[string]string      // service.instance.id of the span's node, by name of the span
-	trace string                 // its id, as bytes
-	added chan struct{}          // has room for one
+	trace string                 // the id of the trace, as bytes
+	added chan struct{}          // buffered: one element
 }
 
 // ServeHTTP implements http.Handler.
@@ -52,7 +52,7 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				}
 				name := span.Name
 				if name == request && string(span.ParentSpanId) != clientSpan {
-					name = passedOn
+					name = forwarded
 				}
 				c.spans[name], c.nodes[name] = span, node
 			}
@@ -64,7 +64,7 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// wait returns when the trace has so many spans.
+// wait returns when the trace has n spans.
 func (c *collector) wait(t *testing.T, n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -84,12 +84,12 @@ func (c *collector) wait(t *testing.T, n int) {
 	}
 }
 
-// A client that sends a message in a trace of its own.
+// A client that sends a message within a trace.
 const (
 	clientTrace = "\x0a\xf7\x65\x19\x16\xcd\x43\xdd\x84\x48\xeb\x21\x1c\x80\x31\x9c"
 	clientSpan  = "\xb7\xad\x6b\x71\x69\x20\x33\x31"
 	request     = "POST /message"
-	passedOn    = "POST /message, passed on" // not its name: it is below another node's request
+	forwarded   = "POST /message, forwarded" // not a span's name: a span of the name request below another node's request
 )
 
 func newCollector(t *testing.T) (*collector, []string) {
@@ -118,14 +118,15 @@ func send(t *testing.T, s *testkit.Server) {
 	}
 }
 
-// check looks for the spans of a message's way, each below the one before it, published by the request of the given name.
+// check checks the spans of a message's way: each is below the previous one, and the first is published by the request
+// of the given name.
 func (c *collector) check(t *testing.T, accepted string) {
 	t.Helper()
 	parents := map[string]string{
 		"publish": accepted, "persist": "publish", "append": "persist", "announce": "persist", "deliver": "publish",
 	}
-	if accepted == passedOn {
-		parents[passedOn] = request
+	if accepted == forwarded {
+		parents[forwarded] = request
 	}
 	c.wait(t, len(parents)+1)
 	c.mu.Lock()
@@ -149,13 +150,13 @@ func TestTrace_LeadsFromThePostToTheDelivery(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		c, env := newCollector(t)
 		s := rig.Start(t, testkit.Options{Env: env})
-		waitFor(t, s, `\nrestante_hub_resyncs_total [1-9]`) // until then the hub reads the store, which no trace shows
+		waitFor(t, s, `\nrestante_hub_resyncs_total [1-9]`) // until then the hub reads the store, which is not traced
 		send(t, s)
 		c.check(t, request)
 	})
 }
 
-// TestTrace_LeadsOverThreeNodes sends a message to a node that passes the request on.
+// TestTrace_LeadsOverThreeNodes sends a message to a node that forwards the request.
 func TestTrace_LeadsOverThreeNodes(t *testing.T) {
 	c, env := newCollector(t)
 	cluster := testkit.NewCluster(t)
@@ -165,11 +166,11 @@ func TestTrace_LeadsOverThreeNodes(t *testing.T) {
 	waitFor(t, hub, `\nrestante_hub_resyncs_total [1-9]`)
 	waitFor(t, hub, `\nrestante_nodes_alive{role="api"} 1`)
 	send(t, hub)
-	c.check(t, passedOn)
+	c.check(t, forwarded)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at := c.nodes
-	if at["publish"] == "" || at["publish"] == at["persist"] || at["persist"] == at["deliver"] || at["deliver"] != at[request] || at["publish"] != at[passedOn] {
+	if at["publish"] == "" || at["publish"] == at["persist"] || at["persist"] == at["deliver"] || at["deliver"] != at[request] || at["publish"] != at[forwarded] {
 		t.Errorf("the spans come from the nodes %q", at)
 	}
 }

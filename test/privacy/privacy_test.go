@@ -1,6 +1,6 @@
-// Package privacy searches what the servers of all other tests of the whole have logged and measured, and what they
-// answer when they refuse, for what nobody but its owner may read: tokens, connection tokens, and the texts of messages.
-// `make test-whole` has the record made, and searches it at the end.
+// Package privacy searches the logs and metrics of the servers of all other tests, and the answers of servers that
+// refuse requests, for private data: tokens, connection tokens, and texts of messages. `make test-whole` records the
+// logs and metrics, and runs this package at the end.
 package privacy
 
 import (
@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-func TestWhole_HasNothingPrivateInItsRecord(t *testing.T) {
+func TestRecord_HasNothingPrivate(t *testing.T) {
 	dir := os.Getenv(testkit.RecordVariable)
 	if dir == "" {
 		t.Skip("no record of the other tests: make test-whole makes one, and names it in " + testkit.RecordVariable)
@@ -38,7 +38,7 @@ func TestWhole_HasNothingPrivateInItsRecord(t *testing.T) {
 	t.Logf("%s: %d debug lines, %d lines of metrics, %d connections, %d leaks", dir, s.debug, s.metrics, len(s.connections), len(leaks))
 }
 
-// scanRecord reads all that testkit has kept in a directory.
+// scanRecord reads all files that testkit has recorded in a directory.
 func scanRecord(t *testing.T, dir string) *scanner {
 	t.Helper()
 	s := newScanner()
@@ -64,9 +64,9 @@ func scanRecord(t *testing.T, dir string) *scanner {
 	return s
 }
 
-// The record of a server is whole, and a connection token in it would be found: with nothing but the id that its
-// connection has in the log.
-func TestRecord_IsWhole(t *testing.T) {
+// The record of a server is complete, and a connection token in it is found by nothing but the id that the connection
+// has in the log.
+func TestRecord_IsComplete(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv(testkit.RecordVariable, dir)
 	issuer := testkit.NewIssuer(t)
@@ -91,7 +91,7 @@ func TestRecord_IsWhole(t *testing.T) {
 	if leaks := s.found(); len(leaks) != 0 {
 		t.Errorf("leaks: %q", leaks)
 	}
-	s.line("planted", []byte(`{"error":"no room for `+negotiated.ConnectionToken+`."}`))
+	s.line("planted", []byte(`{"error":"no connection for `+negotiated.ConnectionToken+`."}`))
 	if found := strings.Join(s.found(), "; "); found != "planted: a connection token" {
 		t.Errorf("found %q where a connection token is planted", found)
 	}
@@ -102,7 +102,7 @@ func TestScanner_FindsWhatIsPlanted(t *testing.T) {
 	token := issuer.Token(testkit.NewClaims("ann", "*"))
 	const secret = "AbCdEfGhIjKlMnOpQrStU_"
 	cases := map[string]string{
-		`{"msg":"no room for ` + token + `"}`:                                                                     "a token",
+		`{"msg":"no connection for ` + token + `"}`:                                                               "a token",
 		`{"error":"parse \"` + token[:60] + `.\""}`:                                                               "a token",
 		`{"header":"Bearer AbCdEf0123456789"}`:                                                                    "a token's value",
 		`{"url":"/messageHub?access_token=x"}`:                                                                    "a token in a query",
@@ -137,7 +137,7 @@ func TestScanner_FindsWhatIsPlanted(t *testing.T) {
 	}
 }
 
-// The name of a node is part of a connection token, and of what its connection is known by.
+// The name of a node is part of a connection token, and of the connection's public id.
 func TestScanner_KnowsATokenByItsConnection(t *testing.T) {
 	const token = "node1.AbCdEfGhIjKlMnOpQrStU_"
 	sum := sha256.Sum256([]byte(token))
@@ -150,7 +150,8 @@ func TestScanner_KnowsATokenByItsConnection(t *testing.T) {
 	}
 }
 
-// Whoever is refused is not shown what was sent: an error often ends in a log or a report of somebody else's.
+// An answer that refuses a request must not repeat private data of the request: clients often log errors or send them
+// to others.
 func TestErrors_EchoNothingPrivate(t *testing.T) {
 	const form, asJSON, secret = "application/x-www-form-urlencoded", "application/json", "AbCdEfGhIjKlMnOpQrStU_"
 	issuer := testkit.NewIssuer(t)
@@ -158,21 +159,21 @@ func TestErrors_EchoNothingPrivate(t *testing.T) {
 	valid := issuer.Token(testkit.NewClaims("ann", "lobby"))
 	late := issuer.Token(testkit.NewClaims("ann", "lobby").With("exp", time.Now().Add(-time.Hour).Unix()))
 	cases := []struct{ what, token, path, contentType, body string }{
-		{"a room that cannot be", valid, "/message?room=No+Room&msg=" + testkit.Private, "", ""},
-		{"a room of others", valid, "/message?room=other&msg=" + testkit.Private, "", ""},
-		{"an id that cannot be", valid, "/message?id=7&msg=" + testkit.Private, "", ""},
+		{"an invalid room", valid, "/message?room=No+Room&msg=" + testkit.Private, "", ""},
+		{"a room of another client", valid, "/message?room=other&msg=" + testkit.Private, "", ""},
+		{"an invalid id", valid, "/message?id=7&msg=" + testkit.Private, "", ""},
 		{"too long", valid, "/message", form, "msg=" + strings.Repeat(testkit.Private, 3000)},
 		{"broken UTF-8", valid, "/message?msg=%ff" + testkit.Private, "", ""},
 		{"broken JSON", valid, "/message", asJSON, `{"msg":"` + testkit.Private + ` \x"}`},
 		{"JSON that ends too early", valid, "/message", asJSON, `{"msg":"` + testkit.Private},
 		{"JSON of the wrong type", valid, "/message", asJSON, `"` + testkit.Private + `"`},
-		{"a text instead of the body", valid, "/message", asJSON, testkit.Private},
+		{"a text instead of an object", valid, "/message", asJSON, testkit.Private},
 		{"more after the JSON", valid, "/message", asJSON, `{"msg":"a"} ` + testkit.Private},
-		{"a type that is not known", valid, "/message", "text/plain", testkit.Private},
+		{"an unknown type", valid, "/message", "text/plain", testkit.Private},
 		{"no such page", valid, "/nowhere?msg=" + testkit.Private + "&access_token=" + valid, "", ""},
 		{"a token that has expired", late, "/message?msg=" + testkit.Private, "", ""},
 		{"a token that is not valid", valid[:len(valid)-9], "/message?msg=" + testkit.Private, "", ""},
-		{"a token where none is taken", "", "/message?access_token=" + valid + "&msg=" + testkit.Private, "", ""},
+		{"a token where none is accepted", "", "/message?access_token=" + valid + "&msg=" + testkit.Private, "", ""},
 		{"a token of the hub that has expired", "", "/messageHub/negotiate?access_token=" + late, "", ""},
 		{"no such connection", valid, "/messageHub?id=" + secret, "", ""},
 		{"no such connection of a node", valid, "/messageHub?id=node1." + secret, "", ""},
@@ -197,7 +198,7 @@ func TestErrors_EchoNothingPrivate(t *testing.T) {
 	}
 }
 
-// ask sends a request and returns its answer: header and body.
+// ask sends a request and returns the header and body of its answer.
 func ask(t *testing.T, server *testkit.Server, method, path, bearer, body string, contentType ...string) (status int, answer string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, server.URL()+path, strings.NewReader(body))

@@ -15,17 +15,17 @@ import (
 	"restante/internal/testkit"
 )
 
-// kind is something that no log, metric or error may have, and how to know it.
+// kind is something that no log, metric or error may contain, and how to recognize it.
 type kind struct {
 	what    string
-	hint    string         // what is in every line that has it: most lines are not looked at any closer
+	hint    string         // a part of every such line, because most lines need no closer check
 	pattern *regexp.Regexp // nil: the hint is enough
 }
 
-// kinds are those that can be told from a line alone. Connection tokens, which are nothing but random, are found by the
-// connections that they have opened: see scanner.found.
+// kinds are the kinds that can be recognized in a single line. Connection tokens, which are random, are recognized by
+// the connections that they have opened: see scanner.found.
 var kinds = []kind{
-	{what: "a token", hint: "eyJ", pattern: regexp.MustCompile(`\beyJ[\w-]{8,}\.`)}, // {" in base64: header and dot
+	{what: "a token", hint: "eyJ", pattern: regexp.MustCompile(`\beyJ[\w-]{8,}\.`)}, // base64 of {": header and dot
 	{what: "a token's value", hint: "earer ", pattern: regexp.MustCompile(`\b[Bb]earer [\w.~+/-]{16,}`)},
 	{what: "a token in a query", hint: "access_token=", pattern: regexp.MustCompile(`access_token=[^\s"&]`)},
 	{what: "a message in a query", hint: "msg=", pattern: regexp.MustCompile(`(?:[?&]|\\u0026)msg=`)},
@@ -35,18 +35,18 @@ var kinds = []kind{
 	{what: "a message in hex", hint: hex.EncodeToString([]byte(testkit.Private))},
 	{what: "a message in base64", hint: base64.RawStdEncoding.EncodeToString([]byte(testkit.Private))},
 	{what: "a message of the load generator", hint: "t=", pattern: regexp.MustCompile(`\bt=\d{19}\b`)}, // load.TimedText
-	{what: "a message of the load generator", hint: "0123456789abcdefghijklmno"},                       // what fills it up
-	{what: "a data race", hint: "DATA RACE"},                                                           // which the test that made it looks for in the newest part of the log only
+	{what: "a message of the load generator", hint: "0123456789abcdefghijklmno"},                       // its padding
+	{what: "a data race", hint: "DATA RACE"},                                                           // the test that caused it searches only the newest part of the log
 }
 
-// scanner reads what servers have written, a line at a time, however much that is.
+// scanner reads the output of servers line by line, so that its size does not matter.
 type scanner struct {
-	leaks []string // where and what, but not the secret itself
+	leaks []string // position and kind, but not the secret itself
 
-	debug       int               // log lines of that level
-	metrics     int               // lines of metrics
+	debug       int               // number of log lines at level debug
+	metrics     int               // number of lines of metrics
 	connections map[string]bool   // ids of connections in the log
-	words       map[string]string // of the form of a connection token, and where each was first
+	words       map[string]string // words in the form of a connection token, and where each was first
 }
 
 func newScanner() *scanner {
@@ -96,7 +96,8 @@ func notInTokens(c rune) bool {
 	return c != '.' && c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
 }
 
-// word keeps what may be a connection token: 22 characters, perhaps behind the name of a node and a dot.
+// word keeps a word that may be a connection token: 22 characters, with or without the name of a node and a dot before
+// them.
 func (s *scanner) word(where string, word []byte) {
 	node := bytes.LastIndexByte(word, '.')
 	if len(word)-node-1 != 22 {
@@ -110,8 +111,8 @@ func (s *scanner) word(where string, word []byte) {
 	}
 }
 
-// found returns all that has leaked, when everything is read: what opens one of the connections, too. It is known
-// by the connection's public id, which is a hash of it.
+// found returns all leaks, when everything is read. They include connection tokens: a word is one if its hash is the
+// public id of a connection.
 func (s *scanner) found() []string {
 	leaks := slices.Clone(s.leaks)
 	for word, where := range s.words {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Manage sends a request to the HTTP API of the management plugin, below /api, and returns the answer's body. A status
-// of 400 or above is an error.
+// Manage sends a request to the HTTP API of the management plugin, below /api, and returns the body of the answer. A
+// status of 400 or above is an error.
 func (n *RabbitNode) Manage(ctx context.Context, method, path, body string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -46,8 +46,8 @@ func (c *RabbitMQ) manage(ctx context.Context, method, path, body string) (answe
 	return answer, err
 }
 
-// VHost creates a virtual host and returns the addresses of all nodes with it. It returns when every node that runs has
-// started its part of it.
+// VHost creates a virtual host and returns its addresses on all nodes. It returns when every running node has started
+// its part of it.
 func (c *RabbitMQ) VHost(ctx context.Context, name string) ([]string, error) {
 	escaped := url.PathEscape(name)
 	if _, err := c.manage(ctx, http.MethodPut, "/vhosts/"+escaped, `{}`); err != nil {
@@ -72,12 +72,12 @@ func (c *RabbitMQ) VHost(ctx context.Context, name string) ([]string, error) {
 	}
 }
 
-// startVHost starts a virtual host on the nodes that have not started it, and returns them. A node that was still
-// starting when the virtual host was created may never do so by itself.
+// startVHost starts a virtual host on the running nodes that have not started it, and returns those nodes. A node that
+// was still starting when the virtual host was created may never start it by itself.
 func (c *RabbitMQ) startVHost(ctx context.Context, path string) (missing []string, err error) {
 	answer, err := c.manage(ctx, http.MethodGet, path, "")
 	var vhost struct {
-		States map[string]string `json:"cluster_state"` // by node that runs
+		States map[string]string `json:"cluster_state"` // by running node
 	}
 	if err == nil {
 		err = json.Unmarshal([]byte(answer), &vhost)
@@ -92,7 +92,7 @@ func (c *RabbitMQ) startVHost(ctx context.Context, path string) (missing []strin
 	return missing, err
 }
 
-// Version returns RabbitMQ's version, "" when it does not answer.
+// Version returns RabbitMQ's version, or "" when it does not answer.
 func (c *RabbitMQ) Version(ctx context.Context) string {
 	body, err := c.manage(ctx, http.MethodGet, "/overview", "")
 	var overview struct {

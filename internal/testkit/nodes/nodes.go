@@ -1,6 +1,7 @@
-// Package nodes runs private RabbitMQ and PostgreSQL servers for tests and experiments: on free ports of 127.0.0.1, with
-// their data in a temporary directory, to be killed, paused and restarted. What it starts it ends by process id, and
-// when the program that started it dies, the servers die too. It uses the programs that Debian's packages install.
+// Package nodes runs private RabbitMQ and PostgreSQL servers for tests and experiments, on free ports of 127.0.0.1,
+// with their data in a temporary directory. A test can kill, pause and restart them. The package ends servers by
+// process id. When the program that started a server dies, the server is killed too. It uses the programs of Debian's
+// packages.
 package nodes
 
 import (
@@ -14,14 +15,14 @@ import (
 	"time"
 )
 
-// ErrMissing is the error of a Start function when the server's programs are not installed.
+// ErrMissing is the error of a Start function when the programs of the server are not installed.
 var ErrMissing = errors.New("not installed")
 
 // startLimit bounds the start of one server.
 const startLimit = 90 * time.Second
 
-// freePort returns a port that nobody listens on. It is below the range from which the system gives ports to outgoing
-// connections, so that it is still free when a killed server comes back.
+// freePort returns a port on which no program listens. The port is below the range that the system uses for outgoing
+// connections, so that it is still free when a killed server restarts.
 func freePort() (int, error) {
 	for range 100 {
 		port := 10_000 + rand.IntN(20_000)
@@ -35,11 +36,11 @@ func freePort() (int, error) {
 
 // tail returns the end of a log file.
 func tail(path string) string {
-	text, _ := os.ReadFile(path) // without a log the error has nothing to add
+	text, _ := os.ReadFile(path) // an error needs no log
 	return string(text[max(0, len(text)-4<<10):])
 }
 
-// dial opens a connection that has a second for everything.
+// dial opens a connection with a deadline of one second.
 func dial(ctx context.Context, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: time.Second}
 	conn, err := d.DialContext(ctx, "tcp", addr)

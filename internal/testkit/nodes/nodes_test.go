@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// check fails the test, or skips it where a server is not installed; under CI=true nothing may be missing.
+// check fails the test on an error. If a server is not installed it skips the test, or fails it under CI=true.
 func check(t *testing.T, err error) {
 	t.Helper()
 	if errors.Is(err, nodes.ErrMissing) && os.Getenv("CI") != "true" {
@@ -32,11 +32,11 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// leavesNothing gives the servers of a test a directory for their files, and fails the test if, at its end, one of them
-// is there or a process runs.
+// leavesNothing gives the servers of a test a directory for their files, and fails the test if a file or a process is
+// left at its end.
 func leavesNothing(t *testing.T) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "nodes-") // not t.TempDir, into which PostgreSQL's user may not look
+	dir, err := os.MkdirTemp("", "nodes-") // not t.TempDir, which PostgreSQL's user may not read
 	check(t, err)
 	check(t, os.Chmod(dir, 0o755))
 	t.Setenv("TMPDIR", dir)
@@ -48,7 +48,7 @@ func leavesNothing(t *testing.T) {
 	})
 }
 
-// leftIn returns the files in a directory, and the processes that have it in their environment or command line.
+// leftIn returns the files in a directory, and the processes whose environment or command line contains its path.
 func leftIn(dir string) []string {
 	left, _ := filepath.Glob(filepath.Join(dir, "*"))
 	for _, name := range []string{"cmdline", "environ", "cwd"} {
@@ -111,16 +111,16 @@ func put(t *testing.T, n *nodes.RabbitNode) {
 	if out != `{"routed":true}` {
 		t.Fatalf("publish: %s", out)
 	}
-	<-time.After(time.Second) // a node that is killed within about half a second of a queue's declaration forgets where it is
+	<-time.After(time.Second) // a node that is killed within about half a second after the queue is declared forgets the queue's leader
 }
 
-// wantKept fails the test if the message of put is not there. A queue may need some time after the start of its nodes.
+// wantKept fails the test if the message of put is lost. A queue may need some time after its nodes have started.
 func wantKept(t *testing.T, n *nodes.RabbitNode) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for tick := time.NewTicker(100 * time.Millisecond); ; {
-		attempt, end := context.WithTimeout(ctx, 3*time.Second) // one that meets the queue without a leader may never be answered
+		attempt, end := context.WithTimeout(ctx, 3*time.Second) // a request during the election of the queue's leader may never be answered
 		out, err := n.Manage(attempt, "POST", "/queues/one/q/get", `{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}`)
 		end()
 		if strings.Contains(out, `"payload":"kept"`) {
@@ -184,13 +184,13 @@ func TestRabbitMQ_ClusterWorksWithoutANode(t *testing.T) {
 	wantKept(t, c.Node(0))
 }
 
-// A test that is killed leaves nothing behind: no server, though it be frozen, and no file.
-func TestNodes_DieWithTheirStarter(t *testing.T) {
+// A test that is killed leaves no server behind, even a frozen one, and no file.
+func TestNodes_DieWithTheProgramThatStartedThem(t *testing.T) {
 	if os.Getenv(starterVariable) != "" {
 		startAndFreeze(t)
 	}
 	leavesNothing(t)
-	cmd := osexec.Command(os.Args[0], "-test.run=^TestNodes_DieWithTheirStarter$", "-test.v")
+	cmd := osexec.Command(os.Args[0], "-test.run=^TestNodes_DieWithTheProgramThatStartedThem$", "-test.v")
 	cmd.Env = append(os.Environ(), starterVariable+"=1")
 	out, err := cmd.StdoutPipe()
 	check(t, err)
@@ -204,10 +204,10 @@ func TestNodes_DieWithTheirStarter(t *testing.T) {
 	}
 	dir := os.Getenv("TMPDIR")
 	if len(leftIn(dir)) < 10 {
-		t.Errorf("the servers are not seen: %q", leftIn(dir))
+		t.Errorf("the servers were not found: %q", leftIn(dir))
 	}
 	check(t, cmd.Process.Kill())
-	_ = cmd.Wait() // killed
+	_ = cmd.Wait() // it was killed
 	if !started {
 		t.Fatal("no server was started")
 	}
@@ -220,7 +220,7 @@ func TestNodes_DieWithTheirStarter(t *testing.T) {
 
 const starterVariable = "RESTANTE_TEST_STARTER"
 
-// startAndFreeze starts servers and waits to be killed.
+// startAndFreeze starts servers, freezes them and waits to be killed.
 func startAndFreeze(t *testing.T) {
 	c, err := nodes.StartRabbitMQ(context.Background(), nodes.RabbitMQConfig{})
 	check(t, err)

@@ -17,19 +17,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PostgresConfig changes how a server is started. The zero value is a server with the settings that durability needs.
+// PostgresConfig says how to start a server. The zero value is a server with the settings that durability needs.
 type PostgresConfig struct {
 	Settings []string // further settings, NAME=VALUE
 }
 
-// Postgres is a private PostgreSQL server, whose user postgres needs no password. Its methods may be called
-// concurrently, but for those that start and end it.
+// Postgres is a private PostgreSQL server. Its user postgres needs no password. Its methods may be called concurrently,
+// except those that start or end the server.
 type Postgres struct {
 	cfg     PostgresConfig
 	bin     string
 	dir     string
 	port    int
-	as      *syscall.Credential // nil: whoever runs this program
+	as      *syscall.Credential // nil: the user who runs this program
 	running *process
 }
 
@@ -55,9 +55,9 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	return p, nil
 }
 
-// postgresPrograms returns the directory of initdb and postgres, of the newest version.
+// postgresPrograms returns the directory of the newest version's initdb and postgres.
 func postgresPrograms() (string, error) {
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // the pattern is well formed
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // the pattern is valid
 	if path, err := exec.LookPath("initdb"); err == nil && len(found) == 0 {
 		found = append(found, path)
 	}
@@ -67,7 +67,8 @@ func postgresPrograms() (string, error) {
 	return filepath.Dir(slices.Max(found)), nil
 }
 
-// unprivileged returns whom the server runs as when this program runs as root, which PostgreSQL refuses.
+// unprivileged returns the user to run the server as when this program runs as root, because PostgreSQL refuses to run
+// as root.
 func unprivileged() (*syscall.Credential, error) {
 	if os.Getuid() != 0 {
 		return nil, nil
@@ -97,7 +98,7 @@ func (p *Postgres) create(ctx context.Context) (err error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	for range 3 { // somebody may take the port first
+	for range 3 { // another program may use the port first
 		if p.port, err = freePort(); err != nil {
 			return err
 		}
@@ -118,14 +119,14 @@ func (p *Postgres) command(ctx context.Context, program string, args ...string) 
 func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
 func (p *Postgres) log() string  { return filepath.Join(p.dir, "log") }
 
-// Restart starts the server again, on the same port and data, after Kill; it ends it first if it runs. It returns when
-// the server answers, after recovery.
+// Restart kills the server if it runs, and starts it again on the same port and data. It returns when the server
+// answers, after recovery.
 func (p *Postgres) Restart(ctx context.Context) error {
 	p.Kill()
 	args := []string{"-D", p.data(), "-p", strconv.Itoa(p.port)}
 	settings := append([]string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200",
-		"shared_buffers=64MB", "dynamic_shared_memory_type=mmap", // which leaves nothing behind when killed
+		"shared_buffers=64MB", "dynamic_shared_memory_type=mmap", // leaves nothing behind when the server is killed
 	}, p.cfg.Settings...)
 	for _, s := range settings {
 		args = append(args, "-c", s)
@@ -180,9 +181,9 @@ func (p *Postgres) Resume() { p.running.signal(syscall.SIGCONT) }
 // Log returns the end of the server's log.
 func (p *Postgres) Log() string { return tail(p.log()) }
 
-// Version returns what the program says of itself.
+// Version returns the output of postgres --version.
 func (p *Postgres) Version(ctx context.Context) string {
-	out, _ := p.command(ctx, "postgres", "--version").Output() // for people only
+	out, _ := p.command(ctx, "postgres", "--version").Output() // the output is only printed
 	return strings.TrimSpace(string(out))
 }
 
@@ -192,5 +193,5 @@ func (p *Postgres) Stop() {
 		p.running.signal(syscall.SIGCONT)
 		p.running.terminate(syscall.SIGINT, 5*time.Second)
 	}
-	_ = os.RemoveAll(p.dir) // a temporary directory that stays does no harm
+	_ = os.RemoveAll(p.dir) // if this fails, a temporary directory remains, which does no harm
 }

@@ -20,8 +20,8 @@ type process struct {
 	exited chan struct{}
 }
 
-// start starts a program whose output goes to the file log. When this program dies, the process is killed with its
-// descendants, and the directory dir, which holds its data, is removed.
+// start starts a program whose output goes to the file log. When this program dies, the process and its descendants are
+// killed, and the directory dir, which has its data, is removed.
 func start(cmd *exec.Cmd, dir, log string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -32,14 +32,14 @@ func start(cmd *exec.Cmd, dir, log string) (*process, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	cmd.SysProcAttr.Setpgid = true // a Ctrl-C at the terminal is for the program that started it
+	cmd.SysProcAttr.Setpgid = true // a Ctrl-C at the terminal must not reach the server
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)
 	}
 	p := &process{cmd: cmd, exited: make(chan struct{})}
-	dismiss, err := guard(cmd.Process.Pid, dir)
+	dismiss, err := startReaper(cmd.Process.Pid, dir)
 	go func() {
-		_ = cmd.Wait() // how it ended is in its log
+		_ = cmd.Wait() // the log has the reason
 		if dismiss != nil {
 			dismiss()
 		}
@@ -47,23 +47,23 @@ func start(cmd *exec.Cmd, dir, log string) (*process, error) {
 	}()
 	if err != nil {
 		p.kill()
-		return nil, fmt.Errorf("guard %s: %w", filepath.Base(cmd.Path), err)
+		return nil, fmt.Errorf("start the reaper of %s: %w", filepath.Base(cmd.Path), err)
 	}
 	return p, nil
 }
 
-// guardScript waits for a line, which dismisses it, or for the end of its input, which the system brings about when this
-// program dies, however that happens. It goes by descent: the children of a server may have groups and sessions of their
-// own, and frozen ones do not notice that their parent has gone.
-const guardScript = `
+// reaperScript waits for a line, which tells it to exit, or for the end of its input, which comes when this program
+// dies for whatever reason. Then it kills the process and its descendants. It finds them by their parents, because
+// children of a server may have their own groups and sessions, and frozen ones do not notice the death of their parent.
+const reaperScript = `
 read _ && exit
 family() { echo $1; for child in $(cat /proc/$1/task/*/children 2>/dev/null); do family $child; done; }
 kill -9 $(family $1) 2>/dev/null
 rm -rf "$2" || { sleep 1; rm -rf "$2"; } 2>/dev/null`
 
-// guard starts a shell that waits for the death of this program, and returns what ends it before.
-func guard(pid int, dir string) (dismiss func(), err error) {
-	sh := exec.Command("/bin/sh", "-c", guardScript, "guard", strconv.Itoa(pid), dir)
+// startReaper starts a shell that waits for the death of this program, and returns a function that ends the shell.
+func startReaper(pid int, dir string) (dismiss func(), err error) {
+	sh := exec.Command("/bin/sh", "-c", reaperScript, "reaper", strconv.Itoa(pid), dir)
 	sh.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	input, err := sh.StdinPipe()
 	if err == nil {
@@ -73,12 +73,12 @@ func guard(pid int, dir string) (dismiss func(), err error) {
 		return nil, err
 	}
 	return func() {
-		_, _ = io.WriteString(input, "\n") // fails only if somebody has killed the guard
+		_, _ = io.WriteString(input, "\n") // fails only if the shell was killed
 		_ = sh.Wait()
 	}, nil
 }
 
-// ended reports whether the process has ended; its descendants may live.
+// ended reports whether the process has ended. Its descendants may still run.
 func (p *process) ended() bool {
 	select {
 	case <-p.exited:
@@ -88,14 +88,14 @@ func (p *process) ended() bool {
 	}
 }
 
-// signal sends a signal to the process and to its descendants, and returns their ids.
+// signal sends a signal to the process and its descendants, and returns their ids.
 func (p *process) signal(sig syscall.Signal) []int {
 	if p.ended() {
 		return nil
 	}
-	pids := family(p.cmd.Process.Pid)
+	pids := descendants(p.cmd.Process.Pid)
 	for _, pid := range pids {
-		_ = syscall.Kill(pid, sig) // one that has ended meanwhile needs none
+		_ = syscall.Kill(pid, sig) // fails only if the process has ended
 	}
 	return pids
 }
@@ -103,7 +103,7 @@ func (p *process) signal(sig syscall.Signal) []int {
 // endLimit bounds the wait for processes that were killed.
 const endLimit = 5 * time.Second
 
-// kill ends the process and its descendants at once and waits for their end: the ports and the data are free then.
+// kill kills the process and its descendants and waits for their end. Then their ports and data are free.
 func (p *process) kill() {
 	pids := p.signal(syscall.SIGKILL)
 	<-p.exited
@@ -121,7 +121,7 @@ func (p *process) kill() {
 	}
 }
 
-// terminate asks the process to end and kills what is left after the limit.
+// terminate sends sig, and kills the process and its descendants after the limit.
 func (p *process) terminate(sig syscall.Signal, limit time.Duration) {
 	_ = p.cmd.Process.Signal(sig)
 	select {
@@ -131,13 +131,13 @@ func (p *process) terminate(sig syscall.Signal, limit time.Duration) {
 	p.kill()
 }
 
-// family returns the ids of a process and of its descendants, which come after their parents.
-func family(pid int) []int {
+// descendants returns the ids of a process and its descendants; parents come before their children.
+func descendants(pid int) []int {
 	pids := []int{pid}
 	for i := 0; i < len(pids); i++ {
-		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pids[i])) // the pattern is well formed
+		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pids[i])) // the pattern is valid
 		for _, list := range lists {
-			text, _ := os.ReadFile(list) // it has ended: no children
+			text, _ := os.ReadFile(list) // a process that has ended has no children
 			for _, child := range strings.Fields(string(text)) {
 				if id, err := strconv.Atoi(child); err == nil {
 					pids = append(pids, id)
@@ -148,10 +148,10 @@ func family(pid int) []int {
 	return pids
 }
 
-// alive reports whether a process exists and is more than an entry that nobody has collected.
+// alive reports whether a process runs. A zombie does not.
 func alive(pid int) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	// pid (name) state …, where the name may contain anything
+	// The format is: pid (name) state …, where the name may contain anything.
 	state := strings.TrimSpace(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 	return err == nil && !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
 }
@@ -162,7 +162,7 @@ func (p *process) await(ctx context.Context, name, log string, ready func(contex
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for !ready(ctx) || p.ended() { // or somebody else has answered, on the port that was to be ours
+	for !ready(ctx) || p.ended() { // ended: then another program has answered, on the same port
 		select {
 		case <-tick.C:
 		case <-p.exited:

@@ -15,17 +15,17 @@ import (
 	"syscall"
 )
 
-// rabbitHome is where Debian's package has the programs that run as whoever calls them.
+// rabbitHome is the directory of the programs of Debian's package that do not switch the user.
 const rabbitHome = "/usr/lib/rabbitmq/bin"
 
-// RabbitMQConfig changes how servers are started. The zero value is one node.
+// RabbitMQConfig says how to start servers. The zero value is one node.
 type RabbitMQConfig struct {
-	Nodes    int      // of one cluster; default 1
+	Nodes    int      // number of nodes of one cluster; default 1
 	Settings []string // further lines of rabbitmq.conf
 }
 
-// RabbitMQ is a private node or cluster with the management plugin; the user is guest with the password guest. Its
-// methods may be called concurrently, but for those that start and end it.
+// RabbitMQ is a private node or cluster with the management plugin. The user is guest with the password guest. Its
+// methods may be called concurrently, except those that start or end nodes.
 type RabbitMQ struct {
 	dir      string
 	cfg      RabbitMQConfig
@@ -34,7 +34,7 @@ type RabbitMQ struct {
 	nodes    []*RabbitNode
 }
 
-// RabbitNode is one node. Its methods may be called concurrently, but for those that start and end it.
+// RabbitNode is one node. Its methods may be called concurrently, except those that start or end it.
 type RabbitNode struct {
 	cluster                    *RabbitMQ
 	name, dir                  string
@@ -48,7 +48,7 @@ func StartRabbitMQ(ctx context.Context, cfg RabbitMQConfig) (_ *RabbitMQ, err er
 		return nil, fmt.Errorf("RabbitMQ (package rabbitmq-server): %w", ErrMissing)
 	}
 	cfg.Nodes = max(cfg.Nodes, 1)
-	for range 3 { // somebody may take one of the ports first
+	for range 3 { // another program may use one of the ports first
 		c := &RabbitMQ{cfg: cfg}
 		if err = c.start(ctx); err == nil {
 			return c, nil
@@ -73,7 +73,7 @@ func (c *RabbitMQ) start(ctx context.Context) (err error) {
 	if c.epmd, err = start(epmd, c.dir, log); err != nil {
 		return err
 	}
-	if err := c.epmd.await(ctx, "epmd", log, c.hasEPMD); err != nil { // or a node would start one that nobody ends
+	if err := c.epmd.await(ctx, "epmd", log, c.hasEPMD); err != nil { // without it, a node would start an epmd that is never ended
 		return err
 	}
 	for i := range c.cfg.Nodes {
@@ -141,7 +141,7 @@ func (n *RabbitNode) configure() error {
 	)
 }
 
-// environment keeps the node, and the tools that talk to it, away from everything else on the machine.
+// environment returns the variables that isolate the node and its tools from other programs of the machine.
 func (n *RabbitNode) environment() []string {
 	return append(os.Environ(),
 		"HOME="+n.dir,
@@ -151,8 +151,8 @@ func (n *RabbitNode) environment() []string {
 		"RABBITMQ_MNESIA_BASE="+n.path("mnesia"), "RABBITMQ_LOG_BASE="+n.path("log"), "RABBITMQ_PID_FILE="+n.path("pid"),
 		"RABBITMQ_CONFIG_FILE="+n.path("rabbitmq.conf"), "RABBITMQ_ENABLED_PLUGINS_FILE="+n.path("enabled_plugins"),
 		"RABBITMQ_SCHEDULER_BIND_TYPE=u",
-		"ERL_FLAGS=-start_epmd false", // without ours there is nothing to talk to; another one would be left behind
-		"ERL_CRASH_DUMP_SECONDS=0",    // none: 700 KB in some directory
+		"ERL_FLAGS=-start_epmd false", // a node must use our epmd only; one that it starts would be left behind
+		"ERL_CRASH_DUMP_SECONDS=0",    // no dump file of 700 KB
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
 	)
 }
@@ -165,7 +165,7 @@ func (n *RabbitNode) launch(ctx context.Context) (err error) {
 	return err
 }
 
-// await returns when the node answers the greeting of AMQP 0-9-1 with a method frame.
+// await returns when the node answers the AMQP 0-9-1 protocol header with a method frame.
 func (n *RabbitNode) await(ctx context.Context) error {
 	return n.running.await(ctx, "RabbitMQ node "+n.name, n.path("out.log"), func(ctx context.Context) bool {
 		b, err := firstByte(ctx, n.Addr(), "AMQP\x00\x00\x09\x01")
@@ -209,13 +209,13 @@ func (c *RabbitMQ) Stop() {
 	if c.epmd != nil {
 		c.epmd.kill()
 	}
-	_ = os.RemoveAll(c.dir) // a temporary directory that stays does no harm
+	_ = os.RemoveAll(c.dir) // if this fails, a temporary directory remains, which does no harm
 }
 
 // Addr returns the node's AMQP address, HOST:PORT.
 func (n *RabbitNode) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.amqpPort)) }
 
-// URL returns the node's AMQP address as a URL that ends with a slash: the name of a vhost may follow.
+// URL returns the node's AMQP address as a URL that ends with a slash, so that the name of a vhost can follow.
 func (n *RabbitNode) URL() string { return "amqp://guest:guest@" + n.Addr() + "/" }
 
 // Name returns the node's name in the cluster.
@@ -237,8 +237,7 @@ func (n *RabbitNode) Pause() { n.running.signal(syscall.SIGSTOP) }
 // Resume ends a Pause.
 func (n *RabbitNode) Resume() { n.running.signal(syscall.SIGCONT) }
 
-// Restart starts the node again, on the same ports and data, after Kill; it kills it first if it runs. It returns when
-// the node answers.
+// Restart kills the node if it runs, and starts it again on the same ports and data. It returns when the node answers.
 func (n *RabbitNode) Restart(ctx context.Context) error {
 	n.Kill()
 	if err := n.launch(ctx); err != nil {
@@ -247,15 +246,15 @@ func (n *RabbitNode) Restart(ctx context.Context) error {
 	return n.await(ctx)
 }
 
-// Log returns the end of what the node has written.
+// Log returns the end of the node's output.
 func (n *RabbitNode) Log() string { return tail(n.path("out.log")) }
 
-// Ctl runs rabbitmqctl against the node and returns what it prints. That takes about a second.
+// Ctl runs rabbitmqctl for the node and returns its output. That takes about a second.
 func (n *RabbitNode) Ctl(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(rabbitHome, "rabbitmqctl"), append([]string{"-n", n.name}, args...)...)
 	cmd.Env = n.environment()
 	cmd.Dir = n.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the script has children
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the script has child processes
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.CombinedOutput()
 	if err != nil {

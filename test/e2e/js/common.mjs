@@ -1,5 +1,5 @@
-// What every script of this folder needs: a server's address on the command line, waiting with a limit, and connections
-// of the official client.
+// Helpers for all scripts of this folder: command line arguments, waiting with a limit, and connections of the official
+// client.
 import assert from 'node:assert/strict';
 import {HubConnectionBuilder, HttpTransportType, JsonHubProtocol, LogLevel} from '@microsoft/signalr';
 import {MessagePackHubProtocol} from '@microsoft/signalr-protocol-msgpack';
@@ -17,7 +17,7 @@ export const transports = {
 };
 export const protocols = {json: () => new JsonHubProtocol(), messagepack: () => new MessagePackHubProtocol()};
 
-/** A connection that has not started. options go to withUrl; retry, if given, to withAutomaticReconnect. */
+/** Returns a connection that is not started. options go to withUrl; retry, if given, to withAutomaticReconnect. */
 export function connection(url, {transport = 'websockets', protocol = 'json', retry, ...options} = {}) {
   const builder = new HubConnectionBuilder()
     .withUrl(url, {transport: transports[transport], ...options})
@@ -44,7 +44,7 @@ export class Inbox {
     this.#waiting = this.#waiting.filter(w => !w());
   }
 
-  /** Resolves when enough(messages) is true; it is asked after each arrival. */
+  /** Resolves when enough(messages) is true. It is called after each message. */
   until(what, enough, seconds = 20) {
     return limit(seconds, what + `; ${this.messages.length} messages arrived`, new Promise(resolve => {
       const check = () => enough(this.messages) && (resolve(this.messages), true);
@@ -58,7 +58,7 @@ export class Inbox {
   }
 }
 
-/** Rejects if the promise takes longer than that. */
+/** Rejects if the promise takes longer than the given seconds. */
 export function limit(seconds, what, promise) {
   let timer;
   const late = new Promise((_, reject) => {
@@ -76,28 +76,28 @@ export async function post(url, room, body) {
   return response.json();
 }
 
-/** The messages of a room after a number, as the HTTP API gives them. */
+/** Returns the messages of a room after a number, from the HTTP API. */
 export async function history(url, room, after = 0, headers = {}) {
   const response = await fetch(`${url}/rooms/${room}/messages?after=${after}&limit=500`, {headers});
   assert.equal(response.status, 200);
   return (await response.json()).messages;
 }
 
-/** Asserts that a promise is rejected with a message that matches. */
+/** Asserts that a promise is rejected with a message that matches the pattern. */
 export async function rejects(promise, pattern) {
   const error = await limit(20, `a rejection like ${pattern}`, promise.then(() => assert.fail(`not rejected; want ${pattern}`), e => e));
   assert.match(error.message, pattern);
 }
 
-/** Numbers first, first+1, … last: once each, in order. */
+/** Asserts that the numbers are first, first+1, … last: once each, in order. */
 export function assertDense(messages, first, last) {
   assert.deepEqual(messages.map(m => m.seq), Array.from({length: last - first + 1}, (_, i) => first + i));
 }
 
-/** What no server may log: testkit.Private, for which logs are searched when all tests have run. */
+/** Text that no server may log: testkit.Private. After all tests, the logs are searched for it. */
 export const marked = 'foryoureyesonly';
 
-/** Texts that have broken a chat before. */
+/** Texts that have broken other chats. */
 export const hardTexts = [
   marked, '👩‍👩‍👧‍👦 🇪🇺 🏳️‍🌈', 'שלום עולם \u202eמימין\u202c', 'مرحبا بالعالم', 'line\nbreak\r\nand\ttab', 'U+2028\u2028 and U+2029\u2029',
   'quotes " \\ / \b \f and \u0001 \u001e \u001f \u007f', '</script><script>alert(1)</script>', '{"type":1,"target":"x"}\u001e', 'data: x\n\nevent: y\n\n',

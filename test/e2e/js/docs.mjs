@@ -1,5 +1,5 @@
-// The description of the API at /docs in a real browser: it is readable, fetches nothing from elsewhere and does not break
-// the policy that it comes with.
+// The API description at /docs in a real browser: it is readable, fetches nothing from other servers, and complies with
+// its own content security policy.
 // node docs.mjs URL CHROMIUM DIRECTORY
 import {join} from 'node:path';
 import {browse, picture} from './browser.mjs';

@@ -1,4 +1,4 @@
-// An EventSource on a line that is cut: it comes back by itself with Last-Event-ID.
+// An EventSource whose connection is cut: it reconnects by itself with Last-Event-ID.
 // node events.mjs URL ROOM TOTAL
 import EventSource from 'eventsource';
 import {args, assert, assertDense, history, Inbox} from './common.mjs';
@@ -21,4 +21,4 @@ source.close();
 assertDense(inbox.messages, 1, Number(total));
 assert.deepEqual(inbox.messages.slice(0, 500), await history(direct, room));
 console.log(`ok after ${opened} openings`);
-process.exit(0); // a request that the client has given up may have left a socket
+process.exit(0); // an abandoned request may have left a socket open

@@ -1,7 +1,7 @@
-// An EventSource whose tokens end again and again: it goes on with a new one behind the last message.
+// An EventSource whose tokens expire repeatedly: it continues with a new token after the last message.
 // node events_token.mjs URL HOW ROOM SECRET LIFETIME LEEWAY DURATION, the last three in seconds
-// HOW says how: "header" is one EventSource that shows a new token whenever it comes back with Last-Event-ID; "query", as
-// browsers must, a new EventSource each time, with access_token. It prints what was sent as JSON.
+// HOW is "header" or "query". "header" is one EventSource, which sends a new token whenever it reconnects with
+// Last-Event-ID. "query" is a new EventSource each time, with access_token, as in browsers. It prints the sends as JSON.
 import EventSource from 'eventsource';
 import {args, assert, Inbox, limit} from './common.mjs';
 import {assertWhole, grace, post, Sender, Tokens} from './token.mjs';
@@ -11,7 +11,7 @@ const [lifetime, leeway, duration] = args.slice(4).map(Number);
 const tokens = new Tokens(secret, room, lifetime);
 const inbox = new Inbox({on() {}});
 const late = [];
-let shown, opened; // when the tokens of the newest request, and of the stream, expire
+let shown, opened; // when the token of the newest request, and that of the stream, expire
 let openings = 0;
 let source;
 
@@ -19,7 +19,7 @@ const token = () => {
   shown = tokens.get().exp;
   return tokens.get().text;
 };
-const header = {headers: {get Authorization() { return `Bearer ${token()}`; }}}; // looked at for each request
+const header = {headers: {get Authorization() { return `Bearer ${token()}`; }}}; // read for each request
 
 function open() {
   const query = new URLSearchParams({after: String(inbox.messages.at(-1)?.seq ?? 0)});

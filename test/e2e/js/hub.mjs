@@ -10,17 +10,17 @@ let closed = null;
 hub.onclose(error => { closed = error ?? new Error('closed'); });
 await limit(20, 'start', hub.start());
 
-console.log('# a room that is empty');
+console.log('# an empty room');
 assert.deepEqual(await hub.invoke('JoinRoom', room, 0), {last_seq: 0, oldest_seq: 0});
 
-console.log('# hard texts arrive as they were sent, in order, as the object that the history has');
+console.log('# difficult texts arrive unchanged, in order, as the same objects as in the history');
 for (const msg of hardTexts) await post(url, room, {msg});
 await inbox.count(hardTexts.length);
 assert.deepEqual(inbox.messages.map(m => m.msg), hardTexts);
 assertDense(inbox.messages, 1, hardTexts.length);
 assert.deepEqual(inbox.messages, await history(url, room));
 
-console.log('# the client sends them itself');
+console.log('# the client sends them over the hub');
 for (const msg of hardTexts) {
   const result = await hub.invoke('SendMessage', room, msg);
   assert.match(result.id, /^[0-9a-f-]{36}$/);
@@ -30,7 +30,7 @@ await inbox.count(2 * hardTexts.length);
 assert.deepEqual(inbox.messages.slice(hardTexts.length).map(m => m.msg), hardTexts);
 assert.ok(inbox.messages.slice(hardTexts.length).every(m => m.client_id === 'joël'));
 
-console.log('# an object, an id of its own, twice');
+console.log('# an object with an id, twice');
 const id = crypto.randomUUID();
 const once = {room, msg: marked, id, client_id: 'someone'};
 assert.equal((await hub.invoke('SendMessage', once)).id, id);
@@ -56,7 +56,7 @@ console.log('# sends without an answer');
 for (let i = 0; i < 20; i++) await hub.send('SendMessage', room, `${marked}: sent ${i}`);
 await inbox.count(before + 220);
 
-console.log('# errors name what is wrong and leave the connection alive');
+console.log('# errors say what is wrong, and the connection stays open');
 await rejects(hub.invoke('Nonsense', 1), /Unknown hub method 'Nonsense'/i);
 await rejects(hub.invoke('SendMessage'), /Failed to invoke 'SendMessage'/);
 await rejects(hub.invoke('JoinRoom', room, 0, 0, 0), /Failed to invoke 'JoinRoom'/);
@@ -68,7 +68,7 @@ await rejects(hub.invoke('SendMessage', {room, msg: 'x', client_id: 'a', wrong: 
 await rejects(hub.invoke('JoinRoom', room, -5), /after/);
 await rejects(hub.invoke('JoinRoom', room, 'x'), /JoinRoom/);
 await rejects(limit(20, 'a stream', new Promise((_, reject) => hub.stream('JoinRoom', room).subscribe({next() {}, complete() {}, error: reject}))), /streaming/);
-hub.send('Nonsense').catch(() => {}); // without an id: no answer at all
+hub.send('Nonsense').catch(() => {}); // without an id there is no answer
 
 console.log('# names of methods are case-insensitive; history over the connection');
 const last = inbox.messages.length;

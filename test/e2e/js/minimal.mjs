@@ -1,4 +1,4 @@
-// A client that knows nothing of rooms: the default hub URL, and ReceiveMessage bound.
+// A client without rooms: the default hub URL and a handler for ReceiveMessage.
 // node minimal.mjs URL TRANSPORT PROTOCOL
 import {args, assert, connection, Inbox, limit} from './common.mjs';
 

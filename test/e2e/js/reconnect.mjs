@@ -1,18 +1,18 @@
-// A client on a line that is cut: it comes back by itself and joins with the number that it has seen last.
+// A client whose connection is cut: it reconnects by itself and joins with the last number that it has seen.
 // node reconnect.mjs URL TRANSPORT PROTOCOL ROOM TOTAL
-// It prints "seen N" as it goes, and ends when it has seen TOTAL messages, each once and in order.
+// It prints "seen N" meanwhile, and ends when it has seen TOTAL messages, each once and in order.
 import {args, assertDense, connection, Inbox, limit} from './common.mjs';
 
 const [url, transport, protocol, room, total] = args;
-// timeout: when a line dies in the middle of a request, Node's fetch now and then neither fails nor has a socket left; the
-// client waits 100 s for it unless told otherwise.
+// timeout: when a connection breaks during a request, Node's fetch sometimes neither fails nor has a socket left. By
+// default the client waits 100 s for it.
 const options = {timeout: 3000, retry: {nextRetryDelayInMilliseconds: () => 100}};
 const hub = connection(`${url}/messageHub?room=`, {transport, protocol, ...options});
 const inbox = new Inbox(hub);
 let reconnects = 0;
-const join = () => hub.invoke('JoinRoom', room, inbox.messages.at(-1)?.seq ?? 0).catch(() => {}); // cut again: onreconnected comes again
+const join = () => hub.invoke('JoinRoom', room, inbox.messages.at(-1)?.seq ?? 0).catch(() => {}); // if it is cut again, onreconnected is called again
 hub.onreconnected(() => { reconnects++; return join(); });
-hub.onclose(error => { console.error('closed for good:', error); process.exit(1); });
+hub.onclose(error => { console.error('closed permanently:', error); process.exit(1); });
 for (;;) {
   try {
     await limit(20, 'start', hub.start());

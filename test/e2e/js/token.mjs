@@ -1,8 +1,8 @@
-// Tokens that end soon, and a client that refreshes them: what the scripts about expiry have in common.
+// Short-lived tokens, and a client that refreshes them, for the scripts about expiry.
 import {createHmac, randomUUID} from 'node:crypto';
 import {assert, history} from './common.mjs';
 
-/** Makes a token that is valid for some seconds from now on. */
+/** Makes a token that is valid for some seconds. */
 export function mint(secret, claims, seconds) {
   const encode = value => Buffer.from(JSON.stringify(value)).toString('base64url');
   const exp = Math.floor(Date.now() / 1000) + seconds;
@@ -10,7 +10,7 @@ export function mint(secret, claims, seconds) {
   return {exp, text: `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`};
 }
 
-/** The tokens of a client: each is used until it has a second left. */
+/** The tokens of a client: each is used until one second before it expires. */
 export class Tokens {
   #make;
   #current = {exp: 0};
@@ -34,9 +34,9 @@ export class Tokens {
 const now = () => Math.round((performance.timeOrigin + performance.now()) * 1000);
 
 /**
- * Sends one message after the other with ids of their own, and keeps what came of each for the checker. attempt(message)
- * resolves when it was accepted, and rejects with what has a property lost if that is not known, so that the same id is to be
- * sent again; whatever else it rejects with is a refusal, which no client that refreshes its tokens should ever see.
+ * Sends messages one after the other, each with a new id, and records the outcomes for the checker. attempt(message)
+ * resolves when the message was accepted. If the outcome is unknown it rejects with an error that has a property lost, and
+ * the same id is sent again. Any other rejection is a refusal, which a client that refreshes its tokens must never see.
  */
 export class Sender {
   sends = [];
@@ -48,7 +48,7 @@ export class Sender {
     [this.#name, this.#room, this.#attempt] = [name, room, attempt];
   }
 
-  /** Sends every 40 ms until the time is over. */
+  /** Sends every 40 ms for a given time. */
   async until(end) {
     while (Date.now() < end) {
       const send = {id: randomUUID(), room: this.#room, client_id: 'ann', text: `${this.#name} ${this.sends.length}`, begun: now(), attempts: 0};
@@ -77,7 +77,7 @@ export async function post(url, tokens, message) {
   assert.equal(response.status, 202, `POST: ${await response.text()}`);
 }
 
-/** Asserts that what has arrived at a client is the room's log, all of it, in order, once. */
+/** Asserts that a client has received the whole log of the room, in order, each message once. */
 export async function assertWhole(url, tokens, room, messages) {
   const log = [];
   for (;;) {

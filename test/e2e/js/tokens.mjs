@@ -1,14 +1,14 @@
-// A client whose tokens end again and again: it comes back by itself with a new one, joins with the number that it has seen
-// last, and sends all the time, over the connection and by POST.
+// A client whose tokens expire repeatedly: it reconnects by itself with a new token, joins with the last number that it
+// has seen, and sends all the time, over the connection and by POST.
 // node tokens.mjs URL TRANSPORT PROTOCOL ROOM SECRET LIFETIME LEEWAY DURATION, the last three in seconds
-// It prints what it has sent as JSON.
+// It prints the sends as JSON.
 import {args, assert, connection, Inbox, limit} from './common.mjs';
 import {assertWhole, grace, post, Sender, Tokens} from './token.mjs';
 
 const [url, transport, protocol, room, secret] = args;
 const [lifetime, leeway, duration] = args.slice(5).map(Number);
 const tokens = new Tokens(secret, room, lifetime);
-let shown, opened; // when the tokens of the newest request, and of the connection, expire
+let shown, opened; // when the token of the newest request, and that of the connection, expire
 const hub = connection(`${url}/messageHub?room=`, {
   transport, protocol, retry: {nextRetryDelayInMilliseconds: () => 50},
   accessTokenFactory() {
@@ -28,11 +28,11 @@ const inbox = new Punctual(hub);
 const ends = [];
 const lost = error => /connection being closed|The token has expired|not in the 'Connected' State|No Connection with that ID|404/.test(error.message);
 
-/** Joins behind the last message. A join that is cut off is done again when the connection is back. */
+/** Joins after the last message. A join that fails is repeated after the next reconnect. */
 const join = () => hub.invoke('JoinRoom', room, inbox.messages.at(-1)?.seq ?? 0).catch(error => assert(lost(error), error.message));
 hub.onreconnecting(error => ends.push(error?.message));
 hub.onreconnected(() => { opened = shown; return join(); });
-hub.onclose(error => { console.error('closed for good:', error); process.exit(1); });
+hub.onclose(error => { console.error('closed permanently:', error); process.exit(1); });
 await limit(20, 'start', hub.start());
 opened = shown;
 await join();
