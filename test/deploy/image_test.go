@@ -61,7 +61,7 @@ func TestImage_IsPinnedEmptyAndNobodysRoot(t *testing.T) {
 		t.Errorf("it exposes %q and listens elsewhere", port)
 	}
 	if strings.Contains(file, "RESTANTE_AUTH") {
-		t.Error("the image sets RESTANTE_AUTH: the operator who starts it must decide that")
+		t.Error("the image must not choose the authentication: the operator does")
 	}
 	help := serveHelp(t)
 	for _, variable := range all(`(RESTANTE_[A-Z_]+)=`, file) {
