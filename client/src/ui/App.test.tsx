@@ -10,7 +10,8 @@ jest.mock("./messages/Messages", () => ({ Messages: () => null }));
 jest.mock("expo-localization", () => ({ getLocales: () => [{ languageTag: "en-GB" }] }));
 jest.mock("react-native-safe-area-context", () => jest.requireActual("react-native-safe-area-context/jest/mock").default);
 
-jest.setTimeout(20_000);
+// The first render compiles React Native when jest's cache is empty, which takes long on a busy machine.
+jest.setTimeout(120_000);
 
 const screenOf = (width: number) => ({ width, height: 800, scale: 1, fontScale: 1 });
 
