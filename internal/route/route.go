@@ -69,14 +69,17 @@ var (
 // add puts a route into the table.
 func add(r Route) *Route {
 	table = append(table, &r)
-	if paths[r.path] = append(paths[r.path], &r); len(paths[r.path]) == 1 {
-		mux.Handle(r.path, http.NotFoundHandler())
-		if r.below {
-			paths[r.path+"/"] = paths[r.path]
-			mux.Handle(r.path+"/", http.NotFoundHandler())
-		}
+	register(r.path, &r)
+	if r.below {
+		register(r.path+"/", &r)
 	}
 	return &r
+}
+
+func register(path string, r *Route) {
+	if paths[path] = append(paths[path], r); len(paths[path]) == 1 {
+		mux.Handle(path, http.NotFoundHandler())
+	}
 }
 
 // All returns every route, in the order of the table.
@@ -85,9 +88,12 @@ func All() []*Route { return append([]*Route(nil), table...) }
 // Of returns the route of a request. Where its path has routes for other methods only it is the first of those, which
 // answer 405; a path that no route has is the web client's, which answers 404.
 func Of(r *http.Request) *Route {
-	_, pattern := mux.Handler(r)
-	candidates := paths[pattern]
-	if len(candidates) == 0 {
+	candidates := paths[r.URL.Path] // a path without wildcards is its own pattern: the mux would find the same, later
+	if candidates == nil {
+		_, pattern := mux.Handler(r)
+		candidates = paths[pattern]
+	}
+	if candidates == nil {
 		return Site
 	}
 	for _, route := range candidates {
