@@ -72,7 +72,7 @@ vet: ## go vet, and that the program compiles for Windows and macOS
 	GOOS=darwin CGO_ENABLED=0 go build -trimpath -o /dev/null ./cmd/restante
 
 .PHONY: fmt
-fmt: ## check the formatting (gofmt -w FILE mends it)
+fmt: ## check the formatting (gofmt -w FILE repairs it)
 	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
 	if [ -n "$$unformatted" ]; then printf 'not formatted as gofmt does:\n%s\n' "$$unformatted"; exit 1; fi
 
