@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"restante/internal/errs"
+	"restante/internal/route"
 )
 
 // namesForeignHost reports whether a request names another host, on a server that only this machine can reach. An attacker
 // can make the name of a foreign page resolve to this machine (DNS rebinding). A browser then takes the page for the
 // server's own, and it could read and send everything.
-func (a *API) namesForeignHost(r *http.Request) bool {
-	if !a.cfg.ThisMachine || a.routes.isProbe(r.URL.Path) { // probes may use any name, or none
+func (a *API) namesForeignHost(rt *route.Route, r *http.Request) bool {
+	if !a.cfg.ThisMachine || rt.IsProbe() { // probes may use any name, or none
 		return false
 	}
 	host := r.Host

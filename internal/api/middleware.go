@@ -8,14 +8,17 @@ import (
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"restante/internal/route"
 )
 
 // ServeHTTP answers every request. It gives those of the hub to the hub. All others get a request id, CORS headers, a log
 // line, metrics, and a problem document when the mux has no answer or a handler panics.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header(), r)
-	foreign := a.namesForeignHost(r)
-	if a.cfg.Hub != nil && isHub(r.URL.Path) && !foreign {
+	rt := route.Of(r)
+	foreign := a.namesForeignHost(rt, r)
+	if a.cfg.Hub != nil && rt == route.MessageHub && !foreign {
 		a.cfg.Hub.ServeHTTP(w, r)
 		return
 	}
@@ -36,7 +39,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.refuse(rec, errForeignHost)
 		return
 	}
-	if a.origins.handled(rec, r) || !a.allowed(rec, r) {
+	if a.origins.handled(rec, r) || !a.allowed(rec, rt, r) {
 		return
 	}
 	a.routes.ServeHTTP(rec, r)
@@ -55,8 +58,8 @@ func (a *API) limitTime(w http.ResponseWriter, r *http.Request) (end func()) {
 }
 
 // allowed answers requests that Config.Allow refuses, and reports whether the request was allowed.
-func (a *API) allowed(rec *recorder, r *http.Request) bool {
-	if a.cfg.Allow == nil || a.routes.isProbe(r.URL.Path) {
+func (a *API) allowed(rec *recorder, rt *route.Route, r *http.Request) bool {
+	if a.cfg.Allow == nil || rt.IsProbe() {
 		return true
 	}
 	err := a.cfg.Allow(r)

@@ -20,26 +20,10 @@ type router struct {
 	mux     *http.ServeMux
 	mounted map[string]*route.Route // by pattern of the mux
 	unknown []string                // operations that were declared without a route
-	probes  []string                // the paths of the routes that are probes
 }
 
 func newRouter(a *API) *router {
-	r := &router{a: a, mux: http.NewServeMux(), mounted: map[string]*route.Route{}}
-	for _, rt := range route.All() {
-		if rt.IsProbe() {
-			r.probes = append(r.probes, rt.Path())
-		}
-	}
-	return r
-}
-
-// isProbe and isHub say what route.Of says of such a path. They do not route the request twice, which every request would
-// pay for.
-func (r *router) isProbe(path string) bool { return slices.Contains(r.probes, path) }
-
-func isHub(path string) bool {
-	rest, ok := strings.CutPrefix(path, route.MessageHub.Path())
-	return ok && (rest == "" || rest[0] == '/')
+	return &router{a: a, mux: http.NewServeMux(), mounted: map[string]*route.Route{}}
 }
 
 // ServeHTTP answers a request by the handler of its route.

@@ -61,25 +61,23 @@ var (
 )
 
 var (
-	table []*Route
-	paths = map[string][]*Route{}
-	mux   = http.NewServeMux()
+	table    []*Route
+	paths    = map[string][]*Route{}
+	subtrees []*Route             // the routes that have everything below their paths
+	mux      = http.NewServeMux() // finds the pattern of a path with wildcards
 )
 
 // add puts a route into the table.
 func add(r Route) *Route {
 	table = append(table, &r)
-	register(r.path, &r)
+	paths[r.path] = append(paths[r.path], &r)
 	if r.below {
-		register(r.path+"/", &r)
+		subtrees = append(subtrees, &r)
+	}
+	if strings.Contains(r.path, "{") && len(paths[r.path]) == 1 {
+		mux.Handle(r.path, http.NotFoundHandler())
 	}
 	return &r
-}
-
-func register(path string, r *Route) {
-	if paths[path] = append(paths[path], r); len(paths[path]) == 1 {
-		mux.Handle(path, http.NotFoundHandler())
-	}
 }
 
 // All returns every route, in the order of the table.
@@ -88,8 +86,13 @@ func All() []*Route { return append([]*Route(nil), table...) }
 // Of returns the route of a request. Where its path has routes for other methods only it is the first of those, which
 // answer 405; a path that no route has is the web client's, which answers 404.
 func Of(r *http.Request) *Route {
-	candidates := paths[r.URL.Path] // a path without wildcards is its own pattern: the mux would find the same, later
+	candidates := paths[r.URL.Path]
 	if candidates == nil {
+		for _, route := range subtrees {
+			if strings.HasPrefix(r.URL.Path, route.path+"/") {
+				return route
+			}
+		}
 		_, pattern := mux.Handler(r)
 		candidates = paths[pattern]
 	}
@@ -123,8 +126,8 @@ func (r *Route) Pattern() string { return strings.TrimLeft(r.method+" "+r.path, 
 // Access returns which requests the route answers.
 func (r *Route) Access() Access { return r.access }
 
-// Role returns the role whose nodes answer the route. Any says that every node answers it for itself.
-func (r *Route) Role() (role peer.Role, any bool) { return r.role, r.role == "" }
+// Role returns the role whose nodes answer the route, "" if every node answers it for itself.
+func (r *Route) Role() peer.Role { return r.role }
 
 // TokenInQuery reports whether the query may carry the token, because browsers cannot set a header there.
 func (r *Route) TokenInQuery() bool { return r.tokenInQuery }

@@ -14,7 +14,7 @@ import (
 // to any node.
 func byRole(self peer.Node, local http.Handler, forward func(role peer.Role) http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if role, anyNode := route.Of(r).Role(); !anyNode && !self.Has(role) {
+		if role := route.Of(r).Role(); role != "" && !self.Has(role) {
 			forward(role).ServeHTTP(w, r)
 			return
 		}
