@@ -109,14 +109,7 @@ func readEnvelope(body []byte, finish func(*Message) error) ([]Message, error) {
 }
 
 func readEntries(body []byte) ([]entry, error) {
-	var entries []entry
-	var err error
-	if isList(body) {
-		entries, err = readList(body)
-	} else {
-		entries = make([]entry, 1)
-		err = json.Unmarshal(body, &entries[0])
-	}
+	entries, err := decode[entry](body)
 	if err != nil {
 		// A newer version may have changed the type of a member. Then its version or kind, which are read alone, give
 		// the error.
@@ -136,14 +129,19 @@ func readEntries(body []byte) ([]entry, error) {
 	return entries, nil
 }
 
-// readList reads a list of entries. It is a function so that a single entry, the usual case, costs no allocation more.
-func readList(body []byte) (entries []entry, err error) {
-	err = json.Unmarshal(body, &entries)
-	return entries, err
+// decode decodes a JSON object or a list of them.
+func decode[T any](body []byte) ([]T, error) {
+	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte{'['}) {
+		return decodeList[T](body)
+	}
+	one := make([]T, 1)
+	return one, json.Unmarshal(body, &one[0])
 }
 
-func isList(body []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte{'['})
+// decodeList is a function so that a single object, the usual case, costs no allocation more.
+func decodeList[T any](body []byte) (list []T, err error) {
+	err = json.Unmarshal(body, &list)
+	return list, err
 }
 
 // unknownIn returns the error of the first entry whose version or kind is unknown, or nil if all are known.
@@ -152,18 +150,12 @@ func unknownIn(body []byte) error {
 		V    int  `json:"v"`
 		Kind Kind `json:"kind"`
 	}
-	heads := make([]head, 1)
-	var err error
-	if isList(body) {
-		err = json.Unmarshal(body, &heads)
-	} else {
-		err = json.Unmarshal(body, &heads[0])
-	}
+	heads, err := decode[head](body)
 	for i := 0; err == nil && i < len(heads); i++ {
 		err = known(heads[i].V, heads[i].Kind)
 	}
-	if unknown, ok := errors.AsType[*UnknownError](err); ok {
-		return errs.Wrap(errs.Unavailable, unknown, "the message is of a newer version of the server")
+	if _, unknown := errors.AsType[*UnknownError](err); unknown {
+		return err
 	}
 	return nil
 }

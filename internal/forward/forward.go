@@ -96,22 +96,11 @@ func (f *Forwarder) ToNode(id string) http.Handler {
 // address, or another node does, that process has ended.
 func (f *Forwarder) lostNode(id string) func(err error) outcome {
 	return func(err error) outcome {
-		if isRefused(err) || isLoop(err) || isDial(err) && !f.isAlive(id) {
+		if isRefused(err) || isLoop(err) || isDial(err) && !f.peers.IsAlive(id, time.Now()) {
 			return ended
 		}
 		return unavailable
 	}
-}
-
-func (f *Forwarder) isAlive(id string) bool {
-	for _, role := range peer.Roles() {
-		for _, n := range f.peers.Alive(role, time.Now()) {
-			if n.ID == id {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // ToRole returns a handler that forwards requests to some other node with the role, and to the next one if that cannot be

@@ -9,10 +9,10 @@ import (
 
 // Balance spreads the partitions over the nodes that consume. Each node has a consumer on every partition, and the broker
 // makes the one that came first the active one: that keeps the order. Two rules, which every node follows for itself, make
-// it even. First, partition q belongs to node q mod n of those that are alive and do not decline it, in the order of their ids. Second, a node
-// whose consumer may be before that of the owner closes it and queues up again, behind the owner. It may be before the
-// owner's since the nodes that are alive have changed, or when it gets messages. No node has to know which consumer is
-// active.
+// it even. First, partition q belongs to node q mod n of those that are alive and do not decline it, in the order of their
+// ids. Second, a node whose consumer may be before that of the owner closes it and queues up again, behind the owner. It
+// may be before the owner's since the nodes that are alive have changed, or when it gets messages. No node has to know
+// which consumer is active.
 type Balance struct {
 	table *Table // nil: all partitions belong to this node
 	now   func() time.Time
@@ -30,7 +30,8 @@ type Balance struct {
 // NewBalance returns the balance of the table's own node. Without a table all partitions belong to it.
 func NewBalance(table *Table) *Balance {
 	return &Balance{
-		table: table, registered: map[int]bool{}, declined: map[int]bool{}, changed: make(chan struct{}), ready: make(chan struct{}, 1), now: time.Now,
+		table: table, registered: map[int]bool{}, declined: map[int]bool{},
+		changed: make(chan struct{}), ready: make(chan struct{}, 1), now: time.Now,
 	}
 }
 
@@ -155,8 +156,8 @@ func (b *Balance) signal() {
 	}
 }
 
-// IsReady reports whether the node has a consumer on every partition that it does not decline. Only then does it tell the others that it consumes: they
-// queue up behind it when they hear of it, so its consumers must exist already.
+// IsReady reports whether the node has a consumer on every partition that it does not decline. Only then does it tell the
+// others that it consumes: they queue up behind it when they hear of it, so its consumers must exist already.
 func (b *Balance) IsReady() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -165,6 +165,14 @@ func (t *Table) Alive(role Role, now time.Time) []Node {
 	return alive
 }
 
+// IsAlive reports whether a node was heard within Expiry before now. Of the node itself it is false while it hears nothing.
+func (t *Table) IsAlive(id string, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e, known := t.nodes[id]
+	return known && now.Sub(e.heard) <= Expiry
+}
+
 // Knowing returns the nodes that know a feature and were heard within the given time before now, the node itself
 // among them if it has heard itself, in no particular order.
 func (t *Table) Knowing(f chat.Feature, within time.Duration, now time.Time) []Node {

@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -167,10 +166,8 @@ func (s *Switcher) listen(now time.Time) {
 	}
 	gap := now.Sub(s.lastRound)
 	s.lastRound = now
-	alive := s.cfg.Peers.Knowing(chat.FeatureMessages, peer.Expiry, now) // every node knows messages
-	hears := slices.ContainsFunc(alive, func(n peer.Node) bool { return n.ID == s.cfg.Peers.Self().ID })
 	switch {
-	case !hears:
+	case !s.cfg.Peers.IsAlive(s.cfg.Peers.Self().ID, now):
 		s.listening = time.Time{}
 	case s.listening.IsZero(), gap > maxGap:
 		s.listening = now

@@ -194,12 +194,10 @@ func (d *Driver) Subscribe(ctx context.Context, handler driver.Subscriber) error
 
 // Check implements driver.Driver.
 func (d *Driver) Check(context.Context) error {
-	select {
-	case <-d.closing:
+	if d.working.Closed() {
 		return errClosed()
-	default:
-		return nil
 	}
+	return nil
 }
 
 // Retryable implements driver.Driver: what failed here failed in the store, which has retried already.

@@ -17,12 +17,6 @@ const announcers = 4
 // the routing key of its room. It returns when the broker has confirmed all of them; after an error some may have been
 // announced.
 func (d *Driver) Announce(ctx context.Context, stored []chat.Message) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if isClosed(d.ended) {
-		return link.ErrClosed()
-	}
 	return d.announcing.Attempt(ctx, d.ended, func(ctx context.Context, s *link.Session) error {
 		return announce(ctx, s, stored)
 	})

@@ -16,12 +16,6 @@ const traceHeader = "traceparent"
 // Publish implements driver.Driver. The message is in a quorum queue when it returns nil. Each partition has its own
 // sender: when a queue has no leader, the broker delays everything on a channel that publishes to it, for seconds.
 func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if isClosed(d.closing) {
-		return link.ErrClosed()
-	}
 	d.metrics.inFlight.Inc()
 	defer d.metrics.inFlight.Dec()
 	return d.publishing.Attempt(ctx, d.closing, func(ctx context.Context, s *link.Session) error {

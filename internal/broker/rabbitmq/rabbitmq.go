@@ -171,15 +171,6 @@ func background(run func(context.Context)) (stop func()) {
 	}
 }
 
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
 // begin returns a context for work that ends with ctx and when Close begins. It returns false after that.
 func (d *Driver) begin(ctx context.Context) (context.Context, context.CancelFunc, bool) {
 	if !d.work.Begin() {
@@ -204,7 +195,7 @@ func (d *Driver) begin(ctx context.Context) (context.Context, context.CancelFunc
 
 // Check implements driver.Driver: it returns nil while the connection for publishing is open and the broker has no alarm.
 func (d *Driver) Check(context.Context) error {
-	if isClosed(d.closing) {
+	if d.work.Closed() {
 		return link.ErrClosed()
 	}
 	s, err := d.publishing.Current()
@@ -216,7 +207,7 @@ func (d *Driver) Check(context.Context) error {
 
 // Retryable implements driver.Driver. Once Close has begun nothing is: the batch in hand is done at the first attempt, or
 // left to the next node.
-func (d *Driver) Retryable(err error) bool { return link.Retryable(err) && !isClosed(d.closing) }
+func (d *Driver) Retryable(err error) bool { return link.Retryable(err) && !d.work.Closed() }
 
 // Close implements driver.Driver. Messages that are not acknowledged are in their queue again.
 func (d *Driver) Close() error {

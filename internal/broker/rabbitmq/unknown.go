@@ -112,7 +112,7 @@ func (u *unknowns) judge(ctx context.Context, f chat.Feature) verdict {
 	u.mu.Lock()
 	m := u.meeting(f)
 	news := !m.logged || m.last != v
-	m.switched, m.logged, m.last = m.switched || e.switched, true, v
+	m.logged, m.last = true, v
 	u.mu.Unlock()
 	if news {
 		u.cfg.Log.WarnContext(ctx, "the intake has entries that this version of the server does not know",
@@ -122,7 +122,7 @@ func (u *unknowns) judge(ctx context.Context, f chat.Feature) verdict {
 	return v
 }
 
-// gather collects the evidence. It asks the store only if that can change the verdict.
+// gather collects the evidence. It asks the store only if that can change the verdict, and remembers a switch.
 func (u *unknowns) gather(ctx context.Context, f chat.Feature) evidence {
 	u.mu.Lock()
 	m := u.meeting(f)
@@ -138,18 +138,17 @@ func (u *unknowns) gather(ctx context.Context, f chat.Feature) evidence {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	on, err := u.cfg.Switched(ctx, f)
-	e.switched, e.uncertain = on && err == nil, err != nil
+	if e.switched, e.uncertain = on && err == nil, err != nil; e.switched {
+		u.mu.Lock()
+		u.meeting(f).switched = true
+		u.mu.Unlock()
+	}
 	return e
 }
 
 // inUse reports whether a feature is switched on, or known to a node that is alive, or may be switched on.
 func (u *unknowns) inUse(ctx context.Context, f chat.Feature) bool {
 	e := u.gather(ctx, f)
-	if e.switched {
-		u.mu.Lock()
-		u.meeting(f).switched = true
-		u.mu.Unlock()
-	}
 	return e.switched || e.alive || e.uncertain
 }
 

@@ -14,8 +14,15 @@ import (
 const confirmTimeLimit = 5 * time.Second
 
 // Attempt calls do once, with a session of the link, within the time limit of a confirm. It waits for a session. While
-// the broker has an alarm, and after end is closed, the error is not retryable.
+// the broker has an alarm, and after end is closed, the error is not retryable. It does not begin after end is closed, or
+// when ctx is done.
 func (l *Link) Attempt(ctx context.Context, end <-chan struct{}, do func(context.Context, *Session) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if isClosed(end) {
+		return ErrClosed()
+	}
 	limited, cancel := context.WithTimeout(ctx, confirmTimeLimit)
 	defer cancel()
 	s, err := l.Session(limited)

@@ -169,7 +169,7 @@ func (s *Sender) Send(ctx context.Context, o *Outgoing) (*Sent, error) {
 func (s *Sender) TrySend(o *Outgoing) (*Sent, error) {
 	weight := o.weight()
 	if !s.window.TryAcquire(weight) {
-		return nil, nil //nolint:nilnil // as it says
+		return nil, nil //nolint:nilnil // no space in the window is the other outcome, not an error
 	}
 	return s.transmit(o, weight)
 }
