@@ -16,10 +16,10 @@ var arrows = map[string][]string{
 	"internal/broker/drivertest": {"internal/broker/driver", "internal/chat", "internal/errs"},
 	"internal/broker/inproc":     {"internal/broker/driver", "internal/inflight", "internal/chat", "internal/errs"},
 	"internal/store":             {"internal/store/driver", "internal/retry", "internal/chat", "internal/errs"},
-	"internal/store/driver":      {"internal/chat", "internal/errs"},
+	"internal/store/driver":      {"internal/build", "internal/chat", "internal/errs"},
 	"internal/store/drivertest":  {"internal/store/driver", "internal/chat", "internal/errs"},
-	"internal/store/sqlite":      {"internal/store/driver", "internal/inflight", "internal/chat", "internal/errs"},
-	"internal/store/postgres":    {"internal/store/driver", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
+	"internal/store/sqlite":      {"internal/store/driver", "internal/build", "internal/inflight", "internal/chat", "internal/errs"},
+	"internal/store/postgres":    {"internal/store/driver", "internal/build", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
 
 	// the broker of many machines: connections, dead letters, queues
 	"internal/broker/rabbitmq/link":       {"internal/retry", "internal/errs"},
@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"internal/upgrade": {"internal/store/driver", "internal/peer", "internal/retry", "internal/chat"},
 
 	// small tools for loops, for Close, and for the order of starting
+	"internal/build":     {},
 	"internal/inflight":  {},
 	"internal/retry":     {},
 	"internal/lifecycle": {},
@@ -62,7 +63,7 @@ var arrows = map[string][]string{
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/forward", "internal/telemetry",
 		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route",
-		"internal/inflight", "internal/lifecycle", "internal/upgrade", "client",
+		"internal/build", "internal/inflight", "internal/lifecycle", "internal/upgrade", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {

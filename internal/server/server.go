@@ -19,6 +19,7 @@ import (
 
 	"restante/internal/auth"
 	"restante/internal/broker"
+	"restante/internal/build"
 	"restante/internal/cert"
 	"restante/internal/config"
 	"restante/internal/forward"
@@ -121,7 +122,7 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, e
 	if err := s.start(ctx); err != nil {
 		return nil, err
 	}
-	log.Info("serving", "url", scheme(s.cfg)+s.Addr(), "version", ReadBuild().Version, "roles", joined(s.cfg.Roles),
+	log.Info("serving", "url", scheme(s.cfg)+s.Addr(), "version", build.Version(), "roles", joined(s.cfg.Roles),
 		"broker", withoutPasswords(s.cfg.Broker), "store", withoutPassword(s.cfg.Store),
 		"authentication", s.access.inForce)
 	return s, nil

@@ -11,6 +11,7 @@ import (
 	brokerdriver "restante/internal/broker/driver"
 	"restante/internal/broker/inproc"
 	"restante/internal/broker/rabbitmq"
+	"restante/internal/build"
 	"restante/internal/chat"
 	"restante/internal/config"
 	"restante/internal/peer"
@@ -59,7 +60,7 @@ func (s *Server) openBrokerDriver(ctx context.Context) (brokerdriver.Driver, rea
 // newNode returns what this node, which listens on addr, tells its peers about itself. The only node of a cluster has no
 // name.
 func newNode(cfg config.Config, addr net.Addr) (peer.Node, error) {
-	self := peer.Node{Roles: cfg.Roles, Knows: chat.Features(), Release: ReadBuild().Version}
+	self := peer.Node{Roles: cfg.Roles, Knows: chat.Features(), Release: build.Version()}
 	if !cfg.ManyMachines() {
 		return self, nil
 	}

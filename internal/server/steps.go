@@ -10,6 +10,7 @@ import (
 	"restante/internal/api"
 	"restante/internal/auth"
 	"restante/internal/broker"
+	"restante/internal/build"
 	"restante/internal/forward"
 	"restante/internal/hub"
 	"restante/internal/journey"
@@ -44,7 +45,7 @@ func (s *Server) identify(context.Context) (lifecycle.Stop, error) {
 }
 
 func (s *Server) startTraces(ctx context.Context) (_ lifecycle.Stop, err error) {
-	s.traces, err = telemetry.Start(ctx, telemetry.Config{Log: s.log, Node: s.peers.Self().ID, Version: ReadBuild().Version})
+	s.traces, err = telemetry.Start(ctx, telemetry.Config{Log: s.log, Node: s.peers.Self().ID, Version: build.Version()})
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func (s *Server) openStore(ctx context.Context) (lifecycle.Stop, error) {
 }
 
 func (s *Server) openSwitches(context.Context) (lifecycle.Stop, error) {
-	cfg := upgrade.Config{Release: ReadBuild().Version, Log: s.log}
+	cfg := upgrade.Config{Release: build.Version(), Log: s.log}
 	if !s.alone() {
 		cfg.Peers = s.peers
 	}

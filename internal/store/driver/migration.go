@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"runtime/debug"
 
+	"restante/internal/build"
 	"restante/internal/errs"
 )
 
@@ -34,7 +34,7 @@ func Migrations(files []fs.FS) ([]Migration, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read migration: %w", err)
 			}
-			m := Migration{Version: len(all) + 1, Name: path.Base(name), Release: Release(), Script: string(script)}
+			m := Migration{Version: len(all) + 1, Name: path.Base(name), Release: build.Version(), Script: string(script)}
 			if _, err := fmt.Sscanf(m.Script, "-- oldest: %d\n", &m.Oldest); err != nil || m.Oldest < 1 || m.Oldest > m.Version {
 				return nil, fmt.Errorf("migration %s does not begin with the line \"-- oldest: N\", N from 1 to %d", m.Name, m.Version)
 			}
@@ -84,12 +84,4 @@ func needsNewerVersion(format string, args ...any) error {
 func NeedsNewerVersion(err error) bool {
 	_, ok := errors.AsType[*newerVersionError](err)
 	return ok
-}
-
-// Release returns the version of this binary, as `restante version` prints it.
-func Release() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }

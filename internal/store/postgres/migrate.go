@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"restante/internal/build"
 	"restante/internal/chat"
 	"restante/internal/store/driver"
 )
@@ -156,7 +157,7 @@ func apply(ctx context.Context, tx pgx.Tx, next []driver.Migration) error {
 		return nil
 	}
 	for _, feature := range chat.AddedFeatures() {
-		if _, err := tx.Exec(ctx, insertSwitch, feature, driver.Release(), chat.Micros(time.Now())); err != nil {
+		if _, err := tx.Exec(ctx, insertSwitch, feature, build.Version(), chat.Micros(time.Now())); err != nil {
 			return fmt.Errorf("switch on %s: %w", feature, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"restante/internal/build"
 	"restante/internal/chat"
 	"restante/internal/store/driver"
 )
@@ -95,7 +96,7 @@ func upgrade(ctx context.Context, tx *sql.Tx, known []driver.Migration, version 
 	}
 	if version == 0 {
 		for _, feature := range chat.AddedFeatures() {
-			if _, err := tx.ExecContext(ctx, insertSwitch, feature, driver.Release(), now); err != nil {
+			if _, err := tx.ExecContext(ctx, insertSwitch, feature, build.Version(), now); err != nil {
 				return fmt.Errorf("switch on %s: %w", feature, err)
 			}
 		}
