@@ -1,5 +1,5 @@
-// Package docs checks what developers read: that the worked examples of CONTRIBUTING.md build and pass, and that the
-// project keeps to its words.
+// Package docs checks what developers read: that the worked examples of CONTRIBUTING.md build and pass, that the project
+// keeps to its words, and that the index of decisions, the map of the documentation and the links are complete.
 package docs
 
 import (

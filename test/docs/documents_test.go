@@ -1,6 +1,4 @@
-// Package project checks the files that a project of this kind has: the index of decisions, the map of the documentation,
-// and the links in the pages of the first level.
-package project
+package docs
 
 import (
 	"io/fs"
@@ -12,19 +10,6 @@ import (
 	"strings"
 	"testing"
 )
-
-// root is the module's directory, as seen from here.
-const root = "../.."
-
-// read returns a file of the module.
-func read(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
 
 // pages returns the Markdown files in and below a directory of the module, without the index in that directory.
 func pages(t *testing.T, dir string) (found []string) {

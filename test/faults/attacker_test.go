@@ -91,16 +91,22 @@ func (a *attacker) halfOpen(n int) int64 {
 	return count.Load()
 }
 
+// begin opens a connection and sends beginning. What the server answers is dropped.
+func (a *attacker) begin(beginning string) (net.Conn, error) {
+	conn := a.dial()
+	if conn == nil {
+		return nil, net.ErrClosed
+	}
+	go func() { _, _ = io.Copy(io.Discard, conn) }()
+	_, err := io.WriteString(conn, beginning)
+	return conn, err
+}
+
 // drip opens n connections. Each sends beginning, and then one byte after the other.
 func (a *attacker) drip(n int, beginning, drops string) {
 	for range n {
 		a.work.Go(func() {
-			conn := a.dial()
-			if conn == nil {
-				return
-			}
-			go func() { _, _ = io.Copy(io.Discard, conn) }()
-			_, err := io.WriteString(conn, beginning)
+			conn, err := a.begin(beginning)
 			tick := time.NewTicker(100 * time.Millisecond)
 			defer tick.Stop()
 			for i := 0; err == nil; i++ {
@@ -119,12 +125,7 @@ func (a *attacker) drip(n int, beginning, drops string) {
 func (a *attacker) flood(n int, beginning, again string) {
 	for range n {
 		a.work.Go(func() {
-			conn := a.dial()
-			if conn == nil {
-				return
-			}
-			go func() { _, _ = io.Copy(io.Discard, conn) }()
-			_, err := io.WriteString(conn, beginning)
+			conn, err := a.begin(beginning)
 			for err == nil && a.ctx.Err() == nil {
 				_, err = io.WriteString(conn, again)
 			}

@@ -73,12 +73,26 @@ func (c cluster) dead(command string, args ...string) string {
 	return testkit.Run(c.t, "", testkit.Binary(c.t), append([]string{"dead", command, "--broker", strings.Join(c.Broker, ",")}, args...)...)
 }
 
-// waitDead waits until there are n dead letters, and returns their list.
+// waitDead waits until there are n dead letters, and returns the list of them.
 func (c cluster) waitDead(n int) (list string) {
 	c.t.Helper()
-	eventually(c.t, "the expected number of dead letters", func() bool {
-		list = c.dead("list", "--json")
-		return strings.Count(list, "\n") == n
-	})
-	return list
+	return c.waitDeadWithin(n, limit)
+}
+
+// waitDeadWithin is waitDead with another limit.
+func (c cluster) waitDeadWithin(n int, limit time.Duration) (list string) {
+	c.t.Helper()
+	ctx := within(c.t, limit)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if list = c.dead("list", "--json"); strings.Count(list, "\n") == n {
+			return list
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			c.t.Fatalf("%d dead letters are expected within %v; the list:\n%s", n, limit, list)
+		}
+	}
 }

@@ -3,7 +3,6 @@ package faults
 import (
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	rabbitlink "restante/internal/broker/rabbitmq/link"
 	"restante/internal/load"
 	"restante/internal/testkit"
 )
@@ -127,6 +127,9 @@ func TestVersions_ForeignKindBecomesADeadLetter(t *testing.T) {
 	w.check("foreign kinds in the intake")
 }
 
+// partitions is how many a new broker gets.
+const partitions = 8
+
 // publishKind puts an entry of a kind into the intake, as an API node does with what it has accepted.
 func (c cluster) publishKind(publish func(exchange, key string, msg amqp.Publishing), kind, room, text string) load.Send {
 	c.t.Helper()
@@ -135,16 +138,10 @@ func (c cluster) publishKind(publish func(exchange, key string, msg amqp.Publish
 		"v": 1, "kind": kind, "id": send.ID, "room": room, "client_id": send.ClientID, "msg": text, "sent_at": time.Now().UTC(),
 	})
 	noError(c.t, err)
-	publish("restante.intake", partitionKey(room), amqp.Publishing{ContentType: "application/json", MessageId: send.ID, Body: body})
+	key := strconv.Itoa(rabbitlink.Partition(room, partitions))
+	publish("restante.intake", key, amqp.Publishing{ContentType: "application/json", MessageId: send.ID, Body: body})
 	send.Accepted = time.Now()
 	return send
-}
-
-// partitionKey returns the routing key of a room's partition, of the eight that a new broker gets.
-func partitionKey(room string) string {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(room))
-	return strconv.Itoa(int(h.Sum32() % 8))
 }
 
 // switches returns the features that are switched on in the store.
@@ -161,22 +158,4 @@ func (c cluster) switches() []string {
 	}
 	noError(c.t, rows.Err())
 	return features
-}
-
-// waitDeadWithin is waitDead with a limit of its own.
-func (c cluster) waitDeadWithin(n int, limit time.Duration) (list string) {
-	c.t.Helper()
-	ctx := within(c.t, limit)
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if list = c.dead("list", "--json"); strings.Count(list, "\n") == n {
-			return list
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			c.t.Fatalf("%d dead letters are expected within %v; the list:\n%s", n, limit, list)
-		}
-	}
 }
