@@ -23,9 +23,10 @@ var arrows = map[string][]string{
 
 	// the broker of many machines: connections, dead letters, queues
 	"internal/broker/rabbitmq/link":       {"internal/retry", "internal/errs"},
-	"internal/broker/rabbitmq/deadletter": {"internal/broker/rabbitmq/link", "internal/chat", "internal/errs"},
+	"internal/broker/rabbitmq/topology":   {"internal/broker/rabbitmq/link", "internal/retry", "internal/errs"},
+	"internal/broker/rabbitmq/deadletter": {"internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/chat", "internal/errs"},
 	"internal/broker/rabbitmq": {
-		"internal/broker/driver", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/deadletter", "internal/event",
+		"internal/broker/driver", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/deadletter", "internal/event",
 		"internal/peer", "internal/inflight", "internal/retry", "internal/chat", "internal/errs",
 	},
 
@@ -89,7 +90,7 @@ var arrows = map[string][]string{
 var keepers = map[string][]string{
 	"modernc.org/sqlite":         {"internal/store/sqlite"},
 	"github.com/jackc/pgx":       {"internal/store/postgres", "internal/testkit/nodes"},
-	"github.com/rabbitmq":        {"internal/broker/rabbitmq", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/deadletter"},
+	"github.com/rabbitmq":        {"internal/broker/rabbitmq", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/deadletter"},
 	"go.opentelemetry.io":        {"internal/telemetry", "internal/broker", "internal/store"},
 	"github.com/gobwas":          {"internal/signalr", "internal/load", "internal/testkit"},
 	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/forward", "internal/route", "internal/telemetry", "internal/auth", "internal/remote", "internal/limit", "client"},

@@ -21,6 +21,19 @@ type Message struct {
 	// Trace is the W3C traceparent of the trace that the message belongs to, empty without tracing. It is neither
 	// stored nor shown to clients.
 	Trace string
+
+	// Origin says which queue of the broker the message was delivered from. A store compares it, and neither stores nor
+	// returns it.
+	Origin Origin
+}
+
+// Origin is a partition of the broker in one of its generations. A partition gets another generation when its queue was
+// destroyed and made again. A store refuses new messages of a generation once it has seen a later one of the partition: a
+// consumer that still holds them stores them no more, because newer messages of the same rooms may be stored already. The
+// zero value is of a broker without partitions, and is never refused.
+type Origin struct {
+	Partition  int
+	Generation int64 // 1, 2, 3, …; 0 without partitions
 }
 
 // TimeFormat is the format of all times: RFC 3339 in UTC with microseconds, so that texts sort like times.

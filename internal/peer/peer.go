@@ -49,6 +49,20 @@ type Node struct {
 	// Declines lists the partitions that the node leaves to others, see Balance.
 	Declines []int `json:"declines,omitempty"`
 
+	// Record is the version of the broker's record that the node knows, 0 for none. A node that hears of a later one reads it.
+	Record int64 `json:"record,omitempty"`
+
+	// Deleted lists the queues of the broker that the node has found deleted and not made again yet. The value says whether it
+	// still has deliveries of the queue that are not stored.
+	Deleted map[string]bool `json:"deleted,omitempty"`
+
+	// Finished has, by partition and then by the id of the publishing node, the greatest number of a message that this node has
+	// stored or dead-lettered. It has those that changed lately, and those of queues in Deleted.
+	Finished map[int]map[string]int64 `json:"finished,omitempty"`
+
+	// Failing lists the checks of readiness that fail on the node.
+	Failing []string `json:"failing,omitempty"`
+
 	// Secret is known to the nodes only, which have it from the broker: a request that carries it was forwarded by the node.
 	Secret Secret `json:"secret,omitempty"`
 }

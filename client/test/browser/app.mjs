@@ -41,7 +41,7 @@ export function tolerate(pattern) {
   tolerated.push(pattern);
 }
 
-export const unreachable = /ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INTERNET_DISCONNECTED|INCOMPLETE_CHUNKED_ENCODING)|WebSocket connection to|status of 503/;
+export const unreachable = /ERR_(CONNECTION_REFUSED|CONNECTION_RESET|CONNECTION_CLOSED|CONNECTION_ABORTED|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE|INTERNET_DISCONNECTED|INCOMPLETE_CHUNKED_ENCODING)|WebSocket connection to|status of 503/;
 
 /** Opens a browser profile for one user, with a first tab at the address. */
 export async function open({ at = url, profile, ...settings } = {}) {

@@ -1,0 +1,80 @@
+package topology
+
+import (
+	"encoding/json"
+	"maps"
+)
+
+// Record is what all nodes must agree on about a broker. It stands on the broker itself, see Keeper, and is changed under a
+// lock that one node at a time has. A copy may be read concurrently.
+type Record struct {
+	// Version rises by one with each change.
+	Version int64
+	// Partitions is how many there are. It does not change while nodes run.
+	Partitions int
+	// Made says that every queue existed once: one that is missing was deleted.
+	Made bool
+	// Generations has the partitions whose queue was deleted and made again. All others are in their first generation.
+	Generations map[int]Generation
+
+	// others are members of newer versions. They are kept as they are.
+	others map[string]json.RawMessage
+}
+
+// Generation is the present generation of a partition.
+type Generation struct {
+	// Number is 2 or more.
+	Number int64 `json:"number"`
+	// Refilling is the id of the node that puts back what it had in hand when the queue was deleted, "" when that is done.
+	// The queue may exist meanwhile, and is not bound.
+	Refilling string `json:"refilling,omitempty"`
+	// Received has, by the id of the publishing node, the greatest number of the last generation that was delivered to a
+	// consumer or put back. What such a node has published after that, and the broker has confirmed, is destroyed.
+	Received map[string]int64 `json:"received,omitempty"`
+}
+
+// Generation returns the generation of a partition: 1, 2, 3, …
+func (r *Record) Generation(partition int) int64 {
+	if g, ok := r.Generations[partition]; ok {
+		return g.Number
+	}
+	return 1
+}
+
+// wireRecord is a Record as it is written.
+type wireRecord struct {
+	Version     int64              `json:"version"`
+	Partitions  int                `json:"partitions"`
+	Made        bool               `json:"made"`
+	Generations map[int]Generation `json:"generations,omitempty"`
+}
+
+// MarshalJSON implements json.Marshaler. It writes the members of newer versions, too.
+func (r Record) MarshalJSON() ([]byte, error) {
+	known, err := json.Marshal(wireRecord{r.Version, r.Partitions, r.Made, r.Generations})
+	if err != nil || len(r.others) == 0 {
+		return known, err
+	}
+	all := maps.Clone(r.others)
+	if err := json.Unmarshal(known, &all); err != nil {
+		return nil, err
+	}
+	return json.Marshal(all)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *Record) UnmarshalJSON(b []byte) error {
+	var w wireRecord
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	for _, name := range [...]string{"version", "partitions", "made", "generations"} {
+		delete(all, name)
+	}
+	*r = Record{Version: w.Version, Partitions: w.Partitions, Made: w.Made, Generations: w.Generations, others: all}
+	return nil
+}
