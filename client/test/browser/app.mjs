@@ -41,6 +41,10 @@ export function tolerate(pattern) {
   tolerated.push(pattern);
 }
 
+/**
+ * What a browser logs while no server answers. Which code Chromium gives depends on how far a connection was when the server
+ * was killed.
+ */
 export const unreachable = /ERR_(CONNECTION_REFUSED|CONNECTION_RESET|CONNECTION_CLOSED|CONNECTION_ABORTED|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE|INTERNET_DISCONNECTED|INCOMPLETE_CHUNKED_ENCODING)|WebSocket connection to|status of 503/;
 
 /** Opens a browser profile for one user, with a first tab at the address. */
