@@ -1,0 +1,135 @@
+package faults
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	names "restante/internal/broker/rabbitmq/link"
+	"restante/internal/testkit"
+	"restante/internal/testkit/nodes"
+)
+
+// manage sends a request to the management API of the tests' RabbitMQ. In the path, VHOST stands for the virtual host of
+// the cluster.
+func (c cluster) manage(method, path, body string) string {
+	c.t.Helper()
+	return manage(c.t, testkit.RabbitMQ(c.t).Node(0), c.vhost(), method, path, body)
+}
+
+func manage(t *testing.T, node *nodes.RabbitNode, vhost, method, path, body string) string {
+	t.Helper()
+	answer, err := node.Manage(within(t, limit), method, strings.Replace(path, "VHOST", url.PathEscape(vhost), 1), body)
+	noError(t, err)
+	return answer
+}
+
+// vhost returns the name of the cluster's virtual host.
+func (c cluster) vhost() string {
+	c.t.Helper()
+	address, err := url.Parse(c.Broker[0])
+	noError(c.t, err)
+	return strings.TrimPrefix(address.Path, "/")
+}
+
+// intakeOf returns the queue in which the accepted messages of a room wait.
+func intakeOf(room string) string { return fmt.Sprint(names.IntakeQueue, names.Partition(room, 8)) }
+
+// Operators delete each exchange and each queue, one after the other, while the consumers keep up. Everything that was
+// accepted is delivered once and in order, within 10 s of the deletion, and no node needs a restart. Until it is mended no
+// node says that it is ready for longer than 5 s.
+func TestDeleted_EachExchangeAndQueueComesBack(t *testing.T) {
+	c := newCluster(t)
+	servers := c.nodes(2, allRoles)
+	edge := balancer(t, servers...).URL()
+	w := startWork(t, workConfig{Post: edge, Read: edge, Name: "deleted", Rooms: 2, Senders: 4, Readers: 2, Every: 10 * time.Millisecond})
+	sse := startStreams(t, w, edge, 1)
+	f := follow(t, w, servers...)
+	busy, idle := intakeOf(w.rooms[0].name), intakeOf("nobody writes here")
+	longest := time.Duration(0)
+	for _, what := range []string{
+		"queues/VHOST/" + busy, "queues/VHOST/" + intakeOf(w.rooms[1].name), "queues/VHOST/" + idle,
+		"queues/VHOST/restante.inbox", "queues/VHOST/restante.dead", "queues/VHOST/restante.record",
+		"exchanges/VHOST/restante.messages", "exchanges/VHOST/restante.intake", "exchanges/VHOST/restante.inbox",
+		"exchanges/VHOST/restante.dead", "exchanges/VHOST/restante.nodes", "queues/VHOST/" + busy,
+	} {
+		began := time.Now()
+		c.manage(http.MethodDelete, "/"+what, "")
+		w.flow(20)
+		took := time.Since(began)
+		longest = max(longest, took)
+		t.Logf("%s deleted: messages flow to every reader after %v", what, took.Round(time.Millisecond))
+		if took > 10*time.Second {
+			t.Errorf("%s deleted: messages flow only after %v, want 10 s at most", what, took)
+		}
+		eventually(t, what+" exists again", func() bool {
+			_, err := testkit.RabbitMQ(t).Node(0).Manage(t.Context(), http.MethodGet, "/"+strings.Replace(what, "VHOST", url.PathEscape(c.vhost()), 1), "")
+			return err == nil
+		})
+		if took := time.Since(began); took > 15*time.Second {
+			t.Errorf("%s exists again only after %v", what, took)
+		}
+		for _, s := range servers {
+			eventually(t, "every node is ready again", func() bool { return status(t, s) == "ready" })
+		}
+	}
+	f.stop()
+	w.level()
+	sse.wait()
+	w.check(fmt.Sprintf("each exchange and queue deleted, delivered again after %v at most", longest.Round(time.Millisecond)))
+	for _, s := range servers {
+		if n := metric(t, s, "restante_destroyed_total"); n != 0 {
+			t.Errorf("%v messages are said to be destroyed; the consumers kept up", n)
+		}
+	}
+	c.waitDead(0)
+}
+
+// status returns what /readyz says: ready, degraded, or unavailable.
+func status(t *testing.T, s *testkit.Server) string {
+	t.Helper()
+	_, answer := readyz(t, s)
+	return answer.Status
+}
+
+type readiness struct {
+	Status string
+	Checks []struct {
+		Name, Reason string
+		OK           bool
+	}
+}
+
+// failing returns the checks that fail.
+func (r readiness) failing() map[string]string {
+	reasons := map[string]string{}
+	for _, c := range r.Checks {
+		if !c.OK {
+			reasons[c.Name] = c.Reason
+		}
+	}
+	return reasons
+}
+
+func readyz(t *testing.T, s *testkit.Server) (code int, answer readiness) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(within(t, 10*time.Second), http.MethodGet, s.URL()+"/readyz", nil)
+	noError(t, err)
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	noError(t, err)
+	defer resp.Body.Close()
+	var body struct {
+		readiness
+		Status any
+	}
+	noError(t, json.NewDecoder(resp.Body).Decode(&body))
+	answer = body.readiness
+	if answer.Status, _ = body.Status.(string); answer.Status == "" {
+		answer.Status = "unavailable" // a problem document, whose status is a number
+	}
+	return resp.StatusCode, answer
+}
