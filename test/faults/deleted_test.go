@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -59,8 +60,10 @@ func TestDeleted_EachExchangeAndQueueComesBack(t *testing.T) {
 	} {
 		began := time.Now()
 		c.manage(http.MethodDelete, "/"+what, "")
+		mended := watchReadiness(t, what, servers)
 		w.flow(20)
 		took := time.Since(began)
+		mended()
 		longest = max(longest, took)
 		t.Logf("%s deleted: messages flow to every reader after %v", what, took.Round(time.Millisecond))
 		if took > 10*time.Second {
@@ -89,6 +92,33 @@ func TestDeleted_EachExchangeAndQueueComesBack(t *testing.T) {
 	c.waitDead(0)
 }
 
+// watchReadiness checks that no node says that it is ready from 5 s after a fault on, until mended is called.
+func watchReadiness(t *testing.T, what string, servers []*testkit.Server) (mended func()) {
+	t.Helper()
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for wait := 5 * time.Second; ; wait = 200 * time.Millisecond {
+			select {
+			case <-over:
+				return
+			case <-time.After(wait):
+			}
+			for i, s := range servers {
+				if _, answer := readyz(t, s); answer.Status == "ready" {
+					select {
+					case <-over: // it was mended while the node was asked
+					default:
+						t.Errorf("%s deleted: node %d says that it is ready, and it is not mended", what, i)
+					}
+					return
+				}
+			}
+		}
+	}()
+	return func() { close(over); <-done }
+}
+
 // status returns what /readyz says: ready, degraded, or unavailable.
 func status(t *testing.T, s *testkit.Server) string {
 	t.Helper()
@@ -115,18 +145,27 @@ func (r readiness) failing() map[string]string {
 	return reasons
 }
 
+// readyz asks a node whether it is ready. The code is 0 if it does not answer.
 func readyz(t *testing.T, s *testkit.Server) (code int, answer readiness) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(within(t, 10*time.Second), http.MethodGet, s.URL()+"/readyz", nil)
-	noError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/readyz", nil)
+	if err != nil {
+		return 0, answer
+	}
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-	noError(t, err)
+	if err != nil {
+		return 0, answer
+	}
 	defer resp.Body.Close()
 	var body struct {
 		readiness
 		Status any
 	}
-	noError(t, json.NewDecoder(resp.Body).Decode(&body))
+	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+		t.Errorf("/readyz: %v", err)
+	}
 	answer = body.readiness
 	if answer.Status, _ = body.Status.(string); answer.Status == "" {
 		answer.Status = "unavailable" // a problem document, whose status is a number

@@ -73,6 +73,31 @@ func TestDisk_FullRefusesAndRecovers(t *testing.T) {
 	})
 }
 
+// A disk fills up, and a load balancer takes the server out of service, so that nobody posts any more. When there is space
+// again, the server is ready by itself.
+func TestDisk_FullFreedAndReadyWithoutAPost(t *testing.T) {
+	withDisk(t, func(t *testing.T, rig testkit.Rig) {
+		dir := mount(t, "-t", "tmpfs", "-o", "size=24m", "tmpfs")
+		s := rig.Start(t, testkit.Options{Data: filepath.Join(dir, "data")})
+		fill(t, s.URL(), "lobby", 500)
+		ballast := filepath.Join(dir, "ballast")
+		fillDisk(t, ballast)
+		senders := startSenders(t, load.SenderConfig{URL: s.URL(), Senders: 4, Retry: 100 * time.Millisecond, StopTimeout: time.Second})
+		waitReady(t, s, http.StatusServiceUnavailable)
+		senders.Stop()
+		for full := within(t, 3*time.Second); full.Err() == nil; {
+			if code := s.Ready(); code != http.StatusServiceUnavailable {
+				t.Fatalf("/readyz is %d while the disk is full", code)
+			}
+		}
+		noError(t, os.Remove(ballast))
+		freed := time.Now()
+		waitReady(t, s, http.StatusOK)
+		t.Logf("ready %v after the disk was freed, without a post", time.Since(freed).Round(time.Millisecond))
+		fill(t, s.URL(), "later", 50)
+	})
+}
+
 // The disk is full and then the server is killed. Everything that was accepted before is stored when there is space
 // again.
 func TestDisk_FullAndKilled(t *testing.T) {
