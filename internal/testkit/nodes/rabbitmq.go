@@ -193,13 +193,14 @@ func (c *RabbitMQ) awaitCluster(ctx context.Context) error {
 // Node returns the i-th node, from 0.
 func (c *RabbitMQ) Node(i int) *RabbitNode { return c.nodes[i] }
 
-// URLs returns the addresses of all nodes, with the default vhost.
+// URLs returns the addresses of all nodes, with the default vhost, as `restante --broker` takes them: the parameter
+// management is the address of the node's management API.
 func (c *RabbitMQ) URLs() []string { return c.urls("") }
 
 func (c *RabbitMQ) urls(vhost string) []string {
 	urls := make([]string, len(c.nodes))
 	for i, n := range c.nodes {
-		urls[i] = n.URL() + url.PathEscape(vhost)
+		urls[i] = n.URL() + url.PathEscape(vhost) + "?" + url.Values{"management": {n.ManagementURL()}}.Encode()
 	}
 	return urls
 }
