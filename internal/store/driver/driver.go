@@ -24,6 +24,13 @@ type Driver interface {
 	// the others the next numbers of their room in batch order, without gaps, and a StoredAt of now in microseconds, or
 	// one microsecond after the room's newest if the clock is not past that. It neither changes batch nor reads it after
 	// it has returned, even when ctx ended first; then the commit in flight may still take place.
+	//
+	// A batch with a message that is not stored yet, and whose Origin has a lower generation than one that was appended for
+	// its partition before, is refused as chat.Destroyed says; a batch of repeats never is. A higher generation is noted in the
+	// same transaction, whether or not its messages are repeats. Of two concurrent batches of one partition, the one of the
+	// lower generation is before the other in every room that both have, or refused. All this holds for each message of a
+	// batch with several origins. A database of one machine has no partitions: its driver ignores origins. Messages are
+	// returned without an Origin.
 	Append(ctx context.Context, batch []chat.Message) (Appended, error)
 
 	// Restore stores messages with the numbers and times that another store gave them, in one transaction: log is of one

@@ -66,6 +66,7 @@ func (d *Driver) within(ctx context.Context, limit time.Duration, f func(context
 const (
 	uniqueViolation     = "23505"
 	readOnlyTransaction = "25006"
+	laterGeneration     = "RE001" // restante.append raises it
 )
 
 // state returns the SQLSTATE of an error of the server, "" for any other error.

@@ -83,6 +83,7 @@ func (w *writer) append(ctx context.Context, r *request, now int64) error {
 		if err != nil {
 			return fmt.Errorf("find room: %w", err)
 		}
+		m.Origin = chat.Origin{}
 		m.Seq, m.SentAt, m.StoredAt = c.seq+1, chat.Micros(m.SentAt), micros(max(now, c.storedAt+1))
 		added, err := w.insert(ctx, c, m, &r.ids[i])
 		if err != nil {
