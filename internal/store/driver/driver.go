@@ -69,8 +69,11 @@ type Driver interface {
 	// nothing: the first release and time stay. A feature is never switched off.
 	SwitchOn(ctx context.Context, f chat.Feature, release string) error
 
-	// Check returns nil when the database can be read and written now. It may answer with the outcome of a write that is
-	// younger than a second, but after a failed Append it returns an error until a write has succeeded.
+	// Check returns nil when Append works now: with the rights, the locks and the space that it needs. It may answer with the
+	// outcome of an Append that is younger than Config.CheckInterval, or else with that of a probe, see Health: after a failed
+	// Append it returns an error until an Append or a probe has succeeded, and after the cause has ended it succeeds without
+	// an Append. It answers within two seconds, with a reason that a person can act on. However many call it, at most one
+	// probe is made in an interval. A probe stores nothing.
 	Check(ctx context.Context) error
 
 	// Retryable reports whether the same call may succeed at once, such as after a serialization failure.

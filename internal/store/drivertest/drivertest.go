@@ -77,6 +77,7 @@ func Run(t *testing.T, h Harness) {
 		{"Close_RefusesLaterCalls", testClose},
 		{"Close_WaitsForAppends", testCloseUnderLoad},
 		{"Failure_RefusesAndRecovers", testRecovery},
+		{"Failure_CheckRecoversByItself", testCheckRecovers},
 		{"Model_Agrees", testModel},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, h) })

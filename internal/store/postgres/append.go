@@ -23,9 +23,14 @@ func (d *Driver) Append(ctx context.Context, messages []chat.Message) (driver.Ap
 		b = newBatch(messages, ids)
 		return func(ctx context.Context) error { return d.put(ctx, b) }
 	})
-	if err != nil || b == nil {
+	if err != nil {
+		d.health.Failed(messages, err)
 		return driver.Appended{}, err
 	}
+	if b == nil { // the batch is empty
+		return driver.Appended{}, nil
+	}
+	d.health.Succeeded()
 	return b.appended(), nil
 }
 

@@ -74,3 +74,29 @@ BEGIN
     SELECT ordinal, seq, stored_at FROM fresh;
 END
 $$;
+
+-- probe_append finds out whether append works, by calling it: with the rights of the caller, for a room that no other session
+-- uses and a partition that the broker does not have. It rolls that back, and writes one row.
+CREATE FUNCTION restante.probe_append(room text, id uuid, msg bytea, of_partition integer) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '1s' -- a readiness check must answer within two
+AS $$
+BEGIN
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+
+    -- append itself waits longer for a table that another session has locked. These insert nothing.
+    INSERT INTO restante.rooms SELECT * FROM restante.rooms WHERE false;
+    INSERT INTO restante.messages SELECT * FROM restante.messages WHERE false;
+    INSERT INTO restante.partitions SELECT * FROM restante.partitions WHERE false;
+
+    BEGIN
+        PERFORM FROM restante.append(now(), ARRAY[room], ARRAY[id], ARRAY['probe'], ARRAY[msg], ARRAY[now()], of_partition, 2);
+        RAISE EXCEPTION USING ERRCODE = 'RE002';
+    EXCEPTION WHEN SQLSTATE 'RE002' THEN -- it is rolled back to the inner BEGIN
+    END;
+    UPDATE restante.probe SET at = now();
+END
+$$;
