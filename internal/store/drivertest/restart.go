@@ -83,9 +83,11 @@ func testClose(t *testing.T, h Harness) {
 	_, seqErr := d.SeqAt(t.Context(), "a", time.Now())
 	_, roomErr := d.Room(t.Context(), "a")
 	_, roomsErr := d.Rooms(t.Context(), "", 1)
+	_, lastErr := d.LastSeqs(t.Context(), []string{"a"})
 	for call, err := range map[string]error{
 		"append": appendErr, "after": afterErr, "before": beforeErr, "seq at": seqErr, "room": roomErr, "rooms": roomsErr,
-		"check": d.Check(t.Context()),
+		"last seqs": lastErr,
+		"check":     d.Check(t.Context()),
 	} {
 		if errs.CodeOf(err) != errs.Unavailable || d.Retryable(err) {
 			t.Errorf("%s after close: %v, want an error of class unavailable that is not worth a retry", call, err)
@@ -184,5 +186,37 @@ func resume(t *testing.T, d driver.Driver, batch []chat.Message) driver.Appended
 		if time.Now().After(deadline) {
 			t.Fatalf("not recovered after 10 s: %v", err)
 		}
+	}
+}
+
+// testCheckRecovers never appends, as on a machine without traffic.
+func testCheckRecovers(t *testing.T, h Harness) {
+	if h.Break == nil {
+		t.Skip("this driver cannot be broken here")
+	}
+	d := h.Open(t, newClock().now)
+	for range 2 {
+		if err := d.Check(t.Context()); err != nil {
+			t.Fatalf("check: %v", err)
+		}
+		repair := h.Break(t, d)
+		for range 2 {
+			if err := d.Check(t.Context()); errs.CodeOf(err) != errs.Unavailable {
+				t.Errorf("check while nothing can be written: %v, want an error of class unavailable", err)
+			}
+		}
+		repair()
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		deadline := time.Now().Add(10 * time.Second)
+		for err := d.Check(t.Context()); err != nil; err = d.Check(t.Context()) {
+			if time.Now().After(deadline) {
+				t.Fatalf("check not recovered after 10 s: %v", err)
+			}
+			<-tick.C
+		}
+	}
+	if found, err := d.Rooms(t.Context(), "", 10); err != nil || len(found) != 0 {
+		t.Errorf("checks have left %v, %v", found, err)
 	}
 }

@@ -17,7 +17,7 @@ const (
 
 // reads are the statements of the readers' pool. They are closed with it.
 type reads struct {
-	after, before, storedAt, room, rooms, switches *sql.Stmt
+	after, before, storedAt, room, rooms, lastSeqs, switches *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
@@ -32,6 +32,7 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 		{&r.storedAt, "SELECT stored_at FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND seq = ?"},
 		{&r.room, selectRooms + "name = ?"},
 		{&r.rooms, selectRooms + "name > ? ORDER BY name LIMIT ?"},
+		{&r.lastSeqs, selectLastSeqs},
 		{&r.switches, selectSwitches},
 	} {
 		if *p.stmt, err = db.PrepareContext(ctx, p.query); err != nil {
@@ -44,7 +45,7 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 // statements are those of the writing connection.
 type statements struct {
 	conn                                                         *sql.Conn
-	begin, commit                                                *sql.Stmt
+	begin, commit, savepoint, rollbackTo                         *sql.Stmt
 	findRoom, addRoom, moveRoom, insert, repeat, probe, switchOn *sql.Stmt
 	after                                                        *sql.Stmt
 
@@ -59,12 +60,14 @@ func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
 	}{
 		{&s.begin, "BEGIN IMMEDIATE"},
 		{&s.commit, "COMMIT"},
+		{&s.savepoint, "SAVEPOINT probe"},
+		{&s.rollbackTo, "ROLLBACK TO probe"},
 		{&s.findRoom, "SELECT id, last_seq, last_stored_at FROM rooms WHERE name = ?"},
 		{&s.addRoom, "INSERT INTO rooms (name, last_seq, last_stored_at) VALUES (?, 0, 0)"},
 		{&s.moveRoom, "UPDATE rooms SET last_seq = ?, last_stored_at = ? WHERE id = ?"},
 		{&s.insert, insertMessage},
 		{&s.repeat, "SELECT " + columns + " FROM messages WHERE room = ? AND id = ?"},
-		{&s.probe, "UPDATE probe SET at = ?"},
+		{&s.probe, "UPDATE probe SET at = ?, space = zeroblob(?)"},
 		{&s.switchOn, insertSwitch},
 		{&s.after, selectAfter},
 	} {
@@ -76,6 +79,11 @@ func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		s.prepared = append(s.prepared, stmt)
 	}
 	return s, nil
+}
+
+func exec(ctx context.Context, stmt *sql.Stmt, args ...any) error {
+	_, err := stmt.ExecContext(ctx, args...)
+	return err
 }
 
 // close closes the statements and the connection. A connection does not close its statements, which would keep the file
