@@ -97,8 +97,8 @@ func (k *Keeper) Failed() <-chan error { return k.failed }
 
 // Restore makes the deleted queue of a partition again, for the node that has deliveries of it in hand. From is the
 // generation of those deliveries. Restore takes the lock, begins the next generation, makes the queue without a binding, and
-// calls refill, which publishes the deliveries to the queue by the default exchange, in their order and confirmed, over a
-// channel of the session. Then it notes in the record what was received, by publishing node the greatest number, and binds
+// calls refill, which publishes the deliveries to link.QueuesExchange, with the name of the queue as the routing key, in
+// their order and confirmed, over a channel of the session. Then it notes in the record what was received, by publishing node the greatest number, and binds
 // the queue. It returns the record after that.
 //
 // It blocks while another node has the lock. When it fails it may be called again with the same arguments: what was published
