@@ -10,6 +10,7 @@ import (
 
 	"restante/internal/broker/driver"
 	"restante/internal/broker/rabbitmq/link"
+	"restante/internal/broker/rabbitmq/topology"
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/inflight"
@@ -35,6 +36,9 @@ type Config struct {
 	// UnknownLimit is how long an accepted entry is kept whose kind or version no node has ever known. Then it becomes a
 	// dead letter. Default 60 s.
 	UnknownLimit time.Duration
+	// HoldLimit is how long a batch is in hand that cannot be stored. Then it goes back to the broker, all at once, and this
+	// node or another one gets it again. Default 5 min.
+	HoldLimit time.Duration
 }
 
 // Driver implements driver.Driver over RabbitMQ.
@@ -42,8 +46,10 @@ type Driver struct {
 	cfg      Config
 	node     string
 	metrics  *metrics
-	topology *topology
+	keeper   *topology.Keeper
 	balance  *peer.Balance
+	progress *peer.Progress
+	accounts accounts
 	unknowns *unknowns
 
 	broker     *link.Broker
@@ -75,6 +81,9 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 	if cfg.UnknownLimit == 0 {
 		cfg.UnknownLimit = 60 * time.Second
 	}
+	if cfg.HoldLimit == 0 {
+		cfg.HoldLimit = 5 * time.Minute
+	}
 	if cfg.Partitions < 0 || cfg.Partitions > maxPartitions {
 		return nil, errs.Field("partitions", "must be 1 to %d, or 0 for what the broker has, is %d", maxPartitions, cfg.Partitions)
 	}
@@ -88,11 +97,14 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 	}
 	d := &Driver{
 		cfg: cfg, node: node, broker: broker,
-		topology: &topology{log: cfg.Log, wanted: cfg.Partitions},
-		balance:  peer.NewBalance(cfg.Peers), metrics: newMetrics(),
+		balance: peer.NewBalance(cfg.Peers), progress: peer.NewProgress(), metrics: newMetrics(),
 		closing: make(chan struct{}), ended: make(chan struct{}), closed: make(chan struct{}),
 	}
 	d.unknowns = newUnknowns(&d.cfg)
+	d.keeper = topology.NewKeeper(broker, topology.Config{
+		Node: node, Partitions: cfg.Partitions, Log: cfg.Log,
+		Free: d.free, Alive: d.mayBeAlive, Finished: d.finished, HeartbeatRecord: heartbeatRecord,
+	})
 	d.newLinks()
 	if err := d.connect(ctx); err != nil {
 		return nil, err
@@ -111,27 +123,26 @@ const maxPartitions = 1024
 // newLinks makes the links; start runs them.
 func (d *Driver) newLinks() {
 	publishing := func(s *link.Session) error {
-		if err := d.topology.ensure(s); err != nil {
-			return err
+		record, known := d.keeper.Record()
+		if !known {
+			return &errs.Error{Code: errs.Unavailable, Msg: "the topology of the broker is not known yet"}
 		}
-		return s.OpenSenders(int(d.topology.partitions.Load()))
+		return s.OpenSenders(record.Partitions)
 	}
-	announcing := func(s *link.Session) error {
-		if err := d.topology.ensure(s); err != nil {
-			return err
-		}
-		return s.OpenSenders(announcers)
-	}
+	none := func(*link.Session) error { return nil }
 	d.publishing = d.broker.Link("publish", publishing)
-	d.consuming = d.broker.Link("consume", d.topology.ensure)
-	d.announcing = d.broker.Link("announce", announcing)
-	d.hearing = d.broker.Link("hub", d.topology.ensure)
-	d.nodes = d.broker.Link("nodes", d.topology.ensure)
+	d.consuming = d.broker.Link("consume", none)
+	d.announcing = d.broker.Link("announce", func(s *link.Session) error { return s.OpenSenders(announcers) })
+	d.hearing = d.broker.Link("hub", none)
+	d.nodes = d.broker.Link("nodes", none)
 }
 
 // connect connects the link for publishing once, which declares the topology.
 func (d *Driver) connect(ctx context.Context) error {
-	err := d.publishing.Connect(ctx)
+	err := d.keeper.Connect(ctx)
+	if err == nil {
+		err = d.publishing.Connect(ctx)
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -149,8 +160,9 @@ func (d *Driver) connect(ctx context.Context) error {
 func (d *Driver) start() {
 	d.publishing.Want()
 	d.stopPublishing = background(d.publishing.Run)
+	d.stops = append(d.stops, background(d.keeper.Run))
 	if d.cfg.Peers != nil {
-		d.stops = append(d.stops, background(d.heartbeats))
+		d.stops = append(d.stops, background(d.heartbeats), background(d.settle))
 	}
 	for _, l := range []*link.Link{d.consuming, d.announcing, d.hearing, d.nodes} {
 		d.stops = append(d.stops, background(l.Run))

@@ -46,7 +46,14 @@ type Outgoing struct {
 	Key       string
 	Mandatory bool // it is an error if no queue is bound for the message
 	amqp.Publishing
+
+	Stamper Stamper // called before the message is sent, nil for none
+	Number  int64   // set by the Stamper
 }
+
+// Stamper numbers messages in the order in which they are sent. Stamp is called for one message of a Sender at a time, must
+// not block, and may change the message.
+type Stamper interface{ Stamp(o *Outgoing) }
 
 // weight returns how much of a sender's window the message takes.
 func (o *Outgoing) weight() int64 { return min(max(int64(len(o.Body)), minWeight), window) }
@@ -91,6 +98,17 @@ func (s *Session) OpenSenders(n int) error {
 
 // Senders returns the senders of the session.
 func (s *Session) Senders() []*Sender { return s.senders }
+
+// NewSender returns a sender for one piece of work over the session. Close it.
+func (s *Session) NewSender() (*Sender, error) { return newSender(s) }
+
+// Close closes the channel of the sender. What is on its way may or may not be at the broker.
+func (s *Sender) Close() {
+	s.mu.Lock()
+	c := s.channel
+	s.mu.Unlock()
+	s.s.CloseChannel(c.ch)
+}
 
 func newSender(s *Session) (*Sender, error) {
 	c, err := newChannel(s)
@@ -178,6 +196,9 @@ func (s *Sender) TrySend(o *Outgoing) (*Sent, error) {
 func (s *Sender) transmit(o *Outgoing, weight int64) (*Sent, error) {
 	s.mu.Lock()
 	c := s.channel
+	if o.Stamper != nil {
+		o.Stamper.Stamp(o)
+	}
 	confirm, err := c.ch.PublishWithDeferredConfirm(o.Exchange, o.Key, o.Mandatory, false, o.Publishing)
 	s.mu.Unlock()
 	if err != nil {
