@@ -66,6 +66,19 @@ func (t *Table) MayBeAlive(id string, now time.Time) bool {
 	return known && now.Sub(e.heard) <= Silence || !t.judges(now)
 }
 
+// HasSilent reports whether a node that consumed is silent for Silence and has not said goodbye. It may have something in hand,
+// and come back.
+func (t *Table) HasSilent(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range t.nodes {
+		if !e.consumed.IsZero() && now.Sub(e.heard) > Silence {
+			return true
+		}
+	}
+	return false
+}
+
 // Finished returns what consumers have told to have finished of a partition: by publishing node, the greatest number. The
 // caller may change the map.
 func (t *Table) Finished(partition int) map[string]int64 {

@@ -64,6 +64,9 @@ func TestTable_NobodyHas_RemembersTheRoleAndTheGoodbye(t *testing.T) {
 	if table.NobodyHas(deletedQueue, 3, noon.Add(2*time.Second)) {
 		t.Error("a node that consumed a moment ago is passed over")
 	}
+	if table.HasSilent(noon.Add(peer.Silence)) || !table.HasSilent(noon.Add(2*peer.Silence)) {
+		t.Error("a node that consumed is silent after ten seconds, and not before")
+	}
 	table.Heard(peer.Node{ID: "a", Record: 1}, noon.Add(peer.Silence))
 	if !table.NobodyHas(deletedQueue, 3, noon.Add(peer.Silence+time.Second)) {
 		t.Error("a node that has not consumed for long is waited for")

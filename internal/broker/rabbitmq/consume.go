@@ -142,25 +142,22 @@ func (w *worker) consume(ctx context.Context, s *link.Session) error {
 	r, err := w.register(ctx, s)
 	switch {
 	case isMissing(err):
-		return w.deleted(ctx)
+		return w.deleted(ctx, false)
 	case err != nil:
 		w.d.balance.Register(w.q, false)
 		return err
 	}
 	w.generation = r.generation
 	w.d.balance.Register(w.q, true)
-	w.d.progress.Consuming(w.queue, w.q)
 	w.finishOlder(ctx, r)
 	err = w.batches(ctx, r)
-	s.CloseChannel(r.ch)
-	<-r.over
-	r.abandon()
+	w.close(s, r)
 	if !r.active.IsZero() {
 		w.d.metrics.held.Dec()
 	}
 	w.hand, w.handOf = append(w.hand, r.backlog.take(math.MaxInt, math.MaxInt)...), r.generation
 	if r.cancelled {
-		return w.cancelled(ctx, s)
+		return w.cancelled(ctx, s, !r.active.IsZero())
 	}
 	return err
 }

@@ -231,7 +231,7 @@ func TestDeletedQueue_StoreAway(t *testing.T) {
 	for n := 1; n <= 300; n++ {
 		publishSoon(t, members[0].Driver, numbered(room, n))
 	}
-	waitUntil(t, "everything to be delivered", func() bool { return newOther(t, urls).depth("restante.intake.3") == 300 })
+	waitUntil(t, "everything to be delivered", func() bool { return unacknowledged(t, urls, "restante.intake.3") == 300 })
 	deleteQueue(t, urls, "restante.intake.3")
 	took := publishSoon(t, members[1].Driver, numbered(room, 301))
 	t.Logf("accepted again %v after the deletion", took.Round(time.Millisecond))

@@ -38,14 +38,14 @@ func (w *worker) finishOlder(ctx context.Context, r *registration) {
 
 // cancelled goes on after the broker has ended the consumer. The queue is deleted, or it was deleted and somebody has made
 // another one, or the broker has its own reason and the queue still has everything.
-func (w *worker) cancelled(ctx context.Context, s *link.Session) error {
+func (w *worker) cancelled(ctx context.Context, s *link.Session, active bool) error {
 	for late := time.Now().Add(lookAgain); ; {
 		found, err := queueExists(s, w.queue)
 		if err != nil {
 			return err // the next registration finds out
 		}
 		if !found {
-			return w.deleted(ctx)
+			return w.deleted(ctx, active)
 		}
 		if time.Now().After(late) {
 			break
@@ -60,12 +60,14 @@ func (w *worker) cancelled(ctx context.Context, s *link.Session) error {
 	return nil
 }
 
-// deleted returns when nothing is in hand and the queue may exist again.
-func (w *worker) deleted(ctx context.Context) error {
+// deleted returns when nothing is in hand and the queue may exist again. The holder makes it again, which is the node with the
+// active consumer, or one that has deliveries in hand from before.
+func (w *worker) deleted(ctx context.Context, active bool) error {
 	w.d.balance.Absent(w.q)
 	w.dropFinished()
-	w.d.progress.Deleted(w.queue, w.q, len(w.hand) > 0)
-	if len(w.hand) > 0 && w.putBack(ctx) {
+	holder := active || len(w.hand) > 0
+	w.d.progress.Deleted(w.queue, w.q, holder)
+	if holder && w.putBack(ctx) {
 		return nil
 	}
 	w.d.progress.Deleted(w.queue, w.q, false)
@@ -100,8 +102,10 @@ func (w *worker) putBack(ctx context.Context) bool {
 			w.hand = nil
 			return true
 		case last, errs.CodeOf(err) == errs.Conflict:
-			log.WarnContext(ctx, "what was delivered from a deleted queue cannot be put back, storing it", slog.Any("error", err))
-			w.finishHand(ctx)
+			if len(w.hand) > 0 {
+				log.WarnContext(ctx, "what was delivered from a deleted queue cannot be put back, storing it", slog.Any("error", err))
+				w.finishHand(ctx)
+			}
 			return false
 		case !failing:
 			failing = true

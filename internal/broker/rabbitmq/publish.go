@@ -11,7 +11,6 @@ import (
 	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/broker/rabbitmq/topology"
 	"restante/internal/chat"
-	"restante/internal/errs"
 	"restante/internal/peer"
 )
 
@@ -26,7 +25,7 @@ func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 	return d.publishing.Attempt(ctx, d.closing, func(ctx context.Context, s *link.Session) error {
 		record, known := d.keeper.Record()
 		if !known {
-			return &errs.Error{Code: errs.Unavailable, Msg: "the topology of the broker is not known yet"}
+			return d.keeper.Check()
 		}
 		q := link.Partition(m.Room, record.Partitions)
 		generation, number := record.Generations[q], record.Generation(q)
@@ -72,6 +71,7 @@ func (d *Driver) settle(ctx context.Context) {
 			if destroyed == 0 {
 				continue
 			}
+			exact = exact && !d.cfg.Peers.HasSilent(time.Now()) // it may dead-letter some of them later
 			d.metrics.destroyed.Add(float64(destroyed))
 			d.cfg.Log.ErrorContext(ctx, "messages destroyed with a deleted queue", slog.String("queue", link.IntakeQueue+strconv.Itoa(q)),
 				slog.Int64("messages", destroyed), slog.Bool("exact", exact))

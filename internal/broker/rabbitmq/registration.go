@@ -48,6 +48,7 @@ func (w *worker) register(ctx context.Context, s *link.Session) (*registration, 
 		if record.Generations[w.q].Refilling != "" {
 			return nil, errRefilling
 		}
+		w.d.progress.Consuming(w.queue, w.q) // from now on there may be deliveries
 		r, err := w.open(s)
 		if isMissing(err) {
 			w.generation = max(w.generation, before)
@@ -61,13 +62,21 @@ func (w *worker) register(ctx context.Context, s *link.Session) (*registration, 
 			r.generation = before
 			return r, nil
 		}
-		s.CloseChannel(r.ch)
-		<-r.over
-		r.abandon()
+		w.close(s, r)
+		if r.cancelled && len(w.hand) == 0 {
+			w.hand, w.handOf = r.backlog.take(math.MaxInt, math.MaxInt), before
+		}
 		if err != nil {
 			return nil, err
 		}
 	}
+}
+
+// close ends a registration. What was not acknowledged is in the queue again, if that exists.
+func (w *worker) close(s *link.Session, r *registration) {
+	s.CloseChannel(r.ch)
+	<-r.over
+	r.abandon()
 }
 
 // open makes a consumer.
