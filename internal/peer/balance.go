@@ -22,6 +22,7 @@ type Balance struct {
 	partitions int           // 0 while this node does not consume
 	registered map[int]bool  // the partitions on which it has a consumer
 	declined   map[int]bool  // the partitions that it leaves to others; none of registered
+	absent     map[int]bool  // the partitions whose queue is deleted, so that no node has a consumer; none of registered
 	members    []member      // the nodes that consume, sorted by id; this one among them
 	version    int           // of members
 	changed    chan struct{} // closed when members change
@@ -30,7 +31,7 @@ type Balance struct {
 // NewBalance returns the balance of the table's own node. Without a table all partitions belong to it.
 func NewBalance(table *Table) *Balance {
 	return &Balance{
-		table: table, registered: map[int]bool{}, declined: map[int]bool{},
+		table: table, registered: map[int]bool{}, declined: map[int]bool{}, absent: map[int]bool{},
 		changed: make(chan struct{}), ready: make(chan struct{}, 1), now: time.Now,
 	}
 }
@@ -124,6 +125,7 @@ func (b *Balance) Register(q int, has bool) {
 	if has {
 		b.registered[q] = true
 		delete(b.declined, q)
+		delete(b.absent, q)
 	} else {
 		delete(b.registered, q)
 	}
@@ -135,6 +137,19 @@ func (b *Balance) Decline(q int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.declined[q] = true
+	delete(b.registered, q)
+	delete(b.absent, q)
+	b.signal()
+}
+
+// Absent says that no node can have a consumer on partition q, because its queue is deleted. The node stays ready for the
+// other partitions. It is over when the node registers a consumer again.
+func (b *Balance) Absent(q int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.declined[q] {
+		b.absent[q] = true
+	}
 	delete(b.registered, q)
 	b.signal()
 }
@@ -156,10 +171,10 @@ func (b *Balance) signal() {
 	}
 }
 
-// IsReady reports whether the node has a consumer on every partition that it does not decline. Only then does it tell the
+// IsReady reports whether the node has a consumer on every partition that it does not decline and whose queue exists. Only then does it tell the
 // others that it consumes: they queue up behind it when they hear of it, so its consumers must exist already.
 func (b *Balance) IsReady() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.partitions > 0 && len(b.registered)+len(b.declined) == b.partitions
+	return b.partitions > 0 && len(b.registered)+len(b.declined)+len(b.absent) == b.partitions
 }

@@ -139,3 +139,24 @@ func TestBalance_ADeclinedPartitionIsHandled(t *testing.T) {
 		t.Error("it has a consumer, and declines the partition")
 	}
 }
+
+// TestBalance_StaysReadyWithoutADeletedQueue: a node keeps its other partitions while the queue of one is deleted.
+func TestBalance_StaysReadyWithoutADeletedQueue(t *testing.T) {
+	b := NewBalance(nil)
+	b.Consuming(2)
+	b.Register(0, true)
+	b.Register(1, true)
+	b.Absent(1)
+	if !b.IsReady() || len(b.Declined()) != 0 {
+		t.Error("a node is not ready, because nobody can consume a partition")
+	}
+	b.Register(1, true)
+	if !b.IsReady() {
+		t.Error("it has all consumers again and is not ready")
+	}
+	b.Decline(0)
+	b.Absent(0)
+	if got := b.Declined(); !b.IsReady() || !slices.Equal(got, []int{0}) {
+		t.Errorf("ready %v, declines %v", b.IsReady(), got)
+	}
+}

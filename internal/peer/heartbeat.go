@@ -37,6 +37,9 @@ func DecodeHeartbeat(body []byte) (Heartbeat, error) {
 // Hear notes a heartbeat that came at the given time, and reports whether its node was not known before.
 func (t *Table) Hear(h Heartbeat, at time.Time) (newcomer bool) {
 	if h.Leaving {
+		t.mu.Lock()
+		t.noteFinished(h.Finished)
+		t.mu.Unlock()
 		t.Left(h.ID)
 		return false
 	}

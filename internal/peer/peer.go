@@ -1,7 +1,8 @@
 // Package peer is what the nodes of a cluster know of each other: which nodes are alive, with which roles, at which address,
 // and what they can read. Each node publishes a heartbeat over the broker several times a second. Table, in peer.go, is
-// what one node has heard; heartbeat.go is the form of a heartbeat; balance.go decides from the table which node consumes
-// which partition. No broker is needed to read or to test it.
+// what one node has heard; silence.go is what the silence of a node means for what it had in hand; progress.go is what this
+// node tells of the queues that it consumes; heartbeat.go is the form of a heartbeat; balance.go decides from the table which
+// node consumes which partition. No broker is needed to read or to test it.
 package peer
 
 import (
@@ -105,12 +106,16 @@ type Table struct {
 
 	mu        sync.Mutex
 	nodes     map[string]entry
-	everKnown map[chat.Feature]bool // by some node, since the table exists
+	everKnown map[chat.Feature]bool    // by some node, since the table exists
+	finished  map[int]map[string]int64 // the greatest numbers that consumers have told, see Finished
+	listens   time.Time                // since when heartbeats are heard, zero before
+	deafSince time.Time                // since when they are not, zero while they are
 }
 
 type entry struct {
-	node  Node
-	heard time.Time
+	node     Node
+	heard    time.Time
+	consumed time.Time // when it has said last that it consumes
 }
 
 // rememberFor is how long a silent node can still be found: requests for it may arrive while the broker, which brings the
@@ -119,7 +124,9 @@ const rememberFor = 10 * time.Minute
 
 // NewTable returns the table of the node self, which has heard no heartbeat yet.
 func NewTable(self Node) *Table {
-	return &Table{self: self, nodes: make(map[string]entry), everKnown: map[chat.Feature]bool{}}
+	return &Table{
+		self: self, nodes: make(map[string]entry), everKnown: map[chat.Feature]bool{}, finished: map[int]map[string]int64{},
+	}
 }
 
 // Self returns the node whose table it is.
@@ -136,7 +143,12 @@ func (t *Table) Heard(n Node, now time.Time) {
 			}
 		}
 	}
-	t.nodes[n.ID] = entry{n, now}
+	consumed := t.nodes[n.ID].consumed
+	if n.Has(Consumer) {
+		consumed = now
+	}
+	t.nodes[n.ID] = entry{n, now, consumed}
+	t.noteFinished(n.Finished)
 	for _, f := range n.Knows {
 		if len(t.everKnown) < maxEverKnown {
 			t.everKnown[f] = true

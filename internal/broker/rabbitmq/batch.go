@@ -3,7 +3,6 @@ package rabbitmq
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/peer"
 	"restante/internal/retry"
 )
 
@@ -38,8 +38,9 @@ const maxRoom = 255 - len(roomKey)
 // size is how many messages the entry counts for.
 func (e *entry) size() int { return max(1, len(e.messages)) }
 
-// read reads what was delivered. Any user of the broker may have put it into the queue.
-func (w *worker) read(arrivals []arrival) []entry {
+// read reads what was delivered from the queue in one of its generations. Any user of the broker may have put it there.
+func (w *worker) read(arrivals []arrival, generation int64) []entry {
+	origin := chat.Origin{Partition: w.q, Generation: generation}
 	batch := make([]entry, len(arrivals))
 	messages := 0
 	for i := range arrivals {
@@ -54,7 +55,7 @@ func (w *worker) read(arrivals []arrival) []entry {
 		trace := link.HeaderText(e.Headers, traceHeader)
 		for j := range e.messages {
 			m := &e.messages[j]
-			if m.Trace = trace; len(m.Room) > maxRoom {
+			if m.Trace, m.Origin = trace, origin; len(m.Room) > maxRoom {
 				e.fault = errs.Field("room", "must be at most %d bytes long to be announced, is %d", maxRoom, len(m.Room))
 			}
 		}
@@ -80,21 +81,29 @@ func (w *worker) leave(batch []entry) {
 }
 
 // work handles a batch until all of it is stored or dead-lettered, and acknowledges it. It tries the same entries again and
-// never later ones before them. It returns false when the rest was left to the broker: ctx is done or the partition is to
-// be given up.
+// never later ones before them. It returns false when the rest is in hand: the registration is over, ctx is done, the
+// partition is to be given up, or the batch was in hand for too long.
 func (w *worker) work(ctx context.Context, r *registration, arrivals []arrival) (done bool, err error) {
-	batch := w.read(arrivals)
-	defer func() { w.leave(batch) }()
+	batch := w.read(arrivals, r.generation)
+	defer func() {
+		w.leave(batch)
+		for i := range batch {
+			w.hand = append(w.hand, arrival{Delivery: *batch[i].Delivery})
+		}
+	}()
 	pauses := retry.NewBackoff(minRetry, maxRetry)
 	clear(w.verdicts)
-	for {
-		n, v := w.attempt(ctx, batch)
+	for progress := time.Now(); ; {
+		n, v := w.attempt(ctx, r, batch)
 		if n > 0 {
-			if err := r.ch.Ack(batch[n-1].DeliveryTag, true); err != nil {
-				return false, fmt.Errorf("acknowledge: %w", err)
-			}
+			w.finish(batch[:n])
 			w.leave(batch[:n])
+			last := batch[n-1].Delivery
 			batch = batch[n:]
+			if err := r.acknowledge(last); err != nil {
+				return false, err
+			}
+			progress = time.Now()
 			pauses.Reset()
 		}
 		switch {
@@ -105,30 +114,50 @@ func (w *worker) work(ctx context.Context, r *registration, arrivals []arrival) 
 			return false, nil
 		case v == proceed:
 			continue
+		case time.Since(progress) > w.d.cfg.HoldLimit && r.ch != nil:
+			return false, errHeld
 		}
-		if release, _ := w.release(r, time.Now()); !release.IsZero() && !time.Now().Before(release) {
+		if release, _ := w.release(r, time.Now()); r.ch != nil && !release.IsZero() && !time.Now().Before(release) {
 			w.noteRelease(ctx, r)
 			return false, nil
 		}
 		select {
 		case <-time.After(pauses.Next()):
-		case <-r.backlog.over:
+		case <-r.over:
 			return false, errInterrupted
 		case <-ctx.Done():
 			return false, nil
 		}
 		clear(w.verdicts)
 		if batch[0].unknown != nil { // so that the clocks of the kinds behind it start
-			batch = append(batch, w.read(r.backlog.take(maxBatch, maxBatchBytes))...)
+			batch = append(batch, w.read(r.backlog.take(maxBatch, maxBatchBytes), r.generation)...)
 		}
+	}
+}
+
+// errHeld ends a registration whose batch cannot be stored for long. Then all of it is in the queue again at once, in its
+// order, before the broker would take it back piece by piece.
+var errHeld = errors.New("the batch was in hand for too long")
+
+// finish notes up to which numbers the messages of each publishing node are done.
+func (w *worker) finish(batch []entry) {
+	clear(w.numbers)
+	for i := range batch {
+		d := batch[i].Delivery
+		if n, ok := peer.ReadNumber(d.AppId, d.CorrelationId); ok {
+			w.numbers[d.AppId] = max(w.numbers[d.AppId], n)
+		}
+	}
+	if len(w.numbers) > 0 {
+		w.d.progress.Finish(w.q, w.numbers)
 	}
 }
 
 // attempt handles the first entries of a batch once: those that can be handled together, or those that are not known. It
 // returns how many are done, from the first on, and how to go on: at once, or after what the verdict says.
-func (w *worker) attempt(ctx context.Context, batch []entry) (done int, v verdict) {
+func (w *worker) attempt(ctx context.Context, r *registration, batch []entry) (done int, v verdict) {
 	if batch[0].unknown != nil {
-		return w.attemptUnknown(ctx, batch)
+		return w.attemptUnknown(ctx, r, batch)
 	}
 	end, messages := 0, 0
 	for end < len(batch) && batch[end].unknown == nil && (end == 0 || messages+batch[end].size() <= maxBatch) {
@@ -136,18 +165,23 @@ func (w *worker) attempt(ctx context.Context, batch []entry) (done int, v verdic
 		end++
 	}
 	// What is begun is finished even if ctx ends meanwhile.
-	if done = w.store(context.WithoutCancel(ctx), batch[:end], messages); done < end {
+	if done = w.store(r.handling, batch[:end], messages); done < end {
 		return done, keep
 	}
 	return done, proceed
 }
 
-// attemptUnknown dead-letters the entries, from the first on, that no node has ever known.
-func (w *worker) attemptUnknown(ctx context.Context, batch []entry) (done int, v verdict) {
+// attemptUnknown dead-letters the entries, from the first on, that no node has ever known, and those that are in no queue any
+// more.
+func (w *worker) attemptUnknown(ctx context.Context, r *registration, batch []entry) (done int, v verdict) {
 	for done < len(batch) && batch[done].unknown != nil {
 		unknown := batch[done].unknown
 		f := unknown.Feature()
+		reason := unknownReason(unknown, w.d.cfg.UnknownLimit)
 		v, judged := w.verdicts[f]
+		if r.ch == nil {
+			v, judged, reason = discard, true, errDestroyed
+		}
 		if !judged {
 			v = w.d.unknowns.judge(ctx, f)
 			w.verdicts[f] = v
@@ -155,7 +189,6 @@ func (w *worker) attemptUnknown(ctx context.Context, batch []entry) (done int, v
 		if v != discard {
 			return done, v
 		}
-		reason := unknownReason(unknown, w.d.cfg.UnknownLimit)
 		if w.d.deadLetter(context.WithoutCancel(ctx), batch[done].Delivery, reason, deadletter.FromIntake) != nil {
 			return done, keep
 		}
@@ -163,6 +196,9 @@ func (w *worker) attemptUnknown(ctx context.Context, batch []entry) (done int, v
 	}
 	return done, proceed
 }
+
+// errDestroyed is the reason of the dead letter of an entry that is in no queue any more and that this node cannot read.
+var errDestroyed error = &errs.Error{Code: errs.Invalid, Msg: "queue destroyed: its kind or version is not known to the node that had it in hand"}
 
 // store handles entries once and returns how many of them, from the first on, are done: stored, or dead-lettered because
 // one of their messages can never be stored. The other messages of such an entry may be stored already, and are stored

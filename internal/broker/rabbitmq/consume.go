@@ -3,15 +3,12 @@ package rabbitmq
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/driver"
 	"restante/internal/broker/rabbitmq/link"
@@ -40,17 +37,18 @@ func (d *Driver) Consume(ctx context.Context, handle driver.Handler) error {
 	if err != nil {
 		return nil //nolint:nilerr // ctx is done before the broker could be reached
 	}
-	partitions := record.Partitions
-	d.balance.Consuming(partitions)
+	d.balance.Consuming(record.Partitions)
 	defer d.balance.Consuming(0)
-	handling, release := outlast(ctx)
+	handling, release := outlast(ctx, finishLimit)
 	defer release()
 	var workers sync.WaitGroup
-	busy := &busy{last: make([]atomic.Int64, partitions)}
-	for q := range partitions {
+	busy := &busy{last: make([]atomic.Int64, record.Partitions)}
+	for q := range record.Partitions {
 		workers.Go(func() {
-			w := &worker{d: d, q: q, queue: link.IntakeQueue + strconv.Itoa(q), busy: busy, verdicts: map[chat.Feature]verdict{}}
-			w.handle = func(_ context.Context, batch []chat.Message) error { return handle(handling, batch) }
+			w := &worker{
+				d: d, q: q, queue: link.IntakeQueue + strconv.Itoa(q), handle: handle, handling: handling, busy: busy,
+				verdicts: map[chat.Feature]verdict{}, numbers: map[string]int64{},
+			}
 			w.run(ctx)
 		})
 	}
@@ -62,12 +60,12 @@ func (d *Driver) Consume(ctx context.Context, handle driver.Handler) error {
 // delivered again.
 const finishLimit = 5 * time.Second
 
-// outlast returns a context that lasts for finishLimit longer than ctx does.
-func outlast(ctx context.Context) (longer context.Context, release func()) {
+// outlast returns a context that lasts longer than ctx does.
+func outlast(ctx context.Context, by time.Duration) (longer context.Context, release func()) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		select {
-		case <-time.After(finishLimit):
+		case <-time.After(by):
 			cancel()
 		case <-longer.Done():
 		}
@@ -80,11 +78,16 @@ func outlast(ctx context.Context) (longer context.Context, release func()) {
 
 // worker consumes one partition, one batch after the other.
 type worker struct {
-	d      *Driver
-	q      int
-	queue  string
-	handle driver.Handler
-	busy   *busy
+	d        *Driver
+	q        int
+	queue    string
+	handle   driver.Handler
+	handling context.Context //nolint:containedctx // of all batches; it outlasts that of Consume
+	busy     *busy
+
+	generation int64     // of the queue that was consumed last, or looked for
+	hand       []arrival // what was delivered over the last registration and is not stored, in its order
+	handOf     int64     // the generation of hand
 
 	version   int       // of the members, as known to this worker
 	versionAt time.Time // when it came to know it
@@ -92,10 +95,13 @@ type worker struct {
 
 	verdicts map[chat.Feature]verdict // on features that the batch in hand needs, until the next pause
 	declined chat.Feature             // why the last registration ended, if it was given up to a node that knows this
+	numbers  map[string]int64         // for numbersOf
 }
 
 // run consumes until ctx is done, over one registration after the other.
 func (w *worker) run(ctx context.Context) {
+	w.d.progress.Consuming(w.queue, w.q)
+	defer w.d.progress.Stopped(w.queue)
 	w.d.consuming.Again(ctx, "consuming "+w.queue, func(s *link.Session) error {
 		w.declined = ""
 		err := w.consume(ctx, s)
@@ -110,6 +116,8 @@ func (w *worker) run(ctx context.Context) {
 // feature is neither switched on nor known to a node that is alive, or when ctx is done. The heartbeats say that this node
 // declines the partition until it has a consumer on it again.
 func (w *worker) decline(ctx context.Context) {
+	w.hand = nil // the broker has it again
+	w.d.progress.Stopped(w.queue)
 	w.d.balance.Decline(w.q)
 	w.d.metrics.declined.Inc()
 	defer w.d.metrics.declined.Dec()
@@ -127,33 +135,35 @@ func (w *worker) decline(ctx context.Context) {
 	log.InfoContext(ctx, "no node knows the entries of the partition any more, consuming it again")
 }
 
-// registration is a consumer on the queue, from its beginning to the end of its channel. What was delivered over it can
-// only be acknowledged over it.
-type registration struct {
-	ch      *amqp.Channel
-	backlog *backlog
-	began   time.Time
-	version int       // of the members, at its beginning
-	active  time.Time // when it got its first message
-}
-
-// consume handles batches over one registration. It returns nil when it has given up the partition or ctx is done, with
-// nothing in hand, and an error when the registration was lost. The broker delivers what was not acknowledged again, in
-// its order, to the next consumer.
+// consume handles batches over one registration. It returns nil when it has given up the partition or ctx is done, and an
+// error when the registration was lost. The broker delivers what was not acknowledged again, in its order, to the next
+// consumer. If the queue is deleted, consume returns when the worker has nothing in hand any more.
 func (w *worker) consume(ctx context.Context, s *link.Session) error {
-	r, err := w.register(s)
-	if err != nil {
+	r, err := w.register(ctx, s)
+	switch {
+	case isMissing(err):
+		return w.deleted(ctx, false)
+	case err != nil:
 		w.d.balance.Register(w.q, false)
 		return err
 	}
+	w.generation = r.generation
 	w.d.balance.Register(w.q, true)
-	defer func() {
-		s.CloseChannel(r.ch)
-		<-r.backlog.over
-		if !r.active.IsZero() {
-			w.d.metrics.held.Dec()
-		}
-	}()
+	w.finishOlder(ctx, r)
+	err = w.batches(ctx, r)
+	w.close(s, r)
+	if !r.active.IsZero() {
+		w.d.metrics.held.Dec()
+	}
+	w.hand, w.handOf = append(w.hand, r.backlog.take(math.MaxInt, math.MaxInt)...), r.generation
+	if r.cancelled {
+		return w.cancelled(ctx, s, !r.active.IsZero())
+	}
+	return err
+}
+
+// batches handles one batch after the other. What is left of the last one is in hand.
+func (w *worker) batches(ctx context.Context, r *registration) error {
 	for {
 		batch, err := w.next(ctx, r)
 		if err != nil || len(batch) == 0 {
@@ -163,22 +173,6 @@ func (w *worker) consume(ctx context.Context, s *link.Session) error {
 			return err
 		}
 	}
-}
-
-func (w *worker) register(s *link.Session) (*registration, error) {
-	version := w.d.balance.Claim(w.q).Version
-	var deliveries <-chan amqp.Delivery
-	ch, err := s.Channel(func(ch *amqp.Channel) (err error) {
-		if err := ch.Qos(maxBatch, 0, false); err != nil {
-			return err
-		}
-		deliveries, err = ch.Consume(w.queue, "restante "+w.d.node, false, false, false, false, nil)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("consume from %s: %w", w.queue, err)
-	}
-	return &registration{ch: ch, backlog: gather(deliveries, math.MaxInt), began: time.Now(), version: version}, nil
 }
 
 var errInterrupted = errors.New("the broker has closed the channel")
@@ -217,7 +211,7 @@ func (w *worker) next(ctx context.Context, r *registration) ([]arrival, error) {
 		case <-arrived:
 		case <-timer.C:
 		case <-changed:
-		case <-r.backlog.over:
+		case <-r.over:
 			return nil, errInterrupted
 		case <-ctx.Done():
 			return nil, nil
@@ -266,28 +260,4 @@ func (w *worker) noteRelease(ctx context.Context, r *registration) {
 		w.d.metrics.released.Inc()
 		w.d.cfg.Log.DebugContext(ctx, "partition given up to its owner", slog.String("queue", w.queue))
 	}
-}
-
-// busy knows which partitions this node has handled batches of lately. Each batch is a transaction: when many partitions
-// are busy, longer batches save more than they delay, and when only one is busy, waiting saves nothing.
-type busy struct {
-	last []atomic.Int64 // when the last batch of a partition was taken, in nanoseconds of Unix time
-}
-
-const (
-	lately    = 100 * time.Millisecond
-	gatherFor = 5 * time.Millisecond // for each other partition that is busy
-)
-
-func (b *busy) note(q int, now time.Time) { b.last[q].Store(now.UnixNano()) }
-
-// pause returns for how long a batch of partition q is gathered.
-func (b *busy) pause(q int, now time.Time) time.Duration {
-	pause := time.Duration(0)
-	for other := range b.last {
-		if other != q && now.UnixNano()-b.last[other].Load() < int64(lately) {
-			pause += gatherFor
-		}
-	}
-	return min(pause, maxGather)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/rabbitmq/link"
@@ -23,11 +24,14 @@ func (d *Driver) heartbeats(ctx context.Context) {
 
 // heartbeatsOn does it until ctx is done, for which it returns nil, or the session is lost.
 func (d *Driver) heartbeatsOn(ctx context.Context, s *link.Session) error {
-	ch, heard, err := listen(s, nodesQueue+d.node, nodesExchange, "", maxHeartbeats, peer.Expiry)
+	name := nodesQueue + d.node + "." + uuid.NewString()[:8] // the queue of a lost connection may still exist
+	ch, heard, err := listen(s, name, nodesExchange, "", maxHeartbeats, peer.Expiry)
 	if err != nil {
 		return err
 	}
+	d.cfg.Peers.Listens(time.Now())
 	defer func() {
+		d.cfg.Peers.Deaf(time.Now())
 		s.CloseChannel(ch)
 		<-heard.over
 	}()
@@ -47,6 +51,8 @@ func (d *Driver) heartbeatsOn(ctx context.Context, s *link.Session) error {
 				waiting = false
 			case <-d.balance.Ready():
 				waiting = false
+			case <-d.progress.News():
+				waiting = false
 			case <-ctx.Done():
 				return d.publishHeartbeat(s, ch, true)
 			}
@@ -64,6 +70,12 @@ func (d *Driver) publishHeartbeat(s *link.Session, ch *amqp.Channel, leaving boo
 	h.Declines = d.balance.Declined()
 	if !d.balance.IsReady() || !d.consuming.IsUp(peer.Expiry/2) {
 		h.Roles = slices.DeleteFunc(slices.Clone(h.Roles), func(r peer.Role) bool { return r == peer.Consumer })
+	}
+	if record, known := d.keeper.Record(); known {
+		h.Record = record.Version
+	}
+	if err := d.progress.Fill(&h); err != nil {
+		return err
 	}
 	body, err := h.Encode()
 	if err != nil {
@@ -83,6 +95,7 @@ func (d *Driver) hear(ctx context.Context, heard []arrival) (newcomer bool) {
 			continue
 		}
 		newcomer = d.cfg.Peers.Hear(h, heard[i].at) || newcomer
+		d.keeper.Hear(h.Record)
 	}
 	return newcomer
 }

@@ -1,7 +1,10 @@
 package rabbitmq_test
 
 import (
+	"bytes"
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,4 +104,40 @@ func waitUntil(t *testing.T, what string, condition func() bool) {
 			t.Fatalf("waited for %s", what)
 		}
 	}
+}
+
+// logged keeps the lines of a log.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// Write implements io.Writer.
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+// lines returns the lines that contain a text.
+func (l *logged) lines(text string) (found []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range strings.Lines(l.text.String()) {
+		if strings.Contains(line, text) {
+			found = append(found, strings.TrimSpace(line))
+		}
+	}
+	return found
+}
+
+// show adds the log to the output of a test that fails.
+func (l *logged) show(t *testing.T, name string) {
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", name, strings.Join(l.lines(""), "\n"))
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -34,23 +35,39 @@ func (d *Driver) Inbox(ctx context.Context, accept AcceptFunc) error {
 		return link.ErrClosed()
 	}
 	defer end()
-	d.consuming.Again(ctx, "reading "+link.InboxQueue, func(s *link.Session) error { return d.inboxOn(ctx, s, accept) })
+	d.progress.Consuming(link.InboxQueue, noPartition)
+	defer d.progress.Stopped(link.InboxQueue)
+	d.consuming.Again(ctx, "reading "+link.InboxQueue, func(s *link.Session) error {
+		err := d.inboxOn(ctx, s, accept)
+		if isMissing(err) {
+			d.progress.Deleted(link.InboxQueue, noPartition, false)
+			return d.awaitInbox(ctx, s)
+		}
+		return err
+	})
 	return nil
 }
 
-// inboxOn reads the inbox over one channel until ctx is done, for which it returns nil, or the channel is lost.
+// noPartition is the partition of a queue that is none.
+const noPartition = -1
+
+// inboxOn reads the inbox over one channel until ctx is done, for which it returns nil, or the channel is lost. If the queue
+// is deleted, it finishes what it has in hand, and returns an error for isMissing.
 func (d *Driver) inboxOn(ctx context.Context, s *link.Session, accept AcceptFunc) error {
+	notice := make(chan string, 1)
 	var deliveries <-chan amqp.Delivery
 	ch, err := s.Channel(func(ch *amqp.Channel) (err error) {
 		if err := ch.Qos(inboxAhead, 0, false); err != nil {
 			return err
 		}
-		deliveries, err = ch.Consume(link.InboxQueue, "restante "+d.node, false, false, false, false, nil)
+		ch.NotifyCancel(notice)
+		deliveries, err = ch.Consume(link.InboxQueue, "restante "+d.node, false, false, false, false, consumerArguments())
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("consume from %s: %w", link.InboxQueue, err)
 	}
+	d.progress.Consuming(link.InboxQueue, noPartition)
 	backlog := gather(deliveries, math.MaxInt)
 	in := &inbox{d: d, ch: ch, accept: accept, rooms: map[string][]posted{}}
 	ctx, cancel := context.WithCancel(ctx)
@@ -63,16 +80,39 @@ func (d *Driver) inboxOn(ctx context.Context, s *link.Session, accept AcceptFunc
 	for {
 		select {
 		case <-backlog.arrived:
-			for _, a := range backlog.take(inboxAhead, math.MaxInt) {
-				in.put(ctx, a)
-			}
+			in.putAll(ctx, backlog)
 		case <-backlog.over:
-			return errInterrupted
+			if _, cancelled := <-notice; !cancelled { // it is closed with the channel
+				return errInterrupted
+			}
+			return in.afterCancel(ctx, s, backlog)
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
+
+// awaitInbox returns when the queue of the inbox exists again, or ctx is done.
+func (d *Driver) awaitInbox(ctx context.Context, s *link.Session) error {
+	d.keeper.Report(link.InboxQueue)
+	tick := time.NewTicker(inboxPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-s.Lost():
+			return s.Why()
+		case <-ctx.Done():
+			return nil
+		}
+		if found, err := queueExists(s, link.InboxQueue); found || err != nil {
+			return err
+		}
+	}
+}
+
+// inboxPoll is how often a reader looks whether the queue of the inbox is back.
+const inboxPoll = 500 * time.Millisecond
 
 // inbox is what was delivered over one channel and is not acknowledged yet.
 type inbox struct {
@@ -83,6 +123,31 @@ type inbox struct {
 	mu    sync.Mutex
 	rooms map[string][]posted // what waits, by room; it has every room that is being worked on
 	ch    *amqp.Channel       // for one goroutine at a time
+	gone  bool                // the broker has cancelled the consumer: nothing can be acknowledged any more
+}
+
+// afterCancel finishes what is in hand after the broker has cancelled the consumer. Its error is for isMissing if the queue
+// is deleted. If the queue exists, the broker delivers again what is accepted here, and what has an id is stored once.
+func (in *inbox) afterCancel(ctx context.Context, s *link.Session, backlog *backlog) error {
+	in.mu.Lock()
+	in.gone = true
+	in.mu.Unlock()
+	in.d.progress.Deleted(link.InboxQueue, noPartition, true)
+	in.d.cfg.Log.WarnContext(ctx, "queue deleted, accepting what was delivered", slog.String("queue", link.InboxQueue))
+	in.putAll(ctx, backlog)
+	in.work.Wait()
+	found, err := queueExists(s, link.InboxQueue)
+	if err == nil && !found {
+		err = errGone
+	}
+	return err
+}
+
+// putAll queues everything that was delivered for the goroutines of its rooms.
+func (in *inbox) putAll(ctx context.Context, backlog *backlog) {
+	for _, a := range backlog.take(math.MaxInt, math.MaxInt) {
+		in.put(ctx, a)
+	}
 }
 
 // posted is a message that another service has put into the inbox.
@@ -159,7 +224,7 @@ func (in *inbox) finish(ctx context.Context, p posted) bool {
 		if err == nil {
 			in.mu.Lock()
 			defer in.mu.Unlock()
-			return in.ch.Ack(p.DeliveryTag, false) == nil
+			return in.gone || in.ch.Ack(p.DeliveryTag, false) == nil || in.gone
 		}
 		if pauses == nil {
 			pauses = retry.NewBackoff(minRetry, maxRetry)
@@ -167,7 +232,19 @@ func (in *inbox) finish(ctx context.Context, p posted) bool {
 				slog.String("id", p.message.ID), slog.String("room", p.message.Room), slog.Any("error", err))
 		}
 		if pauses.Wait(ctx) != nil {
-			return false
+			return in.leave(ctx, p, err)
 		}
 	}
+}
+
+// leave leaves a message that cannot be accepted now to the broker, and returns false. If the queue is deleted, the message is
+// lost, and the next one is tried.
+func (in *inbox) leave(ctx context.Context, p posted, why error) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.gone {
+		in.d.cfg.Log.ErrorContext(ctx, "a message of a deleted queue is lost", slog.String("queue", link.InboxQueue),
+			slog.String("id", p.message.ID), slog.String("room", p.message.Room), slog.Any("error", why))
+	}
+	return in.gone
 }

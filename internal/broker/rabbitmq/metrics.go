@@ -14,6 +14,7 @@ type metrics struct {
 	unacked     prometheus.Gauge
 	held        prometheus.Gauge
 	dead        *prometheus.CounterVec
+	destroyed   prometheus.Counter
 	redelivered prometheus.Counter
 	released    prometheus.Counter
 	undecodable prometheus.Counter
@@ -38,6 +39,9 @@ func newMetrics() *metrics {
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_dead_total", Help: "Messages dead-lettered, by where they came from.",
 		}, []string{"from"}),
+		destroyed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_destroyed_total", Help: "Messages that this node had accepted and that were destroyed when somebody deleted their queue.",
+		}),
 		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_redelivered_total", Help: "Messages that the broker delivered again.",
 		}),
@@ -107,6 +111,6 @@ func (m *metrics) keep(f chat.Feature, n float64) { m.unknown.WithLabelValues(m.
 func (m *metrics) passOver(f chat.Feature) { m.unheard.WithLabelValues(m.features.of(f)).Inc() }
 
 func (m *metrics) register(reg prometheus.Registerer) {
-	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.redelivered, m.released, m.undecodable, m.declined,
+	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.destroyed, m.redelivered, m.released, m.undecodable, m.declined,
 		m.batch, m.unknown, m.unheard)
 }

@@ -36,6 +36,9 @@ type Config struct {
 	// UnknownLimit is how long an accepted entry is kept whose kind or version no node has ever known. Then it becomes a
 	// dead letter. Default 60 s.
 	UnknownLimit time.Duration
+	// HoldLimit is how long a batch is in hand that cannot be stored. Then it goes back to the broker, all at once, and this
+	// node or another one gets it again. Default 5 min.
+	HoldLimit time.Duration
 }
 
 // Driver implements driver.Driver over RabbitMQ.
@@ -45,6 +48,8 @@ type Driver struct {
 	metrics  *metrics
 	keeper   *topology.Keeper
 	balance  *peer.Balance
+	progress *peer.Progress
+	accounts accounts
 	unknowns *unknowns
 
 	broker     *link.Broker
@@ -76,6 +81,9 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 	if cfg.UnknownLimit == 0 {
 		cfg.UnknownLimit = 60 * time.Second
 	}
+	if cfg.HoldLimit == 0 {
+		cfg.HoldLimit = 5 * time.Minute
+	}
 	if cfg.Partitions < 0 || cfg.Partitions > topology.MaxPartitions {
 		return nil, errs.Field("partitions", "must be 1 to %d, or 0 for what the broker has, is %d", topology.MaxPartitions, cfg.Partitions)
 	}
@@ -89,11 +97,14 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 	}
 	d := &Driver{
 		cfg: cfg, node: node, broker: broker,
-		balance: peer.NewBalance(cfg.Peers), metrics: newMetrics(),
+		balance: peer.NewBalance(cfg.Peers), progress: peer.NewProgress(), metrics: newMetrics(),
 		closing: make(chan struct{}), ended: make(chan struct{}), closed: make(chan struct{}),
 	}
 	d.unknowns = newUnknowns(&d.cfg)
-	d.keeper = topology.NewKeeper(broker, topology.Config{Node: node, Partitions: cfg.Partitions, Log: cfg.Log})
+	d.keeper = topology.NewKeeper(broker, topology.Config{
+		Node: node, Partitions: cfg.Partitions, Log: cfg.Log,
+		Free: d.free, Alive: d.mayBeAlive, Finished: d.finished, HeartbeatRecord: heartbeatRecord,
+	})
 	d.newLinks()
 	if err := d.connect(ctx); err != nil {
 		return nil, err
@@ -147,7 +158,7 @@ func (d *Driver) start() {
 	d.publishing.Want()
 	d.stopPublishing = background(d.onceMade(d.publishing.Run))
 	if d.cfg.Peers != nil {
-		d.stops = append(d.stops, background(d.heartbeats))
+		d.stops = append(d.stops, background(d.heartbeats), background(d.settle))
 	}
 	for _, l := range []*link.Link{d.consuming, d.announcing, d.hearing, d.nodes} {
 		d.stops = append(d.stops, background(d.onceMade(l.Run)))

@@ -70,6 +70,11 @@ func unconfirmed(why error) error {
 	return errs.Wrap(errs.Unavailable, retryable{why}, "the broker has not confirmed the message")
 }
 
+// NotSent returns the error of a message that cannot be sent now, and may be sent soon.
+func NotSent(why error) error {
+	return errs.Wrap(errs.Unavailable, retryable{why}, "the broker cannot take the message now")
+}
+
 // ErrClosed returns the error of a call that comes when the node is stopping.
 func ErrClosed() error {
 	return &errs.Error{Code: errs.Unavailable, Msg: "the server is shutting down"}

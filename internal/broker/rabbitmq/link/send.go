@@ -46,7 +46,14 @@ type Outgoing struct {
 	Key       string
 	Mandatory bool // it is an error if no queue is bound for the message
 	amqp.Publishing
+
+	Stamper Stamper // called before the message is sent, nil for none
+	Number  int64   // set by the Stamper
 }
+
+// Stamper numbers messages in the order in which they are sent. Stamp is called for one message of a Sender at a time, must
+// not block, and may change the message.
+type Stamper interface{ Stamp(o *Outgoing) }
 
 // weight returns how much of a sender's window the message takes.
 func (o *Outgoing) weight() int64 { return min(max(int64(len(o.Body)), minWeight), window) }
@@ -198,6 +205,9 @@ func (s *Sender) TrySend(o *Outgoing) (*Sent, error) {
 func (s *Sender) transmit(o *Outgoing, weight int64) (*Sent, error) {
 	s.mu.Lock()
 	c := s.channel
+	if o.Stamper != nil {
+		o.Stamper.Stamp(o)
+	}
 	confirm, err := c.ch.PublishWithDeferredConfirm(o.Exchange, o.Key, o.Mandatory, false, o.Publishing)
 	s.mu.Unlock()
 	if err != nil {

@@ -1,0 +1,156 @@
+package rabbitmq
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"restante/internal/broker/rabbitmq/link"
+	"restante/internal/broker/rabbitmq/topology"
+)
+
+func TestSpans_IsASet(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		var s spans
+		want := map[int64]bool{}
+		for range 200 {
+			switch n := r.Int64N(100) + 1; r.IntN(10) {
+			case 0:
+				n /= 4
+				s.dropTo(n)
+				for i := range n + 1 {
+					delete(want, i)
+				}
+			case 1:
+				m := n + r.Int64N(20)
+				removed := s.cut(n, m)
+				for i := n + 1; i < m; i++ {
+					if want[i] != has(removed, i) {
+						t.Fatalf("seed %d: cut(%d, %d) is %v, of %v", seed, n, m, removed, want)
+					}
+					delete(want, i)
+				}
+			default:
+				if !s.add(n) {
+					t.Fatalf("seed %d: add is not exact", seed)
+				}
+				want[n] = true
+			}
+			for i := range int64(125) {
+				if want[i] != has(s, i) {
+					t.Fatalf("seed %d: %d is wrong in %v, want %v", seed, i, s, want)
+				}
+			}
+			if s.count() != int64(len(want)) {
+				t.Fatalf("seed %d: count %d of %v", seed, s.count(), s)
+			}
+			for i := 1; i < len(s); i++ {
+				if s[i].first <= s[i-1].last+1 {
+					t.Fatalf("seed %d: %v is not in ranges of its own", seed, s)
+				}
+			}
+		}
+	}
+}
+
+func has(s spans, n int64) bool {
+	return slices.ContainsFunc(s, func(r span) bool { return r.first <= n && n <= r.last })
+}
+
+func TestSpans_AreBounded(t *testing.T) {
+	var s spans
+	exact := true
+	for n := int64(1); n < 10*maxSpans; n += 2 {
+		exact = s.add(n) && exact
+	}
+	if len(s) > maxSpans || exact || !has(s, 1) || !has(s, 10*maxSpans-1) {
+		t.Errorf("%d ranges, exact %v", len(s), exact)
+	}
+}
+
+// step is something that a node hears or does.
+type step struct {
+	send, confirm int64 // send so many; confirm this number
+	finish        int64
+	number        int64 // of the generation in the record, with
+	g             topology.Generation
+	wait          time.Duration
+	destroyed     int64 // what settle returns afterwards
+	atMost        bool
+}
+
+func TestAccount_CountsWhatIsDestroyed(t *testing.T) {
+	done := func(n int64) topology.Generation {
+		return topology.Generation{Number: 2, Received: map[string]int64{"me": n, "other": 99}}
+	}
+	refilling := topology.Generation{Number: 2, Refilling: "x"}
+	first := step{number: 1}
+	later := 3 * time.Second
+	for name, steps := range map[string][]step{
+		"nothing is confirmed": {first, {send: 3}, {number: 2, g: done(0)}, {wait: later}},
+		"all is finished": {
+			first, {send: 2}, {confirm: 1}, {confirm: 2}, {finish: 2}, {number: 2, g: done(0)}, {wait: later},
+		},
+		"a part was received": {
+			first, {send: 5}, {confirm: 1}, {confirm: 2}, {confirm: 3}, {confirm: 5}, {number: 2, g: refilling}, {wait: later}, {number: 2, g: done(2)},
+			{wait: time.Second}, {wait: later, destroyed: 2}, {wait: later},
+		},
+		"the last heartbeats come after the record": {
+			first, {send: 3}, {confirm: 1}, {confirm: 2}, {confirm: 3}, {number: 2, g: done(1)}, {finish: 2}, {wait: later, destroyed: 1},
+		},
+		"a confirm comes after the record": {
+			first, {send: 3}, {confirm: 1}, {number: 2, g: done(1)}, {confirm: 3}, {wait: later, destroyed: 1},
+		},
+		"later messages are finished, and say nothing about earlier ones": {
+			first, {send: 3}, {confirm: 1}, {confirm: 2}, {confirm: 3}, {number: 2, g: refilling}, {send: 1}, {finish: 4}, {number: 2, g: done(1)},
+			{confirm: 4}, {wait: later, destroyed: 2},
+		},
+		"what was put back is destroyed with the next queue": {
+			first, {send: 3}, {confirm: 1}, {confirm: 2}, {confirm: 3}, {number: 2, g: done(2)}, {wait: later, destroyed: 1},
+			{send: 1}, {confirm: 4}, {finish: 1}, {number: 3, g: topology.Generation{Number: 3}}, {wait: later, destroyed: 2},
+		},
+		"two deletions at once are an upper bound": {
+			first, {send: 2}, {confirm: 1}, {confirm: 2}, {number: 3, g: topology.Generation{Number: 3}}, {wait: later, destroyed: 2, atMost: true},
+		},
+		"an old record changes nothing": {
+			first, {send: 1}, {confirm: 1}, {number: 2, g: done(0)}, {number: 1}, {wait: later, destroyed: 1}, {send: 1}, {confirm: 2}, {finish: 2},
+			{number: 3, g: topology.Generation{Number: 3}}, {wait: later},
+		},
+		"a node that starts later has lost nothing": {{number: 2, g: done(7)}, {send: 1}, {confirm: 1}, {wait: later}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := &account{}
+			now := time.Now()
+			for i, s := range steps {
+				now = now.Add(s.wait)
+				for range s.send {
+					a.Stamp(&link.Outgoing{})
+				}
+				if s.confirm > 0 {
+					a.confirm(s.confirm)
+				}
+				if s.finish > 0 {
+					a.finish(s.finish)
+				}
+				if s.number > 0 {
+					a.note(s.number, s.g, "me", now)
+				}
+				if n, exact := a.settle(now); n != s.destroyed || exact == s.atMost {
+					t.Errorf("step %d: %d are destroyed, exact %v, want %d", i, n, exact, s.destroyed)
+				}
+			}
+		})
+	}
+}
+
+func TestAccount_StampsInOrder(t *testing.T) {
+	a := &account{}
+	for want := int64(1); want < 5; want++ {
+		o := &link.Outgoing{}
+		if a.Stamp(o); o.Number != want || o.CorrelationId == "" {
+			t.Errorf("stamped %d, %q, want %d", o.Number, o.CorrelationId, want)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"restante/internal/broker/rabbitmq/link"
+)
+
+// registration is a consumer on the queue of a partition, from its beginning to the end of its channel. What was delivered
+// over it can only be acknowledged over it.
+type registration struct {
+	ch         *amqp.Channel // nil: what is handled needs no acknowledgement
+	generation int64         // of the queue
+	backlog    *backlog
+	over       chan struct{} // closed when no more deliveries come
+	cancelled  bool          // the broker has ended the consumer alone; valid when over is closed
+	began      time.Time
+	version    int       // of the members, at its beginning
+	active     time.Time // when it got its first message
+
+	handling context.Context //nolint:containedctx // of its batches
+	abandon  func()          // ends handling
+}
+
+// consumerTimeout is how long the broker lets a consumer keep a delivery, in milliseconds: a day. It goes before the time in
+// the configuration of the server. A broker that took deliveries back one by one would change their order.
+const consumerTimeout = int64(24 * time.Hour / time.Millisecond)
+
+// abandonAfter is how long a batch may take after its queue was deleted, so that a store that does not answer does not delay
+// the queue's return.
+const abandonAfter = time.Second
+
+// register makes a consumer, and finds out of which generation its queue is. The error is for isMissing if there is no queue.
+func (w *worker) register(ctx context.Context, s *link.Session) (*registration, error) {
+	for {
+		record, err := w.d.keeper.Await(ctx)
+		if err != nil {
+			return nil, err
+		}
+		before := record.Generation(w.q)
+		if record.Generations[w.q].Refilling != "" {
+			return nil, errRefilling
+		}
+		w.d.progress.Consuming(w.queue, w.q) // from now on there may be deliveries
+		r, err := w.open(s)
+		if isMissing(err) {
+			w.generation = max(w.generation, before)
+		}
+		if err != nil {
+			return nil, err
+		}
+		// The queue was of the generation before, unless another one has begun since.
+		record, err = w.d.keeper.Refresh(ctx)
+		if err == nil && record.Generation(w.q) == before && record.Generations[w.q].Refilling == "" {
+			r.generation = before
+			return r, nil
+		}
+		w.close(s, r)
+		if r.cancelled && len(w.hand) == 0 {
+			w.hand, w.handOf = r.backlog.take(math.MaxInt, math.MaxInt), before
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// close ends a registration. What was not acknowledged is in the queue again, if that exists.
+func (w *worker) close(s *link.Session, r *registration) {
+	s.CloseChannel(r.ch)
+	<-r.over
+	r.abandon()
+}
+
+// open makes a consumer.
+func (w *worker) open(s *link.Session) (*registration, error) {
+	version := w.d.balance.Claim(w.q).Version
+	notice := make(chan string, 1)
+	var deliveries <-chan amqp.Delivery
+	ch, err := s.Channel(func(ch *amqp.Channel) (err error) {
+		if err := ch.Qos(maxBatch, 0, false); err != nil {
+			return err
+		}
+		ch.NotifyCancel(notice)
+		deliveries, err = ch.Consume(w.queue, "restante "+w.d.node, false, false, false, false, consumerArguments())
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("consume from %s: %w", w.queue, err)
+	}
+	r := &registration{
+		ch: ch, backlog: gather(deliveries, math.MaxInt), over: make(chan struct{}), began: time.Now(), version: version,
+	}
+	r.handling, r.abandon = context.WithCancel(w.handling)
+	go func() { // ends with the channel, which the caller closes
+		<-r.backlog.over
+		_, r.cancelled = <-notice // it is closed with the channel
+		close(r.over)
+		if r.cancelled {
+			time.AfterFunc(abandonAfter, r.abandon)
+		}
+	}()
+	return r, nil
+}
+
+func consumerArguments() amqp.Table { return amqp.Table{"x-consumer-timeout": consumerTimeout} }
+
+// acknowledge acknowledges all deliveries up to one.
+func (r *registration) acknowledge(last *amqp.Delivery) error {
+	if r.ch == nil {
+		return nil
+	}
+	if err := r.ch.Ack(last.DeliveryTag, true); err != nil {
+		return fmt.Errorf("acknowledge: %w", err)
+	}
+	return nil
+}
+
+// errRefilling says that another node puts messages back into the queue, which must not be consumed meanwhile.
+var errRefilling = errors.New("the queue is being refilled")
+
+// errGone says that a queue is deleted.
+var errGone = errors.New("the queue is deleted")
+
+// isMissing reports whether an error says that a queue does not exist, or not completely yet. Other reasons of the broker with
+// the same code are of queues that cannot be reached now.
+func isMissing(err error) bool {
+	e, ok := errors.AsType[*amqp.Error](err)
+	return errors.Is(err, errRefilling) || errors.Is(err, errGone) || ok && e.Code == amqp.NotFound && strings.Contains(e.Reason, "no queue")
+}
+
+// queueExists looks for a queue, in whatever form.
+func queueExists(s *link.Session, queue string) (bool, error) {
+	ch, err := s.Channel(func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+		return err
+	})
+	switch {
+	case err == nil:
+		s.CloseChannel(ch)
+		return true, nil
+	case isMissing(err):
+		return false, nil
+	}
+	return false, fmt.Errorf("look for queue %s: %w", queue, err)
+}
