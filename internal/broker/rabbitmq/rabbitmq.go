@@ -53,6 +53,9 @@ type Driver struct {
 	hearing    *link.Link
 	nodes      *link.Link
 
+	subscriptions subscriptions
+	report        func(what string) // says that something is missing on the broker
+
 	stopPublishing func()
 	stops          []func() // of the other links and the heartbeats, in order
 
@@ -91,6 +94,7 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 		topology: &topology{log: cfg.Log, wanted: cfg.Partitions},
 		balance:  peer.NewBalance(cfg.Peers), metrics: newMetrics(),
 		closing: make(chan struct{}), ended: make(chan struct{}), closed: make(chan struct{}),
+		report: func(string) {},
 	}
 	d.unknowns = newUnknowns(&d.cfg)
 	d.newLinks()
