@@ -55,6 +55,16 @@ func VHost(t testing.TB) []string {
 	return urls
 }
 
+// VHostName returns the name of the virtual host in an address.
+func VHostName(t testing.TB, address string) string {
+	t.Helper()
+	name, err := nodes.VHostName(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 // OwnRabbitMQ starts a cluster of n nodes for one test.
 func OwnRabbitMQ(t testing.TB, n int) *nodes.RabbitMQ {
 	t.Helper()
