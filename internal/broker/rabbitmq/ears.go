@@ -102,6 +102,9 @@ func (e *ears) probe() {
 
 // why returns the error of a channel that has ended.
 func (e *ears) why() error {
+	if cause := e.s.Why(); cause != nil {
+		return cause
+	}
 	select {
 	case err, ok := <-e.ends:
 		if ok {
