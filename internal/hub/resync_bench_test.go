@@ -30,18 +30,23 @@ func (countSink) Wait(ctx context.Context) error { return ctx.Err() }
 
 // slowStore is a store at the other end of a network.
 type slowStore struct {
-	History
+	SharedHistory
 	roundTrip time.Duration
 }
 
 func (s slowStore) Room(ctx context.Context, name string) (chat.Room, error) {
 	<-time.After(s.roundTrip)
-	return s.History.Room(ctx, name)
+	return s.SharedHistory.Room(ctx, name)
 }
 
 func (s slowStore) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	<-time.After(s.roundTrip)
-	return s.History.After(ctx, room, seq, limit)
+	return s.SharedHistory.After(ctx, room, seq, limit)
+}
+
+func (s slowStore) LastSeqs(ctx context.Context, rooms []string) ([]int64, error) {
+	<-time.After(s.roundTrip)
+	return s.SharedHistory.LastSeqs(ctx, rooms)
 }
 
 // BenchmarkHub_Resync is the time from Resync until every one of 5,000 rooms' readers has a message that was not
@@ -60,7 +65,7 @@ func benchResync(b *testing.B, roundTrip time.Duration) {
 	}
 	st := store.New(database, store.Config{AppendTimeout: time.Minute})
 	defer st.Close()
-	var history History = st
+	var history SharedHistory = st
 	if roundTrip > 0 {
 		history = slowStore{st, roundTrip}
 	}
