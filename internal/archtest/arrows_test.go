@@ -25,8 +25,10 @@ var arrows = map[string][]string{
 	"internal/broker/rabbitmq/link":       {"internal/retry", "internal/errs"},
 	"internal/broker/rabbitmq/topology":   {"internal/broker/rabbitmq/link", "internal/retry", "internal/errs"},
 	"internal/broker/rabbitmq/deadletter": {"internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/chat", "internal/errs"},
+	"internal/broker/rabbitmq/management": {"internal/broker/rabbitmq/link", "internal/errs"}, // the HTTP API: queues and policies
 	"internal/broker/rabbitmq": {
-		"internal/broker/driver", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/deadletter", "internal/event",
+		"internal/broker/driver", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/deadletter",
+		"internal/broker/rabbitmq/management", "internal/event",
 		"internal/peer", "internal/inflight", "internal/retry", "internal/chat", "internal/errs",
 	},
 
@@ -70,7 +72,8 @@ var arrows = map[string][]string{
 	"internal/cli": {
 		"internal/config", "internal/retry", "internal/server", "internal/load", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
-		"internal/broker/rabbitmq/deadletter", "internal/auth",
+		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/topology",
+		"internal/peer", "internal/auth",
 	},
 	"cmd/restante": {"internal/cli"},
 
@@ -93,7 +96,7 @@ var keepers = map[string][]string{
 	"github.com/rabbitmq":        {"internal/broker/rabbitmq", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/deadletter"},
 	"go.opentelemetry.io":        {"internal/telemetry", "internal/broker", "internal/store"},
 	"github.com/gobwas":          {"internal/signalr", "internal/load", "internal/testkit"},
-	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/forward", "internal/route", "internal/telemetry", "internal/auth", "internal/remote", "internal/limit", "client"},
+	"net/http":                   {"internal/broker/rabbitmq/management", "internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/forward", "internal/route", "internal/telemetry", "internal/auth", "internal/remote", "internal/limit", "client"},
 	"github.com/go-jose":         {"internal/auth"},
 	"golang.org/x/crypto/acme":   {"internal/cert"},
 	"database/sql":               {"internal/store/sqlite"},
