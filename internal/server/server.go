@@ -12,6 +12,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,7 @@ import (
 	"restante/internal/cert"
 	"restante/internal/config"
 	"restante/internal/forward"
+	"restante/internal/health"
 	"restante/internal/hub"
 	"restante/internal/lifecycle"
 	"restante/internal/peer"
@@ -37,7 +39,9 @@ type Server struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 	parts   *lifecycle.Group
-	stopped sync.Once // guards the log line of Stop
+	stopped sync.Once   // guards the log line of Stop
+	leaving atomic.Bool // a stop has begun
+	failed  atomic.Bool // a part has ended by itself, so that the stop need not wait for load balancers
 
 	// The steps of a start set these, each for the steps after it.
 	listener     net.Listener
@@ -49,6 +53,7 @@ type Server struct {
 	inbox        readInbox
 	access       *access
 	entry        *entry
+	health       *health.Board
 	logs         auth.Log // what clients may read of the store
 	forwarder    *forward.Forwarder
 	hub          *hub.Hub
@@ -70,6 +75,8 @@ func (s *Server) steps() []lifecycle.Step {
 		{Name: "broker", Start: s.openBroker},
 		{Name: "access", Start: s.openAccess},                           // tokens, limits, addresses
 		{Name: "entry", Start: s.compose},                               // entry, logs, forwarder and hub: nothing runs yet
+		{Name: "health", Start: s.openHealth},                           // the checks of readiness
+		{Name: "watch", Run: s.watchHealth, Skip: s.alone()},            // tells the other nodes which of them fail
 		{Name: "hub", Run: s.runHub, Skip: noHub},                       // sends to connections
 		{Name: "deliver", Run: s.runDeliver, Skip: noHub},               // from the broker to the hub
 		{Name: "persist", Run: s.runPersist, Skip: noConsumer},          // from the broker to the store
@@ -106,6 +113,7 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(ad
 	select {
 	case <-ctx.Done():
 	case failure = <-s.Failed():
+		s.failed.Store(true)
 	}
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Drain)
 	defer cancel()
@@ -145,8 +153,8 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 // Failed receives an error when a part of the server has ended by itself. The server is of no use then; stop it.
 func (s *Server) Failed() <-chan error { return s.parts.Failed() }
 
-// Stop stops the server: it reports that it is not ready and refuses messages, finishes those it has accepted, tells its
-// clients to reconnect, and closes the broker and the store. It blocks until that is done or ctx is. ctx should have a
+// Stop stops the server: it reports that it is not ready and goes on for Config.DrainDelay, so that load balancers notice. Then
+// it refuses messages, finishes those it has accepted, tells its clients to reconnect, and closes the broker and the store. It blocks until that is done or ctx is. ctx should have a
 // deadline: clients are told one after the other in the time until then. Further calls wait for the same outcome.
 func (s *Server) Stop(ctx context.Context) error {
 	begun := time.Now()

@@ -13,6 +13,7 @@ import (
 	"restante/internal/broker/driver"
 	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
+	"restante/internal/errs"
 )
 
 const (
@@ -39,7 +40,9 @@ func (d *Driver) hearOn(ctx context.Context, s *link.Session, subscriber driver.
 	if err != nil {
 		return err
 	}
+	d.hears.Store(true)
 	defer func() {
+		d.hears.Store(false)
 		s.CloseChannel(ch)
 		<-heard.over
 	}()
@@ -64,6 +67,17 @@ func (d *Driver) hearOn(ctx context.Context, s *link.Session, subscriber driver.
 			return nil
 		}
 	}
+}
+
+// CheckHearing returns nil while the driver hears what is announced, and otherwise why it does not.
+func (d *Driver) CheckHearing() error {
+	if d.hears.Load() {
+		return nil
+	}
+	if _, err := d.hearing.Current(); err != nil {
+		return err
+	}
+	return &errs.Error{Code: errs.Unavailable, Msg: "this node does not hear yet what is stored"}
 }
 
 // deliver reads announcements and delivers their messages. It passes over what it cannot read: a kind or version that this
