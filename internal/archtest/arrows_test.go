@@ -43,8 +43,9 @@ var arrows = map[string][]string{
 	"internal/retry":     {},
 	"internal/lifecycle": {},
 
-	// whether a node can be used now
-	"internal/health": {"internal/errs"},
+	// whether a node can be used now, and its log
+	"internal/health":  {"internal/errs"},
+	"internal/logging": {},
 
 	// the edges
 	"internal/signalr": {"internal/errs"},                                         // the protocol: no chat
@@ -71,7 +72,7 @@ var arrows = map[string][]string{
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/retry", "internal/server", "internal/load", "internal/chat", "internal/errs",
+		"internal/config", "internal/logging", "internal/retry", "internal/server", "internal/load", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq/deadletter", "internal/auth",
 	},

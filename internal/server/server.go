@@ -87,9 +87,10 @@ func (s *Server) steps() []lifecycle.Step {
 	}
 }
 
-func newServer(cfg config.Config, log *slog.Logger) *Server {
+func newServer(cfg config.Config, log *slog.Logger, metrics ...prometheus.Collector) *Server {
 	s := &Server{cfg: cfg.Complete(), log: log, metrics: prometheus.NewRegistry()}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.metrics.MustRegister(metrics...)
 	s.parts = lifecycle.New(s.steps()...)
 	return s
 }
@@ -100,9 +101,10 @@ func (s *Server) alone() bool { return !s.cfg.ManyMachines() }
 func (s *Server) hasRole(role peer.Role) bool { return slices.Contains(s.cfg.Roles, role) }
 
 // Run serves as cfg says until ctx is done or something fails, then stops within cfg.Drain. ready, if not nil, is called
-// with the server's address once the server accepts requests. A nil error means that every part stopped without an error.
-func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(addr string)) error {
-	s, err := Start(ctx, cfg, log)
+// with the server's address once the server accepts requests. metrics are shown beside the server's own. A nil error means
+// that every part stopped without an error.
+func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(addr string), metrics ...prometheus.Collector) error {
+	s, err := Start(ctx, cfg, log, metrics...)
 	if err != nil {
 		return err
 	}
@@ -121,12 +123,12 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(ad
 }
 
 // Start starts a server and returns once it accepts requests. ctx limits the start only: Stop ends the server. An error
-// says what to do about it; nothing runs then.
-func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, error) {
+// says what to do about it; nothing runs then. metrics are shown beside the server's own.
+func Start(ctx context.Context, cfg config.Config, log *slog.Logger, metrics ...prometheus.Collector) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	s := newServer(cfg, log)
+	s := newServer(cfg, log, metrics...)
 	if err := s.start(ctx); err != nil {
 		return nil, err
 	}
