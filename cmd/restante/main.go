@@ -14,7 +14,11 @@ func main() { os.Exit(run()) }
 
 func run() int {
 	signal.Ignore(syscall.SIGPIPE) // a server goes on when the reader of its log ends; a client sees the error of its write
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup leaves it
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal ends the process at once
 	return cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,6 +18,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/health"
 	"restante/internal/journey"
 	"restante/internal/route"
 )
@@ -72,7 +72,9 @@ type Config struct {
 	Hub  http.Handler // mounted at /messageHub and below, with its own CORS, log and metrics; nil: not mounted
 	Site Site         // the page at / and its assets; nil: this program was built without them
 
-	Checks  []Check             // what /readyz asks; none: always ready
+	// Checks returns what /readyz and the metric restante_check_up show. It may block for health.Limit. Default: always ready.
+	Checks func() []health.Outcome
+
 	Build   Build               // what /version answers
 	Gather  prometheus.Gatherer // what /metrics shows; nil: no such path
 	Metrics prometheus.Registerer
@@ -113,7 +115,6 @@ type API struct {
 	origins origins
 	metrics metrics
 	ids     requestIDs
-	failing []atomic.Bool // per check
 
 	bodyTimeout time.Duration // defaultBodyTimeout, except in tests
 }
@@ -124,7 +125,7 @@ func New(cfg Config) (*API, error) {
 	if cfg.Accept == nil || cfg.History == nil || cfg.Rooms == nil || cfg.Follow == nil {
 		return nil, fmt.Errorf("api: Accept, History, Rooms and Follow are required")
 	}
-	a := &API{cfg: cfg, log: cfg.Log, ids: newRequestIDs(), failing: make([]atomic.Bool, len(cfg.Checks)), bodyTimeout: defaultBodyTimeout}
+	a := &API{cfg: cfg, log: cfg.Log, ids: newRequestIDs(), bodyTimeout: defaultBodyTimeout}
 	a.routes = newRouter(a)
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -133,7 +134,7 @@ func New(cfg Config) (*API, error) {
 	if a.origins, err = newOrigins(cfg.AllowedOrigins); err != nil {
 		return nil, err
 	}
-	if a.metrics, err = newMetrics(cfg.Metrics, newChecksUp(a.check), newBuildInfo(cfg.Build)); err != nil {
+	if a.metrics, err = newMetrics(cfg.Metrics, newChecksUp(a.outcomes), newBuildInfo(cfg.Build)); err != nil {
 		return nil, err
 	}
 	doc := a.operations()

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -15,6 +14,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/health"
 )
 
 type handlerSite struct{ http.HandlerFunc }
@@ -72,27 +72,25 @@ func TestAPI_LogsRequestsWithoutTheirQueries(t *testing.T) {
 
 func TestAPI_Probes(t *testing.T) {
 	s := newMemory()
-	var broken error
+	storing := health.Outcome{Name: "storing"}
 	a := newAPI(t, s, func(c *Config) {
-		c.Checks = []Check{
-			{Name: "broker", Do: func(context.Context) error { return nil }},
-			{Name: "store", Do: func(context.Context) error { return broken }},
-		}
+		c.Checks = func() []health.Outcome { return []health.Outcome{{Name: "publishing"}, storing} }
 	})
 	if w := do(a, "GET", "/healthz", ""); w.Code != 200 || w.Body.String() != `{"status":"alive"}`+"\n" {
 		t.Errorf("healthz: %d %s", w.Code, w.Body)
 	}
-	if w := do(a, "GET", "/readyz", ""); w.Code != 200 || w.Body.String() != `{"status":"ready","checks":[{"name":"broker","ok":true},{"name":"store","ok":true}]}`+"\n" {
+	if w := do(a, "GET", "/readyz", ""); w.Code != 200 || w.Body.String() != `{"status":"ready","checks":[{"name":"publishing","ok":true},{"name":"storing","ok":true}]}`+"\n" {
 		t.Errorf("readyz: %d %s", w.Code, w.Body)
 	}
-	broken = errs.Wrap(errs.Unavailable, errors.New("secret"), "the disk is full")
+	storing.Err, storing.Degrades = errs.Wrap(errs.Unavailable, errors.New("secret"), "the disk is full"), true
+	want := `{"status":"degraded","checks":[{"name":"publishing","ok":true},{"name":"storing","ok":false,"reason":"the disk is full"}]}` + "\n"
+	if w := do(a, "GET", "/readyz", ""); w.Code != 200 || w.Body.String() != want {
+		t.Errorf("readyz: %d %s", w.Code, w.Body)
+	}
+	storing.Degrades = false
 	w := do(a, "GET", "/readyz", "")
 	p := problemIn(t, w)
-	if p.Status != 503 || !slices.Equal(p.Checks, []checked{{Name: "broker", OK: true}, {Name: "store", Reason: "the disk is full"}}) || w.Header().Get("Retry-After") == "" {
-		t.Errorf("readyz: %s", w.Body)
-	}
-	broken = errors.New("secret")
-	if w := do(a, "GET", "/readyz", ""); strings.Contains(w.Body.String(), "secret") || w.Code != 503 {
+	if p.Status != 503 || !slices.Equal(p.Checks, []checked{{Name: "publishing", OK: true}, {Name: "storing", Reason: "the disk is full"}}) || w.Header().Get("Retry-After") == "" {
 		t.Errorf("readyz: %s", w.Body)
 	}
 	if w := do(a, "GET", "/version", ""); w.Body.String() != `{"version":"1.2.3"}`+"\n" {
@@ -100,7 +98,7 @@ func TestAPI_Probes(t *testing.T) {
 	}
 	w = do(a, "GET", "/metrics", "")
 	for _, line := range []string{
-		`restante_http_requests_total{route="GET /readyz",status="503"} 2`, `restante_check_up{check="broker"} 1`, `restante_check_up{check="store"} 0`,
+		`restante_http_requests_total{route="GET /readyz",status="503"} 1`, `restante_check_up{check="publishing"} 1`, `restante_check_up{check="storing"} 0`,
 	} {
 		if !strings.Contains(w.Body.String(), line+"\n") {
 			t.Errorf("metrics without %s: %s", line, w.Body)
@@ -207,41 +205,6 @@ func TestDocs_FetchNothingFromElsewhere(t *testing.T) {
 	}
 	if again := do(newAPI(t, newMemory()), "GET", "/docs", "", "If-None-Match", w.Header().Get("ETag")); again.Code != 304 || again.Body.Len() > 0 {
 		t.Errorf("again: %d", again.Code)
-	}
-}
-
-func TestAPI_DegradedIsReady(t *testing.T) {
-	down := func(context.Context) error {
-		return errs.Wrap(errs.Unavailable, errors.New("secret"), "the database is away")
-	}
-	checks := []Check{
-		{Name: "store", Do: down, Degrades: true},
-		{Name: "broker", Do: func(context.Context) error { return nil }},
-	}
-	a := newAPI(t, newMemory(), func(c *Config) { c.Checks = checks })
-	want := `{"status":"degraded","checks":[{"name":"store","ok":false,"reason":"the database is away"},{"name":"broker","ok":true}]}` + "\n"
-	if w := do(a, "GET", "/readyz", ""); w.Code != 200 || w.Body.String() != want {
-		t.Errorf("readyz: %d %s", w.Code, w.Body)
-	}
-	checks[1].Do = down
-	a = newAPI(t, newMemory(), func(c *Config) { c.Checks = checks })
-	if w := do(a, "GET", "/readyz", ""); w.Code != 503 {
-		t.Errorf("readyz: %d %s", w.Code, w.Body)
-	}
-}
-
-func TestAPI_AFailingCheckIsLoggedOnce(t *testing.T) {
-	var logged bytes.Buffer
-	var broken error
-	a := newAPI(t, newMemory(), func(c *Config) {
-		c.Log = slog.New(slog.NewTextHandler(&logged, nil))
-		c.Checks = []Check{{Name: "store", Do: func(context.Context) error { return broken }}}
-	})
-	for _, broken = range []error{nil, errors.New("a"), errors.New("b"), nil, nil, errors.New("c")} {
-		do(a, "GET", "/readyz", "")
-	}
-	if text := logged.String(); strings.Count(text, "not ready") != 2 || strings.Count(text, "ready again") != 1 {
-		t.Errorf("logged\n%s", text)
 	}
 }
 

@@ -1,27 +1,15 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
-	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"restante/internal/errs"
+	"restante/internal/health"
 	"restante/internal/route"
 )
-
-// Check is one of the conditions of readiness.
-type Check struct {
-	Name string                          // such as store
-	Do   func(ctx context.Context) error // honours ctx, and is called concurrently
-	// Degrades says that the server is useful even while the check fails: the failure is reported, but the server stays
-	// ready.
-	Degrades bool
-}
 
 // Build says which build is running.
 type Build struct {
@@ -30,16 +18,12 @@ type Build struct {
 	Go      string `json:"go,omitempty"`     // the toolchain
 }
 
-// checked is the outcome of a Check.
+// checked is the outcome of a check as it is shown.
 type checked struct {
-	Name   string `json:"name" example:"store"`
+	Name   string `json:"name" example:"storing"`
 	OK     bool   `json:"ok"`
 	Reason string `json:"reason,omitempty" doc:"why it is not" example:"the disk is full"`
-
-	degrades bool
 }
-
-const checkTimeout = 3 * time.Second
 
 // probes mounts what machines ask for: health, metrics, version.
 func (a *API) probes() {
@@ -53,20 +37,26 @@ func (a *API) probes() {
 	}
 }
 
-func (a *API) ready(w http.ResponseWriter, r *http.Request) {
-	results := a.check(r.Context())
-	status := "ready"
-	for _, c := range results {
+// ready answers with the outcomes of the node's checks, in one of three states: ready; degraded, when what fails leaves the
+// node useful; 503 otherwise.
+func (a *API) ready(w http.ResponseWriter, _ *http.Request) {
+	status, why := "ready", ""
+	results := []checked{}
+	for _, o := range a.outcomes() {
+		results = append(results, checked{Name: o.Name, OK: o.Err == nil, Reason: o.Reason()})
 		switch {
-		case c.OK:
-		case c.degrades:
+		case o.Err == nil:
+		case o.Degrades:
 			status = "degraded"
-		default:
-			p := newProblem(http.StatusServiceUnavailable, string(errs.Unavailable), "the server is not ready: "+c.Name+": "+c.Reason)
-			p.Checks = results
-			w.(*recorder).problem(p)
-			return
+		case why == "":
+			why = o.Name + ": " + o.Reason()
 		}
+	}
+	if why != "" {
+		p := newProblem(http.StatusServiceUnavailable, string(errs.Unavailable), "the server is not ready: "+why)
+		p.Checks = results
+		w.(*recorder).problem(p)
+		return
 	}
 	answer(w, struct {
 		Status string    `json:"status"`
@@ -74,48 +64,12 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 	}{status, results})
 }
 
-// check runs all checks concurrently and waits for them.
-func (a *API) check(ctx context.Context) []checked {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	results := make([]checked, len(a.cfg.Checks))
-	var wg sync.WaitGroup
-	for i, c := range a.cfg.Checks {
-		wg.Go(func() {
-			results[i] = checked{Name: c.Name, OK: true, degrades: c.Degrades}
-			err := c.Do(ctx)
-			if err != nil {
-				results[i].OK, results[i].Reason = false, reason(err)
-			}
-			a.logCheck(i, err)
-		})
+// outcomes returns those of Config.Checks.
+func (a *API) outcomes() []health.Outcome {
+	if a.cfg.Checks == nil {
+		return nil
 	}
-	wg.Wait()
-	return results
-}
-
-// logCheck logs a check only when its outcome has changed, because probes ask all the time.
-func (a *API) logCheck(i int, err error) {
-	failed := err != nil
-	if a.failing[i].Swap(failed) == failed {
-		return
-	}
-	if name := a.cfg.Checks[i].Name; failed {
-		a.log.Warn("not ready", "check", name, "err", err)
-	} else {
-		a.log.Info("ready again", "check", name)
-	}
-}
-
-// reason returns what /readyz tells about a failed check: the text of a classified error, without its cause.
-func reason(err error) string {
-	if e, ok := errors.AsType[*errs.Error](err); ok && e.Msg != "" {
-		return e.Msg
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer within " + checkTimeout.String()
-	}
-	return "it failed; the log has the cause"
+	return a.cfg.Checks()
 }
 
 func answer(w http.ResponseWriter, v any) {

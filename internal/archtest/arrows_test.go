@@ -45,12 +45,16 @@ var arrows = map[string][]string{
 	"internal/retry":     {},
 	"internal/lifecycle": {},
 
+	// whether a node can be used now, and its log
+	"internal/health":  {"internal/errs"},
+	"internal/logging": {},
+
 	// the edges
 	"internal/signalr": {"internal/errs"},                                         // the protocol: no chat
 	"internal/forward": {"internal/peer", "internal/remote", "internal/inflight"}, // requests that belong to another node
 	"internal/route":   {"internal/peer"},                                         // which requests there are, and who answers them
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/chat", "internal/errs"},
-	"internal/api":     {"internal/auth", "internal/remote", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
+	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
 	"internal/remote":  {},                                                                       // addresses
 	"internal/limit":   {"internal/auth", "internal/remote", "internal/route", "internal/journey", "internal/chat", "internal/errs"},
@@ -66,11 +70,11 @@ var arrows = map[string][]string{
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/forward", "internal/telemetry",
 		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route",
-		"internal/build", "internal/inflight", "internal/lifecycle", "internal/upgrade", "client",
+		"internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/upgrade", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/retry", "internal/server", "internal/load", "internal/chat", "internal/errs",
+		"internal/config", "internal/logging", "internal/retry", "internal/server", "internal/load", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/topology",
 		"internal/peer", "internal/auth",

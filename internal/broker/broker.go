@@ -136,6 +136,9 @@ func (l listener) Deliver(stored []chat.Message) {
 // Check returns nil when the broker can accept a message now.
 func (b *Broker) Check(ctx context.Context) error { return b.d.Check(ctx) }
 
+// Checks returns what else of the driver must work, see driver.Driver.
+func (b *Broker) Checks() []driver.Check { return b.d.Checks() }
+
 // Close ends the driver after the batch in hand.
 func (b *Broker) Close() error { return b.d.Close() }
 

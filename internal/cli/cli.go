@@ -54,6 +54,7 @@ Begin with
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	end      func() // writes what still waits for err; nil: nothing does
 }
 
 // Main runs one command line, given without the program's name, and returns the exit code of the process. It blocks
@@ -80,11 +81,15 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		return report(stderr, &exitError{exitUsage, fmt.Errorf("%w\nTry 'restante --help', or 'restante COMMAND --help'", err)})
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	err = command.Run(&streams{stdin, stdout, stderr})
+	s := &streams{in: stdin, out: stdout, err: stderr}
+	err = command.Run(s)
+	if s.end != nil {
+		defer s.end()
+	}
 	if errors.Is(err, syscall.EPIPE) {
 		return exitOK // the reader of the output has closed it, as in `restante tail | head`
 	}
-	return report(stderr, err)
+	return report(s.err, err)
 }
 
 // userName returns the name of the user who runs the command, or "" when it is unknown.

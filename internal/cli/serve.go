@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"time"
 
 	"restante/internal/config"
+	"restante/internal/logging"
 	"restante/internal/server"
 )
 
@@ -50,7 +52,7 @@ func (serveCmd) Help() string {
         auth: jwt
         jwt-secret: [NEW-SECRET, OLD-SECRET]
 
-SIGTERM or Ctrl-C stops the server: it completes what it has accepted, tells its clients to reconnect, and exits with 0 within --drain. A second signal ends it at once; even then nothing that was accepted is lost.`
+SIGTERM, SIGHUP or Ctrl-C stops the server: it goes on for --drain-delay while load balancers notice that it is not ready, completes what it has accepted, tells its clients to reconnect, and exits with 0 within --drain. A second signal ends it at once; even then nothing that was accepted is lost.`
 }
 
 // Run serves until ctx ends.
@@ -60,14 +62,20 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	if runtime.GOMAXPROCS(0) == 1 && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(2)
 	}
-	return server.Run(ctx, c.Config, newLogger(c.Config, s.err), nil)
+	w, log := logging.New(s.err, logHandler(c.Config, s.err))
+	s.err, s.end = w, func() { w.Close(logLimit) }
+	return server.Run(ctx, c.Config, log, nil, w.Lost())
 }
 
-func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
+// logLimit is how long the end of the process waits for the last lines of its log to be read.
+const logLimit = time.Second
+
+// logHandler returns what makes the handler of the server's log, which is written to out.
+func logHandler(cfg config.Config, out io.Writer) func(io.Writer) slog.Handler {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	format := cfg.Complete().LogFormat
-	if format == config.LogText || format == config.LogAuto && isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, options))
+	if format == config.LogText || format == config.LogAuto && isTerminal(out) {
+		return func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) }
 }

@@ -19,7 +19,9 @@ const (
 	DefaultListen = "127.0.0.1:8080"
 	DefaultDrain  = 10 * time.Second
 	DefaultLeeway = 5 * time.Second
-	InprocBroker  = "inproc:"
+
+	defaultDrainDelay = 5 * time.Second // load balancers usually check every two seconds, and twice
+	InprocBroker      = "inproc:"
 )
 
 // MaxPartitions bounds Config.Partitions: each is a queue with a consumer on every node.
@@ -46,6 +48,8 @@ type Config struct {
 	LogLevel     slog.Level    `env:"RESTANTE_LOG_LEVEL" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error (default info)."`
 	LogFormat    LogFormat     `env:"RESTANTE_LOG_FORMAT" placeholder:"FORMAT" help:"Format of the log on standard error: text, json or auto, which is text on a terminal and json elsewhere (default auto)."`
 	Drain        time.Duration `env:"RESTANTE_DRAIN" placeholder:"DURATION" help:"Longest time that a stop may take, for finishing requests and sending clients elsewhere (default 10s)."`
+
+	DrainDelay *time.Duration `env:"RESTANTE_DRAIN_DELAY" placeholder:"DURATION" help:"First part of --drain, in which the server goes on while load balancers notice that /readyz is 503 (default 5s, or half of --drain if that is less; 0s for one machine without --trusted-proxy)."`
 }
 
 // Secrets are values that a printed or logged configuration does not show.
@@ -139,6 +143,13 @@ func (c Config) Complete() Config {
 	}
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain
+	}
+	if c.DrainDelay == nil {
+		delay := time.Duration(0)
+		if isAMQP(c.Broker[0]) || len(c.TrustedProxy) > 0 {
+			delay = min(defaultDrainDelay, c.Drain/2)
+		}
+		c.DrainDelay = &delay
 	}
 	return c
 }

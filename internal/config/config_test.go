@@ -70,6 +70,34 @@ func TestConfig_ZeroValueIsTheDocumentedDefault(t *testing.T) {
 	}
 }
 
+func TestConfig_DrainDelay(t *testing.T) {
+	many := []string{"--broker", "amqp://rabbit/", "--store", "postgres://db/x"}
+	for _, tc := range []struct {
+		args []string
+		want time.Duration
+	}{
+		{nil, 0},
+		{many, 5 * time.Second},
+		{append(many, "--drain", "4s"), 2 * time.Second},
+		{append(many, "--drain-delay", "0s"), 0},
+		{[]string{"--trusted-proxy", "10.0.0.0/8"}, 5 * time.Second},
+		{[]string{"--drain-delay", "10s"}, 10 * time.Second},
+		{[]string{"--config", writeFile(t, "drain-delay: 3s\n")}, 3 * time.Second},
+	} {
+		c, err := parse(t, append([]string{"serve"}, tc.args...)...)
+		if err != nil {
+			t.Error(tc.args, err)
+		} else if got := *c.Complete().DrainDelay; got != tc.want {
+			t.Errorf("%v: %v, want %v", tc.args, got, tc.want)
+		}
+	}
+	for _, args := range [][]string{{"--drain-delay=-1s"}, {"--drain-delay", "11s"}, {"--drain", "3s", "--drain-delay", "4s"}} {
+		if _, err := parse(t, append([]string{"serve"}, args...)...); err == nil || !strings.Contains(err.Error(), "--drain-delay") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}
+
 func TestConfig_FlagsGoBeforeEnvironmentBeforeFile(t *testing.T) {
 	file := writeFile(t, `
 listen: 127.0.0.1:1111

@@ -8,6 +8,7 @@
 package forward
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -40,6 +41,8 @@ const (
 type Config struct {
 	// Log gets a line at warn for each request that could not be forwarded. Default: discarded.
 	Log *slog.Logger
+	// Avoid reports whether a node is asked only if no other node with the role can be. Default: none.
+	Avoid func(peer.Node) bool
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 }
@@ -48,6 +51,7 @@ type Config struct {
 type Forwarder struct {
 	peers       *peer.Table
 	log         *slog.Logger
+	avoid       func(peer.Node) bool
 	metrics     *metrics
 	transport   *http.Transport
 	buffers     buffers
@@ -63,7 +67,10 @@ func New(peers *peer.Table, cfg Config) *Forwarder {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &Forwarder{peers: peers, log: cfg.Log, bodyTimeout: bodyTimeout, requests: make(map[*request]context.CancelFunc)}
+	if cfg.Avoid == nil {
+		cfg.Avoid = func(peer.Node) bool { return false }
+	}
+	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, bodyTimeout: bodyTimeout, requests: make(map[*request]context.CancelFunc)}
 	f.metrics = newMetrics(cfg.Metrics, f.inProgress, peers)
 	f.transport = &http.Transport{
 		DialContext: (&net.Dialer{
@@ -115,9 +122,18 @@ func (f *Forwarder) ToRole(role peer.Role) http.Handler {
 			}
 		}
 		rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+		slices.SortStableFunc(others, func(a, b peer.Node) int { return cmp.Compare(f.lastChoice(a), f.lastChoice(b)) })
 		lost := func(error) outcome { return unavailable }
 		f.forward(&request{f: f, w: w, target: target(role), nodes: others, lost: lost}, r)
 	})
+}
+
+// lastChoice is 1 for nodes that are to be avoided, 0 for the others.
+func (f *Forwarder) lastChoice(n peer.Node) int {
+	if f.avoid(n) {
+		return 1
+	}
+	return 0
 }
 
 // forward returns when the request has been answered; for a WebSocket, when it has been closed.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -134,6 +135,26 @@ func TestForwarder_ARoleIsFoundAmongNodesThatAreAlive(t *testing.T) {
 		body := strings.Repeat("x", 100_000)
 		if resp, got := r.do("POST", "/", body); resp.StatusCode != 200 || got != body {
 			t.Errorf("%d %.50q", resp.StatusCode, got)
+		}
+	}
+}
+
+// A node that stops is asked only when there is no other: it may refuse messages soon.
+func TestForwarder_NodesThatStopAreTheLastChoice(t *testing.T) {
+	r := newRig(t, toHub)
+	answer := func(name string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }
+	}
+	stopping := httptest.NewServer(answer("stopping"))
+	t.Cleanup(stopping.Close)
+	r.table.Heard(peer.Node{ID: "stopping", URL: stopping.URL, Roles: []peer.Role{peer.Hub}, Failing: []string{"accepting"}}, time.Now())
+	if _, got := r.do("GET", "/", ""); got != "stopping" {
+		t.Errorf("the only node was not asked: %q", got)
+	}
+	r.serve("staying", answer("staying"), peer.Hub)
+	for range 20 {
+		if _, got := r.do("GET", "/", ""); got != "staying" {
+			t.Fatalf("answered by %q", got)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -36,7 +37,7 @@ type rig struct {
 func newRig(t *testing.T, handler func(f *Forwarder) http.Handler) *rig {
 	t.Helper()
 	r := &rig{t: t, table: peer.NewTable(peer.Node{ID: "near", Secret: "s3cret"})}
-	r.f = New(r.table, Config{})
+	r.f = New(r.table, Config{Avoid: func(n peer.Node) bool { return slices.Contains(n.Failing, "accepting") }})
 	r.near = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.asked.Add(1)
 		handler(r.f).ServeHTTP(w, req)

@@ -102,9 +102,10 @@ func (n Node) KnowsFeature(f chat.Feature) bool {
 
 // Table is what one node has heard from all nodes, itself among them. Its methods may be called concurrently.
 type Table struct {
-	self Node
+	self Node // without Failing
 
 	mu        sync.Mutex
+	failing   []string // what the node says of itself
 	nodes     map[string]entry
 	everKnown map[chat.Feature]bool    // by some node, since the table exists
 	finished  map[int]map[string]int64 // the greatest numbers that consumers have told, see Finished
@@ -129,8 +130,21 @@ func NewTable(self Node) *Table {
 	}
 }
 
-// Self returns the node whose table it is.
-func (t *Table) Self() Node { return t.self }
+// Self returns the node whose table it is, as its heartbeats tell of it.
+func (t *Table) Self() Node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	self := t.self
+	self.Failing = t.failing
+	return self
+}
+
+// SetFailing sets which checks of readiness fail on the node. Its heartbeats tell the others from then on. It keeps failing.
+func (t *Table) SetFailing(failing []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failing = failing
+}
 
 // Heard notes a heartbeat of a node. It forgets nodes that were silent for long.
 func (t *Table) Heard(n Node, now time.Time) {

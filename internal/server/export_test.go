@@ -14,3 +14,6 @@ func StartWith(ctx context.Context, cfg config.Config, log *slog.Logger, change 
 	s.parts = lifecycle.New(change(s.steps())...)
 	return s, s.start(ctx)
 }
+
+// Fail reports that a part of the server has failed.
+func (s *Server) Fail(err error) { s.parts.Fail(err) }

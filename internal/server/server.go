@@ -12,6 +12,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,7 @@ import (
 	"restante/internal/cert"
 	"restante/internal/config"
 	"restante/internal/forward"
+	"restante/internal/health"
 	"restante/internal/hub"
 	"restante/internal/lifecycle"
 	"restante/internal/peer"
@@ -37,7 +39,9 @@ type Server struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 	parts   *lifecycle.Group
-	stopped sync.Once // guards the log line of Stop
+	stopped sync.Once   // guards the log line of Stop
+	leaving atomic.Bool // a stop has begun
+	failed  atomic.Bool // a part has ended by itself, so that the stop need not wait for load balancers
 
 	// The steps of a start set these, each for the steps after it.
 	listener     net.Listener
@@ -50,6 +54,7 @@ type Server struct {
 	topology     func(ctx context.Context) error // nil on one machine
 	access       *access
 	entry        *entry
+	health       *health.Board
 	logs         auth.Log // what clients may read of the store
 	forwarder    *forward.Forwarder
 	hub          *hub.Hub
@@ -69,9 +74,11 @@ func (s *Server) steps() []lifecycle.Step {
 		{Name: "store", Start: s.openStore},
 		{Name: "switches", Start: s.openSwitches, Run: s.runSwitches}, // ends the server when the store asks for a newer version
 		{Name: "broker", Start: s.openBroker},
-		{Name: "topology", Run: s.watchTopology, Skip: s.alone()}, // ends the server when the broker contradicts what it relies on
+		{Name: "topology", Run: s.watchTopology, Skip: s.alone()},       // ends the server when the broker contradicts what it relies on
 		{Name: "access", Start: s.openAccess},                           // tokens, limits, addresses
 		{Name: "entry", Start: s.compose},                               // entry, logs, forwarder and hub: nothing runs yet
+		{Name: "health", Start: s.openHealth},                           // the checks of readiness
+		{Name: "watch", Run: s.watchHealth, Skip: s.alone()},            // tells the other nodes which of them fail
 		{Name: "hub", Run: s.runHub, Skip: noHub},                       // sends to connections
 		{Name: "deliver", Run: s.runDeliver, Skip: noHub},               // from the broker to the hub
 		{Name: "persist", Run: s.runPersist, Skip: noConsumer},          // from the broker to the store
@@ -82,9 +89,10 @@ func (s *Server) steps() []lifecycle.Step {
 	}
 }
 
-func newServer(cfg config.Config, log *slog.Logger) *Server {
+func newServer(cfg config.Config, log *slog.Logger, metrics ...prometheus.Collector) *Server {
 	s := &Server{cfg: cfg.Complete(), log: log, metrics: prometheus.NewRegistry()}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.metrics.MustRegister(metrics...)
 	s.parts = lifecycle.New(s.steps()...)
 	return s
 }
@@ -95,9 +103,10 @@ func (s *Server) alone() bool { return !s.cfg.ManyMachines() }
 func (s *Server) hasRole(role peer.Role) bool { return slices.Contains(s.cfg.Roles, role) }
 
 // Run serves as cfg says until ctx is done or something fails, then stops within cfg.Drain. ready, if not nil, is called
-// with the server's address once the server accepts requests. A nil error means that every part stopped without an error.
-func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(addr string)) error {
-	s, err := Start(ctx, cfg, log)
+// with the server's address once the server accepts requests. metrics are shown beside the server's own. A nil error means
+// that every part stopped without an error.
+func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(addr string), metrics ...prometheus.Collector) error {
+	s, err := Start(ctx, cfg, log, metrics...)
 	if err != nil {
 		return err
 	}
@@ -108,6 +117,7 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(ad
 	select {
 	case <-ctx.Done():
 	case failure = <-s.Failed():
+		s.failed.Store(true)
 	}
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Drain)
 	defer cancel()
@@ -115,12 +125,12 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(ad
 }
 
 // Start starts a server and returns once it accepts requests. ctx limits the start only: Stop ends the server. An error
-// says what to do about it; nothing runs then.
-func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, error) {
+// says what to do about it; nothing runs then. metrics are shown beside the server's own.
+func Start(ctx context.Context, cfg config.Config, log *slog.Logger, metrics ...prometheus.Collector) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	s := newServer(cfg, log)
+	s := newServer(cfg, log, metrics...)
 	if err := s.start(ctx); err != nil {
 		return nil, err
 	}
@@ -147,8 +157,8 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 // Failed receives an error when a part of the server has ended by itself. The server is of no use then; stop it.
 func (s *Server) Failed() <-chan error { return s.parts.Failed() }
 
-// Stop stops the server: it reports that it is not ready and refuses messages, finishes those it has accepted, tells its
-// clients to reconnect, and closes the broker and the store. It blocks until that is done or ctx is. ctx should have a
+// Stop stops the server: it reports that it is not ready and goes on for Config.DrainDelay, so that load balancers notice. Then
+// it refuses messages, finishes those it has accepted, tells its clients to reconnect, and closes the broker and the store. It blocks until that is done or ctx is. ctx should have a
 // deadline: clients are told one after the other in the time until then. Further calls wait for the same outcome.
 func (s *Server) Stop(ctx context.Context) error {
 	begun := time.Now()

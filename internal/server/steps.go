@@ -87,7 +87,7 @@ func (s *Server) openBroker(ctx context.Context) (lifecycle.Stop, error) {
 func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.entry = newEntry(s.access.limits, s.broker)
 	s.logs = auth.Log{Next: s.store}
-	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics})
+	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics, Avoid: isLeaving})
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
@@ -129,16 +129,12 @@ func (s *Server) runInbox(ctx context.Context) error { return s.inbox(ctx, s.ent
 func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	local, err := newHandler(s.cfg, api.Config{
 		Accept: s.entry.clients, History: s.logs, Rooms: s.logs, Follow: s.follow, Hub: s.hub, Allow: s.access.limits.Allow,
-		Checks: []api.Check{
-			{Name: "accepting", Do: s.entry.gate.check}, {Name: "broker", Do: s.broker.Check},
-			{Name: "store", Do: s.store.Check, Degrades: !s.alone()},
-		},
-		Gather: s.metrics, Metrics: s.metrics, Log: s.log,
+		Checks: s.health.Outcomes, Gather: s.metrics, Metrics: s.metrics, Log: s.log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	handler := s.traces.Wrap(s.access.mark(byRole(s.peers.Self(), local, elsewhere(s.forwarder))))
+	handler := s.lastAnswers(s.traces.Wrap(s.access.mark(byRole(s.peers.Self(), local, elsewhere(s.forwarder)))))
 	srv := newHTTPServer(handler, s.tls, s.log)
 	done := make(chan struct{})
 	go func() {

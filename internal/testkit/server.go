@@ -69,7 +69,8 @@ func TryStart(t testing.TB, o Options) error {
 
 func command(t testing.TB, o Options, listen string, r *record) load.Command {
 	t.Helper()
-	args := []string{"serve", "--listen", listen, "--data", o.Data, "--log-format", "json"}
+	// Most tests have no load balancer that must notice a stop.
+	args := []string{"serve", "--listen", listen, "--data", o.Data, "--log-format", "json", "--drain-delay", "0s"}
 	if !o.Limits {
 		args = append(args, load.WithoutLimits()...)
 	}

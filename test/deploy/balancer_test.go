@@ -46,6 +46,12 @@ type balancer struct {
 
 func startBalancer(t *testing.T, api, hub string, changes ...[2]string) *balancer {
 	t.Helper()
+	return balance(t, []string{api}, []string{hub}, append(changes, [2]string{"inter 2s", "inter 100ms"})...)
+}
+
+// balance starts a balancer of several nodes, with the checks of deploy.
+func balance(t *testing.T, apis, hubs []string, changes ...[2]string) *balancer {
+	t.Helper()
 	program := testkit.Need(t, "haproxy")
 	b := &balancer{log: &output{}}
 	public, private := freeAddr(t), freeAddr(t)
@@ -53,8 +59,9 @@ func startBalancer(t *testing.T, api, hub string, changes ...[2]string) *balance
 	text := read(t, "deploy/haproxy.cfg")
 	for _, change := range append([][2]string{
 		{"bind :8080", "bind " + public}, {"bind :8404", "bind " + private},
-		{"server-template api 20 api:8080", "server api1 " + api}, {"server-template hub 20 hub:8080", "server hub1 " + hub},
-		{" resolvers docker resolve-prefer ipv4 init-addr none", ""}, {"inter 2s", "inter 100ms"},
+		{"\tserver-template hub 20 hub:8080 backup\n", servers("hub", " backup", hubs)}, {"\tserver-template api 20 api:8080 backup\n", servers("api", " backup", apis)},
+		{"\tserver-template api 20 api:8080\n", servers("api", "", apis)}, {"\tserver-template hub 20 hub:8080\n", servers("hub", "", hubs)},
+		{" resolvers docker resolve-prefer ipv4 init-addr none", ""},
 	}, changes...) {
 		if !strings.Contains(text, change[0]) {
 			t.Fatalf("the configuration has no %q", change[0])
@@ -78,6 +85,15 @@ func startBalancer(t *testing.T, api, hub string, changes ...[2]string) *balance
 		}
 	})
 	return b
+}
+
+// servers returns the lines of nodes that a name server would find.
+func servers(name, options string, addrs []string) string {
+	var lines strings.Builder
+	for i, addr := range addrs {
+		fmt.Fprintf(&lines, "\tserver %s%d %s%s\n", name, i+1, addr, options)
+	}
+	return lines.String()
 }
 
 // healthy returns a function that reports whether the load balancer has nodes of both roles.

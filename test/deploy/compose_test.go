@@ -22,14 +22,14 @@ const secret = "0123456789abcdef0123456789abcdef"
 // project loads the compose file with all its profiles, as docker compose does.
 func project(t *testing.T, options ...cli.ProjectOptionsFn) *types.Project {
 	t.Helper()
-	p, err := load(t, append([]cli.ProjectOptionsFn{cli.WithEnv([]string{"RESTANTE_JWT_SECRET=" + secret})}, options...)...)
+	p, err := loadProject(t, append([]cli.ProjectOptionsFn{cli.WithEnv([]string{"RESTANTE_JWT_SECRET=" + secret})}, options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func load(t *testing.T, options ...cli.ProjectOptionsFn) (*types.Project, error) {
+func loadProject(t *testing.T, options ...cli.ProjectOptionsFn) (*types.Project, error) {
 	t.Helper()
 	options = append([]cli.ProjectOptionsFn{cli.WithProfiles([]string{"*"})}, options...)
 	o, err := cli.NewProjectOptions([]string{filepath.Join(root, "deploy/compose.yaml")}, options...)
@@ -170,7 +170,7 @@ func TestCompose_DatabasesAreNotReachableFromOutside(t *testing.T) {
 // TestCompose_RequiresTokens: nothing starts without a secret, and the example contains no secret.
 func TestCompose_RequiresTokens(t *testing.T) {
 	for _, env := range [][]string{nil, {"RESTANTE_JWT_SECRET="}} {
-		if _, err := load(t, cli.WithEnv(env)); err == nil || !strings.Contains(err.Error(), "deploy/.env") {
+		if _, err := loadProject(t, cli.WithEnv(env)); err == nil || !strings.Contains(err.Error(), "deploy/.env") {
 			t.Errorf("with %q: %v", env, err)
 		}
 	}

@@ -30,6 +30,21 @@ type Subscriber interface {
 // MissedWithin is how soon Missed is called after an announcement was lost.
 const MissedWithin = 5 * time.Second
 
+// Check is a condition of readiness.
+type Check struct {
+	Name string
+	// Do returns nil while the condition holds, and otherwise an error of class errs.Unavailable that says what is wrong. It
+	// does not block for long and may be called concurrently.
+	Do func(ctx context.Context) error
+}
+
+// The names of checks. Only nodes that call Consume and Subscribe need Consuming and Hearing.
+const (
+	Consuming = "consuming" // Consume gets messages when there are some
+	Hearing   = "hearing"   // Subscribe hears what is announced
+	Beating   = "beating"   // the nodes hear each other
+)
+
 // Driver is a work queue of accepted messages and a fan-out of stored ones. All methods may be called concurrently.
 type Driver interface {
 	// Publish queues a message and returns nil once it can no longer be lost. After an error the queue may or may not have
@@ -52,6 +67,9 @@ type Driver interface {
 
 	// Check returns nil when the broker can accept a message now.
 	Check(ctx context.Context) error
+
+	// Checks returns what else must work on a node that uses the driver fully, without publishing. Their names are below.
+	Checks() []Check
 
 	// Retryable reports whether the same Publish or Announce may succeed at once.
 	Retryable(err error) bool

@@ -200,6 +200,9 @@ func (d *Driver) Check(context.Context) error {
 	return nil
 }
 
+// Checks implements driver.Driver: within one process nothing else can fail.
+func (d *Driver) Checks() []driver.Check { return nil }
+
 // Retryable implements driver.Driver: what failed here failed in the store, which has retried already.
 func (d *Driver) Retryable(error) bool { return false }
 

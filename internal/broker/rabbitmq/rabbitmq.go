@@ -60,7 +60,6 @@ type Driver struct {
 	nodes      *link.Link
 
 	subscriptions subscriptions
-	report        func(what string) // says that something is missing on the broker
 
 	stopPublishing func()
 	stops          []func() // of the other links and the heartbeats, in order
@@ -102,7 +101,6 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 		cfg: cfg, node: node, broker: broker,
 		balance: peer.NewBalance(cfg.Peers), progress: peer.NewProgress(), metrics: newMetrics(),
 		closing: make(chan struct{}), ended: make(chan struct{}), closed: make(chan struct{}),
-		report: func(string) {},
 	}
 	d.unknowns = newUnknowns(&d.cfg)
 	d.keeper = topology.NewKeeper(broker, topology.Config{

@@ -82,11 +82,11 @@ func (b *subscription) establish(ctx context.Context, s *link.Session) (*ears, e
 	name := b.d.node + "." + uuid.NewString()[:8] // the queue of a lost connection may still exist
 	for attempt := 0; ; attempt++ {
 		e, err := listenToAll(s, name)
-		if err == nil || !isMissing(err) {
+		if err == nil || !isNotFound(err) {
 			return e, err
 		}
 		b.set(nil, err)
-		b.d.report("exchange " + messagesExchange)
+		b.d.keeper.Report("exchange " + messagesExchange)
 		if attempt == 0 {
 			b.d.cfg.Log.WarnContext(ctx, "announcements cannot be heard until their exchange exists again", slog.Any("error", err))
 		}
@@ -100,8 +100,8 @@ func (b *subscription) establish(ctx context.Context, s *link.Session) (*ears, e
 	}
 }
 
-// isMissing reports whether the broker does not know what a call has named.
-func isMissing(err error) bool {
+// isNotFound reports whether the broker does not know what a call has named.
+func isNotFound(err error) bool {
 	e, ok := errors.AsType[*amqp.Error](err)
 	return ok && e.Code == amqp.NotFound
 }
