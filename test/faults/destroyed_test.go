@@ -41,10 +41,11 @@ func pile(t *testing.T, c cluster, pg *nodes.Postgres, room string, servers ...*
 	for _, s := range servers {
 		b.sends = append(b.sends, fill(t, s.URL(), room, 50)...)
 	}
+	<-time.After(time.Second) // until the consumer knows that these are stored, and has told it
 	pg.Pause()
 	t.Cleanup(pg.Resume)
 	for _, s := range servers {
-		senders := startSenders(t, load.SenderConfig{URL: s.URL(), Room: room, Senders: 20, Timeout: 2 * time.Second, StopTimeout: time.Second})
+		senders := startSenders(t, load.SenderConfig{URL: s.URL(), Room: room, Senders: 20, Timeout: 15 * time.Second, StopTimeout: 15 * time.Second})
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		_ = senders.WaitAccepted(ctx, 1000) // with a limit of the queue's length fewer are accepted
 		cancel()
