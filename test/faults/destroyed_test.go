@@ -81,8 +81,9 @@ type outcome struct{ stored, dead, destroyed int }
 func (o outcome) sum() int { return o.stored + o.dead + o.destroyed }
 
 // account waits until each accepted message is stored, dead-lettered, or counted as destroyed, and checks that none is
-// missing or counted twice, and that the stored ones have the order in which they were sent.
-func (b *backlog) account(t *testing.T, reader *testkit.Server) outcome {
+// missing, and that the stored ones have the order in which they were sent. No more than surplus may be counted twice: a
+// consumer that died cannot say what became of the batch that it had just given to PostgreSQL.
+func (b *backlog) account(t *testing.T, reader *testkit.Server, surplus int) outcome {
 	t.Helper()
 	var o outcome
 	eventually(t, "every accepted message is accounted for", func() bool {
@@ -90,7 +91,7 @@ func (b *backlog) account(t *testing.T, reader *testkit.Server) outcome {
 		return o.sum() >= b.accepted()
 	})
 	<-time.After(3 * time.Second) // nothing may be stored, or counted, after that
-	if o = b.count(t, reader); o.sum() != b.accepted() {
+	if o = b.count(t, reader); o.sum() < b.accepted() || o.sum() > b.accepted()+surplus {
 		t.Errorf("%d messages were accepted: %+v", b.accepted(), o)
 	}
 	log := reader.ReadRoom(b.room)
@@ -138,7 +139,7 @@ func TestDestroyed_WhatLayInADeletedQueueIsCounted(t *testing.T) {
 	b.deleteQueue()
 	b.send(t, 20)
 	pg.Resume()
-	o := b.account(t, servers[0])
+	o := b.account(t, servers[0], 0)
 	t.Logf("%d accepted: %+v", b.accepted(), o)
 	if o.destroyed == 0 || o.dead != 0 {
 		t.Errorf("%+v; want some destroyed, since more waited than one consumer takes ahead, and no dead letters", o)
@@ -175,7 +176,7 @@ func TestDestroyed_ItsHolderEndsInTheMiddle(t *testing.T) {
 			t.Logf("accepted again after %v", time.Since(began).Round(time.Millisecond))
 			proxy.Resume(testkit.Up)
 			pg.Resume()
-			o := b.account(t, edges[0])
+			o := b.account(t, edges[0], 500)
 			t.Logf("%d accepted: %+v", b.accepted(), o)
 		})
 	}
@@ -205,7 +206,7 @@ func TestPolicies_DropNothingInSilence(t *testing.T) {
 			b := pile(t, c, pg, "policy", running, started)
 			<-time.After(2 * time.Second)
 			pg.Resume()
-			o := b.account(t, running)
+			o := b.account(t, running, 0)
 			t.Logf("%d accepted: %+v", b.accepted(), o)
 		})
 	}
