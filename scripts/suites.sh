@@ -10,8 +10,9 @@ RESTANTE_TEST_ROOT=$(scripts/server-root.sh where "$suite")
 RESTANTE_TEST_MEASURED=$PWD/${log%.log}.measured
 export RESTANTE_TEST_ROOT RESTANTE_TEST_MEASURED
 
-# The fault tests about RabbitMQ, PostgreSQL and the links to them, then those of the end-to-end tests that send, read and catch up.
-whole='-run=TestRabbitMQ_|TestPostgreSQL_|TestLinks_|TestConsumers?_|TestInbox_|TestPoison_'
+# The shipped settings of the servers, the fault tests about them and the links to them, and those of the end-to-end tests that
+# send, read and catch up.
+whole='-run=TestServers_|TestRabbitMQ_|TestPostgreSQL_|TestLinks_|TestConsumers?_|TestInbox_|TestPoison_'
 whole+='|TestHub_OfficialClientOverEveryWire/cluster|TestEvents_/cluster|TestContract_SinceGivesEverythingWithoutALimit/cluster'
 
 # run runs tests one package after the other, with the log of this half.
@@ -21,7 +22,7 @@ run() {
   bin/rerun ${RERUN:+-again} -append -log "$log.$half" -- -count=1 -timeout=15m -p=1 "$@"
 }
 
-servers() { run servers ./internal/store/postgres && run servers "$whole" ./test/faults ./test/e2e; }
+servers() { run servers ./internal/store/postgres && run servers "$whole" ./test/deploy ./test/faults ./test/e2e; }
 
 rm -f "$log".* "$RESTANTE_TEST_MEASURED"
 bin/nodes -versions | tee "$log"
