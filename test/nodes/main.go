@@ -47,12 +47,17 @@ func main() {
 	}
 }
 
+// printVersions prints one line. Servers that are missing are no error: the tests that need them say more.
 func printVersions(ctx context.Context) error {
 	text, err := nodes.Versions(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, nodes.ErrMissing):
+		fmt.Fprintln(os.Stdout, "MISSING:", err)
+		return nil
+	case err != nil:
 		return err
 	}
-	fmt.Fprintln(os.Stdout, text)
+	fmt.Fprintln(os.Stdout, "servers:", text)
 	return nil
 }
 
