@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +44,7 @@ func locked(table, mode string) fault {
 }
 
 func revoked(right, object string) fault {
-	return changedBack("REVOKE "+right+" ON "+object+" FROM node, public", "GRANT "+right+" ON "+object+" TO node", "user lacks a privilege")
+	return changedBack("REVOKE "+right+" ON "+object+" FROM restante_node, public", "GRANT "+right+" ON "+object+" TO restante_node", "user lacks a privilege")
 }
 
 const appendFunction = "FUNCTION restante.append(timestamptz, text[], uuid[], text[], bytea[], timestamptz[], integer, bigint)"
@@ -73,16 +75,22 @@ func readOnly(t *testing.T, database string) func() {
 	}
 }
 
-// asNode returns a driver that has the rights that a node needs, and no more, on the tables of a new database.
+// asNode returns a driver with the rights that the manual gives to a node, on the tables of a new database.
 func asNode(t *testing.T, database string, cfg Config) *Driver {
 	t.Helper()
 	open(t, database, Config{})
-	shell(t, database, `DO $$ BEGIN CREATE ROLE node LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
-		GRANT USAGE ON SCHEMA restante TO node;
-		GRANT SELECT, INSERT, UPDATE ON restante.rooms, restante.partitions TO node;
-		GRANT SELECT, INSERT ON restante.messages, restante.switches TO node;
-		GRANT UPDATE ON restante.probe TO node; GRANT SELECT ON restante.migrations TO node`)
-	return open(t, changed(t, database, func(u *url.URL) { u.User = url.User("node") }), cfg)
+	manual, err := os.ReadFile("../../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, grants, found := strings.Cut(string(manual), "**What the role needs**")
+	_, grants, begins := strings.Cut(grants, "```sql\n")
+	grants, _, ends := strings.Cut(grants, "```")
+	if !found || !begins || !ends {
+		t.Fatal("the manual does not say what the role needs")
+	}
+	shell(t, database, "DO $$ BEGIN CREATE ROLE restante_node LOGIN; EXCEPTION WHEN duplicate_object THEN END $$; "+grants)
+	return open(t, changed(t, database, func(u *url.URL) { u.User = url.User("restante_node") }), cfg)
 }
 
 // Check fails in time while appends cannot work, whether or not one was tried, and says why. It finds back without an append.
@@ -134,10 +142,10 @@ func checkFaults(t *testing.T, d *Driver, database string, f fault) {
 func checkWithoutConnections(t *testing.T, _ *nodes.Postgres, database string) {
 	d := asNode(t, database, Config{Config: driver.Config{CheckInterval: 1}})
 	checkFaults(t, d, database, fault{func(t *testing.T, database string) func() {
-		shell(t, database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'node'")
+		shell(t, database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'restante_node'")
 		var taken []*pgx.Conn
 		for {
-			conn, err := pgx.Connect(t.Context(), changed(t, database, func(u *url.URL) { u.User = url.User("node") }))
+			conn, err := pgx.Connect(t.Context(), changed(t, database, func(u *url.URL) { u.User = url.User("restante_node") }))
 			if err != nil {
 				break
 			}
@@ -164,7 +172,7 @@ func TestCheck_LeavesTheDatabaseSmall(t *testing.T) {
 	}
 	var sizes []int64
 	for range 2 {
-		for range 1000 {
+		for range 400 {
 			if err := d.Check(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -173,7 +181,7 @@ func TestCheck_LeavesTheDatabaseSmall(t *testing.T) {
 		shell(t, database, "VACUUM")
 	}
 	if sizes[0] > 1<<20 || sizes[1] > sizes[0] || size("i") > 1<<18 {
-		t.Errorf("tables of %d bytes after 1000 probes, %d after 1000 more, indexes of %d", sizes[0], sizes[1], size("i"))
+		t.Errorf("tables of %d bytes after 400 probes, %d after 400 more, indexes of %d", sizes[0], sizes[1], size("i"))
 	}
 }
 
