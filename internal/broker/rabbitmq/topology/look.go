@@ -36,7 +36,7 @@ func (k *Keeper) look(ctx context.Context, s *link.Session) (missing []string, e
 // findings is what a look has found.
 type findings struct {
 	exchanges []exchange // that do not exist
-	queues    []string   // that do not exist, and may be made
+	queues    []string   // that do not exist and may be made, or that have come back: the record says whether they are complete
 	waiting   []string   // queues that do not exist or are being refilled, and may not be made or bound yet
 	noRecord  bool       // no record lies in its queue, unless another node has it in hand
 }
@@ -97,7 +97,7 @@ func (k *Keeper) find(s *link.Session, r *Record) (f findings, err error) {
 		}
 		g := r.Generations[q]
 		switch {
-		case exists && g.Refilling == "":
+		case exists && g.Refilling == "" && !k.isMissing("queue "+intakeName(q)):
 		case k.waits(q, g, exists):
 			f.waiting = append(f.waiting, intakeName(q))
 		default:
