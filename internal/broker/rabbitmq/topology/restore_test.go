@@ -60,7 +60,7 @@ func TestRestore_BringsTheQueueBack(t *testing.T) {
 func TestRestore_IsRepeated(t *testing.T) {
 	s := newSite(t)
 	n := s.start(Config{Node: "one", Partitions: 2})
-	s.start(Config{Node: "two", Alive: func(string) bool { return true }})
+	s.start(Config{Node: "two", Alive: func(string) bool { return true }, Free: func(string) bool { return false }})
 	n.setRestoring(1, true) // as it is from the first call on
 	s.deleteQueue(restored)
 	broken := errors.New("broken")
