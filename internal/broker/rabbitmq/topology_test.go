@@ -15,6 +15,7 @@ import (
 	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/broker/rabbitmq/topology"
 	"restante/internal/errs"
+	"restante/internal/peer"
 	"restante/internal/testkit"
 )
 
@@ -180,5 +181,35 @@ func TestDriver_Metrics(t *testing.T) {
 	}
 	if problems, err := testutil.GatherAndLint(reg); err != nil || len(problems) > 0 {
 		t.Errorf("metrics: %v, %v", problems, err)
+	}
+}
+
+// TestOpen_ASecondStartLeavesNoErrors: a driver that starts on queues of this version, and does all that a node does, leaves
+// no error in the broker's log.
+func TestOpen_ASecondStartLeavesNoErrors(t *testing.T) {
+	urls := testkit.VHost(t)
+	broker := testkit.RabbitMQ(t).Node(0)
+	log := ""
+	for n := range 2 {
+		table := peer.NewTable(peer.Node{ID: peer.NewID(), Roles: peer.Roles()})
+		d, err := rabbitmq.Open(t.Context(), rabbitmq.Config{URLs: urls, Peers: table})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newLedger(t)
+		stop := consumeIn(t, d, l, "one")
+		publishSoon(t, d, numbered("a", n+1))
+		l.until("the message", func() bool { return l.last["a"] == n+1 })
+		stop()
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		before := log
+		if log, err = broker.BrokerLog(); err != nil {
+			t.Fatal(err)
+		}
+		if more := log[len(before):]; n > 0 && strings.Contains(more, "[error]") {
+			t.Errorf("the broker has logged:\n%s", more)
+		}
 	}
 }
