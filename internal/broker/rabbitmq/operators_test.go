@@ -32,7 +32,7 @@ func ownRabbitMQ(t *testing.T, cfg nodes.RabbitMQConfig) *nodes.RabbitMQ {
 // and the store is away for much longer. Nothing is out of order.
 func TestDriver_OrderThroughConsumerTimeouts(t *testing.T) {
 	const timeout, away = 5 * time.Second, 40 * time.Second
-	broker := ownRabbitMQ(t, nodes.RabbitMQConfig{Settings: []string{"consumer_timeout = 5000", "channel_tick_interval = 1000"}})
+	broker := ownRabbitMQ(t, nodes.RabbitMQConfig{Settings: []string{"consumer_timeout = 5000"}})
 	store := newOrigins(t)
 	members := []*member{join(t, broker.URLs(), store.append), join(t, broker.URLs(), store.append)}
 	stop := load(t, members[0].Driver)
