@@ -54,7 +54,8 @@ type Driver interface {
 	// Consume calls handle with the published messages, in batches, the messages of a room in the order in which their
 	// publishers got their answers. Over all nodes, one batch of a room is handled at a time; batches of other rooms may be
 	// handled meanwhile. A batch is done only when handle has returned nil. A message that fails alone with errs.Invalid is
-	// dead-lettered, where an operator finds it, and does not stop its room. Consume blocks until ctx is done, finishes the
+	// dead-lettered, where an operator finds it, and does not stop its room. A driver with partitions sets the Origin of the
+	// messages. Consume blocks until ctx is done, finishes the
 	// batches in hand, and returns nil; it is called once.
 	Consume(ctx context.Context, handle Handler) error
 

@@ -131,7 +131,10 @@ func (c *collector) handle(_ context.Context, batch []chat.Message) error {
 
 func (c *collector) add(batch []chat.Message) {
 	c.mu.Lock()
-	c.got = append(c.got, batch...)
+	for _, m := range batch {
+		m.Origin = chat.Origin{} // it says where the driver has the message from
+		c.got = append(c.got, m)
+	}
 	c.largest = max(c.largest, len(batch))
 	c.mu.Unlock()
 	select {

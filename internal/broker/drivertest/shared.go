@@ -61,7 +61,7 @@ func newJournal() *journal { return &journal{collector: newCollector(), last: ma
 func (j *journal) handle(ctx context.Context, batch []chat.Message) error {
 	j.mu.Lock()
 	for _, m := range batch {
-		m.Origin = chat.Origin{} // it says from where the driver has the message
+		m.Origin = chat.Origin{} // it says where the driver has the message from
 		last := j.last[m.Room]
 		switch {
 		case m == message(m.Room, last+1):

@@ -38,9 +38,8 @@ const maxRoom = 255 - len(roomKey)
 // size is how many messages the entry counts for.
 func (e *entry) size() int { return max(1, len(e.messages)) }
 
-// read reads what was delivered from the queue in one of its generations. Any user of the broker may have put it there.
+// read reads what was delivered from the queue in one of its generations, which most deliveries say themselves. Any user of the broker may have put it there.
 func (w *worker) read(arrivals []arrival, generation int64) []entry {
-	origin := chat.Origin{Partition: w.q, Generation: generation}
 	batch := make([]entry, len(arrivals))
 	messages := 0
 	for i := range arrivals {
@@ -53,6 +52,10 @@ func (w *worker) read(arrivals []arrival, generation int64) []entry {
 			w.d.metrics.keep(unknown.Feature(), 1)
 		}
 		trace := link.HeaderText(e.Headers, traceHeader)
+		origin := chat.Origin{Partition: w.q, Generation: generation}
+		if g, ok := generationOf(e.Delivery); ok {
+			origin.Generation = g
+		}
 		for j := range e.messages {
 			m := &e.messages[j]
 			if m.Trace, m.Origin = trace, origin; len(m.Room) > maxRoom {

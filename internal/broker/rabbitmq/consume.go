@@ -169,6 +169,7 @@ func (w *worker) batches(ctx context.Context, r *registration) error {
 		if err != nil || len(batch) == 0 {
 			return err
 		}
+		w.learn(ctx, r, &batch[0].Delivery)
 		if done, err := w.work(ctx, r, batch); !done || err != nil {
 			return err
 		}

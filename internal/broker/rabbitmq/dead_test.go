@@ -52,7 +52,7 @@ func TestDeadLetters_AReplayAfterTheFixDelivers(t *testing.T) {
 			}
 		}
 		for _, m := range batch {
-			stored <- m
+			stored <- plain(t, m)
 		}
 		return nil
 	})

@@ -30,6 +30,12 @@ const (
 // finishOlder decides, when there is a consumer again, on what is in hand from before. If the queue is the same one, the
 // broker delivers it again. Otherwise the worker handles it first, as of its own generation.
 func (w *worker) finishOlder(ctx context.Context, r *registration) {
+	if len(w.hand) == 0 {
+		return
+	}
+	if g, ok := w.refresh(ctx); ok {
+		r.generation = max(r.generation, g)
+	}
 	if r.generation != w.handOf {
 		w.finishHand(ctx)
 	}

@@ -7,12 +7,19 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"restante/internal/broker/rabbitmq/link"
+	"restante/internal/broker/rabbitmq/topology"
 	"restante/internal/peer"
 )
 
 func TestHear_TellsANewcomer(t *testing.T) {
 	table := peer.NewTable(peer.Node{ID: "self"})
-	d := &Driver{cfg: Config{Peers: table, Log: slog.New(slog.DiscardHandler)}}
+	log := slog.New(slog.DiscardHandler)
+	broker, err := link.NewBroker([]string{"amqp://localhost"}, "test", log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Driver{cfg: Config{Peers: table, Log: log}, keeper: topology.NewKeeper(broker, topology.Config{})}
 	for _, tc := range []struct {
 		body     string
 		newcomer bool

@@ -22,11 +22,20 @@ func handleAll(t *testing.T, d *rabbitmq.Driver) <-chan chat.Message {
 	handled := make(chan chat.Message, 10_000)
 	consumeWith(t, d, func(_ context.Context, batch []chat.Message) error {
 		for _, m := range batch {
-			handled <- m
+			handled <- plain(t, m)
 		}
 		return nil
 	})
 	return handled
+}
+
+// plain returns a message as it was accepted, without where it came from.
+func plain(t *testing.T, m chat.Message) chat.Message {
+	if m.Origin.Generation == 0 {
+		t.Errorf("message %s has no origin", m.ID)
+	}
+	m.Origin = chat.Origin{}
+	return m
 }
 
 // consumeWith consumes until the test ends or stop is called.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 // over it can only be acknowledged over it.
 type registration struct {
 	ch         *amqp.Channel // nil: what is handled needs no acknowledgement
-	generation int64         // of the queue
+	generation int64         // of the queue, as far as it is known; see learn
+	learned    bool
 	backlog    *backlog
 	over       chan struct{} // closed when no more deliveries come
 	cancelled  bool          // the broker has ended the consumer alone; valid when over is closed
@@ -37,39 +39,72 @@ const consumerTimeout = int64(24 * time.Hour / time.Millisecond)
 // the queue's return.
 const abandonAfter = time.Second
 
-// register makes a consumer, and finds out of which generation its queue is. The error is for isMissing if there is no queue.
+// register makes a consumer. The error is for isMissing if there is no queue.
 func (w *worker) register(ctx context.Context, s *link.Session) (*registration, error) {
-	for {
-		record, err := w.d.keeper.Await(ctx)
-		if err != nil {
-			return nil, err
-		}
-		before := record.Generation(w.q)
-		if record.Generations[w.q].Refilling != "" {
-			return nil, errRefilling
-		}
-		w.d.progress.Consuming(w.queue, w.q) // from now on there may be deliveries
-		r, err := w.open(s)
-		if isMissing(err) {
-			w.generation = max(w.generation, before)
-		}
-		if err != nil {
-			return nil, err
-		}
-		// The queue was of the generation before, unless another one has begun since.
-		record, err = w.d.keeper.Refresh(ctx)
-		if err == nil && record.Generation(w.q) == before && record.Generations[w.q].Refilling == "" {
-			r.generation = before
-			return r, nil
-		}
-		w.close(s, r)
-		if r.cancelled && len(w.hand) == 0 {
-			w.hand, w.handOf = r.backlog.take(math.MaxInt, math.MaxInt), before
-		}
-		if err != nil {
-			return nil, err
+	record, err := w.d.keeper.Await(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// The queue is of this generation, or of a later one if this node has not heard of that yet. See learn.
+	generation := record.Generation(w.q)
+	if record.Generations[w.q].Refilling != "" {
+		return nil, errRefilling
+	}
+	w.d.progress.Consuming(w.queue, w.q) // from now on there may be deliveries
+	r, err := w.open(s)
+	if isMissing(err) {
+		w.generation = max(w.generation, generation)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.generation = generation
+	return r, nil
+}
+
+// learn finds out of which generation the queue is, before the first batch. A message that came through the exchange of the
+// intake says so. One that was put into the queue directly does not, and then the record is read again: the queue is of the
+// generation in it, unless it is deleted already.
+func (w *worker) learn(ctx context.Context, r *registration, first *amqp.Delivery) {
+	if r.learned {
+		return
+	}
+	r.learned = true
+	if g, ok := generationOf(first); ok {
+		r.generation = g
+	} else if g, ok := w.refresh(ctx); ok {
+		select {
+		case <-r.over:
+		default:
+			r.generation = max(r.generation, g)
 		}
 	}
+	w.generation = r.generation
+}
+
+// refreshLimit is how long a worker waits for the record. A broker with an alarm, or one that has lost the queue of the record,
+// does not give it, and what is delivered must be stored all the same.
+const refreshLimit = 2 * time.Second
+
+// refresh returns the generation of the partition as the record on the broker has it, false if it cannot be read now.
+func (w *worker) refresh(ctx context.Context) (int64, bool) {
+	ctx, cancel := context.WithTimeout(ctx, refreshLimit)
+	defer cancel()
+	record, err := w.d.keeper.Refresh(ctx)
+	return record.Generation(w.q), err == nil
+}
+
+// generationOf returns the generation of the queue that a delivery came from, false if the delivery does not say it.
+func generationOf(d *amqp.Delivery) (generation int64, ok bool) {
+	if d.Exchange != link.IntakeExchange {
+		return 0, false
+	}
+	_, text, later := strings.Cut(d.RoutingKey, ".")
+	if !later {
+		return 1, true
+	}
+	generation, err := strconv.ParseInt(text, 10, 64)
+	return generation, err == nil
 }
 
 // close ends a registration. What was not acknowledged is in the queue again, if that exists.
