@@ -264,6 +264,15 @@ func TestHub_ComparesByItself(t *testing.T) {
 		if asked := log.setCompare(nil); asked < 29 || asked > 31 {
 			t.Errorf("the store was asked %d times in a minute, want every 2 s", asked)
 		}
+		log.setCompare(func(last []int64) ([]int64, error) {
+			<-time.After(2 * time.Second)
+			return last, nil
+		})
+		<-time.After(time.Minute)
+		if asked := log.setCompare(nil); asked < 5 || asked > 8 {
+			t.Errorf("a store that needs 2 s was asked %d times in a minute, want a fifth of the time", asked)
+		}
+		<-time.After(10 * time.Second)
 		c.close()
 		stop()
 	})
