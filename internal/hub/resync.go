@@ -118,7 +118,6 @@ func (c *resyncs) compare(ctx context.Context, rooms []*room) (behind map[*room]
 	}
 	last, err := c.h.logs.Shared.LastSeqs(ctx, names)
 	c.took = time.Since(c.began)
-	c.h.metrics.compareSeconds.Observe(c.took.Seconds())
 	if err != nil {
 		return nil, err
 	}
