@@ -10,7 +10,6 @@ type metrics struct {
 	waitSeconds    prometheus.Histogram
 	deliverSeconds prometheus.Histogram
 	resyncs        prometheus.Counter
-	compareSeconds prometheus.Histogram
 	roomsBehind    prometheus.Counter
 	roomsUnheard   prometheus.Counter
 }
@@ -44,11 +43,6 @@ func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *
 			Name: "restante_hub_resyncs_total",
 			Help: "Times all open rooms were compared with the store, because announcements may have been lost.",
 		}),
-		compareSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "restante_hub_compare_seconds",
-			Help:    "How long the store took to tell the last numbers of all open rooms, for a comparison.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8),
-		}),
 		roomsBehind: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_hub_resync_rooms_behind_total", Help: "Rooms that were found behind the store in a comparison, and were still behind a second later.",
 		}),
@@ -59,7 +53,7 @@ func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *
 	}
 	if reg != nil {
 		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.waiting, m.waitSeconds, m.deliverSeconds, m.resyncs,
-			m.compareSeconds, m.roomsBehind, m.roomsUnheard,
+			m.roomsBehind, m.roomsUnheard,
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_slowest_reader_lag_messages", Help: "How many messages the slowest reader is behind.",
 			}, lag),

@@ -14,6 +14,8 @@ const (
 	// betweenLooks is the least time between two looks at the store, and how long a room that seems to be behind has for its
 	// announcements to arrive.
 	betweenLooks = time.Second
+	// leastRest is how long the hub compares nothing by itself after a look, as a multiple of how long the store took for that.
+	leastRest = 4
 	// unheardLog is how often the hub logs that announcements are lost without a sign.
 	unheardLog = time.Minute
 )
@@ -37,6 +39,7 @@ func (h *Hub) Resync() {
 type resyncs struct {
 	h       *Hub
 	began   time.Time // when the last look at the store began
+	took    time.Duration
 	unheard time.Time // when a room was last found behind although Resync had not been called
 	logged  time.Time // when that was last logged
 }
@@ -66,7 +69,7 @@ func (c *resyncs) run(ctx context.Context) {
 func (c *resyncs) wait(ctx context.Context) (asked, ok bool) {
 	var due <-chan time.Time // never without CompareEvery
 	if every := c.h.cfg.CompareEvery; every > 0 {
-		timer := time.NewTimer(time.Until(c.began.Add(every)))
+		timer := time.NewTimer(time.Until(c.began.Add(max(every, (1+leastRest)*c.took))))
 		defer timer.Stop()
 		due = timer.C
 	}
@@ -114,7 +117,7 @@ func (c *resyncs) compare(ctx context.Context, rooms []*room) (behind map[*room]
 		names[i] = r.name
 	}
 	last, err := c.h.logs.Shared.LastSeqs(ctx, names)
-	c.h.metrics.compareSeconds.Observe(time.Since(c.began).Seconds())
+	c.took = time.Since(c.began)
 	if err != nil {
 		return nil, err
 	}

@@ -57,6 +57,45 @@ func BenchmarkHub_Resync(b *testing.B) {
 	}
 }
 
+// BenchmarkHub_Compare is one comparison of 10,000 open rooms, none of which is behind.
+func BenchmarkHub_Compare(b *testing.B) {
+	database, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "db"), sqlite.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	st := store.New(database, store.Config{AppendTimeout: time.Minute})
+	defer st.Close()
+	benchCompare(b, st)
+}
+
+func benchCompare(b *testing.B, st *store.Store) {
+	const rooms = 10_000
+	batch := make([]chat.Message, rooms)
+	for i := range batch {
+		batch[i] = message(fmt.Sprint("room", i), 0, "hi")
+		batch[i].ID = fmt.Sprintf("00000000-0000-4000-8000-%012d", i)
+	}
+	if _, err := st.Append(b.Context(), batch); err != nil {
+		b.Fatal(err)
+	}
+	h := start(b, st)
+	var expected atomic.Int64
+	for i := range rooms {
+		c := h.newConn(countSink{&expected, nil}, eventStream)
+		defer c.close()
+		if _, err := c.follow(anyone(b.Context()), fmt.Sprint("room", i), 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+	looks := resyncs{h: h}
+	b.ReportAllocs()
+	for b.Loop() {
+		if behind, err := looks.compare(b.Context(), h.listRooms()); err != nil || len(behind) > 0 {
+			b.Fatalf("%d rooms are behind, %v", len(behind), err)
+		}
+	}
+}
+
 func benchResync(b *testing.B, roundTrip time.Duration) {
 	const rooms = 5000
 	database, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "db"), sqlite.Config{})

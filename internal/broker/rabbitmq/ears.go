@@ -1,7 +1,6 @@
 package rabbitmq
 
 import (
-	"context"
 	"fmt"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -12,30 +11,30 @@ import (
 const (
 	maxHeard = 10_000 // announcements that may wait for a node at the broker; it drops older ones and says so
 
-	probeKey     = "hub."     // and the node: the routing key of probes
+	echoKey      = "hub."     // and the node: the routing key of echoes
 	droppedNames = ".dropped" // after the name of a hub's queue: where the broker says that it has dropped something
 )
 
-// ears are what a subscription hears with: a channel with a queue for announcements and probes, and beside it a queue of
+// ears are what a subscription hears with: a channel with a queue for announcements and echoes, and beside it a queue of
 // length 1 that gets what the broker drops from the first one.
 type ears struct {
 	s    *link.Session
 	ch   *amqp.Channel
-	key  string // of probes
+	key  string // of echoes
 	ends chan *amqp.Error
 
-	heard     *backlog      // announcements and probes
+	heard     *backlog      // announcements and echoes
 	dropped   chan struct{} // buffered, one element: the broker has dropped announcements
 	signsOver chan struct{} // closed when such signs can arrive no more
 }
 
 // listenToAll declares the two queues and listens to them. The name must be unused, or that of an attempt that has failed on
-// the same session. Announcements and probes come over one binding, so that nothing can cut off only one of them. Consuming
+// the same session. Announcements and echoes come over one binding, so that nothing can cut off only one of them. Consuming
 // acknowledges nothing but signs: the broker sends one sign at a time, so that they do not fill a link that is too slow
 // already.
 func listenToAll(s *link.Session, name string) (*ears, error) {
 	e := &ears{
-		s: s, key: probeKey + name, dropped: make(chan struct{}, 1), signsOver: make(chan struct{}),
+		s: s, key: echoKey + name, dropped: make(chan struct{}, 1), signsOver: make(chan struct{}),
 		ends: make(chan *amqp.Error, 1),
 	}
 	queue := hubQueue + name
@@ -94,10 +93,9 @@ func declareHub(ch *amqp.Channel, queue string) error {
 	return ch.QueueBind(queue, "#", messagesExchange, false, nil)
 }
 
-// probe publishes a probe, which comes back to every hub. It does not block. If it fails, the channel has ended.
-func (e *ears) probe() {
-	_ = e.ch.PublishWithContext(context.Background(), messagesExchange, e.key, false, false,
-		amqp.Publishing{DeliveryMode: amqp.Transient})
+// echo publishes an echo: every hub hears it, and this one must. It does not block. If it fails, the channel has ended.
+func (e *ears) echo() {
+	_ = e.ch.Publish(messagesExchange, e.key, false, false, amqp.Publishing{DeliveryMode: amqp.Transient})
 }
 
 // why returns the error of a channel that has ended.

@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	lookInterval  = 500 * time.Millisecond // between two looks of watch
-	probeInterval = 2                      // looks from one probe to the next
-	maxSilence    = 3 * time.Second        // without anything, after which a subscription is silent
-	silentAgain   = 2 * time.Second        // between two calls of Missed while nothing is heard
+	lookInterval = 500 * time.Millisecond // between two looks of watch
+	echoInterval = 2                      // looks from one echo to the next
+	maxSilence   = 3 * time.Second        // without anything, after which a subscription is silent
+	silentAgain  = 2 * time.Second        // between two calls of Missed while nothing is heard
 
 	maxQuiet   = int(maxSilence / lookInterval)
 	againQuiet = int(silentAgain / lookInterval)
@@ -26,10 +26,10 @@ const (
 	missedBegun       = "begun"       // the subscription was established
 	missedDropped     = "dropped"     // the broker has dropped announcements
 	missedUndecodable = "undecodable" // an announcement could not be read
-	missedSilent      = "silent"      // nothing was heard, not even a probe
+	missedSilent      = "silent"      // nothing was heard, not even an echo
 )
 
-// watch publishes probes and looks whether something arrives, until ctx is done. A subscription that is silent is ended with
+// watch publishes echoes and looks whether something arrives, until ctx is done. A subscription that is silent is ended with
 // its session, whatever the reason: a binding or an exchange that is gone, a link that carries nothing, a queue that does not
 // answer. Then it begins anew. Missed is called at once and again and again until something is heard.
 func (b *subscription) watch(ctx context.Context) {
@@ -44,15 +44,15 @@ func (b *subscription) watch(ctx context.Context) {
 		e, silent := b.look()
 		if silent {
 			if e != nil {
-				e.s.End(errs.Wrap(errs.Unavailable, errInterrupted, "nothing was heard for %v, not even a probe", maxSilence))
+				e.s.End(errs.Wrap(errs.Unavailable, errInterrupted, "nothing was heard for %v, not even an echo", maxSilence))
 			}
 			b.missed(missedSilent)
 		}
-		if n%probeInterval != 0 {
+		if n%echoInterval != 0 {
 			continue
 		}
 		if e != nil && e.s.Alarm() == nil {
-			e.probe()
+			e.echo()
 		}
 		if reason, ok := b.pay(); ok {
 			b.missed(reason)
@@ -61,7 +61,7 @@ func (b *subscription) watch(ctx context.Context) {
 }
 
 // look notes whether something has arrived since the last look. It counts looks rather than time, so that a process that
-// was stopped for a while first reads what has arrived. A broker with an alarm takes no probe and no announcement.
+// was stopped for a while first reads what has arrived. A broker with an alarm takes no echo and no announcement.
 func (b *subscription) look() (e *ears, silent bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -134,7 +134,7 @@ func (b *subscription) check() error {
 	}
 	if silence := time.Since(last); silence > maxSilence {
 		return &errs.Error{Code: errs.Unavailable, Msg: fmt.Sprintf(
-			"no announcement and no probe was heard for %v", silence.Round(time.Second))}
+			"no announcement and no echo was heard for %v", silence.Round(time.Second))}
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (l *subscriptions) list() []*subscription {
 }
 
 // CheckHearing returns nil while the node hears announcements: it is subscribed, and has heard something within the last 3 s,
-// an announcement or a probe of its own. While the broker has an alarm, which stops both, it returns nil, too. The error has
+// an announcement or an echo of its own. While the broker has an alarm, which stops both, it returns nil, too. The error has
 // the class errs.Unavailable and says why. It does not block.
 func (d *Driver) CheckHearing() error {
 	all := d.subscriptions.list()

@@ -201,7 +201,7 @@ func TestDriver_NoticesThatItHearsNothing(t *testing.T) {
 	})
 }
 
-// testQuiet: probes keep a subscription alive, and no other program's queue gets them.
+// testQuiet: echoes keep a subscription alive, and no other program's queue gets them.
 func testQuiet(t *testing.T, h *hub) {
 	if _, err := h.other.ch.QueueDeclare("service", true, false, false, false, nil); err != nil {
 		t.Fatal(err)
@@ -236,7 +236,7 @@ func TestDriver_LeavesNothingOnTheBroker(t *testing.T) {
 	})
 }
 
-// TestDriver_HearsThroughAnAlarm: a broker with an alarm reads no probes. That is no silence, and does not delay the end.
+// TestDriver_HearsThroughAnAlarm: a broker with an alarm reads no echoes. That is no silence, and does not delay the end.
 func TestDriver_HearsThroughAnAlarm(t *testing.T) {
 	cluster := testkit.OwnRabbitMQ(t, 1)
 	h := newHub(t, cluster.Node(0), cluster.URLs())

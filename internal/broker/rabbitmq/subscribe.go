@@ -151,12 +151,12 @@ func (b *subscription) noteDropped(ctx context.Context) {
 
 // deliver reads announcements and delivers their messages. It passes over what it cannot read: a kind or version that this
 // version of the server does not know concerns no reader that it serves. Anything else that it cannot read may have been an
-// announcement of a message. Probes only show that something arrives.
+// announcement of a message. Echoes only show that something arrives.
 func (b *subscription) deliver(ctx context.Context, deliveries []arrival) {
 	stored := make([]chat.Message, 0, len(deliveries))
 	for i := range deliveries {
 		delivery := &deliveries[i].Delivery
-		if strings.HasPrefix(delivery.RoutingKey, probeKey) {
+		if strings.HasPrefix(delivery.RoutingKey, echoKey) {
 			continue
 		}
 		messages, err := chat.ReadStored(delivery.Body)
