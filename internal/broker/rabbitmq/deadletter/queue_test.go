@@ -146,7 +146,7 @@ func TestQueue_ListTakesNothingAway(t *testing.T) {
 	if err != nil || total != 1200 || letters[0].MessageID != ids[0] {
 		t.Errorf("%+v of %d, %v", letters, total, err)
 	}
-	want := Letter{ID: letters[0].ID, MessageID: ids[0], Room: "ops", ClientID: "ann", Reason: "it is bad", From: FromIntake, DiedAt: letters[0].DiedAt, Size: letters[0].Size, key: "7"}
+	want := Letter{ID: letters[0].ID, MessageID: ids[0], Room: "ops", ClientID: "ann", Reason: "it is bad", From: FromIntake, DiedAt: letters[0].DiedAt, Size: letters[0].Size, key: "7", known: true}
 	if letters[0] != want {
 		t.Errorf("%+v", letters[0])
 	}

@@ -14,7 +14,7 @@ import (
 
 // replay publishes the message of a letter to where it died.
 func (q *Queue) replay(ctx context.Context, s *scan, l *Letter, delivery *amqp.Delivery) error {
-	p := replayPublishing(delivery)
+	p := replayPublishing(delivery, l)
 	switch {
 	case l.From == FromIntake:
 		key, err := q.intakeKey(l)
