@@ -39,18 +39,18 @@ func TestOpen_RefusesOtherForms(t *testing.T) {
 	}
 }
 
-// TestDriver_ToleratesOtherArguments: a queue that was declared by another version works.
-func TestDriver_ToleratesOtherArguments(t *testing.T) {
+// TestDriver_ToleratesQueuesOfAnEarlierVersion: queues that an earlier version has made work, and are not made again.
+func TestDriver_ToleratesQueuesOfAnEarlierVersion(t *testing.T) {
 	urls := testkit.VHost(t)
 	o := newOther(t, urls)
 	for q := range 2 {
 		if _, err := o.ch.QueueDeclare(fmt.Sprint("restante.intake.", q), true, false, false, false, amqp.Table{
-			"x-queue-type": "quorum", "x-single-active-consumer": true, "x-max-length": 1_000_000,
+			"x-queue-type": "quorum", "x-queue-leader-locator": "balanced", "x-single-active-consumer": true,
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	d := open(t, rabbitmq.Config{URLs: urls})
+	d := open(t, rabbitmq.Config{URLs: urls, Partitions: 2})
 	if err := d.Publish(t.Context(), numbered("a", 1)); err != nil {
 		t.Error(err)
 	}

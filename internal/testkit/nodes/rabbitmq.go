@@ -253,6 +253,12 @@ func (n *RabbitNode) Restart(ctx context.Context) error {
 // Log returns the end of the node's output.
 func (n *RabbitNode) Log() string { return tail(n.path("out.log")) }
 
+// BrokerLog returns what the node has logged: warnings and errors, one a line.
+func (n *RabbitNode) BrokerLog() (string, error) {
+	text, err := os.ReadFile(filepath.Join(n.path("log"), n.name+".log"))
+	return string(text), err
+}
+
 // Ctl runs rabbitmqctl for the node and returns its output. That takes about a second.
 func (n *RabbitNode) Ctl(ctx context.Context, args ...string) (string, error) {
 	cmd := n.cluster.root.command(ctx, n.dir, nil, rabbitHome+"/rabbitmqctl", append([]string{"-n", n.name}, args...)...)

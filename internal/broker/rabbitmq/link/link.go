@@ -19,6 +19,7 @@ type Broker struct {
 	addresses []address
 	log       *slog.Logger
 	metrics   *metrics
+	missing   func(what string)
 }
 
 // NewBroker returns the broker at the given URLs. They are the nodes of one cluster, amqp:// or amqps://, all of one
@@ -28,8 +29,12 @@ func NewBroker(urls []string, title string, log *slog.Logger) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Broker{title: title, addresses: addresses, log: log, metrics: newMetrics()}, nil
+	return &Broker{title: title, addresses: addresses, log: log, metrics: newMetrics(), missing: func(string) {}}, nil
 }
+
+// OnMissing makes the links call report when a message finds no queue, or its exchange does not exist. Call it before the
+// first link connects. Report is called concurrently and must not block.
+func (b *Broker) OnMissing(report func(what string)) { b.missing = report }
 
 // Link is a connection to the broker that comes back. It is dialled when it is first wanted, and again when it is lost,
 // over one address after the other, with growing pauses. Publishing, consuming, announcing, listening and heartbeats have
@@ -173,6 +178,7 @@ func (l *Link) connect(ctx context.Context) (*Session, error) {
 		l.turn++
 		s, err := dial(ctx, a, l.b.title+" "+l.name, l.alarm)
 		if err == nil {
+			s.report = l.b.missing
 			if err = l.prepare(s); err == nil {
 				return s, nil
 			}

@@ -2,13 +2,18 @@ package topology
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"strconv"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/errs"
+	"restante/internal/retry"
 )
 
 // Config configures a Keeper. The functions are called concurrently, and must not block.
@@ -33,32 +38,189 @@ type Config struct {
 }
 
 // Keeper makes what restante needs on the broker, and makes it again when it is missing. It has its own connection, so that
-// a call that hangs delays nothing else. Its methods may be called concurrently.
+// a call that hangs delays nothing else. Its methods may be called concurrently, but Connect comes before Run.
 type Keeper struct {
-	cfg    Config
-	broker *link.Broker
-	failed chan error
+	cfg      Config
+	link     *link.Link
+	failed   chan error    // buffered: one failure
+	turn     chan struct{} // buffered, one element: who in this process takes the lock
+	wake     chan struct{} // buffered, one element: look now
+	refresh  chan struct{} // buffered, one element: read the record
+	ended    chan struct{} // closed when Run has ended
+	compared bool          // this process has compared what is there; used by the looks only
 
-	record atomic.Pointer[Record] // nil until it is known
+	record atomic.Pointer[Record] // nil until it is known; never changed after it is stored
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced when the record or the state has changed
+	mu        sync.Mutex
+	changed   chan struct{}   // closed and replaced when the record has changed
+	why       error           // why the record is not known
+	missing   map[string]bool // at the last look
+	report    string          // what was reported since the last look
+	restoring map[int]bool    // partitions whose queue a consumer of this node restores
+	heard     int64           // the greatest version that another node has named
+	heardAt   time.Time
+	next      *reading // for those who have called Refresh since the last reading began
 }
+
+// reading is one reading of the record. Its result may be read when done is closed.
+type reading struct {
+	done   chan struct{}
+	record Record
+	err    error
+}
+
+const (
+	lookEvery   = 4 * time.Second        // when nothing is missing
+	waitEvery   = 250 * time.Millisecond // while something may not be made yet
+	minLookGap  = 200 * time.Millisecond // between two looks, whatever is reported
+	lockLimit   = 30 * time.Second       // to wait for the lock
+	startLimit  = 4 * time.Second        // for Connect to wait for other nodes
+	heardFor    = 10 * time.Second       // how long a version counts that another node has named
+	minPause    = 50 * time.Millisecond  // the pauses after looks that have failed
+	maxPause    = 2 * time.Second
+	unknownText = "what is on the broker is not known yet"
+)
 
 // NewKeeper returns a keeper for one broker. Links of the broker report to it what they miss. Connect or Run begin.
 func NewKeeper(b *link.Broker, cfg Config) *Keeper {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Keeper{cfg: cfg, broker: b, failed: make(chan error, 1), changed: make(chan struct{})}
+	if cfg.Free == nil {
+		cfg.Free = func(string) bool { return true }
+	}
+	if cfg.Alive == nil {
+		cfg.Alive = func(string) bool { return false }
+	}
+	if cfg.Finished == nil {
+		cfg.Finished = func(int) map[string]int64 { return nil }
+	}
+	k := &Keeper{
+		cfg: cfg, failed: make(chan error, 1), turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		refresh: make(chan struct{}, 1), ended: make(chan struct{}), changed: make(chan struct{}),
+		missing: map[string]bool{}, restoring: map[int]bool{},
+	}
+	k.link = b.Link("topology", func(*link.Session) error { return nil })
+	b.OnMissing(k.Report)
+	return k
 }
 
 // Connect connects once, compares what is on the broker with what is needed, and makes what is missing. Call it before Run.
 // Its error has the class errs.Unavailable if waiting may help, then Run goes on; another class if an operator must act.
-func (k *Keeper) Connect(ctx context.Context) error { return nil }
+func (k *Keeper) Connect(ctx context.Context) error {
+	if err := k.link.Connect(ctx); err != nil {
+		k.unknown(err)
+		return err
+	}
+	s, err := k.link.Current()
+	if err != nil {
+		return err
+	}
+	pauses := retry.NewBackoff(minPause, maxPause)
+	for late := time.Now().Add(startLimit); ; {
+		_, err = k.look(ctx, s)
+		if err = k.classify(s, err); err == nil || errs.CodeOf(err) != errs.Unavailable || time.Now().After(late) || s.Why() != nil {
+			k.unknown(err)
+			return err
+		}
+		if pauses.Wait(ctx) != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// classify gives an error of a look its class.
+func (k *Keeper) classify(s *link.Session, err error) error {
+	if _, ok := errors.AsType[*errs.Error](err); err == nil || ok {
+		return err
+	}
+	return s.Classify(err)
+}
 
 // Run looks after the topology until ctx is done.
-func (k *Keeper) Run(ctx context.Context) { <-ctx.Done() }
+func (k *Keeper) Run(ctx context.Context) {
+	defer close(k.ended)
+	k.link.Want()
+	var parts sync.WaitGroup
+	parts.Go(func() { k.link.Run(ctx) })
+	parts.Go(func() { k.readings(ctx) })
+	k.looks(ctx)
+	parts.Wait()
+}
+
+// looks looks again and again.
+func (k *Keeper) looks(ctx context.Context) {
+	pauses := retry.NewBackoff(minPause, maxPause)
+	failing := false
+	for {
+		s, err := k.link.Session(ctx)
+		if err != nil {
+			return
+		}
+		missing, err := k.look(ctx, s)
+		pause := lookEvery
+		switch {
+		case err != nil:
+			pause = pauses.Next()
+			failing = k.lookFailed(ctx, s, err, failing)
+		case len(missing) > 0:
+			pause = waitEvery
+		}
+		if err == nil {
+			failing = false
+			pauses.Reset()
+		}
+		if !k.rest(ctx, s, pause) {
+			return
+		}
+	}
+}
+
+// rest waits until the next look. It returns false when ctx is done.
+func (k *Keeper) rest(ctx context.Context, s *link.Session, pause time.Duration) bool {
+	select {
+	case <-time.After(min(pause, minLookGap)):
+	case <-ctx.Done():
+		return false
+	}
+	timer := time.NewTimer(pause - minLookGap)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-k.wake:
+	case <-s.Lost():
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// lookFailed notes why a look has failed, and logs it once.
+func (k *Keeper) lookFailed(ctx context.Context, s *link.Session, err error, failing bool) bool {
+	err = k.classify(s, err)
+	k.unknown(err)
+	switch {
+	case ctx.Err() != nil || s.Why() != nil: // the link logs a lost connection
+		return failing
+	case errs.CodeOf(err) == errs.Conflict:
+		k.fail(err)
+	case !failing:
+		k.cfg.Log.WarnContext(ctx, "what is on the broker cannot be looked after, trying on", slog.Any("error", err))
+	}
+	return true
+}
+
+// fail says that this process must end.
+func (k *Keeper) fail(err error) {
+	select {
+	case k.failed <- err:
+	default:
+	}
+}
+
+// Failed receives an error when the broker contradicts what this process knows and relies on: it has another number of
+// partitions now, or something of ours in another form. The process must end.
+func (k *Keeper) Failed() <-chan error { return k.failed }
 
 // Record returns the record as it is known here, false before it is known. It is cheap: it is called for every message. The
 // caller must not change what it points to.
@@ -72,49 +234,134 @@ func (k *Keeper) Record() (Record, bool) {
 // Await waits until the record is known and every queue was made once. Its error has the class errs.Unavailable: ctx is
 // done, or Run has ended.
 func (k *Keeper) Await(ctx context.Context) (Record, error) {
-	<-ctx.Done()
-	return Record{}, errs.Wrap(errs.Unavailable, context.Cause(ctx), "the topology of the broker is not known yet")
+	for {
+		k.mu.Lock()
+		changed, why := k.changed, k.why
+		k.mu.Unlock()
+		if r, ok := k.Record(); ok && r.Made {
+			return r, nil
+		}
+		select {
+		case <-changed:
+		case <-k.ended:
+			return Record{}, link.ErrClosed()
+		case <-ctx.Done():
+			return Record{}, errs.Wrap(errs.Unavailable, errors.Join(context.Cause(ctx), why), unknownText)
+		}
+	}
 }
-
-// Refresh reads the record on the broker, and begins to read after the call. It blocks until that is done or ctx is. Callers
-// that wait at the same time share a read. Its error has the class errs.Unavailable.
-func (k *Keeper) Refresh(ctx context.Context) (Record, error) { return k.Await(ctx) }
 
 // Report says that something is missing on the broker, and what. The keeper looks at once. Reports that come close together
 // cause one look, and there are at most about five looks a second.
-func (k *Keeper) Report(what string) {}
+func (k *Keeper) Report(what string) {
+	k.mu.Lock()
+	k.report = what
+	k.mu.Unlock()
+	k.wakeUp()
+}
 
-// Hear says that another node knows a version of the record. The keeper reads the record if it knows only an older one.
-func (k *Keeper) Hear(version int64) {}
+func (k *Keeper) takeReport() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	report := k.report
+	k.report = ""
+	return report
+}
+
+func (k *Keeper) wakeUp() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
 
 // Check returns nil while everything was there at the last look, else what is missing. The error has the class
 // errs.Unavailable.
-func (k *Keeper) Check() error { return nil }
-
-// Failed receives an error when the broker contradicts what this process knows and relies on: it has another number of
-// partitions now. The process must end.
-func (k *Keeper) Failed() <-chan error { return k.failed }
-
-// Restore makes the deleted queue of a partition again, for the node that has deliveries of it in hand. From is the
-// generation of those deliveries. Restore takes the lock, begins the next generation, makes the queue without a binding, and
-// calls refill, which publishes the deliveries to link.QueuesExchange, with the name of the queue as the routing key, in
-// their order and confirmed, over a channel of the session. Then it notes in the record what was received, by publishing node the greatest number, and binds
-// the queue. It returns the record after that.
-//
-// It blocks while another node has the lock. When it fails it may be called again with the same arguments: what was published
-// twice is stored once. An error of class errs.Conflict is final: another node has begun a later generation, or somebody else
-// has made the queue.
-func (k *Keeper) Restore(ctx context.Context, partition int, from int64, received map[string]int64,
-	refill func(context.Context, *link.Session) error,
-) (Record, error) {
-	return Record{}, nil
+func (k *Keeper) Check() error {
+	return k.check(func(string) bool { return true })
 }
 
-// IntakeKey returns the routing key of a partition in one of its generations.
-func IntakeKey(partition int, generation int64) string {
-	key := strconv.Itoa(partition)
-	if generation > 1 {
-		key += "." + strconv.FormatInt(generation, 10)
+// CheckIntake is Check for what accepting messages needs: the exchange and the queues of the intake.
+func (k *Keeper) CheckIntake() error {
+	return k.check(func(name string) bool {
+		return name == "exchange "+link.IntakeExchange || strings.HasPrefix(name, "queue "+link.IntakeQueue)
+	})
+}
+
+func (k *Keeper) check(counts func(name string) bool) error {
+	r, known := k.Record()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !known || !r.Made {
+		return errs.Wrap(errs.Unavailable, errors.Join(errors.New(unknownText), k.why), "the broker is not prepared")
 	}
-	return key
+	names := slices.Sorted(maps.Keys(k.missing))
+	if names = slices.DeleteFunc(names, func(name string) bool { return !counts(name) }); len(names) > 0 {
+		return &errs.Error{Code: errs.Unavailable, Msg: "missing on the broker: " + strings.Join(names, ", ")}
+	}
+	return nil
+}
+
+// note notes what is missing. It logs what was not missing before, and what is there again.
+func (k *Keeper) note(ctx context.Context, missing []string) {
+	k.mu.Lock()
+	before := k.missing
+	k.missing = map[string]bool{}
+	for _, name := range missing {
+		k.missing[name] = true
+	}
+	k.mu.Unlock()
+	for _, name := range missing {
+		if !before[name] {
+			k.logMissing(ctx, name)
+		}
+	}
+	for name := range before {
+		if !slices.Contains(missing, name) {
+			k.cfg.Log.InfoContext(ctx, "what was missing on the broker is there again", slog.String("what", name))
+		}
+	}
+}
+
+// noteMissing notes one thing that is missing and is about to be made.
+func (k *Keeper) noteMissing(ctx context.Context, name string) {
+	k.mu.Lock()
+	before := k.missing[name]
+	k.missing[name] = true
+	k.mu.Unlock()
+	if !before {
+		k.logMissing(ctx, name)
+	}
+}
+
+func (k *Keeper) logMissing(ctx context.Context, name string) {
+	k.cfg.Log.WarnContext(ctx, "missing on the broker, it is made again", slog.String("what", name))
+}
+
+func (k *Keeper) unknown(why error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.why = why
+}
+
+// signal wakes those who wait for a change of the record.
+func (k *Keeper) signal() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	close(k.changed)
+	k.changed = make(chan struct{})
+}
+
+func (k *Keeper) setRestoring(q int, on bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.restoring[q] = on; !on {
+		delete(k.restoring, q)
+	}
+}
+
+func (k *Keeper) isRestoring(q int) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.restoring[q]
 }
