@@ -75,6 +75,18 @@ func (p *post) letters(n int) []Letter {
 	return letters
 }
 
+// waitFor waits until the queue has n letters.
+func (p *post) waitFor(n int) {
+	p.t.Helper()
+	for p.t.Context().Err() == nil {
+		q, err := p.ch.QueueDeclarePassive(link.DeadQueue, true, false, false, false, nil)
+		p.must(err)
+		if q.Messages == n {
+			return
+		}
+	}
+}
+
 func TestLettersOfTheBroker_GoBackOnce(t *testing.T) {
 	p := newDying(t, `{"message-ttl":100}`)
 	ops := chat.Message{ID: uuid.NewString(), Room: "ops", ClientID: "ann", Msg: "hi"}

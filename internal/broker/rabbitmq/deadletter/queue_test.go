@@ -241,18 +241,6 @@ func TestQueue_ReplayGoesToTheQueueAlone(t *testing.T) {
 	}
 }
 
-// waitFor waits until the queue has n letters.
-func (p *post) waitFor(n int) {
-	p.t.Helper()
-	for p.t.Context().Err() == nil {
-		q, err := p.ch.QueueDeclarePassive(link.DeadQueue, true, false, false, false, nil)
-		p.must(err)
-		if q.Messages == n {
-			return
-		}
-	}
-}
-
 func TestQueue_WhatNoQueueTakesStays(t *testing.T) {
 	p := newPost(t, nil)
 	ids := p.write(150, FromInbox)

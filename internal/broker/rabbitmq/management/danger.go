@@ -62,7 +62,7 @@ func (s *State) dangersOf(q *Queue, partitions int) (found []Danger) {
 			Why: "messages are in it, and no node reads it: stop the nodes and make the number of partitions larger than the number of this queue",
 		})
 	}
-	if q.Type != "quorum" {
+	if q.Type != quorum {
 		return append(found, Danger{
 			Key: "type", Value: q.Type, Source: "the queue",
 			Why: "it is on one RabbitMQ node only: delete it while it is empty, the nodes make it again",

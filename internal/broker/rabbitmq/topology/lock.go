@@ -51,8 +51,6 @@ const (
 	firstTicket = 50 * time.Millisecond
 	// wakeEvery is how often a node publishes a ticket while it waits for the lock: the one who has the lock removes tickets.
 	wakeEvery = 2 * time.Second
-	// ticketsLast is how long a ticket stays in the queue when nobody takes the lock.
-	ticketsLast = "60000" // ms
 	// writeLimit is how long one change of the record may take.
 	writeLimit = 10 * time.Second
 )
@@ -163,9 +161,6 @@ func (l *lock) note(d amqp.Delivery) {
 // publish sends a message to the queue, and returns when the broker has confirmed it.
 func (l *lock) publish(ctx context.Context, id, kind string, body []byte) error {
 	p := amqp.Publishing{Type: kind, MessageId: id, DeliveryMode: amqp.Persistent, ContentType: "application/json", Body: body}
-	if kind == typeTicket {
-		p.Expiration = ticketsLast
-	}
 	confirm, err := l.ch.PublishWithDeferredConfirm(link.QueuesExchange, link.RecordQueue, true, false, p)
 	if err != nil {
 		return fmt.Errorf("publish to exchange %s: %w", link.QueuesExchange, errors.Join(err, l.lost()))
