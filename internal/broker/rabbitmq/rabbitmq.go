@@ -10,6 +10,7 @@ import (
 
 	"restante/internal/broker/driver"
 	"restante/internal/broker/rabbitmq/link"
+	"restante/internal/broker/rabbitmq/management"
 	"restante/internal/broker/rabbitmq/topology"
 	"restante/internal/chat"
 	"restante/internal/errs"
@@ -46,6 +47,7 @@ type Driver struct {
 	keeper   *topology.Keeper
 	balance  *peer.Balance
 	unknowns *unknowns
+	policies *policies
 
 	broker     *link.Broker
 	publishing *link.Link
@@ -87,13 +89,18 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
+	client, err := management.New(cfg.URLs)
+	if err != nil {
+		return nil, err
+	}
 	d := &Driver{
 		cfg: cfg, node: node, broker: broker,
 		balance: peer.NewBalance(cfg.Peers), metrics: newMetrics(),
 		closing: make(chan struct{}), ended: make(chan struct{}), closed: make(chan struct{}),
 	}
 	d.unknowns = newUnknowns(&d.cfg)
-	d.keeper = topology.NewKeeper(broker, topology.Config{Node: node, Partitions: cfg.Partitions, Log: cfg.Log})
+	d.policies = &policies{d: d, client: client}
+	d.keeper = topology.NewKeeper(broker, topology.Config{Node: node, Partitions: cfg.Partitions, Log: cfg.Log, Letters: d.metrics.setLetters})
 	d.newLinks()
 	if err := d.connect(ctx); err != nil {
 		return nil, err
@@ -152,7 +159,7 @@ func (d *Driver) start() {
 	for _, l := range []*link.Link{d.consuming, d.announcing, d.hearing, d.nodes} {
 		d.stops = append(d.stops, background(d.onceMade(l.Run)))
 	}
-	d.stops = append(d.stops, background(d.keeper.Run))
+	d.stops = append(d.stops, background(d.policies.watch), background(d.keeper.Run))
 }
 
 // onceMade returns a loop that begins when everything has been made on the broker.

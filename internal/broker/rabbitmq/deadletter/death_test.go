@@ -26,16 +26,19 @@ func newDying(t *testing.T, policy string) *post {
 	}
 	p.must(p.ch.ExchangeDeclare(link.DeadExchange, "fanout", true, false, false, false, nil))
 	p.must(p.ch.QueueBind(link.DeadQueue, "#", link.DeadExchange, false, nil))
-	for queue, key := range map[string]string{link.IntakeQueue + "0": "0", link.IntakeQueue + "1": "1", link.InboxQueue: "#"} {
+	p.must(p.ch.ExchangeDeclare(link.IntakeExchange, "direct", true, false, false, false, nil))
+	for queue, bindings := range map[string]map[string]string{
+		link.IntakeQueue + "0": {link.IntakeExchange: "0", link.QueuesExchange: link.IntakeQueue + "0"},
+		link.IntakeQueue + "1": {link.IntakeExchange: "1", link.QueuesExchange: link.IntakeQueue + "1"},
+		link.InboxQueue:        {link.InboxExchange: "#"},
+	} {
 		_, err := p.ch.QueueDelete(queue, false, false, false)
 		p.must(err)
 		_, err = p.ch.QueueDeclare(queue, true, false, false, false, arguments)
 		p.must(err)
-		exchange := link.InboxExchange
-		if queue != link.InboxQueue {
-			exchange = link.IntakeExchange
+		for exchange, key := range bindings {
+			p.must(p.ch.QueueBind(queue, key, exchange, false, nil))
 		}
-		p.must(p.ch.QueueBind(queue, key, exchange, false, nil))
 	}
 	p.policy(http.MethodPut, policy)
 	return p

@@ -23,10 +23,11 @@ type Danger struct {
 
 // String returns the danger as one line.
 func (d Danger) String() string {
-	return fmt.Sprintf("%s (%s) on %s: %s", d.setting(), d.Source, strings.Join(d.Queues, ", "), d.Why)
+	return fmt.Sprintf("%s (%s) on %s: %s", d.Setting(), d.Source, strings.Join(d.Queues, ", "), d.Why)
 }
 
-func (d Danger) setting() string {
+// Setting returns the key and the value.
+func (d Danger) Setting() string {
 	if d.Value == "" {
 		return "no " + d.Key
 	}
