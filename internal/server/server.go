@@ -69,7 +69,7 @@ func (s *Server) steps() []lifecycle.Step {
 		{Name: "store", Start: s.openStore},
 		{Name: "switches", Start: s.openSwitches, Run: s.runSwitches}, // ends the server when the store asks for a newer version
 		{Name: "broker", Start: s.openBroker},
-		{Name: "topology", Run: s.watchTopology, Skip: s.alone()}, // ends the server when the broker contradicts what it relies on
+		{Name: "topology", Run: s.watchTopology, Skip: s.alone()},       // ends the server when the broker contradicts what it relies on
 		{Name: "access", Start: s.openAccess},                           // tokens, limits, addresses
 		{Name: "entry", Start: s.compose},                               // entry, logs, forwarder and hub: nothing runs yet
 		{Name: "hub", Run: s.runHub, Skip: noHub},                       // sends to connections

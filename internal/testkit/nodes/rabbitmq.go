@@ -48,8 +48,8 @@ func StartRabbitMQ(ctx context.Context, cfg RabbitMQConfig) (_ *RabbitMQ, err er
 	if err != nil {
 		return nil, err
 	}
-	if len(root.glob(rabbitHome+"/rabbitmq-server")) == 0 {
-		return nil, fmt.Errorf("RabbitMQ (package rabbitmq-server) in %s: %w", root, ErrMissing)
+	if _, err := root.rabbitVersion(); err != nil {
+		return nil, err
 	}
 	cfg.Nodes = max(cfg.Nodes, 1)
 	for range 3 { // another program may use one of the ports first

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"restante/internal/errs"
 	"restante/internal/retry"
 )
@@ -32,7 +34,7 @@ func NewBroker(urls []string, title string, log *slog.Logger) (*Broker, error) {
 	return &Broker{title: title, addresses: addresses, log: log, metrics: newMetrics(), missing: func(string) {}}, nil
 }
 
-// OnMissing makes the links call report when a message finds no queue, or its exchange does not exist. Call it before the
+// OnMissing makes the links call report when a message finds no queue, or an exchange or a queue does not exist. Call it before the
 // first link connects. Report is called concurrently and must not block.
 func (b *Broker) OnMissing(report func(what string)) { b.missing = report }
 
@@ -252,6 +254,9 @@ func (l *Link) Again(ctx context.Context, what string, once func(s *Session) err
 		began := time.Now()
 		if err = once(s); err == nil {
 			continue
+		}
+		if e, ok := errors.AsType[*amqp.Error](err); ok && e.Code == amqp.NotFound {
+			l.b.missing(e.Reason)
 		}
 		if !s.conn.IsClosed() { // Run logs a lost connection
 			l.b.log.WarnContext(ctx, "interrupted, beginning again", slog.String("what", what), slog.Any("error", err))

@@ -83,6 +83,9 @@ func (k *Keeper) first(ctx context.Context, s *link.Session) (Record, error) {
 	return k.fromQueues(c, n)
 }
 
+// lookBeyond is how many queues are looked for that should not be there. Some of those between may have been deleted.
+const lookBeyond = 64
+
 // fromQueues returns the record for a broker of an earlier version, on which all queues are there, or none is.
 func (k *Keeper) fromQueues(c *caller, n int) (Record, error) {
 	exist, missing := 0, ""
@@ -97,15 +100,16 @@ func (k *Keeper) fromQueues(c *caller, n int) (Record, error) {
 			missing = intakeName(q)
 		}
 	}
-	_, beyond, err := c.hasQueue(intakeName(n))
-	switch {
-	case err != nil:
-		return Record{}, err
-	case beyond:
-		return Record{}, &errs.Error{Code: errs.Conflict, Msg: fmt.Sprintf(
-			"the broker has a queue %s, so it has more than the %d partitions that are asked for: say the right number with --partitions",
-			intakeName(n), n)}
-	case exist > 0 && exist < n:
+	for q := n; q < n+lookBeyond; q++ {
+		if _, exists, err := c.hasQueue(intakeName(q)); err != nil {
+			return Record{}, err
+		} else if exists {
+			return Record{}, &errs.Error{Code: errs.Conflict, Msg: fmt.Sprintf(
+				"the broker has a queue %s, so it has more than the %d partitions that are asked for: say the right number with --partitions",
+				intakeName(q), n)}
+		}
+	}
+	if exist > 0 && exist < n {
 		return Record{}, &errs.Error{Code: errs.Conflict, Msg: fmt.Sprintf(
 			"the broker has some queues of %d partitions, but no %s: say the right number with --partitions; if the number is right and the queue was deleted, make it again as a quorum queue with x-single-active-consumer",
 			n, missing)}

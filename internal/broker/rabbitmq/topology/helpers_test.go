@@ -241,13 +241,15 @@ func put(ctx context.Context, s *link.Session, queue, from string, numbers ...in
 func (s *site) drain(queue string) (ids []string) {
 	s.t.Helper()
 	s.do(func(ch *amqp.Channel) error {
-		for {
-			d, ok, err := ch.Get(queue, true)
-			if err != nil || !ok {
-				return err
-			}
-			ids = append(ids, d.MessageId)
+		state, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+		if err != nil {
+			return err
 		}
+		deliveries, err := ch.Consume(queue, "", true, false, false, false, nil)
+		for range state.Messages {
+			ids = append(ids, (<-deliveries).MessageId)
+		}
+		return err
 	})
 	return ids
 }

@@ -72,7 +72,7 @@ type reading struct {
 }
 
 const (
-	lookEvery   = 4 * time.Second        // when nothing is missing
+	lookEvery   = 3 * time.Second        // when nothing is missing
 	waitEvery   = 250 * time.Millisecond // while something may not be made yet
 	minLookGap  = 200 * time.Millisecond // between two looks, whatever is reported
 	lockLimit   = 30 * time.Second       // to wait for the lock
@@ -113,25 +113,34 @@ func NewKeeper(b *link.Broker, cfg Config) *Keeper {
 // Connect connects once, compares what is on the broker with what is needed, and makes what is missing. Call it before Run.
 // Its error has the class errs.Unavailable if waiting may help, then Run goes on; another class if an operator must act.
 func (k *Keeper) Connect(ctx context.Context) error {
-	if err := k.link.Connect(ctx); err != nil {
-		k.unknown(err)
-		return err
-	}
-	s, err := k.link.Current()
-	if err != nil {
-		return err
-	}
 	pauses := retry.NewBackoff(minPause, maxPause)
+	var s *link.Session
 	for late := time.Now().Add(startLimit); ; {
-		_, err = k.look(ctx, s)
-		if err = k.classify(s, err); err == nil || errs.CodeOf(err) != errs.Unavailable || time.Now().After(late) || s.Why() != nil {
-			k.unknown(err)
+		err := k.connectOnce(ctx, &s)
+		k.unknown(err)
+		if err == nil || errs.CodeOf(err) != errs.Unavailable || s == nil || time.Now().After(late) {
 			return err
 		}
 		if pauses.Wait(ctx) != nil {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// connectOnce looks over the session, or over a new one if there is none or it is lost: RabbitMQ 3.10 ends a connection that
+// uses a queue while another one makes it.
+func (k *Keeper) connectOnce(ctx context.Context, s **link.Session) error {
+	if *s == nil || (*s).Why() != nil {
+		if err := k.link.Connect(ctx); err != nil {
+			return err
+		}
+		var err error
+		if *s, err = k.link.Current(); err != nil {
+			return err
+		}
+	}
+	_, err := k.look(ctx, *s)
+	return k.classify(*s, err)
 }
 
 // classify gives an error of a look its class.
@@ -337,6 +346,13 @@ func (k *Keeper) noteMissing(ctx context.Context, name string) {
 	if !before {
 		k.logMissing(ctx, name)
 	}
+}
+
+// isMissing reports whether a thing was missing at the last look.
+func (k *Keeper) isMissing(name string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.missing[name]
 }
 
 func (k *Keeper) logMissing(ctx context.Context, name string) {

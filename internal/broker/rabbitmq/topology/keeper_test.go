@@ -33,7 +33,7 @@ func TestKeeper_MakesAgainWhatIsDeleted(t *testing.T) {
 	for _, thing := range things {
 		before := n.log.count(thing.message)
 		thing.remove(thing.name)
-		s.until(5*time.Second, says("a line about "+thing.message), func() bool { return n.log.count(thing.message) > before })
+		s.until(lookEvery+3*time.Second, says("a line about "+thing.message), func() bool { return n.log.count(thing.message) > before })
 		s.until(5*time.Second, says("Check after "+thing.name), func() bool { return n.Check() == nil })
 		s.whole(5*time.Second, n.now)
 	}

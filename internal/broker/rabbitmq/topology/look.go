@@ -13,7 +13,8 @@ import (
 // record is known it only looks, so that calls which change something, and may hang, are made when they are needed.
 func (k *Keeper) look(ctx context.Context, s *link.Session) (missing []string, err error) {
 	report := k.takeReport()
-	if r, known := k.Record(); known && k.compared && report == "" {
+	r, known := k.Record()
+	if known && k.compared && report == "" {
 		f, err := k.find(s, &r)
 		if err != nil {
 			return nil, err
@@ -24,9 +25,13 @@ func (k *Keeper) look(ctx context.Context, s *link.Session) (missing []string, e
 		}
 	}
 	err = k.locked(ctx, func(ctx context.Context, s *link.Session, l *lock) (err error) {
-		missing, err = k.mend(ctx, s, l, report)
+		explained := l.record.Version != r.Version // a message came back because its key was old
+		missing, err = k.mend(ctx, s, l, report != "" && !explained)
 		return err
 	})
+	if err == nil && report != "" {
+		k.cfg.Log.DebugContext(ctx, "looked after the broker because of a report", "report", report)
+	}
 	if err != nil && report != "" {
 		k.Report(report)
 	}
@@ -36,7 +41,7 @@ func (k *Keeper) look(ctx context.Context, s *link.Session) (missing []string, e
 // findings is what a look has found.
 type findings struct {
 	exchanges []exchange // that do not exist
-	queues    []string   // that do not exist, and may be made
+	queues    []string   // that do not exist and may be made, or that have come back: the record says whether they are complete
 	waiting   []string   // queues that do not exist or are being refilled, and may not be made or bound yet
 	noRecord  bool       // no record lies in its queue, unless another node has it in hand
 }
@@ -100,7 +105,7 @@ func (k *Keeper) find(s *link.Session, r *Record) (f findings, err error) {
 		}
 		g := r.Generations[q]
 		switch {
-		case exists && g.Refilling == "":
+		case exists && g.Refilling == "" && !k.isMissing("queue "+intakeName(q)):
 		case k.waits(q, g, exists):
 			f.waiting = append(f.waiting, intakeName(q))
 		default:
@@ -140,9 +145,10 @@ type mending struct {
 // with a queue that does not answer, and without those messages.
 const newQueuePause = time.Second
 
-// mend makes what is missing, under the lock, and returns what has to wait. A new process also compares what is there.
-func (k *Keeper) mend(ctx context.Context, s *link.Session, l *lock, report string) ([]string, error) {
-	m := &mending{k: k, s: s, l: l, c: &caller{s: s}, p: plan{s.BrokerVersion()}, rebind: !k.compared || report != ""}
+// mend makes what is missing, under the lock, and returns what has to wait. A new process also compares what is there. With
+// rebind it makes the bindings of the intake again, which nobody can see.
+func (k *Keeper) mend(ctx context.Context, s *link.Session, l *lock, rebind bool) ([]string, error) {
+	m := &mending{k: k, s: s, l: l, c: &caller{s: s}, p: plan{s.BrokerVersion()}, rebind: rebind || !k.compared}
 	defer m.c.end()
 	for _, step := range []func(context.Context) error{m.exchanges, m.others, m.intake} {
 		if err := step(ctx); err != nil {
@@ -151,9 +157,6 @@ func (k *Keeper) mend(ctx context.Context, s *link.Session, l *lock, report stri
 	}
 	k.compared = true
 	k.note(ctx, m.left)
-	if report != "" {
-		k.cfg.Log.WarnContext(ctx, "a message found no queue, the bindings were made again", "reason", report)
-	}
 	return m.left, nil
 }
 
@@ -172,7 +175,7 @@ func (m *mending) exchanges(context.Context) error {
 		if err := m.c.declareExchange(e); err != nil {
 			return err
 		}
-		m.rebind = true
+		m.rebind = m.rebind || e.name == link.IntakeExchange || e.name == link.QueuesExchange
 	}
 	return nil
 }
