@@ -111,9 +111,15 @@ func cmpString(a, b string) int { return strings.Compare(a, b) }
 // waitUntil polls for what no event tells.
 func waitUntil(t *testing.T, what string, condition func() bool) {
 	t.Helper()
+	waitFor(t, 20*time.Second, what, condition)
+}
+
+// waitFor is waitUntil with a time limit.
+func waitFor(t *testing.T, limit time.Duration, what string, condition func() bool) {
+	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(20 * time.Second); !condition(); {
+	for late := time.After(limit); !condition(); {
 		select {
 		case <-tick.C:
 		case <-late:

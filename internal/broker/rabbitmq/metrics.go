@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"math"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,8 @@ type metrics struct {
 	held        prometheus.Gauge
 	dead        *prometheus.CounterVec
 	destroyed   prometheus.Counter
+	letters     prometheus.Gauge
+	dangers     prometheus.Gauge
 	redelivered prometheus.Counter
 	released    prometheus.Counter
 	undecodable prometheus.Counter
@@ -42,6 +45,12 @@ func newMetrics() *metrics {
 		}, []string{"from"}),
 		destroyed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_destroyed_total", Help: "Messages that this node had accepted and that were destroyed when somebody deleted their queue.",
+		}),
+		letters: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "restante_dead_letters", Help: "Dead letters that wait, NaN until the node has looked.",
+		}),
+		dangers: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "restante_broker_dangers", Help: "Settings of RabbitMQ's queues that may lose messages, NaN while they are not known.",
 		}),
 		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_redelivered_total", Help: "Messages that the broker delivered again.",
@@ -75,10 +84,18 @@ func newMetrics() *metrics {
 	for _, reason := range []string{missedBegun, missedDropped, missedUndecodable, missedSilent} {
 		m.missed.WithLabelValues(reason)
 	}
+	m.letters.Set(math.NaN())
+	m.dangersUnknown()
 	m.unknown.WithLabelValues(otherFeatures)
 	m.unheard.WithLabelValues(otherFeatures)
 	return m
 }
+
+// setLetters notes how many dead letters wait.
+func (m *metrics) setLetters(n int) { m.letters.Set(float64(n)) }
+
+// dangersUnknown notes that the settings of the queues are not known.
+func (m *metrics) dangersUnknown() { m.dangers.Set(math.NaN()) }
 
 // featureLabels gives features their labels. Any user of the broker can invent features, so that only the first few have
 // labels and the rest share one.
@@ -118,6 +135,6 @@ func (m *metrics) keep(f chat.Feature, n float64) { m.unknown.WithLabelValues(m.
 func (m *metrics) passOver(f chat.Feature) { m.unheard.WithLabelValues(m.features.of(f)).Inc() }
 
 func (m *metrics) register(reg prometheus.Registerer) {
-	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.destroyed, m.redelivered, m.released, m.undecodable, m.missed,
-		m.declined, m.batch, m.unknown, m.unheard)
+	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.letters, m.dangers, m.destroyed, m.redelivered, m.released,
+		m.undecodable, m.missed, m.declined, m.batch, m.unknown, m.unheard)
 }

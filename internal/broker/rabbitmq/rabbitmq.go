@@ -10,6 +10,7 @@ import (
 
 	"restante/internal/broker/driver"
 	"restante/internal/broker/rabbitmq/link"
+	"restante/internal/broker/rabbitmq/management"
 	"restante/internal/broker/rabbitmq/topology"
 	"restante/internal/chat"
 	"restante/internal/errs"
@@ -51,6 +52,7 @@ type Driver struct {
 	progress *peer.Progress
 	accounts accounts
 	unknowns *unknowns
+	policies *policies
 
 	broker     *link.Broker
 	publishing *link.Link
@@ -97,15 +99,21 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
+	client, err := management.New(cfg.URLs)
+	if err != nil {
+		return nil, err
+	}
 	d := &Driver{
 		cfg: cfg, node: node, broker: broker,
 		balance: peer.NewBalance(cfg.Peers), progress: peer.NewProgress(), metrics: newMetrics(),
 		closing: make(chan struct{}), ended: make(chan struct{}), closed: make(chan struct{}),
 	}
 	d.unknowns = newUnknowns(&d.cfg)
+	d.policies = &policies{d: d, client: client}
 	d.keeper = topology.NewKeeper(broker, topology.Config{
 		Node: node, Partitions: cfg.Partitions, Log: cfg.Log,
 		Free: d.free, Alive: d.mayBeAlive, Finished: d.finished, HeartbeatRecord: heartbeatRecord,
+		Letters: d.metrics.setLetters,
 	})
 	d.newLinks()
 	if err := d.connect(ctx); err != nil {
@@ -165,7 +173,7 @@ func (d *Driver) start() {
 	for _, l := range []*link.Link{d.consuming, d.announcing, d.hearing, d.nodes} {
 		d.stops = append(d.stops, background(d.onceMade(l.Run)))
 	}
-	d.stops = append(d.stops, background(d.keeper.Run))
+	d.stops = append(d.stops, background(d.policies.watch), background(d.keeper.Run))
 }
 
 // onceMade returns a loop that begins when everything has been made on the broker.

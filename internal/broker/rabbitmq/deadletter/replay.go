@@ -15,7 +15,7 @@ import (
 
 // replay publishes the message of a letter to where it died.
 func (q *Queue) replay(ctx context.Context, s *scan, l *Letter, delivery *amqp.Delivery) error {
-	p := replayPublishing(delivery)
+	p := replayPublishing(delivery, l)
 	switch {
 	case l.From == FromIntake:
 		queue, err := q.intakeQueue(ctx, l)
@@ -33,6 +33,9 @@ func (q *Queue) replay(ctx context.Context, s *scan, l *Letter, delivery *amqp.D
 
 // intakeQueue returns the queue of the partition that a letter belongs to. There may be others than when it died.
 func (q *Queue) intakeQueue(ctx context.Context, l *Letter) (string, error) {
+	if l.Room == "" && strings.HasPrefix(l.key, link.IntakeQueue) {
+		return l.key, nil // it had come by the name of the queue
+	}
 	if l.Room == "" {
 		partition, _, _ := strings.Cut(l.key, ".")
 		return link.IntakeQueue + partition, nil

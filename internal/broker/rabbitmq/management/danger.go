@@ -23,10 +23,11 @@ type Danger struct {
 
 // String returns the danger as one line.
 func (d Danger) String() string {
-	return fmt.Sprintf("%s (%s) on %s: %s", d.setting(), d.Source, strings.Join(d.Queues, ", "), d.Why)
+	return fmt.Sprintf("%s (%s) on %s: %s", d.Setting(), d.Source, strings.Join(d.Queues, ", "), d.Why)
 }
 
-func (d Danger) setting() string {
+// Setting returns the key and the value.
+func (d Danger) Setting() string {
 	if d.Value == "" {
 		return "no " + d.Key
 	}
@@ -62,7 +63,7 @@ func (s *State) dangersOf(q *Queue, partitions int) (found []Danger) {
 			Why: "messages are in it, and no node reads it: stop the nodes and make the number of partitions larger than the number of this queue",
 		})
 	}
-	if q.Type != "quorum" {
+	if q.Type != quorum {
 		return append(found, Danger{
 			Key: "type", Value: q.Type, Source: "the queue",
 			Why: "it is on one RabbitMQ node only: delete it while it is empty, the nodes make it again",

@@ -28,6 +28,7 @@ const (
 )
 
 const (
+	quorum        = "quorum"
 	rejectPublish = "reject-publish"
 	atLeastOnce   = "at-least-once"
 	unlimited     = -1
@@ -78,4 +79,20 @@ func atLeast(version string, major, minor int) bool {
 	a, _ := strconv.Atoi(first)  // 0 when it is not a number
 	b, _ := strconv.Atoi(second) // the same
 	return cmp.Or(cmp.Compare(a, major), cmp.Compare(b, minor)) >= 0
+}
+
+// Has reports whether the policy is in force on every queue, so that nothing but an operator policy or an argument of a queue
+// can say otherwise.
+func (s *State) Has(p Policy) bool {
+	for _, q := range s.Queues {
+		if q.Policy != p.Name {
+			return false
+		}
+		for key := range p.Definition {
+			if _, ok := q.Effective.text(key); !ok && q.Type == quorum {
+				return false
+			}
+		}
+	}
+	return true
 }

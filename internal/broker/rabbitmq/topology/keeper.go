@@ -35,6 +35,8 @@ type Config struct {
 	// HeartbeatRecord returns the version of the record that a heartbeat names, 0 for none. A new process asks the running nodes
 	// with it, when the broker has no record. Default: no node runs.
 	HeartbeatRecord func(body []byte) int64
+	// Letters is called at each look with the number of dead letters that wait. Default: nobody asks.
+	Letters func(n int)
 }
 
 // Keeper makes what restante needs on the broker, and makes it again when it is missing. It has its own connection, so that
@@ -94,6 +96,9 @@ func NewKeeper(b *link.Broker, cfg Config) *Keeper {
 	}
 	if cfg.Finished == nil {
 		cfg.Finished = func(int) map[string]int64 { return nil }
+	}
+	if cfg.Letters == nil {
+		cfg.Letters = func(int) {}
 	}
 	k := &Keeper{
 		cfg: cfg, failed: make(chan error, 1), turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),

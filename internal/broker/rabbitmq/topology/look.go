@@ -82,6 +82,9 @@ func (k *Keeper) find(s *link.Session, r *Record) (f findings, err error) {
 		if err != nil {
 			return f, err
 		}
+		if exists && q.name == link.DeadQueue {
+			k.cfg.Letters(state.Messages)
+		}
 		switch {
 		case !exists && q.name == link.InboxQueue && !k.cfg.Free(q.name):
 			f.waiting = append(f.waiting, q.name)
