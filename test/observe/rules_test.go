@@ -75,7 +75,7 @@ func node(all map[string]values, instance string, alone bool) {
 		}
 		all[fmt.Sprintf(`%s{job="restante",instance=%q%s}`, name, instance, labels)] = v
 	}
-	checks := []string{"accepting", "publishing", "storing", "consuming", "hearing", "beating"}
+	checks := []string{"accepting", "publishing", "storing", "consuming", "hearing", "beating", "topology"}
 	if alone {
 		checks = []string{"accepting", "storing"}
 	}
@@ -205,6 +205,7 @@ var scenes = []scene{
 	{name: "RabbitMQ and PostgreSQL are down", change: ill(nothingIsAccepted, map[string]values{
 		"restante_check_up storing": gauge(1, 0), "restante_check_up consuming": gauge(1, 0), "restante_store_errors_total": counter(0, 5),
 	}), fires: []string{"RestanteBrokerDown page", "RestanteStoreDown page"}},
+	{name: "every node lacks something else", change: map[string]values{"restante_check_up topology": gauge(1, 0)}, fires: []string{"RestanteDegraded ticket"}},
 	{name: "one node has lost RabbitMQ", change: map[string]values{"restante_check_up publishing a": gauge(1, 0)}, fires: []string{"RestanteCheckFails ticket"}},
 	{name: "one hub does not hear", change: map[string]values{"restante_check_up hearing b": gauge(1, 0)}, fires: []string{"RestanteCheckFails ticket"}},
 	{name: "no hub hears", change: map[string]values{"restante_check_up hearing": gauge(1, 0), "restante_heard_total": counter(300, 0)}, fires: []string{"RestanteNotHearing page"}},
@@ -282,7 +283,7 @@ func TestAlerts_FireForWhatIs(t *testing.T) {
 		})
 	}
 	for _, r := range alerts(t) {
-		if !fired[r.Alert] && r.Alert != "RestanteDegraded" {
+		if !fired[r.Alert] {
 			t.Errorf("no scene has %s", r.Alert)
 		}
 	}
