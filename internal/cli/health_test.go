@@ -32,8 +32,8 @@ func TestHealth_PrintsTheServersAnswer(t *testing.T) {
 		out, err string // substrings
 	}{
 		"degraded": {
-			http.StatusOK, `{"status":"degraded","checks":[{"name":"broker","ok":true},{"name":"store","ok":false,"reason":"no connection"}]}`,
-			exitOK, "degraded; store: no connection\n", "",
+			http.StatusOK, `{"status":"degraded","checks":[{"name":"publishing","ok":true},{"name":"storing","ok":false,"reason":"no connection"}]}`,
+			exitOK, "degraded; storing: no connection\n", "",
 		},
 		"not ready": {
 			http.StatusServiceUnavailable, `{"detail":"the server is not ready: broker: no connection"}`,

@@ -43,10 +43,9 @@ func TestCompose_TheNodesWorkTogether(t *testing.T) {
 		t.Error("the token is in the log of the load balancer")
 	}
 	for name, s := range servers {
-		out := testkit.Run(t, "", testkit.Binary(t), append(p.Services[name].HealthCheck.Test[2:], "--url", s.URL())...)
-		if out != "ready\n" {
-			t.Errorf("%s is not healthy: %s", name, out)
-		}
+		eventually(t, name+" is healthy", func() bool {
+			return testkit.Run(t, "", testkit.Binary(t), append(p.Services[name].HealthCheck.Test[2:], "--url", s.URL())...) == "ready\n"
+		})
 		watch(t, s, b, token)
 	}
 }

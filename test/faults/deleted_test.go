@@ -1,8 +1,6 @@
 package faults
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -77,7 +75,7 @@ func TestDeleted_EachExchangeAndQueueComesBack(t *testing.T) {
 			t.Errorf("%s exists again only after %v", what, took)
 		}
 		for _, s := range servers {
-			eventually(t, "every node is ready again", func() bool { return status(t, s) == "ready" })
+			eventually(t, "every node is ready again", func() bool { return readinessOf(t, s).status == "ready" })
 		}
 	}
 	f.stop()
@@ -105,7 +103,7 @@ func watchReadiness(t *testing.T, what string, servers []*testkit.Server) (mende
 			case <-time.After(wait):
 			}
 			for i, s := range servers {
-				if _, answer := readyz(t, s); answer.Status == "ready" {
+				if r, err := askReadiness(t, s); err == nil && r.status == "ready" {
 					select {
 					case <-over: // it was mended while the node was asked
 					default:
@@ -117,58 +115,4 @@ func watchReadiness(t *testing.T, what string, servers []*testkit.Server) (mende
 		}
 	}()
 	return func() { close(over); <-done }
-}
-
-// status returns what /readyz says: ready, degraded, or unavailable.
-func status(t *testing.T, s *testkit.Server) string {
-	t.Helper()
-	_, answer := readyz(t, s)
-	return answer.Status
-}
-
-type readiness struct {
-	Status string
-	Checks []struct {
-		Name, Reason string
-		OK           bool
-	}
-}
-
-// failing returns the checks that fail.
-func (r readiness) failing() map[string]string {
-	reasons := map[string]string{}
-	for _, c := range r.Checks {
-		if !c.OK {
-			reasons[c.Name] = c.Reason
-		}
-	}
-	return reasons
-}
-
-// readyz asks a node whether it is ready. The code is 0 if it does not answer.
-func readyz(t *testing.T, s *testkit.Server) (code int, answer readiness) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/readyz", nil)
-	if err != nil {
-		return 0, answer
-	}
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-	if err != nil {
-		return 0, answer
-	}
-	defer resp.Body.Close()
-	var body struct {
-		readiness
-		Status any
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
-		t.Errorf("/readyz: %v", err)
-	}
-	answer = body.readiness
-	if answer.Status, _ = body.Status.(string); answer.Status == "" {
-		answer.Status = "unavailable" // a problem document, whose status is a number
-	}
-	return resp.StatusCode, answer
 }

@@ -201,7 +201,7 @@ func TestPolicies_DropNothingInSilence(t *testing.T) {
 			started := c.node(allRoles)
 			for _, s := range []*testkit.Server{running, started} {
 				eventually(t, "the log names the policy", func() bool { return strings.Contains(s.Log(), "clean") })
-				eventually(t, "/readyz is degraded because of the policy", func() bool { return status(t, s) == "degraded" })
+				eventually(t, "/readyz is degraded because of the policy", func() bool { return readinessOf(t, s).status == "degraded" })
 			}
 			b := pile(t, c, pg, "policy", running, started)
 			<-time.After(2 * time.Second)

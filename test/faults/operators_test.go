@@ -168,7 +168,7 @@ func TestDeleted_TheVirtualHostComesBack(t *testing.T) {
 	_, err := testkit.RabbitMQ(t).VHost(within(t, limit), c.vhost())
 	noError(t, err)
 	for _, s := range servers {
-		eventually(t, "every node is ready again", func() bool { return status(t, s) == "ready" })
+		eventually(t, "every node is ready again", func() bool { return readinessOf(t, s).status == "ready" })
 	}
 	for i := range 20 {
 		eventually(t, "messages are accepted", func() bool { return post(t, servers[i%2], fmt.Sprint("after-", i)) == http.StatusAccepted })

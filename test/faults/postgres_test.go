@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -63,20 +64,14 @@ func TestPostgreSQL_LockedIsNotReady(t *testing.T) {
 	c := newCluster(t)
 	s := c.node(allRoles)
 	fill(t, s.URL(), "lobby", 50)
+	waitReadiness(t, s, http.StatusOK)
 	tx, err := c.database().Begin(t.Context())
 	noError(t, err)
 	_, err = tx.Exec(t.Context(), "LOCK TABLE restante.messages")
 	noError(t, err)
 	locked := time.Now()
-	eventually(t, "the node is degraded", func() bool { return status(t, s) == "degraded" })
-	t.Logf("degraded %v after the lock: %v", time.Since(locked).Round(time.Millisecond), reasons(t, s))
+	r := waitReadiness(t, s, http.StatusOK, "storing")
+	t.Logf("degraded %v after the lock: %v", time.Since(locked).Round(time.Millisecond), r.failing)
 	noError(t, tx.Rollback(t.Context()))
-	eventually(t, "the node is ready again", func() bool { return status(t, s) == "ready" })
-}
-
-// reasons returns the checks of a node that fail, with their reasons.
-func reasons(t *testing.T, s *testkit.Server) map[string]string {
-	t.Helper()
-	_, answer := readyz(t, s)
-	return answer.failing()
+	waitReadiness(t, s, http.StatusOK)
 }
