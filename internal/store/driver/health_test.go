@@ -49,17 +49,17 @@ func TestHealth_FailedAppendStaysAFault(t *testing.T) {
 		check("at once again", nil, 1)
 		h.Failed([]chat.Message{{Msg: "hello"}}, errFull)
 		check("after a failed append", errFull, 1)
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // fake time
 		p.err.Store(&errFull)
 		check("while probes fail", errFull, 2)
 		check("while probes fail, at once again", errFull, 2)
 		if size := p.size.Load(); size < 5 {
 			t.Errorf("a probe of %d bytes after an append of 5", size)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // fake time
 		p.err.Store(nil)
 		check("without a cause", nil, 3)
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // fake time
 		check("later", nil, 4)
 		if size := p.size.Load(); size != 0 {
 			t.Errorf("a probe of %d bytes without a failed append", size)
@@ -75,7 +75,7 @@ func TestHealth_FailedAppendStaysAFault(t *testing.T) {
 		if err := h.Check(t.Context()); errs.CodeOf(err) != errs.Unavailable {
 			t.Errorf("after an append without an answer: %v", err)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // fake time
 		check("after a large append", nil, 5)
 		if size := p.size.Load(); size != 1<<20 {
 			t.Errorf("a probe of %d bytes, want 1 MiB at most", size)
@@ -95,7 +95,7 @@ func TestHealth_ManyCallersShareOneProbe(t *testing.T) {
 					if err := h.Check(t.Context()); !errors.Is(err, errFull) {
 						t.Errorf("check: %v", err)
 					}
-					time.Sleep(100 * time.Millisecond)
+					time.Sleep(100 * time.Millisecond) // fake time
 				}
 			})
 		}
@@ -131,7 +131,7 @@ func TestHealth_ProbeHangs(t *testing.T) {
 		if err := h.Check(t.Context()); !errors.Is(err, errFull) || p.made.Load() != 2 {
 			t.Errorf("check: %v: the probe had begun before the append failed", err)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // fake time
 		if err := h.Check(t.Context()); err != nil {
 			t.Errorf("check: %v", err)
 		}
@@ -154,7 +154,7 @@ func TestHealth_AppendDuringAProbe(t *testing.T) {
 		}
 		refused := errs.Wrap(errs.Invalid, errors.New("P0001"), "the database cannot hold it")
 		p.err.Store(&refused)
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // fake time
 		if err := h.Check(t.Context()); err != nil {
 			t.Errorf("a probe that only its own message fails: %v", err)
 		}

@@ -3,7 +3,7 @@
 //
 // # The promise
 //
-// A batch is one call of the function restante.append (migrations/0001_log.sql), and so one statement and one
+// A batch is one call of the function restante.append (migrations/0003_partitions.sql), and so one statement and one
 // transaction: it locks the rooms' counters in name order, drops the messages that are stored already, numbers the rest
 // and inserts them. A statement that failed has stored nothing. One whose answer was lost may have stored all; the same
 // batch again finds its ids. The commit is on the server's stable storage before it is answered: the driver corrects a
