@@ -68,7 +68,7 @@ func (a *account) note(number int64, g topology.Generation, node string, now tim
 		a.lost += a.doomed.count()
 		a.doomed = a.kept.cut(max(a.received, a.earlier), a.first)
 		a.kept.dropTo(a.earlier)
-		a.owe(now)
+		a.owe()
 		if a.finished >= a.first {
 			a.kept.dropTo(a.finished)
 		}

@@ -107,7 +107,7 @@ func TestAccount_CountsWhatIsDestroyed(t *testing.T) {
 			first, {send: 3}, {confirm: 1}, {number: 2, g: done(1)}, {confirm: 3, late: true}, {wait: later},
 		},
 		"what was confirmed a moment ago is published again": {
-			first, {send: 5}, {confirm: 1}, {wait: later}, {confirm: 2}, {confirm: 4}, {confirm: 3},
+			first, {send: 5}, {confirm: 1}, {wait: later}, {confirm: 2}, {confirm: 4}, {confirm: 3}, {wait: later},
 			{number: 2, g: done(0), soon: true, owed: []int64{2, 3, 4}}, {wait: later, destroyed: 1, owed: []int64{2, 3, 4}},
 		},
 		"what was put back is not published again": {
@@ -135,7 +135,8 @@ func TestAccount_CountsWhatIsDestroyed(t *testing.T) {
 			now := time.Now()
 			for i, s := range steps {
 				if now = now.Add(s.wait); s.number > 0 && !s.soon {
-					now = now.Add(recentFor + time.Millisecond)
+					now = now.Add(rememberFor + time.Millisecond)
+					a.forget(now)
 				}
 				for range s.send {
 					a.Stamp(&link.Outgoing{})

@@ -17,8 +17,11 @@ import (
 // same has the same id, and is stored once.
 
 const (
-	// recentFor is how long a confirmed message is remembered. A consumer that keeps up has finished it before.
+	// recentFor is how long before the last confirm of a queue a message may have been confirmed to be published again. A
+	// consumer that keeps up has finished it before.
 	recentFor = 2 * time.Second
+	// rememberFor is how long a confirmed message is remembered: until a queue that is deleted is made again.
+	rememberFor = 20 * time.Second
 	// maxRecent and maxRecentBytes bound what is remembered of a partition.
 	maxRecent      = 1024
 	maxRecentBytes = 1 << 20
@@ -56,10 +59,16 @@ func (a *account) keepRecent(keep func(i int, c confirmed) bool) {
 
 // owe takes those of the destroyed messages that are remembered out of the count, to be published again. The caller has the
 // lock.
-func (a *account) owe(now time.Time) {
+func (a *account) owe() {
+	var last time.Time
+	for _, c := range a.recent {
+		if c.at.After(last) && c.Number < a.first {
+			last = c.at
+		}
+	}
 	var owed []*link.Outgoing
 	a.keepRecent(func(_ int, c confirmed) bool {
-		if now.Sub(c.at) <= recentFor && len(a.doomed.cut(c.Number-1, c.Number+1)) > 0 {
+		if last.Sub(c.at) <= recentFor && len(a.doomed.cut(c.Number-1, c.Number+1)) > 0 {
 			owed = append(owed, c.Outgoing)
 		}
 		return c.Number >= a.first
@@ -74,7 +83,7 @@ func (a *account) owe(now time.Time) {
 func (a *account) forget(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.keepRecent(func(_ int, c confirmed) bool { return now.Sub(c.at) <= recentFor })
+	a.keepRecent(func(_ int, c confirmed) bool { return now.Sub(c.at) <= rememberFor })
 }
 
 // resend publishes again what the account owes to the partition in its present generation. It returns nil when the broker has
