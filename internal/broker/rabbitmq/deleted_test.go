@@ -162,22 +162,6 @@ func joinAll(t *testing.T, urls []string, n int, handle func(context.Context, []
 	return members
 }
 
-// holder waits until a node is the active consumer of a partition, and returns it.
-func holder(t *testing.T, urls []string, q int, members []*member) *member {
-	t.Helper()
-	var found *member
-	waitUntil(t, "the owner to consume the partition", func() bool {
-		active := activeConsumers(t, urls)[q]
-		for _, m := range members {
-			if m.table.Self().ID == active {
-				found = m
-			}
-		}
-		return found != nil
-	})
-	return found
-}
-
 // otherRoomOf returns another room of a partition than roomOf.
 func otherRoomOf(q int) string {
 	for i := 0; ; i++ {
