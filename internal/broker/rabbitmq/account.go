@@ -12,11 +12,14 @@ import (
 
 // account is what this node knows of the messages that it has published to a partition. It numbers them, in the order in
 // which they reach the queue, and keeps the numbers that are confirmed and that no consumer has told to have finished. When
-// the queue is deleted and made again, those that were in nobody's hand are destroyed, and the account counts them. Numbers go
+// the queue is deleted and made again, those that were in nobody's hand are destroyed, and the account counts them; see resend for those that were confirmed just before. Numbers go
 // on when a partition gets another generation. Its methods may be called concurrently.
 type account struct {
 	last atomic.Int64 // the last number that was given
 	seen atomic.Int64 // the generation that was noted last, negative while it is open
+	owes atomic.Bool  // owed has messages
+
+	resending sync.Mutex // for resend
 
 	mu         sync.Mutex
 	generation int64     // 0 before the first message
@@ -30,6 +33,10 @@ type account struct {
 	doomed     spans     // of them, those that were in a deleted queue
 	lost       int64     // how many were doomed at earlier deletions
 	inexact    bool      // fewer may be destroyed than are counted
+
+	recent      []confirmed      // what was confirmed lately
+	recentBytes int              // of it
+	owed        []*link.Outgoing // to be published again before anything newer, in their order
 }
 
 // settleAfter is how long the account waits before it counts what was destroyed, so that it hears the last heartbeats.
@@ -61,6 +68,7 @@ func (a *account) note(number int64, g topology.Generation, node string, now tim
 		a.lost += a.doomed.count()
 		a.doomed = a.kept.cut(max(a.received, a.earlier), a.first)
 		a.kept.dropTo(a.earlier)
+		a.owe()
 		if a.finished >= a.first {
 			a.kept.dropTo(a.finished)
 		}
@@ -70,18 +78,21 @@ func (a *account) note(number int64, g topology.Generation, node string, now tim
 	}
 }
 
-// confirm notes that the broker has confirmed a message.
-func (a *account) confirm(n int64) {
+// confirm notes that the broker has confirmed a message. It returns false if it is known by now that the message is destroyed.
+func (a *account) confirm(o *link.Outgoing, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	exact := true
+	n := o.Number
 	switch before := n < a.first; {
 	case before && !a.open && n > max(a.received, a.earlier):
-		exact = a.doomed.add(n)
+		return false
 	case before && n > a.earlier && (a.open || a.finished < a.first), !before && n > a.finished:
-		exact = a.kept.add(n)
+		if !a.kept.add(n) {
+			a.inexact = true
+		}
+		a.remember(o, now)
 	}
-	a.inexact = a.inexact || !exact
+	return true
 }
 
 // finish notes that a consumer has told to have finished messages up to a number.
@@ -95,6 +106,7 @@ func (a *account) finish(n int64) {
 	}
 	if n < a.first || !a.open { // else it says nothing about numbers of the last generation
 		a.kept.dropTo(n)
+		a.keepRecent(func(_ int, c confirmed) bool { return c.Number > n })
 	}
 }
 

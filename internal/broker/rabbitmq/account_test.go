@@ -79,6 +79,9 @@ type step struct {
 	wait          time.Duration
 	destroyed     int64 // what settle returns afterwards
 	atMost        bool
+	late          bool    // the confirm comes for a message that is destroyed
+	soon          bool    // the record comes soon after the confirms
+	owed          []int64 // what is published again afterwards
 }
 
 func TestAccount_CountsWhatIsDestroyed(t *testing.T) {
@@ -101,7 +104,14 @@ func TestAccount_CountsWhatIsDestroyed(t *testing.T) {
 			first, {send: 3}, {confirm: 1}, {confirm: 2}, {confirm: 3}, {number: 2, g: done(1)}, {finish: 2}, {wait: later, destroyed: 1},
 		},
 		"a confirm comes after the record": {
-			first, {send: 3}, {confirm: 1}, {number: 2, g: done(1)}, {confirm: 3}, {wait: later, destroyed: 1},
+			first, {send: 3}, {confirm: 1}, {number: 2, g: done(1)}, {confirm: 3, late: true}, {wait: later},
+		},
+		"what was confirmed a moment ago is published again": {
+			first, {send: 5}, {confirm: 1}, {wait: later}, {confirm: 2}, {confirm: 4}, {confirm: 3}, {wait: later},
+			{number: 2, g: done(0), soon: true, owed: []int64{2, 3, 4}}, {wait: later, destroyed: 1, owed: []int64{2, 3, 4}},
+		},
+		"what was put back is not published again": {
+			first, {send: 2}, {confirm: 1}, {confirm: 2}, {number: 2, g: done(2), soon: true}, {wait: later}, {finish: 2}, {wait: later},
 		},
 		"later messages are finished, and say nothing about earlier ones": {
 			first, {send: 3}, {confirm: 1}, {confirm: 2}, {confirm: 3}, {number: 2, g: refilling}, {send: 1}, {finish: 4}, {number: 2, g: done(1)},
@@ -115,7 +125,7 @@ func TestAccount_CountsWhatIsDestroyed(t *testing.T) {
 			first, {send: 2}, {confirm: 1}, {confirm: 2}, {number: 3, g: topology.Generation{Number: 3}}, {wait: later, destroyed: 2, atMost: true},
 		},
 		"an old record changes nothing": {
-			first, {send: 1}, {confirm: 1}, {number: 2, g: done(0)}, {number: 1}, {wait: later, destroyed: 1}, {send: 1}, {confirm: 2}, {finish: 2},
+			first, {send: 1}, {confirm: 1}, {number: 2, g: done(0)}, {number: 1, soon: true}, {wait: later, destroyed: 1}, {send: 1}, {confirm: 2}, {finish: 2},
 			{number: 3, g: topology.Generation{Number: 3}}, {wait: later},
 		},
 		"a node that starts later has lost nothing": {{number: 2, g: done(7)}, {send: 1}, {confirm: 1}, {wait: later}},
@@ -124,18 +134,28 @@ func TestAccount_CountsWhatIsDestroyed(t *testing.T) {
 			a := &account{}
 			now := time.Now()
 			for i, s := range steps {
-				now = now.Add(s.wait)
+				if now = now.Add(s.wait); s.number > 0 && !s.soon {
+					now = now.Add(rememberFor + time.Millisecond)
+					a.forget(now)
+				}
 				for range s.send {
 					a.Stamp(&link.Outgoing{})
 				}
-				if s.confirm > 0 {
-					a.confirm(s.confirm)
+				if s.confirm > 0 && a.confirm(&link.Outgoing{Number: s.confirm}, now) == s.late {
+					t.Errorf("step %d: the confirm is of a destroyed message %v", i, !s.late)
 				}
 				if s.finish > 0 {
 					a.finish(s.finish)
 				}
 				if s.number > 0 {
 					a.note(s.number, s.g, "me", now)
+				}
+				var owed []int64
+				for _, o := range a.owed {
+					owed = append(owed, o.Number)
+				}
+				if !slices.Equal(owed, s.owed) || a.owes.Load() != (len(owed) > 0) {
+					t.Errorf("step %d: %v are published again, want %v", i, owed, s.owed)
 				}
 				if n, exact := a.settle(now); n != s.destroyed || exact == s.atMost {
 					t.Errorf("step %d: %d are destroyed, exact %v, want %d", i, n, exact, s.destroyed)
@@ -152,5 +172,24 @@ func TestAccount_StampsInOrder(t *testing.T) {
 		if a.Stamp(o); o.Number != want || o.CorrelationId == "" {
 			t.Errorf("stamped %d, %q, want %d", o.Number, o.CorrelationId, want)
 		}
+	}
+}
+
+func TestAccount_RemembersLittle(t *testing.T) {
+	a := &account{}
+	now := time.Now()
+	a.note(1, topology.Generation{}, "me", now)
+	o := &link.Outgoing{}
+	o.Body = make([]byte, 10_000)
+	for range 10 * maxRecent {
+		next := *o
+		a.Stamp(&next)
+		a.confirm(&next, now)
+	}
+	if len(a.recent) == 0 || a.recentBytes > maxRecentBytes || a.recent[len(a.recent)-1].Number != 10*maxRecent {
+		t.Errorf("%d messages of %d bytes are remembered", len(a.recent), a.recentBytes)
+	}
+	if a.forget(now.Add(time.Hour)); len(a.recent) > 0 || a.recentBytes != 0 {
+		t.Errorf("%d messages are remembered for ever", len(a.recent))
 	}
 }

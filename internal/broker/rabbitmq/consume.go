@@ -82,7 +82,7 @@ type worker struct {
 	q        int
 	queue    string
 	handle   driver.Handler
-	handling context.Context //nolint:containedctx // of all batches; it outlasts that of Consume
+	handling context.Context // of all batches; it outlasts that of Consume
 	busy     *busy
 
 	generation int64     // of the queue that was consumed last, or looked for

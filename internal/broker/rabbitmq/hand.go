@@ -135,7 +135,12 @@ func (w *worker) restore(ctx context.Context) error {
 		}
 	}
 	record, err := w.d.keeper.Restore(ctx, w.q, w.handOf, received, func(ctx context.Context, s *link.Session) error {
-		return publishAll(ctx, s, outgoing)
+		sender, err := s.NewSender()
+		if err != nil {
+			return err
+		}
+		defer sender.Close()
+		return publishAll(ctx, sender, outgoing)
 	})
 	if err == nil {
 		w.generation = record.Generation(w.q)
@@ -143,14 +148,9 @@ func (w *worker) restore(ctx context.Context) error {
 	return err
 }
 
-// publishAll publishes messages over one channel, many at once and in their order, and waits until the broker has confirmed all
-// of them. After an error the broker may have any of them.
-func publishAll(ctx context.Context, s *link.Session, messages []*link.Outgoing) error {
-	sender, err := s.NewSender()
-	if err != nil {
-		return err
-	}
-	defer sender.Close()
+// publishAll publishes messages, many at once and in their order, and waits until the broker has confirmed all of them. After
+// an error the broker may have any of them.
+func publishAll(ctx context.Context, sender *link.Sender, messages []*link.Outgoing) error {
 	waiting := make([]*link.Sent, 0, len(messages))
 	for _, o := range messages {
 		m, err := sender.TrySend(o)

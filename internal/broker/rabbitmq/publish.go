@@ -35,6 +35,11 @@ func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 			d.keeper.Report(link.IntakeQueue + strconv.Itoa(q))
 			return link.NotSent(errRefilling)
 		}
+		if account.owes.Load() {
+			if err := d.resend(ctx, s, q, number, account); err != nil {
+				return err
+			}
+		}
 		o := &link.Outgoing{
 			Exchange: link.IntakeExchange, Key: topology.IntakeKey(q, number), Mandatory: true,
 			Publishing: intakePublishing(&m, d.node), Stamper: account,
@@ -42,7 +47,9 @@ func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 		if err := s.Senders()[q].Publish(ctx, o); err != nil {
 			return err
 		}
-		account.confirm(o.Number)
+		if !account.confirm(o, time.Now()) {
+			return link.NotSent(errGone)
+		}
 		return nil
 	})
 }
@@ -66,7 +73,14 @@ func (d *Driver) settle(ctx context.Context) {
 		}
 		for q, a := range d.accounts.of(record.Partitions) {
 			a.finish(max(d.cfg.Peers.FinishedOf(q, d.node), d.progress.FinishedOf(q, d.node)))
-			a.note(record.Generation(q), record.Generations[q], d.node, time.Now())
+			number := record.Generation(q)
+			a.note(number, record.Generations[q], d.node, time.Now())
+			a.forget(time.Now())
+			if a.owes.Load() {
+				_ = d.publishing.Attempt(ctx, d.closing, func(ctx context.Context, s *link.Session) error {
+					return d.resend(ctx, s, q, number, a)
+				}) // it is tried again, here or by the next message
+			}
 			destroyed, exact := a.settle(time.Now())
 			if destroyed == 0 {
 				continue

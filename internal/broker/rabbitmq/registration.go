@@ -27,7 +27,7 @@ type registration struct {
 	version    int       // of the members, at its beginning
 	active     time.Time // when it got its first message
 
-	handling context.Context //nolint:containedctx // of its batches
+	handling context.Context // of its batches
 	abandon  func()          // ends handling
 }
 
