@@ -2,8 +2,9 @@
 # Makes a Debian root with RabbitMQ and PostgreSQL of a release of Debian, from which the tests run their servers. It is kept
 # outside the clone for the next run, and made anew when the recipe changes. That takes half a minute and 300 MB.
 #
-#   scripts/server-root.sh make SUITE    makes the root if there is none; needs root on Debian
 #   scripts/server-root.sh where SUITE   prints its directory, or / if this machine is of that release
+#   scripts/server-root.sh made SUITE    ends with 0 if there is nothing to make
+#   scripts/server-root.sh make SUITE    makes it; needs root on Debian
 #
 # RESTANTE_SERVER_ROOTS is the directory for all roots, for trying this script.
 set -euo pipefail
@@ -53,12 +54,12 @@ make_root() {
   mv "$part" "$root"
 }
 
+is_machine() { [ "$(field VERSION_CODENAME)" = "$suite" ]; }
+
 case $1 in
-where)
-  if [ "$(field VERSION_CODENAME)" = "$suite" ]; then echo /; else echo "$root"; fi
-  ;;
+where) if is_machine; then echo /; else echo "$root"; fi ;;
+made) is_machine || is_made ;;
 make)
-  if is_made; then exit; fi
   if [ "$(id -u)" != 0 ] || [ "$(field ID)" != debian ]; then
     echo "root on Debian is needed to make $root" >&2
     exit 1

@@ -47,6 +47,7 @@ type Server struct {
 	switches     *upgrade.Switcher
 	broker       *broker.Broker
 	inbox        readInbox
+	topology     func(ctx context.Context) error // nil on one machine
 	access       *access
 	entry        *entry
 	logs         auth.Log // what clients may read of the store
@@ -68,6 +69,7 @@ func (s *Server) steps() []lifecycle.Step {
 		{Name: "store", Start: s.openStore},
 		{Name: "switches", Start: s.openSwitches, Run: s.runSwitches}, // ends the server when the store asks for a newer version
 		{Name: "broker", Start: s.openBroker},
+		{Name: "topology", Run: s.watchTopology, Skip: s.alone()},       // ends the server when the broker contradicts what it relies on
 		{Name: "access", Start: s.openAccess},                           // tokens, limits, addresses
 		{Name: "entry", Start: s.compose},                               // entry, logs, forwarder and hub: nothing runs yet
 		{Name: "hub", Run: s.runHub, Skip: noHub},                       // sends to connections

@@ -25,15 +25,23 @@ func newOther(t *testing.T, urls []string) other {
 	}
 	t.Cleanup(func() { conn.Close() })
 	ch, err := conn.Channel()
+	if err == nil {
+		err = ch.Confirm(false)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return other{t, ch}
 }
 
+// publish returns when the broker has confirmed the message, so that what the test does next comes after it.
 func (o other) publish(exchange, key string, p amqp.Publishing) {
 	o.t.Helper()
-	if err := o.ch.Publish(exchange, key, false, false, p); err != nil {
+	confirmation, err := o.ch.PublishWithDeferredConfirm(exchange, key, false, false, p)
+	if err == nil {
+		_, err = confirmation.WaitContext(o.t.Context())
+	}
+	if err != nil {
 		o.t.Fatal(err)
 	}
 }

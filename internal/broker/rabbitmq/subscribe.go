@@ -86,7 +86,7 @@ func (b *subscription) establish(ctx context.Context, s *link.Session) (*ears, e
 			return e, err
 		}
 		b.set(nil, err)
-		b.d.report("exchange " + messagesExchange)
+		b.d.keeper.Report("exchange " + messagesExchange)
 		if attempt == 0 {
 			b.d.cfg.Log.WarnContext(ctx, "announcements cannot be heard until their exchange exists again", slog.Any("error", err))
 		}

@@ -48,8 +48,8 @@ func StartRabbitMQ(ctx context.Context, cfg RabbitMQConfig) (_ *RabbitMQ, err er
 	if err != nil {
 		return nil, err
 	}
-	if len(root.glob(rabbitHome+"/rabbitmq-server")) == 0 {
-		return nil, fmt.Errorf("RabbitMQ (package rabbitmq-server) in %s: %w", root, ErrMissing)
+	if _, err := root.rabbitVersion(); err != nil {
+		return nil, err
 	}
 	cfg.Nodes = max(cfg.Nodes, 1)
 	for range 3 { // another program may use one of the ports first
@@ -252,6 +252,12 @@ func (n *RabbitNode) Restart(ctx context.Context) error {
 
 // Log returns the end of the node's output.
 func (n *RabbitNode) Log() string { return tail(n.path("out.log")) }
+
+// BrokerLog returns what the node has logged: warnings and errors, one a line.
+func (n *RabbitNode) BrokerLog() (string, error) {
+	text, err := os.ReadFile(filepath.Join(n.path("log"), n.name+".log"))
+	return string(text), err
+}
 
 // Ctl runs rabbitmqctl for the node and returns its output. That takes about a second.
 func (n *RabbitNode) Ctl(ctx context.Context, args ...string) (string, error) {

@@ -45,13 +45,15 @@ func newPost(t *testing.T, arguments amqp.Table) *post {
 	p.must(p.ch.Confirm(false))
 	quorum := amqp.Table{"x-queue-type": "quorum"}
 	for _, x := range []struct{ exchange, kind, queue, key string }{
-		{link.IntakeExchange, "direct", link.IntakeQueue + "0", "0"}, {link.IntakeExchange, "direct", link.IntakeQueue + "1", "1"}, {link.InboxExchange, "topic", link.InboxQueue, "#"},
+		{link.QueuesExchange, "direct", link.IntakeQueue + "0", link.IntakeQueue + "0"}, {link.QueuesExchange, "direct", link.IntakeQueue + "1", link.IntakeQueue + "1"},
+		{link.QueuesExchange, "direct", link.RecordQueue, link.RecordQueue}, {link.InboxExchange, "topic", link.InboxQueue, "#"},
 	} {
 		p.must(p.ch.ExchangeDeclare(x.exchange, x.kind, true, false, false, false, nil))
 		_, err = p.ch.QueueDeclare(x.queue, true, false, false, false, quorum)
 		p.must(err)
 		p.must(p.ch.QueueBind(x.queue, x.key, x.exchange, false, nil))
 	}
+	p.must(p.ch.Publish(link.QueuesExchange, link.RecordQueue, true, false, amqp.Publishing{Type: "restante.record", Body: []byte(`{"version":1,"partitions":2,"made":true}`)}))
 	maps.Copy(quorum, arguments)
 	_, err = p.ch.QueueDeclare(link.DeadQueue, true, false, false, false, quorum)
 	p.must(err)
