@@ -10,6 +10,6 @@
 // batch.go stores a batch and acknowledges it; announce.go publishes what was stored; subscribe.go hears it with ears.go, and
 // hearing.go notices when nothing is heard. inbox.go reads what other services send. heartbeats.go is what nodes publish about
 // themselves. When a queue is deleted, hand.go is what becomes of the deliveries of a registration, account.go and resend.go
-// what the publishers know of their messages, and others.go what the keeper of the topology asks. rabbitmq.go opens and closes
-// all of it.
+// what the publishers know of their messages, and others.go what the keeper of the topology asks. policies.go looks, by
+// package management, for settings of the queues that may lose messages. rabbitmq.go opens and closes all of it.
 package rabbitmq
