@@ -43,6 +43,7 @@ func Run(t *testing.T, h Harness) {
 		"Consume/finishes the batch in hand": testFinishesBatch,
 		"Subscribe/all subscribers in order": testSubscribe,
 		"Subscribe/ends":                     testSubscribeEnds,
+		"Checks/of what works":               testChecks,
 		"Close/while publishing":             testCloseWhilePublishing,
 		"Close/unhandled":                    testCloseUnhandled,
 	} {
