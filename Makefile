@@ -8,6 +8,11 @@ UNIT := $$(go list ./... | grep -v /test/)
 MEASURED := ^(TestHostile_CrowdsHarmNobodyElse|TestSlow_HurtsNobodyAndLosesNothing)$$
 FUZZTIME ?= 20s
 ARGS ?=
+# The servers of all tests are the newest ones, see CONTRIBUTING.md. What depends on their versions also runs on the oldest
+# ones, which are in this release of Debian, and sometimes on those between.
+OLDEST := bookworm
+BETWEEN := trixie
+NEWEST := forky
 # With RERUN=1 up to three tests that fail are run once more, as in CI. See test/rerun.
 RERUN ?=
 GOTEST := bin/rerun $(if $(RERUN),-again)
@@ -22,8 +27,7 @@ run: build ## run a server on http://127.0.0.1:8080 (ARGS="--listen 127.0.0.1:90
 	@exec bin/restante serve $(ARGS)
 
 .PHONY: run-cluster
-run-cluster: build ## run a node on a private RabbitMQ and PostgreSQL, which end with it
-	@go build -o bin/nodes ./test/nodes
+run-cluster: build bin/nodes ## run a node on a private RabbitMQ and PostgreSQL, which end with it
 	@exec bin/nodes -- bin/restante serve $(ARGS)
 
 .PHONY: build
@@ -31,17 +35,18 @@ build: ## build bin/restante, one static binary
 	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -o bin/restante ./cmd/restante
 
 .PHONY: test
-test: deps lint client-check test-unit test-whole snapshot-check ## everything that must pass before a change lands; installs what it needs
+test: deps lint client-check test-unit test-whole test-oldest snapshot-check ## everything that must pass before a change lands; installs what it needs
 	@scripts/summary.sh
 
 .PHONY: test-unit
-test-unit: deps vet fmt bin/rerun ## vet, formatting and the tests of the packages, with the race detector
+test-unit: deps vet fmt bin/rerun bin/nodes ## vet, formatting and the tests of the packages, with the race detector
 	@mkdir -p .cache
-	$(GOTEST) -log .cache/test-unit.log -- -race -timeout=15m $(UNIT)
+	@rm -f .cache/test-unit.log.flaky && bin/nodes -versions | tee .cache/test-unit.log
+	$(GOTEST) -append -log .cache/test-unit.log -- -race -timeout=15m $(UNIT)
 
-.PHONY: bin/rerun
-bin/rerun:
-	@go build -o bin/rerun ./test/rerun
+.PHONY: bin/rerun bin/nodes
+bin/rerun bin/nodes:
+	@go build -o $@ ./test/$(@F)
 
 .PHONY: client
 client: deps ## build the web client into client/dist, which is committed and embedded
@@ -52,14 +57,28 @@ client-check: deps ## the app: types, style, tests, that client/dist is up to da
 	@scripts/client.sh
 
 .PHONY: test-whole
-test-whole: deps bin/rerun ## the tests of the whole: the real binary, the official client, a browser, faults
-	@rm -rf .cache/measured.log .cache/record && mkdir -p .cache/record
+test-whole: deps bin/rerun bin/nodes ## the tests of the whole: the real binary, the official client, a browser, faults
+	@rm -rf .cache/measured.log .cache/test-whole.log.flaky .cache/record && mkdir -p .cache/record
+	@bin/nodes -versions | tee .cache/test-whole.log
 	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record RESTANTE_TEST_MEASURED=$(CURDIR)/.cache/measured.log \
-		$(GOTEST) -log .cache/test-whole.log -- -count=1 -timeout=25m -p=1 '-skip=$(MEASURED)' $$(go list ./test/... | grep -v /privacy)
+		$(GOTEST) -append -log .cache/test-whole.log -- -count=1 -timeout=25m -p=1 '-skip=$(MEASURED)' $$(go list ./test/... | grep -v /privacy)
 	@# How others are served beside an attack, or a slow reader, is not to be measured beside other tests.
 	$(GOTEST) -append -log .cache/test-whole.log -- -count=1 -timeout=10m '-run=$(MEASURED)' ./test/faults
 	RESTANTE_TEST_RECORD=$(CURDIR)/.cache/record $(GOTEST) -append -log .cache/test-whole.log -- -count=1 ./test/privacy
 	@rm -rf .cache/record
+
+.PHONY: test-oldest
+test-oldest: deps bin/rerun bin/nodes ## what depends on RabbitMQ and PostgreSQL, on their oldest versions
+	@mkdir -p .cache
+	@RERUN=$(RERUN) scripts/suites.sh $(OLDEST) .cache/test-oldest.log
+
+.PHONY: test-versions
+test-versions: deps bin/rerun bin/nodes ## the same on every version that can be had, with the long form of long tests
+	@scripts/deps.sh versions
+	@mkdir -p .cache
+	@for suite in $(OLDEST) $(BETWEEN) $(NEWEST); do \
+		RERUN=$(RERUN) RESTANTE_TEST_LONG=1 scripts/suites.sh $$suite .cache/test-$$suite.log; \
+	done
 
 .PHONY: deps
 deps: ## install what the tests need besides Go and Node
@@ -101,9 +120,8 @@ fuzz: ## every fuzz test for FUZZTIME (20s) each
 	@scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: deps build ## measure both shapes: one machine, then RabbitMQ and PostgreSQL (ARGS="--scenario fanout" for less)
+bench: deps build bin/nodes ## measure both shapes: one machine, then RabbitMQ and PostgreSQL (ARGS="--scenario fanout" for less)
 	bin/restante bench $(ARGS)
-	@go build -o bin/nodes ./test/nodes
 	@bin/nodes -- bin/restante bench --no-pinning $(or $(ARGS),--scenario publish$(comma)alone)
 
 .PHONY: cover

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the tests need besides Go and Node: the npm packages of test/e2e/js and of the app and, as root on Debian,
-# Chromium, RabbitMQ, PostgreSQL and HAProxy, none of which is started. With the argument "packages" it installs instead what the
-# test of the deb and the rpm needs, with "release" what the check of a release needs. Its output is shown only when something
-# fails.
+# Chromium, RabbitMQ, PostgreSQL, HAProxy and promtool, none of which is started, and directories with the newest and the oldest
+# RabbitMQ and PostgreSQL. With the argument "versions" it makes instead the directories with those in between, with "packages" it
+# installs what the test of the deb and the rpm needs, with "release" what the check of a release needs. Its output is shown only
+# when something fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .cache
@@ -49,6 +50,23 @@ debian() {
   fi
 }
 
+# servers makes a root with RabbitMQ and PostgreSQL of a release of Debian. If it cannot, it says what that means. In CI it fails.
+servers() {
+  local suite=$1 purpose=$2
+  if scripts/server-root.sh made "$suite"; then
+    return 0
+  fi
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    debian debootstrap "$purpose" debootstrap
+    echo "making a root with the RabbitMQ and PostgreSQL of Debian's $suite, about a minute"
+    if quietly scripts/server-root.sh make "$suite"; then
+      return 0
+    fi
+  fi
+  echo "MISSING: root on Debian, or its archive: $purpose will be skipped"
+  [ "${CI:-}" != true ]
+}
+
 # without_services prevents packages from starting their services: the tests start private servers.
 without_services() {
   local policy=/usr/sbin/policy-rc.d
@@ -66,6 +84,10 @@ without_services() {
 }
 
 case "${1:-}" in
+versions)
+  servers trixie "the tests on RabbitMQ 4.0 and PostgreSQL 17"
+  exit
+  ;;
 packages)
   debian debootstrap "the test of the packages" debootstrap
   debian systemd-nspawn "the test of the packages" systemd-container
@@ -82,3 +104,6 @@ debian chromium "the browser tests" chromium fonts-noto-color-emoji fonts-noto-c
 debian /usr/lib/rabbitmq/bin/rabbitmq-server "the tests on RabbitMQ" rabbitmq-server
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || debian initdb "the tests on PostgreSQL" postgresql
 debian /usr/sbin/haproxy "the tests of the load balancer" haproxy
+debian promtool "the tests of the alerts" prometheus
+servers forky "the tests on the newest RabbitMQ and PostgreSQL"
+servers bookworm "the tests on the oldest RabbitMQ and PostgreSQL"

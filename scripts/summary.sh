@@ -3,21 +3,23 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 printf 'app    %s\n' "$(tail -n 1 .cache/test-client.log)"
-for part in unit whole; do
+for part in unit whole oldest; do
   log=.cache/test-$part.log
-  printf '%-5s  %s packages passed, %s without tests\n' "$part" "$(grep -c '^ok ' "$log")" "$(grep -c 'no test files' "$log" || true)"
+  printf '%-6s %s packages passed, %s without tests%s\n' "$part" "$(grep -c '^ok ' "$log")" "$(grep -c 'no test files' "$log" || true)" \
+    "$(sed -n 's/^\(servers\|MISSING\): /, on /p; 1q' "$log")"
 done
 
 measured() {
-  grep -q "^$1: " .cache/measured.log || return 0
-  printf '\n%s:\n' "$2"
-  sed -n "s/^$1: /  /p" .cache/measured.log
+  local file=$1 kind=$2 title=$3
+  grep -qs "^$kind: " "$file" || return 0
+  printf '\n%s:\n' "$title"
+  sed -n "s/^$kind: /  /p" "$file"
 }
-touch .cache/measured.log
-measured app 'What the app costs in a browser'
-measured pause 'How long each fault was felt by senders and readers'
+measured .cache/measured.log app 'What the app costs in a browser'
+measured .cache/measured.log pause 'How long each fault was felt by senders and readers'
+measured .cache/test-oldest.measured pause 'The same with the oldest RabbitMQ and PostgreSQL'
 
-flaky=$(cat .cache/*.log.flaky 2>/dev/null || true)
+flaky=$(cat .cache/test-{client,unit,whole,oldest}.log.flaky 2>/dev/null || true)
 if [ -n "$flaky" ]; then
   printf '\nPassed only the second time: the test, or what it tests, has a fault:\n%s\n' "$flaky"
 fi

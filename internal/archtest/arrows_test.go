@@ -25,8 +25,13 @@ var arrows = map[string][]string{
 	"internal/broker/rabbitmq/link":       {"internal/retry", "internal/errs"},
 	"internal/broker/rabbitmq/topology":   {"internal/broker/rabbitmq/link", "internal/retry", "internal/errs"},
 	"internal/broker/rabbitmq/deadletter": {"internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/chat", "internal/errs"},
+	"internal/broker/rabbitmq/management": {"internal/broker/rabbitmq/link", "internal/errs"}, // the HTTP API: queues and policies
+	"internal/broker/rabbitmq/operate": {
+		"internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/management", "internal/peer", "internal/errs",
+	}, // what operators do
 	"internal/broker/rabbitmq": {
-		"internal/broker/driver", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/deadletter", "internal/event",
+		"internal/broker/driver", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/deadletter",
+		"internal/broker/rabbitmq/management", "internal/event",
 		"internal/peer", "internal/inflight", "internal/retry", "internal/chat", "internal/errs",
 	},
 
@@ -74,7 +79,7 @@ var arrows = map[string][]string{
 	"internal/cli": {
 		"internal/config", "internal/logging", "internal/retry", "internal/server", "internal/load", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
-		"internal/broker/rabbitmq/deadletter", "internal/auth",
+		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/operate", "internal/auth",
 	},
 	"cmd/restante": {"internal/cli"},
 
@@ -94,10 +99,10 @@ var arrows = map[string][]string{
 var keepers = map[string][]string{
 	"modernc.org/sqlite":         {"internal/store/sqlite"},
 	"github.com/jackc/pgx":       {"internal/store/postgres", "internal/testkit/nodes"},
-	"github.com/rabbitmq":        {"internal/broker/rabbitmq", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/deadletter"},
+	"github.com/rabbitmq":        {"internal/broker/rabbitmq", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/operate"},
 	"go.opentelemetry.io":        {"internal/telemetry", "internal/broker", "internal/store"},
 	"github.com/gobwas":          {"internal/signalr", "internal/load", "internal/testkit"},
-	"net/http":                   {"internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/forward", "internal/route", "internal/telemetry", "internal/auth", "internal/remote", "internal/limit", "client"},
+	"net/http":                   {"internal/broker/rabbitmq/management", "internal/signalr", "internal/hub", "internal/api", "internal/server", "internal/load", "internal/cli", "internal/testkit", "internal/testkit/nodes", "internal/forward", "internal/route", "internal/telemetry", "internal/auth", "internal/remote", "internal/limit", "client"},
 	"github.com/go-jose":         {"internal/auth"},
 	"golang.org/x/crypto/acme":   {"internal/cert"},
 	"database/sql":               {"internal/store/sqlite"},

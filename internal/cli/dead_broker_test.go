@@ -102,7 +102,7 @@ func TestDead_OnABroker(t *testing.T) {
 	if got.code != exitOK || got.out != "" || !strings.Contains(got.err, "no dead letters") {
 		t.Errorf("list of an empty queue: %+v", got)
 	}
-	got = run(t.Context(), "", "dead", "list", "--broker", url+"-not")
+	got = run(t.Context(), "", "dead", "list", "--broker", strings.Replace(url, "?", "-not?", 1))
 	if got.code != exitFailed || !strings.Contains(got.err, "virtual host") {
 		t.Errorf("list of an unknown virtual host: %+v", got)
 	}

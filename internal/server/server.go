@@ -51,6 +51,7 @@ type Server struct {
 	switches     *upgrade.Switcher
 	broker       *broker.Broker
 	inbox        readInbox
+	topology     func(ctx context.Context) error // nil on one machine
 	access       *access
 	entry        *entry
 	health       *health.Board
@@ -73,6 +74,7 @@ func (s *Server) steps() []lifecycle.Step {
 		{Name: "store", Start: s.openStore},
 		{Name: "switches", Start: s.openSwitches, Run: s.runSwitches}, // ends the server when the store asks for a newer version
 		{Name: "broker", Start: s.openBroker},
+		{Name: "topology", Run: s.watchTopology, Skip: s.alone()},       // ends the server when the broker contradicts what it relies on
 		{Name: "access", Start: s.openAccess},                           // tokens, limits, addresses
 		{Name: "entry", Start: s.compose},                               // entry, logs, forwarder and hub: nothing runs yet
 		{Name: "health", Start: s.openHealth},                           // the checks of readiness

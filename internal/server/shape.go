@@ -54,6 +54,7 @@ func (s *Server) openBrokerDriver(ctx context.Context) (brokerdriver.Driver, rea
 	if err != nil {
 		return nil, nil, fmt.Errorf("--broker: %w", err)
 	}
+	s.topology = rabbit.Watch
 	return rabbit, rabbit.Inbox, nil
 }
 

@@ -110,6 +110,8 @@ func (s *Server) runPersist(ctx context.Context) error {
 	return s.broker.Consume(ctx, persist.Persist)
 }
 
+func (s *Server) watchTopology(ctx context.Context) error { return s.topology(ctx) }
+
 func (s *Server) runInbox(ctx context.Context) error { return s.inbox(ctx, s.entry.services.Accept) }
 
 // serve answers what comes to the listener.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 // shared is the servers that the tests of one process share; each test has its own vhost and database. It is a package
 // variable because the tests have no common parent. Main ends the servers.
 var shared struct {
+	once     sync.Once // prints the versions of the servers
 	mu       sync.Mutex
 	rabbit   *nodes.RabbitMQ
 	postgres *nodes.Postgres
@@ -55,6 +57,16 @@ func VHost(t testing.TB) []string {
 	return urls
 }
 
+// VHostName returns the name of the virtual host in an address.
+func VHostName(t testing.TB, address string) string {
+	t.Helper()
+	name, err := nodes.VHostName(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 // OwnRabbitMQ starts a cluster of n nodes for one test.
 func OwnRabbitMQ(t testing.TB, n int) *nodes.RabbitMQ {
 	t.Helper()
@@ -65,6 +77,7 @@ func OwnRabbitMQ(t testing.TB, n int) *nodes.RabbitMQ {
 
 func startRabbitMQ(t testing.TB, n int) *nodes.RabbitMQ {
 	t.Helper()
+	printVersions(t)
 	c, err := nodes.StartRabbitMQ(context.WithoutCancel(t.Context()), nodes.RabbitMQConfig{Nodes: n})
 	started(t, err)
 	return c
@@ -101,9 +114,20 @@ func OwnPostgres(t testing.TB) *nodes.Postgres {
 
 func startPostgres(t testing.TB) *nodes.Postgres {
 	t.Helper()
+	printVersions(t)
 	p, err := nodes.StartPostgres(context.WithoutCancel(t.Context()), nodes.PostgresConfig{})
 	started(t, err)
 	return p
+}
+
+// printVersions prints, once in a test process, on which servers its tests run. With a server that is missing, Start says
+// what is wrong.
+func printVersions(t testing.TB) {
+	shared.once.Do(func() {
+		if text, err := nodes.Versions(t.Context()); err == nil {
+			fmt.Fprintln(os.Stderr, "servers:", text)
+		}
+	})
 }
 
 func started(t testing.TB, err error) {

@@ -19,6 +19,7 @@ import (
 const (
 	binaryVariable = "RESTANTE_TEST_BINARY" // path of a binary to test; without it, the binary is built
 	raceVariable   = "RESTANTE_TEST_RACE"   // when not empty, the binary is built with the race detector
+	longVariable   = "RESTANTE_TEST_LONG"   // when not empty, long tests take their long form
 )
 
 // Main runs the tests of a package that starts servers. It builds the binary once, runs the tests, and removes the
@@ -95,6 +96,10 @@ func Binary(t testing.TB) string {
 
 // Race reports whether the binary was built with the race detector, which makes it several times slower.
 func Race() bool { return os.Getenv(raceVariable) != "" }
+
+// Long reports whether a test that waits for something slow, such as a fault that lasts, should take its long form of a
+// few minutes. `make test-versions` asks for it.
+func Long() bool { return os.Getenv(longVariable) != "" }
 
 // Need returns the path of a program. If it is not installed the test is skipped, or fails under CI=true, where
 // everything must be installed.

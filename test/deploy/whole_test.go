@@ -98,7 +98,7 @@ func environment(s types.ServiceConfig, rabbit, database string) (variables []st
 // TestManual_ChangingTheNumberOfPartitions follows the manual's steps.
 func TestManual_ChangingTheNumberOfPartitions(t *testing.T) {
 	node, cluster := testkit.RabbitMQ(t).Node(0), testkit.NewCluster(t)
-	vhost := cluster.Broker[0][strings.LastIndex(cluster.Broker[0], "/")+1:]
+	vhost := testkit.VHostName(t, cluster.Broker[0])
 	partitions := func() (names []string) {
 		t.Helper()
 		body, err := node.Manage(t.Context(), "GET", "/queues/"+vhost, "")

@@ -35,7 +35,11 @@ func TestPostgreSQL_DownAndBack(t *testing.T) {
 			f := follow(t, w, servers...)
 			began := time.Now()
 			tc.stop(t, pg)
-			for down := within(t, tc.lasting); down.Err() == nil; {
+			lasting := tc.lasting
+			if testkit.Long() {
+				lasting *= 5
+			}
+			for down := within(t, lasting); down.Err() == nil; {
 				w.accept(10)
 			}
 			if status := servers[0].Ready(); status != 200 {

@@ -4,6 +4,8 @@
 //
 //	go run ./test/nodes -- bin/restante serve
 //	go run ./test/nodes -rabbitmq-nodes 3 -- bin/restante bench --scenario publish,alone
+//
+// RESTANTE_TEST_ROOT chooses their versions: the root directory in which their programs are.
 package main
 
 import (
@@ -22,13 +24,19 @@ import (
 
 func main() {
 	size := flag.Int("rabbitmq-nodes", 1, "nodes of the RabbitMQ cluster")
+	versions := flag.Bool("versions", false, "print which servers would be started, and end")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: nodes [-rabbitmq-nodes N] [--] [COMMAND ARGUMENT…]")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: nodes [-versions] [-rabbitmq-nodes N] [--] [COMMAND ARGUMENT…]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *size, flag.Args())
+	var err error
+	if *versions {
+		err = printVersions(ctx)
+	} else {
+		err = run(ctx, *size, flag.Args())
+	}
 	stop()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		os.Exit(exit.ExitCode())
@@ -37,6 +45,20 @@ func main() {
 		fmt.Fprintln(os.Stderr, "nodes:", err)
 		os.Exit(1)
 	}
+}
+
+// printVersions prints one line. Servers that are missing are no error: the tests that need them say more.
+func printVersions(ctx context.Context) error {
+	text, err := nodes.Versions(ctx)
+	switch {
+	case errors.Is(err, nodes.ErrMissing):
+		fmt.Fprintln(os.Stdout, "MISSING:", err)
+		return nil
+	case err != nil:
+		return err
+	}
+	fmt.Fprintln(os.Stdout, "servers:", text)
+	return nil
 }
 
 func run(ctx context.Context, size int, command []string) error {

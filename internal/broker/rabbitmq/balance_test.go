@@ -248,7 +248,7 @@ func TestDriver_BalancesWhenIdle(t *testing.T) {
 // activeConsumers returns the node whose consumer is the active one of each partition, as the broker knows it.
 func activeConsumers(t *testing.T, urls []string) (active [partitions]string) {
 	t.Helper()
-	vhost := urls[0][strings.LastIndex(urls[0], "/")+1:]
+	vhost := testkit.VHostName(t, urls[0])
 	out, err := testkit.RabbitMQ(t).Node(0).Ctl(t.Context(), "list_consumers", "-q", "-p", vhost, "queue_name", "consumer_tag", "activity_status")
 	if err != nil {
 		t.Fatal(err)

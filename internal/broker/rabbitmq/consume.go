@@ -36,10 +36,11 @@ func (d *Driver) Consume(ctx context.Context, handle driver.Handler) error {
 		return link.ErrClosed()
 	}
 	defer end()
-	if _, err := d.consuming.Session(ctx); err != nil {
+	record, err := d.keeper.Await(ctx)
+	if err != nil {
 		return nil //nolint:nilerr // ctx is done before the broker could be reached
 	}
-	partitions := int(d.topology.partitions.Load())
+	partitions := record.Partitions
 	d.balance.Consuming(partitions)
 	defer d.balance.Consuming(0)
 	handling, release := outlast(ctx)

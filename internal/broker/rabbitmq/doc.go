@@ -4,8 +4,8 @@
 // itself and keeps every promise over lost connections, lost nodes and redeliveries. What can never be stored becomes a
 // dead letter.
 //
-// Package link below it has the connections, and package deadletter the dead letters. Here are the queues. Read topology.go
-// first: which exchanges and queues exist. Then follow a message: publish.go sends it to its partition; consume.go keeps a
+// Package link below it has the connections, package topology knows which exchanges and queues there must be, and makes them,
+// and package deadletter has the dead letters. Here the queues are used. Follow a message: publish.go sends it to its partition; consume.go keeps a
 // consumer on each partition, and decides with peer.Balance when another node is to have it; batch.go stores a batch and
 // acknowledges it; announce.go publishes what was stored; subscribe.go hears it. inbox.go reads what other services send.
 // heartbeats.go is what nodes publish about themselves. rabbitmq.go opens and closes all of it.

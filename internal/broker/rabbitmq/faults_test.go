@@ -243,9 +243,9 @@ func TestOpen_Refusals(t *testing.T) {
 		{"no scheme", "guest:hunter2@localhost", 0, errs.Invalid, "amqp://"},
 		{"bad port", strings.Replace(url, "guest:guest@127.0.0.1:", "guest:hunter2@127.0.0.1:x", 1), 0, errs.Invalid, "amqp://"},
 		{"password", strings.Replace(url, "guest:guest", "guest:hunter2", 1), 0, errs.Forbidden, "password"},
-		{"virtual host", url + "-none", 0, errs.NotFound, "virtual host"},
+		{"virtual host", strings.Replace(url, "?", "-none?", 1), 0, errs.NotFound, "virtual host"},
 		{"TLS to a port without", strings.Replace(url, "amqp:", "amqps:", 1), 0, errs.Invalid, "TLS"},
-		{"CA file", strings.Replace(url, "amqp:", "amqps:", 1) + "?cacertfile=/nowhere.pem", 0, errs.Invalid, "/nowhere.pem"},
+		{"CA file", strings.Replace(url, "amqp:", "amqps:", 1) + "&cacertfile=/nowhere.pem", 0, errs.Invalid, "/nowhere.pem"},
 		{"partitions", url, 8, errs.Conflict, "4 partitions"},
 		{"plausible partitions", url, -1, errs.Invalid, "partitions"},
 	} {
@@ -263,7 +263,7 @@ func TestOpen_Refusals(t *testing.T) {
 	if _, err := rabbitmq.Open(t.Context(), rabbitmq.Config{}); errs.CodeOf(err) != errs.Invalid {
 		t.Errorf("Open without an address: %v", err)
 	}
-	if _, err := rabbitmq.Open(t.Context(), rabbitmq.Config{URLs: []string{url, url + "x"}}); errs.CodeOf(err) != errs.Invalid {
+	if _, err := rabbitmq.Open(t.Context(), rabbitmq.Config{URLs: []string{url, strings.Replace(url, "?", "x?", 1)}}); errs.CodeOf(err) != errs.Invalid {
 		t.Errorf("Open with two virtual hosts: %v", err)
 	}
 }

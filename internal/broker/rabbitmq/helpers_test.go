@@ -25,15 +25,23 @@ func newOther(t *testing.T, urls []string) other {
 	}
 	t.Cleanup(func() { conn.Close() })
 	ch, err := conn.Channel()
+	if err == nil {
+		err = ch.Confirm(false)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return other{t, ch}
 }
 
+// publish returns when the broker has confirmed the message, so that what the test does next comes after it.
 func (o other) publish(exchange, key string, p amqp.Publishing) {
 	o.t.Helper()
-	if err := o.ch.Publish(exchange, key, false, false, p); err != nil {
+	confirmation, err := o.ch.PublishWithDeferredConfirm(exchange, key, false, false, p)
+	if err == nil {
+		_, err = confirmation.WaitContext(o.t.Context())
+	}
+	if err != nil {
 		o.t.Fatal(err)
 	}
 }
@@ -84,9 +92,15 @@ func cmpString(a, b string) int { return strings.Compare(a, b) }
 // waitUntil polls for what no event tells.
 func waitUntil(t *testing.T, what string, condition func() bool) {
 	t.Helper()
+	waitFor(t, 20*time.Second, what, condition)
+}
+
+// waitFor is waitUntil with a time limit.
+func waitFor(t *testing.T, limit time.Duration, what string, condition func() bool) {
+	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(20 * time.Second); !condition(); {
+	for late := time.After(limit); !condition(); {
 		select {
 		case <-tick.C:
 		case <-late:

@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"math"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,8 @@ type metrics struct {
 	unacked     prometheus.Gauge
 	held        prometheus.Gauge
 	dead        *prometheus.CounterVec
+	letters     prometheus.Gauge
+	dangers     prometheus.Gauge
 	redelivered prometheus.Counter
 	released    prometheus.Counter
 	undecodable prometheus.Counter
@@ -38,6 +41,12 @@ func newMetrics() *metrics {
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_dead_total", Help: "Messages dead-lettered, by where they came from.",
 		}, []string{"from"}),
+		letters: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "restante_dead_letters", Help: "Dead letters that wait, NaN until the node has looked.",
+		}),
+		dangers: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "restante_broker_dangers", Help: "Settings of RabbitMQ's queues that may lose messages, NaN while they are not known.",
+		}),
 		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_redelivered_total", Help: "Messages that the broker delivered again.",
 		}),
@@ -64,10 +73,18 @@ func newMetrics() *metrics {
 	for _, from := range []string{deadletter.FromIntake, deadletter.FromInbox} { // exist before the first one
 		m.dead.WithLabelValues(from)
 	}
+	m.letters.Set(math.NaN())
+	m.dangersUnknown()
 	m.unknown.WithLabelValues(otherFeatures)
 	m.unheard.WithLabelValues(otherFeatures)
 	return m
 }
+
+// setLetters notes how many dead letters wait.
+func (m *metrics) setLetters(n int) { m.letters.Set(float64(n)) }
+
+// dangersUnknown notes that the settings of the queues are not known.
+func (m *metrics) dangersUnknown() { m.dangers.Set(math.NaN()) }
 
 // featureLabels gives features their labels. Any user of the broker can invent features, so that only the first few have
 // labels and the rest share one.
@@ -107,6 +124,6 @@ func (m *metrics) keep(f chat.Feature, n float64) { m.unknown.WithLabelValues(m.
 func (m *metrics) passOver(f chat.Feature) { m.unheard.WithLabelValues(m.features.of(f)).Inc() }
 
 func (m *metrics) register(reg prometheus.Registerer) {
-	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.redelivered, m.released, m.undecodable, m.declined,
+	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.letters, m.dangers, m.redelivered, m.released, m.undecodable, m.declined,
 		m.batch, m.unknown, m.unheard)
 }

@@ -2,7 +2,6 @@ package rabbitmq
 
 import (
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -64,19 +63,5 @@ func TestBusy_GathersMoreWhenOthersAreBusy(t *testing.T) {
 	pauses = append(pauses, b.pause(0, now.Add(2*lately)))
 	if want := []time.Duration{0, 0, gatherFor, 2 * gatherFor, 3 * gatherFor, maxGather, maxGather, maxGather, maxGather, 0}; !slices.Equal(pauses, want) {
 		t.Errorf("gathers for %v, want %v", pauses, want)
-	}
-}
-
-func TestTolerable_KeepsWhatPromisesRestOn(t *testing.T) {
-	const inequivalent = "PRECONDITION_FAILED - inequivalent arg '%' for queue 'restante.intake.0' in vhost '/': received none but current is"
-	for argument, want := range map[string]bool{
-		"x-delivery-limit": true, "x-queue-leader-locator": true, "x-queue-type": false, "x-single-active-consumer": false, "durable": false,
-	} {
-		if got := tolerable(strings.Replace(inequivalent, "%", argument, 1)); got != want {
-			t.Errorf("%s: %v, want %v", argument, got, want)
-		}
-	}
-	if major("3.10.8") != 3 || major("4.1.0-rc.1") != 4 || major("") != 0 {
-		t.Error("a version is misread")
 	}
 }

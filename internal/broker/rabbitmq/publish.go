@@ -2,11 +2,11 @@ package rabbitmq
 
 import (
 	"context"
-	"strconv"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/rabbitmq/link"
+	"restante/internal/broker/rabbitmq/topology"
 	"restante/internal/chat"
 )
 
@@ -19,9 +19,14 @@ func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 	d.metrics.inFlight.Inc()
 	defer d.metrics.inFlight.Dec()
 	return d.publishing.Attempt(ctx, d.closing, func(ctx context.Context, s *link.Session) error {
-		q := link.Partition(m.Room, int(d.topology.partitions.Load()))
+		record, known := d.keeper.Record()
+		if !known {
+			return d.keeper.Check()
+		}
+		q := link.Partition(m.Room, record.Partitions)
 		return s.Senders()[q].Publish(ctx, &link.Outgoing{
-			Exchange: link.IntakeExchange, Key: strconv.Itoa(q), Mandatory: true, Publishing: intakePublishing(&m),
+			Exchange: link.IntakeExchange, Key: topology.IntakeKey(q, record.Generation(q)), Mandatory: true,
+			Publishing: intakePublishing(&m),
 		})
 	})
 }

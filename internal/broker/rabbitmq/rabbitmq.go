@@ -11,6 +11,8 @@ import (
 
 	"restante/internal/broker/driver"
 	"restante/internal/broker/rabbitmq/link"
+	"restante/internal/broker/rabbitmq/management"
+	"restante/internal/broker/rabbitmq/topology"
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/inflight"
@@ -26,7 +28,7 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
-	// Partitions is the number of work queues. Default: as many as the broker has, 8 on a new one.
+	// Partitions is the number of work queues. Default: what the broker's record says, 8 on a new broker.
 	Partitions int
 	// Peers gets the heartbeats of the nodes, and decides with them which node consumes which partition. Default: the node
 	// sends no heartbeats, and consumes what it gets.
@@ -43,9 +45,10 @@ type Driver struct {
 	cfg      Config
 	node     string
 	metrics  *metrics
-	topology *topology
+	keeper   *topology.Keeper
 	balance  *peer.Balance
 	unknowns *unknowns
+	policies *policies
 
 	broker     *link.Broker
 	publishing *link.Link
@@ -77,8 +80,8 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 	if cfg.UnknownLimit == 0 {
 		cfg.UnknownLimit = 60 * time.Second
 	}
-	if cfg.Partitions < 0 || cfg.Partitions > maxPartitions {
-		return nil, errs.Field("partitions", "must be 1 to %d, or 0 for what the broker has, is %d", maxPartitions, cfg.Partitions)
+	if cfg.Partitions < 0 || cfg.Partitions > topology.MaxPartitions {
+		return nil, errs.Field("partitions", "must be 1 to %d, or 0 for what the broker has, is %d", topology.MaxPartitions, cfg.Partitions)
 	}
 	node := peer.NewID()
 	if cfg.Peers != nil {
@@ -88,13 +91,18 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
+	client, err := management.New(cfg.URLs)
+	if err != nil {
+		return nil, err
+	}
 	d := &Driver{
 		cfg: cfg, node: node, broker: broker,
-		topology: &topology{log: cfg.Log, wanted: cfg.Partitions},
-		balance:  peer.NewBalance(cfg.Peers), metrics: newMetrics(),
+		balance: peer.NewBalance(cfg.Peers), metrics: newMetrics(),
 		closing: make(chan struct{}), ended: make(chan struct{}), closed: make(chan struct{}),
 	}
 	d.unknowns = newUnknowns(&d.cfg)
+	d.policies = &policies{d: d, client: client}
+	d.keeper = topology.NewKeeper(broker, topology.Config{Node: node, Partitions: cfg.Partitions, Log: cfg.Log, Letters: d.metrics.setLetters})
 	d.newLinks()
 	if err := d.connect(ctx); err != nil {
 		return nil, err
@@ -107,33 +115,29 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 	return d, nil
 }
 
-// maxPartitions is a bound for plausible numbers: each is a quorum queue, and a channel of each consumer.
-const maxPartitions = 1024
-
-// newLinks makes the links; start runs them.
+// newLinks makes the links; start runs them. None of them declares anything: that is for the keeper, and a call that hangs
+// there must not keep messages from queues that answer.
 func (d *Driver) newLinks() {
-	publishing := func(s *link.Session) error {
-		if err := d.topology.ensure(s); err != nil {
-			return err
+	none := func(*link.Session) error { return nil }
+	d.publishing = d.broker.Link("publish", func(s *link.Session) error {
+		record, known := d.keeper.Record()
+		if !known {
+			return d.keeper.Check()
 		}
-		return s.OpenSenders(int(d.topology.partitions.Load()))
-	}
-	announcing := func(s *link.Session) error {
-		if err := d.topology.ensure(s); err != nil {
-			return err
-		}
-		return s.OpenSenders(announcers)
-	}
-	d.publishing = d.broker.Link("publish", publishing)
-	d.consuming = d.broker.Link("consume", d.topology.ensure)
-	d.announcing = d.broker.Link("announce", announcing)
-	d.hearing = d.broker.Link("hub", d.topology.ensure)
-	d.nodes = d.broker.Link("nodes", d.topology.ensure)
+		return s.OpenSenders(record.Partitions)
+	})
+	d.consuming = d.broker.Link("consume", none)
+	d.announcing = d.broker.Link("announce", func(s *link.Session) error { return s.OpenSenders(announcers) })
+	d.hearing = d.broker.Link("hub", none)
+	d.nodes = d.broker.Link("nodes", none)
 }
 
-// connect connects the link for publishing once, which declares the topology.
+// connect connects once: the keeper, which makes what is missing, and then the link for publishing.
 func (d *Driver) connect(ctx context.Context) error {
-	err := d.publishing.Connect(ctx)
+	err := d.keeper.Connect(ctx)
+	if err == nil {
+		err = d.publishing.Connect(ctx)
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -147,15 +151,35 @@ func (d *Driver) connect(ctx context.Context) error {
 }
 
 // start begins to keep the links connected: that of publishing at once, so that Check knows, the others when they are
-// wanted.
+// wanted. They connect when everything has been made.
 func (d *Driver) start() {
 	d.publishing.Want()
-	d.stopPublishing = background(d.publishing.Run)
+	d.stopPublishing = background(d.onceMade(d.publishing.Run))
 	if d.cfg.Peers != nil {
 		d.stops = append(d.stops, background(d.heartbeats))
 	}
 	for _, l := range []*link.Link{d.consuming, d.announcing, d.hearing, d.nodes} {
-		d.stops = append(d.stops, background(l.Run))
+		d.stops = append(d.stops, background(d.onceMade(l.Run)))
+	}
+	d.stops = append(d.stops, background(d.policies.watch), background(d.keeper.Run))
+}
+
+// onceMade returns a loop that begins when everything has been made on the broker.
+func (d *Driver) onceMade(run func(context.Context)) func(context.Context) {
+	return func(ctx context.Context) {
+		_, _ = d.keeper.Await(ctx) // it fails when ctx is done, and then run ends at once
+		run(ctx)
+	}
+}
+
+// Watch blocks until ctx is done, and returns nil then. It returns an error before that when this process cannot go on,
+// because the broker contradicts what it relies on: it has another number of partitions now.
+func (d *Driver) Watch(ctx context.Context) error {
+	select {
+	case err := <-d.keeper.Failed():
+		return err
+	case <-ctx.Done():
+		return nil
 	}
 }
 
@@ -195,10 +219,14 @@ func (d *Driver) begin(ctx context.Context) (context.Context, context.CancelFunc
 	}, true
 }
 
-// Check implements driver.Driver: it returns nil while the connection for publishing is open and the broker has no alarm.
+// Check implements driver.Driver: it returns nil while a message can be accepted: what that needs is on the broker, the
+// connection for publishing is open, and the broker has no alarm.
 func (d *Driver) Check(context.Context) error {
 	if d.work.Closed() {
 		return link.ErrClosed()
+	}
+	if err := d.keeper.CheckIntake(); err != nil {
+		return err
 	}
 	s, err := d.publishing.Current()
 	if err != nil {
@@ -206,6 +234,9 @@ func (d *Driver) Check(context.Context) error {
 	}
 	return s.Alarm()
 }
+
+// CheckTopology returns nil while everything that must be on the broker is there, else what is missing.
+func (d *Driver) CheckTopology() error { return d.keeper.Check() }
 
 // Retryable implements driver.Driver. Once Close has begun nothing is: the batch in hand is done at the first attempt, or
 // left to the next node.

@@ -28,7 +28,7 @@ func TestDriver_SpeaksTLS(t *testing.T) {
 	addr := testkit.RabbitMQ(t).Node(0).Addr()
 	certificate, file := selfSigned(t)
 	secure := strings.NewReplacer("amqp:", "amqps:", addr, terminateTLS(t, certificate, addr)).Replace(url)
-	d := open(t, rabbitmq.Config{URLs: []string{secure + "?cacertfile=" + file}})
+	d := open(t, rabbitmq.Config{URLs: []string{secure + "&cacertfile=" + file}})
 	if err := d.Publish(t.Context(), numbered("a", 1)); err != nil {
 		t.Error(err)
 	}

@@ -36,8 +36,8 @@ func (n *RabbitNode) Manage(ctx context.Context, method, path, body string) (str
 	return string(text), err
 }
 
-// manage is Manage at the first node that answers.
-func (c *RabbitMQ) manage(ctx context.Context, method, path, body string) (answer string, err error) {
+// Manage is RabbitNode.Manage at the first node that answers.
+func (c *RabbitMQ) Manage(ctx context.Context, method, path, body string) (answer string, err error) {
 	for _, n := range c.nodes {
 		if answer, err = n.Manage(ctx, method, path, body); err == nil || ctx.Err() != nil {
 			break
@@ -46,15 +46,15 @@ func (c *RabbitMQ) manage(ctx context.Context, method, path, body string) (answe
 	return answer, err
 }
 
-// VHost creates a virtual host and returns its addresses on all nodes. It returns when every running node has started
-// its part of it.
+// VHost creates a virtual host, unless it exists, and returns its addresses on all nodes, as URLs does. It returns when
+// every running node has started its part of it.
 func (c *RabbitMQ) VHost(ctx context.Context, name string) ([]string, error) {
 	escaped := url.PathEscape(name)
-	if _, err := c.manage(ctx, http.MethodPut, "/vhosts/"+escaped, `{}`); err != nil {
+	if _, err := c.Manage(ctx, http.MethodPut, "/vhosts/"+escaped, `{}`); err != nil {
 		return nil, err
 	}
 	const everything = `{"configure":".*","write":".*","read":".*"}`
-	if _, err := c.manage(ctx, http.MethodPut, "/permissions/"+escaped+"/guest", everything); err != nil {
+	if _, err := c.Manage(ctx, http.MethodPut, "/permissions/"+escaped+"/guest", everything); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -72,10 +72,25 @@ func (c *RabbitMQ) VHost(ctx context.Context, name string) ([]string, error) {
 	}
 }
 
+// DeleteVHost deletes a virtual host with everything in it. VHost can make it again under the same name.
+func (c *RabbitMQ) DeleteVHost(ctx context.Context, name string) error {
+	_, err := c.Manage(ctx, http.MethodDelete, "/vhosts/"+url.PathEscape(name), "")
+	return err
+}
+
+// VHostName returns the name of the virtual host in an address that VHost has returned.
+func VHostName(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimPrefix(u.Path, "/"), nil
+}
+
 // startVHost starts a virtual host on the running nodes that have not started it, and returns those nodes. A node that
 // was still starting when the virtual host was created may never start it by itself.
 func (c *RabbitMQ) startVHost(ctx context.Context, path string) (missing []string, err error) {
-	answer, err := c.manage(ctx, http.MethodGet, path, "")
+	answer, err := c.Manage(ctx, http.MethodGet, path, "")
 	var vhost struct {
 		States map[string]string `json:"cluster_state"` // by running node
 	}
@@ -85,7 +100,7 @@ func (c *RabbitMQ) startVHost(ctx context.Context, path string) (missing []strin
 	for node, state := range vhost.States {
 		if state != "running" {
 			missing = append(missing, node)
-			_, startErr := c.manage(ctx, http.MethodPost, path+"/start/"+url.PathEscape(node), "")
+			_, startErr := c.Manage(ctx, http.MethodPost, path+"/start/"+url.PathEscape(node), "")
 			err = errors.Join(err, startErr)
 		}
 	}
@@ -94,7 +109,7 @@ func (c *RabbitMQ) startVHost(ctx context.Context, path string) (missing []strin
 
 // Version returns RabbitMQ's version, or "" when it does not answer.
 func (c *RabbitMQ) Version(ctx context.Context) string {
-	body, err := c.manage(ctx, http.MethodGet, "/overview", "")
+	body, err := c.Manage(ctx, http.MethodGet, "/overview", "")
 	var overview struct {
 		Version string `json:"rabbitmq_version"`
 	}

@@ -1,7 +1,7 @@
 // Package nodes runs private RabbitMQ and PostgreSQL servers for tests and experiments, on free ports of 127.0.0.1,
 // with their data in a temporary directory. A test can kill, pause and restart them. The package ends servers by
 // process id. When the program that started a server dies, the server is killed too. It uses the programs of Debian's
-// packages.
+// packages, those of the machine or those of another root directory, see RootVariable.
 package nodes
 
 import (

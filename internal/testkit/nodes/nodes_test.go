@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
@@ -142,7 +143,7 @@ func TestRabbitMQ_KeepsAMessageWhenKilled(t *testing.T) {
 	urls, err := c.VHost(t.Context(), "one")
 	check(t, err)
 	n := c.Node(0)
-	if want := []string{n.URL() + "one"}; !slices.Equal(urls, want) {
+	if want := []string{n.URL() + "one?management=" + url.QueryEscape(n.ManagementURL())}; !slices.Equal(urls, want) {
 		t.Errorf("addresses %v, want %v", urls, want)
 	}
 	put(t, n)
@@ -159,6 +160,32 @@ func TestRabbitMQ_KeepsAMessageWhenKilled(t *testing.T) {
 	check(t, err)
 	if !strings.Contains(out, "q") {
 		t.Errorf("queues by rabbitmqctl: %q", out)
+	}
+}
+
+func TestRabbitMQ_VHostIsMadeAgain(t *testing.T) {
+	leavesNothing(t)
+	c, err := nodes.StartRabbitMQ(t.Context(), nodes.RabbitMQConfig{})
+	check(t, err)
+	defer c.Stop()
+	urls, err := c.VHost(t.Context(), "a/b")
+	check(t, err)
+	name, err := nodes.VHostName(urls[0])
+	check(t, err)
+	if name != "a/b" {
+		t.Errorf("the virtual host of %s is %q", urls[0], name)
+	}
+	queue := "/queues/" + url.PathEscape(name) + "/q"
+	_, err = c.Manage(t.Context(), "PUT", queue, `{"durable":true}`)
+	check(t, err)
+	check(t, c.DeleteVHost(t.Context(), name))
+	again, err := c.VHost(t.Context(), name)
+	check(t, err)
+	if !slices.Equal(again, urls) {
+		t.Errorf("addresses %v, before %v", again, urls)
+	}
+	if _, err := c.Manage(t.Context(), "GET", queue, ""); err == nil {
+		t.Error("the queue has survived")
 	}
 }
 

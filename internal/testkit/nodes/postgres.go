@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -26,6 +25,7 @@ type PostgresConfig struct {
 // except those that start or end the server.
 type Postgres struct {
 	cfg     PostgresConfig
+	root    root
 	bin     string
 	dir     string
 	port    int
@@ -35,11 +35,15 @@ type Postgres struct {
 
 // StartPostgres starts a server and returns when it answers. Stop must be called.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
-	bin, err := postgresPrograms()
+	root, err := chosenRoot()
 	if err != nil {
 		return nil, err
 	}
-	as, err := unprivileged()
+	bin, err := root.postgresPrograms()
+	if err != nil {
+		return nil, err
+	}
+	as, err := root.unprivileged()
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +51,7 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{cfg: cfg, bin: bin, dir: dir, as: as}
+	p := &Postgres{cfg: cfg, root: root, bin: bin, dir: dir, as: as}
 	if err := p.create(ctx); err != nil {
 		p.Stop()
 		return nil, err
@@ -56,36 +60,15 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 }
 
 // postgresPrograms returns the directory of the newest version's initdb and postgres.
-func postgresPrograms() (string, error) {
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // the pattern is valid
-	if path, err := exec.LookPath("initdb"); err == nil && len(found) == 0 {
+func (r root) postgresPrograms() (string, error) {
+	found := r.glob("/usr/lib/postgresql/*/bin/initdb")
+	if path, err := exec.LookPath("initdb"); err == nil && len(found) == 0 && r == "/" {
 		found = append(found, path)
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("PostgreSQL (package postgresql): %w", ErrMissing)
+		return "", fmt.Errorf("PostgreSQL (package postgresql) in %s: %w", r, ErrMissing)
 	}
 	return filepath.Dir(slices.Max(found)), nil
-}
-
-// unprivileged returns the user to run the server as when this program runs as root, because PostgreSQL refuses to run
-// as root.
-func unprivileged() (*syscall.Credential, error) {
-	if os.Getuid() != 0 {
-		return nil, nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		u, err = user.Lookup("nobody")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("no user to run PostgreSQL as: %w", err)
-	}
-	uid, uidErr := strconv.ParseUint(u.Uid, 10, 32)
-	gid, gidErr := strconv.ParseUint(u.Gid, 10, 32)
-	if uidErr != nil || gidErr != nil {
-		return nil, fmt.Errorf("user %s has the ids %s and %s", u.Username, u.Uid, u.Gid)
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
 func (p *Postgres) create(ctx context.Context) (err error) {
@@ -110,10 +93,7 @@ func (p *Postgres) create(ctx context.Context) (err error) {
 }
 
 func (p *Postgres) command(ctx context.Context, program string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, program), args...)
-	cmd.Dir = p.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as}
-	return cmd
+	return p.root.command(ctx, p.dir, p.as, filepath.Join(p.bin, program), args...)
 }
 
 func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }

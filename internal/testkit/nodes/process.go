@@ -29,9 +29,6 @@ func start(cmd *exec.Cmd, dir, log string) (*process, error) {
 	}
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
 	cmd.SysProcAttr.Setpgid = true // a Ctrl-C at the terminal must not reach the server
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -27,6 +26,7 @@ type RabbitMQConfig struct {
 // RabbitMQ is a private node or cluster with the management plugin. The user is guest with the password guest. Its
 // methods may be called concurrently, except those that start or end nodes.
 type RabbitMQ struct {
+	root     root
 	dir      string
 	cfg      RabbitMQConfig
 	epmdPort int
@@ -44,12 +44,16 @@ type RabbitNode struct {
 
 // StartRabbitMQ starts the nodes together and returns when each of them answers. Stop must be called.
 func StartRabbitMQ(ctx context.Context, cfg RabbitMQConfig) (_ *RabbitMQ, err error) {
-	if _, err := os.Stat(filepath.Join(rabbitHome, "rabbitmq-server")); err != nil {
-		return nil, fmt.Errorf("RabbitMQ (package rabbitmq-server): %w", ErrMissing)
+	root, err := chosenRoot()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := root.rabbitVersion(); err != nil {
+		return nil, err
 	}
 	cfg.Nodes = max(cfg.Nodes, 1)
 	for range 3 { // another program may use one of the ports first
-		c := &RabbitMQ{cfg: cfg}
+		c := &RabbitMQ{cfg: cfg, root: root}
 		if err = c.start(ctx); err == nil {
 			return c, nil
 		}
@@ -68,7 +72,7 @@ func (c *RabbitMQ) start(ctx context.Context) (err error) {
 	if c.epmdPort, err = freePort(); err != nil {
 		return err
 	}
-	epmd := exec.CommandContext(context.WithoutCancel(ctx), "epmd", "-address", "127.0.0.1", "-port", strconv.Itoa(c.epmdPort))
+	epmd := c.root.command(context.WithoutCancel(ctx), c.dir, nil, "epmd", "-address", "127.0.0.1", "-port", strconv.Itoa(c.epmdPort))
 	log := filepath.Join(c.dir, "epmd.log")
 	if c.epmd, err = start(epmd, c.dir, log); err != nil {
 		return err
@@ -158,9 +162,8 @@ func (n *RabbitNode) environment() []string {
 }
 
 func (n *RabbitNode) launch(ctx context.Context) (err error) {
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(rabbitHome, "rabbitmq-server"))
+	cmd := n.cluster.root.command(context.WithoutCancel(ctx), n.dir, nil, rabbitHome+"/rabbitmq-server")
 	cmd.Env = n.environment()
-	cmd.Dir = n.dir
 	n.running, err = start(cmd, n.cluster.dir, n.path("out.log"))
 	return err
 }
@@ -190,13 +193,14 @@ func (c *RabbitMQ) awaitCluster(ctx context.Context) error {
 // Node returns the i-th node, from 0.
 func (c *RabbitMQ) Node(i int) *RabbitNode { return c.nodes[i] }
 
-// URLs returns the addresses of all nodes, with the default vhost.
+// URLs returns the addresses of all nodes, with the default vhost, as `restante --broker` takes them: the parameter
+// management is the address of the node's management API.
 func (c *RabbitMQ) URLs() []string { return c.urls("") }
 
 func (c *RabbitMQ) urls(vhost string) []string {
 	urls := make([]string, len(c.nodes))
 	for i, n := range c.nodes {
-		urls[i] = n.URL() + url.PathEscape(vhost)
+		urls[i] = n.URL() + url.PathEscape(vhost) + "?" + url.Values{"management": {n.ManagementURL()}}.Encode()
 	}
 	return urls
 }
@@ -249,12 +253,17 @@ func (n *RabbitNode) Restart(ctx context.Context) error {
 // Log returns the end of the node's output.
 func (n *RabbitNode) Log() string { return tail(n.path("out.log")) }
 
+// BrokerLog returns what the node has logged: warnings and errors, one a line.
+func (n *RabbitNode) BrokerLog() (string, error) {
+	text, err := os.ReadFile(filepath.Join(n.path("log"), n.name+".log"))
+	return string(text), err
+}
+
 // Ctl runs rabbitmqctl for the node and returns its output. That takes about a second.
 func (n *RabbitNode) Ctl(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(rabbitHome, "rabbitmqctl"), append([]string{"-n", n.name}, args...)...)
+	cmd := n.cluster.root.command(ctx, n.dir, nil, rabbitHome+"/rabbitmqctl", append([]string{"-n", n.name}, args...)...)
 	cmd.Env = n.environment()
-	cmd.Dir = n.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the script has child processes
+	cmd.SysProcAttr.Setpgid = true // the script has child processes
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.CombinedOutput()
 	if err != nil {

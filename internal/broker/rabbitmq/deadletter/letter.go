@@ -3,6 +3,7 @@ package deadletter
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -76,9 +77,8 @@ func letterPublishing(original *amqp.Delivery, reason, from string) amqp.Publish
 
 // replayPublishing returns the message that a letter holds, to be published under the letter's routing key to where it
 // died. A message without an id gets the letter's, so that it is the same message if it is replayed twice.
-func replayPublishing(letter *amqp.Delivery) amqp.Publishing {
+func replayPublishing(letter *amqp.Delivery, e *Letter) amqp.Publishing {
 	p := publishingOf(letter)
-	e := parse(letter)
 	for _, name := range [...]string{link.LetterHeader, headerReason, headerFrom, headerDiedAt, headerKey, headerDirect, headerOmitted} {
 		delete(p.Headers, name)
 	}
@@ -88,13 +88,13 @@ func replayPublishing(letter *amqp.Delivery) amqp.Publishing {
 }
 
 // publishingOf returns a delivery as it is to be published again. It leaves out the time to live, since a letter is kept
-// until an operator removes it, and the user id, since the broker would compare it with our own.
+// until an operator removes it, the user id, since the broker would compare it with our own, and what the broker has added.
 func publishingOf(d *amqp.Delivery) amqp.Publishing {
 	headers := maps.Clone(d.Headers)
 	if headers == nil {
 		headers = amqp.Table{}
 	}
-	delete(headers, headerDeliveries)
+	maps.DeleteFunc(headers, func(name string, _ any) bool { return isOfBroker(name) })
 	return amqp.Publishing{
 		Headers:         headers,
 		ContentType:     d.ContentType,
@@ -111,27 +111,46 @@ func publishingOf(d *amqp.Delivery) amqp.Publishing {
 	}
 }
 
-// headerDeliveries is how often a quorum queue has delivered a message before; the broker sets it.
-const headerDeliveries = "x-delivery-count"
+// renewedPublishing returns a letter as it is to be published to the queue of dead letters anew. One without an id gets that
+// of e, and one of the broker says in our headers what the broker's have said.
+func renewedPublishing(letter *amqp.Delivery, e *Letter) amqp.Publishing {
+	p := publishingOf(letter)
+	if link.HeaderText(p.Headers, link.LetterHeader) != "" {
+		return p
+	}
+	p.Headers[link.LetterHeader] = e.ID
+	if e.From != "" {
+		p.Headers[headerReason], p.Headers[headerFrom], p.Headers[headerKey], p.Headers[headerDirect] = e.Reason, e.From, e.key, e.direct
+		p.Headers[headerDiedAt] = e.DiedAt.UTC().Format(chat.TimeFormat)
+	}
+	return p
+}
+
+// A quorum queue says in these headers how often it has delivered a message before.
+const (
+	headerDeliveries = "x-delivery-count"
+	headerAcquired   = "x-acquired-count" // since RabbitMQ 4
+)
 
 // Letter is what is known of a message that could not be stored.
 type Letter struct {
-	ID        string    `json:"id"`               // of the letter
+	ID        string    `json:"id"`               // of the letter; two letters with the same message have two
 	MessageID string    `json:"message_id"`       // of the message; "" when it has none that could be read
 	Room      string    `json:"room"`             // "" when it could not be read
 	ClientID  string    `json:"client_id"`        // "" when it could not be read
 	Reason    string    `json:"reason"`           // why it cannot be stored
-	From      string    `json:"from"`             // "intake", "inbox", or "" for a message that restante has not put there
-	DiedAt    time.Time `json:"died_at,omitzero"` // zero for a message that restante has not put there
+	From      string    `json:"from"`             // "intake", "inbox", or "" for a message that another program has put there
+	DiedAt    time.Time `json:"died_at,omitzero"` // zero for a message that another program has put there
 	Replays   int64     `json:"replays"`          // how often it was replayed before
 	Size      int       `json:"size"`             // of the body, in bytes
 
 	key    string // the routing key under which it came
 	direct bool   // it came straight to the queue
+	known  bool   // the id is written in the letter
 }
 
-// parse reads a letter. One that restante has not written has fewer fields: any user of the broker may put messages into
-// the queue.
+// parse reads a letter, of a node or of the broker. One of another program has fewer fields: any user of the broker may put
+// messages into the queue.
 func parse(d *amqp.Delivery) Letter {
 	e := Letter{
 		ID:        link.HeaderText(d.Headers, link.LetterHeader),
@@ -141,12 +160,17 @@ func parse(d *amqp.Delivery) Letter {
 		Size:      len(d.Body),
 		key:       link.HeaderText(d.Headers, headerKey),
 	}
-	if e.ID == "" {
-		e.ID = uuid.NewSHA1(uuid.Nil, append([]byte(d.MessageId+"\n"), d.Body...)).String()
-	}
 	e.DiedAt, _ = time.Parse(chat.TimeFormat, link.HeaderText(d.Headers, headerDiedAt))
 	e.Replays, _ = d.Headers[headerReplays].(int64)
 	e.direct, _ = d.Headers[headerDirect].(bool)
+	if e.known = e.ID != ""; !e.known {
+		how, ofBroker := lastDeath(d.Headers)
+		if ofBroker {
+			e.Reason, e.From, e.DiedAt = how.text(), how.from(), how.at
+			e.key, e.direct = how.key, how.exchange == ""
+		}
+		e.ID = idOf(d, &how)
+	}
 	if m, ok := firstMessage(d.Body); ok {
 		e.MessageID, e.Room, e.ClientID = cmp.Or(m.ID, e.MessageID), m.Room, m.ClientID
 	}
@@ -160,6 +184,13 @@ func parse(d *amqp.Delivery) Letter {
 		e.Room = e.key
 	}
 	return e
+}
+
+// idOf returns the id of a letter in which none is written: always the same for it. Messages of a node have numbers, so that
+// the same message in two letters makes two ids.
+func idOf(d *amqp.Delivery, how *death) string {
+	about := []any{d.MessageId, d.AppId, d.CorrelationId, how.queue, how.reason, how.exchange, how.key, how.at.Unix()}
+	return uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%q %s", about, d.Body)).String()
 }
 
 // firstMessage returns what can be read of the first message in a body: an envelope of the intake, of whatever kind or

@@ -26,14 +26,14 @@ func TestNew_KeepsTheMessageAsItWas(t *testing.T) {
 	p := letterPublishing(original, "it is an image", FromInbox)
 	letter := deliveryOf(p)
 	l := parse(letter)
-	want := Letter{ID: l.ID, MessageID: "m", Room: "ops", Reason: "it is an image", From: FromInbox, DiedAt: l.DiedAt, Size: 2, key: "ops"}
+	want := Letter{ID: l.ID, MessageID: "m", Room: "ops", Reason: "it is an image", From: FromInbox, DiedAt: l.DiedAt, Size: 2, key: "ops", known: true}
 	if l != want || uuid.Validate(l.ID) != nil || time.Since(l.DiedAt) > time.Minute {
 		t.Errorf("the letter reads %+v", l)
 	}
 	if p.UserId != "" || p.Expiration != "" || p.DeliveryMode != amqp.Persistent {
 		t.Errorf("%+v would be refused, or not be kept", p)
 	}
-	again := replayPublishing(letter)
+	again := replayPublishing(letter, &l)
 	if len(again.Headers) != 3 || again.Headers["cloudEvents:id"] != "7" || again.Headers[headerReplays] != int64(1) || again.Headers["deep"] == nil {
 		t.Errorf("it is replayed with the headers %v", again.Headers)
 	}
@@ -67,7 +67,8 @@ func TestNew_CountsReplays(t *testing.T) {
 		if l := parse(deliveryOf(p)); l.Replays != n {
 			t.Errorf("after %d replays the letter says %d", n, l.Replays)
 		}
-		again := replayPublishing(deliveryOf(p))
+		letter := parse(deliveryOf(p))
+		again := replayPublishing(deliveryOf(p), &letter)
 		if d.MessageId != "" && again.MessageId != d.MessageId || again.MessageId == "" {
 			t.Errorf("replay %d changes the id from %q to %q", n, d.MessageId, again.MessageId)
 		}

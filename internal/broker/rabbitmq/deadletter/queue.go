@@ -36,7 +36,7 @@ const (
 // this user; errs.Invalid for a malformed URL.
 type Queue struct {
 	conn       *amqp.Connection
-	partitions int // 0 until a replay has counted them
+	partitions int // 0 until a replay has read their number
 }
 
 // Content is a letter with what it holds.

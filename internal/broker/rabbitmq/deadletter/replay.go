@@ -2,26 +2,27 @@ package deadletter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/rabbitmq/link"
+	"restante/internal/broker/rabbitmq/topology"
 	"restante/internal/errs"
 )
 
 // replay publishes the message of a letter to where it died.
 func (q *Queue) replay(ctx context.Context, s *scan, l *Letter, delivery *amqp.Delivery) error {
-	p := replayPublishing(delivery)
+	p := replayPublishing(delivery, l)
 	switch {
 	case l.From == FromIntake:
-		key, err := q.intakeKey(l)
+		queue, err := q.intakeQueue(ctx, l)
 		if err != nil {
 			return err
 		}
-		return s.publish(ctx, link.IntakeExchange, key, p)
+		return s.publish(ctx, link.QueuesExchange, queue, p)
 	case l.From == FromInbox && l.direct:
 		return s.publish(ctx, "", link.InboxQueue, p)
 	case l.From == FromInbox:
@@ -30,35 +31,25 @@ func (q *Queue) replay(ctx context.Context, s *scan, l *Letter, delivery *amqp.D
 	return &errs.Error{Code: errs.Conflict, Msg: "restante has not put it there, so it cannot be replayed: show it, and drop it"}
 }
 
-// intakeKey returns the routing key of the partition that a letter belongs to. There may be others than when it died.
-func (q *Queue) intakeKey(l *Letter) (string, error) {
+// intakeQueue returns the queue of the partition that a letter belongs to. There may be others than when it died.
+func (q *Queue) intakeQueue(ctx context.Context, l *Letter) (string, error) {
+	if l.Room == "" && strings.HasPrefix(l.key, link.IntakeQueue) {
+		return l.key, nil // it had come by the name of the queue
+	}
+	if l.Room == "" {
+		partition, _, _ := strings.Cut(l.key, ".")
+		return link.IntakeQueue + partition, nil
+	}
 	if q.partitions == 0 {
-		n, err := q.countPartitions()
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		record, err := topology.ReadRecord(ctx, q.conn)
 		if err != nil {
-			return "", fmt.Errorf("count partitions: %w", err)
+			return "", fmt.Errorf("read the number of partitions: %w", err)
 		}
-		q.partitions = n
+		q.partitions = record.Partitions
 	}
-	if l.Room == "" || q.partitions == 0 {
-		return l.key, nil
-	}
-	return strconv.Itoa(link.Partition(l.Room, q.partitions)), nil
-}
-
-func (q *Queue) countPartitions() (int, error) {
-	for n := 0; ; n++ {
-		ch, err := q.conn.Channel() // a new one, since the broker closes it when there is no such queue
-		if err != nil {
-			return 0, err
-		}
-		_, err = ch.QueueDeclarePassive(link.IntakeQueue+strconv.Itoa(n), true, false, false, false, nil)
-		if missing, ok := errors.AsType[*amqp.Error](err); ok && missing.Code == amqp.NotFound {
-			return n, nil
-		}
-		if err = errors.Join(err, ch.Close()); err != nil {
-			return 0, err
-		}
-	}
+	return link.IntakeQueue + strconv.Itoa(link.Partition(l.Room, q.partitions)), nil
 }
 
 // publish returns nil when the broker has confirmed that a message is in a queue. An error of class errs.Conflict

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/rabbitmq/link"
@@ -19,6 +20,8 @@ type scan struct {
 	returned chan amqp.Return // messages that the broker had no queue for
 	closed   chan *amqp.Error // why the broker has closed the channel, or lost it
 	left     int              // letters that are in the queue when the walk is over
+	unnamed  map[string]bool  // ids of the letters that were met and in which none is written
+	renewed  map[string]bool  // ids of the letters that were published anew
 }
 
 // visit is called for each letter of a walk. An error ends the walk.
@@ -76,6 +79,8 @@ func (q *Queue) begin() (*scan, int, error) {
 		returned: ch.NotifyReturn(make(chan amqp.Return, 1)), // one at a time is published
 		closed:   ch.NotifyClose(make(chan *amqp.Error, 1)),
 		left:     state.Messages,
+		unnamed:  map[string]bool{},
+		renewed:  map[string]bool{},
 	}, state.Messages, nil
 }
 
@@ -97,22 +102,40 @@ func (s *scan) walk(ctx context.Context, count, prefetch int, each visit) error 
 			if !ok {
 				return s.lost()
 			}
-			l := parse(&delivery)
-			left := s.left
-			if err := each(s, &l, &delivery); err != nil {
+			if err := s.meet(ctx, &delivery, each); err != nil {
 				return err
-			}
-			if s.left < left {
-				continue
-			}
-			if err := s.renew(ctx, &delivery); err != nil {
-				return fmt.Errorf("renew letter %s: %w", l.ID, err)
 			}
 		case <-timer.C:
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+	}
+	return nil
+}
+
+// meet visits one letter.
+func (s *scan) meet(ctx context.Context, delivery *amqp.Delivery, each visit) error {
+	l := parse(delivery)
+	if s.renewed[l.ID] {
+		return nil // this walk has put it to the end of the queue
+	}
+	isTwin := !l.known && s.unnamed[l.ID]
+	if isTwin {
+		l.ID = uuid.Must(uuid.NewV7()).String()
+	} else if !l.known {
+		s.unnamed[l.ID] = true
+	}
+	left := s.left
+	if err := each(s, &l, delivery); err != nil {
+		return err
+	}
+	peeks, _ := delivery.Headers[headerDeliveries].(int64)
+	if s.left < left || peeks < maxPeeks && !isTwin {
+		return nil
+	}
+	if err := s.renew(ctx, delivery, &l); err != nil {
+		return fmt.Errorf("renew letter %s: %w", l.ID, err)
 	}
 	return nil
 }
@@ -126,15 +149,14 @@ func (s *scan) remove(delivery *amqp.Delivery) error {
 	return nil
 }
 
-// renew publishes a letter that was read too often to the queue anew.
-func (s *scan) renew(ctx context.Context, delivery *amqp.Delivery) error {
-	if peeks, _ := delivery.Headers[headerDeliveries].(int64); peeks < maxPeeks {
-		return nil
-	}
-	if err := s.publish(ctx, "", link.DeadQueue, publishingOf(delivery)); err != nil {
+// renew publishes a letter to the queue anew: one that was read too often, or that has no id of its own although another
+// letter is the same.
+func (s *scan) renew(ctx context.Context, delivery *amqp.Delivery, l *Letter) error {
+	if err := s.publish(ctx, "", link.DeadQueue, renewedPublishing(delivery, l)); err != nil {
 		return err
 	}
 	s.left++
+	s.renewed[l.ID] = true
 	return s.remove(delivery)
 }
 

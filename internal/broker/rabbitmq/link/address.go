@@ -69,7 +69,7 @@ func refused(err error, host string) error {
 	if e, ok := errors.AsType[*amqp.Error](err); ok && e.Server {
 		switch {
 		case e.Code == amqp.AccessRefused:
-			return errs.Wrap(errs.Forbidden, err, "the broker at %s refuses the user: check name, password and permissions", host)
+			return accessRefused(err, e.Reason, host)
 		case e.Code == amqp.NotAllowed && !strings.Contains(e.Reason, "limit"):
 			return errs.Wrap(errs.NotFound, err, "the broker at %s has no such virtual host for this user: add it, or grant permissions", host)
 		case e.Code == amqp.PreconditionFailed:
@@ -84,6 +84,16 @@ func refused(err error, host string) error {
 		return errs.Wrap(errs.Invalid, err, "the broker at %s does not speak TLS: use amqp:// or its TLS port, usually 5671", host)
 	}
 	return nil
+}
+
+// accessRefused returns the error of a user who may not log in, or may not use something on the broker. The reason names it.
+func accessRefused(err error, reason, host string) error {
+	if !strings.Contains(reason, "access to") {
+		return errs.Wrap(errs.Forbidden, err, "the broker at %s refuses the user: check name and password", host)
+	}
+	return errs.Wrap(errs.Forbidden, err,
+		"the broker at %s refuses the user a permission (%s): grant configure, write and read on '^restante\\.', as the operations manual says",
+		host, strings.TrimPrefix(reason, "ACCESS_REFUSED - "))
 }
 
 // connectionConfig returns how to connect to an address, under a name that the broker shows. The caller adds Dial.

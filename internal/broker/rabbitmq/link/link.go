@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"restante/internal/errs"
 	"restante/internal/retry"
 )
@@ -19,6 +21,7 @@ type Broker struct {
 	addresses []address
 	log       *slog.Logger
 	metrics   *metrics
+	missing   func(what string)
 }
 
 // NewBroker returns the broker at the given URLs. They are the nodes of one cluster, amqp:// or amqps://, all of one
@@ -28,8 +31,12 @@ func NewBroker(urls []string, title string, log *slog.Logger) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Broker{title: title, addresses: addresses, log: log, metrics: newMetrics()}, nil
+	return &Broker{title: title, addresses: addresses, log: log, metrics: newMetrics(), missing: func(string) {}}, nil
 }
+
+// OnMissing makes the links call report when a message finds no queue, or an exchange or a queue does not exist. Call it before the
+// first link connects. Report is called concurrently and must not block.
+func (b *Broker) OnMissing(report func(what string)) { b.missing = report }
 
 // Link is a connection to the broker that comes back. It is dialled when it is first wanted, and again when it is lost,
 // over one address after the other, with growing pauses. Publishing, consuming, announcing, listening and heartbeats have
@@ -173,6 +180,7 @@ func (l *Link) connect(ctx context.Context) (*Session, error) {
 		l.turn++
 		s, err := dial(ctx, a, l.b.title+" "+l.name, l.alarm)
 		if err == nil {
+			s.report = l.b.missing
 			if err = l.prepare(s); err == nil {
 				return s, nil
 			}
@@ -246,6 +254,9 @@ func (l *Link) Again(ctx context.Context, what string, once func(s *Session) err
 		began := time.Now()
 		if err = once(s); err == nil {
 			continue
+		}
+		if e, ok := errors.AsType[*amqp.Error](err); ok && e.Code == amqp.NotFound {
+			l.b.missing(e.Reason)
 		}
 		if !s.conn.IsClosed() { // Run logs a lost connection
 			l.b.log.WarnContext(ctx, "interrupted, beginning again", slog.String("what", what), slog.Any("error", err))

@@ -92,25 +92,45 @@ func (s *Session) OpenSenders(n int) error {
 // Senders returns the senders of the session.
 func (s *Session) Senders() []*Sender { return s.senders }
 
+// NewSender returns a sender for one piece of work over the session. Close it.
+func (s *Session) NewSender() (*Sender, error) { return newSender(s) }
+
+// Close closes the channel of the sender. What is on its way may or may not be at the broker.
+func (s *Sender) Close() {
+	s.mu.Lock()
+	c := s.channel
+	s.mu.Unlock()
+	s.s.CloseChannel(c.ch)
+}
+
 func newSender(s *Session) (*Sender, error) {
-	c, err := newChannel(s)
-	return &Sender{s: s, window: semaphore.NewWeighted(window), channel: c}, err
+	sender := &Sender{s: s, window: semaphore.NewWeighted(window)}
+	c, err := sender.newChannel()
+	sender.channel = c
+	return sender, err
 }
 
 // newChannel opens a channel for publishing.
-func newChannel(s *Session) (*channel, error) {
-	ch, err := s.Channel(func(ch *amqp.Channel) error { return ch.Confirm(false) })
+func (s *Sender) newChannel() (*channel, error) {
+	ch, err := s.s.Channel(func(ch *amqp.Channel) error { return ch.Confirm(false) })
 	if err != nil {
 		return nil, fmt.Errorf("open a channel to publish: %w", err)
 	}
 	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+	returns := ch.NotifyReturn(make(chan amqp.Return, window/minWeight))
+	c := &channel{ch: ch, returns: returns, returned: map[string]string{}}
 	go func() { // ends with the channel
-		if e, ok := <-closed; ok {
-			s.kill(e) // the broker closed the channel alone; the next session declares what is missing
+		e, alone := <-closed
+		switch {
+		case !alone:
+		case e.Code == amqp.NotFound: // there is no such exchange
+			s.s.report(e.Reason)
+			s.renew(c)
+		default:
+			s.s.kill(e)
 		}
 	}()
-	returns := ch.NotifyReturn(make(chan amqp.Return, window/minWeight))
-	return &channel{ch: ch, returns: returns, returned: map[string]string{}}, nil
+	return c, nil
 }
 
 // renewAfter is the pause before a new channel is opened, so that the queue can find a leader meanwhile.
@@ -130,7 +150,7 @@ func (s *Sender) renew(spoiled *channel) {
 		case <-s.s.lost:
 			return
 		}
-		c, err := newChannel(s.s)
+		c, err := s.newChannel()
 		s.mu.Lock()
 		s.renewing = false
 		if err == nil {
@@ -182,6 +202,7 @@ func (s *Sender) transmit(o *Outgoing, weight int64) (*Sent, error) {
 	s.mu.Unlock()
 	if err != nil {
 		s.window.Release(weight)
+		s.renew(c)
 		return nil, unconfirmed(fmt.Errorf("publish: %w", err))
 	}
 	return &Sent{sender: s, channel: c, name: o.name(), weight: weight, at: time.Now(), confirm: confirm}, nil
@@ -242,9 +263,8 @@ func (m *Sent) complete() error {
 	reason, returned := m.channel.takeReturn(m.name)
 	switch {
 	case returned:
-		err := fmt.Errorf("there is no queue for it: %s", reason)
-		m.sender.s.kill(err) // the next session declares what is missing
-		return unconfirmed(err)
+		m.sender.s.report(reason)
+		return unconfirmed(fmt.Errorf("there is no queue for it: %s", reason))
 	case !m.confirm.Acked():
 		if why := m.sender.s.Why(); why != nil {
 			return unconfirmed(fmt.Errorf("the connection is lost: %w", why))
@@ -264,7 +284,7 @@ func (c *channel) takeReturn(name string) (reason string, returned bool) {
 		select {
 		case r, ok := <-c.returns:
 			if ok {
-				c.returned[nameOf(r.MessageId, r.Headers)] = r.ReplyText
+				c.returned[nameOf(r.MessageId, r.Headers)] = fmt.Sprintf("%s: exchange %q, key %q", r.ReplyText, r.Exchange, r.RoutingKey)
 				continue
 			}
 			c.returns = nil

@@ -19,8 +19,9 @@ type Session struct {
 	conn    *amqp.Connection
 	socket  *socket
 	host    string
-	senders []*Sender     // those of a link that publishes
-	lost    chan struct{} // closed when the connection has ended
+	senders []*Sender         // those of a link that publishes
+	report  func(what string) // gets what is missing on the broker
+	lost    chan struct{}     // closed when the connection has ended
 
 	mu      sync.Mutex
 	cause   error         // why it was lost
@@ -75,7 +76,7 @@ func dial(ctx context.Context, a address, name string, alarm func(reason string)
 func watch(conn *amqp.Connection, socket *socket, host string, alarm func(reason string)) *Session {
 	s := &Session{
 		conn: conn, socket: socket, host: host,
-		lost: make(chan struct{}), blocked: make(chan struct{}),
+		lost: make(chan struct{}), blocked: make(chan struct{}), report: func(string) {},
 	}
 	closed := conn.NotifyClose(make(chan *amqp.Error, 1))
 	alarms := conn.NotifyBlocked(make(chan amqp.Blocking))
@@ -152,6 +153,18 @@ func (s *Session) Why() error {
 func (s *Session) BrokerVersion() string {
 	version, _ := s.conn.Properties["version"].(string)
 	return version
+}
+
+// Classify gives an error of a call over this session its class: errs.Unavailable if waiting may help, another one if an
+// operator must act.
+func (s *Session) Classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	if r := refused(err, s.host); r != nil {
+		return r
+	}
+	return errs.Wrap(errs.Unavailable, err, "the broker at %s has not done what it was asked for", s.host)
 }
 
 // Do runs calls of the client library, which end when the broker has answered. If the broker does not answer in time, Do

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 )
 
@@ -39,6 +40,27 @@ func (r *Record) Generation(partition int) int64 {
 		return g.Number
 	}
 	return 1
+}
+
+// clone returns a copy whose generations can be changed.
+func (r *Record) clone() Record {
+	c := *r
+	if c.Generations = maps.Clone(r.Generations); c.Generations == nil {
+		c.Generations = map[int]Generation{}
+	}
+	return c
+}
+
+// parseRecord reads a record that stands on the broker.
+func parseRecord(body []byte) (Record, error) {
+	var r Record
+	if err := json.Unmarshal(body, &r); err != nil {
+		return r, err
+	}
+	if r.Version < 1 || r.Partitions < 1 || r.Partitions > MaxPartitions {
+		return r, fmt.Errorf("a record of version %d with %d partitions", r.Version, r.Partitions)
+	}
+	return r, nil
 }
 
 // wireRecord is a Record as it is written.

@@ -1,0 +1,70 @@
+package deadletter
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"restante/internal/broker/rabbitmq/link"
+)
+
+// The broker dead-letters messages, too, when a policy or an argument of a queue tells it to: those that waited too long,
+// that a limit of the length has pushed out, or that were delivered too often. It says so in these headers.
+const (
+	headerDeaths     = "x-death"       // a list, the latest death first
+	prefixFirstDeath = "x-first-death" // -queue, -reason, -exchange
+	prefixLastDeath  = "x-last-death"  // the same, since RabbitMQ 3.13
+)
+
+// death is one entry of headerDeaths.
+type death struct {
+	queue, reason, exchange, key string
+	at                           time.Time
+}
+
+// lastDeath returns how the broker has dead-lettered a message of one of our queues, false if it was not the broker.
+func lastDeath(h amqp.Table) (d death, ok bool) {
+	list, _ := h[headerDeaths].([]any)
+	if len(list) == 0 {
+		return d, false
+	}
+	entry, _ := list[0].(amqp.Table)
+	d.queue, d.reason, d.exchange = link.HeaderText(entry, "queue"), link.HeaderText(entry, "reason"), link.HeaderText(entry, "exchange")
+	if keys, _ := entry["routing-keys"].([]any); len(keys) > 0 {
+		d.key, _ = keys[0].(string)
+	}
+	d.at, _ = entry["time"].(time.Time)
+	return d, d.from() != ""
+}
+
+// from returns FromIntake or FromInbox, "" for a queue that is not ours.
+func (d *death) from() string {
+	switch {
+	case strings.HasPrefix(d.queue, link.IntakeQueue):
+		return FromIntake
+	case d.queue == link.InboxQueue:
+		return FromInbox
+	}
+	return ""
+}
+
+// text returns why the broker has removed the message, for an operator.
+func (d *death) text() string {
+	why := map[string]string{
+		"expired":        "it waited longer than a time to live allows, which a policy or its sender has set",
+		"maxlen":         "more messages waited than a limit of the length allows, which a policy has set",
+		"delivery_limit": "it was delivered more often than a limit of deliveries allows, because consumers were lost",
+		"rejected":       "a consumer that is not restante's has rejected it",
+	}[d.reason]
+	if why == "" {
+		why = d.reason
+	}
+	return fmt.Sprintf("RabbitMQ has removed it from %s: %s", d.queue, cutText(why, maxReason))
+}
+
+// isOfBroker reports whether a header says how the broker has dead-lettered or delivered a message.
+func isOfBroker(name string) bool {
+	return name == headerDeliveries || name == headerAcquired || name == headerDeaths || strings.HasPrefix(name, prefixFirstDeath) || strings.HasPrefix(name, prefixLastDeath)
+}

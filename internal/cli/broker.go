@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"restante/internal/broker/rabbitmq/operate"
+	"restante/internal/config"
+	"restante/internal/errs"
+)
+
+type brokerCmd struct {
+	Status     brokerStatusCmd     `cmd:"" help:"Show RabbitMQ's version, the queues, the policies on them, and what is dangerous."`
+	Policy     brokerPolicyCmd     `cmd:"" help:"Print or set the one policy that the queues should have."`
+	Partitions brokerPartitionsCmd `cmd:"" help:"Change the number of partitions, while no node runs."`
+}
+
+// Help is the text of `restante broker --help` below the usage line.
+func (brokerCmd) Help() string {
+	return `Examples:
+
+  restante broker status --broker amqp://restante:secret@rabbit/chat
+  restante broker policy
+  restante broker policy --apply
+  restante broker partitions 16
+
+It is for the RabbitMQ between the nodes of many machines. Queues and policies come from RabbitMQ's management API: at the host of the address, port 15672 (amqps: 15671), or where the parameter management of the address says, such as amqp://restante:secret@rabbit/chat?management=http://rabbit:15672. The user needs the tag management.`
+}
+
+// brokerAddress is the flag that selects the broker.
+type brokerAddress struct {
+	Broker []string `env:"RESTANTE_BROKER" placeholder:"URL" help:"The broker, amqp://USER:PASSWORD@HOST:PORT/VHOST, the same as for the nodes. Separate several addresses of one RabbitMQ cluster by commas."`
+}
+
+const brokerCodes = `
+
+Exit codes:
+  0    done, and nothing is dangerous
+  1    something is dangerous, or the command was refused
+  2    the command line is wrong
+  3    RabbitMQ, or its management API, cannot be reached
+  130  interrupted`
+
+// with calls do with the broker, and adds the exit code to its error.
+func (o *brokerAddress) with(ctx context.Context, do func(*operate.Broker) error) error {
+	if len(o.Broker) == 0 || o.Broker[0] == config.InprocBroker {
+		return &exitError{exitUsage, errors.New("--broker, RESTANTE_BROKER: the address of a RabbitMQ is needed")}
+	}
+	b, err := operate.Open(ctx, o.Broker)
+	if err == nil {
+		err = do(b)
+		if failed := b.Close(); err == nil {
+			err = failed
+		}
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return &exitError{exitInterrupted, errors.New("interrupted")}
+	case errs.CodeOf(err) == errs.Invalid:
+		return &exitError{exitUsage, err}
+	case errs.CodeOf(err) == errs.Unavailable:
+		return &exitError{exitUnavailable, err}
+	}
+	return err
+}
+
+type brokerStatusCmd struct {
+	brokerAddress `embed:""`
+	JSON          bool `help:"Print a JSON object."`
+}
+
+// Help is the text of `restante broker status --help` below the usage line.
+func (brokerStatusCmd) Help() string {
+	return `Examples:
+
+  restante broker status --broker amqp://restante:secret@rabbit/chat
+  restante broker status --json | jq .dangers
+
+A setting is dangerous when it may lose messages that RabbitMQ has confirmed, change their order, or refuse new ones. 'restante broker policy' sets the policy that takes the place of the others.` + brokerCodes
+}
+
+// Run shows the status.
+func (c *brokerStatusCmd) Run(ctx context.Context, s *streams) error {
+	return c.with(ctx, func(b *operate.Broker) error {
+		status, err := b.Status(ctx)
+		if err != nil && status.Unchecked == "" {
+			return err
+		}
+		return errors.Join(err, showStatus(s, &status, c.JSON))
+	})
+}
+
+// showStatus prints a status. Its error says that something is dangerous.
+func showStatus(s *streams, status *operate.Status, asJSON bool) error {
+	var err error
+	if asJSON {
+		err = json.NewEncoder(s.out).Encode(status)
+	} else {
+		err = printStatus(s.out, status)
+	}
+	if err == nil && len(status.Dangers) > 0 {
+		err = fmt.Errorf("%d settings are dangerous", len(status.Dangers))
+	}
+	return err
+}
+
+type brokerPolicyCmd struct {
+	brokerAddress `embed:""`
+	Apply         bool `help:"Set the policy over the management API, and show the status after it. The user needs the tag policymaker or administrator."`
+}
+
+// Help is the text of `restante broker policy --help` below the usage line.
+func (brokerPolicyCmd) Help() string {
+	return `Examples:
+
+  restante broker policy --broker amqp://restante:secret@rabbit/chat
+  restante broker policy --apply
+
+Without --apply it only prints a command for rabbitmqctl, which is right for the version of RabbitMQ that runs. Of all policies that match a queue RabbitMQ applies the one with the highest priority, so that this policy takes the place of those that set a time to live or a length. It does not override operator policies: remove those. Run it again after an upgrade of RabbitMQ.` + brokerCodes
+}
+
+// Run prints or sets the policy.
+func (c *brokerPolicyCmd) Run(ctx context.Context, s *streams) error {
+	return c.with(ctx, func(b *operate.Broker) error {
+		policy, command, err := b.Policy()
+		if err != nil {
+			return err
+		}
+		if !c.Apply {
+			_, err := fmt.Fprintln(s.out, command)
+			return err
+		}
+		status, err := b.Apply(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "policy %s is set\n\n", policy.Name)
+		return showStatus(s, &status, false)
+	})
+}
+
+type brokerPartitionsCmd struct {
+	brokerAddress `embed:""`
+	Count         int `arg:"" name:"count" help:"How many partitions there are to be."`
+}
+
+// Help is the text of `restante broker partitions --help` below the usage line.
+func (brokerPartitionsCmd) Help() string {
+	return `Examples:
+
+  restante broker partitions 16 --broker amqp://restante:secret@rabbit/chat
+
+It refuses while a node runs, for which it listens three seconds, and while messages wait in the intake or the inbox. It deletes the empty queues of the intake; the nodes that start next make as many as there are to be. The operations manual has the whole procedure.` + brokerCodes
+}
+
+// Run changes the number.
+func (c *brokerPartitionsCmd) Run(ctx context.Context, s *streams) error {
+	return c.with(ctx, func(b *operate.Broker) error {
+		fmt.Fprintln(s.err, "listening for nodes")
+		before, err := b.SetPartitions(ctx, c.Count)
+		if err != nil {
+			return err
+		}
+		if before == c.Count {
+			_, err = fmt.Fprintf(s.out, "there are %d partitions already\n", before)
+		} else {
+			_, err = fmt.Fprintf(s.out, "there were %d partitions, the next node that starts makes %d\n", before, c.Count)
+		}
+		return err
+	})
+}
