@@ -33,6 +33,9 @@ type Config struct {
 	// CatchUps is how many pages of history are read from the store at a time for readers that are behind. Further reads
 	// wait for their turn, first come, first served. Negative: any number. Default 32.
 	CatchUps int
+	// CompareEvery is how often the open rooms are compared with the store although Resync was not called. It finds
+	// announcements that were lost without a sign. Default: never; a broker within the process loses none.
+	CompareEvery time.Duration
 	// SignalR configures the protocol server. Its Log and Metrics default to those of the hub.
 	SignalR signalr.Config
 }

@@ -17,14 +17,21 @@ type History interface {
 	Room(ctx context.Context, name string) (chat.Room, error)
 }
 
+// SharedHistory is the store as all readers of the hub share it. LastSeqs returns the number of the newest message of each
+// room, in the order of the names, 0 for an unknown room, for any number of rooms.
+type SharedHistory interface {
+	History
+	LastSeqs(ctx context.Context, rooms []string) ([]int64, error)
+}
+
 // Logs are the two ways in which the hub reads the rooms' logs.
 type Logs struct {
 	// Guarded reads for one client. It refuses what the client of the context may not read, see auth.Log. Joins and
 	// GetMessagesSince use it.
 	Guarded History
 	// Shared reads for all readers of a room at once, so it checks no client: only readers that Guarded has admitted get
-	// what it returns. Tails and pages use it.
-	Shared History
+	// what it returns. Tails, pages and comparisons use it.
+	Shared SharedHistory
 }
 
 // resolve checks a cursor and returns what the store knows of its room and the message to read from. It reads through

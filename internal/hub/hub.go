@@ -54,13 +54,13 @@ func New(cfg Config, logs Logs, accept journey.Accepter) *Hub {
 	return h
 }
 
-// Run delivers messages and runs what Resync asks for until ctx is done. It returns nil.
+// Run delivers messages and compares rooms with the store (see Resync and Config.CompareEvery) until ctx is done. It returns nil.
 func (h *Hub) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, p := range h.pumps {
 		running.Go(func() { p.run(ctx) })
 	}
-	running.Go(func() { h.runResyncs(ctx) })
+	running.Go(func() { (&resyncs{h: h}).run(ctx) })
 	running.Wait()
 	return nil
 }

@@ -58,6 +58,16 @@ func (h *history) Room(_ context.Context, name string) (chat.Room, error) {
 	return chat.Room{Name: name, LastSeq: n, OldestSeq: min(n, 1)}, nil
 }
 
+func (h *history) LastSeqs(_ context.Context, rooms []string) ([]int64, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	last := make([]int64, len(rooms))
+	for i, name := range rooms {
+		last[i] = int64(len(h.rooms[name]))
+	}
+	return last, nil
+}
+
 func (h *history) setBroken(broken bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -65,7 +75,9 @@ func (h *history) setBroken(broken bool) {
 }
 
 // logsOf returns the logs of h, with the guard that package server puts before the store.
-func logsOf(h History) Logs { return Logs{Guarded: auth.Log{Next: storeOf{History: h}}, Shared: h} }
+func logsOf(h SharedHistory) Logs {
+	return Logs{Guarded: auth.Log{Next: storeOf{History: h}}, Shared: h}
+}
 
 // storeOf makes an auth.Reader of a History. Its other methods are not called.
 type storeOf struct {
@@ -84,12 +96,12 @@ func (s storeOf) Room(ctx context.Context, name string) (chat.Room, error) {
 }
 
 // start runs a hub over h until the test ends.
-func start(t testing.TB, h History) *Hub {
+func start(t testing.TB, h SharedHistory) *Hub {
 	t.Helper()
 	return startWith(t, Config{TailBytes: 4 << 10}, h)
 }
 
-func startWith(t testing.TB, cfg Config, h History) *Hub {
+func startWith(t testing.TB, cfg Config, h SharedHistory) *Hub {
 	t.Helper()
 	hub := New(cfg, logsOf(h), nil)
 	ctx, cancel := context.WithCancel(context.Background())

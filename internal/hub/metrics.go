@@ -11,6 +11,7 @@ type metrics struct {
 	deliverSeconds prometheus.Histogram
 	resyncs        prometheus.Counter
 	roomsBehind    prometheus.Counter
+	roomsUnheard   prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *metrics {
@@ -43,11 +44,16 @@ func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *
 			Help: "Times all open rooms were compared with the store, because announcements may have been lost.",
 		}),
 		roomsBehind: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "restante_hub_resync_rooms_behind_total", Help: "Rooms that were found behind the store in such a comparison.",
+			Name: "restante_hub_resync_rooms_behind_total", Help: "Rooms that were found behind the store in a comparison, and were still behind a second later.",
+		}),
+		roomsUnheard: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_hub_rooms_unheard_total",
+			Help: "Rooms that were behind the store again within a minute, although nothing had said that announcements may be lost.",
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.waiting, m.waitSeconds, m.deliverSeconds, m.resyncs, m.roomsBehind,
+		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.waiting, m.waitSeconds, m.deliverSeconds, m.resyncs,
+			m.roomsBehind, m.roomsUnheard,
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_slowest_reader_lag_messages", Help: "How many messages the slowest reader is behind.",
 			}, lag),

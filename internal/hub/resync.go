@@ -5,19 +5,24 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"restante/internal/retry"
 )
 
-// concurrentCompare is how many rooms the store is asked about at once. It is enough for a node with thousands of rooms
-// to finish in about a second, and few enough for its readers, which want pages of history then, to get their turn.
-const concurrentCompare = 4
+const (
+	// betweenLooks is the least time between two looks at the store, and how long a room that seems to be behind has for its
+	// announcements to arrive.
+	betweenLooks = time.Second
+	// leastRest is how long the hub compares nothing by itself after a look, as a multiple of how long the store took for that.
+	leastRest = 4
+	// unheardLog is how often the hub logs that announcements are lost without a sign.
+	unheardLog = time.Minute
+)
 
 // Resync compares every room that has readers with the store, and wakes the readers of those that are behind. Call it
 // when announcements may have been lost, once new ones arrive again. It does not block: Run does the work, and repeats it
-// until the store has answered. Calls that come before a comparison begins are one.
+// until the store has answered. However often it is called, the store is asked once a second at most.
 //
 // It misses no message. A message that was stored before the store is asked about its room is in the answer. One that is
 // stored after that is announced even later, and arrives. A room that is opened meanwhile, and is not among the compared
@@ -29,96 +34,157 @@ func (h *Hub) Resync() {
 	}
 }
 
-// runResyncs runs the comparisons that Resync asks for until ctx is done.
-func (h *Hub) runResyncs(ctx context.Context) {
+// resyncs compares the open rooms with the store: when Resync asks for it, and every CompareEvery. It is one goroutine,
+// which has one query under way at most.
+type resyncs struct {
+	h       *Hub
+	began   time.Time // when the last look at the store began
+	took    time.Duration
+	unheard time.Time // when a room was last found behind although Resync had not been called
+	logged  time.Time // when that was last logged
+}
+
+// run compares until ctx is done.
+func (c *resyncs) run(ctx context.Context) {
 	for {
-		select {
-		case <-ctx.Done():
+		asked, ok := c.wait(ctx)
+		if !ok {
 			return
-		case <-h.resyncAsked:
-			h.resync(ctx)
+		}
+		if asked {
+			c.h.metrics.resyncs.Inc()
+		}
+		behind, total := c.look(ctx)
+		if len(behind) > 0 && pause(ctx, betweenLooks) {
+			c.lookAgain(ctx, behind, total, asked || len(c.h.resyncAsked) > 0)
+		}
+		if !pause(ctx, time.Until(c.began.Add(betweenLooks))) {
+			return
 		}
 	}
 }
 
-// resync compares the open rooms, and repeats it for those for which the store has failed, until none is left, ctx is
-// done, or Resync is called again, which begins with all rooms.
-func (h *Hub) resync(ctx context.Context) {
-	h.metrics.resyncs.Inc()
-	start, behind := time.Now(), 0
-	pauses := retry.NewBackoff(100*time.Millisecond, 5*time.Second)
-	rooms := h.listRooms()
-	total := len(rooms)
-	for len(rooms) > 0 {
-		found, left, err := h.compare(ctx, rooms)
-		behind += found
-		if len(left) == 0 || ctx.Err() != nil {
-			break
-		}
-		h.cfg.Log.WarnContext(ctx, "rooms cannot be compared with the store now; their readers may wait for messages",
-			slog.Int("rooms", len(left)), slog.Any("error", err))
-		rooms = nil
-		select {
-		case <-ctx.Done():
-		case <-h.resyncAsked:
-			h.Resync() // the next one begins with all rooms
-		case <-time.After(pauses.Next()):
-			rooms = h.stillOpen(left)
-		}
+// wait waits until a comparison is due, and reports whether Resync has asked for it. It returns false for ok when ctx is
+// done.
+func (c *resyncs) wait(ctx context.Context) (asked, ok bool) {
+	var due <-chan time.Time // never without CompareEvery
+	if every := c.h.cfg.CompareEvery; every > 0 {
+		timer := time.NewTimer(time.Until(c.began.Add(max(every, (1+leastRest)*c.took))))
+		defer timer.Stop()
+		due = timer.C
 	}
-	if behind > 0 {
-		h.cfg.Log.InfoContext(ctx, "rooms were behind the store; their readers have been woken",
-			slog.Int("behind", behind), slog.Int("rooms", total), slog.Duration("took", time.Since(start)))
+	select {
+	case <-c.h.resyncAsked:
+		return true, true
+	case <-due:
+		return false, true
+	case <-ctx.Done():
+		return false, false
 	}
 }
 
-// compare asks the store about the rooms. It stops after concurrentCompare failures. It returns how many rooms were
-// behind and, with the last error, the rooms that are left, the failed ones last.
-func (h *Hub) compare(ctx context.Context, rooms []*room) (behind int, left []*room, err error) {
-	var mu sync.Mutex
-	var failed []*room
-	take := func() *room {
-		mu.Lock()
-		defer mu.Unlock()
-		if len(rooms) == 0 || len(failed) >= concurrentCompare || ctx.Err() != nil {
-			return nil
+// look asks the store for the last numbers of all open rooms, until it answers or ctx is done. It returns the rooms whose
+// tails end before that, each with the number, and how many rooms it has compared.
+func (c *resyncs) look(ctx context.Context) (behind map[*room]int64, total int) {
+	pauses := retry.NewBackoff(betweenLooks, 5*time.Second)
+	for failures := 0; ; failures++ {
+		c.began = time.Now()
+		rooms := c.h.listRooms()
+		behind, err := c.compare(ctx, rooms)
+		if err == nil {
+			return behind, len(rooms)
 		}
-		r := rooms[0]
-		rooms = rooms[1:]
-		return r
+		if ctx.Err() != nil {
+			return nil, 0
+		}
+		if failures == 0 {
+			c.h.cfg.Log.WarnContext(ctx, "rooms cannot be compared with the store now; their readers may wait for messages",
+				slog.Int("rooms", len(rooms)), slog.Any("error", err))
+		}
+		if !pause(ctx, max(pauses.Next(), betweenLooks)) {
+			return nil, 0
+		}
 	}
-	var workers sync.WaitGroup
-	for range min(concurrentCompare, len(rooms)) {
-		workers.Go(func() {
-			for r := take(); r != nil; r = take() {
-				found, fault := h.compareRoom(ctx, r)
-				mu.Lock()
-				if found {
-					behind++
-				}
-				if fault != nil {
-					failed, err = append(failed, r), fault
-				}
-				mu.Unlock()
+}
+
+// compare asks the store about the rooms once.
+func (c *resyncs) compare(ctx context.Context, rooms []*room) (behind map[*room]int64, err error) {
+	if len(rooms) == 0 {
+		return nil, nil
+	}
+	names := make([]string, len(rooms))
+	for i, r := range rooms {
+		names[i] = r.name
+	}
+	last, err := c.h.logs.Shared.LastSeqs(ctx, names)
+	c.took = time.Since(c.began)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range rooms {
+		if last[i] > r.tail.Load().last {
+			if behind == nil {
+				behind = make(map[*room]int64)
 			}
-		})
+			behind[r] = last[i]
+		}
 	}
-	workers.Wait()
-	return behind, append(rooms[:len(rooms):len(rooms)], failed...), err
+	return behind, nil
 }
 
-// compareRoom asks the store for the last number of the room's log, and wakes its readers if the tail ends before it. In
-// a busy room the announcement of the last message may be on its way: then the readers read it from the store, once.
-func (h *Hub) compareRoom(ctx context.Context, r *room) (behind bool, err error) {
-	known, err := h.logs.Shared.Room(ctx, r.name)
-	if err != nil || !r.reach(known.LastSeq) {
-		return false, err
+// lookAgain wakes the readers of the rooms that are still behind the number that the store had a while ago. The others have
+// caught up by announcements that were on their way: they keep their tails, so that the readers of a busy room do not
+// read the store.
+func (c *resyncs) lookAgain(ctx context.Context, behind map[*room]int64, total int, asked bool) {
+	woken := 0
+	for r, last := range behind {
+		if !c.h.isOpen(r) || !r.reach(last) {
+			continue
+		}
+		woken++
+		for _, p := range c.h.pumps {
+			p.mark(r)
+		}
 	}
-	h.metrics.roomsBehind.Inc()
-	for _, p := range h.pumps {
-		p.mark(r)
+	if woken == 0 {
+		return
 	}
-	return true, nil
+	c.h.metrics.roomsBehind.Add(float64(woken))
+	if !asked {
+		c.noteUnheard(ctx, woken)
+		return
+	}
+	c.h.cfg.Log.InfoContext(ctx, "rooms were behind the store; their readers have been woken",
+		slog.Int("behind", woken), slog.Int("rooms", total), slog.Duration("took", time.Since(c.began)))
+}
+
+// noteUnheard counts rooms that were behind although nothing had said that announcements may be lost. Once may be a delay.
+// If it happens again within a minute, it is logged, once a minute.
+func (c *resyncs) noteUnheard(ctx context.Context, rooms int) {
+	now, before := time.Now(), c.unheard
+	c.unheard = now
+	if before.IsZero() || now.Sub(before) > unheardLog {
+		return
+	}
+	c.h.metrics.roomsUnheard.Add(float64(rooms))
+	if !c.logged.IsZero() && now.Sub(c.logged) < unheardLog {
+		return
+	}
+	c.logged = now
+	c.h.cfg.Log.WarnContext(ctx, "messages are stored without being announced in time; their readers get them from the store",
+		slog.Int("rooms", rooms))
+}
+
+// pause waits for some time. It returns false when ctx is done before that.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // listRooms returns the open rooms.
@@ -128,9 +194,9 @@ func (h *Hub) listRooms() []*room {
 	return slices.Collect(maps.Values(h.rooms))
 }
 
-// stillOpen removes the rooms that have been closed from the list.
-func (h *Hub) stillOpen(list []*room) []*room {
+// isOpen reports whether the room is still one that has readers.
+func (h *Hub) isOpen(r *room) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return slices.DeleteFunc(list, func(r *room) bool { return h.rooms[r.name] != r })
+	return h.rooms[r.name] == r
 }

@@ -30,18 +30,23 @@ func (countSink) Wait(ctx context.Context) error { return ctx.Err() }
 
 // slowStore is a store at the other end of a network.
 type slowStore struct {
-	History
+	SharedHistory
 	roundTrip time.Duration
 }
 
 func (s slowStore) Room(ctx context.Context, name string) (chat.Room, error) {
 	<-time.After(s.roundTrip)
-	return s.History.Room(ctx, name)
+	return s.SharedHistory.Room(ctx, name)
 }
 
 func (s slowStore) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	<-time.After(s.roundTrip)
-	return s.History.After(ctx, room, seq, limit)
+	return s.SharedHistory.After(ctx, room, seq, limit)
+}
+
+func (s slowStore) LastSeqs(ctx context.Context, rooms []string) ([]int64, error) {
+	<-time.After(s.roundTrip)
+	return s.SharedHistory.LastSeqs(ctx, rooms)
 }
 
 // BenchmarkHub_Resync is the time from Resync until every one of 5,000 rooms' readers has a message that was not
@@ -49,6 +54,45 @@ func (s slowStore) After(ctx context.Context, room string, seq int64, limit int)
 func BenchmarkHub_Resync(b *testing.B) {
 	for name, slow := range map[string]time.Duration{"near": 0, "network": 500 * time.Microsecond} {
 		b.Run(name, func(b *testing.B) { benchResync(b, slow) })
+	}
+}
+
+// BenchmarkHub_Compare is one comparison of 10,000 open rooms, none of which is behind.
+func BenchmarkHub_Compare(b *testing.B) {
+	database, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "db"), sqlite.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	st := store.New(database, store.Config{AppendTimeout: time.Minute})
+	defer st.Close()
+	benchCompare(b, st)
+}
+
+func benchCompare(b *testing.B, st *store.Store) {
+	const rooms = 10_000
+	batch := make([]chat.Message, rooms)
+	for i := range batch {
+		batch[i] = message(fmt.Sprint("room", i), 0, "hi")
+		batch[i].ID = fmt.Sprintf("00000000-0000-4000-8000-%012d", i)
+	}
+	if _, err := st.Append(b.Context(), batch); err != nil {
+		b.Fatal(err)
+	}
+	h := start(b, st)
+	var expected atomic.Int64
+	for i := range rooms {
+		c := h.newConn(countSink{&expected, nil}, eventStream)
+		defer c.close()
+		if _, err := c.follow(anyone(b.Context()), fmt.Sprint("room", i), 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+	looks := resyncs{h: h}
+	b.ReportAllocs()
+	for b.Loop() {
+		if behind, err := looks.compare(b.Context(), h.listRooms()); err != nil || len(behind) > 0 {
+			b.Fatalf("%d rooms are behind, %v", len(behind), err)
+		}
 	}
 }
 
@@ -60,7 +104,7 @@ func benchResync(b *testing.B, roundTrip time.Duration) {
 	}
 	st := store.New(database, store.Config{AppendTimeout: time.Minute})
 	defer st.Close()
-	var history History = st
+	var history SharedHistory = st
 	if roundTrip > 0 {
 		history = slowStore{st, roundTrip}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -16,12 +15,14 @@ import (
 	"restante/internal/chat"
 )
 
-// hooked is a store whose answers about rooms a function of the test may change.
+// hooked is a store whose answers functions of the test may change.
 type hooked struct {
 	*history
-	mu    sync.Mutex
-	asked int
-	hook  func(chat.Room) (chat.Room, error)
+	mu       sync.Mutex
+	asked    int // calls of Room
+	hook     func(chat.Room) (chat.Room, error)
+	compared int // calls of LastSeqs
+	compare  func(last []int64) ([]int64, error)
 }
 
 func (h *hooked) Room(ctx context.Context, name string) (chat.Room, error) {
@@ -36,6 +37,19 @@ func (h *hooked) Room(ctx context.Context, name string) (chat.Room, error) {
 	return hook(room)
 }
 
+func (h *hooked) LastSeqs(ctx context.Context, rooms []string) ([]int64, error) {
+	last, err := h.history.LastSeqs(ctx, rooms)
+	h.mu.Lock()
+	compare := h.compare
+	h.compared++
+	h.mu.Unlock()
+	if compare == nil || err != nil {
+		return last, err
+	}
+	return compare(last)
+}
+
+// set changes what Room answers, and returns how often it was called.
 func (h *hooked) set(hook func(chat.Room) (chat.Room, error)) (asked int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -43,10 +57,25 @@ func (h *hooked) set(hook func(chat.Room) (chat.Room, error)) (asked int) {
 	return h.asked
 }
 
+// setCompare changes what LastSeqs answers, and returns how often it was called since the last change.
+func (h *hooked) setCompare(compare func([]int64) ([]int64, error)) (compared int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	compared, h.compared, h.compare = h.compared, 0, compare
+	return compared
+}
+
+func isDown([]int64) ([]int64, error) { return nil, errors.New("the store is down") }
+
 // running runs a hub over log in a bubble until stop is called.
-func running(t *testing.T, log History) (h *Hub, stop func()) {
+func running(t *testing.T, log SharedHistory) (h *Hub, stop func()) {
 	t.Helper()
-	h = New(Config{TailBytes: 4 << 10}, logsOf(log), nil)
+	return runningWith(t, Config{TailBytes: 4 << 10}, log)
+}
+
+func runningWith(t *testing.T, cfg Config, log SharedHistory) (h *Hub, stop func()) {
+	t.Helper()
+	h = New(cfg, logsOf(log), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -87,27 +116,23 @@ func TestHub_ResyncWakesRoomsThatAreBehind(t *testing.T) {
 	}
 }
 
+// Whatever asks for comparisons, and however often, the store is asked once a second at most.
 func TestHub_ResyncIsCoalesced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &hooked{history: &history{}}
 		log.append("a", 1)
 		h, stop := running(t, log)
 		_, c := follow(t, h, "a", 0)
-		entered, release := make(chan struct{}, 10), make(chan struct{})
-		before := log.set(func(room chat.Room) (chat.Room, error) {
-			entered <- struct{}{}
-			<-release
-			return room, nil
-		})
-		h.Resync()
-		<-entered
-		for range 100 {
-			h.Resync() // while the first one runs, so that one more is due
+		for range 10_000 {
+			h.Resync()
+			<-time.After(time.Millisecond)
 		}
-		close(release)
-		synctest.Wait()
-		if asked := log.set(nil) - before; asked != 2 {
-			t.Errorf("the store was asked %d times, want 2", asked)
+		if asked := log.setCompare(nil); asked < 9 || asked > 11 {
+			t.Errorf("the store was asked %d times in 10 s, want once a second", asked)
+		}
+		<-time.After(time.Minute)
+		if asked := log.setCompare(nil); asked > 1 {
+			t.Errorf("the store was asked %d times although nothing asked", asked)
 		}
 		c.close()
 		stop()
@@ -128,14 +153,14 @@ func TestHub_ResyncWaitsForTheStore(t *testing.T) {
 			log.append(room, 2) // without an announcement
 			peers, conns = append(peers, p), append(conns, c)
 		}
-		before := log.set(func(chat.Room) (chat.Room, error) { return chat.Room{}, errors.New("the store is down") })
+		log.setCompare(isDown)
 		h.Resync()
 		<-time.After(time.Minute)
 		synctest.Wait()
-		if asked := log.set(nil) - before; asked < 4*12 || asked > 4*40 {
-			t.Errorf("the store was asked %d times in a minute, want a few at once, with pauses of up to 5 s", asked)
+		if asked := log.setCompare(nil); asked < 10 || asked > 30 {
+			t.Errorf("the store was asked %d times in a minute, want it with pauses that grow from 1 to 5 s", asked)
 		}
-		<-time.After(8 * time.Second)
+		<-time.After(9 * time.Second)
 		synctest.Wait()
 		for i, p := range peers {
 			if got := p.seqs(); !slices.Equal(got, upTo(2, 3)) {
@@ -148,50 +173,132 @@ func TestHub_ResyncWaitsForTheStore(t *testing.T) {
 }
 
 func TestHub_ResyncEndsWithRun(t *testing.T) {
+	for name, failing := range map[string]bool{"while the store fails": true, "between two looks": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := &hooked{history: &history{}}
+				h, stop := running(t, log)
+				_, c := follow(t, h, "a", 0)
+				log.append("a", 1)
+				if failing {
+					log.setCompare(isDown)
+				}
+				h.Resync()
+				<-time.After(500 * time.Millisecond)
+				c.close()
+				began := time.Now()
+				stop()
+				if took := time.Since(began); took > 0 {
+					t.Errorf("the end took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// A room whose announcement is on its way when the store is asked keeps its tail: its readers do not read the store.
+func TestHub_ResyncLooksAgainBeforeItGivesUpATail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &hooked{history: &history{}}
+		log := &history{}
+		log.append("a", 3)
 		h, stop := running(t, log)
-		_, c := follow(t, h, "a", 0)
-		log.set(func(chat.Room) (chat.Room, error) { return chat.Room{}, errors.New("the store is down") })
+		p, c := follow(t, h, "a", 3)
+		for range 5 {
+			late := log.append("a", 1)
+			h.Resync()
+			<-time.After(900 * time.Millisecond)
+			h.Deliver(late)
+			<-time.After(2 * time.Second)
+		}
+		synctest.Wait()
+		wantSeqs(t, p.seqs(), upTo(4, 8))
+		if log.reads > 0 || testutil.ToFloat64(h.metrics.roomsBehind) > 0 {
+			t.Errorf("%d pages read, %v rooms behind, want none", log.reads, testutil.ToFloat64(h.metrics.roomsBehind))
+		}
+
+		// The next announcement is lost, and the one after it comes between the two looks.
+		log.append("a", 1)
 		h.Resync()
-		<-time.After(time.Minute)
+		<-time.After(900 * time.Millisecond)
+		h.Deliver(log.append("a", 1))
+		<-time.After(200 * time.Millisecond)
+		synctest.Wait()
+		wantSeqs(t, p.seqs(), upTo(4, 10))
+
+		log.append("a", 1) // is lost for good
+		h.Resync()
+		<-time.After(900 * time.Millisecond)
+		synctest.Wait()
+		wantSeqs(t, p.seqs(), upTo(4, 10))
+		<-time.After(1200 * time.Millisecond)
+		synctest.Wait()
+		wantSeqs(t, p.seqs(), upTo(4, 11))
+		if n := testutil.ToFloat64(h.metrics.roomsBehind); n != 1 {
+			t.Errorf("%v rooms were behind, want 1", n)
+		}
 		c.close()
 		stop()
 	})
 }
 
-// However many rooms the store cannot read, the hub compares the others.
-func TestHub_ResyncSkipsBadRooms(t *testing.T) {
+// A hub on many machines finds what it was not told of by itself, in time, and says so when it happens again.
+func TestHub_ComparesByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &hooked{history: &history{}}
+		h, stop := runningWith(t, Config{CompareEvery: 2 * time.Second}, log)
+		p, c := follow(t, h, "a", 0)
+		for n := int64(1); n <= 20; n++ {
+			<-time.After(1300 * time.Millisecond)
+			log.append("a", 1) // without an announcement
+			<-time.After(4 * time.Second)
+			synctest.Wait()
+			if got := p.seqs(); !slices.Equal(got, upTo(1, n)) {
+				t.Fatalf("4 s after message %d: got %v", n, got)
+			}
+		}
+		if n := testutil.ToFloat64(h.metrics.roomsUnheard); n != 19 {
+			t.Errorf("%v unheard rooms, want all but the first of 20", n)
+		}
+		log.setCompare(nil)
+		<-time.After(time.Minute)
+		if asked := log.setCompare(nil); asked < 29 || asked > 31 {
+			t.Errorf("the store was asked %d times in a minute, want every 2 s", asked)
+		}
+		log.setCompare(func(last []int64) ([]int64, error) {
+			<-time.After(2 * time.Second)
+			return last, nil
+		})
+		<-time.After(time.Minute)
+		if asked := log.setCompare(nil); asked < 5 || asked > 8 {
+			t.Errorf("a store that needs 2 s was asked %d times in a minute, want a fifth of the time", asked)
+		}
+		<-time.After(10 * time.Second)
+		c.close()
+		stop()
+	})
+}
+
+// Without open rooms, and for rooms that are closed between two looks, nothing is done.
+func TestHub_ResyncOfClosedRooms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &hooked{history: &history{}}
 		h, stop := running(t, log)
-		var conns []*conn
-		for i := range 3 * concurrentCompare {
-			_, c := follow(t, h, fmt.Sprint("bad", i), 0)
-			conns = append(conns, c)
+		h.Resync()
+		<-time.After(5 * time.Second)
+		if asked := log.setCompare(nil); asked > 0 {
+			t.Errorf("the store was asked %d times about no room", asked)
 		}
-		p, c := follow(t, h, "good", 0)
-		conns = append(conns, c)
-		log.append("good", 2)
-		log.set(func(room chat.Room) (chat.Room, error) {
-			if room.Name != "good" {
-				return room, errors.New("corrupt")
-			}
-			return room, nil
-		})
+		_, c := follow(t, h, "a", 0)
+		log.append("a", 2)
 		h.Resync()
+		<-time.After(500 * time.Millisecond)
+		c.close()
 		<-time.After(5 * time.Second)
-		synctest.Wait()
-		wantSeqs(t, p.seqs(), upTo(1, 2))
-
-		// Another one compares all rooms, the good one too, although the bad ones still fail.
-		log.append("good", 2)
-		h.Resync()
-		<-time.After(5 * time.Second)
-		synctest.Wait()
-		wantSeqs(t, p.seqs(), upTo(1, 4))
-		for _, c := range conns {
-			c.close()
+		if n := testutil.ToFloat64(h.metrics.roomsBehind); n > 0 {
+			t.Errorf("%v rooms were behind, want none: the room was closed", n)
+		}
+		if asked := log.setCompare(nil); asked != 1 {
+			t.Errorf("the store was asked %d times, want once", asked)
 		}
 		stop()
 	})
@@ -224,11 +331,12 @@ func TestHub_ResyncFindsARoomThatIsBeingOpened(t *testing.T) {
 		<-answered
 		log.append("a", 2) // without an announcement
 		h.Resync()
-		synctest.Wait()
+		<-time.After(500 * time.Millisecond) // the hub has looked once
 		close(release)
 		if err := <-opening; err != nil {
 			t.Fatalf("follow: %v", err)
 		}
+		<-time.After(time.Second)
 		synctest.Wait()
 		wantSeqs(t, p.seqs(), upTo(2, 3))
 		c.close()
@@ -286,77 +394,4 @@ func TestSession_JoinRoomFromNowHasNoHole(t *testing.T) {
 	}
 	p.waitSeq(t, 5)
 	wantSeqs(t, p.seqs(), upTo(4, 5))
-}
-
-// The broker is away again and again, for random times: then no announcement arrives, and a Resync follows. The very last
-// messages are never announced. Readers that stay, those that come and go, and those that join from now on must each get
-// every number once, in order.
-func TestHub_RandomOutages(t *testing.T) {
-	for seed := range uint64(12) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { randomOutages(t, seed) })
-	}
-}
-
-func randomOutages(t *testing.T, seed uint64) {
-	log := &history{}
-	log.append("a", int(seed)*70)
-	h := start(t, log)
-	var writing, reading sync.WaitGroup
-	stays := newPeer()
-	join(t, h, stays, 0)
-	writing.Go(func() { writeThroughOutages(rand.New(rand.NewPCG(seed, 0)), h, log) })
-	for i := range 12 {
-		reading.Go(func() {
-			r := &wanderer{t: t, hub: h, rnd: rand.New(rand.NewPCG(seed, uint64(i)+1))}
-			r.wander(log, &writing)
-		})
-		reading.Go(func() { joinFromNow(t, h, log, &writing) })
-	}
-	reading.Wait()
-	room, _ := log.Room(t.Context(), "a")
-	stays.waitSeq(t, room.LastSeq)
-	wantSeqs(t, stays.seqs(), upTo(1, room.LastSeq))
-}
-
-func writeThroughOutages(rnd *rand.Rand, h *Hub, log *history) {
-	const total = 1500
-	away := false
-	for n := 0; n < total; {
-		batch := log.append("a", 1+rnd.IntN(8))
-		n += len(batch)
-		if !away {
-			h.Deliver(batch)
-		}
-		if rnd.IntN(25) == 0 {
-			if away = !away; !away {
-				h.Resync()
-			}
-		}
-	}
-	log.append("a", 3)
-	h.Resync()
-}
-
-// joinFromNow joins as JoinRoom does, and must get everything after the last_seq of the answer.
-func joinFromNow(t *testing.T, h *Hub, log *history, writing *sync.WaitGroup) {
-	for range 10 {
-		p := newPeer()
-		c := h.newConn(p, eventStream)
-		known, err := c.follow(anyone(t.Context()), "a", Now)
-		if err != nil {
-			t.Errorf("join: %v", err)
-		}
-		writing.Wait()
-		room, _ := log.Room(t.Context(), "a")
-		if known.LastSeq < room.LastSeq {
-			if err := p.awaitSeq(t.Context(), room.LastSeq); err != nil {
-				t.Errorf("waiting for message %d: %v", room.LastSeq, err)
-			}
-		}
-		p.end()
-		c.close()
-		if got, want := p.seqs(), upTo(known.LastSeq+1, room.LastSeq); !slices.Equal(got, want) {
-			t.Errorf("from now, after %d: got %v, want to %d", known.LastSeq, got, room.LastSeq)
-		}
-	}
 }

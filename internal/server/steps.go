@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"time"
 
 	"restante/internal/api"
 	"restante/internal/auth"
@@ -91,12 +92,22 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
 		MaxRooms: s.cfg.Limit.Rooms, CatchUps: s.cfg.Limit.CatchUps,
+		CompareEvery: s.compareEvery(),
 		SignalR: signalr.Config{
 			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure,
 			Node: s.peers.Self().ID, Forward: s.forwarder.ToNode,
 		},
 	}, hub.Logs{Guarded: s.logs, Shared: s.store}, s.entry.clients)
 	return nil, nil
+}
+
+// compareEvery is how often the hub compares its rooms with the store by itself: not on one machine, whose broker cannot
+// lose an announcement.
+func (s *Server) compareEvery() time.Duration {
+	if s.alone() {
+		return 0
+	}
+	return 2 * time.Second
 }
 
 func (s *Server) runHub(ctx context.Context) error { return s.hub.Run(ctx) }

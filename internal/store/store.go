@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -136,6 +137,20 @@ func (s *Store) Rooms(ctx context.Context, after string, limit int) ([]chat.Room
 	return read(ctx, s, "rooms", func(ctx context.Context) ([]chat.Room, error) {
 		return s.d.Rooms(ctx, after, clamp(limit))
 	})
+}
+
+// LastSeqs returns the number of the newest message of each room, in the order of the names: 0 for an unknown room. It reads
+// up to driver.MaxNames rooms in one query, and more of them in several, one after the other, each with its own time limit.
+func (s *Store) LastSeqs(ctx context.Context, rooms []string) ([]int64, error) {
+	all := make([]int64, 0, len(rooms))
+	for names := range slices.Chunk(rooms, driver.MaxNames) {
+		seqs, err := read(ctx, s, "last_seqs", func(ctx context.Context) ([]int64, error) { return s.d.LastSeqs(ctx, names) })
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, seqs...)
+	}
+	return all, nil
 }
 
 // Switches returns the features that are switched on, ascending by feature.

@@ -75,6 +75,11 @@ func TestStore_AppendAndRead(t *testing.T) {
 	if rooms, err := s.Rooms(t.Context(), "", 0); err != nil || len(rooms) != 1 || rooms[0].Name != "lobby" {
 		t.Errorf("rooms: %+v, %v", rooms, err)
 	}
+	names := make([]string, driver.MaxNames+1) // one more than one query takes
+	names[driver.MaxNames] = "lobby"
+	if last, err := s.LastSeqs(t.Context(), names); err != nil || len(last) != len(names) || last[0] != 0 || last[driver.MaxNames] != 3 {
+		t.Errorf("last numbers: %d of them, %v", len(last), err)
+	}
 	if err := s.SwitchOn(t.Context(), chat.FeatureMessages, "v1"); err != nil {
 		t.Errorf("switch on: %v", err)
 	}

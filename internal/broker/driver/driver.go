@@ -4,6 +4,7 @@ package driver
 
 import (
 	"context"
+	"time"
 
 	"restante/internal/chat"
 )
@@ -17,10 +18,17 @@ type Subscriber interface {
 	// Deliver is called with stored messages, those of a room in the order of their numbers, with repeats. It keeps nothing
 	// of the slice.
 	Deliver(stored []chat.Message)
-	// Missed is called when the subscription begins, and each time after it was interrupted: later announcements will be
-	// heard, but earlier ones may have been missed.
+	// Missed is called when announcements may have been lost, so that the subscriber looks elsewhere for what it was not told:
+	// when the subscription begins, and within MissedWithin after a loss, whatever the reason. An interruption, a queue that was
+	// full, an announcement that cannot be read, and a broker that sends nothing any more are such reasons. While nothing can be
+	// heard Missed is called again and again. It is called once more when later announcements will be heard. It may be called
+	// when nothing was lost, but not more often than about once a second. A broker whose Announce calls the subscribers
+	// itself loses nothing, however slow they are.
 	Missed()
 }
+
+// MissedWithin is how soon Missed is called after an announcement was lost.
+const MissedWithin = 5 * time.Second
 
 // Check is a condition of readiness.
 type Check struct {
@@ -35,6 +43,8 @@ const (
 	Consuming = "consuming" // Consume gets messages when there are some
 	Hearing   = "hearing"   // Subscribe hears what is announced
 	Beating   = "beating"   // the nodes hear each other
+	Topology  = "topology"  // everything that must be on the broker is there
+	Policies  = "policies"  // no setting of the broker can make it drop what it has confirmed
 )
 
 // Driver is a work queue of accepted messages and a fan-out of stored ones. All methods may be called concurrently.

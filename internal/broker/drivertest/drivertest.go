@@ -42,6 +42,7 @@ func Run(t *testing.T, h Harness) {
 		"Consume/poison message":             testPoison,
 		"Consume/finishes the batch in hand": testFinishesBatch,
 		"Subscribe/all subscribers in order": testSubscribe,
+		"Subscribe/slow subscriber":          testSlowSubscriber,
 		"Subscribe/ends":                     testSubscribeEnds,
 		"Checks/of what works":               testChecks,
 		"Close/while publishing":             testCloseWhilePublishing,

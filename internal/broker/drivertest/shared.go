@@ -21,6 +21,8 @@ type Shared struct {
 	Cut func()
 	// Restart kills the broker and starts it again.
 	Restart func()
+	// Lose makes the broker lose what is announced from now on, until a subscription begins anew. It ends no connection.
+	Lose func(t *testing.T)
 }
 
 // runShared runs the behaviours of brokers that keep messages for several drivers.
@@ -32,6 +34,7 @@ func runShared(t *testing.T, h Harness) {
 		"cut under load":             func(t *testing.T, s Shared) { testDisturbed(t, s, 3, s.Cut) },
 		"restart under load":         func(t *testing.T, s Shared) { testDisturbed(t, s, 1, s.Restart) },
 		"subscription is resumed":    testResumed,
+		"losses are told":            testLossesAreTold,
 		"back after Close":           testBackAfterClose,
 		"publisher without a broker": testRetryingPublisher,
 	} {
@@ -222,43 +225,6 @@ func testDisturbed(t *testing.T, s Shared, times int, disturb func()) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	t.Logf("%v messages, %d repeats", j.last, j.repeats)
-}
-
-// testResumed: after an interruption a subscription calls Missed, and then hears everything.
-func testResumed(t *testing.T, s Shared) {
-	c := newCollector()
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	hearing := s.open(t)
-	go func() { ended <- hearing.Subscribe(ctx, c) }()
-	ready(t, c)
-	announcing := s.open(t)
-	s.Cut()
-	wait(t, c.began, "Missed after the connection was lost")
-	const n = 20
-	for i := 1; i <= n; i++ {
-		announce(t, announcing, stored("a", i))
-	}
-	sameMessages(t, Harness{Keeps: true}, c.waitFor(t, n), "a", n, stored)
-	cancel()
-	if err := wait(t, ended, "Subscribe to return"); err != nil {
-		t.Errorf("Subscribe: %v", err)
-	}
-}
-
-func announce(t *testing.T, d driver.Driver, m chat.Message) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
-	defer cancel()
-	for {
-		err := d.Announce(ctx, []chat.Message{m})
-		if err == nil {
-			return
-		}
-		if !d.Retryable(err) || ctx.Err() != nil {
-			t.Fatalf("Announce: %v", err)
-		}
-	}
 }
 
 // testBackAfterClose: what was not handled when its driver was closed is handled by the next one.

@@ -18,6 +18,7 @@ type backlog struct {
 	mu    sync.Mutex
 	items []arrival
 	bytes int
+	last  time.Time // when the newest delivery came
 }
 
 // arrival is a delivery and when it came.
@@ -46,10 +47,11 @@ func gather(deliveries <-chan amqp.Delivery, limit int) *backlog {
 func (b *backlog) add(d amqp.Delivery) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.last = time.Now()
 	if b.bytes > b.limit {
 		return
 	}
-	b.items = append(b.items, arrival{d, time.Now()})
+	b.items = append(b.items, arrival{d, b.last})
 	if b.bytes += len(d.Body) + overhead; b.bytes > b.limit {
 		close(b.full)
 	}
@@ -67,6 +69,13 @@ func (b *backlog) waiting() (n int, since time.Time) {
 		return 0, time.Time{}
 	}
 	return len(b.items), b.items[0].at
+}
+
+// newest returns when the last delivery has come, the zero time before the first.
+func (b *backlog) newest() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.last
 }
 
 // take removes the deliveries that came first, at most limit of them, with at most size bytes unless the first has more.

@@ -46,6 +46,22 @@ func (o other) publish(exchange, key string, p amqp.Publishing) {
 	}
 }
 
+// deleteMessages deletes the exchange of stored messages.
+func (o other) deleteMessages() {
+	o.t.Helper()
+	if err := o.ch.ExchangeDelete("restante.messages", false, false); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// declareMessages makes it again.
+func (o other) declareMessages() {
+	o.t.Helper()
+	if err := o.ch.ExchangeDeclare("restante.messages", amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
 // next waits for a message in a queue.
 func (o other) next(queue string) (d amqp.Delivery) {
 	o.t.Helper()

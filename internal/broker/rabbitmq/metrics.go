@@ -20,6 +20,7 @@ type metrics struct {
 	redelivered prometheus.Counter
 	released    prometheus.Counter
 	undecodable prometheus.Counter
+	missed      *prometheus.CounterVec
 	declined    prometheus.Gauge
 	batch       prometheus.Histogram
 	unknown     *prometheus.GaugeVec
@@ -56,6 +57,9 @@ func newMetrics() *metrics {
 		undecodable: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_announcements_undecodable_total", Help: "Announcements that were skipped because they are not restante's.",
 		}),
+		missed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "restante_announcements_missed_total", Help: "Times this hub compared its rooms with the store because announcements may have been lost, by reason.",
+		}, []string{"reason"}),
 		declined: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "restante_partitions_declined", Help: "Partitions that this node leaves to others, because it does not know the kind or version of their entries.",
 		}),
@@ -75,6 +79,9 @@ func newMetrics() *metrics {
 	}
 	m.letters.Set(math.NaN())
 	m.dangersUnknown()
+	for _, reason := range []string{missedBegun, missedDropped, missedUndecodable, missedSilent} {
+		m.missed.WithLabelValues(reason)
+	}
 	m.unknown.WithLabelValues(otherFeatures)
 	m.unheard.WithLabelValues(otherFeatures)
 	return m
@@ -124,6 +131,6 @@ func (m *metrics) keep(f chat.Feature, n float64) { m.unknown.WithLabelValues(m.
 func (m *metrics) passOver(f chat.Feature) { m.unheard.WithLabelValues(m.features.of(f)).Inc() }
 
 func (m *metrics) register(reg prometheus.Registerer) {
-	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.letters, m.dangers, m.redelivered, m.released, m.undecodable, m.declined,
-		m.batch, m.unknown, m.unheard)
+	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.letters, m.dangers, m.redelivered, m.released, m.undecodable, m.missed,
+		m.declined, m.batch, m.unknown, m.unheard)
 }

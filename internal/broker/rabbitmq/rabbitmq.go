@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,10 +56,11 @@ type Driver struct {
 	hearing    *link.Link
 	nodes      *link.Link
 
+	subscriptions subscriptions
+
 	stopPublishing func()
 	stops          []func() // of the other links and the heartbeats, in order
 
-	hears   atomic.Bool    // a subscription is established
 	work    inflight.Calls // running Consume, Subscribe and Inbox calls
 	closing chan struct{}  // closed when Close begins: nothing new is accepted
 	ended   chan struct{}  // closed when the last batch is done

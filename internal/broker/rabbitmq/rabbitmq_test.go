@@ -40,7 +40,8 @@ func TestDriver_Conformance(t *testing.T) {
 func shared(t *testing.T) drivertest.Shared {
 	node := testkit.RabbitMQ(t).Node(0)
 	proxy := testkit.StartProxy(t, node.Addr())
-	urls := through(testkit.VHost(t), node.Addr(), proxy)
+	direct := testkit.VHost(t)
+	urls := through(direct, node.Addr(), proxy)
 	return drivertest.Shared{
 		Open: func(t *testing.T) driver.Driver { return open(t, rabbitmq.Config{URLs: urls}) },
 		Cut:  proxy.Cut,
@@ -48,6 +49,11 @@ func shared(t *testing.T) drivertest.Shared {
 			if err := node.Restart(t.Context()); err != nil {
 				t.Fatal(err)
 			}
+		},
+		Lose: func(t *testing.T) {
+			o := newOther(t, direct)
+			o.deleteMessages() // and with it the binding of each hub's queue
+			o.declareMessages()
 		},
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,13 +15,14 @@ import (
 	"restante/internal/broker/driver"
 	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
-	"restante/internal/errs"
 )
 
 const (
-	maxHeard      = 10_000   // announcements that may wait for a node at the broker; older ones are dropped then
-	maxHeardBytes = 64 << 20 // and within the node, in bytes; beyond it the subscription begins anew
+	maxHeardBytes = 64 << 20 // announcements that may wait within the node; beyond it the subscription begins anew
 	maxDelivered  = 1000     // announcements that are delivered at once
+
+	bindPause = 250 * time.Millisecond // between attempts while restante.messages does not exist
+	dropLog   = time.Minute            // how often dropped announcements are logged
 )
 
 // Subscribe implements driver.Driver. Each subscription has its own queue, which the broker deletes when it ends.
@@ -29,24 +32,82 @@ func (d *Driver) Subscribe(ctx context.Context, subscriber driver.Subscriber) er
 		return nil
 	}
 	defer end()
-	d.hearing.Again(ctx, "hearing announcements", func(s *link.Session) error { return d.hearOn(ctx, s, subscriber) })
+	b := &subscription{d: d, to: subscriber}
+	defer d.subscriptions.add(b)()
+	watched := background(func(watching context.Context) { b.watch(watching) })
+	defer watched()
+	d.hearing.Again(ctx, "hearing announcements", func(s *link.Session) error { return b.hearOn(ctx, s) })
 	return nil
 }
 
+// subscription is one call of Subscribe. Two goroutines serve it: one delivers announcements (hearOn), the other one watches
+// that something arrives (watch), because a broken subscription looks like that of a quiet server.
+type subscription struct {
+	d  *Driver
+	to driver.Subscriber
+
+	calls sync.Mutex // one call of the subscriber at a time
+
+	mu     sync.Mutex
+	ears   *ears     // nil while the subscription is not established
+	why    error     // why it is not, if that is known
+	begun  bool      // it was established once
+	heard  time.Time // when something has arrived last, as watch has seen it
+	quiet  int       // looks of watch since then
+	owed   int       // calls of Missed that are due
+	reason string    // of these calls
+	logged time.Time // when dropped announcements were last logged
+}
+
 // hearOn delivers announcements until ctx is done, for which it returns nil, or the subscription is interrupted.
-func (d *Driver) hearOn(ctx context.Context, s *link.Session, subscriber driver.Subscriber) error {
-	name := hubQueue + d.node + "." + uuid.NewString()[:8] // the queue of a lost connection may still exist
-	ch, heard, err := listen(s, name, messagesExchange, roomKey+"#", maxHeard, 0)
-	if err != nil {
+func (b *subscription) hearOn(ctx context.Context, s *link.Session) error {
+	e, err := b.establish(ctx, s)
+	if e == nil {
+		b.set(nil, err)
 		return err
 	}
-	d.hears.Store(true)
+	b.set(e, nil)
 	defer func() {
-		d.hears.Store(false)
-		s.CloseChannel(ch)
-		<-heard.over
+		b.set(nil, err)
+		e.end()
 	}()
-	subscriber.Missed()
+	b.missed(missedBegun)
+	err = b.hear(ctx, e)
+	return err
+}
+
+// establish opens a queue for announcements. While the exchange does not exist, it tries again soon: somebody makes it anew.
+// It returns nil without an error when ctx is done.
+func (b *subscription) establish(ctx context.Context, s *link.Session) (*ears, error) {
+	name := b.d.node + "." + uuid.NewString()[:8] // the queue of a lost connection may still exist
+	for attempt := 0; ; attempt++ {
+		e, err := listenToAll(s, name)
+		if err == nil || !isMissing(err) {
+			return e, err
+		}
+		b.set(nil, err)
+		b.d.keeper.Report("exchange " + messagesExchange)
+		if attempt == 0 {
+			b.d.cfg.Log.WarnContext(ctx, "announcements cannot be heard until their exchange exists again", slog.Any("error", err))
+		}
+		select {
+		case <-time.After(bindPause):
+		case <-s.Lost():
+			return nil, s.Why()
+		case <-ctx.Done():
+			return nil, nil
+		}
+	}
+}
+
+// isMissing reports whether the broker does not know what a call has named.
+func isMissing(err error) bool {
+	e, ok := errors.AsType[*amqp.Error](err)
+	return ok && e.Code == amqp.NotFound
+}
+
+// hear delivers announcements until ctx is done, for which it returns nil, or the queue cannot be heard any more.
+func (b *subscription) hear(ctx context.Context, e *ears) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -54,41 +115,53 @@ func (d *Driver) hearOn(ctx context.Context, s *link.Session, subscriber driver.
 		default:
 		}
 		select {
-		case <-heard.arrived:
-			for deliveries := heard.take(maxDelivered, maxHeardBytes); len(deliveries) > 0 && ctx.Err() == nil; {
-				d.deliver(ctx, deliveries, subscriber)
-				deliveries = heard.take(maxDelivered, maxHeardBytes)
+		case <-e.heard.arrived:
+			for deliveries := e.heard.take(maxDelivered, maxHeardBytes); len(deliveries) > 0 && ctx.Err() == nil; {
+				b.deliver(ctx, deliveries)
+				deliveries = e.heard.take(maxDelivered, maxHeardBytes)
 			}
-		case <-heard.full:
+		case <-e.dropped:
+			b.noteDropped(ctx)
+		case <-e.heard.full:
 			return fmt.Errorf("more than %d bytes of announcements are waiting", maxHeardBytes)
-		case <-heard.over:
-			return errInterrupted
+		case <-e.heard.over:
+			return e.why()
+		case <-e.signsOver:
+			return e.why()
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// CheckHearing returns nil while the driver hears what is announced, and otherwise why it does not.
-func (d *Driver) CheckHearing() error {
-	if d.hears.Load() {
-		return nil
+// noteDropped notes that the broker has dropped announcements. A second call of Missed is due a second later for those that
+// it has dropped meanwhile: the broker keeps one sign at a time, and a policy of an operator may make it forget that, too.
+func (b *subscription) noteDropped(ctx context.Context) {
+	b.owe(2, missedDropped)
+	b.mu.Lock()
+	quiet := !b.logged.IsZero() && time.Since(b.logged) < dropLog
+	if !quiet {
+		b.logged = time.Now()
 	}
-	if _, err := d.hearing.Current(); err != nil {
-		return err
+	b.mu.Unlock()
+	if !quiet {
+		b.d.cfg.Log.WarnContext(ctx, "the broker has dropped announcements for this hub, which reads them from the store")
 	}
-	return &errs.Error{Code: errs.Unavailable, Msg: "this node does not hear yet what is stored"}
 }
 
 // deliver reads announcements and delivers their messages. It passes over what it cannot read: a kind or version that this
-// version of the server does not know concerns no reader that it serves, and what other programs publish here is garbage.
-func (d *Driver) deliver(ctx context.Context, deliveries []arrival, subscriber driver.Subscriber) {
+// version of the server does not know concerns no reader that it serves. Anything else that it cannot read may have been an
+// announcement of a message. Echoes only show that something arrives.
+func (b *subscription) deliver(ctx context.Context, deliveries []arrival) {
 	stored := make([]chat.Message, 0, len(deliveries))
 	for i := range deliveries {
 		delivery := &deliveries[i].Delivery
+		if strings.HasPrefix(delivery.RoutingKey, echoKey) {
+			continue
+		}
 		messages, err := chat.ReadStored(delivery.Body)
 		if err != nil {
-			d.passOver(ctx, delivery, err)
+			b.passOver(ctx, delivery, err)
 			continue
 		}
 		trace := link.HeaderText(delivery.Headers, traceHeader)
@@ -98,17 +171,22 @@ func (d *Driver) deliver(ctx context.Context, deliveries []arrival, subscriber d
 		stored = append(stored, messages...)
 	}
 	if len(stored) > 0 {
-		subscriber.Deliver(stored)
+		b.calls.Lock()
+		defer b.calls.Unlock()
+		b.to.Deliver(stored)
 	}
 }
 
-// passOver counts and logs an announcement that cannot be read.
-func (d *Driver) passOver(ctx context.Context, delivery *amqp.Delivery, err error) {
+// passOver counts and logs an announcement that cannot be read, the log once for several that come within a second.
+func (b *subscription) passOver(ctx context.Context, delivery *amqp.Delivery, err error) {
+	d := b.d
 	unknown, ok := errors.AsType[*chat.UnknownError](err)
 	if !ok {
 		d.metrics.undecodable.Inc()
-		d.cfg.Log.WarnContext(ctx, "skipped an announcement that is not restante's", slog.String("id", delivery.MessageId),
-			slog.String("key", delivery.RoutingKey), slog.Any("error", err))
+		if b.owe(1, missedUndecodable) {
+			d.cfg.Log.WarnContext(ctx, "skipped an announcement that is not restante's", slog.String("id", delivery.MessageId),
+				slog.String("key", delivery.RoutingKey), slog.Any("error", err))
+		}
 		return
 	}
 	f := unknown.Feature()
@@ -119,13 +197,18 @@ func (d *Driver) passOver(ctx context.Context, delivery *amqp.Delivery, err erro
 	}
 }
 
+// missed calls the subscriber.
+func (b *subscription) missed(reason string) {
+	b.d.metrics.missed.WithLabelValues(reason).Inc()
+	b.calls.Lock()
+	defer b.calls.Unlock()
+	b.to.Missed()
+}
+
 // listen declares a queue that the broker deletes with its channel, binds it, and consumes from it without acknowledging.
-// The queue keeps the newest messages, at most so many and for so long; age 0 is without limit.
+// The queue keeps the newest messages, at most so many and for so long.
 func listen(s *link.Session, queue, exchange, key string, most int, age time.Duration) (*amqp.Channel, *backlog, error) {
-	arguments := amqp.Table{"x-max-length": most}
-	if age > 0 {
-		arguments["x-message-ttl"] = age.Milliseconds()
-	}
+	arguments := amqp.Table{"x-max-length": most, "x-message-ttl": age.Milliseconds()}
 	var deliveries <-chan amqp.Delivery
 	ch, err := s.Channel(func(ch *amqp.Channel) error {
 		if _, err := ch.QueueDeclare(queue, false, true, true, false, arguments); err != nil {

@@ -50,6 +50,10 @@ type Driver interface {
 	// Rooms returns up to limit rooms whose name sorts after the given one (bytewise), ascending.
 	Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error)
 
+	// LastSeqs returns the number of the newest message of each room, in the order of the names: 0 for an unknown room. A
+	// name may stand there twice. It is one query in one snapshot for up to MaxNames names; more are refused as Invalid.
+	LastSeqs(ctx context.Context, rooms []string) ([]int64, error)
+
 	// Switches returns the features that are switched on, ascending by feature (bytewise). A store that was made new has
 	// those of chat.AddedFeatures from the start: no older version has ever used it.
 	Switches(ctx context.Context) ([]Switch, error)
@@ -68,6 +72,17 @@ type Driver interface {
 	// Close ends the driver, after the calls in progress. Later calls return ErrClosed, which is of class Unavailable;
 	// later calls of Close do nothing.
 	Close() error
+}
+
+// MaxNames is how many rooms one call of LastSeqs may name.
+const MaxNames = 10_000
+
+// CheckNames returns the error of LastSeqs for a list of names that is too long, or nil.
+func CheckNames(rooms []string) error {
+	if len(rooms) > MaxNames {
+		return errs.Field("rooms", "must be at most %d, are %d", MaxNames, len(rooms))
+	}
+	return nil
 }
 
 // Appended is the outcome of one Append.

@@ -55,6 +55,8 @@ func Run(t *testing.T, h Harness) {
 		{"Page_Cancelled", testReadCancelled},
 		{"Room_State", testRoom},
 		{"Rooms_Paged", testRooms},
+		{"LastSeqs_InOrderOfTheNames", testLastSeqs},
+		{"LastSeqs_ManyRooms", testLastSeqsOfMany},
 		{"Restore_KeepsNumbersAndTimes", testRestore},
 		{"Restore_Resumes", testRestoreResumes},
 		{"Restore_ConflictStoresNothing", testRestoreConflict},

@@ -147,6 +147,14 @@ func compareRooms(rt *rapid.T, d driver.Driver, m *model, names []string) {
 			want = append(want, r)
 		}
 	}
+	asked := append(slices.Clone(names), "run-unknown", names[0])
+	var last []int64
+	for _, name := range asked {
+		last = append(last, m.room(name).LastSeq)
+	}
+	if got, err := d.LastSeqs(context.Background(), asked); err != nil || !slices.Equal(got, last) {
+		rt.Fatalf("last numbers of %q: got %v, %v, want %v", asked, got, err, last)
+	}
 	slices.SortFunc(want, func(a, b chat.Room) int { return cmp.Compare(a.Name, b.Name) })
 	prefix := names[0][:len(names[0])-1]
 	if got, err := d.Rooms(context.Background(), prefix, 10); err != nil || !slices.Equal(got, want) {

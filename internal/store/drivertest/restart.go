@@ -83,9 +83,11 @@ func testClose(t *testing.T, h Harness) {
 	_, seqErr := d.SeqAt(t.Context(), "a", time.Now())
 	_, roomErr := d.Room(t.Context(), "a")
 	_, roomsErr := d.Rooms(t.Context(), "", 1)
+	_, lastErr := d.LastSeqs(t.Context(), []string{"a"})
 	for call, err := range map[string]error{
 		"append": appendErr, "after": afterErr, "before": beforeErr, "seq at": seqErr, "room": roomErr, "rooms": roomsErr,
-		"check": d.Check(t.Context()),
+		"last seqs": lastErr,
+		"check":     d.Check(t.Context()),
 	} {
 		if errs.CodeOf(err) != errs.Unavailable || d.Retryable(err) {
 			t.Errorf("%s after close: %v, want an error of class unavailable that is not worth a retry", call, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"restante/internal/chat"
+	"restante/internal/store/driver"
 )
 
 const (
@@ -114,5 +115,19 @@ func (d *Driver) Room(ctx context.Context, name string) (chat.Room, error) {
 func (d *Driver) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error) {
 	return reading(ctx, d, "list rooms", func(ctx context.Context) ([]chat.Room, error) {
 		return query(ctx, d.pool, scanRoom, selectRooms+"r.name > $1 ORDER BY r.name LIMIT $2", after, max(limit, 0))
+	})
+}
+
+// LastSeqs implements driver.Driver.
+func (d *Driver) LastSeqs(ctx context.Context, rooms []string) ([]int64, error) {
+	return reading(ctx, d, "read last numbers", func(ctx context.Context) ([]int64, error) {
+		if err := driver.CheckNames(rooms); err != nil {
+			return nil, err
+		}
+		var seqs []int64 // one row is cheaper to read than one row for each room
+		err := d.pool.QueryRow(ctx, `SELECT array_agg(coalesce(r.last_seq, 0) ORDER BY n.ordinal)
+			FROM unnest($1::text[]) WITH ORDINALITY AS n (name, ordinal) LEFT JOIN restante.rooms r ON r.name = n.name`,
+			rooms).Scan(&seqs)
+		return seqs, err
 	})
 }

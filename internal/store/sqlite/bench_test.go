@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"restante/internal/chat"
+	"restante/internal/store/drivertest"
 )
 
 // BenchmarkAppend is the durable path under load: every caller appends one message of 200 bytes and waits until it is on
@@ -70,6 +71,11 @@ func BenchmarkAfter(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkLastSeqs compares all rooms of a hub with the store.
+func BenchmarkLastSeqs(b *testing.B) {
+	drivertest.BenchmarkLastSeqs(b, open(b, b.TempDir()+"/bench.db", Config{}))
 }
 
 func open(tb testing.TB, path string, cfg Config) *Driver {

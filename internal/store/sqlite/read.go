@@ -3,12 +3,14 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"restante/internal/chat"
+	"restante/internal/store/driver"
 )
 
 // reading runs a read and classifies its error. If ctx interrupted the read, it returns the error of ctx.
@@ -102,6 +104,36 @@ func (d *Driver) Rooms(ctx context.Context, after string, limit int) ([]chat.Roo
 			found = append(found, r)
 		}
 		return found, rows.Err()
+	})
+}
+
+// selectLastSeqs takes the names as one parameter, a JSON array: fetching room by room takes seven times as long.
+const selectLastSeqs = `SELECT coalesce((SELECT last_seq FROM rooms WHERE name = value), 0) FROM json_each(?) ORDER BY key`
+
+// LastSeqs implements driver.Driver.
+func (d *Driver) LastSeqs(ctx context.Context, rooms []string) ([]int64, error) {
+	return reading(ctx, d, "read last numbers", func() (seqs []int64, err error) {
+		if err := driver.CheckNames(rooms); err != nil {
+			return nil, err
+		}
+		names, err := json.Marshal(append([]string{}, rooms...)) // no names are [], never null
+		if err != nil {
+			return nil, err
+		}
+		found, err := d.reads.lastSeqs.QueryContext(ctx, string(names))
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, found.Close()) }()
+		seqs = make([]int64, 0, len(rooms))
+		for found.Next() {
+			var seq int64
+			if err := found.Scan(&seq); err != nil {
+				return nil, err
+			}
+			seqs = append(seqs, seq)
+		}
+		return seqs, found.Err()
 	})
 }
 

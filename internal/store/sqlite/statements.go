@@ -17,7 +17,7 @@ const (
 
 // reads are the statements of the readers' pool. They are closed with it.
 type reads struct {
-	after, before, storedAt, room, rooms, switches *sql.Stmt
+	after, before, storedAt, room, rooms, lastSeqs, switches *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
@@ -32,6 +32,7 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 		{&r.storedAt, "SELECT stored_at FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND seq = ?"},
 		{&r.room, selectRooms + "name = ?"},
 		{&r.rooms, selectRooms + "name > ? ORDER BY name LIMIT ?"},
+		{&r.lastSeqs, selectLastSeqs},
 		{&r.switches, selectSwitches},
 	} {
 		if *p.stmt, err = db.PrepareContext(ctx, p.query); err != nil {

@@ -197,6 +197,9 @@ func (s *Session) CloseChannel(ch *amqp.Channel) {
 	_ = s.Do(ch.Close) // it fails only with the connection, which has the same effect
 }
 
+// End ends the session at once, for a reason, because it is of no use any more. The link makes the next one.
+func (s *Session) End(why error) { s.kill(why) }
+
 // kill ends the session at once, for a reason.
 func (s *Session) kill(why error) {
 	s.mu.Lock()
