@@ -164,8 +164,9 @@ func (s *Store) SwitchOn(ctx context.Context, f chat.Feature, release string) er
 	return s.write(ctx, "switch_on", func(ctx context.Context) error { return s.d.SwitchOn(ctx, f, release) })
 }
 
-// Check returns nil when the database can be read and written now. After a failed Append it returns an error until a write
-// has succeeded. It is cheap enough to be called several times a second.
+// Check returns nil when Append works now. A failed Append stays a fault until another one succeeds, or a probe by the way of
+// an append, which stores nothing. So it succeeds again by itself after the cause has ended. It blocks for
+// Config.CheckTimeout at most, and however often it is called, the database is probed once a second at most.
 func (s *Store) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CheckTimeout)
 	defer cancel()

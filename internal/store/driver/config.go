@@ -12,7 +12,7 @@ type Config struct {
 	// Now is the clock that stamps StoredAt. Clocks of nodes may differ: the times of a room rise all the same.
 	// Default time.Now.
 	Now func() time.Time
-	// CheckInterval is how long Check answers with the outcome of the last write before it writes again. Default 1 s.
+	// CheckInterval is how long Check answers with the outcome of the last append or probe before it probes again. Default 1 s.
 	CheckInterval time.Duration
 }
 

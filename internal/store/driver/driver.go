@@ -24,6 +24,13 @@ type Driver interface {
 	// the others the next numbers of their room in batch order, without gaps, and a StoredAt of now in microseconds, or
 	// one microsecond after the room's newest if the clock is not past that. It neither changes batch nor reads it after
 	// it has returned, even when ctx ended first; then the commit in flight may still take place.
+	//
+	// A batch with a message that is not stored yet, and whose Origin has a lower generation than one that was appended for
+	// its partition before, is refused as chat.Destroyed says; a batch of repeats never is. A higher generation is noted in the
+	// same transaction, whether or not its messages are repeats. Of two concurrent batches of one partition, the one of the
+	// lower generation is before the other in every room that both have, or refused. All this holds for each message of a
+	// batch with several origins. A database of one machine has no partitions: its driver ignores origins. Messages are
+	// returned without an Origin.
 	Append(ctx context.Context, batch []chat.Message) (Appended, error)
 
 	// Restore stores messages with the numbers and times that another store gave them, in one transaction: log is of one
@@ -62,8 +69,11 @@ type Driver interface {
 	// nothing: the first release and time stay. A feature is never switched off.
 	SwitchOn(ctx context.Context, f chat.Feature, release string) error
 
-	// Check returns nil when the database can be read and written now. It may answer with the outcome of a write that is
-	// younger than a second, but after a failed Append it returns an error until a write has succeeded.
+	// Check returns nil when Append works now: with the rights, the locks and the space that it needs. It may answer with the
+	// outcome of an Append that is younger than Config.CheckInterval, or else with that of a probe, see Health: after a failed
+	// Append it returns an error until an Append or a probe has succeeded, and after the cause has ended it succeeds without
+	// an Append. It answers within two seconds, with a reason that a person can act on. However many call it, at most one
+	// probe is made in an interval. A probe stores nothing.
 	Check(ctx context.Context) error
 
 	// Retryable reports whether the same call may succeed at once, such as after a serialization failure.

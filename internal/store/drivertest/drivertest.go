@@ -25,6 +25,8 @@ type Harness struct {
 	Reopen func(t *testing.T, d driver.Driver, now func() time.Time) driver.Driver
 	// Break makes every write of d fail until repair is called. If it is nil, the tests of failure and recovery are skipped.
 	Break func(t *testing.T, d driver.Driver) (repair func())
+	// NoPartitions says that the driver is of one machine, which ignores the origins of messages.
+	NoPartitions bool
 }
 
 // Run runs the suite.
@@ -44,6 +46,9 @@ func Run(t *testing.T, h Harness) {
 		{"Append_DoesNotTouchItsArgument", testArgument},
 		{"Append_Cancelled", testCancelled},
 		{"Append_ConcurrentDense", testConcurrent},
+		{"Append_OriginOfALaterGeneration", testOrigin},
+		{"Append_OriginsInOneBatch", testOriginsInOneBatch},
+		{"Append_OriginsConcurrently", testOriginsConcurrently},
 		{"StoredAt_StrictlyIncreasing", testStoredAt},
 		{"StoredAt_ClockStepsBack", testClockStepsBack},
 		{"SeqAt_Bounds", testSeqAt},
@@ -72,6 +77,7 @@ func Run(t *testing.T, h Harness) {
 		{"Close_RefusesLaterCalls", testClose},
 		{"Close_WaitsForAppends", testCloseUnderLoad},
 		{"Failure_RefusesAndRecovers", testRecovery},
+		{"Failure_CheckRecoversByItself", testCheckRecovers},
 		{"Model_Agrees", testModel},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, h) })

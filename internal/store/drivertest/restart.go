@@ -188,3 +188,35 @@ func resume(t *testing.T, d driver.Driver, batch []chat.Message) driver.Appended
 		}
 	}
 }
+
+// testCheckRecovers never appends, as on a machine without traffic.
+func testCheckRecovers(t *testing.T, h Harness) {
+	if h.Break == nil {
+		t.Skip("this driver cannot be broken here")
+	}
+	d := h.Open(t, newClock().now)
+	for range 2 {
+		if err := d.Check(t.Context()); err != nil {
+			t.Fatalf("check: %v", err)
+		}
+		repair := h.Break(t, d)
+		for range 2 {
+			if err := d.Check(t.Context()); errs.CodeOf(err) != errs.Unavailable {
+				t.Errorf("check while nothing can be written: %v, want an error of class unavailable", err)
+			}
+		}
+		repair()
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		deadline := time.Now().Add(10 * time.Second)
+		for err := d.Check(t.Context()); err != nil; err = d.Check(t.Context()) {
+			if time.Now().After(deadline) {
+				t.Fatalf("check not recovered after 10 s: %v", err)
+			}
+			<-tick.C
+		}
+	}
+	if found, err := d.Rooms(t.Context(), "", 10); err != nil || len(found) != 0 {
+		t.Errorf("checks have left %v, %v", found, err)
+	}
+}

@@ -2,10 +2,13 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"restante/internal/chat"
@@ -20,9 +23,14 @@ func (d *Driver) Append(ctx context.Context, messages []chat.Message) (driver.Ap
 		b = newBatch(messages, ids)
 		return func(ctx context.Context) error { return d.put(ctx, b) }
 	})
-	if err != nil || b == nil {
+	if err != nil {
+		d.health.Failed(messages, err)
 		return driver.Appended{}, err
 	}
+	if b == nil { // the batch is empty
+		return driver.Appended{}, nil
+	}
+	d.health.Succeeded()
 	return b.appended(), nil
 }
 
@@ -43,6 +51,7 @@ type batch struct {
 	clients []string
 	texts   [][]byte
 	sent    []time.Time
+	origins []chat.Origin
 }
 
 // newBatch copies the messages, of which it keeps the first of each key.
@@ -51,7 +60,7 @@ func newBatch(messages []chat.Message, ids []pgtype.UUID) *batch {
 	b := &batch{
 		distinct: make([]chat.Message, 0, n), index: make([]int, n),
 		rooms: make([]string, 0, n), ids: make([]pgtype.UUID, 0, n), clients: make([]string, 0, n),
-		texts: make([][]byte, 0, n), sent: make([]time.Time, 0, n),
+		texts: make([][]byte, 0, n), sent: make([]time.Time, 0, n), origins: make([]chat.Origin, 0, n),
 	}
 	seen := make(map[key]int, n)
 	for i := range messages {
@@ -68,7 +77,8 @@ func newBatch(messages []chat.Message, ids []pgtype.UUID) *batch {
 }
 
 func (b *batch) add(m chat.Message, id pgtype.UUID) {
-	m.Seq, m.SentAt = 0, chat.Micros(m.SentAt)
+	b.origins = append(b.origins, m.Origin)
+	m.Seq, m.SentAt, m.Origin = 0, chat.Micros(m.SentAt), chat.Origin{}
 	b.distinct = append(b.distinct, m)
 	b.rooms = append(b.rooms, m.Room)
 	b.ids = append(b.ids, id)
@@ -87,23 +97,67 @@ func (b *batch) appended() driver.Appended {
 
 // put stores a batch and completes its messages.
 func (d *Driver) put(ctx context.Context, b *batch) error {
-	rows, err := d.pool.Query(ctx, "SELECT ordinal, seq, stored_at FROM restante.append($1, $2, $3, $4, $5, $6)",
-		chat.Micros(d.cfg.Now()), b.rooms, b.ids, b.clients, b.texts, b.sent)
+	var err error
+	if n := len(b.origins); b.sameOrigin(0) == n {
+		err = d.call(ctx, d.pool, b, 0, n)
+	} else { // consumers send no such batches: they work for one partition each
+		err = d.transact(ctx, func(tx pgx.Tx) error {
+			for from := 0; from < n; {
+				to := b.sameOrigin(from)
+				if err := d.call(ctx, tx, b, from, to); err != nil {
+					return err
+				}
+				from = to
+			}
+			return nil
+		})
+	}
+	if err != nil || b.fresh == len(b.distinct) {
+		return err
+	}
+	return d.fetchRepeats(ctx, b)
+}
+
+// sameOrigin returns the end of the messages that follow from with its origin.
+func (b *batch) sameOrigin(from int) int {
+	to := from + 1
+	for to < len(b.origins) && b.origins[to] == b.origins[from] {
+		to++
+	}
+	return to
+}
+
+// call stores the messages of b from one index up to another, which have one origin, and completes those that are fresh.
+func (d *Driver) call(ctx context.Context, q querier, b *batch, from, to int) error {
+	origin := b.origins[from]
+	rows, err := q.Query(ctx, "SELECT ordinal, seq, stored_at FROM restante.append($1, $2, $3, $4, $5, $6, $7, $8)",
+		chat.Micros(d.cfg.Now()), b.rooms[from:to], b.ids[from:to], b.clients[from:to], b.texts[from:to], b.sent[from:to],
+		origin.Partition, max(origin.Generation, 0))
 	if err != nil {
 		return err
 	}
 	var ordinal, seq int64
 	var storedAt time.Time
 	_, err = pgx.ForEachRow(rows, []any{&ordinal, &seq, &storedAt}, func() error {
-		m := &b.distinct[ordinal-1]
+		m := &b.distinct[from+int(ordinal)-1]
 		m.Seq, m.StoredAt = seq, storedAt.UTC()
 		b.fresh++
 		return nil
 	})
-	if err != nil || b.fresh == len(b.distinct) {
+	return destroyed(origin, err)
+}
+
+// destroyed returns the error for messages of a queue that was deleted, or err if that is another error.
+func destroyed(of chat.Origin, err error) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || pg.Code != laterGeneration {
 		return err
 	}
-	return d.fetchRepeats(ctx, b)
+	seen, err := strconv.ParseInt(pg.Detail, 10, 64)
+	if err != nil {
+		return fmt.Errorf("read the generation of partition %d: %w", of.Partition, err)
+	}
+	return chat.Destroyed(of, seen)
 }
 
 // fetchRepeats replaces the repeats of a batch, which has been committed, by the messages that were stored first. These

@@ -40,6 +40,7 @@ func benchmarkAppend(b *testing.B, consumers, size int) {
 					batch[i] = chat.Message{
 						ID: uuid.Must(uuid.NewV7()).String(), Room: fmt.Sprintf("room-%d-%d", consumer, i%8),
 						ClientID: "bench", Msg: text, SentAt: start,
+						Origin: chat.Origin{Partition: consumer, Generation: 1},
 					}
 				}
 				if _, err := d.Append(b.Context(), batch); err != nil {

@@ -66,6 +66,7 @@ func (d *Driver) within(ctx context.Context, limit time.Duration, f func(context
 const (
 	uniqueViolation     = "23505"
 	readOnlyTransaction = "25006"
+	laterGeneration     = "RE001" // restante.append raises it
 )
 
 // state returns the SQLSTATE of an error of the server, "" for any other error.
@@ -148,8 +149,10 @@ func serverReason(code string) diagnosis {
 		return diagnosis{errs.Internal, untilRepaired, "the rooms' counters do not fit their messages; was only a part of a backup restored?"}
 	case readOnlyTransaction:
 		return diagnosis{errs.Unavailable, untilRetried, "the database is read-only"}
-	case "40001", "40P01", "55P03", "0A000":
+	case "40001", "40P01", "0A000":
 		return diagnosis{errs.Unavailable, untilRetried, "the database was busy with the same rooms"}
+	case "55P03":
+		return diagnosis{errs.Unavailable, untilRetried, "another session has locked rooms or a whole table of the database"}
 	case "57014", "25P03", "57P05":
 		return diagnosis{errs.Unavailable, untilRetried, "the database took too long"}
 	case "26000", "42P05", "08P01":

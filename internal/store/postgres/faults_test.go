@@ -19,9 +19,10 @@ import (
 func TestDriver_ServerFaults(t *testing.T) {
 	server := testkit.OwnPostgres(t)
 	for name, test := range map[string]func(*testing.T, *nodes.Postgres, string){
-		"killed":          serverIsKilled,
-		"hangs":           serverHangs,
-		"turns_read_only": serverBecomesReadOnly,
+		"killed":            serverIsKilled,
+		"hangs":             serverHangs,
+		"turns_read_only":   serverBecomesReadOnly,
+		"connections_taken": checkWithoutConnections,
 	} {
 		t.Run(name, func(t *testing.T) {
 			url, err := server.Database(t.Context(), name)

@@ -3,7 +3,7 @@
 //
 // # The promise
 //
-// A batch is one call of the function restante.append (migrations/0001_log.sql), and so one statement and one
+// A batch is one call of the function restante.append (migrations/0003_partitions.sql), and so one statement and one
 // transaction: it locks the rooms' counters in name order, drops the messages that are stored already, numbers the rest
 // and inserts them. A statement that failed has stored nothing. One whose answer was lost may have stored all; the same
 // batch again finds its ids. The commit is on the server's stable storage before it is answered: the driver corrects a
@@ -64,10 +64,11 @@ type Driver struct {
 
 	calls inflight.Calls
 
+	health *driver.Health
+	prober *prober
+
 	mu      sync.Mutex
-	unready error     // why the database cannot be used yet; nil once its schema has been checked
-	wrote   time.Time // when the last write ended
-	outcome error     // of that write
+	unready error // why the database cannot be used yet; nil once its schema has been checked
 }
 
 var _ driver.Driver = (*Driver)(nil)
@@ -87,7 +88,8 @@ func Open(ctx context.Context, url string, cfg Config) (*Driver, error) {
 		return nil, err
 	}
 	cfg.Log = cfg.Log.With("database", server)
-	d := &Driver{cfg: cfg, pool: pool, server: server}
+	d := &Driver{cfg: cfg, pool: pool, server: server, prober: newProber()}
+	d.health = driver.NewHealth(cfg.CheckInterval, d.probe)
 	d.unready = &errs.Error{Code: errs.Unavailable, Msg: "the database is being prepared"}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stopWaiting = stop

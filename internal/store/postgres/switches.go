@@ -34,7 +34,7 @@ func (d *Driver) SwitchOn(ctx context.Context, f chat.Feature, release string) e
 		return err
 	}
 	defer d.calls.End()
-	err := d.write(ctx, func(ctx context.Context) error {
+	err := d.attempt(ctx, func(ctx context.Context) error {
 		return d.transact(ctx, func(tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, insertSwitch, f, release, chat.Micros(d.cfg.Now()))
 			return err

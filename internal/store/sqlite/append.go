@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"restante/internal/chat"
 	"restante/internal/store/driver"
@@ -26,7 +25,9 @@ type counter struct {
 
 // Append implements driver.Driver.
 func (d *Driver) Append(ctx context.Context, batch []chat.Message) (driver.Appended, error) {
-	r, err := d.store(ctx, "append", batch, (*writer).append)
+	r := newRequest((*writer).append)
+	r.appends = true
+	err := d.store(ctx, "append", batch, r)
 	if err != nil {
 		return driver.Appended{}, err
 	}
@@ -35,41 +36,23 @@ func (d *Driver) Append(ctx context.Context, batch []chat.Message) (driver.Appen
 
 // Restore implements driver.Driver.
 func (d *Driver) Restore(ctx context.Context, log []chat.Message) error {
-	_, err := d.store(ctx, "restore", log, (*writer).restore)
-	return err
+	return d.store(ctx, "restore", log, newRequest((*writer).restore))
 }
 
-// store sends messages to the writer, which stores them with write, and returns the request when it is committed.
-func (d *Driver) store(ctx context.Context, what string, messages []chat.Message, write writeFunc) (*request, error) {
-	if err := d.begin(ctx); err != nil {
-		return nil, err
-	}
-	defer d.calls.End()
-	r := newRequest(write)
-	if len(messages) == 0 {
-		return r, nil
-	}
-	if err := r.take(messages); err != nil {
-		return nil, err
-	}
-	if err := d.writer.do(ctx, r); err != nil {
-		return nil, fmt.Errorf("%s %d messages: %w", what, len(messages), err)
-	}
-	return r, nil
-}
-
-// Check implements driver.Driver: when the last commit is older than Config.CheckInterval it commits a write of its own.
-func (d *Driver) Check(ctx context.Context) error {
+// store sends messages to the writer with a request, and returns when that is committed.
+func (d *Driver) store(ctx context.Context, what string, messages []chat.Message, r *request) error {
 	if err := d.begin(ctx); err != nil {
 		return err
 	}
 	defer d.calls.End()
-	at, err := d.writer.outcome()
-	if at.IsZero() || time.Since(at) >= d.cfg.CheckInterval {
-		err = d.writer.do(ctx, newRequest((*writer).probe))
+	if len(messages) == 0 {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("write to the database: %w", err)
+	if err := r.take(messages); err != nil {
+		return err
+	}
+	if err := d.writer.do(ctx, r); err != nil {
+		return fmt.Errorf("%s %d messages: %w", what, len(messages), err)
 	}
 	return nil
 }
@@ -83,6 +66,7 @@ func (w *writer) append(ctx context.Context, r *request, now int64) error {
 		if err != nil {
 			return fmt.Errorf("find room: %w", err)
 		}
+		m.Origin = chat.Origin{}
 		m.Seq, m.SentAt, m.StoredAt = c.seq+1, chat.Micros(m.SentAt), micros(max(now, c.storedAt+1))
 		added, err := w.insert(ctx, c, m, &r.ids[i])
 		if err != nil {
@@ -131,14 +115,6 @@ func (w *writer) restore(ctx context.Context, r *request, _ int64) error {
 		if !added {
 			return driver.DoubleID(fresh[i])
 		}
-	}
-	return nil
-}
-
-// probe writes without storing anything, to find out whether the database takes writes.
-func (w *writer) probe(ctx context.Context, _ *request, now int64) error {
-	if _, err := w.tx.probe.ExecContext(ctx, now); err != nil {
-		return fmt.Errorf("probe: %w", err)
 	}
 	return nil
 }

@@ -36,9 +36,7 @@ func TestDriver_FullDisk(t *testing.T) {
 	}
 	for range 5 {
 		wantError(t, err, errs.Unavailable, "the disk is full", d.file.path)
-		if err := d.Check(t.Context()); err != nil { // a probe is small and may still fit
-			wantError(t, err, errs.Unavailable, "the disk is full")
-		}
+		wantError(t, d.Check(t.Context()), errs.Unavailable, "the disk is full")
 		_, err = d.Append(t.Context(), fresh(batch))
 	}
 	wantLog(t, d, stored)
@@ -46,6 +44,10 @@ func TestDriver_FullDisk(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
+	if err := d.Check(t.Context()); err != nil {
+		t.Errorf("check with space again, before an append: %v", err)
+	}
+	wantNoBallast(t, d)
 	done, err := d.Append(t.Context(), fresh(batch))
 	if err != nil {
 		t.Fatalf("append with space again: %v", err)
@@ -57,6 +59,48 @@ func TestDriver_FullDisk(t *testing.T) {
 	if err := d.Check(t.Context()); err != nil {
 		t.Errorf("check with space again: %v", err)
 	}
+}
+
+// wantNoBallast checks that a probe has removed what it has written.
+func wantNoBallast(t *testing.T, d *Driver) {
+	t.Helper()
+	var space int
+	if err := d.db.QueryRowContext(t.Context(), "SELECT length(space) FROM probe").Scan(&space); err != nil || space != 0 {
+		t.Errorf("a probe has left %d bytes, %v", space, err)
+	}
+}
+
+// TestCheck_SpaceForSmallWritesOnly: what a large append lacks, a small write may have.
+func TestCheck_SpaceForSmallWritesOnly(t *testing.T) {
+	dir := mount(t, "size=2m")
+	d := open(t, filepath.Join(dir, "restante.db"), Config{Config: driver.Config{CheckInterval: 1}})
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	large := newMessages("a", 30)
+	for i := range large {
+		large[i].Msg = strings.Repeat("x", 32<<10)
+	}
+	for range 3 {
+		_, err := d.Append(t.Context(), large)
+		wantError(t, err, errs.Unavailable, "the disk is full")
+		wantError(t, d.Check(t.Context()), errs.Unavailable, "the disk is full")
+	}
+	appendTo(t, d, "a", 1)
+	if err := d.Check(t.Context()); err != nil {
+		t.Errorf("check after an append: %v", err)
+	}
+	_, err := d.Append(t.Context(), large)
+	wantError(t, err, errs.Unavailable, "the disk is full")
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Check(t.Context()); err != nil {
+		t.Errorf("check with space again: %v", err)
+	}
+	wantNoBallast(t, d)
+	wantLog(t, d, 1)
 }
 
 func TestOpen_FullDisk(t *testing.T) {

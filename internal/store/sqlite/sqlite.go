@@ -33,7 +33,7 @@ type Config struct {
 	// Readers is how many reads run at the same time; further ones wait. Default: twice the processors, at least 4.
 	Readers int
 	// BusyTimeout is how long a commit waits while another program (a backup, the sqlite3 shell) holds the database.
-	// Default 2 s.
+	// Default 1.5 s, so that a readiness check, which has 2 s, can say so.
 	BusyTimeout time.Duration
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
@@ -45,7 +45,7 @@ func (c Config) withDefaults() Config {
 		c.Readers = max(4, 2*runtime.GOMAXPROCS(0))
 	}
 	if c.BusyTimeout == 0 {
-		c.BusyTimeout = 2 * time.Second
+		c.BusyTimeout = 1500 * time.Millisecond
 	}
 	return c
 }
@@ -83,7 +83,7 @@ func Open(ctx context.Context, path string, cfg Config) (*Driver, error) {
 
 // start brings the schema up to date and starts the writer.
 func (d *Driver) start(ctx context.Context) error {
-	w := newWriter(d.file, d.cfg)
+	w := newWriter(d.file, d.cfg, driver.NewHealth(d.cfg.CheckInterval, d.probe))
 	if err := w.connect(ctx); err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ func TestDriver(t *testing.T) {
 			rename(t, path, path+".away")
 			return func() { rename(t, path+".away", path) }
 		},
+		NoPartitions: true,
 	})
 }
 

@@ -45,7 +45,7 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 // statements are those of the writing connection.
 type statements struct {
 	conn                                                         *sql.Conn
-	begin, commit                                                *sql.Stmt
+	begin, commit, savepoint, rollbackTo                         *sql.Stmt
 	findRoom, addRoom, moveRoom, insert, repeat, probe, switchOn *sql.Stmt
 	after                                                        *sql.Stmt
 
@@ -60,12 +60,14 @@ func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
 	}{
 		{&s.begin, "BEGIN IMMEDIATE"},
 		{&s.commit, "COMMIT"},
+		{&s.savepoint, "SAVEPOINT probe"},
+		{&s.rollbackTo, "ROLLBACK TO probe"},
 		{&s.findRoom, "SELECT id, last_seq, last_stored_at FROM rooms WHERE name = ?"},
 		{&s.addRoom, "INSERT INTO rooms (name, last_seq, last_stored_at) VALUES (?, 0, 0)"},
 		{&s.moveRoom, "UPDATE rooms SET last_seq = ?, last_stored_at = ? WHERE id = ?"},
 		{&s.insert, insertMessage},
 		{&s.repeat, "SELECT " + columns + " FROM messages WHERE room = ? AND id = ?"},
-		{&s.probe, "UPDATE probe SET at = ?"},
+		{&s.probe, "UPDATE probe SET at = ?, space = zeroblob(?)"},
 		{&s.switchOn, insertSwitch},
 		{&s.after, selectAfter},
 	} {
@@ -77,6 +79,11 @@ func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		s.prepared = append(s.prepared, stmt)
 	}
 	return s, nil
+}
+
+func exec(ctx context.Context, stmt *sql.Stmt, args ...any) error {
+	_, err := stmt.ExecContext(ctx, args...)
+	return err
 }
 
 // close closes the statements and the connection. A connection does not close its statements, which would keep the file

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +29,9 @@ type request struct {
 	batch     []chat.Message // never changed: a commit that failed may be tried again
 	ids       [][16]byte     // of batch
 	on        *driver.Switch // of switchOn
+	appends   bool           // whether it says how appends go, see driver.Health
+	probe     bool           // whether it is a probe, which gets a commit of its own
+	size      int            // of a probe, in bytes
 	stored    []chat.Message
 	fresh     int
 	abandoned atomic.Bool // the caller waits no longer: if the request has not begun, it is dropped
@@ -70,14 +72,12 @@ type writer struct {
 	rooms   map[string]*counter // as committed; dropped when a commit fails
 	changed []*counter          // by the transaction in progress
 
-	mu   sync.Mutex
-	last time.Time // of the last commit, successful or not
-	err  error     // its outcome
+	health *driver.Health
 }
 
-func newWriter(f *file, cfg Config) *writer {
+func newWriter(f *file, cfg Config, health *driver.Health) *writer {
 	return &writer{
-		cfg: cfg, file: f,
+		cfg: cfg, file: f, health: health,
 		queue: make(chan *request, maxGroupMessages), stopped: make(chan struct{}),
 	}
 }
@@ -88,7 +88,9 @@ func (w *writer) start(m metrics) {
 	go func() {
 		defer close(w.stopped)
 		for first := range w.queue {
-			w.commit(w.gather(first))
+			group, probes := apart(w.gather(first))
+			w.commit(group)
+			w.commit(probes)
 		}
 	}()
 }
@@ -143,6 +145,19 @@ func (w *writer) gather(first *request) []*request {
 	return group
 }
 
+// apart takes the probes out of a group: appends must not fail with them.
+func apart(group []*request) (others, probes []*request) {
+	for _, r := range group {
+		if r.probe {
+			probes = append(probes, r)
+		}
+	}
+	if len(probes) == 0 {
+		return group, nil
+	}
+	return slices.DeleteFunc(group, func(r *request) bool { return r.probe }), probes
+}
+
 // commit writes a group in one transaction and answers its callers. If the fault may be in the data of one request (a
 // damaged page, a log that does not fit), each request gets a transaction of its own, so that only that one fails.
 func (w *writer) commit(group []*request) {
@@ -161,21 +176,28 @@ func (w *writer) commit(group []*request) {
 	}
 	w.metrics.observe(group, time.Since(start))
 
-	if code != errs.Conflict { // a conflict says nothing about the database
-		w.mu.Lock()
-		w.last, w.err = time.Now(), err
-		w.mu.Unlock()
-	}
+	w.report(group, err)
 	for _, r := range group {
 		r.done <- err
 	}
 }
 
-// outcome returns how the last commit ended and when.
-func (w *writer) outcome() (time.Time, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.last, w.err
+// report tells how the appends of a group went.
+func (w *writer) report(group []*request, err error) {
+	var batch []chat.Message
+	appends := false
+	for _, r := range group {
+		if appends = appends || r.appends; r.appends && err != nil {
+			batch = append(batch, r.batch...)
+		}
+	}
+	switch {
+	case !appends:
+	case err == nil:
+		w.health.Succeeded()
+	default:
+		w.health.Failed(batch, err)
+	}
 }
 
 // transact writes a group, all or nothing. After a failure it drops the connection, in whatever state that is, and the

@@ -54,7 +54,7 @@ func queued(t *testing.T, path string, rooms ...string) (*writer, []*request) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWriter(f, Config{}.withDefaults())
+	w := newWriter(f, Config{}.withDefaults(), driver.NewHealth(time.Second, nil))
 	t.Cleanup(func() {
 		if err := errors.Join(w.stop(), f.close()); err != nil {
 			t.Error(err)
