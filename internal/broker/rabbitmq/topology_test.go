@@ -189,14 +189,13 @@ func TestDriver_Metrics(t *testing.T) {
 func TestOpen_ASecondStartLeavesNoErrors(t *testing.T) {
 	urls := testkit.VHost(t)
 	broker := testkit.RabbitMQ(t).Node(0)
-	log := ""
+	log, l := "", newLedger(t)
 	for n := range 2 {
 		table := peer.NewTable(peer.Node{ID: peer.NewID(), Roles: peer.Roles()})
 		d, err := rabbitmq.Open(t.Context(), rabbitmq.Config{URLs: urls, Peers: table})
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := newLedger(t)
 		stop := consumeIn(t, d, l, "one")
 		publishSoon(t, d, numbered("a", n+1))
 		l.until("the message", func() bool { return l.last["a"] == n+1 })

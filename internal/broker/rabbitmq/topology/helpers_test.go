@@ -189,7 +189,12 @@ func (s *site) open(cfg Config) (*node, error) {
 	var running sync.WaitGroup
 	running.Go(func() { n.Run(ctx) })
 	n.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
-	s.t.Cleanup(n.stop)
+	s.t.Cleanup(func() {
+		n.stop()
+		if s.t.Failed() {
+			s.t.Logf("log of %s:\n%s", cfg.Node, n.log.text.String())
+		}
+	})
 	if err != nil {
 		n.stop()
 	}

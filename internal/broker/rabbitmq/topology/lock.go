@@ -51,12 +51,27 @@ const (
 	firstTicket = 50 * time.Millisecond
 	// wakeEvery is how often a node publishes a ticket while it waits for the lock: the one who has the lock removes tickets.
 	wakeEvery = 2 * time.Second
+	// attemptLimit is how long one channel waits for the lock.
+	attemptLimit = 5 * time.Second
 	// writeLimit is how long one change of the record may take.
 	writeLimit = 10 * time.Second
 )
 
-// acquire waits for the lock until ctx is done. The caller releases it.
+// acquire waits for the lock until ctx is done. The caller releases it. It begins again with a new channel from time to time: on
+// RabbitMQ 3.10, a channel that was opened while its queue had no leader may neither publish nor get anything.
 func acquire(ctx context.Context, o opener, log *slog.Logger) (*lock, error) {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, attemptLimit)
+		l, err := acquireOnce(attempt, o, log)
+		late := attempt.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || !late {
+			return l, err
+		}
+	}
+}
+
+func acquireOnce(ctx context.Context, o opener, log *slog.Logger) (*lock, error) {
 	l := &lock{conn: o, log: log}
 	ch, err := o.Channel(func(ch *amqp.Channel) (err error) {
 		l.closed = ch.NotifyClose(make(chan *amqp.Error, 1))

@@ -107,12 +107,6 @@ func TestRestore_TheHolderDies(t *testing.T) {
 		t.Fatal("it has succeeded without a connection")
 	}
 	two.Report("a message came back")
-	defer func() {
-		if t.Failed() {
-			t.Log(two.log.text.String())
-			t.Log(err)
-		}
-	}()
 	s.until(5*time.Second, says("the other node to see it"), func() bool { return two.Check() != nil })
 	if s.reaches(link.IntakeExchange, "1.2") || s.reaches(link.IntakeExchange, "1.3") {
 		t.Error("the queue is bound while its holder may be alive")
