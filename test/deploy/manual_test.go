@@ -218,7 +218,7 @@ func TestManual_CommandsExist(t *testing.T) {
 			count++
 			words := strings.Fields(use[1])
 			command := words[:1]
-			if words[0] == "dead" {
+			if words[0] == "dead" || words[0] == "broker" {
 				command = words[:2]
 			}
 			name := strings.Join(command, " ")

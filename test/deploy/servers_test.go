@@ -2,11 +2,11 @@ package deploy
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -80,34 +80,43 @@ func TestServers_PostgresAcceptsItsSettings(t *testing.T) {
 	}
 }
 
-// permit executes the manual's rabbitmqctl commands about users and permissions. It uses the management API, which is a
-// hundred times faster, on an empty virtual host. It returns the number of commands.
+// startANode divides the manual's commands about users: the ones before it are for the nodes, the ones after it for services.
+const startANode = "**Start a node now**"
+
+// permit executes the manual's rabbitmqctl commands that make the virtual host and the user of the nodes, as they are
+// written. It returns their number.
 func permit(t *testing.T, node *nodes.RabbitNode) (count int) {
 	t.Helper()
-	for _, command := range all(`(?m)^rabbitmqctl (.*)$`, section(t, "RabbitMQ")) {
+	_, _ = node.Manage(t.Context(), "DELETE", "/vhosts/restante", "") // of another test
+	before, _, found := strings.Cut(section(t, "RabbitMQ"), startANode)
+	if !found {
+		t.Fatal("the manual does not say when to start a node")
+	}
+	return execute(t, node, before)
+}
+
+// permitServices executes the commands for services.
+func permitServices(t *testing.T, node *nodes.RabbitNode) (count int) {
+	t.Helper()
+	_, after, _ := strings.Cut(section(t, "RabbitMQ"), startANode)
+	return execute(t, node, after)
+}
+
+// execute runs the commands of a text that are about users, and returns their number.
+func execute(t *testing.T, node *nodes.RabbitNode, text string) (count int) {
+	t.Helper()
+	for _, command := range all(`(?m)^rabbitmqctl ([^#\n]*)`, text) {
 		w := words(command)
-		var path string
-		var body map[string]string
-		switch {
-		case w[0] == "add_vhost" && len(w) == 2:
-			path = "/vhosts/" + w[1]
-			_, _ = node.Manage(t.Context(), "DELETE", path, "") // it may not exist
-		case w[0] == "add_user" && len(w) == 3:
-			path, body = "/users/"+w[1], map[string]string{"password": w[2], "tags": ""}
-		case w[0] == "set_permissions" && len(w) == 7:
-			path, body = "/permissions/"+w[2]+"/"+w[3], map[string]string{"configure": w[4], "write": w[5], "read": w[6]}
-		case w[0] == "set_topic_permissions" && len(w) == 7:
-			path, body = "/topic-permissions/"+w[2]+"/"+w[3], map[string]string{"exchange": w[4], "write": w[5], "read": w[6]}
+		switch w[0] {
+		case "add_user":
+			_, _ = node.Manage(t.Context(), "DELETE", "/users/"+w[1], "") // of another test
+		case "add_vhost", "set_permissions", "set_topic_permissions", "set_user_tags":
 		default:
 			continue
 		}
 		count++
-		text, err := json.Marshal(body)
-		if err != nil {
+		if _, err := node.Ctl(t.Context(), w...); err != nil {
 			t.Fatal(err)
-		}
-		if _, err := node.Manage(t.Context(), "PUT", path, string(text)); err != nil {
-			t.Errorf("rabbitmqctl %s: %v", command, err)
 		}
 	}
 	return count
@@ -187,7 +196,17 @@ func permitted(t *testing.T, node *nodes.RabbitNode, user string, do action) boo
 // TestServers_PermissionsOfTheManual tries what the users of the manual may do, and what not.
 func TestServers_PermissionsOfTheManual(t *testing.T) {
 	node := testkit.RabbitMQ(t).Node(0)
-	if count := permit(t, node); count != 9 {
+	count := permit(t, node)
+	address := "amqp://restante:SECRET@" + node.Addr() + "/restante?management=" + node.ManagementURL()
+	own := testkit.Cluster{Broker: []string{address}, Store: testkit.Database(t)}.Start(t, testkit.Options{})
+	eventually(t, "the node may ask for queues and policies", func() bool {
+		return strings.HasSuffix(testkit.Run(t, "", testkit.Binary(t), "broker", "status", "--broker", address), "nothing is dangerous\n")
+	})
+	if strings.Contains(own.Log(), "are not checked") {
+		t.Error("the node may not look at policies")
+	}
+	own.Stop(20 * time.Second) // it would read what the services send
+	if count += permitServices(t, node); count != 10 {
 		t.Fatalf("the manual has %d commands about users", count)
 	}
 	for _, tc := range []struct {
@@ -197,8 +216,8 @@ func TestServers_PermissionsOfTheManual(t *testing.T) {
 	}{
 		{"restante", "make the inbox", declareExchange("restante.inbox", "topic"), true},
 		{"restante", "make the outbox", declareExchange("restante.messages", "topic"), true},
-		{"restante", "make a queue", declareQueue("restante.inbox"), true},
-		{"restante", "bind it", bindQueue("restante.inbox", "#", "restante.inbox"), true},
+		{"restante", "make a queue", declareQueue("restante.new"), true},
+		{"restante", "bind it", bindQueue("restante.new", "#", "restante.inbox"), true},
 		{"restante", "make others' queues", declareQueue("crm.x"), false},
 		{"billing", "send to its room", publishTo("restante.inbox", "ops"), true},
 		{"billing", "send to another room", publishTo("restante.inbox", "board"), false},

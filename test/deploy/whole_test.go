@@ -135,12 +135,15 @@ func TestManual_ChangingTheNumberOfPartitions(t *testing.T) {
 		t.Errorf("a node with another number of partitions: %v", err)
 	}
 	before.Stop(20 * time.Second)
-	for _, queue := range partitions() {
-		if _, err := node.Manage(t.Context(), "DELETE", "/queues/"+vhost+"/"+queue, ""); err != nil {
-			t.Fatal(err)
-		}
+	command := all(`(?m)^ +restante (broker partitions) 16 --broker `, read(t, manual))
+	if len(command) != 1 {
+		t.Fatalf("the manual has %d commands that change the number", len(command))
 	}
-	first := cluster.Start(t, testkit.Options{Args: []string{"--partitions", "3"}})
+	testkit.Run(t, "", testkit.Binary(t), append(strings.Fields(command[0]), "3", "--broker", cluster.Broker[0])...)
+	if got := partitions(); len(got) != 0 {
+		t.Errorf("in between: %q", got)
+	}
+	first := cluster.Start(t, testkit.Options{})
 	second := cluster.Start(t, testkit.Options{})
 	if got := partitions(); len(got) != 3 {
 		t.Errorf("after: %q", got)

@@ -22,7 +22,7 @@ type policies struct {
 
 	mu    sync.Mutex
 	why   string                       // why it is not known, as logged; "" when it is
-	found map[string]management.Danger // by its text
+	found map[string]management.Danger // at the last look that succeeded, by its text
 }
 
 // The pauses between two looks. The first one is shorter: the API knows the policies of new queues some seconds late.
@@ -79,7 +79,7 @@ func (p *policies) unknown(ctx context.Context, why string) {
 		p.d.cfg.Log.InfoContext(ctx, "the settings of the queues are not checked: policies that lose messages would not be noticed",
 			slog.String("reason", why))
 	}
-	p.why, p.found = why, nil
+	p.why = why
 }
 
 // note notes what is dangerous now, and logs what is new and what is over.
@@ -111,7 +111,7 @@ func (d *Driver) CheckPolicies() error {
 	p := d.policies
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.found) == 0 {
+	if p.why != "" || len(p.found) == 0 {
 		return nil
 	}
 	var all []string

@@ -22,6 +22,9 @@ import (
 // listenFor is how long heartbeats are listened for before no node is taken for alive. A node sends two a second.
 const listenFor = 3 * time.Second
 
+// changeTimeLimit is how long a change may take. RabbitMQ deletes some tens of queues a second.
+const changeTimeLimit = time.Minute
+
 // SetPartitions changes the number of partitions while no node runs: it deletes the queues of the intake, and the nodes that
 // start next make as many as the record then says. It refuses with errs.Conflict while a node is alive, or while a message
 // waits in the intake or the inbox. A node that starts meanwhile waits until it is over. Queues beyond the present number are
@@ -42,7 +45,7 @@ func (b *Broker) SetPartitions(ctx context.Context, n int) (before int, err erro
 	if err := alive.none(); err != nil {
 		return 0, err
 	}
-	limited, cancel := context.WithTimeout(ctx, recordTimeLimit)
+	limited, cancel := context.WithTimeout(ctx, changeTimeLimit)
 	defer cancel()
 	_, err = topology.ChangeRecord(limited, b.conn, func(r *topology.Record) error {
 		before = r.Partitions
