@@ -67,7 +67,7 @@ func TestBoard_IsCheap(t *testing.T) {
 		b.Add(health.Check{Name: "storing", Do: func(context.Context) error { calls.Add(1); return nil }})
 		for range 1000 {
 			want(t, b, "accepting=", "storing=")
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond) // fake time
 		}
 		if n := calls.Load(); n < 19 || n > 21 {
 			t.Errorf("%d calls in ten seconds", n)
@@ -90,7 +90,7 @@ func TestBoard_ACheckThatHangsDelaysNobodyForLong(t *testing.T) {
 			if took := time.Since(began); took > limit {
 				t.Errorf("the answer took %v, want %v at most", took, limit)
 			}
-			time.Sleep(time.Minute)
+			time.Sleep(time.Minute) // fake time
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -112,7 +112,7 @@ func TestBoard_AStopIsToldAtOnce(t *testing.T) {
 		b := health.NewBoard(health.Config{})
 		b.Add(health.Check{Name: "storing", Do: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }})
 		want(t, b, "accepting=", "storing=no answer within 3s")
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // fake time
 		b.Stop(&errs.Error{Code: errs.Unavailable, Msg: "the server stops"})
 		began := time.Now()
 		want(t, b, "accepting=the server stops", "storing=no answer within 3s")
@@ -136,9 +136,9 @@ func TestBoard_WatchReportsWhatFails(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- b.Watch(ctx) }()
-		time.Sleep(1500 * time.Millisecond)
+		time.Sleep(1500 * time.Millisecond) // fake time
 		broken.Store(true)
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // fake time
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -161,11 +161,11 @@ func TestBoard_LogsChanges(t *testing.T) {
 		)
 		for _, broken = range []error{errors.New("starting"), nil, errors.New("starting"), nil} {
 			b.Outcomes()
-			time.Sleep(2 * time.Second)
+			time.Sleep(2 * time.Second) // fake time
 		}
 		for _, broken = range []error{nil, errors.New("a"), errors.New("b"), nil, nil, errors.New("c")} {
 			b.Outcomes()
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // fake time
 		}
 		text := logged.String()
 		for line, n := range map[string]int{`msg="not ready" check=storing`: 2, "msg=degraded check=hearing": 2, `msg="ready again"`: 2, "starting": 0} {

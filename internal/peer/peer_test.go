@@ -87,3 +87,15 @@ func TestSecret_IsNeverShown(t *testing.T) {
 		t.Errorf("shown: %s", shown.String())
 	}
 }
+
+func TestTable_SelfSaysWhatFails(t *testing.T) {
+	table := peer.NewTable(node("self", peer.Hub))
+	table.SetFailing([]string{"hearing"})
+	if self := table.Self(); !slices.Equal(self.Failing, []string{"hearing"}) || self.ID != "self" {
+		t.Errorf("%+v", self)
+	}
+	table.SetFailing(nil)
+	if self := table.Self(); self.Failing != nil {
+		t.Errorf("%+v", self)
+	}
+}

@@ -36,7 +36,7 @@ func TestHearing_MattersWhenTheHubIsAlone(t *testing.T) {
 			"the other hub was alive": {nil, peer.Expiry + 1, true},
 		} {
 			h := &hearing{check: deaf, peers: hubs(tc.failing...)}
-			time.Sleep(tc.silent)
+			time.Sleep(tc.silent) // fake time
 			if err := h.do(t.Context()); err == nil {
 				t.Fatal("it hears")
 			}
@@ -57,7 +57,7 @@ func TestHearing_MayFailForAMoment(t *testing.T) {
 		}
 		for wait, want := range map[time.Duration]bool{agree - 1: true, agree + 1: false} {
 			began := h.heard
-			time.Sleep(wait)
+			time.Sleep(wait) // fake time
 			peers.Heard(peer.Node{ID: "other", Roles: []peer.Role{peer.Hub}}, time.Now())
 			if got := h.degrades(); got != want {
 				t.Errorf("%v after it has heard: degrades %t", time.Since(began), got)

@@ -46,7 +46,8 @@ func (s *Server) leave(ctx context.Context) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-s.Failed(): // it is of no use to wait
+	case err := <-s.Failed():
+		s.log.Error("a part of the server has failed while it stops", "error", err)
 	case <-ctx.Done():
 	}
 }

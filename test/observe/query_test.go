@@ -50,28 +50,50 @@ func checkQuery(known metrics, query string, used []string) (faults []string) {
 			}
 		}
 	}
-	left := map[string]bool{} // labels of the results
-	aggregated := false
-	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
-		a, is := n.(*parser.AggregateExpr)
-		if !is {
-			return nil
-		}
-		aggregated = true
+	aggregates(expr, func(a *parser.AggregateExpr) {
 		for _, label := range a.Grouping {
-			left[label] = true
 			if !has(a.Expr, label) {
 				fault("what is aggregated by %s has no such label", label)
 			}
 		}
-		return nil
+	})
+	result := kept(expr)
+	left := map[string]bool{} // labels of the results
+	aggregated := false
+	aggregates(result, func(a *parser.AggregateExpr) {
+		aggregated = true
+		for _, label := range a.Grouping {
+			left[label] = true
+		}
 	})
 	for _, label := range used {
-		if aggregated && !left[label] || !aggregated && !has(expr, label) {
+		if aggregated && !left[label] || !aggregated && !has(result, label) {
 			fault("its results have no label %s", label)
 		}
 	}
 	return faults
+}
+
+// kept returns the part of an expression whose series are the results: what follows "and" and "unless" only chooses among them.
+func kept(expr parser.Expr) parser.Expr {
+	switch e := expr.(type) {
+	case *parser.ParenExpr:
+		return kept(e.Expr)
+	case *parser.BinaryExpr:
+		if e.Op == parser.LAND || e.Op == parser.LUNLESS {
+			return kept(e.LHS)
+		}
+	}
+	return expr
+}
+
+func aggregates(in parser.Node, do func(*parser.AggregateExpr)) {
+	parser.Inspect(in, func(n parser.Node, _ []parser.Node) error {
+		if a, is := n.(*parser.AggregateExpr); is {
+			do(a)
+		}
+		return nil
+	})
 }
 
 func selectors(in parser.Node) (found []*parser.VectorSelector) {
@@ -138,6 +160,8 @@ func TestCheckQuery_FindsFaults(t *testing.T) {
 		`rate(job_total[5m])`:                               "no program shows job_total",
 		`rate(job_seconds[5m])`:                             "no program shows job_seconds",
 		`rate(jobs_total_count[5m])`:                        "no program shows",
+		`jobs_total and on () sum(jobs_total) > 0`:          "",
+		`sum(jobs_total) unless on () jobs_total`:           "results have no label code",
 		`jobs_total{kind="x"}`:                              "no label kind",
 		`jobs_total{code="good"}`:                           "no code=",
 		`jobs_total{code!="good"}`:                          "no code!=",

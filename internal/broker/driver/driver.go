@@ -43,6 +43,8 @@ const (
 	Consuming = "consuming" // Consume gets messages when there are some
 	Hearing   = "hearing"   // Subscribe hears what is announced
 	Beating   = "beating"   // the nodes hear each other
+	Topology  = "topology"  // everything that must be on the broker is there
+	Policies  = "policies"  // no setting of the broker can make it drop what it has confirmed
 )
 
 // Driver is a work queue of accepted messages and a fan-out of stored ones. All methods may be called concurrently.

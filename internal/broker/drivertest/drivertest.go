@@ -44,6 +44,7 @@ func Run(t *testing.T, h Harness) {
 		"Subscribe/all subscribers in order": testSubscribe,
 		"Subscribe/slow subscriber":          testSlowSubscriber,
 		"Subscribe/ends":                     testSubscribeEnds,
+		"Checks/of what works":               testChecks,
 		"Close/while publishing":             testCloseWhilePublishing,
 		"Close/unhandled":                    testCloseUnhandled,
 	} {

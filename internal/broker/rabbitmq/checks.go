@@ -14,6 +14,8 @@ func (d *Driver) Checks() []driver.Check {
 	checks := []driver.Check{
 		{Name: driver.Consuming, Do: d.checkConsuming},
 		{Name: driver.Hearing, Do: func(context.Context) error { return d.CheckHearing() }},
+		{Name: driver.Topology, Do: func(context.Context) error { return d.CheckTopology() }},
+		{Name: driver.Policies, Do: func(context.Context) error { return d.CheckPolicies() }},
 	}
 	if d.cfg.Peers != nil {
 		checks = append(checks, driver.Check{Name: driver.Beating, Do: d.checkBeating})
