@@ -20,6 +20,7 @@ type metrics struct {
 	dangers     prometheus.Gauge
 	redelivered prometheus.Counter
 	released    prometheus.Counter
+	refused     prometheus.Counter
 	undecodable prometheus.Counter
 	missed      *prometheus.CounterVec
 	declined    prometheus.Gauge
@@ -57,6 +58,9 @@ func newMetrics() *metrics {
 		}),
 		released: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_partitions_released_total", Help: "Partitions given up because another node has become their owner.",
+		}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_announcements_refused_total", Help: "Announcements that RabbitMQ has refused, because one of the queues for them does not take them.",
 		}),
 		undecodable: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_announcements_undecodable_total", Help: "Announcements that were skipped because they are not restante's.",
@@ -135,6 +139,6 @@ func (m *metrics) keep(f chat.Feature, n float64) { m.unknown.WithLabelValues(m.
 func (m *metrics) passOver(f chat.Feature) { m.unheard.WithLabelValues(m.features.of(f)).Inc() }
 
 func (m *metrics) register(reg prometheus.Registerer) {
-	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.letters, m.dangers, m.destroyed, m.redelivered, m.released,
+	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.letters, m.dangers, m.destroyed, m.redelivered, m.released, m.refused,
 		m.undecodable, m.missed, m.declined, m.batch, m.unknown, m.unheard)
 }

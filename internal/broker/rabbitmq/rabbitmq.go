@@ -52,6 +52,7 @@ type Driver struct {
 	progress *peer.Progress
 	accounts accounts
 	unknowns *unknowns
+	refusals refusals
 	policies *policies
 
 	broker     *link.Broker

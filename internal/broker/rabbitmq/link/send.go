@@ -279,11 +279,22 @@ func (m *Sent) complete() error {
 		if why := m.sender.s.Why(); why != nil {
 			return unconfirmed(fmt.Errorf("the connection is lost: %w", why))
 		}
+		refused := !m.channel.ch.IsClosed()
 		m.sender.renew(m.channel)
-		return unconfirmed(errors.New("the broker has not taken it"))
+		if refused {
+			return unconfirmed(errRefused)
+		}
+		return unconfirmed(errors.New("the channel is closed"))
 	}
 	return nil
 }
+
+// errRefused is why a message is not confirmed that the broker has refused.
+var errRefused = errors.New("the broker has not taken it")
+
+// IsRefused reports whether the broker has refused a message: one of the queues for it does not take it. The other queues may
+// have it.
+func IsRefused(err error) bool { return errors.Is(err, errRefused) }
 
 // takeReturn reports whether the broker had no queue for a message. Call it after the confirm: the broker sends the return
 // before the confirm.
