@@ -50,8 +50,10 @@ make_root() {
   unshare --mount --propagation slave "$0" install "$suite" "$part"
   rm -rf "$part"/var/lib/apt/lists/* "$part/usr/share/doc" "$part/usr/share/locale" "$part/usr/share/man"
   echo "$recipe" >"$part/etc/restante-recipe"
-  rm -rf "$root"
+  rm -rf "$root.old"
+  [ ! -e "$root" ] || mv "$root" "$root.old"
   mv "$part" "$root"
+  rm -rf "$root.old"
 }
 
 is_machine() { [ "$(field VERSION_CODENAME)" = "$suite" ]; }

@@ -6,7 +6,7 @@ printf 'app    %s\n' "$(tail -n 1 .cache/test-client.log)"
 for part in unit whole oldest; do
   log=.cache/test-$part.log
   printf '%-6s %s packages passed, %s without tests%s\n' "$part" "$(grep -c '^ok ' "$log")" "$(grep -c 'no test files' "$log" || true)" \
-    "$(sed -n 's/^\(servers\|MISSING\): /, on /p; 1q' "$log")"
+    "$(sed -n 's/^servers: /, on /p; s/^MISSING: /, MISSING: /p; 1q' "$log")"
 done
 
 measured() {

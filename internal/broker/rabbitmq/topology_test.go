@@ -66,7 +66,8 @@ func TestDriver_ToleratesQueuesOfAnEarlierVersion(t *testing.T) {
 // that is published after that is handled.
 func TestDriver_MakesAgainWhatIsDeleted(t *testing.T) {
 	urls := testkit.VHost(t)
-	d := open(t, rabbitmq.Config{URLs: urls, Partitions: 2})
+	reg := prometheus.NewRegistry()
+	d := open(t, rabbitmq.Config{URLs: urls, Partitions: 2, Metrics: reg})
 	o := newOther(t, urls)
 	for n, remove := range []func() error{
 		func() error { return o.ch.ExchangeDelete("restante.intake", false, false) },
@@ -85,6 +86,9 @@ func TestDriver_MakesAgainWhatIsDeleted(t *testing.T) {
 		}
 		t.Logf("accepted again after %v", time.Since(began).Round(time.Millisecond))
 		waitUntil(t, "Check", func() bool { return d.Check(t.Context()) == nil && d.CheckTopology() == nil })
+	}
+	if connects := metric(t, reg, "restante_broker_connects_total"); connects != 2 {
+		t.Errorf("%v connections were made, want 2: one of the keeper and one for publishing, which live on", connects)
 	}
 }
 

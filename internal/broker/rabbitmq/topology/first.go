@@ -15,6 +15,8 @@ import (
 func (k *Keeper) settle(ctx context.Context, s *link.Session, l *lock) error {
 	known, ok := k.Record()
 	switch {
+	case l.record == nil && !ok && l.corrupt != nil:
+		return l.corrupt
 	case l.record == nil && !ok:
 		r, err := k.first(ctx, s)
 		if err != nil {
@@ -31,6 +33,7 @@ func (k *Keeper) settle(ctx context.Context, s *link.Session, l *lock) error {
 			return fmt.Errorf("write the record again: %w", err)
 		}
 	}
+	l.discard()
 	return k.adopt(l.record)
 }
 

@@ -216,7 +216,7 @@ func (k *Keeper) lookFailed(ctx context.Context, s *link.Session, err error, fai
 	switch {
 	case ctx.Err() != nil || s.Why() != nil: // the link logs a lost connection
 		return failing
-	case errs.CodeOf(err) == errs.Conflict:
+	case errs.CodeOf(err) == errs.Conflict && !k.compared: // a new process, which has not refused to start for want of an answer
 		k.fail(err)
 	case !failing:
 		k.cfg.Log.WarnContext(ctx, "what is on the broker cannot be looked after, trying on", slog.Any("error", err))

@@ -43,6 +43,7 @@ type lock struct {
 	at      amqp.Delivery // of the record
 	copied  string        // the id of a copy that replaces the record
 	corrupt error         // there is a message that is no record
+	junk    []uint64      // the deliveries that are none
 	done    []uint64      // deliveries that are acknowledged at the end
 }
 
@@ -141,7 +142,7 @@ func (l *lock) await(ctx context.Context, id string) error {
 				return l.lost()
 			}
 			if l.note(d); d.MessageId == id {
-				return l.corrupt
+				return nil
 			}
 		case <-ctx.Done():
 			return errs.Wrap(errs.Unavailable, context.Cause(ctx), "the lock of the broker's record is lost")
@@ -160,6 +161,7 @@ func (l *lock) note(d amqp.Delivery) {
 	case d.Type != typeRecord || err != nil:
 		l.corrupt = &errs.Error{Code: errs.Conflict, Err: err, Msg: "queue " + link.RecordQueue +
 			" holds a message that is not the record of this version: stop every node, remove that message, and start one node with --partitions N"}
+		l.junk = append(l.junk, d.DeliveryTag)
 		return
 	case l.record == nil, r.Version > l.record.Version, d.MessageId == l.copied:
 		if l.record != nil {
@@ -252,6 +254,14 @@ func (l *lock) renew(ctx context.Context) error {
 	}
 	l.copied = uuid.NewString()
 	return l.send(ctx, l.copied, l.at.Body)
+}
+
+// discard removes what is no record, when there is one.
+func (l *lock) discard() {
+	if len(l.junk) > 0 {
+		l.log.Warn("what is no record was removed from the queue of the record", slog.Int("messages", len(l.junk)), slog.Any("error", l.corrupt))
+	}
+	l.done, l.junk = append(l.done, l.junk...), nil
 }
 
 // release removes what is no longer needed and gives the lock to the next node.

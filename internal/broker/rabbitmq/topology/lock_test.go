@@ -174,6 +174,40 @@ func TestRecord_ThatIsNone(t *testing.T) {
 	}
 }
 
+// TestRecord_BesideSomethingElse: somebody publishes to the queue of the record, or replaces the record. Running nodes go on, and
+// put it right.
+func TestRecord_BesideSomethingElse(t *testing.T) {
+	s := newSite(t)
+	n := s.start(Config{Node: "one", Partitions: 2})
+	for _, purge := range []bool{false, true} {
+		s.do(func(ch *amqp.Channel) error {
+			if purge {
+				if _, err := ch.QueuePurge(link.RecordQueue, false); err != nil {
+					return err
+				}
+			}
+			return ch.Publish("", link.RecordQueue, true, false, amqp.Publishing{Body: []byte("junk")})
+		})
+		for range 2 {
+			if r, err := n.Refresh(t.Context()); err != nil || r.Partitions != 2 {
+				t.Fatalf("purged %v: %+v, %v", purge, r, err)
+			}
+		}
+		if r, err := ReadRecord(t.Context(), s.conn); err != nil || r.Partitions != 2 {
+			t.Errorf("purged %v: a tool reads %+v, %v", purge, r, err)
+		}
+	}
+	if n.log.count("what is no record was removed") < 2 {
+		t.Error("it says nothing about that")
+	}
+	select {
+	case err := <-n.Failed():
+		t.Error(err)
+	default:
+	}
+	s.start(Config{Node: "two", Partitions: 2})
+}
+
 // TestRecord_IsWrittenAgain: the record vanishes while nodes run. They know it, and the one who knows the latest writes it.
 func TestRecord_IsWrittenAgain(t *testing.T) {
 	s := newSite(t)

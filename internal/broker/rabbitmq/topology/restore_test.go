@@ -92,7 +92,7 @@ func TestRestore_TheHolderDies(t *testing.T) {
 	n := behind.start(Config{Node: "one", Partitions: 2})
 	var dead atomic.Bool
 	two := s.start(Config{
-		Node: "two", Alive: func(node string) bool { return node == "one" && !dead.Load() },
+		Node: "two", Free: func(string) bool { return dead.Load() }, Alive: func(node string) bool { return node == "one" && !dead.Load() },
 		Finished: func(int) map[string]int64 { return map[string]int64{"a": 2, "b": 1} },
 	})
 	n.setRestoring(1, true)
@@ -103,8 +103,8 @@ func TestRestore_TheHolderDies(t *testing.T) {
 		proxy.Cut()
 		return err
 	})
-	if err == nil {
-		t.Fatal("it has succeeded without a connection")
+	if err == nil || errs.CodeOf(err) == errs.Conflict {
+		t.Fatalf("without a connection: %v", err)
 	}
 	two.Report("a message came back")
 	s.until(5*time.Second, says("the other node to see it"), func() bool { return two.Check() != nil })

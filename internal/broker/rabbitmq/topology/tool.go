@@ -37,6 +37,9 @@ func ChangeRecord(ctx context.Context, conn *amqp.Connection, change func(r *Rec
 		return Record{}, fmt.Errorf("lock the broker's record: %w", err)
 	}
 	defer l.release()
+	if l.record == nil && l.corrupt != nil {
+		return Record{}, l.corrupt
+	}
 	if l.record == nil {
 		return Record{}, &errs.Error{Code: errs.NotFound, Msg: "queue " + link.RecordQueue + " holds no record: start a node with --partitions N"}
 	}
