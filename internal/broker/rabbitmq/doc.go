@@ -7,7 +7,8 @@
 // Package link below it has the connections, package topology knows which exchanges and queues there must be, and makes them,
 // and package deadletter has the dead letters. Here the queues are used. Follow a message: publish.go sends it to its partition; consume.go keeps a
 // consumer on each partition, and decides with peer.Balance when another node is to have it; batch.go stores a batch and
-// acknowledges it; announce.go publishes what was stored; subscribe.go hears it. inbox.go reads what other services send.
-// heartbeats.go is what nodes publish about themselves. policies.go looks, by package management, for settings of the queues
-// that may lose messages. rabbitmq.go opens and closes all of it.
+// acknowledges it; announce.go publishes what was stored; subscribe.go hears it with ears.go,
+// and hearing.go notices when nothing is heard. inbox.go reads what other services send. heartbeats.go is what nodes publish
+// about themselves. policies.go looks, by package management, for settings of the queues that may lose messages. checks.go has
+// the checks of readiness. rabbitmq.go opens and closes all of it.
 package rabbitmq

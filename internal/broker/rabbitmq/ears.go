@@ -105,8 +105,12 @@ func (e *ears) why() error {
 	}
 	select {
 	case err, ok := <-e.ends:
-		if ok {
+		switch {
+		case !ok: // somebody else has closed it
+		case err.Server:
 			return fmt.Errorf("%w: %w", errInterrupted, err)
+		default: // the connection is lost
+			return err
 		}
 	default: // the broker has cancelled a consumer, because its queue is gone
 	}
