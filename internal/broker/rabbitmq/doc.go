@@ -11,5 +11,6 @@
 // hearing.go notices when nothing is heard. inbox.go reads what other services send. heartbeats.go is what nodes publish about
 // themselves. When a queue is deleted, hand.go is what becomes of the deliveries of a registration, account.go and resend.go
 // what the publishers know of their messages, and others.go what the keeper of the topology asks. policies.go looks, by
-// package management, for settings of the queues that may lose messages. rabbitmq.go opens and closes all of it.
+// package management, for settings of the queues that may lose messages. checks.go has the
+// checks of readiness. rabbitmq.go opens and closes all of it.
 package rabbitmq
