@@ -32,45 +32,23 @@ type metrics struct {
 
 func newMetrics() *metrics {
 	m := &metrics{
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "restante_publish_in_flight", Help: "Messages that wait for the broker's confirm.",
-		}),
-		unacked: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "restante_unacked", Help: "Messages that the broker has delivered to this node and that are not stored yet.",
-		}),
-		held: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "restante_partitions_active", Help: "Partitions from which this node has got messages and still does.",
-		}),
+		inFlight: gauge("restante_publish_in_flight", "Messages that wait for the broker's confirm."),
+		unacked:  gauge("restante_unacked", "Messages that the broker has delivered to this node and that are not stored yet."),
+		held:     gauge("restante_partitions_active", "Partitions from which this node has got messages and still does."),
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_dead_total", Help: "Messages dead-lettered, by where they came from.",
 		}, []string{"from"}),
-		destroyed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "restante_destroyed_total", Help: "Messages that this node had accepted and that were destroyed when somebody deleted their queue.",
-		}),
-		letters: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "restante_dead_letters", Help: "Dead letters that wait, NaN until the node has looked.",
-		}),
-		dangers: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "restante_broker_dangers", Help: "Settings of RabbitMQ's queues that may lose messages, NaN while they are not known.",
-		}),
-		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "restante_redelivered_total", Help: "Messages that the broker delivered again.",
-		}),
-		released: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "restante_partitions_released_total", Help: "Partitions given up because another node has become their owner.",
-		}),
-		refused: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "restante_announcements_refused_total", Help: "Announcements that RabbitMQ has refused, because one of the queues for them does not take them.",
-		}),
-		undecodable: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "restante_announcements_undecodable_total", Help: "Announcements that were skipped because they are not restante's.",
-		}),
+		destroyed:   counter("restante_destroyed_total", "Messages that this node had accepted and that were destroyed when somebody deleted their queue."),
+		letters:     gauge("restante_dead_letters", "Dead letters that wait, NaN until the node has looked."),
+		dangers:     gauge("restante_broker_dangers", "Settings of RabbitMQ's queues that may lose messages, NaN while they are not known."),
+		redelivered: counter("restante_redelivered_total", "Messages that the broker delivered again."),
+		released:    counter("restante_partitions_released_total", "Partitions given up because another node has become their owner."),
+		refused:     counter("restante_announcements_refused_total", "Announcements that RabbitMQ has refused, because one of the queues for them does not take them."),
+		undecodable: counter("restante_announcements_undecodable_total", "Announcements that were skipped because they are not restante's."),
 		missed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_announcements_missed_total", Help: "Times this hub compared its rooms with the store because announcements may have been lost, by reason.",
 		}, []string{"reason"}),
-		declined: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "restante_partitions_declined", Help: "Partitions that this node leaves to others, because it does not know the kind or version of their entries.",
-		}),
+		declined: gauge("restante_partitions_declined", "Partitions that this node leaves to others, because it does not know the kind or version of their entries."),
 		unknown: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "restante_unknown_entries", Help: "Accepted messages that this node has got and keeps, because it does not know their kind or version.",
 		}, []string{"feature"}),
@@ -100,6 +78,14 @@ func (m *metrics) setLetters(n int) { m.letters.Set(float64(n)) }
 
 // dangersUnknown notes that the settings of the queues are not known.
 func (m *metrics) dangersUnknown() { m.dangers.Set(math.NaN()) }
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+}
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+}
 
 // featureLabels gives features their labels. Any user of the broker can invent features, so that only the first few have
 // labels and the rest share one.
