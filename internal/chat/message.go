@@ -28,7 +28,7 @@ type Message struct {
 }
 
 // Origin is a partition of the broker in one of its generations. A partition gets another generation when its queue was
-// destroyed and made again. A store refuses new messages of a generation once it has seen a later one of the partition: a
+// destroyed and made again, or when the store has seen a later one than the broker. A store refuses new messages of a generation once it has seen a later one of the partition: a
 // consumer that still holds them stores them no more, because newer messages of the same rooms may be stored already. The
 // zero value is of a broker without partitions, and is never refused.
 type Origin struct {
