@@ -84,27 +84,30 @@ func TestDeletedQueue_HolderCut(t *testing.T) {
 // it, and what it still has becomes dead letters.
 func TestDeletedQueue_HolderFrozen(t *testing.T) {
 	h := newInHand(t)
+	<-time.After(3 * time.Second) // what was confirmed just before the deletion is published again: one message
+	publishSoon(t, h.other.Driver, numbered(h.room, handful+1))
+	waitUntil(t, "the holder to have it", func() bool { return unacknowledged(t, h.urls, h.queue) == handful+1 })
 	h.proxy.Stall(testkit.Up)
 	h.proxy.Stall(testkit.Down)
 	deleteQueue(t, h.urls, h.queue)
-	took := publishSoon(t, h.other.Driver, numbered(h.room, handful+1))
+	took := publishSoon(t, h.other.Driver, numbered(h.room, handful+2))
 	t.Logf("accepted again after %v", took.Round(time.Millisecond))
 	if took < 5*time.Second || took > 20*time.Second {
 		t.Error("the others wait for ten seconds, and then for no longer")
 	}
 	h.store.away.Store(false)
-	h.store.until("the message behind it", func() bool { return h.store.last[h.room] == handful+1 })
+	h.store.until("the message behind it", func() bool { return h.store.last[h.room] == handful+2 })
 	h.proxy.Resume(testkit.Up)
 	h.proxy.Resume(testkit.Down)
 	_, list := letters(t, h.urls, handful)
 	for _, l := range list {
-		if l.Reason != "queue destroyed" {
+		if !strings.HasPrefix(l.Reason, "queue destroyed") {
 			t.Fatalf("the letter is %+v", l)
 		}
 	}
 	h.store.mu.Lock()
 	defer h.store.mu.Unlock()
-	if n := h.store.stored[h.room]; n != 1 || len(h.store.late) > 0 {
+	if n := h.store.stored[h.room]; n != 2 || len(h.store.late) > 0 {
 		t.Errorf("%d are stored, too late: %v", n, h.store.late)
 	}
 }
