@@ -7,7 +7,8 @@ import (
 )
 
 // DestroyedError is the error of appending new messages of a generation after messages of a later one of the same partition.
-// It is in a chain of class errs.Invalid, see Destroyed.
+// It is in a chain of class errs.Invalid, see Destroyed. It is final if the queue of the messages is deleted. On a new broker it
+// may not be, and then they can be appended as of a later generation than Seen.
 type DestroyedError struct {
 	Origin Origin // of the messages that were refused
 	Seen   int64  // the latest generation of the partition that the store has seen

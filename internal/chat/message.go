@@ -28,9 +28,10 @@ type Message struct {
 }
 
 // Origin is a partition of the broker in one of its generations. A partition gets another generation when its queue was
-// destroyed and made again. A store refuses new messages of a generation once it has seen a later one of the partition: a
-// consumer that still holds them stores them no more, because newer messages of the same rooms may be stored already. The
-// zero value is of a broker without partitions, and is never refused.
+// destroyed and made again, or when the store has seen a later one than the broker. A store refuses new messages of a
+// generation once it has seen a later one of the partition: a consumer that still holds them stores them no more, because
+// newer messages of the same rooms may be stored already. The zero value is of a broker without partitions, and is never
+// refused.
 type Origin struct {
 	Partition  int
 	Generation int64 // 1, 2, 3, …; 0 without partitions

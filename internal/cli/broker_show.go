@@ -22,8 +22,12 @@ func printStatus(out io.Writer, s *operate.Status) error {
 	default:
 		fmt.Fprintf(out, "%d partitions (version %d of the record)\n", s.Record.Partitions, s.Record.Version)
 		for _, q := range slices.Sorted(maps.Keys(s.Record.Generations)) {
-			g := s.Record.Generations[q]
-			fmt.Fprintf(out, "partition %d: its queue was deleted and made again, generation %d\n", q, g.Number)
+			if since := s.Record.Since(q); since > 1 {
+				fmt.Fprintf(out, "partition %d: its queue was deleted and made again, generation %d\n", q, since)
+			}
+			if s.Record.Generations[q].Kept > 0 {
+				fmt.Fprintf(out, "partition %d: the store had seen a later generation, generation %d\n", q, s.Record.Generation(q))
+			}
 		}
 	}
 	if s.Unchecked != "" {

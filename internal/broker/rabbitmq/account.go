@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"cmp"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -56,11 +57,14 @@ func (a *account) note(number int64, g topology.Generation, node string, now tim
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	made := cmp.Or(g.Kept, number) // the queue
 	switch {
 	case a.generation == 0: // nothing was published before
 		a.generation, a.first = number, 1
+	case number > a.generation && made <= a.generation: // the same queue, with everything in it
+		a.generation = number
 	case number > a.generation:
-		a.inexact = a.inexact || a.open || number > a.generation+1
+		a.inexact = a.inexact || a.open || made > a.generation+1
 		a.generation, a.first, a.earlier, a.open = number, a.last.Load()+1, a.finished, true
 	}
 	if a.open && number == a.generation && g.Refilling == "" {

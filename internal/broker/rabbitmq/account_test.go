@@ -128,6 +128,18 @@ func TestAccount_CountsWhatIsDestroyed(t *testing.T) {
 			first, {send: 1}, {confirm: 1}, {number: 2, g: done(0)}, {number: 1, soon: true}, {wait: later, destroyed: 1}, {send: 1}, {confirm: 2}, {finish: 2},
 			{number: 3, g: topology.Generation{Number: 3}}, {wait: later},
 		},
+		"a queue that is kept destroys nothing": {
+			first, {send: 3}, {confirm: 1}, {confirm: 2}, {number: 5, g: topology.Generation{Number: 5, Kept: 1}}, {confirm: 3}, {wait: later},
+			{number: 6, g: topology.Generation{Number: 6, Received: map[string]int64{"me": 1}}}, {wait: later, destroyed: 2},
+		},
+		"a queue that is made again and then kept": {
+			first, {send: 2}, {confirm: 1}, {confirm: 2}, {number: 2, g: refilling},
+			{number: 5, g: topology.Generation{Number: 5, Kept: 2, Received: map[string]int64{"me": 1}}}, {wait: later, destroyed: 1},
+		},
+		"the deletion was not heard of before the queue was kept": {
+			first, {send: 2}, {confirm: 1}, {confirm: 2},
+			{number: 5, g: topology.Generation{Number: 5, Kept: 2, Received: map[string]int64{"me": 1}}}, {wait: later, destroyed: 1},
+		},
 		"a node that starts later has lost nothing": {{number: 2, g: done(7)}, {send: 1}, {confirm: 1}, {wait: later}},
 	} {
 		t.Run(name, func(t *testing.T) {

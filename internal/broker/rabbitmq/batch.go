@@ -38,8 +38,8 @@ const maxRoom = 255 - len(roomKey)
 // size is how many messages the entry counts for.
 func (e *entry) size() int { return max(1, len(e.messages)) }
 
-// read reads what was delivered from the queue in one of its generations, which most deliveries say themselves. Any user of the broker may have put it there.
-func (w *worker) read(arrivals []arrival, generation int64) []entry {
+// read reads what was delivered from the queue. Any user of the broker may have put it there.
+func (w *worker) read(arrivals []arrival) []entry {
 	batch := make([]entry, len(arrivals))
 	messages := 0
 	for i := range arrivals {
@@ -52,13 +52,9 @@ func (w *worker) read(arrivals []arrival, generation int64) []entry {
 			w.d.metrics.keep(unknown.Feature(), 1)
 		}
 		trace := link.HeaderText(e.Headers, traceHeader)
-		origin := chat.Origin{Partition: w.q, Generation: generation}
-		if g, ok := generationOf(e.Delivery); ok {
-			origin.Generation = g
-		}
 		for j := range e.messages {
 			m := &e.messages[j]
-			if m.Trace, m.Origin = trace, origin; len(m.Room) > maxRoom {
+			if m.Trace = trace; len(m.Room) > maxRoom {
 				e.fault = errs.Field("room", "must be at most %d bytes long to be announced, is %d", maxRoom, len(m.Room))
 			}
 		}
@@ -87,7 +83,7 @@ func (w *worker) leave(batch []entry) {
 // never later ones before them. It returns false when the rest is in hand: the registration is over, ctx is done, the
 // partition is to be given up, or the batch was in hand for too long.
 func (w *worker) work(ctx context.Context, r *registration, arrivals []arrival) (done bool, err error) {
-	batch := w.read(arrivals, r.generation)
+	batch := w.read(arrivals)
 	defer func() {
 		w.leave(batch)
 		for i := range batch {
@@ -133,7 +129,7 @@ func (w *worker) work(ctx context.Context, r *registration, arrivals []arrival) 
 		}
 		clear(w.verdicts)
 		if batch[0].unknown != nil { // so that the clocks of the kinds behind it start
-			batch = append(batch, w.read(r.backlog.take(maxBatch, maxBatchBytes), r.generation)...)
+			batch = append(batch, w.read(r.backlog.take(maxBatch, maxBatchBytes))...)
 		}
 	}
 }
@@ -168,7 +164,7 @@ func (w *worker) attempt(ctx context.Context, r *registration, batch []entry) (d
 		end++
 	}
 	// What is begun is finished even if ctx ends meanwhile.
-	if done = w.store(r.handling, batch[:end], messages); done < end {
+	if done = w.store(r, batch[:end], messages); done < end {
 		return done, keep
 	}
 	return done, proceed
@@ -206,14 +202,19 @@ var errDestroyed error = &errs.Error{Code: errs.Invalid, Msg: "queue destroyed: 
 // store handles entries once and returns how many of them, from the first on, are done: stored, or dead-lettered because
 // one of their messages can never be stored. The other messages of such an entry may be stored already, and are stored
 // only once when it is replayed.
-func (w *worker) store(ctx context.Context, batch []entry, size int) (done int) {
+func (w *worker) store(r *registration, batch []entry, size int) (done int) {
+	ctx := r.handling
 	messages := make([]chat.Message, 0, size)
 	for i := range batch {
 		if batch[i].fault == nil {
-			messages = append(messages, batch[i].messages...)
+			origin := chat.Origin{Partition: w.q, Generation: r.origin(batch[i].Delivery)}
+			for _, m := range batch[i].messages {
+				m.Origin = origin
+				messages = append(messages, m)
+			}
 		}
 	}
-	results := w.handleAll(ctx, messages)
+	results := w.handleAll(ctx, r, messages)
 	for i := range batch {
 		err := batch[i].fault
 		if err == nil {
@@ -233,16 +234,17 @@ func (w *worker) store(ctx context.Context, batch []entry, size int) (done int) 
 
 // handleAll passes messages to the handler, at most maxBatch at once, and returns an error for each, nil for those that are
 // stored.
-func (w *worker) handleAll(ctx context.Context, messages []chat.Message) []error {
+func (w *worker) handleAll(ctx context.Context, r *registration, messages []chat.Message) []error {
 	if len(messages) == 0 {
 		return nil
 	}
+	handle := w.raising(r)
 	if len(messages) <= maxBatch {
-		return driver.Isolate(ctx, messages, w.handle)
+		return driver.Isolate(ctx, messages, handle)
 	}
 	var results []error
 	for part := range slices.Chunk(messages, maxBatch) {
-		results = append(results, driver.Isolate(ctx, part, w.handle)...)
+		results = append(results, driver.Isolate(ctx, part, handle)...)
 		if err := results[len(results)-1]; err != nil && errs.CodeOf(err) != errs.Invalid {
 			return append(results, slices.Repeat([]error{err}, len(messages)-len(results))...)
 		}

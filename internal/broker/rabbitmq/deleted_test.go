@@ -17,7 +17,6 @@ import (
 	"restante/internal/broker/rabbitmq"
 	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
-	"restante/internal/errs"
 	"restante/internal/peer"
 	"restante/internal/testkit"
 )
@@ -60,7 +59,7 @@ func (o *origins) append(_ context.Context, batch []chat.Message) error {
 		}
 		if !o.ids[m.ID] && m.Origin.Generation < o.seen[m.Origin.Partition] {
 			o.refused[m.ID] = true
-			return &errs.Error{Code: errs.Invalid, Msg: "queue destroyed"}
+			return chat.Destroyed(m.Origin, o.seen[m.Origin.Partition])
 		}
 	}
 	for _, m := range batch {

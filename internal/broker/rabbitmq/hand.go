@@ -33,10 +33,10 @@ func (w *worker) finishOlder(ctx context.Context, r *registration) {
 	if len(w.hand) == 0 {
 		return
 	}
-	if g, ok := w.refresh(ctx); ok {
-		r.generation = max(r.generation, g)
+	if record, ok := w.refresh(ctx); ok {
+		r.adopt(&record, w.q)
 	}
-	if r.generation != w.handOf {
+	if !r.isOf(w.handOf) {
 		w.finishHand(ctx)
 	}
 	w.hand = nil
@@ -184,7 +184,7 @@ func (w *worker) finishHand(ctx context.Context) {
 		return
 	}
 	r := &registration{
-		generation: w.handOf, backlog: &backlog{}, over: make(chan struct{}), began: time.Now(), handling: w.handling,
+		generation: w.handOf, since: w.handOf, backlog: &backlog{}, over: make(chan struct{}), began: time.Now(), handling: w.handling,
 	}
 	hand := w.hand
 	w.hand = nil

@@ -12,6 +12,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/rabbitmq/link"
+	"restante/internal/broker/rabbitmq/topology"
 )
 
 // registration is a consumer on the queue of a partition, from its beginning to the end of its channel. What was delivered
@@ -19,6 +20,9 @@ import (
 type registration struct {
 	ch         *amqp.Channel // nil: what is handled needs no acknowledgement
 	generation int64         // of the queue, as far as it is known; see learn
+	since      int64         // the generation in which the queue was made: what came in between counts as of generation
+	late       int64         // messages of this generation and earlier ones are of a queue that was deleted, see raise
+	waiting    bool          // the log says that the generation cannot be raised yet
 	learned    bool
 	backlog    *backlog
 	over       chan struct{} // closed when no more deliveries come
@@ -58,8 +62,28 @@ func (w *worker) register(ctx context.Context, s *link.Session) (*registration, 
 	if err != nil {
 		return nil, err
 	}
-	r.generation = generation
+	r.generation, r.since = generation, record.Since(w.q)
 	return r, nil
+}
+
+// adopt takes over what the record says of the queue, unless it is older than what is known.
+func (r *registration) adopt(record *topology.Record, q int) {
+	if generation := record.Generation(q); generation >= r.generation {
+		r.generation, r.since = generation, record.Since(q)
+	}
+}
+
+// isOf reports whether the queue was already the same one in a generation.
+func (r *registration) isOf(generation int64) bool {
+	return r.since <= generation && generation <= r.generation
+}
+
+// origin returns of which generation the messages of a delivery are for the store.
+func (r *registration) origin(d *amqp.Delivery) int64 {
+	if g, ok := generationOf(d); ok && !r.isOf(g) {
+		return g
+	}
+	return r.generation
 }
 
 // learn finds out of which generation the queue is, before the first batch. A message that came through the exchange of the
@@ -71,12 +95,14 @@ func (w *worker) learn(ctx context.Context, r *registration, first *amqp.Deliver
 	}
 	r.learned = true
 	if g, ok := generationOf(first); ok {
-		r.generation = g
-	} else if g, ok := w.refresh(ctx); ok {
+		if !r.isOf(g) {
+			r.generation, r.since = g, g
+		}
+	} else if record, ok := w.refresh(ctx); ok {
 		select {
 		case <-r.over:
 		default:
-			r.generation = max(r.generation, g)
+			r.adopt(&record, w.q)
 		}
 	}
 	w.generation = r.generation
@@ -86,12 +112,12 @@ func (w *worker) learn(ctx context.Context, r *registration, first *amqp.Deliver
 // does not give it, and what is delivered must be stored all the same.
 const refreshLimit = 2 * time.Second
 
-// refresh returns the generation of the partition as the record on the broker has it, false if it cannot be read now.
-func (w *worker) refresh(ctx context.Context) (int64, bool) {
+// refresh returns the record on the broker, false if it cannot be read now.
+func (w *worker) refresh(ctx context.Context) (topology.Record, bool) {
 	ctx, cancel := context.WithTimeout(ctx, refreshLimit)
 	defer cancel()
 	record, err := w.d.keeper.Refresh(ctx)
-	return record.Generation(w.q), err == nil
+	return record, err == nil
 }
 
 // generationOf returns the generation of the queue that a delivery came from, false if the delivery does not say it.

@@ -15,7 +15,8 @@ type Record struct {
 	Partitions int
 	// Made says that every queue existed once: one that is missing was deleted.
 	Made bool
-	// Generations has the partitions whose queue was deleted and made again. All others are in their first generation.
+	// Generations has the partitions that are in a later generation than the first: their queue was deleted and made again, or
+	// the store has seen a later generation.
 	Generations map[int]Generation
 
 	// others are members of newer versions. They are kept as they are.
@@ -26,11 +27,14 @@ type Record struct {
 type Generation struct {
 	// Number is 2 or more.
 	Number int64 `json:"number"`
+	// Kept is the generation in which the queue was made, if it was raised since, see Keeper.Raise: the queue and what is in it
+	// stayed. 0 says that it was made in the present one.
+	Kept int64 `json:"kept,omitempty"`
 	// Refilling is the id of the node that puts back what it had in hand when the queue was deleted, "" when that is done.
 	// The queue may exist meanwhile, and is not bound.
 	Refilling string `json:"refilling,omitempty"`
-	// Received has, by the id of the publishing node, the greatest number of the last generation that was delivered to a
-	// consumer or put back. What such a node has published after that, and the broker has confirmed, is destroyed.
+	// Received has, by the id of the publishing node, the greatest number of the generation before the queue was made that was
+	// delivered to a consumer or put back. What such a node has published after that, and the broker has confirmed, is destroyed.
 	Received map[string]int64 `json:"received,omitempty"`
 }
 
@@ -40,6 +44,20 @@ func (r *Record) Generation(partition int) int64 {
 		return g.Number
 	}
 	return 1
+}
+
+// Since returns the generation in which the present queue of a partition was made. It is less than Generation if the queue was
+// raised since.
+func (r *Record) Since(partition int) int64 {
+	if g := r.Generations[partition]; g.Kept > 0 {
+		return g.Kept
+	}
+	return r.Generation(partition)
+}
+
+// IsPresent reports whether messages of a generation of a partition are of its present queue.
+func (r *Record) IsPresent(partition int, generation int64) bool {
+	return r.Since(partition) <= generation && generation <= r.Generation(partition)
 }
 
 // clone returns a copy whose generations can be changed.

@@ -50,8 +50,8 @@ func (k *Keeper) restore(ctx context.Context, s *link.Session, l *lock, q int, f
 	defer c.end()
 	name := intakeName(q)
 	mine := l.record.Generations[q].Refilling == k.cfg.Node // an earlier attempt has failed
-	if generation := l.record.Generation(q); generation != from && !mine {
-		return &errs.Error{Code: errs.Conflict, Msg: fmt.Sprintf("partition %d is in generation %d already", q, generation)}
+	if !l.record.IsPresent(q, from) && !mine {
+		return &errs.Error{Code: errs.Conflict, Msg: fmt.Sprintf("partition %d is in generation %d already", q, l.record.Generation(q))}
 	}
 	_, exists, err := c.hasQueue(name)
 	switch {
