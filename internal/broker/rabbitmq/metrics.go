@@ -44,7 +44,7 @@ func newMetrics() *metrics {
 			Name: "restante_dead_total", Help: "Messages dead-lettered, by where they came from.",
 		}, []string{"from"}),
 		destroyed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "restante_destroyed_total", Help: "Messages that this node had accepted and that were destroyed when somebody deleted their queue.",
+			Name: "restante_destroyed_total", Help: "Messages that were destroyed on the broker: with a queue that somebody deleted, or as dead letters that the broker has removed.",
 		}),
 		letters: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "restante_dead_letters", Help: "Dead letters that wait, NaN until the node has looked.",

@@ -85,9 +85,9 @@ func TestDangers_NamesAllQueuesOfOne(t *testing.T) {
 
 func TestAdvised_IsRightForTheVersion(t *testing.T) {
 	for version, want := range map[string]string{
-		"3.10.8": `rabbitmqctl -p 'a b' set_policy restante '^restante\.(intake\.[0-9]+|inbox|dead|record)$' '{"dead-letter-exchange":"restante.dead","dead-letter-strategy":"at-least-once","overflow":"reject-publish"}' --priority 1000 --apply-to queues`,
-		"4.0.5":  `rabbitmqctl -p 'a b' set_policy restante '^restante\.(intake\.[0-9]+|inbox|dead|record)$' '{"dead-letter-exchange":"restante.dead","dead-letter-strategy":"at-least-once","delivery-limit":-1,"overflow":"reject-publish"}' --priority 1000 --apply-to queues`,
-		"4.3.6":  `rabbitmqctl -p 'a b' set_policy restante '^restante\.(intake\.[0-9]+|inbox|dead|record)$' '{"consumer-disconnected-timeout":1000,"dead-letter-exchange":"restante.dead","dead-letter-strategy":"at-least-once","delivery-limit":-1,"overflow":"reject-publish"}' --priority 1000 --apply-to queues`,
+		"3.10.8": `rabbitmqctl -p 'a b' set_policy restante '^restante\.(intake\.[0-9]+|inbox|dead|removed|record)$' '{"dead-letter-exchange":"restante.dead","dead-letter-strategy":"at-least-once","overflow":"reject-publish"}' --priority 1000 --apply-to queues`,
+		"4.0.5":  `rabbitmqctl -p 'a b' set_policy restante '^restante\.(intake\.[0-9]+|inbox|dead|removed|record)$' '{"dead-letter-exchange":"restante.dead","dead-letter-strategy":"at-least-once","delivery-limit":-1,"overflow":"reject-publish"}' --priority 1000 --apply-to queues`,
+		"4.3.6":  `rabbitmqctl -p 'a b' set_policy restante '^restante\.(intake\.[0-9]+|inbox|dead|removed|record)$' '{"consumer-disconnected-timeout":1000,"dead-letter-exchange":"restante.dead","dead-letter-strategy":"at-least-once","delivery-limit":-1,"overflow":"reject-publish"}' --priority 1000 --apply-to queues`,
 	} {
 		if got, err := Advised(version).Command("a b"); err != nil || got != want {
 			t.Errorf("%s: %v\n%s, want\n%s", version, err, got, want)
