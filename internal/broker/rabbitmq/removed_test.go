@@ -137,12 +137,15 @@ func TestRemoved_IsCountedOnceAndLogged(t *testing.T) {
 		t.Fatalf("replayed %d, %v", n, err)
 	}
 	letters(t, urls, 1)
-	if n := metric(t, reg, "restante_destroyed_total"); n != 0 {
-		t.Errorf("%v letters are counted that an operator has taken", n)
+	if n, err := office.Drop(t.Context(), deadletter.Pick{All: true}); n != 1 || err != nil {
+		t.Fatalf("dropped %d, %v", n, err)
 	}
 	expired := uuid.NewString()
 	o.publish(link.DeadExchange, "ops", amqp.Publishing{MessageId: expired, Expiration: "1"})
-	waitUntil(t, "the letter to be counted", func() bool { return metric(t, reg, "restante_destroyed_total") == 1 })
+	waitUntil(t, "the log to name the reason", func() bool { return len(log.lines("reason=expired")) == 1 })
+	if n := metric(t, reg, "restante_destroyed_total"); n != 1 {
+		t.Errorf("%v letters are counted, want the one that has expired and none that an operator has taken", n)
+	}
 	put(link.QueuesExchange, link.RemovedQueue, expired, "delivered again")
 	put(link.QueuesExchange, link.RemovedQueue, uuid.NewString(), "another one")
 	waitUntil(t, "the other letter to be counted", func() bool { return metric(t, reg, "restante_destroyed_total") == 2 })
