@@ -87,12 +87,12 @@ func TestBroker_StatusAndPolicy(t *testing.T) {
 		}
 	}
 	var status operate.Status
-	for len(status.Dangers) < 3 && t.Context().Err() == nil { // the API knows it some seconds late
+	for len(status.Dangers) < 4 && t.Context().Err() == nil { // the API knows it some seconds late
 		if got = run(t.Context(), "", "broker", "status", "--json"); json.Unmarshal([]byte(got.out), &status) != nil {
 			t.Fatalf("status --json: %+v", got)
 		}
 	}
-	if got.code != exitFailed || !strings.Contains(got.err, "3 settings are dangerous") || status.Record.Partitions != 2 || len(status.Operator) != 1 {
+	if got.code != exitFailed || !strings.Contains(got.err, "4 settings are dangerous") || status.Record.Partitions != 2 || len(status.Operator) != 1 {
 		t.Errorf("status --json: %+v, %+v", got, status)
 	}
 	got = run(t.Context(), "", "broker", "policy")
@@ -123,7 +123,7 @@ func TestBroker_PolicyIsACommand(t *testing.T) {
 	}
 	for deadline := time.Now().Add(time.Minute); ; {
 		got = run(t.Context(), "", "broker", "status")
-		if strings.Count(got.out, " restante\n") == 4 && got.code == exitOK {
+		if strings.Count(got.out, " restante\n") == 5 && got.code == exitOK {
 			return
 		}
 		if time.Now().After(deadline) {

@@ -52,7 +52,7 @@ func TestDeleted_EachExchangeAndQueueComesBack(t *testing.T) {
 	longest := time.Duration(0)
 	for _, what := range []string{
 		"queues/VHOST/" + busy, "queues/VHOST/" + intakeOf(w.rooms[1].name), "queues/VHOST/" + idle,
-		"queues/VHOST/restante.inbox", "queues/VHOST/restante.dead", "queues/VHOST/restante.record",
+		"queues/VHOST/restante.inbox", "queues/VHOST/restante.dead", "queues/VHOST/restante.removed", "queues/VHOST/restante.record",
 		"exchanges/VHOST/restante.messages", "exchanges/VHOST/restante.intake", "exchanges/VHOST/restante.inbox",
 		"exchanges/VHOST/restante.dead", "exchanges/VHOST/restante.nodes", "queues/VHOST/" + busy,
 	} {
@@ -68,8 +68,7 @@ func TestDeleted_EachExchangeAndQueueComesBack(t *testing.T) {
 			t.Errorf("%s deleted: messages flow only after %v, want 10 s at most", what, took)
 		}
 		eventually(t, what+" exists again", func() bool {
-			_, err := testkit.RabbitMQ(t).Node(0).Manage(t.Context(), http.MethodGet, "/"+strings.Replace(what, "VHOST", url.PathEscape(c.vhost()), 1), "")
-			return err == nil
+			return c.has(what)
 		})
 		if took := time.Since(began); took > 15*time.Second {
 			t.Errorf("%s exists again only after %v", what, took)
@@ -88,6 +87,13 @@ func TestDeleted_EachExchangeAndQueueComesBack(t *testing.T) {
 		}
 	}
 	c.waitDead(0)
+}
+
+// has reports whether an exchange or a queue exists, by its path in the management API.
+func (c cluster) has(what string) bool {
+	path := "/" + strings.Replace(what, "VHOST", url.PathEscape(c.vhost()), 1)
+	_, err := testkit.RabbitMQ(c.t).Node(0).Manage(c.t.Context(), http.MethodGet, path, "")
+	return err == nil
 }
 
 // watchReadiness checks that no node says that it is ready from 5 s after a fault on, until mended is called.

@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"cmp"
+	"context"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -13,8 +14,9 @@ import (
 
 // account is what this node knows of the messages that it has published to a partition. It numbers them, in the order in
 // which they reach the queue, and keeps the numbers that are confirmed and that no consumer has told to have finished. When
-// the queue is deleted and made again, those that were in nobody's hand are destroyed, and the account counts them; see resend for those that were confirmed just before. Numbers go
-// on when a partition gets another generation. Its methods may be called concurrently.
+// the queue is deleted and made again, those that were in nobody's hand are destroyed, and the account counts them; see
+// resend for those that were confirmed just before. Numbers go on when a partition gets another generation. Its methods may be
+// called concurrently.
 type account struct {
 	last atomic.Int64 // the last number that was given
 	seen atomic.Int64 // the generation that was noted last, negative while it is open
@@ -38,6 +40,27 @@ type account struct {
 	recent      []confirmed      // what was confirmed lately
 	recentBytes int              // of it
 	owed        []*link.Outgoing // to be published again before anything newer, in their order
+	held        atomic.Int64     // until when nothing newer is published, in nanoseconds of Unix time
+}
+
+// holdFor is how long a node publishes nothing new to a queue that was made again, from when it knows of it. Meanwhile every node
+// has heard of it and published again what it owes, so that this comes before what is newer.
+const holdFor = 1500 * time.Millisecond
+
+// await waits until the account publishes new messages, or ctx is done.
+func (a *account) await(ctx context.Context) error {
+	wait := time.Until(time.Unix(0, a.held.Load()))
+	if wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // settleAfter is how long the account waits before it counts what was destroyed, so that it hears the last heartbeats.
@@ -73,6 +96,7 @@ func (a *account) note(number int64, g topology.Generation, node string, now tim
 		a.doomed = a.kept.cut(max(a.received, a.earlier), a.first)
 		a.kept.dropTo(a.earlier)
 		a.owe()
+		a.held.Store(now.Add(holdFor).UnixNano())
 		if a.finished >= a.first {
 			a.kept.dropTo(a.finished)
 		}

@@ -107,8 +107,12 @@ func TestAccount_CountsWhatIsDestroyed(t *testing.T) {
 			first, {send: 3}, {confirm: 1}, {number: 2, g: done(1)}, {confirm: 3, late: true}, {wait: later},
 		},
 		"what was confirmed a moment ago is published again": {
+			first, {send: 5}, {confirm: 1}, {confirm: 2}, {confirm: 4}, {confirm: 3}, {wait: later},
+			{number: 2, g: done(1), soon: true, owed: []int64{2, 3, 4}}, {wait: later, owed: []int64{2, 3, 4}},
+		},
+		"what has waited longer is not published again, nor what came after it": {
 			first, {send: 5}, {confirm: 1}, {wait: later}, {confirm: 2}, {confirm: 4}, {confirm: 3}, {wait: later},
-			{number: 2, g: done(0), soon: true, owed: []int64{2, 3, 4}}, {wait: later, destroyed: 1, owed: []int64{2, 3, 4}},
+			{number: 2, g: done(0), soon: true}, {wait: later, destroyed: 4},
 		},
 		"what was put back is not published again": {
 			first, {send: 2}, {confirm: 1}, {confirm: 2}, {number: 2, g: done(2), soon: true}, {wait: later}, {finish: 2}, {wait: later},

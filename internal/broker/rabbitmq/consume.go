@@ -42,6 +42,7 @@ func (d *Driver) Consume(ctx context.Context, handle driver.Handler) error {
 	handling, release := outlast(ctx, finishLimit)
 	defer release()
 	var workers sync.WaitGroup
+	workers.Go(func() { d.countRemoved(ctx) })
 	busy := &busy{last: make([]atomic.Int64, record.Partitions)}
 	for q := range record.Partitions {
 		workers.Go(func() {

@@ -38,7 +38,7 @@ func newMetrics() *metrics {
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_dead_total", Help: "Messages dead-lettered, by where they came from.",
 		}, []string{"from"}),
-		destroyed:   counter("restante_destroyed_total", "Messages that this node had accepted and that were destroyed when somebody deleted their queue."),
+		destroyed:   counter("restante_destroyed_total", "Messages that were destroyed on the broker: with a queue that somebody deleted, or as dead letters that the broker has removed."),
 		letters:     gauge("restante_dead_letters", "Dead letters that wait, NaN until the node has looked."),
 		dangers:     gauge("restante_broker_dangers", "Settings of RabbitMQ's queues that may lose messages, NaN while they are not known."),
 		redelivered: counter("restante_redelivered_total", "Messages that the broker delivered again."),

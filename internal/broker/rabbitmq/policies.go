@@ -119,5 +119,5 @@ func (d *Driver) CheckPolicies() error {
 		danger := p.found[text]
 		all = append(all, fmt.Sprintf("%s (%s)", danger.Setting(), danger.Source))
 	}
-	return &errs.Error{Code: errs.Unavailable, Msg: "settings of queues are dangerous: " + strings.Join(all, ", ")}
+	return &errs.Error{Code: errs.Unavailable, Msg: "settings of queues are dangerous: " + strings.Join(slices.Compact(all), ", ")}
 }

@@ -79,8 +79,8 @@ func TestPolicies_NameWhatLosesMessages(t *testing.T) {
 			t.Errorf("%v does not name %s", err, want)
 		}
 	}
-	// The queues of the intake and the inbox have one line, those of the dead letters and the record another.
-	if n := log.count(`msg="a setting of queues is dangerous"`); n != 3 || metric(t, reg, "restante_broker_dangers") != 3 {
+	// The time to live has a line for the queues of the intake and the inbox, one for the dead letters, and one for the record.
+	if n := log.count(`msg="a setting of queues is dangerous"`); n != 4 || metric(t, reg, "restante_broker_dangers") != 4 {
 		t.Errorf("%d lines, metric %v: %v", n, metric(t, reg, "restante_broker_dangers"), err)
 	}
 	s, err := client.State(t.Context())
@@ -91,7 +91,7 @@ func TestPolicies_NameWhatLosesMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, time.Minute, "the node to see that it is over", func() bool { return d.CheckPolicies() == nil })
-	if log.count("no longer dangerous") != 3 || metric(t, reg, "restante_broker_dangers") != 0 {
+	if log.count("no longer dangerous") != 4 || metric(t, reg, "restante_broker_dangers") != 0 {
 		t.Errorf("metric %v, log %s", metric(t, reg, "restante_broker_dangers"), log.text.String())
 	}
 }

@@ -40,6 +40,9 @@ func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 				return err
 			}
 		}
+		if err := account.await(ctx); err != nil {
+			return err
+		}
 		o := &link.Outgoing{
 			Exchange: link.IntakeExchange, Key: topology.IntakeKey(q, number), Mandatory: true,
 			Publishing: intakePublishing(&m, d.node), Stamper: account,

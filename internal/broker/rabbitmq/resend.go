@@ -14,7 +14,8 @@ import (
 
 // A broker that deletes a queue may lose messages that it has just confirmed and that are on their way to the consumer. So an
 // account remembers what was confirmed lately, and the node publishes it again before anything newer. What was stored all the
-// same has the same id, and is stored once.
+// same has the same id, and is stored once. When more than that has waited in the queue, nothing is published again: it would
+// come in another order than it was sent in over several nodes.
 
 const (
 	// recentFor is how long before the last confirm of a queue a message may have been confirmed to be published again. A
@@ -57,8 +58,8 @@ func (a *account) keepRecent(keep func(i int, c confirmed) bool) {
 	a.recent = kept
 }
 
-// owe takes those of the destroyed messages that are remembered out of the count, to be published again. The caller has the
-// lock.
+// owe takes the destroyed messages out of the count, to be published again, if the account remembers all of them as recent. The
+// caller has the lock.
 func (a *account) owe() {
 	var last time.Time
 	for _, c := range a.recent {
@@ -67,16 +68,19 @@ func (a *account) owe() {
 		}
 	}
 	var owed []*link.Outgoing
-	a.keepRecent(func(_ int, c confirmed) bool {
-		if last.Sub(c.at) <= recentFor && len(a.doomed.cut(c.Number-1, c.Number+1)) > 0 {
+	for _, c := range a.recent {
+		if c.Number < a.first && last.Sub(c.at) <= recentFor && a.doomed.has(c.Number) {
 			owed = append(owed, c.Outgoing)
 		}
-		return c.Number >= a.first
-	})
-	slices.SortFunc(owed, func(x, y *link.Outgoing) int { return cmp.Compare(x.Number, y.Number) })
-	if a.owed = append(a.owed, owed...); len(a.owed) > 0 {
-		a.owes.Store(true)
 	}
+	a.keepRecent(func(_ int, c confirmed) bool { return c.Number >= a.first })
+	if len(owed) == 0 || int64(len(owed)) < a.doomed.count() {
+		return
+	}
+	a.doomed = nil
+	slices.SortFunc(owed, func(x, y *link.Outgoing) int { return cmp.Compare(x.Number, y.Number) })
+	a.owed = append(a.owed, owed...)
+	a.owes.Store(true)
 }
 
 // forget forgets messages that were confirmed too long ago to be published again.

@@ -88,6 +88,11 @@ func (s *spans) cut(after, before int64) (removed spans) {
 	return removed
 }
 
+// has reports whether a number is in the set.
+func (s spans) has(n int64) bool {
+	return slices.ContainsFunc(s, func(r span) bool { return r.first <= n && n <= r.last })
+}
+
 // count returns how many numbers there are.
 func (s spans) count() (n int64) {
 	for _, r := range s {

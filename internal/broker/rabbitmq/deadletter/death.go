@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -63,6 +64,18 @@ func (d *death) text() string {
 	}
 	return fmt.Sprintf("RabbitMQ has removed it from %s: %s", d.queue, cutText(why, maxReason))
 }
+
+// Removal returns why the broker has removed a letter from link.DeadQueue, such as expired or maxlen, as the latest entry of
+// its header x-death says, and "unknown" if it says nothing.
+func Removal(letter *amqp.Delivery) string {
+	if list, _ := letter.Headers[headerDeaths].([]any); len(list) > 0 {
+		entry, _ := list[0].(amqp.Table)
+		return cmp.Or(link.HeaderText(entry, "reason"), unknownRemoval)
+	}
+	return unknownRemoval
+}
+
+const unknownRemoval = "unknown"
 
 // isOfBroker reports whether a header says how the broker has dead-lettered or delivered a message.
 func isOfBroker(name string) bool {

@@ -13,9 +13,10 @@ const (
 	NodesExchange    = "restante.nodes"    // fanout: heartbeats
 	DeadExchange     = "restante.dead"     // fanout: what cannot be stored
 	DeadQueue        = "restante.dead"     // quorum
+	RemovedQueue     = "restante.removed"  // quorum, one active consumer: dead letters that the broker has removed, to be counted
 	RecordQueue      = "restante.record"   // quorum, one active consumer: what all nodes agree on
 
-	// QueuesExchange is direct. It leads to a queue of the intake, and to RecordQueue, by the name of the queue. The default
+	// QueuesExchange is direct. It leads to a queue of the intake, to RecordQueue and to RemovedQueue, by the name of the queue. The default
 	// exchange does that too, but the user of the nodes need not have rights on it.
 	QueuesExchange = "restante.queues"
 )

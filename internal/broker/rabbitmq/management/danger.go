@@ -81,8 +81,11 @@ func (s *State) dangersOf(q *Queue, partitions int) (found []Danger) {
 func (s *State) time(q *Queue) (Danger, bool) {
 	value, source, ok := s.smallest(q, keyMessageTTL)
 	why := "messages that wait longer are dropped"
-	if q.leavesLetters() {
+	switch {
+	case q.leavesLetters():
 		why = "messages that wait longer become dead letters, and their rooms lose their order"
+	case q.isCounted():
+		why = "dead letters that wait longer are dropped, and counted while a consumer runs"
 	}
 	return Danger{Key: keyMessageTTL, Value: value, Source: source, Why: why}, ok
 }
@@ -103,6 +106,8 @@ func (s *State) limit(q *Queue, key string) (Danger, bool) {
 	switch {
 	case q.effectiveOverflow() == rejectPublish:
 		why = "new messages are refused when more wait"
+	case q.isCounted():
+		why = "the oldest dead letters are dropped when more wait, and counted while a consumer runs"
 	case q.leavesLetters():
 		why = "the oldest messages become dead letters when more wait, and are lost if " + link.DeadQueue + " cannot take them"
 	}
@@ -125,7 +130,7 @@ func (s *State) overflow(q *Queue) (Danger, bool) {
 // deadLetters finds another place for dead letters.
 func (s *State) deadLetters(q *Queue) (Danger, bool) {
 	value := q.deadLetterExchange()
-	if value == "" || value == link.DeadExchange || q.Name == link.RecordQueue {
+	if value == "" || value == link.DeadExchange || q.isCounted() || q.Name == link.RecordQueue || q.Name == link.RemovedQueue {
 		return Danger{}, false
 	}
 	source := argumentSource(keyDeadLetters)
@@ -170,7 +175,12 @@ func (s *State) disconnect(q *Queue) (Danger, bool) {
 // leavesLetters reports whether what the broker removes from the queue becomes a dead letter that restante finds. What is
 // removed from the queue of dead letters itself does not.
 func (q *Queue) leavesLetters() bool {
-	return q.deadLetterExchange() == link.DeadExchange && q.Name != link.DeadQueue && q.Name != link.RecordQueue
+	return q.deadLetterExchange() == link.DeadExchange && q.Name != link.DeadQueue && q.Name != link.RecordQueue && q.Name != link.RemovedQueue
+}
+
+// isCounted reports whether what the broker removes from the queue is counted as destroyed.
+func (q *Queue) isCounted() bool {
+	return q.Name == link.DeadQueue && q.deadLetterExchange() == link.QueuesExchange
 }
 
 // deadLetterExchange returns the one in force: an argument of the queue goes before a policy.

@@ -12,6 +12,10 @@ import (
 const ours = `"x-queue-type":"quorum","x-dead-letter-exchange":"restante.dead","x-dead-letter-strategy":"at-least-once",
 	"x-overflow":"reject-publish","x-delivery-limit":-1,"x-consumer-disconnected-timeout":1000`
 
+// counted is the arguments of the queue of dead letters, whose removed letters are counted.
+const counted = `"x-queue-type":"quorum","x-dead-letter-exchange":"restante.queues","x-dead-letter-strategy":"at-least-once",
+	"x-dead-letter-routing-key":"restante.removed","x-overflow":"reject-publish","x-delivery-limit":-1`
+
 // state returns what the API says of one queue.
 func state(t *testing.T, version, name, arguments, effective string) State {
 	t.Helper()
@@ -35,6 +39,11 @@ func TestDangers(t *testing.T) {
 		{"a time to live", "4.3.6", "restante.intake.0", ours, `{"message-ttl":300}`, []string{"message-ttl 300 (policy p) become dead letters"}},
 		{"a time to live on an old queue", "3.10.8", "restante.intake.0", `"x-queue-type":"quorum"`, `{"message-ttl":300}`, []string{"message-ttl 300 (policy p) are dropped"}},
 		{"a time to live on dead letters", "4.3.6", "restante.dead", ours, `{"message-ttl":300}`, []string{"message-ttl 300 (policy p) are dropped"}},
+		{"a time to live on dead letters that are counted", "4.3.6", "restante.dead", counted, `{"message-ttl":300}`, []string{"message-ttl 300 (policy p) counted while"}},
+		{"a length of dead letters that are counted", "4.3.6", "restante.dead", counted, `{"max-length":5,"overflow":"drop-head"}`, []string{
+			"max-length 5 (policy p) counted while", "overflow drop-head (policy p) drops confirmed messages",
+		}},
+		{"the policy of restante on what is counted", "4.3.6", "restante.removed", `"x-queue-type":"quorum","x-consumer-disconnected-timeout":1000`, `{"dead-letter-exchange":"restante.dead","delivery-limit":-1}`, nil},
 		{"a time to live by argument", "4.3.6", "restante.inbox", ours + `,"x-message-ttl":5`, `{"message-ttl":300}`, []string{"message-ttl 5 (argument x-message-ttl of the queue) become"}},
 		{"an end", "4.3.6", "restante.inbox", ours, `{"expires":1000}`, []string{"expires 1000 (policy p) deleted with its messages"}},
 		{"a length", "4.3.6", "restante.intake.0", ours, `{"max-length":5}`, []string{"max-length 5 (policy p) refused"}},
@@ -85,9 +94,9 @@ func TestDangers_NamesAllQueuesOfOne(t *testing.T) {
 
 func TestAdvised_IsRightForTheVersion(t *testing.T) {
 	for version, want := range map[string]string{
-		"3.10.8": `rabbitmqctl -p 'a b' set_policy restante '^restante\.(intake\.[0-9]+|inbox|dead|record)$' '{"dead-letter-exchange":"restante.dead","dead-letter-strategy":"at-least-once","overflow":"reject-publish"}' --priority 1000 --apply-to queues`,
-		"4.0.5":  `rabbitmqctl -p 'a b' set_policy restante '^restante\.(intake\.[0-9]+|inbox|dead|record)$' '{"dead-letter-exchange":"restante.dead","dead-letter-strategy":"at-least-once","delivery-limit":-1,"overflow":"reject-publish"}' --priority 1000 --apply-to queues`,
-		"4.3.6":  `rabbitmqctl -p 'a b' set_policy restante '^restante\.(intake\.[0-9]+|inbox|dead|record)$' '{"consumer-disconnected-timeout":1000,"dead-letter-exchange":"restante.dead","dead-letter-strategy":"at-least-once","delivery-limit":-1,"overflow":"reject-publish"}' --priority 1000 --apply-to queues`,
+		"3.10.8": `rabbitmqctl -p 'a b' set_policy restante '^restante\.(intake\.[0-9]+|inbox|dead|removed|record)$' '{"dead-letter-exchange":"restante.dead","dead-letter-strategy":"at-least-once","overflow":"reject-publish"}' --priority 1000 --apply-to queues`,
+		"4.0.5":  `rabbitmqctl -p 'a b' set_policy restante '^restante\.(intake\.[0-9]+|inbox|dead|removed|record)$' '{"dead-letter-exchange":"restante.dead","dead-letter-strategy":"at-least-once","delivery-limit":-1,"overflow":"reject-publish"}' --priority 1000 --apply-to queues`,
+		"4.3.6":  `rabbitmqctl -p 'a b' set_policy restante '^restante\.(intake\.[0-9]+|inbox|dead|removed|record)$' '{"consumer-disconnected-timeout":1000,"dead-letter-exchange":"restante.dead","dead-letter-strategy":"at-least-once","delivery-limit":-1,"overflow":"reject-publish"}' --priority 1000 --apply-to queues`,
 	} {
 		if got, err := Advised(version).Command("a b"); err != nil || got != want {
 			t.Errorf("%s: %v\n%s, want\n%s", version, err, got, want)

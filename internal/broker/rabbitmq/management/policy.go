@@ -12,7 +12,7 @@ import (
 
 // Pattern matches the names of the queues that keep messages. Queues that end with a node's connection, such as
 // restante.hub.…, are not among them.
-const Pattern = `^restante\.(intake\.[0-9]+|inbox|dead|record)$`
+const Pattern = `^restante\.(intake\.[0-9]+|inbox|dead|removed|record)$`
 
 // The keys of policies that matter here. As arguments of queues they begin with x-.
 const (

@@ -94,8 +94,11 @@ func (c *caller) declareQueue(p plan, q queue) error {
 		case err == nil:
 			return nil
 		case !ok || e.Code != amqp.PreconditionFailed:
-			return fmt.Errorf("declare queue %s (needs the permission configure, and for dead letters read on it and write on %s): %w",
-				q.name, link.DeadExchange, err)
+			needs := "the permission configure"
+			if q.letters.exchange != "" {
+				needs += ", and for dead letters read on it and write on " + q.letters.exchange
+			}
+			return fmt.Errorf("declare queue %s (needs %s): %w", q.name, needs, err)
 		}
 		difference, ok := parseComplaint(e.Reason)
 		if !ok || !difference.tolerable() {

@@ -50,7 +50,7 @@ func (c complaint) tolerable() bool {
 		return true
 	case argLimit:
 		return c.none || c.present == "-1"
-	case argDeadExchange, argDeadStrategy, amqp.QueueOverflowArg:
+	case argDeadExchange, argDeadKey, argDeadStrategy, amqp.QueueOverflowArg:
 		return c.none
 	}
 	return false

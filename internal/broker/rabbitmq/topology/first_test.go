@@ -122,8 +122,8 @@ func TestKeeper_SaysWhichPermissionIsMissing(t *testing.T) {
 		"no configure":     {"^$", ours, ours, []string{"restante.queues", "configure"}},
 		"no write":         {ours, "^$", ours, []string{"restante.record", "write"}},
 		"no read":          {ours, ours, "^$", []string{"restante.queues", "read"}},
-		"not on the inbox": {`^restante\.(queues|record|dead|intake|messages|nodes).*`, ours, ours, []string{"restante.inbox", "configure"}},
-		"not on the dead":  {ours, `^restante\.(queues|record|inbox|intake|messages|nodes).*`, ours, []string{"restante.dead", "write"}},
+		"not on the inbox": {`^restante\.(queues|removed|record|dead|intake|messages|nodes).*`, ours, ours, []string{"restante.inbox", "configure"}},
+		"not on the dead":  {ours, `^restante\.(queues|removed|record|inbox|intake|messages|nodes).*`, ours, []string{"restante.dead", "write"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)

@@ -104,7 +104,7 @@ func (s *site) whole(within time.Duration, r func() *Record) {
 	var missing string
 	s.until(within, func() string { return "everything to be there again: no way by " + missing }, func() bool {
 		record := r()
-		ways := []binding{{link.InboxExchange, "room"}, {link.DeadExchange, ""}}
+		ways := []binding{{link.InboxExchange, "room"}, {link.DeadExchange, ""}, {link.QueuesExchange, link.RemovedQueue}}
 		for q := range record.Partitions {
 			ways = append(ways, binding{link.IntakeExchange, IntakeKey(q, record.Generation(q))})
 		}

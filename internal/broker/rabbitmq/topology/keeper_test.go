@@ -27,7 +27,7 @@ func TestKeeper_MakesAgainWhatIsDeleted(t *testing.T) {
 	for _, e := range (plan{}).exchanges() {
 		things = append(things, thing{e.name, s.deleteExchange, `what="exchange ` + e.name + `"`})
 	}
-	for _, q := range []string{link.DeadQueue, link.InboxQueue, link.RecordQueue, "restante.intake.0", "restante.intake.1"} {
+	for _, q := range []string{link.DeadQueue, link.RemovedQueue, link.InboxQueue, link.RecordQueue, "restante.intake.0", "restante.intake.1"} {
 		things = append(things, thing{q, s.deleteQueue, `what="queue ` + q + `"`})
 	}
 	for _, thing := range things {

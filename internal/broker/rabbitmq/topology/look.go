@@ -63,8 +63,8 @@ func (f *findings) missing() []string {
 // actionable reports whether there is something to do under the lock.
 func (f *findings) actionable() bool { return len(f.exchanges)+len(f.queues) > 0 || f.noRecord }
 
-// find looks for everything that must be there, and changes nothing but that it binds the queues of the dead letters and of
-// the inbox: nobody notices when such a binding is gone.
+// find looks for everything that must be there, and changes nothing but that it binds the queues of the dead letters, of
+// those that were removed, and of the inbox: nobody notices when such a binding is gone.
 func (k *Keeper) find(s *link.Session, r *Record) (f findings, err error) {
 	c, p := &caller{s: s}, plan{s.BrokerVersion()}
 	defer c.end()
@@ -77,7 +77,7 @@ func (k *Keeper) find(s *link.Session, r *Record) (f findings, err error) {
 			f.exchanges = append(f.exchanges, e)
 		}
 	}
-	for _, q := range []queue{p.deadQueue(), p.inboxQueue(), p.recordQueue()} {
+	for _, q := range []queue{p.removedQueue(), p.deadQueue(), p.inboxQueue(), p.recordQueue()} {
 		state, exists, err := c.hasQueue(q.name)
 		if err != nil {
 			return f, err
@@ -182,7 +182,7 @@ func (m *mending) exchanges(context.Context) error {
 
 // others makes and binds the queues that are not of the intake.
 func (m *mending) others(ctx context.Context) error {
-	for _, q := range []queue{m.p.deadQueue(), m.p.recordQueue(), m.p.inboxQueue()} {
+	for _, q := range []queue{m.p.removedQueue(), m.p.deadQueue(), m.p.recordQueue(), m.p.inboxQueue()} {
 		exists, err := m.exists(q)
 		if err != nil {
 			return err

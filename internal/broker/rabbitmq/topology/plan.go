@@ -21,8 +21,8 @@ type exchange struct{ name, kind string }
 // queue is a queue that must be on the broker: durable, and a quorum queue.
 type queue struct {
 	name    string
-	single  bool // one consumer at a time is active
-	letters bool // what the broker removes, for whatever reason, becomes a dead letter
+	single  bool    // one consumer at a time is active
+	letters binding // where what the broker removes goes, for whatever reason; zero: it is lost
 
 	bindings []binding
 }
@@ -48,18 +48,26 @@ func (plan) recordQueue() queue {
 }
 
 func (plan) deadQueue() queue {
-	return queue{name: link.DeadQueue, bindings: []binding{{link.DeadExchange, "#"}}}
+	return queue{
+		name: link.DeadQueue, letters: binding{link.QueuesExchange, link.RemovedQueue},
+		bindings: []binding{{link.DeadExchange, "#"}},
+	}
+}
+
+// removedQueue is the queue of the dead letters that the broker has removed from the queue of dead letters. A node counts them.
+func (plan) removedQueue() queue {
+	return queue{name: link.RemovedQueue, single: true, bindings: []binding{{link.QueuesExchange, link.RemovedQueue}}}
 }
 
 func (plan) inboxQueue() queue {
-	return queue{name: link.InboxQueue, single: true, letters: true, bindings: []binding{{link.InboxExchange, "#"}}}
+	return queue{name: link.InboxQueue, single: true, letters: binding{exchange: link.DeadExchange}, bindings: []binding{{link.InboxExchange, "#"}}}
 }
 
 // intakeQueue is the queue of a partition. Accepted messages reach it by the exchange of the intake, with the key of its
 // generation. What a node puts back reaches it by its name.
 func (plan) intakeQueue(partition int) queue {
 	name := intakeName(partition)
-	return queue{name: name, single: true, letters: true, bindings: []binding{{link.QueuesExchange, name}}}
+	return queue{name: name, single: true, letters: binding{exchange: link.DeadExchange}, bindings: []binding{{link.QueuesExchange, name}}}
 }
 
 func intakeName(partition int) string { return link.IntakeQueue + strconv.Itoa(partition) }
@@ -77,6 +85,7 @@ func IntakeKey(partition int, generation int64) string {
 const (
 	argDeadStrategy = "x-dead-letter-strategy"
 	argDeadExchange = "x-dead-letter-exchange"
+	argDeadKey      = "x-dead-letter-routing-key"
 	argLocator      = "x-queue-leader-locator"
 	argLimit        = "x-delivery-limit"
 	argDisconnected = "x-consumer-disconnected-timeout"
@@ -97,9 +106,12 @@ func (p plan) arguments(q queue) amqp.Table {
 	if q.single {
 		arguments[amqp.SingleActiveConsumerArg] = true
 	}
-	if q.letters {
-		arguments[argDeadExchange] = link.DeadExchange
+	if q.letters.exchange != "" {
+		arguments[argDeadExchange] = q.letters.exchange
 		arguments[argDeadStrategy] = "at-least-once"
+	}
+	if q.letters.key != "" {
+		arguments[argDeadKey] = q.letters.key
 	}
 	if p.isAtLeast(4, 0) {
 		// Since 4.0 there is a limit of 20. Every lost connection counts against it, for all that was delivered.

@@ -13,7 +13,7 @@ func TestPlan_ArgumentsFollowTheVersion(t *testing.T) {
 		"4.3.0-rc.1": {true, true}, "4.3.6": {true, true}, "4.10.0": {true, true}, "5.0.0": {true, true},
 	} {
 		p := plan{version}
-		for _, q := range []queue{p.intakeQueue(0), p.inboxQueue(), p.deadQueue(), p.recordQueue()} {
+		for _, q := range []queue{p.intakeQueue(0), p.inboxQueue(), p.deadQueue(), p.removedQueue(), p.recordQueue()} {
 			arguments := p.arguments(q)
 			_, limit := arguments["x-delivery-limit"]
 			_, disconnected := arguments["x-consumer-disconnected-timeout"]
