@@ -44,7 +44,7 @@ func locked(table, mode string) fault {
 }
 
 func revoked(right, object string) fault {
-	return changedBack("REVOKE "+right+" ON "+object+" FROM restante_node, public", "GRANT "+right+" ON "+object+" TO restante_node", "user lacks a privilege")
+	return changedBack("REVOKE "+right+" ON "+object+" FROM chat_node, public", "GRANT "+right+" ON "+object+" TO chat_node", "user lacks a privilege")
 }
 
 const appendFunction = "FUNCTION restante.append(timestamptz, text[], uuid[], text[], bytea[], timestamptz[], integer, bigint)"
@@ -89,8 +89,8 @@ func asNode(t *testing.T, database string, cfg Config) *Driver {
 	if !found || !begins || !ends {
 		t.Fatal("the manual does not say what the role needs")
 	}
-	shell(t, database, "DO $$ BEGIN CREATE ROLE restante_node LOGIN; EXCEPTION WHEN duplicate_object THEN END $$; "+grants)
-	return open(t, changed(t, database, func(u *url.URL) { u.User = url.User("restante_node") }), cfg)
+	shell(t, database, "DO $$ BEGIN CREATE ROLE chat_node LOGIN; EXCEPTION WHEN duplicate_object THEN END $$; "+grants)
+	return open(t, changed(t, database, func(u *url.URL) { u.User = url.User("chat_node") }), cfg)
 }
 
 // Check fails in time while appends cannot work, whether or not one was tried, and says why. It finds back without an append.
@@ -142,10 +142,10 @@ func checkFaults(t *testing.T, d *Driver, database string, f fault) {
 func checkWithoutConnections(t *testing.T, _ *nodes.Postgres, database string) {
 	d := asNode(t, database, Config{Config: driver.Config{CheckInterval: 1}})
 	checkFaults(t, d, database, fault{func(t *testing.T, database string) func() {
-		shell(t, database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'restante_node'")
+		shell(t, database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'chat_node'")
 		var taken []*pgx.Conn
 		for {
-			conn, err := pgx.Connect(t.Context(), changed(t, database, func(u *url.URL) { u.User = url.User("restante_node") }))
+			conn, err := pgx.Connect(t.Context(), changed(t, database, func(u *url.URL) { u.User = url.User("chat_node") }))
 			if err != nil {
 				break
 			}
