@@ -246,29 +246,3 @@ func TestDisk_SecondServerIsRefused(t *testing.T) {
 		s.Check("lobby", fill(t, s.URL(), "lobby", 50), nil)
 	})
 }
-
-// A disk is full, and nobody sends anything any more: the server is not ready while that lasts, and is ready again by itself when
-// there is space.
-func TestDisk_FullThenFreedWithoutAPost(t *testing.T) {
-	withDisk(t, func(t *testing.T, rig testkit.Rig) {
-		dir := mount(t, "-t", "tmpfs", "-o", "size=24m", "tmpfs")
-		s := rig.Start(t, testkit.Options{Data: filepath.Join(dir, "data")})
-		fill(t, s.URL(), "lobby", 50)
-		ballast := filepath.Join(dir, "ballast")
-		fillDisk(t, ballast)
-		wantRefusal(t, s)
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for range 40 { // several probes
-			if code := s.Ready(); code != http.StatusServiceUnavailable {
-				t.Fatalf("/readyz is %d while the disk is full", code)
-			}
-			<-tick.C
-		}
-		noError(t, os.Remove(ballast))
-		waitReady(t, s, http.StatusOK)
-		if resp, body := postOne(t, s); resp.StatusCode != http.StatusAccepted {
-			t.Errorf("a post with space again: %s %s", resp.Status, body)
-		}
-	})
-}

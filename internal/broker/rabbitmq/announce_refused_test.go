@@ -15,6 +15,7 @@ import (
 // TestDriver_AQueueOfAnotherServiceStopsNoAnnouncement: a queue that is bound to the exchange of announcements is full and
 // refuses them. Announcing goes on after a second, and hubs hear everything.
 func TestDriver_AQueueOfAnotherServiceStopsNoAnnouncement(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	log := &logged{}
 	d := open(t, rabbitmq.Config{URLs: urls, Log: log.logger()})

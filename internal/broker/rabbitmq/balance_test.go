@@ -181,6 +181,7 @@ func load(t *testing.T, d *rabbitmq.Driver) (stop func() (sent map[string]int)) 
 // TestDriver_BalancesPartitions lets nodes come and go under load: partitions are spread evenly soon after, and nothing is
 // lost or out of order.
 func TestDriver_BalancesPartitions(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	l := newLedger(t)
 	stop := load(t, open(t, rabbitmq.Config{URLs: urls}))
@@ -208,6 +209,7 @@ func TestDriver_BalancesPartitions(t *testing.T) {
 
 // TestDriver_BalancesWhenIdle: the owner of a partition gets its first message, also if no message came while nodes started.
 func TestDriver_BalancesWhenIdle(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	l := newLedger(t)
 	var nodes []*consumer

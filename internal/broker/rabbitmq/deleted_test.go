@@ -46,6 +46,13 @@ func newOrigins(t *testing.T) *origins {
 
 var errAway = errors.New("the store is away")
 
+// newest returns the number of the newest message of a room.
+func (o *origins) newest(room string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.last[room]
+}
+
 // append is a handler. All nodes share the store.
 func (o *origins) append(_ context.Context, batch []chat.Message) error {
 	if o.away.Load() {
@@ -180,6 +187,7 @@ func deleteQueue(t *testing.T, urls []string, queue string) {
 // TestDeletedQueue_UnderLoad: the queue of a partition is deleted again and again while it is in use. Everything that is
 // accepted is stored, once and in order, and the other partitions go on.
 func TestDeletedQueue_UnderLoad(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	store := newOrigins(t)
 	members := joinAll(t, urls, 2, store.append)
@@ -188,7 +196,7 @@ func TestDeletedQueue_UnderLoad(t *testing.T) {
 	for round := range int64(3) {
 		store.until("the load", func() bool { return len(store.last) == partitions && store.seen[3] == round+1 })
 		deleteQueue(t, urls, "restante.intake.3")
-		at := store.last[room]
+		at := store.newest(room)
 		took := store.until("the partition to go on", func() bool { return store.seen[3] == round+2 && store.last[room] > at+20 })
 		t.Logf("stored again %v after the deletion", took.Round(time.Millisecond))
 		if took > 10*time.Second {
@@ -206,6 +214,7 @@ func TestDeletedQueue_UnderLoad(t *testing.T) {
 // TestDeletedQueue_StoreAway: what was delivered survives the deletion while the store fails, with what its sender sends
 // afterwards behind it.
 func TestDeletedQueue_StoreAway(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	store := newOrigins(t)
 	store.away.Store(true)
@@ -228,6 +237,7 @@ func TestDeletedQueue_StoreAway(t *testing.T) {
 // TestDeletedQueue_CountsWhatIsDestroyed: what waited in the queue, beyond what was delivered, is destroyed. Its publishers
 // count it exactly.
 func TestDeletedQueue_CountsWhatIsDestroyed(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	store := newOrigins(t)
 	members := joinAll(t, urls, 2, store.append)
@@ -264,6 +274,7 @@ func TestDeletedQueue_CountsWhatIsDestroyed(t *testing.T) {
 
 // TestDeletedQueue_Idle: a queue from which nobody has anything comes back.
 func TestDeletedQueue_Idle(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	store := newOrigins(t)
 	members := joinAll(t, urls, 2, store.append)
@@ -276,6 +287,7 @@ func TestDeletedQueue_Idle(t *testing.T) {
 
 // TestDeletedQueue_Unbound: a binding that was deleted comes back, and nothing is delivered twice or lost.
 func TestDeletedQueue_Unbound(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	store := newOrigins(t)
 	stop := load(t, joinAll(t, urls, 2, store.append)[0].Driver)

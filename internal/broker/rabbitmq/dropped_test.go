@@ -33,6 +33,7 @@ func (h *hub) missedFor(t *testing.T, reason string) (n float64) {
 // TestDriver_IsToldWhatTheBrokerDrops: announcements that the broker drops, since the link is slow, end in Missed, whatever
 // policies an operator has.
 func TestDriver_IsToldWhatTheBrokerDrops(t *testing.T) {
+	t.Parallel()
 	for name, policy := range map[string]string{
 		"no policy":                  "",
 		"message-ttl":                `{"message-ttl":1}`,

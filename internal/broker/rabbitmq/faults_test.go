@@ -55,6 +55,7 @@ func TestOpen_WaitsForABroker(t *testing.T) {
 // TestDriver_StalledLink: a link that carries nothing any more is noticed, although it is not closed, and left for another
 // address. The calls of a sender end with its context.
 func TestDriver_StalledLink(t *testing.T) {
+	t.Parallel()
 	node := testkit.RabbitMQ(t).Node(0)
 	proxy := testkit.StartProxy(t, node.Addr())
 	direct := testkit.VHost(t)
@@ -102,6 +103,7 @@ func consumeIn(t *testing.T, d *rabbitmq.Driver, l *ledger, node string) (stop f
 
 // TestDriver_DeadNode: a node that dies without a goodbye loses its partitions to the others.
 func TestDriver_DeadNode(t *testing.T) {
+	t.Parallel()
 	node := testkit.RabbitMQ(t).Node(0)
 	proxy := testkit.StartProxy(t, node.Addr())
 	direct := testkit.VHost(t)
@@ -124,6 +126,7 @@ func TestDriver_DeadNode(t *testing.T) {
 
 // TestDriver_LeaderKilled: of three nodes of the broker, one with leaders is killed under load.
 func TestDriver_LeaderKilled(t *testing.T) {
+	t.Parallel()
 	cluster := testkit.OwnRabbitMQ(t, 3)
 	l := newLedger(t)
 	publisher := open(t, rabbitmq.Config{URLs: cluster.URLs()})

@@ -167,6 +167,7 @@ var cuts = map[string]func(t *testing.T, h *hub) (mend func()){
 // TestDriver_NoticesThatItHearsNothing: a subscription that is cut off in silence ends in Missed in time, says so until it
 // hears again, and then hears everything.
 func TestDriver_NoticesThatItHearsNothing(t *testing.T) {
+	t.Parallel()
 	for name, cut := range cuts {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -273,6 +274,7 @@ func TestDriver_HearsThroughAnAlarm(t *testing.T) {
 
 // TestDriver_GarbageIsNoLever: however many announcements cannot be decoded, Missed is called about once a second.
 func TestDriver_GarbageIsNoLever(t *testing.T) {
+	t.Parallel()
 	h := newHub(t, testkit.RabbitMQ(t).Node(0), testkit.VHost(t))
 	began, published := time.Now(), 0
 	for time.Since(began) < 4*time.Second {

@@ -56,6 +56,7 @@ func (h *inHand) active(t *testing.T) []string {
 
 // TestDeletedQueue_HolderStops: a holder that is stopped at the same time puts back what it has first.
 func TestDeletedQueue_HolderStops(t *testing.T) {
+	t.Parallel()
 	h := newInHand(t)
 	deleteQueue(t, h.urls, h.queue)
 	h.holder.stop()
@@ -69,6 +70,7 @@ func TestDeletedQueue_HolderStops(t *testing.T) {
 
 // TestDeletedQueue_HolderCut: a holder whose connections were cut at the same time has not forgotten what it had.
 func TestDeletedQueue_HolderCut(t *testing.T) {
+	t.Parallel()
 	h := newInHand(t)
 	h.other.stop() // else it gets what the holder had
 	h.proxy.Refuse(true)
@@ -83,6 +85,7 @@ func TestDeletedQueue_HolderCut(t *testing.T) {
 // TestDeletedQueue_HolderFrozen: the others wait for ten seconds for a holder that is silent. Then they begin again without
 // it, and what the holder still has becomes dead letters.
 func TestDeletedQueue_HolderFrozen(t *testing.T) {
+	t.Parallel()
 	h := newInHand(t)
 	<-time.After(3 * time.Second) // if all of it was confirmed just before the deletion, it is published again
 	publishSoon(t, h.other.Driver, numbered(h.room, handful+1))
@@ -114,6 +117,7 @@ func TestDeletedQueue_HolderFrozen(t *testing.T) {
 
 // TestDeletedQueue_BrokerRestarts: the broker is killed while the holder puts back what it has.
 func TestDeletedQueue_BrokerRestarts(t *testing.T) {
+	t.Parallel()
 	broker := testkit.OwnRabbitMQ(t, 1)
 	urls, err := broker.VHost(t.Context(), "restarted")
 	if err != nil {
@@ -139,6 +143,7 @@ func TestDeletedQueue_BrokerRestarts(t *testing.T) {
 // TestDeletedQueue_Inbox: what was delivered from the inbox is accepted although the inbox is deleted, in the order of each
 // room, and the inbox comes back.
 func TestDeletedQueue_Inbox(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	store := newOrigins(t)
 	members := joinAll(t, urls, 2, store.append)

@@ -31,6 +31,7 @@ func ownRabbitMQ(t *testing.T, cfg nodes.RabbitMQConfig) *nodes.RabbitMQ {
 // TestDriver_OrderThroughConsumerTimeouts: the broker's configuration lets a consumer keep a delivery for a few seconds only,
 // and the store is away for much longer. Nothing is out of order.
 func TestDriver_OrderThroughConsumerTimeouts(t *testing.T) {
+	t.Parallel()
 	const timeout, away = 5 * time.Second, 40 * time.Second
 	broker := ownRabbitMQ(t, nodes.RabbitMQConfig{Settings: []string{"consumer_timeout = 5000"}})
 	store := newOrigins(t)
@@ -70,6 +71,7 @@ func TestDriver_GivesBackWhatItCannotStore(t *testing.T) {
 // TestDriver_BrokerNodeKilled: the node of the broker is killed that carries the connections of an active consumer. Another
 // consumer stores within three seconds, and the node that has lost its connections hears the others again.
 func TestDriver_BrokerNodeKilled(t *testing.T) {
+	t.Parallel()
 	cluster := testkit.OwnRabbitMQ(t, 3)
 	urls := cluster.URLs()
 	store := newOrigins(t)

@@ -56,6 +56,7 @@ func (l *lines) count(text string) int {
 }
 
 func TestPolicies_NameWhatLosesMessages(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	first := open(t, rabbitmq.Config{URLs: urls, Partitions: 2}) // makes the queues
 	if err := first.Close(); err != nil {
@@ -111,6 +112,7 @@ func TestPolicies_AreUnknownWithoutTheAPI(t *testing.T) {
 }
 
 func TestPolicies_WhatAPolicyRemovesComesBackOnce(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	reg := prometheus.NewRegistry()
 	d := open(t, rabbitmq.Config{URLs: urls, Partitions: 2, Metrics: reg})

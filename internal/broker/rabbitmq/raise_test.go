@@ -11,6 +11,7 @@ import (
 // virtual host. Everything is stored, once and in order, and nothing is dead-lettered or counted as destroyed. What each node
 // does to a partition holds for the others, also after the next deletion of its queue.
 func TestRaise_StoreKnowsLaterGenerations(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	store := newOrigins(t)
 	for q := range partitions {
@@ -57,6 +58,7 @@ func TestRaise_StoreKnowsLaterGenerations(t *testing.T) {
 // TestRaise_ConsumersTakeTurns: consumers that know only the first generation get, one after the other, what was sent with its
 // key, after another one has raised it.
 func TestRaise_ConsumersTakeTurns(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	store := newOrigins(t)
 	store.seen[3] = 7

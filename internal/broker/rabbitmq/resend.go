@@ -20,11 +20,13 @@ import (
 const (
 	// recentFor is how long before the last confirm of a queue a message may have been confirmed to be published again. A
 	// consumer that keeps up has finished it before.
-	recentFor = 2 * time.Second
+	recentFor = 500 * time.Millisecond
+	// maxOwed is how many messages are published again at most. More have waited in the queue.
+	maxOwed = 16
 	// rememberFor is how long a confirmed message is remembered: until a queue that is deleted is made again.
 	rememberFor = 20 * time.Second
 	// maxRecent and maxRecentBytes bound what is remembered of a partition.
-	maxRecent      = 1024
+	maxRecent      = 4 * maxOwed
 	maxRecentBytes = 1 << 20
 )
 
@@ -74,7 +76,7 @@ func (a *account) owe() {
 		}
 	}
 	a.keepRecent(func(_ int, c confirmed) bool { return c.Number >= a.first })
-	if len(owed) == 0 || int64(len(owed)) < a.doomed.count() {
+	if n := int64(len(owed)); n == 0 || n > maxOwed || n < a.doomed.count() {
 		return
 	}
 	a.doomed = nil

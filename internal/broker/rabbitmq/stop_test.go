@@ -14,6 +14,7 @@ import (
 // TestDriver_EndsWithoutABroker: a batch in hand that cannot be announced, because the broker is away, does not delay
 // the end. It is handled again later.
 func TestDriver_EndsWithoutABroker(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(d *rabbitmq.Driver, cancel func(), done <-chan error){
 		"Close":   func(d *rabbitmq.Driver, _ func(), _ <-chan error) { _ = d.Close() },
 		"context": func(_ *rabbitmq.Driver, cancel func(), done <-chan error) { cancel(); <-done },

@@ -65,6 +65,7 @@ func TestDriver_ToleratesQueuesOfAnEarlierVersion(t *testing.T) {
 // TestDriver_MakesAgainWhatIsDeleted: an operator deletes each exchange and queue of a driver that does nothing. A message
 // that is published after that is handled.
 func TestDriver_MakesAgainWhatIsDeleted(t *testing.T) {
+	t.Parallel()
 	urls := testkit.VHost(t)
 	reg := prometheus.NewRegistry()
 	d := open(t, rabbitmq.Config{URLs: urls, Partitions: 2, Metrics: reg})
@@ -130,6 +131,7 @@ func TestDriver_EndsWhenTheNumberOfPartitionsChanges(t *testing.T) {
 // TestDriver_AFrozenBrokerNode: one of three nodes of the broker is frozen. A driver that has to connect again publishes to the
 // partitions that are led elsewhere: nothing that it does at reconnect needs the frozen node.
 func TestDriver_AFrozenBrokerNode(t *testing.T) {
+	t.Parallel()
 	cluster := testkit.OwnRabbitMQ(t, 3)
 	urls := cluster.URLs()
 	first := open(t, rabbitmq.Config{URLs: urls, Partitions: 6})

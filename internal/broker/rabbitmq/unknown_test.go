@@ -29,6 +29,7 @@ func ofKind(kind string, m chat.Message) []byte {
 // the limit, all at the same time. Until then nothing behind them is handled, and what is before them is. Then the room
 // goes on, in its order, and a replay brings the letters back to where they were.
 func TestDriver_DeadLettersWhatNoNodeKnows(t *testing.T) {
+	t.Parallel()
 	const limit = 2 * time.Second
 	urls := testkit.VHost(t)
 	reg := prometheus.NewRegistry()

@@ -40,6 +40,7 @@ func (s *site) version() string {
 
 // TestFirst_TheNumberIsNeverGuessed: on a broker of an earlier version the operator says the number once.
 func TestFirst_TheNumberIsNeverGuessed(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		earlier int
 		without []string
@@ -79,6 +80,7 @@ func TestFirst_TheNumberIsNeverGuessed(t *testing.T) {
 // TestFirst_WaitsForRunningNodes: a new process finds no record, but a node that runs knows it. It does not take the broker
 // for a new one.
 func TestFirst_WaitsForRunningNodes(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.do(func(ch *amqp.Channel) error {
 		return ch.ExchangeDeclare(link.NodesExchange, "fanout", true, false, false, false, nil)

@@ -16,6 +16,7 @@ import (
 // TestKeeper_MakesAgainWhatIsDeleted: each exchange and each queue is deleted while nothing happens. The keeper says so, and
 // makes it again, although nobody reports it.
 func TestKeeper_MakesAgainWhatIsDeleted(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	n := s.start(Config{Node: "one", Partitions: 2})
 	type thing struct {
@@ -34,8 +35,8 @@ func TestKeeper_MakesAgainWhatIsDeleted(t *testing.T) {
 		before := n.log.count(thing.message)
 		thing.remove(thing.name)
 		s.until(lookEvery+3*time.Second, says("a line about "+thing.message), func() bool { return n.log.count(thing.message) > before })
-		s.until(5*time.Second, says("Check after "+thing.name), func() bool { return n.Check() == nil })
-		s.whole(5*time.Second, n.now)
+		s.until(10*time.Second, says("Check after "+thing.name), func() bool { return n.Check() == nil })
+		s.whole(10*time.Second, n.now)
 	}
 	if r := n.now(); r.Partitions != 2 || r.Generation(0) != 2 || r.Generation(1) != 2 {
 		t.Errorf("the record is %+v", r)
@@ -178,6 +179,7 @@ func TestKeeper_ASecondStartLeavesNoErrors(t *testing.T) {
 // TestKeeper_AVirtualHostThatIsMadeAgain: an operator deletes the virtual host under a running node, and makes it again. It has the
 // same number of partitions again, although nobody says it.
 func TestKeeper_AVirtualHostThatIsMadeAgain(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	n := s.start(Config{Node: "one", Partitions: 4})
 	broker, name := testkit.RabbitMQ(t), testkit.VHostName(t, s.urls[0])

@@ -36,6 +36,7 @@ func hold(t *testing.T, n *node) {
 // TestLock_GoesOnWhenItsOwnerIsGone: the owner of the lock loses its connection, or its process freezes. The next one gets
 // the lock, and reads the record.
 func TestLock_GoesOnWhenItsOwnerIsGone(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		lose   func(*testkit.Proxy)
 		within time.Duration
@@ -129,6 +130,7 @@ func TestLock_AWriterThatHasLostTheLock(t *testing.T) {
 // TestLock_SurvivesADeliveryLimit: an operator's policy lets a message be delivered three times. Nodes come and go all the
 // same, and some of them lose their connection while they have the lock.
 func TestLock_SurvivesADeliveryLimit(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	_, err := testkit.RabbitMQ(t).Manage(t.Context(), http.MethodPut, "/policies/"+url.PathEscape(testkit.VHostName(t, s.urls[0]))+"/limit",
 		`{"pattern":".*","definition":{"delivery-limit":3},"apply-to":"queues"}`)
@@ -177,6 +179,7 @@ func TestRecord_ThatIsNone(t *testing.T) {
 // TestRecord_BesideSomethingElse: somebody publishes to the queue of the record, or replaces the record. Running nodes go on, and
 // put it right.
 func TestRecord_BesideSomethingElse(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	n := s.start(Config{Node: "one", Partitions: 2})
 	for _, purge := range []bool{false, true} {

@@ -17,6 +17,7 @@ const restored = "restante.intake.1"
 
 // TestRestore_BringsTheQueueBack: the holder of a deleted queue makes it again. It is not bound before everything is back.
 func TestRestore_BringsTheQueueBack(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	n := s.start(Config{
 		Node: "one", Partitions: 2, Free: func(string) bool { return false },
@@ -58,6 +59,7 @@ func TestRestore_BringsTheQueueBack(t *testing.T) {
 
 // TestRestore_IsRepeated: it fails in the middle, and the same holder begins again. Nobody else touches the queue meanwhile.
 func TestRestore_IsRepeated(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	n := s.start(Config{Node: "one", Partitions: 2})
 	s.start(Config{Node: "two", Alive: func(string) bool { return true }, Free: func(string) bool { return false }})
@@ -87,6 +89,7 @@ func TestRestore_IsRepeated(t *testing.T) {
 // TestRestore_TheHolderDies: it ends in the middle. Another node waits as long as the holder may be alive. Then it takes over what
 // the holder has put back, and counts it.
 func TestRestore_TheHolderDies(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	behind, proxy := s.through()
 	n := behind.start(Config{Node: "one", Partitions: 2})
@@ -130,6 +133,7 @@ func TestRestore_TheHolderDies(t *testing.T) {
 
 // TestKeeper_WaitsForTheHolder: a deleted queue is not made again while somebody has deliveries of it in hand. Other queues are.
 func TestKeeper_WaitsForTheHolder(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	var free atomic.Bool
 	n := s.start(Config{Node: "one", Partitions: 2, Free: func(queue string) bool { return queue != restored && queue != link.InboxQueue || free.Load() }})
