@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,9 +12,6 @@ import (
 	"restante/internal/testkit"
 	"restante/internal/testkit/nodes"
 )
-
-// longVariable makes long tests as long as the promise that they test; otherwise they take a shorter form.
-const longVariable = "RESTANTE_TEST_LONG"
 
 // ownRabbitMQ starts a cluster of n nodes with further settings, for one test.
 func ownRabbitMQ(t *testing.T, n int, settings ...string) *nodes.RabbitMQ {
@@ -31,7 +27,7 @@ func ownRabbitMQ(t *testing.T, n int, settings ...string) *nodes.RabbitMQ {
 func TestConsumers_KeepTheOrderBeyondTheConsumerTimeout(t *testing.T) {
 	t.Parallel()
 	timeout, away := 10*time.Second, 45*time.Second
-	if os.Getenv(longVariable) != "" {
+	if testkit.Long() {
 		timeout, away = 20*time.Second, 150*time.Second
 	}
 	mq := ownRabbitMQ(t, 1, fmt.Sprintf("consumer_timeout = %d", timeout.Milliseconds()))
