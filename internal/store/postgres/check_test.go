@@ -151,6 +151,11 @@ func checkWithoutConnections(t *testing.T, _ *nodes.Postgres, database string) {
 			}
 			taken = append(taken, conn)
 		}
+		for range 16 { // the driver finds out that its connections were ended
+			if err := d.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "57P01") {
+				break
+			}
+		}
 		return func() {
 			for _, conn := range taken {
 				_ = conn.Close(context.WithoutCancel(t.Context()))
