@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -37,18 +38,25 @@ func (d *Driver) heartbeatsOn(ctx context.Context, s *link.Session) error {
 	}()
 	ticks := time.NewTicker(peer.Interval)
 	defer ticks.Stop()
-	for {
+	for quiet := 0; ; { // ticks since something was heard: at least this node's own heartbeats come back
 		if err := d.publishHeartbeat(s, ch, false); err != nil {
 			return err
 		}
 		for waiting := true; waiting; {
 			select {
 			case <-heard.arrived:
+				quiet = 0
 				waiting = !d.hear(ctx, heard.take(maxHeartbeats, maxHeartbeats*peer.MaxHeartbeat)) // a new node is answered at once
 			case <-heard.over:
 				return errInterrupted
 			case <-ticks.C:
 				waiting = false
+				if quiet++; s.Alarm() != nil {
+					quiet = 0
+				}
+				if quiet > int(maxSilence/peer.Interval) {
+					return fmt.Errorf("no heartbeats were heard for %v, not even of this node", maxSilence)
+				}
 			case <-d.balance.Ready():
 				waiting = false
 			case <-d.progress.News():

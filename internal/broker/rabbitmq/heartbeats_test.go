@@ -31,3 +31,23 @@ func TestDriver_IgnoresForeignHeartbeats(t *testing.T) {
 		t.Errorf("a node that does not consume yet says it does: %v", consumers)
 	}
 }
+
+// TestDriver_NoticesThatItHearsNoHeartbeats: the binding of a node's queue is gone, as when the exchange was deleted and another
+// node has made it again between two heartbeats. The node listens anew.
+func TestDriver_NoticesThatItHearsNoHeartbeats(t *testing.T) {
+	t.Parallel()
+	urls := testkit.VHost(t)
+	table := peer.NewTable(peer.Node{ID: "me", URL: "http://me", Roles: peer.Roles()})
+	open(t, rabbitmq.Config{URLs: urls, Peers: table})
+	alive := func() bool { return table.IsAlive("me", time.Now()) }
+	waitUntil(t, "the first heartbeat", alive)
+	o := newOther(t, urls)
+	if err := o.ch.ExchangeDelete("restante.nodes", false, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.ch.ExchangeDeclare("restante.nodes", amqp.ExchangeFanout, true, false, false, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, "heartbeats to stop", func() bool { return !alive() })
+	waitUntil(t, "heartbeats to be heard again", alive)
+}

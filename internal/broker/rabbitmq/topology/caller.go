@@ -119,6 +119,16 @@ func (c *caller) bind(queue string, b binding) error {
 	return nil
 }
 
+// unbind removes a binding, which need not exist.
+func (c *caller) unbind(queue string, b binding) error {
+	err := c.do(func(ch *amqp.Channel) error { return ch.QueueUnbind(queue, b.key, b.exchange, nil) })
+	if err != nil {
+		return fmt.Errorf("unbind queue %s from exchange %s (needs the permissions write on the queue and read on the exchange): %w",
+			queue, b.exchange, err)
+	}
+	return nil
+}
+
 // make declares a queue and binds it.
 func (c *caller) make(p plan, q queue) error {
 	if err := c.declareQueue(p, q); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"restante/internal/broker/rabbitmq/link"
@@ -26,7 +27,11 @@ func (k *Keeper) look(ctx context.Context, s *link.Session) (missing []string, e
 	}
 	err = k.locked(ctx, func(ctx context.Context, s *link.Session, l *lock) (err error) {
 		explained := l.record.Version != r.Version // a message came back because its key was old
-		missing, err = k.mend(ctx, s, l, report != "" && !explained)
+		returned := report
+		if explained {
+			returned = ""
+		}
+		missing, err = k.mend(ctx, s, l, returned)
 		return err
 	})
 	if err == nil && report != "" {
@@ -136,6 +141,7 @@ type mending struct {
 	p plan
 
 	rebind bool     // bindings may be gone
+	report string   // what came back, "" for nothing
 	made   bool     // a queue was made
 	left   []string // what is missing after it
 }
@@ -146,9 +152,11 @@ type mending struct {
 const newQueuePause = time.Second
 
 // mend makes what is missing, under the lock, and returns what has to wait. A new process also compares what is there. With
-// rebind it makes the bindings of the intake again, which nobody can see.
-func (k *Keeper) mend(ctx context.Context, s *link.Session, l *lock, rebind bool) ([]string, error) {
-	m := &mending{k: k, s: s, l: l, c: &caller{s: s}, p: plan{s.BrokerVersion()}, rebind: rebind || !k.compared}
+// a report it makes the bindings of the intake again, which nobody can see.
+func (k *Keeper) mend(ctx context.Context, s *link.Session, l *lock, report string) ([]string, error) {
+	m := &mending{
+		k: k, s: s, l: l, c: &caller{s: s}, p: plan{s.BrokerVersion()}, rebind: report != "" || !k.compared, report: report,
+	}
 	defer m.c.end()
 	for _, step := range []func(context.Context) error{m.exchanges, m.others, m.intake} {
 		if err := step(ctx); err != nil {
@@ -260,8 +268,18 @@ func (m *mending) intake(ctx context.Context) error {
 	return m.complete(ctx)
 }
 
-// bind binds a queue of the intake with the key of its generation.
-func (m *mending) bind(q int) error { return bindIntake(m.c, m.p, m.l.record, q) }
+// bind binds a queue of the intake with the key of its generation. If a message with that key came back, it removes the binding
+// first: RabbitMQ 4.3 may list a binding and not use it when the exchange was deleted while the binding was made, and to bind
+// again changes nothing then.
+func (m *mending) bind(q int) error {
+	key := IntakeKey(q, m.l.record.Generation(q))
+	if strings.Contains(m.report, fmt.Sprintf("key %q", key)) {
+		if err := m.c.unbind(intakeName(q), binding{link.IntakeExchange, key}); err != nil {
+			return err
+		}
+	}
+	return bindIntake(m.c, m.p, m.l.record, q)
+}
 
 func bindIntake(c *caller, p plan, r *Record, q int) error {
 	if err := c.bindAll(p.intakeQueue(q)); err != nil {
