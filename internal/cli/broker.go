@@ -7,8 +7,6 @@ import (
 	"fmt"
 
 	"restante/internal/broker/rabbitmq/operate"
-	"restante/internal/config"
-	"restante/internal/errs"
 )
 
 type brokerCmd struct {
@@ -29,11 +27,6 @@ func (brokerCmd) Help() string {
 It is for the RabbitMQ between the nodes of many machines. Queues and policies come from RabbitMQ's management API: at the host of the address, port 15672 (amqps: 15671), or where the parameter management of the address says, such as amqp://restante:secret@rabbit/chat?management=http://rabbit:15672. The user needs the tag management.`
 }
 
-// brokerAddress is the flag that selects the broker.
-type brokerAddress struct {
-	Broker []string `env:"RESTANTE_BROKER" placeholder:"URL" help:"The broker, amqp://USER:PASSWORD@HOST:PORT/VHOST, the same as for the nodes. Separate several addresses of one RabbitMQ cluster by commas."`
-}
-
 const brokerCodes = `
 
 Exit codes:
@@ -42,31 +35,6 @@ Exit codes:
   2    the command line is wrong
   3    RabbitMQ, or its management API, cannot be reached
   130  interrupted`
-
-// with calls do with the broker, and adds the exit code to its error.
-func (o *brokerAddress) with(ctx context.Context, do func(*operate.Broker) error) error {
-	if len(o.Broker) == 0 || o.Broker[0] == config.InprocBroker {
-		return &exitError{exitUsage, errors.New("--broker, RESTANTE_BROKER: the address of a RabbitMQ is needed")}
-	}
-	b, err := operate.Open(ctx, o.Broker)
-	if err == nil {
-		err = do(b)
-		if failed := b.Close(); err == nil {
-			err = failed
-		}
-	}
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return &exitError{exitInterrupted, errors.New("interrupted")}
-	case errs.CodeOf(err) == errs.Invalid:
-		return &exitError{exitUsage, err}
-	case errs.CodeOf(err) == errs.Unavailable:
-		return &exitError{exitUnavailable, err}
-	}
-	return err
-}
 
 type brokerStatusCmd struct {
 	brokerAddress `embed:""`
@@ -85,7 +53,7 @@ A setting is dangerous when it may lose messages that RabbitMQ has confirmed, ch
 
 // Run shows the status.
 func (c *brokerStatusCmd) Run(ctx context.Context, s *streams) error {
-	return c.with(ctx, func(b *operate.Broker) error {
+	return withBroker(ctx, &c.brokerAddress, "", operate.Open, func(b *operate.Broker) error {
 		status, err := b.Status(ctx)
 		if err != nil && status.Unchecked == "" {
 			return err
@@ -125,7 +93,7 @@ Without --apply it only prints a command for rabbitmqctl, which is right for the
 
 // Run prints or sets the policy.
 func (c *brokerPolicyCmd) Run(ctx context.Context, s *streams) error {
-	return c.with(ctx, func(b *operate.Broker) error {
+	return withBroker(ctx, &c.brokerAddress, "", operate.Open, func(b *operate.Broker) error {
 		policy, command, err := b.Policy()
 		if err != nil {
 			return err
@@ -159,7 +127,7 @@ It refuses while a node runs, for which it listens three seconds, and while mess
 
 // Run changes the number.
 func (c *brokerPartitionsCmd) Run(ctx context.Context, s *streams) error {
-	return c.with(ctx, func(b *operate.Broker) error {
+	return withBroker(ctx, &c.brokerAddress, "", operate.Open, func(b *operate.Broker) error {
 		fmt.Fprintln(s.err, "listening for nodes")
 		before, err := b.SetPartitions(ctx, c.Count)
 		if err != nil {

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"restante/internal/broker/rabbitmq/deadletter"
-	"restante/internal/config"
-	"restante/internal/errs"
 )
 
 type deadCmd struct {
@@ -32,11 +30,6 @@ func (deadCmd) Help() string {
 With RabbitMQ, a message that can never be stored is dead-lettered together with the reason, so that it does not block its room. The broker of one machine has no dead letters: it returns the error to the sender of such a message.`
 }
 
-// deadBroker is the flag that selects the broker whose dead letters are meant.
-type deadBroker struct {
-	Broker []string `env:"RESTANTE_BROKER" placeholder:"URL" help:"The broker, amqp://USER:PASSWORD@HOST:PORT/VHOST, the same as for the nodes. Separate several addresses of one RabbitMQ cluster by commas."`
-}
-
 const deadCodes = `
 
 Exit codes:
@@ -46,30 +39,10 @@ Exit codes:
   3    the broker cannot be reached
   130  interrupted`
 
-// with calls do with the dead letters, and adds the exit code to its error.
-func (o *deadBroker) with(ctx context.Context, do func(*deadletter.Queue) error) error {
-	if len(o.Broker) == 0 || o.Broker[0] == config.InprocBroker {
-		return &exitError{exitUsage, errors.New("--broker, RESTANTE_BROKER: the address of a RabbitMQ is needed. " +
-			"The broker of one machine has no dead letters: it returns the error to the sender of a message that cannot be stored")}
-	}
-	letters, err := deadletter.Open(ctx, o.Broker)
-	if err == nil {
-		err = do(letters)
-		if failed := letters.Close(); err == nil {
-			err = failed
-		}
-	}
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return &exitError{exitInterrupted, errors.New("interrupted")}
-	case errs.CodeOf(err) == errs.Invalid:
-		return &exitError{exitUsage, err}
-	case errs.CodeOf(err) == errs.Unavailable:
-		return &exitError{exitUnavailable, err}
-	}
-	return err
+// withLetters calls do with the dead letters of a broker, and adds the exit code to its error.
+func withLetters(ctx context.Context, address *brokerAddress, do func(*deadletter.Queue) error) error {
+	const hint = ". The broker of one machine has no dead letters: it returns the error to the sender of a message that cannot be stored"
+	return withBroker(ctx, address, hint, deadletter.Open, do)
 }
 
 // selection is the arguments that select letters.
@@ -86,9 +59,9 @@ func (c *selection) pick() (deadletter.Pick, error) {
 }
 
 type deadReplayCmd struct {
-	deadBroker `embed:""`
-	selection  `embed:""`
-	JSON       bool `help:"Print a JSON object."`
+	brokerAddress `embed:""`
+	selection     `embed:""`
+	JSON          bool `help:"Print a JSON object."`
 }
 
 // Help is the text of `restante dead replay --help` below the usage line.
@@ -107,7 +80,7 @@ func (c *deadReplayCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	return c.with(ctx, func(d *deadletter.Queue) error {
+	return withLetters(ctx, &c.brokerAddress, func(d *deadletter.Queue) error {
 		var progress func(int)
 		if isTerminal(s.err) {
 			shown := time.Now()
@@ -132,10 +105,10 @@ func (c *deadReplayCmd) report(s *streams, n int) error {
 }
 
 type deadDropCmd struct {
-	deadBroker `embed:""`
-	selection  `embed:""`
-	Yes        bool `short:"y" help:"Do not ask for confirmation."`
-	JSON       bool `help:"Print a JSON object."`
+	brokerAddress `embed:""`
+	selection     `embed:""`
+	Yes           bool `short:"y" help:"Do not ask for confirmation."`
+	JSON          bool `help:"Print a JSON object."`
 }
 
 // Help is the text of `restante dead drop --help` below the usage line.
@@ -158,7 +131,7 @@ func (c *deadDropCmd) Run(ctx context.Context, s *streams) error {
 	if err := c.confirm(ctx, s); err != nil {
 		return err
 	}
-	return c.with(ctx, func(d *deadletter.Queue) error {
+	return withLetters(ctx, &c.brokerAddress, func(d *deadletter.Queue) error {
 		n, err := d.Drop(ctx, pick)
 		return errors.Join(err, c.report(s, n))
 	})

@@ -17,9 +17,9 @@ import (
 )
 
 type deadListCmd struct {
-	deadBroker `embed:""`
-	Limit      int  `short:"n" default:"100" placeholder:"COUNT" help:"Largest number of letters to list, the oldest first (default ${default})."`
-	JSON       bool `help:"Print each letter as a line of JSON."`
+	brokerAddress `embed:""`
+	Limit         int  `short:"n" default:"100" placeholder:"COUNT" help:"Largest number of letters to list, the oldest first (default ${default})."`
+	JSON          bool `help:"Print each letter as a line of JSON."`
 }
 
 // Help is the text of `restante dead list --help` below the usage line.
@@ -37,7 +37,7 @@ func (c *deadListCmd) Run(ctx context.Context, s *streams) error {
 	if c.Limit < 1 {
 		return &exitError{exitUsage, fmt.Errorf("--limit: %d is not a number of letters to list", c.Limit)}
 	}
-	return c.with(ctx, func(d *deadletter.Queue) error {
+	return withLetters(ctx, &c.brokerAddress, func(d *deadletter.Queue) error {
 		letters, total, err := d.List(ctx, c.Limit)
 		if err != nil {
 			return err
@@ -96,9 +96,9 @@ func orDash(text string) string {
 }
 
 type deadShowCmd struct {
-	deadBroker `embed:""`
-	JSON       bool     `help:"Print each letter as a line of JSON. The body is \"body\" or, if it is not text, \"body_base64\"."`
-	IDs        []string `arg:"" name:"id" help:"Ids of letters, or of the messages in them."`
+	brokerAddress `embed:""`
+	JSON          bool     `help:"Print each letter as a line of JSON. The body is \"body\" or, if it is not text, \"body_base64\"."`
+	IDs           []string `arg:"" name:"id" help:"Ids of letters, or of the messages in them."`
 }
 
 // Help is the text of `restante dead show --help` below the usage line.
@@ -113,7 +113,7 @@ It shows the texts of messages. It prints control characters in them as \x1b and
 
 // Run shows letters.
 func (c *deadShowCmd) Run(ctx context.Context, s *streams) error {
-	return c.with(ctx, func(d *deadletter.Queue) error {
+	return withLetters(ctx, &c.brokerAddress, func(d *deadletter.Queue) error {
 		var failures error
 		for i, id := range c.IDs {
 			found, err := d.Get(ctx, id)

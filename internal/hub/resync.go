@@ -55,10 +55,10 @@ func (c *resyncs) run(ctx context.Context) {
 			c.h.metrics.resyncs.Inc()
 		}
 		behind, total := c.look(ctx)
-		if len(behind) > 0 && pause(ctx, betweenLooks) {
+		if len(behind) > 0 && retry.Sleep(ctx, betweenLooks) == nil {
 			c.lookAgain(ctx, behind, total, asked || len(c.h.resyncAsked) > 0)
 		}
-		if !pause(ctx, time.Until(c.began.Add(betweenLooks))) {
+		if retry.Sleep(ctx, time.Until(c.began.Add(betweenLooks))) != nil {
 			return
 		}
 	}
@@ -101,7 +101,7 @@ func (c *resyncs) look(ctx context.Context) (behind map[*room]int64, total int) 
 			c.h.cfg.Log.WarnContext(ctx, "rooms cannot be compared with the store now; their readers may wait for messages",
 				slog.Int("rooms", len(rooms)), slog.Any("error", err))
 		}
-		if !pause(ctx, max(pauses.Next(), betweenLooks)) {
+		if retry.Sleep(ctx, max(pauses.Next(), betweenLooks)) != nil {
 			return nil, 0
 		}
 	}
@@ -173,18 +173,6 @@ func (c *resyncs) noteUnheard(ctx context.Context, rooms int) {
 	c.logged = now
 	c.h.cfg.Log.WarnContext(ctx, "messages are stored without being announced in time; their readers get them from the store",
 		slog.Int("rooms", rooms))
-}
-
-// pause waits for some time. It returns false when ctx is done before that.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // listRooms returns the open rooms.

@@ -29,8 +29,11 @@ func (b *Backoff) Next() time.Duration { return b.pauses.NextBackOff() }
 func (b *Backoff) Reset() { b.pauses.Reset() }
 
 // Wait pauses before the next attempt. It returns the error of ctx when that ends first.
-func (b *Backoff) Wait(ctx context.Context) error {
-	timer := time.NewTimer(b.Next())
+func (b *Backoff) Wait(ctx context.Context) error { return Sleep(ctx, b.Next()) }
+
+// Sleep pauses for d. It returns the error of ctx when that ends first.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

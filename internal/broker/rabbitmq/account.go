@@ -10,6 +10,7 @@ import (
 
 	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/broker/rabbitmq/topology"
+	"restante/internal/retry"
 )
 
 // account is what this node knows of the messages that it has published to a partition. It numbers them, in the order in
@@ -53,14 +54,7 @@ func (a *account) await(ctx context.Context) error {
 	if wait <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return retry.Sleep(ctx, wait)
 }
 
 // settleAfter is how long the account waits before it counts what was destroyed, so that it hears the last heartbeats.

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
-
 	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/errs"
 	"restante/internal/peer"
@@ -129,7 +127,7 @@ func (w *worker) restore(ctx context.Context) error {
 	outgoing := make([]*link.Outgoing, len(w.hand))
 	for i := range w.hand {
 		d := &w.hand[i].Delivery
-		outgoing[i] = &link.Outgoing{Exchange: link.QueuesExchange, Key: w.queue, Mandatory: true, Publishing: again(d)}
+		outgoing[i] = &link.Outgoing{Exchange: link.QueuesExchange, Key: w.queue, Mandatory: true, Publishing: link.Republishing(d)}
 		if n, ok := peer.ReadNumber(d.AppId, d.CorrelationId); ok {
 			received[d.AppId] = max(received[d.AppId], n)
 		}
@@ -166,16 +164,6 @@ func publishAll(ctx context.Context, sender *link.Sender, messages []*link.Outgo
 		waiting = append(waiting, m)
 	}
 	return waitAll(ctx, waiting)
-}
-
-// again returns a delivery as it is put back. It has no time to live any more, and no user id, which the broker would compare
-// with our own.
-func again(d *amqp.Delivery) amqp.Publishing {
-	return amqp.Publishing{
-		Headers: d.Headers, ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, DeliveryMode: amqp.Persistent,
-		Priority: d.Priority, CorrelationId: d.CorrelationId, ReplyTo: d.ReplyTo, MessageId: d.MessageId,
-		Timestamp: d.Timestamp, Type: d.Type, AppId: d.AppId, Body: d.Body,
-	}
 }
 
 // finishHand handles what is in hand as of its generation, without acknowledging it, until it is done or ctx has ended.

@@ -2,7 +2,6 @@ package rabbitmq
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"math"
 	"sync"
@@ -54,27 +53,18 @@ const noPartition = -1
 // inboxOn reads the inbox over one channel until ctx is done, for which it returns nil, or the channel is lost. If the queue
 // is deleted, it finishes what it has in hand, and returns an error for isMissing.
 func (d *Driver) inboxOn(ctx context.Context, s *link.Session, accept AcceptFunc) error {
-	notice := make(chan string, 1)
-	var deliveries <-chan amqp.Delivery
-	ch, err := s.Channel(func(ch *amqp.Channel) (err error) {
-		if err := ch.Qos(inboxAhead, 0, false); err != nil {
-			return err
-		}
-		ch.NotifyCancel(notice)
-		deliveries, err = ch.Consume(link.InboxQueue, "restante "+d.node, false, false, false, false, consumerArguments())
-		return err
-	})
+	c, err := d.consumeFrom(s, link.InboxQueue, inboxAhead)
 	if err != nil {
-		return fmt.Errorf("consume from %s: %w", link.InboxQueue, err)
+		return err
 	}
 	d.progress.Consuming(link.InboxQueue, noPartition)
-	backlog := gather(deliveries, math.MaxInt)
-	in := &inbox{d: d, ch: ch, accept: accept, rooms: map[string][]posted{}}
+	backlog := gather(c.deliveries, math.MaxInt)
+	in := &inbox{d: d, ch: c.ch, accept: accept, rooms: map[string][]posted{}}
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
 		cancel()
 		in.work.Wait()
-		s.CloseChannel(ch)
+		s.CloseChannel(c.ch)
 		<-backlog.over
 	}()
 	for {
@@ -82,7 +72,7 @@ func (d *Driver) inboxOn(ctx context.Context, s *link.Session, accept AcceptFunc
 		case <-backlog.arrived:
 			in.putAll(ctx, backlog)
 		case <-backlog.over:
-			if _, cancelled := <-notice; !cancelled { // it is closed with the channel
+			if !c.wasCancelled() {
 				return errInterrupted
 			}
 			return in.afterCancel(ctx, s, backlog)
@@ -224,7 +214,7 @@ func (in *inbox) finish(ctx context.Context, p posted) bool {
 		if err == nil {
 			in.mu.Lock()
 			defer in.mu.Unlock()
-			return in.gone || in.ch.Ack(p.DeliveryTag, false) == nil || in.gone
+			return in.gone || in.ch.Ack(p.DeliveryTag, false) == nil
 		}
 		if pauses == nil {
 			pauses = retry.NewBackoff(minRetry, maxRetry)

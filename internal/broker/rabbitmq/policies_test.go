@@ -3,13 +3,11 @@ package rabbitmq_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"math"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -37,24 +35,6 @@ func setPolicy(t *testing.T, address, pattern, definition string) {
 	}
 }
 
-// lines is a log that can be read while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), text)
-}
-
 func TestPolicies_NameWhatLosesMessages(t *testing.T) {
 	t.Parallel()
 	urls := testkit.VHost(t)
@@ -71,8 +51,8 @@ func TestPolicies_NameWhatLosesMessages(t *testing.T) {
 		s, err := client.State(t.Context())
 		return err == nil && !slices.ContainsFunc(s.Queues, func(q management.Queue) bool { return q.Policy == "" })
 	})
-	log, reg := &lines{}, prometheus.NewRegistry()
-	d := open(t, rabbitmq.Config{URLs: urls, Log: slog.New(slog.NewTextHandler(log, nil)), Metrics: reg})
+	log, reg := &logged{}, prometheus.NewRegistry()
+	d := open(t, rabbitmq.Config{URLs: urls, Log: log.logger(), Metrics: reg})
 	waitUntil(t, "the node to name the policy", func() bool { return d.CheckPolicies() != nil })
 	err = d.CheckPolicies()
 	for _, want := range []string{"message-ttl 600000 (policy clean)", "max-length 5000 (policy clean)"} {
@@ -81,7 +61,7 @@ func TestPolicies_NameWhatLosesMessages(t *testing.T) {
 		}
 	}
 	// The time to live has a line for the queues of the intake and the inbox, one for the dead letters, and one for the record.
-	if n := log.count(`msg="a setting of queues is dangerous"`); n != 4 || metric(t, reg, "restante_broker_dangers") != 4 {
+	if n := len(log.lines(`msg="a setting of queues is dangerous"`)); n != 4 || metric(t, reg, "restante_broker_dangers") != 4 {
 		t.Errorf("%d lines, metric %v: %v", n, metric(t, reg, "restante_broker_dangers"), err)
 	}
 	s, err := client.State(t.Context())
@@ -92,22 +72,22 @@ func TestPolicies_NameWhatLosesMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, time.Minute, "the node to see that it is over", func() bool { return d.CheckPolicies() == nil })
-	if log.count("no longer dangerous") != 4 || metric(t, reg, "restante_broker_dangers") != 0 {
-		t.Errorf("metric %v, log %s", metric(t, reg, "restante_broker_dangers"), log.text.String())
+	if len(log.lines("no longer dangerous")) != 4 || metric(t, reg, "restante_broker_dangers") != 0 {
+		t.Errorf("metric %v, log %q", metric(t, reg, "restante_broker_dangers"), log.lines(""))
 	}
 }
 
 func TestPolicies_AreUnknownWithoutTheAPI(t *testing.T) {
 	urls := testkit.VHost(t)
-	log, reg := &lines{}, prometheus.NewRegistry()
+	log, reg := &logged{}, prometheus.NewRegistry()
 	off, _, _ := strings.Cut(urls[0], "?")
-	d := open(t, rabbitmq.Config{URLs: []string{off + "?management=off"}, Log: slog.New(slog.NewTextHandler(log, nil)), Metrics: reg})
-	waitUntil(t, "the line", func() bool { return log.count("the settings of the queues are not checked") == 1 })
+	d := open(t, rabbitmq.Config{URLs: []string{off + "?management=off"}, Log: log.logger(), Metrics: reg})
+	waitUntil(t, "the line", func() bool { return len(log.lines("the settings of the queues are not checked")) == 1 })
 	if err := d.CheckPolicies(); err != nil || !math.IsNaN(metric(t, reg, "restante_broker_dangers")) {
 		t.Errorf("%v, metric %v", err, metric(t, reg, "restante_broker_dangers"))
 	}
-	if log.count("level=WARN") > 0 {
-		t.Error(log.text.String())
+	if len(log.lines("level=WARN")) > 0 {
+		t.Errorf("%q", log.lines(""))
 	}
 }
 

@@ -143,26 +143,17 @@ func (w *worker) close(s *link.Session, r *registration) {
 // open makes a consumer.
 func (w *worker) open(s *link.Session) (*registration, error) {
 	version := w.d.balance.Claim(w.q).Version
-	notice := make(chan string, 1)
-	var deliveries <-chan amqp.Delivery
-	ch, err := s.Channel(func(ch *amqp.Channel) (err error) {
-		if err := ch.Qos(maxBatch, 0, false); err != nil {
-			return err
-		}
-		ch.NotifyCancel(notice)
-		deliveries, err = ch.Consume(w.queue, "restante "+w.d.node, false, false, false, false, consumerArguments())
-		return err
-	})
+	c, err := w.d.consumeFrom(s, w.queue, maxBatch)
 	if err != nil {
-		return nil, fmt.Errorf("consume from %s: %w", w.queue, err)
+		return nil, err
 	}
 	r := &registration{
-		ch: ch, backlog: gather(deliveries, math.MaxInt), over: make(chan struct{}), began: time.Now(), version: version,
+		ch: c.ch, backlog: gather(c.deliveries, math.MaxInt), over: make(chan struct{}), began: time.Now(), version: version,
 	}
 	r.handling, r.abandon = context.WithCancel(w.handling)
 	go func() { // ends with the channel, which the caller closes
 		<-r.backlog.over
-		_, r.cancelled = <-notice // it is closed with the channel
+		r.cancelled = c.wasCancelled()
 		close(r.over)
 		if r.cancelled {
 			time.AfterFunc(abandonAfter, r.abandon)
@@ -171,7 +162,38 @@ func (w *worker) open(s *link.Session) (*registration, error) {
 	return r, nil
 }
 
-func consumerArguments() amqp.Table { return amqp.Table{"x-consumer-timeout": consumerTimeout} }
+// consumer is a consumer that acknowledges what it gets.
+type consumer struct {
+	ch         *amqp.Channel
+	deliveries <-chan amqp.Delivery // closed when the channel is closed, or the broker has cancelled the consumer
+	cancels    <-chan string
+}
+
+// consumeFrom makes a consumer on a queue, to which the broker delivers so many messages ahead. The caller closes its channel.
+func (d *Driver) consumeFrom(s *link.Session, queue string, ahead int) (*consumer, error) {
+	cancels := make(chan string, 1)
+	c := &consumer{cancels: cancels}
+	var err error
+	c.ch, err = s.Channel(func(ch *amqp.Channel) (err error) {
+		if err := ch.Qos(ahead, 0, false); err != nil {
+			return err
+		}
+		ch.NotifyCancel(cancels)
+		c.deliveries, err = ch.Consume(queue, "restante "+d.node, false, false, false, false, amqp.Table{"x-consumer-timeout": consumerTimeout})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("consume from %s: %w", queue, err)
+	}
+	return c, nil
+}
+
+// wasCancelled reports whether the broker has ended the consumer alone, as it does when the queue is deleted. Call it when the
+// deliveries have ended.
+func (c *consumer) wasCancelled() bool {
+	_, cancelled := <-c.cancels // it is closed with the channel
+	return cancelled
+}
 
 // acknowledge acknowledges all deliveries up to one.
 func (r *registration) acknowledge(last *amqp.Delivery) error {
@@ -190,11 +212,9 @@ var errRefilling = errors.New("the queue is being refilled")
 // errGone says that a queue is deleted.
 var errGone = errors.New("the queue is deleted")
 
-// isMissing reports whether an error says that a queue does not exist, or not completely yet. Other reasons of the broker with
-// the same code are of queues that cannot be reached now.
+// isMissing reports whether an error says that a queue does not exist, or not completely yet.
 func isMissing(err error) bool {
-	e, ok := errors.AsType[*amqp.Error](err)
-	return errors.Is(err, errRefilling) || errors.Is(err, errGone) || ok && e.Code == amqp.NotFound && strings.Contains(e.Reason, "no queue")
+	return errors.Is(err, errRefilling) || errors.Is(err, errGone) || link.IsAbsent(err)
 }
 
 // queueExists looks for a queue, in whatever form.

@@ -82,7 +82,7 @@ func (b *subscription) establish(ctx context.Context, s *link.Session) (*ears, e
 	name := b.d.node + "." + uuid.NewString()[:8] // the queue of a lost connection may still exist
 	for attempt := 0; ; attempt++ {
 		e, err := listenToAll(s, name)
-		if err == nil || !isNotFound(err) {
+		if err == nil || !link.IsNotFound(err) {
 			return e, err
 		}
 		b.set(nil, err)
@@ -98,12 +98,6 @@ func (b *subscription) establish(ctx context.Context, s *link.Session) (*ears, e
 			return nil, nil
 		}
 	}
-}
-
-// isNotFound reports whether the broker does not know what a call has named.
-func isNotFound(err error) bool {
-	e, ok := errors.AsType[*amqp.Error](err)
-	return ok && e.Code == amqp.NotFound
 }
 
 // hear delivers announcements until ctx is done, for which it returns nil, or the queue cannot be heard any more.

@@ -12,14 +12,9 @@ import (
 )
 
 // The broker dead-letters messages, too, when a policy or an argument of a queue tells it to: those that waited too long,
-// that a limit of the length has pushed out, or that were delivered too often. It says so in these headers.
-const (
-	headerDeaths     = "x-death"       // a list, the latest death first
-	prefixFirstDeath = "x-first-death" // -queue, -reason, -exchange
-	prefixLastDeath  = "x-last-death"  // the same, since RabbitMQ 3.13
-)
+// that a limit of the length has pushed out, or that were delivered too often. It says so in link.DeathsHeader.
 
-// death is one entry of headerDeaths.
+// death is one entry of link.DeathsHeader.
 type death struct {
 	queue, reason, exchange, key string
 	at                           time.Time
@@ -27,11 +22,7 @@ type death struct {
 
 // lastDeath returns how the broker has dead-lettered a message of one of our queues, false if it was not the broker.
 func lastDeath(h amqp.Table) (d death, ok bool) {
-	list, _ := h[headerDeaths].([]any)
-	if len(list) == 0 {
-		return d, false
-	}
-	entry, _ := list[0].(amqp.Table)
+	entry := latestEntry(h)
 	d.queue, d.reason, d.exchange = link.HeaderText(entry, "queue"), link.HeaderText(entry, "reason"), link.HeaderText(entry, "exchange")
 	if keys, _ := entry["routing-keys"].([]any); len(keys) > 0 {
 		d.key, _ = keys[0].(string)
@@ -68,16 +59,17 @@ func (d *death) text() string {
 // Removal returns why the broker has removed a letter from link.DeadQueue, such as expired or maxlen, as the latest entry of
 // its header x-death says, and "unknown" if it says nothing.
 func Removal(letter *amqp.Delivery) string {
-	if list, _ := letter.Headers[headerDeaths].([]any); len(list) > 0 {
-		entry, _ := list[0].(amqp.Table)
-		return cmp.Or(link.HeaderText(entry, "reason"), unknownRemoval)
+	return cmp.Or(link.HeaderText(latestEntry(letter.Headers), "reason"), unknownRemoval)
+}
+
+// latestEntry returns the latest entry of the header x-death, nil if there is none.
+func latestEntry(h amqp.Table) amqp.Table {
+	list, _ := h[link.DeathsHeader].([]any)
+	if len(list) == 0 {
+		return nil
 	}
-	return unknownRemoval
+	entry, _ := list[0].(amqp.Table)
+	return entry
 }
 
 const unknownRemoval = "unknown"
-
-// isOfBroker reports whether a header says how the broker has dead-lettered or delivered a message.
-func isOfBroker(name string) bool {
-	return name == headerDeliveries || name == headerAcquired || name == headerDeaths || strings.HasPrefix(name, prefixFirstDeath) || strings.HasPrefix(name, prefixLastDeath)
-}

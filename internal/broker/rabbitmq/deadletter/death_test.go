@@ -131,7 +131,7 @@ func TestLettersOfTheBroker_GoBackOnce(t *testing.T) {
 	for _, d := range append(stored, posted...) {
 		keys[d.Exchange+" "+d.RoutingKey] = true
 		for name := range d.Headers {
-			if name != headerReplays && name != headerDeliveries && name != headerAcquired && name != "traceparent" {
+			if name != headerReplays && name != link.DeliveriesHeader && name != link.AcquiredHeader && name != "traceparent" {
 				t.Errorf("%s comes back with the header %s", d.MessageId, name)
 			}
 		}
@@ -216,8 +216,8 @@ func TestLetters_OfTheSameMessageHaveTwoIDs(t *testing.T) {
 
 func TestLastDeath_OfForeignHeaders(t *testing.T) {
 	for _, h := range []amqp.Table{
-		nil, {headerDeaths: "x"}, {headerDeaths: []any{}}, {headerDeaths: []any{7}},
-		{headerDeaths: []any{amqp.Table{"queue": "other", "reason": "expired"}}}, {headerDeaths: []any{amqp.Table{"queue": int32(1)}}},
+		nil, {link.DeathsHeader: "x"}, {link.DeathsHeader: []any{}}, {link.DeathsHeader: []any{7}},
+		{link.DeathsHeader: []any{amqp.Table{"queue": "other", "reason": "expired"}}}, {link.DeathsHeader: []any{amqp.Table{"queue": int32(1)}}},
 	} {
 		if d, ok := lastDeath(h); ok {
 			t.Errorf("%v: %+v", h, d)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -60,7 +59,7 @@ func reasonOf(err error) string {
 }
 
 func letterPublishing(original *amqp.Delivery, reason, from string) amqp.Publishing {
-	p := publishingOf(original)
+	p := link.Republishing(original)
 	if size := tableSize(original.Headers); size > maxHeaders {
 		p.Headers = amqp.Table{headerOmitted: int64(size)}
 	}
@@ -78,7 +77,7 @@ func letterPublishing(original *amqp.Delivery, reason, from string) amqp.Publish
 // replayPublishing returns the message that a letter holds, to be published under the letter's routing key to where it
 // died. A message without an id gets the letter's, so that it is the same message if it is replayed twice.
 func replayPublishing(letter *amqp.Delivery, e *Letter) amqp.Publishing {
-	p := publishingOf(letter)
+	p := link.Republishing(letter)
 	for _, name := range [...]string{link.LetterHeader, headerReason, headerFrom, headerDiedAt, headerKey, headerDirect, headerOmitted} {
 		delete(p.Headers, name)
 	}
@@ -87,34 +86,10 @@ func replayPublishing(letter *amqp.Delivery, e *Letter) amqp.Publishing {
 	return p
 }
 
-// publishingOf returns a delivery as it is to be published again. It leaves out the time to live, since a letter is kept
-// until an operator removes it, the user id, since the broker would compare it with our own, and what the broker has added.
-func publishingOf(d *amqp.Delivery) amqp.Publishing {
-	headers := maps.Clone(d.Headers)
-	if headers == nil {
-		headers = amqp.Table{}
-	}
-	maps.DeleteFunc(headers, func(name string, _ any) bool { return isOfBroker(name) })
-	return amqp.Publishing{
-		Headers:         headers,
-		ContentType:     d.ContentType,
-		ContentEncoding: d.ContentEncoding,
-		DeliveryMode:    amqp.Persistent,
-		Priority:        d.Priority,
-		CorrelationId:   d.CorrelationId,
-		ReplyTo:         d.ReplyTo,
-		MessageId:       d.MessageId,
-		Timestamp:       d.Timestamp,
-		Type:            d.Type,
-		AppId:           d.AppId,
-		Body:            d.Body,
-	}
-}
-
 // renewedPublishing returns a letter as it is to be published to the queue of dead letters anew. One without an id gets that
 // of e, and one of the broker says in our headers what the broker's have said.
 func renewedPublishing(letter *amqp.Delivery, e *Letter) amqp.Publishing {
-	p := publishingOf(letter)
+	p := link.Republishing(letter)
 	if link.HeaderText(p.Headers, link.LetterHeader) != "" {
 		return p
 	}
@@ -125,12 +100,6 @@ func renewedPublishing(letter *amqp.Delivery, e *Letter) amqp.Publishing {
 	}
 	return p
 }
-
-// A quorum queue says in these headers how often it has delivered a message before.
-const (
-	headerDeliveries = "x-delivery-count"
-	headerAcquired   = "x-acquired-count" // since RabbitMQ 4
-)
 
 // Letter is what is known of a message that could not be stored.
 type Letter struct {

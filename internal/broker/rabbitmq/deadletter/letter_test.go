@@ -21,7 +21,7 @@ func TestNew_KeepsTheMessageAsItWas(t *testing.T) {
 		Exchange: "restante.inbox", RoutingKey: "ops", Body: []byte("\xff\x00"), ContentType: "image/png", ContentEncoding: "gzip",
 		CorrelationId: "c", ReplyTo: "r", MessageId: "m", Type: "t", AppId: "a", Priority: 3, Timestamp: time.Unix(1, 0),
 		UserId: "eve", Expiration: "1", DeliveryMode: amqp.Transient,
-		Headers: amqp.Table{"cloudEvents:id": "7", "deep": amqp.Table{"n": int32(1)}, headerDeliveries: int64(4)},
+		Headers: amqp.Table{"cloudEvents:id": "7", "deep": amqp.Table{"n": int32(1)}, link.DeliveriesHeader: int64(4)},
 	}
 	p := letterPublishing(original, "it is an image", FromInbox)
 	letter := deliveryOf(p)

@@ -198,7 +198,7 @@ func TestQueue_ReplaySome(t *testing.T) {
 		if len(got) != 1 || got[0].MessageId != id || got[0].Exchange == "" || queue == link.InboxQueue && got[0].RoutingKey != "ops" || got[0].DeliveryMode != amqp.Persistent {
 			t.Fatalf("%s has %+v", queue, got)
 		}
-		delete(got[0].Headers, headerDeliveries)
+		delete(got[0].Headers, link.DeliveriesHeader)
 		if h := got[0].Headers; len(h) != 1 || h[headerReplays] != int64(1) {
 			t.Errorf("%s: headers %v", queue, h)
 		}

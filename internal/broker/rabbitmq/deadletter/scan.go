@@ -65,7 +65,7 @@ func (q *Queue) begin() (*scan, int, error) {
 		return nil, 0, fmt.Errorf("open a channel: %w", err)
 	}
 	state, err := ch.QueueDeclarePassive(link.DeadQueue, true, false, false, false, nil)
-	if refused, ok := errors.AsType[*amqp.Error](err); ok && refused.Code == amqp.NotFound {
+	if link.IsNotFound(err) {
 		return nil, 0, errs.Wrap(errs.NotFound, err, "this virtual host has no queue %s: no node has used it yet", link.DeadQueue)
 	}
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *scan) meet(ctx context.Context, delivery *amqp.Delivery, each visit) er
 	if err := each(s, &l, delivery); err != nil {
 		return err
 	}
-	peeks, _ := delivery.Headers[headerDeliveries].(int64)
+	peeks, _ := delivery.Headers[link.DeliveriesHeader].(int64)
 	if s.left < left || peeks < maxPeeks && !isTwin {
 		return nil
 	}
@@ -178,7 +178,7 @@ func classify(err error) error {
 	switch {
 	case ok && refused.Code == amqp.AccessRefused:
 		return errs.Wrap(errs.Forbidden, err, "the user may not do that on the broker")
-	case ok && refused.Code == amqp.NotFound:
+	case link.IsNotFound(err):
 		return errs.Wrap(errs.NotFound, err, "something is missing on the broker that a node declares when it starts")
 	}
 	return errs.Wrap(errs.Unavailable, err, "the broker has not answered as it should")

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/errs"
 )
@@ -78,4 +81,17 @@ func NotSent(why error) error {
 // ErrClosed returns the error of a call that comes when the node is stopping.
 func ErrClosed() error {
 	return &errs.Error{Code: errs.Unavailable, Msg: "the server is shutting down"}
+}
+
+// IsNotFound reports whether the broker does not know what a call has named, or cannot reach it now.
+func IsNotFound(err error) bool {
+	e, ok := errors.AsType[*amqp.Error](err)
+	return ok && e.Code == amqp.NotFound
+}
+
+// IsAbsent reports whether the queue or the exchange that a call has named does not exist. Other reasons of the broker with the
+// same code are of queues that cannot be reached now.
+func IsAbsent(err error) bool {
+	e, ok := errors.AsType[*amqp.Error](err)
+	return ok && e.Code == amqp.NotFound && (strings.Contains(e.Reason, "no queue") || strings.Contains(e.Reason, "no exchange"))
 }

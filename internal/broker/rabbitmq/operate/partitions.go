@@ -2,7 +2,6 @@ package operate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	amqp "github.com/rabbitmq/amqp091-go"
 
 	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/broker/rabbitmq/topology"
@@ -99,7 +96,7 @@ func (b *Broker) waiting(name string) (int, error) {
 		return 0, fmt.Errorf("open a channel: %w", err)
 	}
 	q, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
-	if e, ok := errors.AsType[*amqp.Error](err); ok && e.Code == amqp.NotFound {
+	if link.IsNotFound(err) {
 		return 0, nil
 	}
 	if err != nil {
@@ -129,7 +126,7 @@ func (b *Broker) listen() (*hearing, error) {
 		return nil, fmt.Errorf("declare a queue for heartbeats: %w", err)
 	}
 	err = ch.QueueBind(queue.Name, "", link.NodesExchange, false, nil)
-	if e, ok := errors.AsType[*amqp.Error](err); ok && e.Code == amqp.NotFound {
+	if link.IsNotFound(err) {
 		return nil, errs.Wrap(errs.NotFound, err, "this virtual host has no exchange %s: no node has used it yet", link.NodesExchange)
 	}
 	if err != nil {

@@ -3,7 +3,6 @@ package topology
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -53,12 +52,11 @@ func (c *caller) hasQueue(name string) (state amqp.Queue, exists bool, err error
 }
 
 func found(what string, err error) (bool, error) {
-	e, answered := errors.AsType[*amqp.Error](err)
 	switch {
 	case err == nil:
 		return true, nil
-	case answered && e.Code == amqp.NotFound && (strings.Contains(e.Reason, "no queue") || strings.Contains(e.Reason, "no exchange")):
-		return false, nil // other reasons with this code are of queues that cannot be reached now
+	case link.IsAbsent(err):
+		return false, nil
 	}
 	return false, fmt.Errorf("look for %s: %w", what, err)
 }

@@ -2,7 +2,6 @@ package topology
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -111,7 +110,7 @@ func (k *Keeper) locked(ctx context.Context, do func(context.Context, *link.Sess
 func (k *Keeper) acquire(ctx context.Context, s *link.Session) (*lock, error) {
 	if _, known := k.Record(); known {
 		l, err := acquire(ctx, s, k.cfg.Log)
-		if e, ok := errors.AsType[*amqp.Error](err); !ok || e.Code != amqp.NotFound {
+		if !link.IsNotFound(err) {
 			return l, err
 		}
 	}

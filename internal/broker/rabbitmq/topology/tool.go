@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -30,7 +29,7 @@ func ChangeRecord(ctx context.Context, conn *amqp.Connection, change func(r *Rec
 	stop := context.AfterFunc(ctx, func() { _ = conn.CloseDeadline(time.Now()) })
 	defer stop()
 	l, err := acquire(ctx, plain{conn}, slog.New(slog.DiscardHandler))
-	if e, ok := errors.AsType[*amqp.Error](err); ok && e.Code == amqp.NotFound {
+	if link.IsNotFound(err) {
 		return Record{}, errs.Wrap(errs.NotFound, err, "this virtual host has no queue %s: no node of this version has used it yet", link.RecordQueue)
 	}
 	if err != nil {
