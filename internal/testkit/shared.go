@@ -67,18 +67,18 @@ func VHostName(t testing.TB, address string) string {
 	return name
 }
 
-// OwnRabbitMQ starts a cluster of n nodes for one test.
-func OwnRabbitMQ(t testing.TB, n int) *nodes.RabbitMQ {
+// OwnRabbitMQ starts a cluster of n nodes for one test, with further lines of rabbitmq.conf.
+func OwnRabbitMQ(t testing.TB, n int, settings ...string) *nodes.RabbitMQ {
 	t.Helper()
-	c := startRabbitMQ(t, n)
+	c := startRabbitMQ(t, n, settings...)
 	t.Cleanup(c.Stop)
 	return c
 }
 
-func startRabbitMQ(t testing.TB, n int) *nodes.RabbitMQ {
+func startRabbitMQ(t testing.TB, n int, settings ...string) *nodes.RabbitMQ {
 	t.Helper()
 	printVersions(t)
-	c, err := nodes.StartRabbitMQ(context.WithoutCancel(t.Context()), nodes.RabbitMQConfig{Nodes: n})
+	c, err := nodes.StartRabbitMQ(context.WithoutCancel(t.Context()), nodes.RabbitMQConfig{Nodes: n, Settings: settings})
 	started(t, err)
 	return c
 }

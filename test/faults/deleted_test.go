@@ -10,29 +10,20 @@ import (
 
 	names "restante/internal/broker/rabbitmq/link"
 	"restante/internal/testkit"
-	"restante/internal/testkit/nodes"
 )
 
 // manage sends a request to the management API of the tests' RabbitMQ. In the path, VHOST stands for the virtual host of
 // the cluster.
 func (c cluster) manage(method, path, body string) string {
 	c.t.Helper()
-	return manage(c.t, testkit.RabbitMQ(c.t).Node(0), c.vhost(), method, path, body)
-}
-
-func manage(t *testing.T, node *nodes.RabbitNode, vhost, method, path, body string) string {
-	t.Helper()
-	answer, err := node.Manage(within(t, limit), method, strings.Replace(path, "VHOST", url.PathEscape(vhost), 1), body)
-	noError(t, err)
+	answer, err := testkit.RabbitMQ(c.t).Manage(within(c.t, limit), method, c.path(path), body)
+	noError(c.t, err)
 	return answer
 }
 
-// vhost returns the name of the cluster's virtual host.
-func (c cluster) vhost() string {
-	c.t.Helper()
-	address, err := url.Parse(c.Broker[0])
-	noError(c.t, err)
-	return strings.TrimPrefix(address.Path, "/")
+// path puts the virtual host of the cluster into a path for its VHOST.
+func (c cluster) path(path string) string {
+	return strings.Replace(path, "VHOST", url.PathEscape(testkit.VHostName(c.t, c.Broker[0])), 1)
 }
 
 // intakeOf returns the queue in which the accepted messages of a room wait.
@@ -91,8 +82,7 @@ func TestDeleted_EachExchangeAndQueueComesBack(t *testing.T) {
 
 // has reports whether an exchange or a queue exists, by its path in the management API.
 func (c cluster) has(what string) bool {
-	path := "/" + strings.Replace(what, "VHOST", url.PathEscape(c.vhost()), 1)
-	_, err := testkit.RabbitMQ(c.t).Node(0).Manage(c.t.Context(), http.MethodGet, path, "")
+	_, err := testkit.RabbitMQ(c.t).Manage(c.t.Context(), http.MethodGet, c.path("/"+what), "")
 	return err == nil
 }
 

@@ -4,23 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"restante/internal/load"
 	"restante/internal/testkit"
 	"restante/internal/testkit/nodes"
 )
-
-// ownRabbitMQ starts a cluster of n nodes with further settings, for one test.
-func ownRabbitMQ(t *testing.T, n int, settings ...string) *nodes.RabbitMQ {
-	t.Helper()
-	mq, err := nodes.StartRabbitMQ(within(t, 2*time.Minute), nodes.RabbitMQConfig{Nodes: n, Settings: settings})
-	noError(t, err)
-	t.Cleanup(mq.Stop)
-	return mq
-}
 
 // PostgreSQL is away for much longer than RabbitMQ lets a consumer keep a message. Messages that are sent one after the
 // other, each after the 2xx of the last one, are in this order afterwards.
@@ -30,7 +23,7 @@ func TestConsumers_KeepTheOrderBeyondTheConsumerTimeout(t *testing.T) {
 	if testkit.Long() {
 		timeout, away = 20*time.Second, 150*time.Second
 	}
-	mq := ownRabbitMQ(t, 1, fmt.Sprintf("consumer_timeout = %d", timeout.Milliseconds()))
+	mq := testkit.OwnRabbitMQ(t, 1, fmt.Sprintf("consumer_timeout = %d", timeout.Milliseconds()))
 	pg := testkit.OwnPostgres(t)
 	store, err := pg.Database(t.Context(), "restante")
 	noError(t, err)
@@ -54,7 +47,7 @@ func TestConsumers_KeepTheOrderBeyondTheConsumerTimeout(t *testing.T) {
 // three seconds, whatever version of RabbitMQ.
 func TestRabbitMQ_NodeOfTheConsumerKilled(t *testing.T) {
 	t.Parallel()
-	mq := ownRabbitMQ(t, 3)
+	mq := testkit.OwnRabbitMQ(t, 3)
 	c := cluster{testkit.Cluster{Broker: mq.URLs(), Store: testkit.Database(t)}, t}
 	servers := c.nodes(2, allRoles)
 	edge := balancer(t, servers...).URL()
@@ -103,7 +96,7 @@ func carrier(t *testing.T, mq *nodes.RabbitMQ, n int, suffix string) *nodes.Rabb
 // connect anew.
 func TestRabbitMQ_OneOfThreeHangs(t *testing.T) {
 	t.Parallel()
-	mq := ownRabbitMQ(t, 3)
+	mq := testkit.OwnRabbitMQ(t, 3)
 	c := cluster{testkit.Cluster{Broker: mq.URLs(), Store: testkit.Database(t)}, t}
 	servers := c.nodes(3, allRoles)
 	victim := leader(t, mq, 3)
@@ -161,7 +154,7 @@ func TestDeleted_TheVirtualHostComesBack(t *testing.T) {
 	w.flow(50)
 	w.level() // what waits in the queues is destroyed with the virtual host
 	c.manage(http.MethodDelete, "/vhosts/VHOST", "")
-	_, err := testkit.RabbitMQ(t).VHost(within(t, limit), c.vhost())
+	_, err := testkit.RabbitMQ(t).VHost(within(t, limit), testkit.VHostName(t, c.Broker[0]))
 	noError(t, err)
 	for _, s := range servers {
 		eventually(t, "every node is ready again", func() bool { return readinessOf(t, s).status == "ready" })
@@ -180,13 +173,6 @@ func TestDeleted_TheVirtualHostComesBack(t *testing.T) {
 // post sends one message and returns the status of the answer, 0 for none.
 func post(t *testing.T, s *testkit.Server, room string) int {
 	t.Helper()
-	req, err := http.NewRequestWithContext(within(t, 15*time.Second), http.MethodPost,
-		s.URL()+"/message?client_id=ann&msg=hello&room="+url.QueryEscape(room), nil)
-	noError(t, err)
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-	if err != nil {
-		return 0
-	}
-	_ = resp.Body.Close()
-	return resp.StatusCode
+	status, _ := load.Post(t.Context(), s.URL(), &load.Send{ID: uuid.NewString(), Room: room, ClientID: "ann", Text: "hello"})
+	return status
 }

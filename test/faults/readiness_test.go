@@ -92,15 +92,15 @@ func waitReadiness(t *testing.T, s *testkit.Server, code int, failing ...string)
 
 // user is a RabbitMQ user of one node, so that a test can take the node's permissions away.
 type user struct {
-	t           *testing.T
-	name, vhost string
+	cluster
+	name string
 }
 
 func newUser(t *testing.T, c cluster) (user, cluster) {
 	t.Helper()
 	address, err := url.Parse(c.Broker[0])
 	noError(t, err)
-	u := user{t: t, name: fmt.Sprintf("user-%d", time.Now().UnixNano()), vhost: address.Path[1:]}
+	u := user{c, fmt.Sprintf("user-%d", time.Now().UnixNano())}
 	u.manage(http.MethodPut, "/users/"+u.name, `{"password": "secret", "tags": ""}`)
 	u.mayRead(".*")
 	address.User = url.UserPassword(u.name, "secret")
@@ -108,19 +108,12 @@ func newUser(t *testing.T, c cluster) (user, cluster) {
 	return u, c
 }
 
-func (u user) manage(method, path, body string) string {
-	u.t.Helper()
-	answer, err := testkit.RabbitMQ(u.t).Node(0).Manage(u.t.Context(), method, path, body)
-	noError(u.t, err)
-	return answer
-}
-
 // mayRead lets the user read only what matches, and ends its connections: RabbitMQ asks for permissions when something begins.
 func (u user) mayRead(pattern string) {
 	u.t.Helper()
 	permissions, err := json.Marshal(map[string]string{"configure": ".*", "write": ".*", "read": pattern})
 	noError(u.t, err)
-	u.manage(http.MethodPut, "/permissions/"+u.vhost+"/"+u.name, string(permissions))
+	u.manage(http.MethodPut, "/permissions/VHOST/"+u.name, string(permissions))
 	_, err = testkit.RabbitMQ(u.t).Node(0).Ctl(u.t.Context(), "close_all_user_connections", u.name, "a test")
 	noError(u.t, err)
 }
