@@ -37,6 +37,7 @@ type Reader interface {
 	After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
 	Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
 	SeqAt(ctx context.Context, room string, t time.Time) (int64, error)
+	Beginning(ctx context.Context, room, epoch string) (int64, error)
 	Room(ctx context.Context, name string) (chat.Room, error)
 	Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error)
 }
@@ -67,6 +68,14 @@ func (l Log) SeqAt(ctx context.Context, room string, t time.Time) (int64, error)
 		return 0, err
 	}
 	return l.Next.SeqAt(ctx, room, t)
+}
+
+// Beginning is Reader's.
+func (l Log) Beginning(ctx context.Context, room, epoch string) (int64, error) {
+	if err := Require(ctx, room); err != nil {
+		return 0, err
+	}
+	return l.Next.Beginning(ctx, room, epoch)
 }
 
 // Room is Reader's.

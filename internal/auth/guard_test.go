@@ -69,8 +69,9 @@ func (r *rooms) After(context.Context, string, int64, int) ([]chat.Message, erro
 func (r *rooms) Before(context.Context, string, int64, int) ([]chat.Message, error) {
 	return nil, errRead
 }
-func (r *rooms) SeqAt(context.Context, string, time.Time) (int64, error) { return 0, errRead }
-func (r *rooms) Room(context.Context, string) (chat.Room, error)         { return chat.Room{}, errRead }
+func (r *rooms) SeqAt(context.Context, string, time.Time) (int64, error)  { return 0, errRead }
+func (r *rooms) Room(context.Context, string) (chat.Room, error)          { return chat.Room{}, errRead }
+func (r *rooms) Beginning(context.Context, string, string) (int64, error) { return 0, errRead }
 
 func (r *rooms) Rooms(_ context.Context, after string, limit int) ([]chat.Room, error) {
 	if limit < 1 || limit > chat.MaxPage {

@@ -25,6 +25,10 @@ type Message struct {
 	// Origin says which queue of the broker the message was delivered from. A store compares it, and neither stores nor
 	// returns it.
 	Origin Origin
+
+	// Epoch is the id of the store's epoch in which the message was stored or read; "" until it is stored, and in announcements
+	// of earlier versions. It is not shown with the message: pages and answers name it once.
+	Epoch string
 }
 
 // Origin is a partition of the broker in one of its generations. A partition gets another generation when its queue was
@@ -96,10 +100,5 @@ type Room struct {
 	LastSeq      int64     // number of the newest message
 	OldestSeq    int64     // number of the oldest message that is still kept; 0 in an empty room
 	LastStoredAt time.Time // when the newest message was stored
-}
-
-// Cursor is a position in a room's log: Seq is the number of the last message that was seen, 0 at the beginning.
-type Cursor struct {
-	Room string
-	Seq  int64
+	Epoch        Epoch     // of the store when the room was read
 }

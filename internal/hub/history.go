@@ -8,7 +8,7 @@ import (
 )
 
 // Now as a cursor means from the next message on.
-const Now int64 = -1
+const Now = chat.Now
 
 // History is the store: After returns up to limit messages of the room with Seq > seq, ascending; Room returns what is
 // known of a room. Both may be called concurrently.

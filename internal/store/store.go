@@ -107,11 +107,44 @@ func (s *Store) Restore(ctx context.Context, log []chat.Message) error {
 }
 
 // After returns the oldest messages of the room with Seq > seq, ascending: up to limit of them, or chat.MaxPage if limit is
-// not between 1 and that. An unknown room has none.
+// not between 1 and that, and no more than fit into chat.MaxPageBytes of text, but at least one. An unknown room has none.
 func (s *Store) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	return read(ctx, s, "after", func(ctx context.Context) ([]chat.Message, error) {
 		return s.d.After(ctx, room, seq, clamp(limit))
 	})
+}
+
+// RestoreRoom creates a room whose messages up to r.LastSeq have been removed; see driver.Driver.
+func (s *Store) RestoreRoom(ctx context.Context, r chat.Room) error {
+	return s.write(ctx, "restore_room", func(ctx context.Context) error { return s.d.RestoreRoom(ctx, r) })
+}
+
+// Page returns the page that holds a message, with the borders that it has for every reader; see driver.Driver.
+func (s *Store) Page(ctx context.Context, room string, seq int64) ([]chat.Message, error) {
+	return read(ctx, s, "page", func(ctx context.Context) ([]chat.Message, error) { return s.d.Page(ctx, room, seq) })
+}
+
+// Epoch returns the present epoch of the store; see driver.Driver. It does not block.
+func (s *Store) Epoch() (chat.Epoch, error) { return s.d.Epoch() }
+
+// Epochs returns the store's epochs, oldest first.
+func (s *Store) Epochs(ctx context.Context) ([]driver.Epoch, error) {
+	return read(ctx, s, "epochs", s.d.Epochs)
+}
+
+// Beginning returns after which number a reader of another epoch goes on; see driver.Driver and chat.Resume.
+func (s *Store) Beginning(ctx context.Context, room, epoch string) (int64, error) {
+	return read(ctx, s, "beginning", func(ctx context.Context) (int64, error) { return s.d.Beginning(ctx, room, epoch) })
+}
+
+// Lineage returns the store's identity; see driver.Driver.
+func (s *Store) Lineage(ctx context.Context) (driver.Lineage, error) {
+	return read(ctx, s, "lineage", s.d.Lineage)
+}
+
+// RestoreEpochs gives a new store the identity of another one; see driver.Driver.
+func (s *Store) RestoreEpochs(ctx context.Context, l driver.Lineage) error {
+	return s.write(ctx, "restore_epochs", func(ctx context.Context) error { return s.d.RestoreEpochs(ctx, l) })
 }
 
 // Before returns the newest messages of the room with Seq < seq, ascending; limit is as in After. With math.MaxInt64 it

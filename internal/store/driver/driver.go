@@ -40,18 +40,30 @@ type Driver interface {
 	// that does not rise. Append continues after the last restored message.
 	Restore(ctx context.Context, log []chat.Message) error
 
-	// After returns up to limit messages of the room with Seq > seq, ascending. An unknown room has none, and a limit
-	// below 1 returns none; the same holds for Before and Rooms. Every call that begins after an Append has returned sees
-	// its messages, and no call ever sees a message without those before it.
+	// RestoreRoom creates a room whose messages up to r.LastSeq have been removed, so that Restore and Append go on after that
+	// number. It uses Name, LastSeq and LastStoredAt. It changes nothing in a room that is like that or has later messages; a
+	// room that ends before r.LastSeq is an error of class Conflict.
+	RestoreRoom(ctx context.Context, r chat.Room) error
+
+	// After returns up to limit messages of the room with Seq > seq, ascending, and no more of them than fit into
+	// chat.MaxPageBytes of text, but at least one. The database reads and sends no more than that. An unknown room has none, and
+	// a limit below 1 returns none; the same holds for Before and Rooms. Every call that begins after an Append has returned
+	// sees its messages, and no call ever sees a message without those before it. Messages have their Epoch.
 	After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
 
-	// Before returns the up to limit newest messages of the room with Seq < seq, ascending.
+	// Before returns the up to limit newest messages of the room with Seq < seq, ascending, bounded in bytes like After.
 	Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
+
+	// Page returns the page that holds the message seq, ascending, or without it when it does not exist: then the messages of the
+	// block that are before it may be returned, or those that follow. Pages have the same borders for every reader: the numbers
+	// are cut into blocks of PageMessages, and each block into pages of PageBytes of text, see PageOf. The last page of a room
+	// grows. The database reads and sends no text of other pages.
+	Page(ctx context.Context, room string, seq int64) ([]chat.Message, error)
 
 	// SeqAt returns the greatest Seq of the room whose StoredAt is not later than t, or 0: the cursor for "since t".
 	SeqAt(ctx context.Context, room string, t time.Time) (int64, error)
 
-	// Room returns what is known of one room: zero but for the name when it has no messages.
+	// Room returns what is known of one room: zero but for the name and the epoch when it has no messages.
 	Room(ctx context.Context, name string) (chat.Room, error)
 
 	// Rooms returns up to limit rooms whose name sorts after the given one (bytewise), ascending.
@@ -60,6 +72,28 @@ type Driver interface {
 	// LastSeqs returns the number of the newest message of each room, in the order of the names: 0 for an unknown room. A
 	// name may stand there twice. It is one query in one snapshot for up to MaxNames names; more are refused as Invalid.
 	LastSeqs(ctx context.Context, rooms []string) ([]int64, error)
+
+	// Epoch returns the present epoch. It does not block. It fails with class Unavailable while that is not known, because the
+	// database was not reached yet, or is not known to be the one that it was; then all other methods fail, too. No call answers
+	// with what it read in another epoch than the one that Epoch returned before or after the call, and Append stores nothing in
+	// an epoch that has ended.
+	Epoch() (chat.Epoch, error)
+
+	// Epochs returns the store's epochs, oldest first, the present one last.
+	Epochs(ctx context.Context) ([]Epoch, error)
+
+	// Beginning returns the least number with which the room began an epoch after the given one ("": the store's first one), or
+	// any epoch if the store does not know the given one. The room began the first epoch, and every epoch that is older than the
+	// room, with 0.
+	Beginning(ctx context.Context, room, epoch string) (int64, error)
+
+	// RestoreEpochs gives a store that was made new the id and the epochs of another one, with the numbers with which the rooms
+	// began them, so that it goes on as that one. It changes nothing in a store that has them already. A store with messages or
+	// other epochs is an error of class Conflict.
+	RestoreEpochs(ctx context.Context, l Lineage) error
+
+	// Lineage returns what RestoreEpochs needs. It reads a row per room and epoch.
+	Lineage(ctx context.Context) (Lineage, error)
 
 	// Switches returns the features that are switched on, ascending by feature (bytewise). A store that was made new has
 	// those of chat.AddedFeatures from the start: no older version has ever used it.
@@ -82,6 +116,50 @@ type Driver interface {
 	// Close ends the driver, after the calls in progress. Later calls return ErrClosed, which is of class Unavailable;
 	// later calls of Close do nothing.
 	Close() error
+}
+
+// Epoch is an epoch of a store.
+type Epoch struct {
+	ID     string
+	At     time.Time // when it began; UTC, microseconds
+	Reason string    // why the one before ended: a sentence without a full stop, "" in the first
+}
+
+// Lineage is the identity of a store: its id, its epochs, oldest first, and where its rooms began them.
+type Lineage struct {
+	Store  string
+	Epochs []Epoch
+	Begins []Begin // without those of number 0
+	Mark   string  // the present mark, which tells an older copy of a store from the store; "" if there is none
+}
+
+// Begin is the last number that a room had when an epoch began.
+type Begin struct {
+	Epoch string // the id
+	Room  string
+	Seq   int64
+}
+
+// The borders of pages, see Driver.Page.
+const (
+	PageMessages = 128       // numbers in a block: 1 to 128, 129 to 256, …
+	PageBytes    = 256 << 10 // bytes of text in a page of a block, unless its first message is larger
+)
+
+// PageOf returns the bounds, as indexes, of the page that holds the message at index i of a block, given the sizes in bytes of
+// the texts of the block from its first message on. A page ends before the message whose text would make it larger than
+// PageBytes. In a block whose first messages were removed, the first page begins with the oldest one.
+func PageOf(sizes []int, i int) (from, to int) {
+	total := 0
+	for at, size := range sizes {
+		if total += size; total > PageBytes && at > from {
+			if i < at {
+				return from, at
+			}
+			from, total = at, size
+		}
+	}
+	return from, len(sizes)
 }
 
 // MaxNames is how many rooms one call of LastSeqs may name.

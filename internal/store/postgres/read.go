@@ -96,7 +96,7 @@ const selectRooms = `SELECT r.name, r.last_seq, r.last_stored_at,
 func scanRoom(row pgx.CollectableRow) (chat.Room, error) {
 	var r chat.Room
 	err := row.Scan(&r.Name, &r.LastSeq, &r.LastStoredAt, &r.OldestSeq)
-	r.LastStoredAt = r.LastStoredAt.UTC()
+	r.LastStoredAt, r.Epoch = r.LastStoredAt.UTC(), onlyEpoch
 	return r, err
 }
 
@@ -105,7 +105,7 @@ func (d *Driver) Room(ctx context.Context, name string) (chat.Room, error) {
 	return reading(ctx, d, "read room", func(ctx context.Context) (chat.Room, error) {
 		found, err := query(ctx, d.pool, scanRoom, selectRooms+"r.name = $1", name)
 		if err != nil || len(found) == 0 {
-			return chat.Room{Name: name}, err
+			return chat.Room{Name: name, Epoch: onlyEpoch}, err
 		}
 		return found[0], nil
 	})

@@ -83,7 +83,7 @@ func (d *Driver) Room(ctx context.Context, name string) (chat.Room, error) {
 func (d *Driver) find(ctx context.Context, name string) (chat.Room, error) {
 	r, err := scanRoom(d.reads.room.QueryRowContext(ctx, name))
 	if errors.Is(err, sql.ErrNoRows) {
-		return chat.Room{Name: name}, nil
+		return chat.Room{Name: name, Epoch: onlyEpoch}, nil
 	}
 	return r, err
 }
@@ -141,6 +141,6 @@ func scanRoom(row interface{ Scan(...any) error }) (chat.Room, error) {
 	var r chat.Room
 	var storedAt int64
 	err := row.Scan(&r.Name, &r.LastSeq, &storedAt, &r.OldestSeq)
-	r.LastStoredAt = micros(storedAt)
+	r.LastStoredAt, r.Epoch = micros(storedAt), onlyEpoch
 	return r, err
 }
