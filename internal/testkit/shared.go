@@ -112,6 +112,15 @@ func OwnPostgres(t testing.TB) *nodes.Postgres {
 	return p
 }
 
+// Standby starts an asynchronous standby of a server for one test, see nodes.Postgres.Standby.
+func Standby(t testing.TB, of *nodes.Postgres, upstream string) *nodes.Postgres {
+	t.Helper()
+	p, err := of.Standby(context.WithoutCancel(t.Context()), upstream)
+	started(t, err)
+	t.Cleanup(p.Stop)
+	return p
+}
+
 func startPostgres(t testing.TB) *nodes.Postgres {
 	t.Helper()
 	printVersions(t)
