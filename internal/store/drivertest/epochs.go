@@ -190,7 +190,7 @@ func ancestor() driver.Lineage {
 			{Epoch: "ffeeddccbbaa9988", Room: "a", Seq: 7},
 			{Epoch: "0123456789abcdef", Room: "a", Seq: 12}, {Epoch: "0123456789abcdef", Room: "b", Seq: 3},
 		},
-		Mark:   "a mark",
+		Mark: "a mark",
 	}
 }
 
