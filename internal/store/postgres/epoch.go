@@ -220,12 +220,14 @@ func newEpoch() string {
 func (d *Driver) SetMark(ctx context.Context, mark string) error {
 	return d.write(ctx, "write the mark", func(ctx context.Context, t *term, tx pgx.Tx) error {
 		done, err := tx.Exec(ctx, "UPDATE restante.store SET mark = $1 WHERE id = $2 AND epoch = $3", mark, t.epoch.Store, t.epoch.ID)
-		if err == nil && done.RowsAffected() == 0 {
-			err = errChanged
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			d.marked(t, mark)
+		if done.RowsAffected() == 0 {
+			_, err = tx.Exec(ctx, "SELECT restante.in_epoch($1)", t.epoch.ID) // raises why
+			return err
 		}
-		return err
+		d.marked(t, mark)
+		return nil
 	})
 }
