@@ -148,7 +148,7 @@ func (d *Driver) change(ctx context.Context, what string, f func(ctx context.Con
 	if !changed {
 		return nil
 	}
-	d.hold(t, "this node has changed its epochs")
+	d.leave(t)
 	return d.await(ctx)
 }
 
