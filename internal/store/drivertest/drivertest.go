@@ -25,16 +25,18 @@ type Harness struct {
 	Reopen func(t *testing.T, d driver.Driver, now func() time.Time) driver.Driver
 	// Break makes every write of d fail until repair is called. If it is nil, the tests of failure and recovery are skipped.
 	Break func(t *testing.T, d driver.Driver) (repair func())
+	// EndEpoch ends the present epoch of d with a reason, and returns a driver over the same data that works in the next one: d,
+	// or another one if d had to be closed.
+	EndEpoch func(t *testing.T, d driver.Driver, now func() time.Time, reason string) driver.Driver
+	// RemoveOldest removes the messages of a room up to a number from the database of d, and leaves the room's counter.
+	RemoveOldest func(t *testing.T, d driver.Driver, room string, upTo int64)
 	// NoPartitions says that the driver is of one machine, which ignores the origins of messages.
 	NoPartitions bool
 }
 
 // Run runs the suite.
 func Run(t *testing.T, h Harness) {
-	for _, c := range []struct {
-		name string
-		test func(*testing.T, Harness)
-	}{
+	for _, c := range append(ofEpochs(), []test{
 		{"Append_NumbersWithoutGaps", testNumbers},
 		{"Append_EmptyBatch", testEmptyBatch},
 		{"Append_RepeatInBatch", testRepeatInBatch},
@@ -79,8 +81,30 @@ func Run(t *testing.T, h Harness) {
 		{"Failure_RefusesAndRecovers", testRecovery},
 		{"Failure_CheckRecoversByItself", testCheckRecovers},
 		{"Model_Agrees", testModel},
-	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, h) })
+	}...) {
+		t.Run(c.name, func(t *testing.T) { c.run(t, h) })
+	}
+}
+
+type test struct {
+	name string
+	run  func(*testing.T, Harness)
+}
+
+// ofEpochs returns the tests of stores that have gone back, of rooms whose oldest messages were removed, and of limits in bytes.
+func ofEpochs() []test {
+	return []test{
+		{"Epoch_StaysOverARestart", testEpochStays},
+		{"Epoch_OfMessagesAndRooms", testEpochOfAnswers},
+		{"Epoch_Ends", testEpochEnds},
+		{"Beginning_LeastOfLaterEpochs", testBeginning},
+		{"RestoreEpochs_GoesOnAsTheOtherStore", testRestoreEpochs},
+		{"RestoreEpochs_ConflictChangesNothing", testRestoreEpochsConflict},
+		{"RestoreRoom_GoesOnAfterTheFloor", testRestoreRoom},
+		{"Floor_OldestMessagesRemoved", testFloor},
+		{"Floor_AllMessagesRemoved", testAllRemoved},
+		{"Bytes_AfterAndBefore", testBytes},
+		{"Bytes_LongAndShortMessages", testMixedBytes},
 	}
 }
 
@@ -162,9 +186,10 @@ func log(t testing.TB, d driver.Driver, room string) []chat.Message {
 	}
 }
 
-// same checks that two logs are equal in everything, times down to the microsecond and in UTC.
+// same checks that two logs are equal in everything but their epochs, times down to the microsecond and in UTC.
 func same(t testing.TB, what string, got, want []chat.Message) {
 	t.Helper()
+	got, want = withoutEpochs(got), withoutEpochs(want)
 	if slices.Equal(got, want) {
 		return
 	}
@@ -175,6 +200,24 @@ func same(t testing.TB, what string, got, want []chat.Message) {
 		}
 	}
 	t.FailNow()
+}
+
+// withoutEpochs returns a copy of a log whose messages do not say in which epoch they were read.
+func withoutEpochs(log []chat.Message) []chat.Message {
+	log = slices.Clone(log)
+	for i := range log {
+		log[i].Epoch = ""
+	}
+	return log
+}
+
+func epochOf(t testing.TB, d driver.Driver) chat.Epoch {
+	t.Helper()
+	e, err := d.Epoch()
+	if err != nil {
+		t.Fatalf("read the present epoch: %v", err)
+	}
+	return e
 }
 
 func canceled(t testing.TB) context.Context {
