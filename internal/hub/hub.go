@@ -46,7 +46,7 @@ func New(cfg Config, logs Logs, accept journey.Accepter) *Hub {
 		resyncAsked: make(chan struct{}, 1),
 	}
 	h.metrics = newMetrics(cfg.Metrics, h.slowestLag, h.openRooms, h.openStreams)
-	h.pages = newPages(logs.Shared, cfg.CatchUps, h.metrics)
+	h.pages = newPages(logs.Shared, cfg.Turns, h.metrics)
 	for i := range runtime.NumCPU() {
 		h.pumps = append(h.pumps, newPump(i, h.metrics))
 	}

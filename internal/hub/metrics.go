@@ -6,8 +6,6 @@ type metrics struct {
 	delivered      prometheus.Counter
 	fallenBehind   prometheus.Counter
 	pageReads      prometheus.Counter
-	waiting        prometheus.Gauge
-	waitSeconds    prometheus.Histogram
 	deliverSeconds prometheus.Histogram
 	resyncs        prometheus.Counter
 	roomsBehind    prometheus.Counter
@@ -25,14 +23,6 @@ func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *
 		}),
 		pageReads: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_catchup_reads_total", Help: "Pages of history read from the store for readers that were behind.",
-		}),
-		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "restante_catchup_waiting", Help: "Reads of history that wait for their turn.",
-		}),
-		waitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "restante_catchup_wait_seconds",
-			Help:    "How long reads of history have waited for their turn.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 10),
 		}),
 		deliverSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "restante_deliver_seconds",
@@ -52,7 +42,7 @@ func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.waiting, m.waitSeconds, m.deliverSeconds, m.resyncs,
+		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.deliverSeconds, m.resyncs,
 			m.roomsBehind, m.roomsUnheard,
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_slowest_reader_lag_messages", Help: "How many messages the slowest reader is behind.",

@@ -3,14 +3,13 @@ package hub
 import (
 	"context"
 	"fmt"
-	"math"
 	"strconv"
 	"sync"
-	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
+
+	"restante/internal/turn"
 )
 
 const (
@@ -26,7 +25,7 @@ type pages struct {
 	history History
 	cache   *lru.Cache[pageKey, segment]
 	reading singleflight.Group
-	turns   *semaphore.Weighted // first come, first served
+	turns   *turn.Turns
 	metrics *metrics
 
 	mu     sync.Mutex
@@ -39,19 +38,12 @@ type pageKey struct {
 	page int64
 }
 
-// newPages returns pages that read the store up to concurrent times at once. A negative number is no limit.
-func newPages(h History, concurrent int, m *metrics) *pages {
+func newPages(h History, turns *turn.Turns, m *metrics) *pages {
 	cache, err := lru.New[pageKey, segment](cachedPages)
 	if err != nil {
 		panic(err) // only for a size that is not positive
 	}
-	turns := int64(concurrent)
-	if concurrent < 0 {
-		turns = math.MaxInt64
-	}
-	return &pages{
-		history: h, cache: cache, turns: semaphore.NewWeighted(turns), metrics: m, wanted: make(map[pageKey]int),
-	}
+	return &pages{history: h, cache: cache, turns: turns, metrics: m, wanted: make(map[pageKey]int)}
 }
 
 // find returns a segment that holds the message seq. It blocks while it reads the store; readers of the same page wait
@@ -92,7 +84,7 @@ func (p *pages) share(ctx context.Context, key pageKey) (segment, error) {
 // read reads a page when its turn has come. It returns an empty page if no reader wants it any more by then: clients that
 // join and leave at once must not use up the turns of those that stay.
 func (p *pages) read(ctx context.Context, key pageKey) (segment, error) {
-	done, err := p.turn(ctx)
+	done, err := p.turns.Take(ctx)
 	if err != nil {
 		return segment{}, err
 	}
@@ -116,19 +108,6 @@ func (p *pages) read(ctx context.Context, key pageKey) (segment, error) {
 		p.cache.Add(key, s)
 	}
 	return s, nil
-}
-
-// turn blocks until the caller may read a page from the store. The caller calls done when it has read the page. A turn is
-// for one page: the caller must not wait for a peer during its turn.
-func (p *pages) turn(ctx context.Context) (done func(), err error) {
-	p.metrics.waiting.Inc()
-	defer p.metrics.waiting.Dec()
-	start := time.Now()
-	if err := p.turns.Acquire(ctx, 1); err != nil {
-		return nil, err
-	}
-	p.metrics.waitSeconds.Observe(time.Since(start).Seconds())
-	return func() { p.turns.Release(1) }, nil
 }
 
 // want changes the number of readers that wait for a page, and returns it.

@@ -9,9 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"restante/internal/chat"
+	"restante/internal/turn"
 )
 
 // farStore is a slow store that counts how many reads it does at once.
@@ -60,7 +59,7 @@ func TestPages_ReadsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newFarStore(t, time.Second)
 		log.append("b", 5)
-		h := startWith(t, Config{CatchUps: 3}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 3})}, log)
 		var peers []*peer
 		for i := range 20 {
 			log.append(fmt.Sprint("room", i), 5)
@@ -78,21 +77,12 @@ func TestPages_ReadsTakeTurns(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if waiting := testutil.ToFloat64(h.metrics.waiting); waiting == 0 {
-			t.Error("no read is counted as waiting")
-		}
 		calls.Wait()
 		for _, p := range peers {
 			p.waitSeq(t, 5)
 		}
 		if most := log.mostReads(); most != 3 {
 			t.Errorf("%d reads at once, want 3", most)
-		}
-		if waiting := testutil.ToFloat64(h.metrics.waiting); waiting != 0 {
-			t.Errorf("%v reads are counted as waiting", waiting)
-		}
-		if n := testutil.CollectAndCount(h.metrics.waitSeconds); n != 1 {
-			t.Errorf("the waiting is not measured")
 		}
 	})
 }
@@ -113,7 +103,7 @@ func floodOfJoins(t *testing.T, flooders int) {
 		log.append(fmt.Sprint("room", i), 2*pageMessages)
 	}
 	log.append("a", pages*pageMessages)
-	h := startWith(t, Config{CatchUps: catchUps}, log)
+	h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: catchUps})}, log)
 	ctx, cancel := context.WithCancel(anyone(t.Context()))
 	var flood sync.WaitGroup
 	for range flooders {
@@ -149,7 +139,7 @@ func TestPages_ReadersDoNotWaitForThoseThatHaveLeft(t *testing.T) {
 		log := newFarStore(t, time.Second)
 		log.append("a", 100*pageMessages)
 		log.append("b", 1)
-		h := startWith(t, Config{CatchUps: 1}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 1})}, log)
 		for i := range int64(60) {
 			_, c := follow(t, h, "a", i*pageMessages)
 			synctest.Wait() // it waits for its turn
@@ -177,7 +167,7 @@ func TestPages_CacheIsNotQueuedFor(t *testing.T) {
 		log := newFarStore(t, time.Hour)
 		log.append("a", pageMessages)
 		log.append("b", 1)
-		h := startWith(t, Config{CatchUps: 1}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 1})}, log)
 		if _, err := h.pages.find(t.Context(), "a", eventStream, 1); err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +209,7 @@ func TestPages_SlowPeersHoldNoTurn(t *testing.T) {
 		log := newFarStore(t, time.Second)
 		log.append("a", 20*pageMessages)
 		log.append("b", 1)
-		h := startWith(t, Config{CatchUps: 1}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 1})}, log)
 		slow := newPeer()
 		slow.stall(true)
 		a := join(t, h, slow, 0)
@@ -269,7 +259,7 @@ func TestPages_ReadThatBeganTooEarlyIsRepeatedOnce(t *testing.T) {
 func TestPages_NegativeIsAnyNumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newFarStore(t, time.Second)
-		h := startWith(t, Config{CatchUps: -1}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: -1})}, log)
 		var conns []*conn
 		for i := range 50 {
 			log.append(fmt.Sprint("room", i), 1)
