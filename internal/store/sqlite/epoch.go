@@ -201,3 +201,25 @@ func (w *writer) endEpoch(ctx context.Context, reason string) error {
 	}
 	return nil
 }
+
+// Seal makes the copy of a database, which nobody has open and which has no -wal, a closed database with a mark of its own. A server
+// that is started with it begins a new epoch.
+func Seal(ctx context.Context, path string) (err error) {
+	f := &file{path: path}
+	db, err := f.open(readWrite, 0, "journal_mode(WAL)", "synchronous(FULL)")
+	if err != nil {
+		return err
+	}
+	defer func() { err = f.classify(errors.Join(err, db.Close())) }() // the last connection removes the -wal
+	if _, err := db.ExecContext(ctx, "UPDATE store SET mark = ?, closed = 1", newMark()); err != nil {
+		return fmt.Errorf("seal the copy: %w", err)
+	}
+	var busy, size, copied int
+	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &size, &copied); err != nil {
+		return fmt.Errorf("seal the copy: %w", err)
+	}
+	if busy != 0 {
+		return unusable(path, nil, "the copy is in use")
+	}
+	return nil
+}

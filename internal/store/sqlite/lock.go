@@ -80,7 +80,7 @@ func inUse(path, locked string) error {
 	if names := lockers(locked); names != "" {
 		holder += ", " + names
 	}
-	return unusable(path, fmt.Errorf("%s is locked: %w: stop the other one first", locked, ErrInUse), "the database is in use by "+holder)
+	return unusable(path, fmt.Errorf("%s is locked: %w: stop the other one first", locked, ErrInUse), "the database is in use by %s", holder)
 }
 
 // create creates the file if it does not exist, readable by its owner only: messages are private. SQLite gives the files
