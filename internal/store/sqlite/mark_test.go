@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,10 +81,10 @@ func goesOn(t *testing.T, path string, messages int) *Driver {
 // ends opens a store whose epoch ends, which is counted and logged.
 func ends(t *testing.T, path string, messages int, says string) *Driver {
 	t.Helper()
-	var log bytes.Buffer
+	log := &lines{}
 	reg := prometheus.NewRegistry()
 	cfg := Config{Metrics: reg}
-	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	cfg.Log = log.logger()
 	d := open(t, path, cfg)
 	wantLog(t, d, messages)
 	all, err := d.Epochs(t.Context())
