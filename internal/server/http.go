@@ -47,7 +47,7 @@ func (s *Server) follow(ctx context.Context, cursor chat.Cursor, w api.StreamWri
 	if err := s.entry.gate.check(ctx); err != nil {
 		return err
 	}
-	return s.hub.Follow(ctx, cursor.Room, cursor.Seq, w)
+	return s.hub.Follow(ctx, cursor, w)
 }
 
 func (s *Server) openCertificates(context.Context) (_ lifecycle.Stop, err error) {
