@@ -74,7 +74,7 @@ func (p messagePage) appendJSON(dst []byte) []byte {
 // reset describes chat.Reset to the OpenAPI document; the conversion from it holds the two together.
 type reset struct {
 	Room    string      `json:"room" example:"lobby"`
-	Reason  chat.Reason `json:"reason" enum:"epoch,floor" doc:"epoch: the number is of another epoch, and may stand for another message now; drop what you have of the room after the number in after. floor: what follows the number is not kept any more"`
+	Reason  chat.Reason `json:"reason" doc:"epoch: the number is of another epoch, and may stand for another message now; drop what you have of the room after the number in after. floor: what follows the number is not kept any more. Later versions may have others"`
 	Epoch   string      `json:"epoch" doc:"the present one" example:"5f0c9a3b7e21d846"`
 	LastSeq int64       `json:"last_seq" doc:"number of the room's newest message" example:"1207"`
 	After   int64       `json:"after" doc:"reading goes on after this number" example:"42"`
