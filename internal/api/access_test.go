@@ -217,7 +217,7 @@ func TestAPI_AsksWhetherARequestIsAllowed(t *testing.T) {
 
 func TestStreamRoom_RefusesBeforeTheStreamBegins(t *testing.T) {
 	a := newAPI(t, newMemory(), func(c *Config) {
-		c.Follow = func(context.Context, string, int64, StreamWriter) error {
+		c.Follow = func(context.Context, chat.Cursor, StreamWriter) error {
 			return &errs.Error{Code: errs.TooMany, Msg: "at most 100 streams"}
 		}
 	})

@@ -24,14 +24,16 @@ import (
 )
 
 // History reads the log of a room; store.Store is one. Methods block, are called concurrently, return pages in ascending
-// order and classified errors. A room without messages is empty, not an error.
+// order and classified errors. A room without messages is empty, not an error. Messages name the epoch in which they were read.
 type History interface {
-	// After returns up to limit messages with Seq > seq.
+	// After returns messages with Seq > seq: up to limit of them, and no more than fit into a page, see chat.MaxPageBytes.
 	After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
-	// Before returns the up to limit newest messages with Seq < seq.
+	// Before returns the newest messages with Seq < seq, bounded like those of After.
 	Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error)
 	// SeqAt returns the greatest Seq whose StoredAt is not later than t, or 0.
 	SeqAt(ctx context.Context, room string, t time.Time) (int64, error)
+	// Beginning returns where a room began an epoch after the given one, as chat.Resume asks for it.
+	Beginning(ctx context.Context, room, epoch string) (int64, error)
 }
 
 // Directory reads what is known of rooms; store.Store is one.
@@ -50,9 +52,17 @@ type StreamWriter interface {
 	SetWriteDeadline(deadline time.Time) error
 }
 
-// Follow streams the log of a room as server-sent events: first the messages after the number after (none if it is -1),
-// then those that come. It blocks until ctx ends or a write fails. hub.Hub has such a method.
-type Follow func(ctx context.Context, room string, after int64, w StreamWriter) error
+// Follow streams the log of a room as server-sent events: first the messages after the cursor, then those that come. It resolves
+// the cursor as chat.Resume does, and writes an event for its Reset. It blocks until ctx ends or a write fails. hub.Hub has such
+// a method.
+type Follow func(ctx context.Context, cursor chat.Cursor, w StreamWriter) error
+
+// Turns lets reads of history run only a few at a time, so that they leave the store's connections to others.
+type Turns interface {
+	// Take blocks until the caller may read one page from the store. The caller calls done once, when it has read the page. It
+	// must not wait for a peer before. Take returns an error only if ctx ends first. It is called concurrently.
+	Take(ctx context.Context) (done func(), err error)
+}
 
 // Site is the embedded web client: a handler of the paths that it lists.
 type Site interface {
@@ -60,14 +70,19 @@ type Site interface {
 	Paths() []string
 }
 
-// Config configures an API. Accept, History, Rooms and Follow are required; every other field may be zero. These four
-// decide what a client may send and read, by the client of their context; the API calls them only for requests that have
-// one.
+// Config configures an API. Accept, History, Rooms, Follow, Epoch and Turns are required; every other field may be zero. The
+// first four decide what a client may send and read, by the client of their context; the API calls them only for requests that
+// have one.
 type Config struct {
 	Accept  journey.Accepter
 	History History
 	Rooms   Directory
 	Follow  Follow
+
+	// Epoch returns the present epoch of the store, or an error while it is not known. It does not block and is called
+	// concurrently.
+	Epoch func() (chat.Epoch, error)
+	Turns Turns // of all reads of history; the hub takes the same
 
 	Hub  http.Handler // mounted at /messageHub and below, with its own CORS, log and metrics; nil: not mounted
 	Site Site         // the page at / and its assets; nil: this program was built without them
@@ -122,8 +137,8 @@ type API struct {
 // New returns the API over cfg. It fails if cfg is incomplete, if an allowed origin is not valid, or if a route of the
 // table has no handler.
 func New(cfg Config) (*API, error) {
-	if cfg.Accept == nil || cfg.History == nil || cfg.Rooms == nil || cfg.Follow == nil {
-		return nil, fmt.Errorf("api: Accept, History, Rooms and Follow are required")
+	if cfg.Accept == nil || cfg.History == nil || cfg.Rooms == nil || cfg.Follow == nil || cfg.Epoch == nil || cfg.Turns == nil {
+		return nil, fmt.Errorf("api: Accept, History, Rooms, Follow, Epoch and Turns are required")
 	}
 	a := &API{cfg: cfg, log: cfg.Log, ids: newRequestIDs(), bodyTimeout: defaultBodyTimeout}
 	a.routes = newRouter(a)

@@ -20,6 +20,7 @@ import (
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/journey"
+	"restante/internal/turn"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -38,7 +39,7 @@ func newAPI(t testing.TB, s *memory, change ...func(*Config)) *API {
 	reg := prometheus.NewRegistry()
 	cfg := Config{
 		Accept: &journey.Accept{Broker: s, Now: func() time.Time { return epoch }}, History: s, Rooms: s, Follow: s.follow,
-		Gather: reg, Metrics: reg, Build: Build{Version: "1.2.3"},
+		Epoch: s.epoch, Turns: turn.New(turn.Config{}), Gather: reg, Metrics: reg, Build: Build{Version: "1.2.3"},
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -311,7 +312,7 @@ func TestNew_RefusesAnIncompleteConfig(t *testing.T) {
 		t.Error("an empty config was taken")
 	}
 	s := newMemory()
-	_, err := New(Config{Accept: &journey.Accept{Broker: s}, History: s, Rooms: s, Follow: s.follow, AllowedOrigins: []string{"nonsense"}})
+	_, err := New(Config{Accept: &journey.Accept{Broker: s}, History: s, Rooms: s, Follow: s.follow, Epoch: s.epoch, Turns: turn.New(turn.Config{}), AllowedOrigins: []string{"nonsense"}})
 	if err == nil {
 		t.Error("an origin that is none was taken")
 	}

@@ -42,7 +42,7 @@ func (o *origins) handled(rec *recorder, r *http.Request) bool {
 		// The server uses no cookies, but some clients ask with credentials by default, and without this header browsers
 		// would withhold the answer from their pages.
 		h.Set("Access-Control-Allow-Credentials", "true")
-		h.Set("Access-Control-Expose-Headers", "Link, Retry-After, WWW-Authenticate, X-Request-Id")
+		h.Set("Access-Control-Expose-Headers", "Link, Restante-Epoch, Restante-Reset, Retry-After, WWW-Authenticate, X-Request-Id")
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			preflight(rec)
 			return true

@@ -21,7 +21,7 @@ func TestAPI_CORS(t *testing.T) {
 	for _, target := range []string{"/rooms", "/nothing", "/rooms/-/messages"} { // success, mux error, own error
 		h := do(a, "GET", target, "", "Origin", friend).Header()
 		if h.Get("Access-Control-Allow-Origin") != friend || h.Get("Access-Control-Allow-Credentials") != "true" ||
-			!strings.Contains(h.Get("Access-Control-Expose-Headers"), "Link") || h.Get("Vary") != "Origin" {
+			!strings.Contains(h.Get("Access-Control-Expose-Headers"), "Link, Restante-Epoch, Restante-Reset") || h.Get("Vary") != "Origin" {
 			t.Errorf("%s: %v", target, h)
 		}
 	}

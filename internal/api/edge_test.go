@@ -93,7 +93,7 @@ func TestAPI_Probes(t *testing.T) {
 	if p.Status != 503 || !slices.Equal(p.Checks, []checked{{Name: "publishing", OK: true}, {Name: "storing", Reason: "the disk is full"}}) || w.Header().Get("Retry-After") == "" {
 		t.Errorf("readyz: %s", w.Body)
 	}
-	if w := do(a, "GET", "/version", ""); w.Body.String() != `{"version":"1.2.3"}`+"\n" {
+	if w := do(a, "GET", "/version", ""); w.Body.String() != `{"version":"1.2.3","store":"0192f0c1-0000-7c3d-8e4f-5a6b7c8d9e0f","epoch":"e0e0e0e0e0e0e0e0"}`+"\n" {
 		t.Errorf("version: %s", w.Body)
 	}
 	w = do(a, "GET", "/metrics", "")
@@ -171,6 +171,26 @@ func TestMessage_DescribesChatMessage(t *testing.T) {
 		if name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ","); wire[name] == nil {
 			t.Errorf("%s is described but not sent", name)
 		}
+	}
+}
+
+func TestReset_DescribesChatReset(t *testing.T) {
+	typ, of := reflect.TypeFor[reset](), reflect.TypeFor[chat.Reset]()
+	for i := range of.NumField() {
+		if got, want := typ.Field(i).Tag.Get("json"), of.Field(i).Tag.Get("json"); got != want {
+			t.Errorf("%s is described as %q and sent as %q", of.Field(i).Name, got, want)
+		}
+	}
+}
+
+func TestVersion_WithoutAnEpochWhileItIsNotKnown(t *testing.T) {
+	a := newAPI(t, newMemory(), func(c *Config) {
+		c.Epoch = func() (chat.Epoch, error) {
+			return chat.Epoch{}, &errs.Error{Code: errs.Unavailable, Msg: "the database was not reached yet"}
+		}
+	})
+	if w := do(a, "GET", "/version", ""); w.Code != 200 || w.Body.String() != `{"version":"1.2.3"}`+"\n" {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 

@@ -24,7 +24,9 @@ func FuzzAPI(f *testing.F) {
 		{"POST", "/rooms/lobby/messages", "", `{"msg":"a","client_id":"ann"}`, "application/problem+json;charset=utf-8", "https://a.b"},
 		{"GET", "/messages/since", "since=2026-01-01T00:00:00 02:00&limit=3", "", "", ""},
 		{"GET", "/rooms/lobby/messages", "after=1&limit=500", "", "", ""},
+		{"GET", "/rooms/lobby/messages", "after=1&rev=2&epoch=e1", "", "", ""},
 		{"GET", "/rooms/lobby/events", "after=1", "", "", "5"},
+		{"GET", "/rooms/lobby/events", "after=1&epoch=e1", "", "", "5.1;e2"},
 		{"GET", "/rooms", "after=%ff", "", "", ""},
 		{"OPTIONS", "/rooms", "", "", "", "https://chat.example.org"},
 		{"HEAD", "/docs", "", "", "", ""},
@@ -44,7 +46,7 @@ func FuzzAPI(f *testing.F) {
 			last = m
 			return m, err
 		})
-		c.Follow = func(_ context.Context, _ string, _ int64, w StreamWriter) error {
+		c.Follow = func(_ context.Context, _ chat.Cursor, w StreamWriter) error {
 			_, err := w.Write([]byte(":\n\n"))
 			return err
 		}

@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -14,13 +16,76 @@ import (
 type memory struct {
 	mu      sync.Mutex
 	rooms   map[string][]chat.Message
+	removed map[string]int64 // up to which number the messages of a room have been removed
+	epochs  []memoryEpoch    // the present one last
 	err     error
 	failing map[string]bool // the calls that fail with err; nil: all
 	changed chan struct{}
 }
 
+// memoryEpoch is an epoch and the numbers with which the rooms began it.
+type memoryEpoch struct {
+	id     string
+	begins map[string]int64
+}
+
+// The epochs of a memory: the first one, and those that goBack begins.
+var epochIDs = []string{"e0e0e0e0e0e0e0e0", "e1e1e1e1e1e1e1e1", "e2e2e2e2e2e2e2e2"}
+
 func newMemory() *memory {
-	return &memory{rooms: map[string][]chat.Message{}, changed: make(chan struct{})}
+	return &memory{
+		rooms: map[string][]chat.Message{}, removed: map[string]int64{}, epochs: []memoryEpoch{{id: epochIDs[0]}},
+		changed: make(chan struct{}),
+	}
+}
+
+// goBack takes the store back to a state in which the room had n messages, and begins the next epoch.
+func (s *memory) goBack(room string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rooms[room] = s.rooms[room][:n]
+	begins := map[string]int64{}
+	for name, log := range s.rooms {
+		begins[name] = int64(len(log))
+	}
+	s.epochs = append(s.epochs, memoryEpoch{epochIDs[len(s.epochs)], begins})
+}
+
+// remove removes the messages of a room up to a number.
+func (s *memory) remove(room string, upTo int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removed[room] = upTo
+}
+
+func (s *memory) epoch() (chat.Epoch, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.present(), s.fails("Epoch")
+}
+
+func (s *memory) present() chat.Epoch {
+	return chat.Epoch{Store: "0192f0c1-0000-7c3d-8e4f-5a6b7c8d9e0f", ID: s.epochs[len(s.epochs)-1].id, First: len(s.epochs) == 1}
+}
+
+// Beginning is that of driver.Driver.
+func (s *memory) Beginning(_ context.Context, room, epoch string) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if epoch == "" {
+		epoch = epochIDs[0]
+	}
+	least, known := int64(math.MaxInt64), false
+	for _, e := range s.epochs {
+		if known {
+			least = min(least, e.begins[room])
+		}
+		known = known || e.id == epoch
+	}
+	if !known {
+		least = 0
+	}
+	return least, s.fails("Beginning")
 }
 
 func (s *memory) fails(call string) error {
@@ -58,8 +123,8 @@ func (s *memory) After(_ context.Context, room string, seq int64, limit int) ([]
 		return nil, err
 	}
 	log := s.rooms[room]
-	from := min(int(max(seq, 0)), len(log))
-	return slices.Clone(log[from:min(from+limit, len(log))]), nil
+	from := min(int(max(seq, s.removed[room])), len(log))
+	return s.read(log[from:min(from+limit, len(log))], false), nil
 }
 
 func (s *memory) Before(_ context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
@@ -68,9 +133,31 @@ func (s *memory) Before(_ context.Context, room string, seq int64, limit int) ([
 	if err := s.fails("Before"); err != nil {
 		return nil, err
 	}
-	log := s.rooms[room]
-	to := int(max(min(seq-1, int64(len(log))), 0))
-	return slices.Clone(log[max(to-limit, 0):to]), nil
+	log, oldest := s.rooms[room], int(s.removed[room])
+	to := int(max(min(seq-1, int64(len(log))), int64(oldest)))
+	return s.read(log[max(to-limit, oldest):to], true), nil
+}
+
+// read returns as much of a log, from its first message on or else up to its last one, as fits into a page.
+func (s *memory) read(log []chat.Message, newest bool) []chat.Message {
+	size := func() (sum int) {
+		for _, m := range log {
+			sum += len(m.Msg)
+		}
+		return sum
+	}
+	for len(log) > 1 && size() > chat.MaxPageBytes {
+		if newest {
+			log = log[1:]
+		} else {
+			log = log[:len(log)-1]
+		}
+	}
+	log = slices.Clone(log)
+	for i := range log {
+		log[i].Epoch = s.present().ID
+	}
+	return log
 }
 
 func (s *memory) SeqAt(_ context.Context, room string, t time.Time) (int64, error) {
@@ -98,10 +185,13 @@ func (s *memory) Room(_ context.Context, name string) (chat.Room, error) {
 }
 
 func (s *memory) room(name string) chat.Room {
-	r := chat.Room{Name: name}
+	r := chat.Room{Name: name, Epoch: s.present()}
 	if log := s.rooms[name]; len(log) > 0 {
 		last := log[len(log)-1]
-		r.OldestSeq, r.LastSeq, r.LastStoredAt = 1, last.Seq, last.StoredAt
+		r.LastSeq, r.LastStoredAt = last.Seq, last.StoredAt
+		if s.removed[name] < last.Seq {
+			r.OldestSeq = s.removed[name] + 1
+		}
 	}
 	return r
 }
@@ -128,18 +218,26 @@ func (s *memory) Rooms(_ context.Context, after string, limit int) ([]chat.Room,
 }
 
 // follow is what hub.Hub does, without its tails.
-func (s *memory) follow(ctx context.Context, room string, after int64, w StreamWriter) error {
-	if after < 0 {
-		r, _ := s.Room(ctx, room)
-		after = r.LastSeq
+func (s *memory) follow(ctx context.Context, c chat.Cursor, w StreamWriter) error {
+	room, err := s.Room(ctx, c.Room)
+	if err != nil {
+		return err
+	}
+	after, reset, err := chat.Resume(room, c, func(epoch string) (int64, error) { return s.Beginning(ctx, c.Room, epoch) })
+	if err != nil {
+		return err
 	}
 	out := []byte(":\n\n")
+	if reset != nil {
+		data, _ := json.Marshal(reset)
+		out = fmt.Appendf(out, "id: %s\nevent: reset\ndata: %s\n\n", chat.AppendEventID(nil, after, room.Epoch), data)
+	}
 	for {
 		s.mu.Lock()
 		err, changed := s.fails("Follow"), s.changed
-		for _, m := range s.rooms[room] {
+		for _, m := range s.rooms[c.Room] {
 			if m.Seq > after {
-				out = fmt.Appendf(out, "id: %d\nevent: message\ndata: %s\n\n", m.Seq, m.AppendJSON(nil))
+				out = fmt.Appendf(out, "id: %s\nevent: message\ndata: %s\n\n", chat.AppendEventID(nil, m.Seq, room.Epoch), m.AppendJSON(nil))
 				after = m.Seq
 			}
 		}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,8 +20,9 @@ import (
 )
 
 type missedInput struct {
-	Since string     `query:"since" doc:"a time of RFC 3339, any fraction and offset: the messages stored later than it" example:"2026-01-02T15:04:05.123Z"`
-	After seqParam   `query:"after" doc:"a number instead of a time: the messages after it; the next link uses it" example:"42"`
+	Since string   `query:"since" doc:"a time of RFC 3339, any fraction and offset: the messages stored later than it" example:"2026-01-02T15:04:05.123Z"`
+	After seqParam `query:"after" doc:"a number instead of a time: the messages after it; the next link uses it" example:"42"`
+	CursorParams
 	Room  string     `query:"room" doc:"default lobby" example:"lobby"`
 	Limit limitParam `query:"limit" doc:"one page of so many messages instead of all" example:"100"`
 }
@@ -32,11 +34,16 @@ func (a *API) getMissedMessages(h huma.API) {
 		Description: "All messages that were stored later than `since`, oldest first, in one array that is sent as it is read. " +
 			"A `since` taken from the `stored_at` of a message is exact; one that was cut to milliseconds repeats messages and skips none. " +
 			"An answer that cannot be completed, or whose token expires before its end, breaks off with the connection, so it is never taken for a whole one. " +
+			"An `after` beyond the end of the room is an error; if the answer does not go on after the number, the header `Restante-Reset` says why. " +
 			"With `limit`, the answer is a page, and a `Link` header with `rel=\"next\"` leads on while there is more.",
 		Responses: map[string]*huma.Response{"200": {
 			Description: "the messages",
 			Content:     map[string]*huma.MediaType{jsonType: {Schema: &huma.Schema{Type: huma.TypeArray, Items: wireMessage{}.Schema(h.OpenAPI().Components.Schemas)}}},
-			Headers:     map[string]*huma.Param{"Link": {Description: "with limit, while there is more: the next page, rel=\"next\"", Schema: &huma.Schema{Type: huma.TypeString}}},
+			Headers: map[string]*huma.Param{
+				"Link":      {Description: "with limit, while there is more: the next page, rel=\"next\"", Schema: &huma.Schema{Type: huma.TypeString}},
+				epochHeader: {Description: "the id of the epoch that the numbers are of", Schema: &huma.Schema{Type: huma.TypeString}},
+				resetHeader: {Description: "a Reset as JSON, if the answer does not go on after the number in after", Schema: &huma.Schema{Type: huma.TypeString}},
+			},
 		}},
 	}, readErrors, func(ctx context.Context, in *missedInput) (*huma.StreamResponse, error) {
 		out, err := a.missed(ctx, in)
@@ -50,91 +57,75 @@ func (a *API) getMissedMessages(h huma.API) {
 	})
 }
 
+// The headers of GetMissedMessages, whose body is a bare array.
+const (
+	epochHeader = "Restante-Epoch"
+	resetHeader = "Restante-Reset"
+)
+
 // missedAnswer is an answer whose first page has been read.
 type missedAnswer struct {
-	room  string
-	page  []chat.Message
-	until int64  // the last number to send: later messages are not missed but new
+	logPage
+	until int64  // the last number to send: later messages are not missed but new. 0: only the first page is sent
 	next  string // for Link
 }
 
 func (a *API) missed(ctx context.Context, in *missedInput) (*missedAnswer, error) {
-	out := &missedAnswer{room: in.Room}
-	if out.room == "" {
-		out.room = chat.DefaultRoom
-	}
-	err := errors.Join(chat.ValidateRoom(out.room), exclusive(map[string]bool{"since": in.Since != "", "after": in.After.Set}))
-	if in.Since == "" && !in.After.Set {
-		err = errors.Join(err, errs.Field("since", "is required"))
-	}
+	q, err := in.wanted()
 	if err != nil {
 		return nil, err
 	}
-	after, err := a.cursor(ctx, out.room, in.After, in.Since)
-	if err != nil {
+	out := &missedAnswer{}
+	if out.logPage, err = a.readPage(ctx, q); err != nil {
 		return nil, err
 	}
-	limit := int(in.Limit)
-	if limit == 0 {
-		limit = chat.MaxPage
-	}
-	var more bool
-	if out.page, more, err = a.pageAfter(ctx, out.room, after, limit); err != nil || !more {
-		return out, err
-	}
-	room, err := a.cfg.Rooms.Room(ctx, out.room)
-	if err != nil {
-		return nil, err
-	}
-	last := out.page[len(out.page)-1].Seq
 	if in.Limit == 0 {
-		out.until = room.LastSeq
-	} else if last < room.LastSeq {
-		q := url.Values{"after": {strconv.FormatInt(last, 10)}, "room": {out.room}, "limit": {strconv.Itoa(limit)}}
+		out.until = out.room.LastSeq
+		return out, nil
+	}
+	if n := len(out.messages); n > 0 && out.messages[n-1].Seq < out.room.LastSeq {
+		q := url.Values{
+			"after": {strconv.FormatInt(out.messages[n-1].Seq, 10)}, "epoch": {out.room.Epoch.ID},
+			"room": {q.room}, "limit": {strconv.Itoa(q.limit)},
+		}
 		out.next = route.GetMissedMessages.Path() + "?" + q.Encode()
 	}
 	return out, nil
 }
 
-// cursor returns the number after which to read: after if it is set, otherwise the number for the time since.
-func (a *API) cursor(ctx context.Context, room string, after seqParam, since string) (int64, error) {
-	if since == "" {
-		return after.Value, nil
+func (in *missedInput) wanted() (*wanted, error) {
+	q := &wanted{room: in.Room, after: in.After, epoch: in.Epoch, limit: int(in.Limit)}
+	if q.room == "" {
+		q.room = chat.DefaultRoom
 	}
-	t, err := parseTime("since", since)
-	if err != nil {
-		return 0, err
+	if q.limit == 0 {
+		q.limit = chat.MaxPage
 	}
-	return a.cfg.History.SeqAt(ctx, room, t)
-}
-
-// pageAfter reads a page forward, limited in messages and in bytes. more says that others may follow it.
-func (a *API) pageAfter(ctx context.Context, room string, after int64, limit int) (page []chat.Message, more bool, err error) {
-	list, err := a.cfg.History.After(ctx, room, after, limit)
-	page = chat.FirstPage(list)
-	return page, len(list) == limit || len(page) < len(list), err
+	named := map[string]bool{"since": in.Since != "", "after": in.After.Set}
+	var sinceErr error
+	if q.since, sinceErr = optionalTime("since", in.Since); in.Since == "" && !in.After.Set {
+		sinceErr = errs.Field("since", "is required")
+	}
+	return q, errors.Join(chat.ValidateRoom(q.room), exclusive(named), in.check(in.After.Set, in.After.Set), sinceErr)
 }
 
 // send writes the array, page by page. A failure in the middle ends the connection, as the expiry of the token does.
 func (out *missedAnswer) send(ctx context.Context, a *API, w http.ResponseWriter) {
 	ctx, cancel := auth.UntilExpiry(ctx)
 	defer cancel()
-	w.Header().Set("Content-Type", jsonType)
-	if out.next != "" {
-		w.Header().Set("Link", fmt.Sprintf("<%s>; rel=\"next\"", out.next))
-	}
+	out.setHeaders(w.Header())
 	s := arrayStream{w: w, rc: http.NewResponseController(w), buf: []byte{'['}}
 	s.until, _ = ctx.Deadline()
-	page := out.page
-	for {
+	for page := out.messages; len(page) > 0; {
 		for i := range page {
 			s.add(&page[i])
 		}
-		if len(page) == 0 || page[len(page)-1].Seq >= out.until || s.err != nil {
+		last := page[len(page)-1].Seq
+		if last >= out.until || s.err != nil {
 			break
 		}
 		var err error
-		if page, _, err = a.pageAfter(ctx, out.room, page[len(page)-1].Seq, chat.MaxPage); err != nil {
+		if page, err = a.readOn(ctx, out.room.Name, out.room.Epoch.ID, last); err != nil {
 			if ctx.Err() == nil { // otherwise the reader has disconnected, or its token has expired
 				a.logFailure(newProblem(statusOf(classOf(err)), "", ""), &failure{err: fmt.Errorf("read on in the middle of an answer: %w", err)})
 			}
@@ -142,6 +133,18 @@ func (out *missedAnswer) send(ctx context.Context, a *API, w http.ResponseWriter
 		}
 	}
 	s.end()
+}
+
+func (out *missedAnswer) setHeaders(h http.Header) {
+	h.Set("Content-Type", jsonType)
+	h.Set(epochHeader, out.room.Epoch.ID)
+	if out.reset != nil {
+		b, _ := json.Marshal(out.reset) // texts of ASCII and integers always encode
+		h.Set(resetHeader, string(b))
+	}
+	if out.next != "" {
+		h.Set("Link", fmt.Sprintf("<%s>; rel=\"next\"", out.next))
+	}
 }
 
 // arrayStream writes messages as a JSON array, in pieces, each within a time limit.

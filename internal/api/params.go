@@ -64,6 +64,15 @@ func exclusive(named map[string]bool) error {
 	return nil
 }
 
+// optionalTime is parseTime for a parameter that may be absent.
+func optionalTime(field, text string) (*time.Time, error) {
+	if text == "" {
+		return nil, nil //nolint:nilnil // nil says that the parameter is absent
+	}
+	t, err := parseTime(field, text)
+	return &t, err
+}
+
 // timeLayouts are what clients write when they mean RFC 3339. Seconds may have a fraction of any length.
 var timeLayouts = [...]string{
 	time.RFC3339,

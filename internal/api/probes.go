@@ -31,10 +31,20 @@ func (a *API) probes() {
 		answer(w, map[string]string{"status": "alive"})
 	}))
 	a.routes.handle(route.Readyz, http.HandlerFunc(a.ready))
-	a.routes.handle(route.Version, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, a.cfg.Build) }))
+	a.routes.handle(route.Version, http.HandlerFunc(a.version))
 	if a.cfg.Gather != nil {
 		a.routes.handle(route.Metrics, promhttp.HandlerFor(a.cfg.Gather, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	}
+}
+
+// version answers which build is running, and on which log.
+func (a *API) version(w http.ResponseWriter, _ *http.Request) {
+	epoch, _ := a.cfg.Epoch() // the zero Epoch while it is not known
+	answer(w, struct {
+		Build
+		Store string `json:"store,omitempty"`
+		Epoch string `json:"epoch,omitempty"`
+	}{a.cfg.Build, epoch.Store, epoch.ID})
 }
 
 // ready answers with the outcomes of the node's checks, in one of three states: ready; degraded, when what fails leaves the

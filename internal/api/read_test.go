@@ -181,17 +181,17 @@ func TestListMessages_Pages(t *testing.T) {
 	a := newAPI(t, s)
 	for _, tt := range []struct{ query, seqs, next string }{
 		{"", "[1 2 3 4 5 6 7 8 9 10]", ""},
-		{"?limit=3", "[8 9 10]", "/rooms/lobby/messages?before=8&limit=3"},
-		{"?before=8&limit=3", "[5 6 7]", "/rooms/lobby/messages?before=5&limit=3"},
+		{"?limit=3", "[8 9 10]", "/rooms/lobby/messages?before=8&epoch=e0e0e0e0e0e0e0e0&limit=3"},
+		{"?before=8&limit=3", "[5 6 7]", "/rooms/lobby/messages?before=5&epoch=e0e0e0e0e0e0e0e0&limit=3"},
 		{"?before=3&limit=3", "[1 2]", ""},
-		{"?before=3&limit=1", "[2]", "/rooms/lobby/messages?before=2&limit=1"},
+		{"?before=3&limit=1", "[2]", "/rooms/lobby/messages?before=2&epoch=e0e0e0e0e0e0e0e0&limit=1"},
 		{"?before=0", "[]", ""},
-		{"?after=0&limit=3", "[1 2 3]", "/rooms/lobby/messages?after=3&limit=3"},
+		{"?after=0&limit=3", "[1 2 3]", "/rooms/lobby/messages?after=3&epoch=e0e0e0e0e0e0e0e0&limit=3"},
 		{"?after=7&limit=3", "[8 9 10]", ""},
 		{"?after=10", "[]", ""},
-		{"?after=9223372036854775807", "[]", ""},
+		{"?before=9223372036854775807&limit=1", "[10]", "/rooms/lobby/messages?before=10&epoch=e0e0e0e0e0e0e0e0&limit=1"},
 		{"?since=2026-01-02T03:04:05.000008Z", "[9 10]", ""},
-		{"?since=2026-01-02T05:04:05.000008+02:00&limit=1", "[9]", "/rooms/lobby/messages?after=9&limit=1"},
+		{"?since=2026-01-02T05:04:05.000008+02:00&limit=1", "[9]", "/rooms/lobby/messages?after=9&epoch=e0e0e0e0e0e0e0e0&limit=1"},
 	} {
 		w := do(a, "GET", "/rooms/lobby/messages"+tt.query, "")
 		var page struct {
@@ -212,7 +212,7 @@ func TestListMessages_Pages(t *testing.T) {
 			t.Errorf("%s: %v, next %q, last %d, oldest %d", tt.query, seqs, page.Next, page.Last, page.Oldest)
 		}
 	}
-	if w := do(a, "GET", "/rooms/unknown/messages", ""); w.Body.String() != `{"messages":[],"last_seq":0,"oldest_seq":0}`+"\n" {
+	if w := do(a, "GET", "/rooms/unknown/messages", ""); w.Body.String() != `{"messages":[],"last_seq":0,"oldest_seq":0,"epoch":"e0e0e0e0e0e0e0e0"}`+"\n" {
 		t.Errorf("unknown room: %s", w.Body)
 	}
 }
@@ -225,14 +225,14 @@ func TestListRooms_Pages(t *testing.T) {
 	a := newAPI(t, s)
 	first := do(a, "GET", "/rooms?limit=2", "").Body.String()
 	if first != `{"rooms":[{"name":"a","last_seq":2,"oldest_seq":1,"last_stored_at":"2026-01-02T03:04:05.000002Z"},`+
-		`{"name":"b","last_seq":2,"oldest_seq":1,"last_stored_at":"2026-01-02T03:04:05.000002Z"}],"next":"/rooms?after=b\u0026limit=2"}`+"\n" &&
+		`{"name":"b","last_seq":2,"oldest_seq":1,"last_stored_at":"2026-01-02T03:04:05.000002Z"}],"epoch":"e0e0e0e0e0e0e0e0","next":"/rooms?after=b\u0026limit=2"}`+"\n" &&
 		first != strings.ReplaceAll(first, `\u0026`, "&") {
 		t.Errorf("first page %s", first)
 	}
 	if w := do(a, "GET", "/rooms?after=b&limit=2", ""); !strings.Contains(w.Body.String(), `"name":"c"`) || strings.Contains(w.Body.String(), "next") {
 		t.Errorf("second page %s", w.Body)
 	}
-	if w := do(newAPI(t, newMemory()), "GET", "/rooms", ""); w.Body.String() != `{"rooms":[]}`+"\n" {
+	if w := do(newAPI(t, newMemory()), "GET", "/rooms", ""); w.Body.String() != `{"rooms":[],"epoch":"e0e0e0e0e0e0e0e0"}`+"\n" {
 		t.Errorf("no rooms: %s", w.Body)
 	}
 }

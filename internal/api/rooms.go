@@ -3,8 +3,8 @@ package api
 import (
 	"context"
 	"errors"
-	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,11 +15,12 @@ import (
 )
 
 type listMessagesInput struct {
-	Room   string     `path:"room" example:"lobby"`
-	After  seqParam   `query:"after" doc:"the oldest messages with a greater number" example:"42"`
-	Before seqParam   `query:"before" doc:"the newest messages with a smaller number" example:"43"`
-	Since  string     `query:"since" doc:"the oldest messages that were stored later than this time of RFC 3339" example:"2026-01-02T15:04:05.123Z"`
-	Limit  limitParam `query:"limit" doc:"messages in the page; default 100" example:"100"`
+	Room   string   `path:"room" example:"lobby"`
+	After  seqParam `query:"after" doc:"the oldest messages with a greater number" example:"42"`
+	Before seqParam `query:"before" doc:"the newest messages with a smaller number" example:"43"`
+	CursorParams
+	Since string     `query:"since" doc:"the oldest messages that were stored later than this time of RFC 3339" example:"2026-01-02T15:04:05.123Z"`
+	Limit limitParam `query:"limit" doc:"messages in the page; default 100" example:"100"`
 }
 
 type messagesOutput struct{ Body messagePage }
@@ -30,7 +31,8 @@ func (a *API) listMessages(h huma.API) {
 		Summary: "Read a page of a room",
 		Description: "Without `after`, `before` or `since`: the newest page. `next` is the path of the page that goes on in the same direction. " +
 			"A page of very long messages is shorter than `limit`: it ends with 1 MiB of text. " +
-			"A room that nobody has written to is empty. If `oldest_seq` is greater than the number asked for, what lies between is not kept any more.",
+			"A room that nobody has written to is empty. An `after` greater than `last_seq` is an error. " +
+			"A page that does not go on where the request said has a `reset`: the number is of another `epoch`, or what follows it is not kept any more.",
 	}, readErrors, func(ctx context.Context, in *listMessagesInput) (*messagesOutput, error) {
 		page, err := a.page(ctx, in)
 		if err != nil {
@@ -41,54 +43,42 @@ func (a *API) listMessages(h huma.API) {
 }
 
 func (a *API) page(ctx context.Context, in *listMessagesInput) (messagePage, error) {
-	named := map[string]bool{"after": in.After.Set, "before": in.Before.Set, "since": in.Since != ""}
-	if err := errors.Join(chat.ValidateRoom(in.Room), exclusive(named)); err != nil {
-		return messagePage{}, err
-	}
-	forward := in.After.Set || in.Since != ""
-	list, err := a.read(ctx, in, forward)
+	q, err := in.wanted()
 	if err != nil {
 		return messagePage{}, err
 	}
-	room, err := a.cfg.Rooms.Room(ctx, in.Room) // read after the page, so that last_seq is not less than its numbers
+	p, err := a.readPage(ctx, q)
 	if err != nil {
 		return messagePage{}, err
 	}
-	out := messagePage{Messages: wireMessages(list), LastSeq: room.LastSeq, OldestSeq: room.OldestSeq}
-	if len(list) == 0 {
+	out := messagePage{
+		Messages: wireMessages(p.messages), LastSeq: p.last(), OldestSeq: p.oldest(),
+		Epoch: p.room.Epoch.ID, Reset: (*reset)(p.reset),
+	}
+	if len(p.messages) == 0 {
 		return out, nil
 	}
-	first, last := list[0].Seq, list[len(list)-1].Seq
+	first, last := p.messages[0].Seq, p.messages[len(p.messages)-1].Seq
 	switch {
-	case forward && last < room.LastSeq:
-		out.Next = nextMessages(in, "after", last)
-	case !forward && first > room.OldestSeq:
-		out.Next = nextMessages(in, "before", first)
+	case q.forward() && last < out.LastSeq:
+		out.Next = nextMessages(q, "after", last, out.Epoch)
+	case !q.forward() && first > out.OldestSeq:
+		out.Next = nextMessages(q, "before", first, out.Epoch)
 	}
 	return out, nil
 }
 
-func (a *API) read(ctx context.Context, in *listMessagesInput, forward bool) ([]chat.Message, error) {
-	limit := in.Limit.orDefault()
-	if !forward {
-		before := int64(math.MaxInt64)
-		if in.Before.Set {
-			before = in.Before.Value
-		}
-		list, err := a.cfg.History.Before(ctx, in.Room, before, limit)
-		return chat.LastPage(list), err
-	}
-	after, err := a.cursor(ctx, in.Room, in.After, in.Since)
-	if err != nil {
-		return nil, err
-	}
-	page, _, err := a.pageAfter(ctx, in.Room, after, limit)
-	return page, err
+func (in *listMessagesInput) wanted() (*wanted, error) {
+	q := &wanted{room: in.Room, after: in.After, before: in.Before, epoch: in.Epoch, limit: in.Limit.orDefault()}
+	named := map[string]bool{"after": in.After.Set, "before": in.Before.Set, "since": in.Since != ""}
+	var sinceErr error
+	q.since, sinceErr = optionalTime("since", in.Since)
+	return q, errors.Join(chat.ValidateRoom(in.Room), exclusive(named), in.check(in.After.Set, in.After.Set || in.Before.Set), sinceErr)
 }
 
-func nextMessages(in *listMessagesInput, direction string, seq int64) string {
-	return strings.Replace(route.ListMessages.Path(), "{room}", in.Room, 1) + "?" + direction + "=" + strconv.FormatInt(seq, 10) +
-		"&limit=" + strconv.Itoa(in.Limit.orDefault())
+func nextMessages(q *wanted, direction string, seq int64, epoch string) string {
+	return strings.Replace(route.ListMessages.Path(), "{room}", q.room, 1) + "?" + direction + "=" + strconv.FormatInt(seq, 10) +
+		"&epoch=" + epoch + "&limit=" + strconv.Itoa(q.limit)
 }
 
 type listRoomsInput struct {
@@ -104,22 +94,53 @@ func (a *API) listRooms(h huma.API) {
 		Summary:     "List the rooms",
 		Description: "The rooms that have messages and that the caller may read, in order of their names.",
 	}, readErrors, func(ctx context.Context, in *listRoomsInput) (*roomsOutput, error) {
-		limit := in.Limit.orDefault()
-		rooms, err := a.cfg.Rooms.Rooms(ctx, in.After, limit)
+		out, err := a.roomList(ctx, in.After, in.Limit.orDefault())
 		if err != nil {
 			return nil, failed(err)
 		}
-		out := roomPage{Rooms: make([]roomEntry, len(rooms))}
-		for i, r := range rooms {
-			out.Rooms[i] = roomEntry{Name: r.Name, LastSeq: r.LastSeq, OldestSeq: r.OldestSeq}
-			if !r.LastStoredAt.IsZero() {
-				out.Rooms[i].LastStoredAt = r.LastStoredAt.UTC().Format(chat.TimeFormat)
-			}
-		}
-		if len(rooms) == limit {
-			q := url.Values{"after": {rooms[limit-1].Name}, "limit": {strconv.Itoa(limit)}}
-			out.Next = route.ListRooms.Path() + "?" + q.Encode()
-		}
 		return &roomsOutput{out}, nil
 	})
+}
+
+func (a *API) roomList(ctx context.Context, after string, limit int) (out roomPage, err error) {
+	rooms, epoch, err := a.readRooms(ctx, after, limit)
+	if err != nil {
+		return out, err
+	}
+	out = roomPage{Rooms: make([]roomEntry, len(rooms)), Epoch: epoch}
+	for i, r := range rooms {
+		out.Rooms[i] = roomEntry{Name: r.Name, LastSeq: r.LastSeq, OldestSeq: r.OldestSeq}
+		if !r.LastStoredAt.IsZero() {
+			out.Rooms[i].LastStoredAt = r.LastStoredAt.UTC().Format(chat.TimeFormat)
+		}
+	}
+	if len(rooms) == limit {
+		q := url.Values{"after": {rooms[limit-1].Name}, "limit": {strconv.Itoa(limit)}}
+		out.Next = route.ListRooms.Path() + "?" + q.Encode()
+	}
+	return out, nil
+}
+
+// readRooms reads a page of the list of rooms when its turn has come, and the epoch that all of it is of. If the store has gone
+// back meanwhile, it reads once more.
+func (a *API) readRooms(ctx context.Context, after string, limit int) (rooms []chat.Room, epoch string, err error) {
+	done, err := a.cfg.Turns.Take(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	defer done()
+	for range 2 {
+		present, err := a.cfg.Epoch()
+		if err != nil {
+			return nil, "", err
+		}
+		rooms, err := a.cfg.Rooms.Rooms(ctx, after, limit)
+		if err != nil {
+			return nil, "", err
+		}
+		if !slices.ContainsFunc(rooms, func(r chat.Room) bool { return r.Epoch.ID != present.ID }) {
+			return rooms, present.ID, nil
+		}
+	}
+	return nil, "", errTorn
 }

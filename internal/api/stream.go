@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,23 +11,26 @@ import (
 
 	"restante/internal/auth"
 	"restante/internal/chat"
-	"restante/internal/errs"
 	"restante/internal/route"
 )
 
-const fromNow = -1 // as Follow takes it
+const lastEventID = "Last-Event-ID"
 
 type streamInput struct {
-	Room        string   `path:"room" example:"lobby"`
-	After       seqParam `query:"after" doc:"begin with the messages after this number; without it, with those yet to come" example:"42"`
-	LastEventID string   `header:"Last-Event-ID" doc:"what an EventSource sends when it comes back: the number of its last message; goes before after" example:"57"`
+	Room  string   `path:"room" example:"lobby"`
+	After seqParam `query:"after" doc:"begin with the messages after this number; without it, with those yet to come" example:"42"`
+	CursorParams
+	LastEventID string `header:"Last-Event-ID" doc:"what an EventSource sends when it comes back: the id of its last event, SEQ[.REV][;EPOCH]; goes before after, rev and epoch" example:"57"`
 }
 
 func (a *API) streamRoom(h huma.API) {
 	register(h, route.StreamRoom, huma.Operation{
 		Tags:    []string{tagRooms},
 		Summary: "Follow a room",
-		Description: "Server-sent events, for any EventSource: `id` is the message's number, `event` is `message`, `data` the message as JSON. " +
+		Description: "Server-sent events, for any EventSource: `event` is `message`, `data` the message as JSON, and `id` is opaque: send it back as `Last-Event-ID` to go on. " +
+			"(It is the message's number, and after the store has gone back for the first time also the epoch.) " +
+			"An event `reset`, whose `data` is a Reset and whose `id` is where the stream goes on, comes before the messages if they do not follow the cursor, because it is of another epoch or what follows it is not kept any more. " +
+			"A cursor beyond the end of the room is an error. " +
 			"First the history after the cursor, then what comes, in one stream without a hole. A comment line keeps a quiet stream alive. " +
 			"An EventSource sets no headers: here, the token may stand in the query, as `access_token`. The stream ends when the token does.",
 		Security: []map[string][]string{{schemeBearer: {}}, {schemeQuery: {}}},
@@ -40,7 +42,7 @@ func (a *API) streamRoom(h huma.API) {
 			}},
 		}},
 	}, readErrors, func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
-		after, err := in.cursor()
+		cursor, err := in.cursor()
 		if err := errors.Join(chat.ValidateRoom(in.Room), err); err != nil {
 			return nil, failed(err)
 		}
@@ -49,28 +51,30 @@ func (a *API) streamRoom(h huma.API) {
 		}
 		return &huma.StreamResponse{Body: func(h huma.Context) {
 			r, w := humago.Unwrap(h)
-			a.stream(r, w, in.Room, after)
+			a.stream(r, w, cursor)
 		}}, nil
 	})
 }
 
-// cursor returns the number after which the stream begins. The header takes precedence, because an EventSource that
-// reconnects repeats its first query.
-func (in *streamInput) cursor() (int64, error) {
-	if in.LastEventID != "" {
-		n, err := strconv.ParseInt(in.LastEventID, 10, 64)
-		if err != nil || n < 0 {
-			return 0, errs.Field("Last-Event-ID", "must be the number of a message")
-		}
-		return n, nil
+// cursor returns where the stream begins. The header takes precedence, because an EventSource that reconnects repeats its
+// first query.
+func (in *streamInput) cursor() (c chat.Cursor, err error) {
+	if err := in.check(in.After.Set, in.After.Set); err != nil {
+		return c, err
 	}
-	if in.After.Set {
-		return in.After.Value, nil
+	switch {
+	case in.LastEventID != "":
+		c, err = chat.ParseEventID(lastEventID, in.LastEventID)
+	case in.After.Set:
+		c = chat.Cursor{Seq: in.After.Value, Epoch: in.Epoch}
+	default:
+		c = chat.Cursor{Seq: chat.Now}
 	}
-	return fromNow, nil
+	c.Room = in.Room
+	return c, err
 }
 
-func (a *API) stream(r *http.Request, w http.ResponseWriter, room string, after int64) {
+func (a *API) stream(r *http.Request, w http.ResponseWriter, cursor chat.Cursor) {
 	events := &eventWriter{w: w, rc: http.NewResponseController(w)}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -82,9 +86,12 @@ func (a *API) stream(r *http.Request, w http.ResponseWriter, room string, after 
 	_ = events.rc.SetReadDeadline(time.Time{}) // a stream lasts longer than other requests; a recorder in tests has no deadline
 	ctx, cancel := auth.UntilExpiry(r.Context())
 	defer cancel()
-	err := a.cfg.Follow(ctx, room, after, events)
+	err := a.cfg.Follow(ctx, cursor, events)
 	if err == nil || ctx.Err() != nil || events.err != nil {
 		return // the reader has disconnected, its token has expired, or the server stops
+	}
+	if cursor.Written {
+		err = nameField(lastEventID, err)
 	}
 	a.refuse(w, err) // does nothing if the stream has begun: its reader reconnects
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"reflect"
 	"strconv"
 	"time"
@@ -40,7 +41,9 @@ type messagePage struct {
 	Messages  []wireMessage `json:"messages" nullable:"false" doc:"in ascending order of seq"`
 	LastSeq   int64         `json:"last_seq" doc:"number of the room's newest message; 0: it has none" example:"1207"`
 	OldestSeq int64         `json:"oldest_seq" doc:"number of the oldest message that is still kept; what is older than it has been removed; 0: none" example:"1"`
-	Next      string        `json:"next,omitempty" doc:"path of the page that goes on in the same direction (newer after after and since, else older); absent at the end" example:"/rooms/lobby/messages?after=42&limit=100"`
+	Epoch     string        `json:"epoch" doc:"id of the epoch that the numbers are of, opaque: the store has lost nothing as long as it is the same" example:"5f0c9a3b7e21d846"`
+	Reset     *reset        `json:"reset,omitempty" doc:"why the page does not go on where the request said; absent if it does"`
+	Next      string        `json:"next,omitempty" doc:"path of the page that goes on in the same direction (newer after after and since, else older); absent at the end" example:"/rooms/lobby/messages?after=42&epoch=5f0c9a3b7e21d846&limit=100"`
 }
 
 func (p messagePage) appendJSON(dst []byte) []byte {
@@ -55,11 +58,27 @@ func (p messagePage) appendJSON(dst []byte) []byte {
 	dst = strconv.AppendInt(dst, p.LastSeq, 10)
 	dst = append(dst, `,"oldest_seq":`...)
 	dst = strconv.AppendInt(dst, p.OldestSeq, 10)
+	dst = append(dst, `,"epoch":"`...)
+	dst = append(append(dst, p.Epoch...), '"') // letters and digits, see chat.IsEpoch
+	if p.Reset != nil {
+		b, _ := json.Marshal(p.Reset) // texts of ASCII and integers always encode
+		dst = append(append(dst, `,"reset":`...), b...)
+	}
 	if p.Next != "" {
 		dst = append(dst, `,"next":`...)
 		dst, _ = jsontext.AppendQuote(dst, p.Next) // it is ASCII, made by nextMessages
 	}
 	return append(dst, '}')
+}
+
+// reset describes chat.Reset to the OpenAPI document; the conversion from it holds the two together.
+type reset struct {
+	Room    string      `json:"room" example:"lobby"`
+	Reason  chat.Reason `json:"reason" doc:"epoch: the number is of another epoch, and may stand for another message now; drop what you have of the room after the number in after. floor: what follows the number is not kept any more. Later versions may have others"`
+	Epoch   string      `json:"epoch" doc:"the present one" example:"5f0c9a3b7e21d846"`
+	LastSeq int64       `json:"last_seq" doc:"number of the room's newest message" example:"1207"`
+	After   int64       `json:"after" doc:"reading goes on after this number" example:"42"`
+	FromSeq int64       `json:"from,omitempty" doc:"with floor: the messages from this number to the one in after have been removed" example:"12"`
 }
 
 func wireMessages(list []chat.Message) []wireMessage {
@@ -81,5 +100,6 @@ type roomEntry struct {
 // roomPage is a page of the list of rooms.
 type roomPage struct {
 	Rooms []roomEntry `json:"rooms" nullable:"false" doc:"in order of their names"`
+	Epoch string      `json:"epoch" doc:"id of the epoch that the numbers are of" example:"5f0c9a3b7e21d846"`
 	Next  string      `json:"next,omitempty" doc:"path of the next page; absent at the end" example:"/rooms?after=lobby&limit=100"`
 }

@@ -112,22 +112,3 @@ func FuzzParseID(f *testing.F) {
 		}
 	})
 }
-
-func TestPage_IsBoundedInBytes(t *testing.T) {
-	list := make([]chat.Message, 100)
-	for i := range list {
-		list[i] = chat.Message{Seq: int64(i + 1), Msg: strings.Repeat("x", chat.MaxMsgBytes)}
-	}
-	const fit = chat.MaxPageBytes / chat.MaxMsgBytes
-	if got := chat.FirstPage(list); len(got) != fit || got[0].Seq != 1 {
-		t.Errorf("FirstPage has %d messages from %d, want %d from 1", len(got), got[0].Seq, fit)
-	}
-	if got := chat.LastPage(list); len(got) != fit || got[fit-1].Seq != 100 {
-		t.Errorf("LastPage has %d messages from %d, want %d to 100", len(got), got[0].Seq, fit)
-	}
-	for _, list := range [][]chat.Message{nil, {{Msg: strings.Repeat("x", 2*chat.MaxPageBytes)}}, list[:3]} {
-		if first, last := chat.FirstPage(list), chat.LastPage(list); len(first) != len(list) || len(last) != len(list) {
-			t.Errorf("of %d messages, FirstPage has %d and LastPage %d", len(list), len(first), len(last))
-		}
-	}
-}

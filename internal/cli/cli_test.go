@@ -106,7 +106,7 @@ func TestMain_UsageErrors(t *testing.T) {
 	for _, line := range []string{
 		"nonsense", "serve --nonsense", "serve --listen :8080", "serve --drain soon", "serve --log-level loud",
 		"send --url nonsense hi", "send --url ftp://x hi", "send --room NO hi", "send --timeout -1s hi", "send --quiet --json hi",
-		"tail --after -1", "tail --after x", "tail --since yesterday", "tail --after 1 --since 1h", "tail --url http://h/?q=1",
+		"tail --after -1", "tail --after x", "tail --after 1;", "tail --after 1;a;b", "tail --since yesterday", "tail --after 1 --since 1h", "tail --url http://h/?q=1",
 		"health --url nonsense", "health --timeout 0s", "health now",
 	} {
 		if got := run(t.Context(), "", strings.Fields(line)...); got.code != exitUsage || got.err == "" || got.out != "" {

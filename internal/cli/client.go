@@ -87,6 +87,15 @@ func temporary(err error) bool {
 
 // do sends a request and returns the answer if its status is 2xx; the caller closes its body.
 func (c *client) do(ctx context.Context, method, path string, query url.Values, body any) (*http.Response, error) {
+	req, err := c.request(ctx, method, path, query, body)
+	if err != nil {
+		return nil, err
+	}
+	return c.answer(req)
+}
+
+// request returns a request for answer.
+func (c *client) request(ctx context.Context, method, path string, query url.Values, body any) (*http.Request, error) {
 	var content io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -107,9 +116,14 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 		req.Header.Set("Content-Type", "application/json")
 	}
 	c.authorize(req)
+	return req, nil
+}
+
+// answer sends a request and returns the answer if its status is 2xx; the caller closes its body.
+func (c *client) answer(req *http.Request) (*http.Response, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
+		if cause := context.Cause(req.Context()); cause != nil {
 			return nil, cause
 		}
 		return nil, err
@@ -147,24 +161,26 @@ func readRefusal(resp *http.Response) error {
 	return r
 }
 
-// page returns the first messages that a query of GET /rooms/{room}/messages selects, and the number of the room's
-// newest message.
-func (c *client) page(ctx context.Context, query url.Values) (messages []chat.Message, last int64, err error) {
+// page is a page of a room's log.
+type page struct {
+	Messages []chat.Message
+	LastSeq  int64 `json:"last_seq"` // number of the room's newest message
+	Epoch    string
+}
+
+// page returns the first messages that a query of GET /rooms/{room}/messages selects.
+func (c *client) page(ctx context.Context, query url.Values) (p page, err error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	resp, err := c.do(ctx, http.MethodGet, "/rooms/"+c.room+"/messages", query, nil)
 	if err != nil {
-		return nil, 0, err
+		return p, err
 	}
 	defer resp.Body.Close()
-	var page struct {
-		Messages []chat.Message
-		LastSeq  int64 `json:"last_seq"`
+	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil {
+		return p, fmt.Errorf("read a page of messages: %w", err)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
-		return nil, 0, fmt.Errorf("read a page of messages: %w", err)
-	}
-	return page.Messages, page.LastSeq, nil
+	return p, nil
 }
 
 // attemptTimeout limits one request that is not a stream. It is longer than the server's own time limits, so that the

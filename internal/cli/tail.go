@@ -19,7 +19,7 @@ import (
 
 type tailCmd struct {
 	target `embed:""`
-	After  *int64 `placeholder:"SEQ" xor:"from" help:"Begin after the message with this number; 0 begins with the oldest one (default: only new messages)."`
+	After  string `placeholder:"SEQ[;EPOCH]" xor:"from" help:"Begin after the message with this number; 0 begins with the oldest one (default: only new messages). An epoch says which log the number is of."`
 	Since  string `placeholder:"TIME" xor:"from" help:"Begin with the first message that was stored after this time, such as 2026-01-31T09:00:00Z, or this long ago, such as 90m."`
 	JSON   bool   `help:"Print each message as a line of JSON."`
 }
@@ -33,7 +33,7 @@ func (tailCmd) Help() string {
   restante tail --after 0 --json | jq .msg   all messages, for a program
   restante tail --after 1041 --json          messages after number 1041
 
-It runs until it is interrupted, and reconnects by itself: it remembers the number of the last message, so that it neither loses a message nor shows one twice. If the server no longer keeps some messages, standard error says which. Control characters in messages are printed as \x1b and the like; --json prints messages unchanged.
+It runs until it is interrupted, and reconnects by itself: it remembers the last event, so that it neither loses a message nor shows one twice. If the server no longer keeps some messages, standard error says which. If the server has gone back to an earlier state, such as that of a backup, standard error says which of the messages that were shown are not in it, and what follows them now is shown. Control characters in messages are printed as \x1b and the like; --json prints messages unchanged.
 
 Exit codes:
   0  interrupted, or the output was closed
@@ -43,7 +43,7 @@ Exit codes:
 
 // Run follows the room until ctx ends.
 func (c *tailCmd) Run(ctx context.Context, s *streams) error {
-	query, err := c.start()
+	after, query, err := c.start()
 	if err != nil {
 		return err
 	}
@@ -53,32 +53,36 @@ func (c *tailCmd) Run(ctx context.Context, s *streams) error {
 	}
 	defer cl.close()
 	f := &follower{client: cl, json: c.JSON, out: s.out, notes: s.err}
-	err = f.run(ctx, c.After, query)
+	err = f.run(ctx, after, query)
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
 }
 
-// start returns the query of the page that gives the first cursor. It is used only without --after.
-func (c *tailCmd) start() (url.Values, error) {
-	query := url.Values{"limit": {"1"}}
-	if c.After != nil && *c.After < 0 {
-		return nil, &exitError{exitUsage, fmt.Errorf("--after: %d is not the number of a message", *c.After)}
+// start returns the first cursor, or with nil the query of the page that gives it.
+func (c *tailCmd) start() (after *chat.Cursor, query url.Values, err error) {
+	if c.After != "" {
+		cursor, err := chat.ParseEventID("--after", c.After)
+		if err != nil {
+			return nil, nil, &exitError{exitUsage, err}
+		}
+		return &cursor, nil, nil
 	}
+	query = url.Values{"limit": {"1"}}
 	if c.Since == "" {
-		return query, nil
+		return nil, query, nil
 	}
 	since, err := time.Parse(time.RFC3339Nano, c.Since)
 	if err != nil {
 		ago, err := time.ParseDuration(c.Since)
 		if err != nil || ago < 0 {
-			return nil, &exitError{exitUsage, fmt.Errorf("--since: %q is neither a time such as 2026-01-31T09:00:00Z nor a duration such as 90m", c.Since)}
+			return nil, nil, &exitError{exitUsage, fmt.Errorf("--since: %q is neither a time such as 2026-01-31T09:00:00Z nor a duration such as 90m", c.Since)}
 		}
 		since = time.Now().Add(-ago)
 	}
 	query.Set("since", since.UTC().Format(time.RFC3339Nano))
-	return query, nil
+	return nil, query, nil
 }
 
 // silence is how long a stream may be silent before it counts as broken. The server writes every 15 seconds.
@@ -87,15 +91,16 @@ const silence = 45 * time.Second
 // maxEvent is the longest event that is read. It is larger than a message of which every byte is escaped.
 const maxEvent = 1 << 20
 
-// follower reads a room and prints it. Its cursor is the number of the last message that was printed.
+// follower reads a room and prints it. Its cursor is the last message that was printed, or where a reset has put it.
 type follower struct {
 	client  *client
 	json    bool
 	out     io.Writer
 	notes   io.Writer
 	retrier *retrier
-	cursor  int64
-	lost    bool // the connection is lost, and a note was printed
+	cursor  chat.Cursor
+	event   string // the id of the last event, as the server wrote it; "" before the first one
+	lost    bool   // the connection is lost, and a note was printed
 }
 
 // outputError marks an error of writing the output, which a new connection does not fix.
@@ -103,7 +108,7 @@ type outputError struct{ error }
 
 func (e outputError) Unwrap() error { return e.error }
 
-func (f *follower) run(ctx context.Context, after *int64, start url.Values) error {
+func (f *follower) run(ctx context.Context, after *chat.Cursor, start url.Values) error {
 	f.retrier = newRetrier(0, func(err error) {
 		f.lost = true
 		fmt.Fprintf(f.notes, "restante: not connected, trying again: %v\n", err)
@@ -133,13 +138,13 @@ func (f *follower) run(ctx context.Context, after *int64, start url.Values) erro
 // locate finds the first cursor. It is called before the stream is opened, so that a stream that breaks before its
 // first message is resumed from the same cursor.
 func (f *follower) locate(ctx context.Context, start url.Values) error {
-	messages, last, err := f.client.page(ctx, start)
+	p, err := f.client.page(ctx, start)
 	if err != nil {
 		return err
 	}
-	f.cursor = last
-	if start.Has("since") && len(messages) > 0 {
-		f.cursor = messages[0].Seq - 1
+	f.cursor = chat.Cursor{Seq: p.LastSeq, Epoch: p.Epoch}
+	if start.Has("since") && len(p.Messages) > 0 {
+		f.cursor.Seq = p.Messages[0].Seq - 1
 	}
 	return nil
 }
@@ -151,31 +156,23 @@ func (f *follower) follow(ctx context.Context) error {
 	watchdog := time.AfterFunc(silence, func() { cancel(fmt.Errorf("no sign of life for %v", silence)) })
 	defer watchdog.Stop()
 
-	query := url.Values{"after": {strconv.FormatInt(f.cursor, 10)}}
-	resp, err := f.client.do(ctx, http.MethodGet, "/rooms/"+f.client.room+"/events", query, nil)
+	resp, err := f.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "text/event-stream" {
-		return &refusal{status: resp.StatusCode, text: fmt.Sprintf("%s answers with %q: is it the address of a restante server?", f.client.base, kind)}
-	}
 	f.retrier.success()
 	if f.lost {
 		f.lost = false
 		fmt.Fprintf(f.notes, "restante: connected\n")
 	}
 	for event, err := range sse.Read(watched{resp.Body, watchdog}, &sse.ReadConfig{MaxEventSize: maxEvent}) {
+		if err == nil {
+			err = f.take(event)
+		} else if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
 		if err != nil {
-			if cause := context.Cause(ctx); cause != nil {
-				return cause
-			}
-			return err
-		}
-		if event.Type != "message" && event.Type != "" {
-			continue
-		}
-		if err := f.show(event.Data); err != nil {
 			return err
 		}
 	}
@@ -183,6 +180,30 @@ func (f *follower) follow(ctx context.Context) error {
 		return cause
 	}
 	return errors.New("the server has ended the stream")
+}
+
+// open opens the stream at the cursor.
+func (f *follower) open(ctx context.Context) (*http.Response, error) {
+	query := url.Values{"after": {strconv.FormatInt(f.cursor.Seq, 10)}}
+	if f.cursor.Epoch != "" {
+		query.Set("epoch", f.cursor.Epoch)
+	}
+	req, err := f.client.request(ctx, http.MethodGet, "/rooms/"+f.client.room+"/events", query, nil)
+	if err != nil {
+		return nil, err
+	}
+	if f.event != "" {
+		req.Header.Set("Last-Event-ID", f.event) // it goes before the query
+	}
+	resp, err := f.client.answer(req)
+	if err != nil {
+		return nil, err
+	}
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "text/event-stream" {
+		resp.Body.Close()
+		return nil, &refusal{status: resp.StatusCode, text: fmt.Sprintf("%s answers with %q: is it the address of a restante server?", f.client.base, kind)}
+	}
+	return resp, nil
 }
 
 // watched is a reader that resets its watchdog at each read.
@@ -197,16 +218,31 @@ func (w watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// take handles one event. Events of other types are for later versions of this program.
+func (f *follower) take(event sse.Event) error {
+	var err error
+	switch event.Type {
+	case "message", "":
+		err = f.show(event.Data)
+	case "reset":
+		err = f.reset(event.Data)
+	}
+	if err == nil {
+		f.event = event.LastEventID
+	}
+	return err
+}
+
 // show prints one message, unless it was printed before, and moves the cursor to it.
 func (f *follower) show(data string) error {
 	var m chat.Message
 	if err := json.Unmarshal([]byte(data), &m); err != nil {
 		return fmt.Errorf("read a message: %w", err)
 	}
-	if m.Seq <= f.cursor {
+	if m.Seq <= f.cursor.Seq {
 		return nil
 	}
-	if missing := m.Seq - f.cursor - 1; missing > 0 {
+	if missing := m.Seq - f.cursor.Seq - 1; missing > 0 {
 		fmt.Fprintf(f.notes, "restante: the server no longer keeps %d messages, up to number %d\n", missing, m.Seq-1)
 	}
 	line := data
@@ -216,6 +252,25 @@ func (f *follower) show(data string) error {
 	if _, err := fmt.Fprintln(f.out, line); err != nil {
 		return outputError{fmt.Errorf("write message %d: %w", m.Seq, err)}
 	}
-	f.cursor = m.Seq
+	f.cursor.Seq = m.Seq
+	return nil
+}
+
+// reset says that the stream does not go on at the cursor, and moves the cursor to where it does.
+func (f *follower) reset(data string) error {
+	var r chat.Reset
+	if err := json.Unmarshal([]byte(data), &r); err != nil {
+		return fmt.Errorf("read a reset: %w", err)
+	}
+	switch r.Reason {
+	case chat.ReasonFloor:
+		fmt.Fprintf(f.notes, "restante: the server no longer keeps the messages from number %d to %d\n", r.FromSeq, r.After)
+	case chat.ReasonEpoch:
+		fmt.Fprintf(f.notes, "restante: the server has another log than before (epoch %s): what you have of the room after number %d is not in it; what follows number %d there comes now\n",
+			printable(r.Epoch), r.After, r.After)
+	default:
+		fmt.Fprintf(f.notes, "restante: the server goes on after number %d (%s)\n", r.After, printable(string(r.Reason)))
+	}
+	f.cursor = chat.Cursor{Seq: r.After, Epoch: r.Epoch}
 	return nil
 }

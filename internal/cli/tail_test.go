@@ -176,6 +176,79 @@ func TestTail_HidesRepeatsAndReportsGaps(t *testing.T) {
 	}
 }
 
+// scripted is a server of event streams: each connection gets the next text, and the last one stays open.
+type scripted struct {
+	asked chan string // the cursor of each connection: its query and its Last-Event-ID
+	url   string
+}
+
+func startScripted(t *testing.T, streams ...string) *scripted {
+	s := &scripted{asked: make(chan string, len(streams))}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/events") {
+			_, _ = io.WriteString(w, `{"messages":[],"last_seq":4,"oldest_seq":1,"epoch":"e1"}`)
+			return
+		}
+		n := len(s.asked)
+		s.asked <- r.URL.RawQuery + " " + r.Header.Get("Last-Event-ID")
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(flusher{w}, streams[n])
+		if n == len(streams)-1 {
+			<-r.Context().Done()
+		}
+	}))
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func scriptedEvent(seq int, id, text string) string {
+	return fmt.Sprintf("id: %s\nevent: message\ndata: {\"seq\":%d,\"client_id\":\"ann\",\"msg\":%q}\n\n", id, seq, text)
+}
+
+func TestTail_GoesOnWithTheIdOfTheLastEventAndTellsResets(t *testing.T) {
+	s := startScripted(t,
+		scriptedEvent(5, "5;e1", "five")+scriptedEvent(6, "6;e1", "six"),
+		"id: 4;e2\nevent: reset\ndata: {\"room\":\"lobby\",\"reason\":\"epoch\",\"epoch\":\"e2\",\"last_seq\":5,\"after\":4}\n\n",
+		scriptedEvent(5, "5;e2", "another five"),
+		"id: 9;e2\nevent: reset\ndata: {\"room\":\"lobby\",\"reason\":\"floor\",\"epoch\":\"e2\",\"last_seq\":9,\"after\":9,\"from\":6}\n\n"+
+			scriptedEvent(10, "10;e2", "ten"),
+	)
+	tl := startTail(t, "--url", s.url, "--json")
+	got := strings.Join(tl.out.wait(t, 4), "\n")
+	for _, text := range []string{`"five"`, `"six"`, `"another five"`, `"ten"`} {
+		if !strings.Contains(got, text) {
+			t.Errorf("without %s: %s", text, got)
+		}
+	}
+	tl.end()
+	notes := strings.Join(tl.err.wait(t, 1), "\n")
+	for _, text := range []string{"(epoch e2): what you have of the room after number 4 is not in it", "no longer keeps the messages from number 6 to 9"} {
+		if strings.Count(notes, text) != 1 {
+			t.Errorf("not told once: %s: %s", text, notes)
+		}
+	}
+	if strings.Contains(notes, "no longer keeps 3") {
+		t.Errorf("what a reset has told is told again: %s", notes)
+	}
+	for _, want := range []string{"after=4&epoch=e1 ", "after=6&epoch=e1 6;e1", "after=4&epoch=e2 4;e2", "after=5&epoch=e2 5;e2"} {
+		if got := <-s.asked; got != want {
+			t.Errorf("asked with %q, want %q", got, want)
+		}
+	}
+}
+
+func TestTail_TakesACursorWithItsEpoch(t *testing.T) {
+	for after, want := range map[string]string{"41;e1": "after=41&epoch=e1 ", "41": "after=41 ", "41.7;e1": "after=41&epoch=e1 "} {
+		s := startScripted(t, ":\n\n")
+		tl := startTail(t, "--url", s.url, "--after", after)
+		if got := <-s.asked; got != want {
+			t.Errorf("%s: asked with %q, want %q", after, got, want)
+		}
+		tl.end()
+	}
+}
+
 func TestTail_AddressOfAnotherServer(t *testing.T) {
 	url := fakeEvents(t, "text/html", "<h1>It works!</h1>")
 	got := run(t.Context(), "", "tail", "--url", url, "--after", "0")

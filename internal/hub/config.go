@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/signalr"
+	"restante/internal/turn"
 )
 
 // Config configures a Hub. The zero value is ready to use.
@@ -30,12 +31,13 @@ type Config struct {
 	Allow func(ctx context.Context) error
 	// MaxRooms is how many rooms a connection may have joined at a time. Negative: any number. Default 200.
 	MaxRooms int
-	// CatchUps is how many pages of history are read from the store at a time for readers that are behind. Further reads
-	// wait for their turn, first come, first served. Negative: any number. Default 32.
-	CatchUps int
+	// Turns are what reads of history wait for. Default: turns of the hub alone, whose metrics are not registered.
+	Turns *turn.Turns
 	// CompareEvery is how often the open rooms are compared with the store although Resync was not called. It finds
 	// announcements that were lost without a sign. Default: never; a broker within the process loses none.
 	CompareEvery time.Duration
+	// Look asks the store to look whether it is in another epoch than it knows. It must not block. Default: nothing is asked.
+	Look func()
 	// SignalR configures the protocol server. Its Log and Metrics default to those of the hub.
 	SignalR signalr.Config
 }
@@ -63,8 +65,11 @@ func (c Config) withDefaults() Config {
 	if c.MaxRooms == 0 {
 		c.MaxRooms = 200
 	}
-	if c.CatchUps == 0 {
-		c.CatchUps = 32
+	if c.Turns == nil {
+		c.Turns = turn.New(turn.Config{})
+	}
+	if c.Look == nil {
+		c.Look = func() {}
 	}
 	if c.SignalR.Log == nil {
 		c.SignalR.Log = c.Log

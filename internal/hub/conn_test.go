@@ -39,7 +39,7 @@ func join(t *testing.T, h *Hub, p *peer, seq int64) *conn {
 	t.Helper()
 	c := h.newConn(p, eventStream)
 	t.Cleanup(func() { p.end(); c.close() })
-	if _, err := c.follow(anyone(t.Context()), "a", seq); err != nil {
+	if _, err := c.follow(anyone(t.Context()), at("a", seq)); err != nil {
 		t.Fatalf("follow: %v", err)
 	}
 	return c
@@ -140,7 +140,7 @@ func TestConn_JoiningAgainMovesTheCursor(t *testing.T) {
 	p := newPeer()
 	c := join(t, h, p, 40)
 	p.waitSeq(t, 50)
-	if _, err := c.follow(anyone(t.Context()), "a", 45); err != nil {
+	if _, err := c.follow(anyone(t.Context()), at("a", 45)); err != nil {
 		t.Fatalf("follow again: %v", err)
 	}
 	h.Deliver(log.append("a", 1))
@@ -167,7 +167,7 @@ func TestConn_NothingFromTheOldCursorAfterAMove(t *testing.T) {
 	p.stall(false)
 	before := p.seqs()
 	h.Deliver(log.append("a", 1))
-	if _, err := c.follow(anyone(t.Context()), "a", 21); err != nil {
+	if _, err := c.follow(anyone(t.Context()), at("a", 21)); err != nil {
 		t.Fatalf("follow: %v", err)
 	}
 	p.waitSeq(t, 22)
@@ -182,7 +182,7 @@ func TestConn_CloseEndsACatchUpThatWaits(t *testing.T) {
 	p.stall(true)
 	c := join(t, h, p, 0)
 	c.close()
-	if _, err := c.follow(anyone(context.Background()), "a", 0); err != nil {
+	if _, err := c.follow(anyone(context.Background()), at("a", 0)); err != nil {
 		t.Errorf("follow after close: %v", err)
 	}
 	if len(h.rooms) != 0 {

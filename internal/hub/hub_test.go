@@ -23,6 +23,33 @@ type history struct {
 	rooms  map[string][]chat.Message
 	broken bool
 	reads  int
+
+	// Epochs, oldest first; one that is the first if there are none. begins has what Beginning returns.
+	epochs []chat.Epoch
+	begins map[string]int64
+}
+
+// firstEpoch is that of a store that has not gone back.
+var firstEpoch = chat.Epoch{Store: "5a1e", ID: "aaaaaaaaaaaaaaaa", First: true}
+
+// Epoch returns the present epoch.
+func (h *history) Epoch() (chat.Epoch, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.epoch(), nil
+}
+
+func (h *history) epoch() chat.Epoch {
+	if n := len(h.epochs); n > 0 {
+		return h.epochs[n-1]
+	}
+	return firstEpoch
+}
+
+func (h *history) Beginning(_ context.Context, room, epoch string) (int64, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.begins[epoch], nil
 }
 
 func (h *history) append(room string, n int) []chat.Message {
@@ -55,7 +82,7 @@ func (h *history) Room(_ context.Context, name string) (chat.Room, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := int64(len(h.rooms[name]))
-	return chat.Room{Name: name, LastSeq: n, OldestSeq: min(n, 1)}, nil
+	return chat.Room{Name: name, LastSeq: n, OldestSeq: min(n, 1), Epoch: h.epoch()}, nil
 }
 
 func (h *history) LastSeqs(_ context.Context, rooms []string) ([]int64, error) {
@@ -95,6 +122,17 @@ func (s storeOf) Room(ctx context.Context, name string) (chat.Room, error) {
 	return s.History.Room(ctx, name)
 }
 
+// Beginning is that of both embedded interfaces.
+func (s storeOf) Beginning(ctx context.Context, room, epoch string) (int64, error) {
+	return s.History.Beginning(ctx, room, epoch)
+}
+
+// roomNamed is a room of the first epoch, for reading its pages.
+func roomNamed(name string) *room { return newRoom(name, firstEpoch, 1) }
+
+// at is a cursor that names no epoch.
+func at(room string, seq int64) chat.Cursor { return chat.Cursor{Room: room, Seq: seq} }
+
 // start runs a hub over h until the test ends.
 func start(t testing.TB, h SharedHistory) *Hub {
 	t.Helper()
@@ -133,6 +171,7 @@ type peer struct {
 	pending []byte
 	got     []byte
 	ended   bool
+	renewed bool // it was asked to connect again
 }
 
 func newPeer() *peer { return &peer{changed: make(chan struct{})} }
@@ -160,6 +199,8 @@ func (p *peer) TryWrite(payload []byte) (ok bool) {
 func (p *peer) Wait(ctx context.Context) error {
 	return p.until(ctx, func() bool { return len(p.pending) == 0 })
 }
+
+func (p *peer) Renew() { p.change(func() { p.renewed = true }) }
 
 func (p *peer) stall(stalled bool) { p.change(func() { p.stalled = stalled }) }
 func (p *peer) end()               { p.change(func() { p.ended = true }) }

@@ -1,17 +1,21 @@
 package hub
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/chat"
+)
 
 type metrics struct {
 	delivered      prometheus.Counter
 	fallenBehind   prometheus.Counter
 	pageReads      prometheus.Counter
-	waiting        prometheus.Gauge
-	waitSeconds    prometheus.Histogram
 	deliverSeconds prometheus.Histogram
 	resyncs        prometheus.Counter
 	roomsBehind    prometheus.Counter
 	roomsUnheard   prometheus.Counter
+	doubts         *prometheus.CounterVec
+	resets         *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *metrics {
@@ -25,14 +29,6 @@ func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *
 		}),
 		pageReads: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_catchup_reads_total", Help: "Pages of history read from the store for readers that were behind.",
-		}),
-		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "restante_catchup_waiting", Help: "Reads of history that wait for their turn.",
-		}),
-		waitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "restante_catchup_wait_seconds",
-			Help:    "How long reads of history have waited for their turn.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 10),
 		}),
 		deliverSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "restante_deliver_seconds",
@@ -50,10 +46,24 @@ func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *
 			Name: "restante_hub_rooms_unheard_total",
 			Help: "Rooms that were behind the store again within a minute, although nothing had said that announcements may be lost.",
 		}),
+		doubts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "restante_hub_doubts_total",
+			Help: "Times the hub dropped what it keeps of the rooms and asked the store which epoch it is in, because of a message of another epoch (announcement), or because the store had fewer messages than were announced (numbers).",
+		}, []string{"why"}),
+		resets: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "restante_hub_resets_total",
+			Help: "Readers that did not go on where their cursor was and were told so: it was of another epoch (epoch), or its messages have been removed (floor).",
+		}, []string{"reason"}),
+	}
+	for _, why := range []string{doubtAnnouncement, doubtNumbers} {
+		m.doubts.WithLabelValues(why)
+	}
+	for _, reason := range []chat.Reason{chat.ReasonEpoch, chat.ReasonFloor} {
+		m.resets.WithLabelValues(string(reason))
 	}
 	if reg != nil {
-		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.waiting, m.waitSeconds, m.deliverSeconds, m.resyncs,
-			m.roomsBehind, m.roomsUnheard,
+		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.deliverSeconds, m.resyncs,
+			m.roomsBehind, m.roomsUnheard, m.doubts, m.resets,
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_slowest_reader_lag_messages", Help: "How many messages the slowest reader is behind.",
 			}, lag),
@@ -65,4 +75,11 @@ func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *
 			}, streams))
 	}
 	return m
+}
+
+// countReset counts what a reader is told; nil is nothing.
+func (m *metrics) countReset(r *chat.Reset) {
+	if r != nil {
+		m.resets.WithLabelValues(string(r.Reason)).Inc()
+	}
 }

@@ -2,15 +2,16 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
+
+	"restante/internal/chat"
+	"restante/internal/turn"
 )
 
 const (
@@ -26,38 +27,36 @@ type pages struct {
 	history History
 	cache   *lru.Cache[pageKey, segment]
 	reading singleflight.Group
-	turns   *semaphore.Weighted // first come, first served
+	turns   *turn.Turns
 	metrics *metrics
+	drops   atomic.Int64 // how often all pages were forgotten
 
 	mu     sync.Mutex
 	wanted map[pageKey]int // how many readers wait for a page to be read
 }
 
 type pageKey struct {
-	room string
-	enc  encoding
-	page int64
+	room  string
+	epoch chat.Epoch
+	enc   encoding
+	page  int64
 }
 
-// newPages returns pages that read the store up to concurrent times at once. A negative number is no limit.
-func newPages(h History, concurrent int, m *metrics) *pages {
+// errNotReadable is why a message that was announced is not in the page that should hold it.
+var errNotReadable = errors.New("is announced but cannot be read")
+
+func newPages(h History, turns *turn.Turns, m *metrics) *pages {
 	cache, err := lru.New[pageKey, segment](cachedPages)
 	if err != nil {
 		panic(err) // only for a size that is not positive
 	}
-	turns := int64(concurrent)
-	if concurrent < 0 {
-		turns = math.MaxInt64
-	}
-	return &pages{
-		history: h, cache: cache, turns: semaphore.NewWeighted(turns), metrics: m, wanted: make(map[pageKey]int),
-	}
+	return &pages{history: h, cache: cache, turns: turns, metrics: m, wanted: make(map[pageKey]int)}
 }
 
-// find returns a segment that holds the message seq. It blocks while it reads the store; readers of the same page wait
-// for one read.
-func (p *pages) find(ctx context.Context, room string, e encoding, seq int64) (segment, error) {
-	key := pageKey{room, e, (seq - 1) / pageMessages}
+// find returns a segment that holds the message seq, or an error that is errNotReadable if the store does not return it. It
+// blocks while it reads the store; readers of the same page wait for one read.
+func (p *pages) find(ctx context.Context, r *room, e encoding, seq int64) (segment, error) {
+	key := pageKey{r.name, r.epoch, e, (seq - 1) / pageMessages}
 	// Other readers may have begun the first read before this message was stored, or may have left, so that it was not
 	// done. Neither is possible with the second read.
 	for range 2 {
@@ -69,14 +68,14 @@ func (p *pages) find(ctx context.Context, room string, e encoding, seq int64) (s
 			return s, err
 		}
 	}
-	return segment{}, fmt.Errorf("room %s: message %d is announced but cannot be read", room, seq)
+	return segment{}, fmt.Errorf("room %s: message %d %w", r.name, seq, errNotReadable)
 }
 
 // share reads a page together with the other readers that want it now.
 func (p *pages) share(ctx context.Context, key pageKey) (segment, error) {
 	p.want(key, 1)
 	defer p.want(key, -1)
-	name := key.room + " " + strconv.Itoa(int(key.enc)) + " " + strconv.FormatInt(key.page, 10)
+	name := fmt.Sprint(key.room, key.epoch.ID, key.enc, key.page, p.drops.Load())
 	// The reader that begins the read must not end it for the others.
 	shared := context.WithoutCancel(ctx)
 	done := p.reading.DoChan(name, func() (any, error) { return p.read(shared, key) })
@@ -92,7 +91,7 @@ func (p *pages) share(ctx context.Context, key pageKey) (segment, error) {
 // read reads a page when its turn has come. It returns an empty page if no reader wants it any more by then: clients that
 // join and leave at once must not use up the turns of those that stay.
 func (p *pages) read(ctx context.Context, key pageKey) (segment, error) {
-	done, err := p.turn(ctx)
+	done, err := p.turns.Take(ctx)
 	if err != nil {
 		return segment{}, err
 	}
@@ -104,6 +103,7 @@ func (p *pages) read(ctx context.Context, key pageKey) (segment, error) {
 		return s, nil
 	}
 	p.metrics.pageReads.Inc()
+	drops := p.drops.Load()
 	messages, err := p.history.After(ctx, key.room, key.page*pageMessages, pageMessages)
 	if err != nil {
 		return segment{}, fmt.Errorf("read page %d of room %s: %w", key.page, key.room, err)
@@ -111,24 +111,24 @@ func (p *pages) read(ctx context.Context, key pageKey) (segment, error) {
 	if len(messages) == 0 {
 		return segment{}, nil
 	}
-	s := encode(key.enc, messages)
-	if len(s.buf) <= maxCachedPage {
+	if e := messages[0].Epoch; e != "" && e != key.epoch.ID {
+		return segment{}, errTurning
+	}
+	s := encode(key.enc, key.epoch, messages)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(s.buf) <= maxCachedPage && drops == p.drops.Load() {
 		p.cache.Add(key, s)
 	}
 	return s, nil
 }
 
-// turn blocks until the caller may read a page from the store. The caller calls done when it has read the page. A turn is
-// for one page: the caller must not wait for a peer during its turn.
-func (p *pages) turn(ctx context.Context) (done func(), err error) {
-	p.metrics.waiting.Inc()
-	defer p.metrics.waiting.Dec()
-	start := time.Now()
-	if err := p.turns.Acquire(ctx, 1); err != nil {
-		return nil, err
-	}
-	p.metrics.waitSeconds.Observe(time.Since(start).Seconds())
-	return func() { p.turns.Release(1) }, nil
+// drop forgets all pages, also those that are being read now.
+func (p *pages) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drops.Add(1)
+	p.cache.Purge()
 }
 
 // want changes the number of readers that wait for a page, and returns it.

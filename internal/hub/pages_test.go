@@ -9,9 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"restante/internal/chat"
+	"restante/internal/turn"
 )
 
 // farStore is a slow store that counts how many reads it does at once.
@@ -60,7 +59,7 @@ func TestPages_ReadsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newFarStore(t, time.Second)
 		log.append("b", 5)
-		h := startWith(t, Config{CatchUps: 3}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 3})}, log)
 		var peers []*peer
 		for i := range 20 {
 			log.append(fmt.Sprint("room", i), 5)
@@ -78,21 +77,12 @@ func TestPages_ReadsTakeTurns(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if waiting := testutil.ToFloat64(h.metrics.waiting); waiting == 0 {
-			t.Error("no read is counted as waiting")
-		}
 		calls.Wait()
 		for _, p := range peers {
 			p.waitSeq(t, 5)
 		}
 		if most := log.mostReads(); most != 3 {
 			t.Errorf("%d reads at once, want 3", most)
-		}
-		if waiting := testutil.ToFloat64(h.metrics.waiting); waiting != 0 {
-			t.Errorf("%v reads are counted as waiting", waiting)
-		}
-		if n := testutil.CollectAndCount(h.metrics.waitSeconds); n != 1 {
-			t.Errorf("the waiting is not measured")
 		}
 	})
 }
@@ -113,7 +103,7 @@ func floodOfJoins(t *testing.T, flooders int) {
 		log.append(fmt.Sprint("room", i), 2*pageMessages)
 	}
 	log.append("a", pages*pageMessages)
-	h := startWith(t, Config{CatchUps: catchUps}, log)
+	h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: catchUps})}, log)
 	ctx, cancel := context.WithCancel(anyone(t.Context()))
 	var flood sync.WaitGroup
 	for range flooders {
@@ -149,7 +139,7 @@ func TestPages_ReadersDoNotWaitForThoseThatHaveLeft(t *testing.T) {
 		log := newFarStore(t, time.Second)
 		log.append("a", 100*pageMessages)
 		log.append("b", 1)
-		h := startWith(t, Config{CatchUps: 1}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 1})}, log)
 		for i := range int64(60) {
 			_, c := follow(t, h, "a", i*pageMessages)
 			synctest.Wait() // it waits for its turn
@@ -177,15 +167,15 @@ func TestPages_CacheIsNotQueuedFor(t *testing.T) {
 		log := newFarStore(t, time.Hour)
 		log.append("a", pageMessages)
 		log.append("b", 1)
-		h := startWith(t, Config{CatchUps: 1}, log)
-		if _, err := h.pages.find(t.Context(), "a", eventStream, 1); err != nil {
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 1})}, log)
+		if _, err := h.pages.find(t.Context(), roomNamed("a"), eventStream, 1); err != nil {
 			t.Fatal(err)
 		}
 		_, b := follow(t, h, "b", 0)
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := h.pages.find(ctx, "a", eventStream, 7); err != nil {
+		if _, err := h.pages.find(ctx, roomNamed("a"), eventStream, 7); err != nil {
 			t.Errorf("find: %v", err)
 		}
 		b.close()
@@ -199,7 +189,7 @@ func TestPages_ChecksTheCacheAgainInItsTurn(t *testing.T) {
 	h := start(t, log)
 	for page, reads := range map[int64]int{0: 1, 1: 2} { // the last page may have grown
 		before := log.readCount()
-		key := pageKey{"a", eventStream, page}
+		key := pageKey{"a", firstEpoch, eventStream, page}
 		h.pages.want(key, 1)
 		for range 2 {
 			if _, err := h.pages.read(t.Context(), key); err != nil {
@@ -219,7 +209,7 @@ func TestPages_SlowPeersHoldNoTurn(t *testing.T) {
 		log := newFarStore(t, time.Second)
 		log.append("a", 20*pageMessages)
 		log.append("b", 1)
-		h := startWith(t, Config{CatchUps: 1}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 1})}, log)
 		slow := newPeer()
 		slow.stall(true)
 		a := join(t, h, slow, 0)
@@ -244,7 +234,7 @@ func TestPages_ReadThatBeganTooEarlyIsRepeatedOnce(t *testing.T) {
 		var readers sync.WaitGroup
 		want := func(seq int64) {
 			readers.Go(func() {
-				if s, err := h.pages.find(t.Context(), "a", eventStream, seq); err != nil || !s.holds(seq) {
+				if s, err := h.pages.find(t.Context(), roomNamed("a"), eventStream, seq); err != nil || !s.holds(seq) {
 					t.Errorf("message %d: %v", seq, err)
 				}
 			})
@@ -259,7 +249,7 @@ func TestPages_ReadThatBeganTooEarlyIsRepeatedOnce(t *testing.T) {
 		if n := log.readCount(); n != 2 {
 			t.Errorf("%d reads, want 2", n)
 		}
-		_, err := h.pages.find(t.Context(), "a", eventStream, 22)
+		_, err := h.pages.find(t.Context(), roomNamed("a"), eventStream, 22)
 		if err == nil || !strings.Contains(err.Error(), "message 22 is announced but cannot be read") {
 			t.Errorf("a message that does not exist: %v", err)
 		}
@@ -269,7 +259,7 @@ func TestPages_ReadThatBeganTooEarlyIsRepeatedOnce(t *testing.T) {
 func TestPages_NegativeIsAnyNumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newFarStore(t, time.Second)
-		h := startWith(t, Config{CatchUps: -1}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: -1})}, log)
 		var conns []*conn
 		for i := range 50 {
 			log.append(fmt.Sprint("room", i), 1)

@@ -38,16 +38,16 @@ func (s *segment) from(seq int64) (payload []byte, upto int64) {
 }
 
 // append adds a message, which must be the next one.
-func (s *segment) append(e encoding, m *chat.Message) {
-	s.buf = e.append(s.buf, m)
+func (s *segment) append(e encoding, epoch chat.Epoch, m *chat.Message) {
+	s.buf = e.append(s.buf, epoch, m)
 	s.ends = append(s.ends, uint32(len(s.buf))) // a segment is some 64 KiB, or one page of messages
 }
 
-// encode returns a segment of messages that follow each other.
-func encode(e encoding, messages []chat.Message) segment {
+// encode returns a segment of messages of an epoch that follow each other.
+func encode(e encoding, epoch chat.Epoch, messages []chat.Message) segment {
 	s := segment{first: messages[0].Seq, ends: make([]uint32, 0, len(messages))}
 	for i := range messages {
-		s.append(e, &messages[i])
+		s.append(e, epoch, &messages[i])
 	}
 	return s
 }

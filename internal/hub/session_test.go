@@ -120,7 +120,7 @@ func TestSession_SendMessageTakesArgumentsOrAnObject(t *testing.T) {
 func TestSession_JoinRoomReadsFromTheCursor(t *testing.T) {
 	s, p, _ := newSession(t)
 	result, err := invoke(t, s, joinRoom, `"a"`, `17`)
-	if want := `{"last_seq":20,"oldest_seq":1}`; err != nil || result != want {
+	if want := `{"last_seq":20,"oldest_seq":1,"epoch":"aaaaaaaaaaaaaaaa"}`; err != nil || result != want {
 		t.Fatalf("JoinRoom answers %s (%v), want %s", result, err, want)
 	}
 	p.waitSeq(t, 20)

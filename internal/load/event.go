@@ -81,11 +81,13 @@ func chain(sum uint64, id []byte) uint64 {
 
 // hubMessage is the part of a hub message that a Reader needs, if it is not an event.
 type hubMessage struct {
-	Type           int             `json:"type"`
-	InvocationID   string          `json:"invocationId"`
-	Error          string          `json:"error"`
-	Result         json.RawMessage `json:"result"`
-	AllowReconnect bool            `json:"allowReconnect"`
+	Type           int               `json:"type"`
+	InvocationID   string            `json:"invocationId"`
+	Target         string            `json:"target"`
+	Arguments      []json.RawMessage `json:"arguments"`
+	Error          string            `json:"error"`
+	Result         json.RawMessage   `json:"result"`
+	AllowReconnect bool              `json:"allowReconnect"`
 }
 
 // Closed is the hub's Close message as an error: it ended a connection.

@@ -1,16 +1,20 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"restante/internal/chat"
 )
 
 // ReaderConfig says how to read a room. Only URL is required.
@@ -37,14 +41,16 @@ type Reading struct {
 	Repeated    int64
 	OutOfOrder  int64 // arrived after a higher number
 	Connects    int   // connections that have joined
+	Resets      int   // how often the server has said that reading does not go on at the cursor
 	Err         error // the error that ended the reader or, if it reconnects, its newest connection; nil after Stop
 	Latencies   []time.Duration
 	Pause       time.Duration // the longest time between a message and the next one
 
-	sum uint64 // checksum of the ids in the order of arrival, see chain
+	sum uint64 // checksum of the ids of After+1 to Last, see chain
 }
 
-// Reader follows a room over a SignalR WebSocket with the JSON protocol. Run it once.
+// Reader follows a room over a SignalR WebSocket with the JSON protocol. It keeps the epoch beside its number, and does what a
+// reset says: then the reading is that of the present log. Run it once.
 type Reader struct {
 	cfg               ReaderConfig
 	host              string
@@ -54,6 +60,9 @@ type Reader struct {
 	// Used by Run's goroutine only.
 	seen                  Reading
 	next                  int64
+	epoch                 string   // that the numbers are of; "" until the server has told it
+	sums                  []uint64 // with IDs: the checksum from After+1 to each number
+	early                 [][]byte // events that came before the answer to the join
 	missing               map[int64]struct{}
 	heard                 time.Time // when messages last arrived
 	hint                  int
@@ -118,7 +127,7 @@ func (r *Reader) connection(ctx context.Context) error {
 		return errors.New("connect: the server sent data before the handshake")
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	r.isConnected, r.isJoined = false, false
+	r.isConnected, r.isJoined, r.early = false, false, nil
 	in := &stream{control: func(op ws.OpCode, payload []byte) error { return control(conn, op, payload) }}
 	hello := "{\"protocol\":\"json\",\"version\":1}\x1e"
 	if r.cfg.Gate != nil && !r.isClosed(r.cfg.Gate) {
@@ -165,7 +174,11 @@ func (r *Reader) enter(ctx context.Context, conn net.Conn, in *stream, hello str
 }
 
 func (r *Reader) joinCall() string {
-	return fmt.Sprintf("{\"type\":1,\"invocationId\":\"join\",\"target\":\"JoinRoom\",\"arguments\":[%q,%d]}\x1e", r.cfg.Room, r.position.Load())
+	cursor := strconv.FormatInt(r.position.Load(), 10)
+	if r.epoch != "" {
+		cursor = fmt.Sprintf("{\"after\":%s,\"epoch\":%q}", cursor, r.epoch)
+	}
+	return fmt.Sprintf("{\"type\":1,\"invocationId\":\"join\",\"target\":\"JoinRoom\",\"arguments\":[%q,%s]}\x1e", r.cfg.Room, cursor)
 }
 
 func (r *Reader) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -203,12 +216,11 @@ func (r *Reader) arrived(now time.Time) {
 // message processes one hub message.
 func (r *Reader) message(b []byte) error {
 	if len(b) > len(invocation) && string(b[:len(invocation)]) == string(invocation) {
-		seq, ok := seqOf(b, &r.hint)
-		if !ok {
-			return fmt.Errorf("event without a number: %.200s", b)
+		if !r.isJoined { // the answer says whether the numbers follow the cursor
+			r.early = append(r.early, bytes.Clone(b))
+			return nil
 		}
-		r.event(seq, b)
-		return nil
+		return r.invoked(b)
 	}
 	var m hubMessage
 	if err := json.Unmarshal(b, &m); err != nil {
@@ -219,15 +231,28 @@ func (r *Reader) message(b []byte) error {
 		r.isConnected = true
 		once(r.connected)
 	case m.Type == 3 && m.InvocationID == "join" && m.Error == "":
-		r.isJoined = true
-		r.seen.Connects++
-		once(r.joined)
+		return r.entered(m.Result)
 	case m.Type == 6:
 	case m.Type == 7:
 		return &Closed{Reason: m.Error, AllowReconnect: m.AllowReconnect}
 	default:
 		return fmt.Errorf("unexpected hub message: %.200s", b)
 	}
+	return nil
+}
+
+// invoked processes a call of a client method.
+func (r *Reader) invoked(b []byte) error {
+	if seq, ok := seqOf(b, &r.hint); ok {
+		r.event(seq, b)
+		return nil
+	}
+	var m hubMessage
+	var to chat.Reset
+	if err := json.Unmarshal(b, &m); err != nil || m.Target != "Reset" || len(m.Arguments) != 1 || json.Unmarshal(m.Arguments[0], &to) != nil {
+		return fmt.Errorf("event without a number: %.200s", b)
+	}
+	r.reset(to)
 	return nil
 }
 
@@ -243,13 +268,13 @@ func once(c chan struct{}) {
 func (r *Reader) event(seq int64, b []byte) {
 	r.seen.Seen++
 	switch {
-	case seq == r.next:
-		r.next++
-	case seq > r.next:
-		for n := r.next; n < seq; n++ {
-			r.missing[n] = struct{}{}
+	case seq >= r.next:
+		for ; r.next < seq; r.next++ {
+			r.missing[r.next] = struct{}{}
+			r.note(nil)
 		}
-		r.next = seq + 1
+		r.next++
+		r.note(b)
 	default:
 		if _, late := r.missing[seq]; late {
 			delete(r.missing, seq)
@@ -258,13 +283,18 @@ func (r *Reader) event(seq int64, b []byte) {
 			r.seen.Repeated++
 		}
 	}
-	if r.cfg.IDs {
-		r.seen.sum = chain(r.seen.sum, idOf(b))
-	}
 	if r.cfg.Latency {
 		if t, ok := sentAt(b); ok {
 			r.seen.Latencies = append(r.seen.Latencies, time.Since(t))
 		}
+	}
+}
+
+// note adds the id of an event to the checksum, the next one in the order of the numbers. nil is one that has not come.
+func (r *Reader) note(event []byte) {
+	if r.cfg.IDs {
+		r.seen.sum = chain(r.seen.sum, idOf(event))
+		r.sums = append(r.sums, r.seen.sum)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,12 +18,27 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 	"go.uber.org/goleak"
+
+	"restante/internal/chat"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // hubStub is a server that, on each connection, makes the handshake, waits for the join and then calls talk.
 func hubStub(t *testing.T, talk func(conn net.Conn, join string)) string {
+	t.Helper()
+	return rawHubStub(t, func(conn net.Conn, join string) {
+		say(conn, joinAnswer(`{"last_seq":9,"oldest_seq":1}`))
+		talk(conn, join)
+	})
+}
+
+func joinAnswer(result string) string {
+	return "{\"type\":6}\x1e{\"type\":3,\"invocationId\":\"join\",\"result\":" + result + "}\x1e"
+}
+
+// rawHubStub is hubStub without an answer to the join, which talk has to give.
+func rawHubStub(t *testing.T, talk func(conn net.Conn, join string)) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _, _, err := ws.UpgradeHTTP(r, w)
@@ -44,7 +60,6 @@ func hubStub(t *testing.T, talk func(conn net.Conn, join string)) string {
 			}
 			join = string(b)
 		}
-		say(conn, "{\"type\":6}\x1e{\"type\":3,\"invocationId\":\"join\",\"result\":{\"last_seq\":9,\"oldest_seq\":1}}\x1e")
 		talk(conn, join)
 		_, _ = io.Copy(io.Discard, conn) // until the reader disconnects
 	}))
@@ -129,6 +144,77 @@ func TestReader_ReconnectsWithItsCursor(t *testing.T) {
 	})
 	got := readUntil(t, ReaderConfig{URL: url, Reconnect: true, Backoff: time.Millisecond}, 6)
 	if got.Connects != 3 || got.Seen != 6 || got.Lost+got.Repeated+got.OutOfOrder > 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// The store goes back twice, once below the first cursor, and messages are removed. The reader comes back with the epoch, and what
+// it holds then is what the log has.
+func TestReader_GoesOnWhereAResetSays(t *testing.T) {
+	stored := func(from, to int64, text string) (log []chat.Message) {
+		for seq := from; seq <= to; seq++ {
+			log = append(log, chat.Message{Seq: seq, ID: fmt.Sprintf("00000000-0000-7000-8000-%s%011d", text, seq)})
+		}
+		return log
+	}
+	send := func(conn net.Conn, log []chat.Message) {
+		for _, m := range log {
+			say(conn, strings.Replace(event(m.Seq, "x"), fmt.Sprintf("00000000-0000-7000-8000-%012d", m.Seq), m.ID, 1))
+		}
+	}
+	reset := func(reason string, after int) string {
+		return fmt.Sprintf(`{"room":"lobby","reason":%q,"epoch":"e1","last_seq":9,"after":%d}`, reason, after)
+	}
+	joins := make(chan string, 2)
+	for name, c := range map[string]struct {
+		second, join string // the second connection gets this answer, and has joined with this
+		log          []chat.Message
+		after        int64
+	}{
+		"in what it has":   {`{"epoch":"e1","reset":` + reset("epoch", 5) + `}`, `{"after":7,"epoch":"e0"}`, append(stored(4, 5, "a"), stored(6, 9, "b")...), 3},
+		"all that it has":  {`{"epoch":"e1","reset":` + reset("epoch", 3) + `}`, `{"after":7,"epoch":"e0"}`, stored(4, 9, "b"), 3},
+		"below its cursor": {`{"epoch":"e1","reset":` + reset("epoch", 1) + `}`, `{"after":7,"epoch":"e0"}`, stored(2, 9, "b"), 1},
+		"beyond it":        {`{"epoch":"e0","reset":` + reset("floor", 8) + `}`, `{"after":7,"epoch":"e0"}`, stored(9, 9, "a"), 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first := true
+			url := rawHubStub(t, func(conn net.Conn, join string) {
+				joins <- join
+				if first {
+					first = false
+					say(conn, joinAnswer(`{"last_seq":7,"oldest_seq":1,"epoch":"e0"}`))
+					send(conn, stored(4, 7, "a"))
+					_ = conn.Close()
+					return
+				}
+				again := slices.IndexFunc(c.log, func(m chat.Message) bool { return strings.Contains(m.ID, "b") || m.Seq > 7 })
+				send(conn, c.log[again:again+1]) // before the answer
+				say(conn, joinAnswer(c.second))
+				send(conn, c.log[again+1:])
+			})
+			got := readUntil(t, ReaderConfig{URL: url, After: 3, IDs: true, Reconnect: true, Backoff: time.Millisecond}, 9)
+			if got.After != c.after || got.Last != 9 || got.Resets != 1 || got.Lost+got.Repeated+got.OutOfOrder > 0 {
+				t.Errorf("got %+v", got)
+			}
+			report := Check(Evidence{Stored: c.log, Readings: []Reading{got}, Foreign: true})
+			if report.Mistaken > 0 || got.sum == 0 {
+				t.Errorf("it holds other messages than the log: %s", &report)
+			}
+			if a, b := <-joins, <-joins; !strings.Contains(a, `["lobby",3]`) || !strings.Contains(b, c.join) {
+				t.Errorf("joined with %s, then with %s", a, b)
+			}
+		})
+	}
+}
+
+func TestReader_TakesAResetWhileItReads(t *testing.T) {
+	url := hubStub(t, func(conn net.Conn, _ string) {
+		say(conn, event(1, "a"))
+		say(conn, "{\"type\":1,\"target\":\"Reset\",\"arguments\":[{\"room\":\"lobby\",\"reason\":\"floor\",\"epoch\":\"e0\",\"last_seq\":9,\"after\":7,\"from\":2}]}\x1e")
+		say(conn, event(8, "h")+event(9, "i"))
+	})
+	got := readUntil(t, ReaderConfig{URL: url, IDs: true}, 9)
+	if got.After != 7 || got.Last != 9 || got.Resets != 1 || got.Seen != 3 || got.Lost+got.Repeated+got.OutOfOrder > 0 {
 		t.Errorf("got %+v", got)
 	}
 }

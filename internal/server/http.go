@@ -17,6 +17,7 @@ import (
 	"restante/client"
 	"restante/internal/api"
 	"restante/internal/cert"
+	"restante/internal/chat"
 	"restante/internal/config"
 	"restante/internal/lifecycle"
 	"restante/internal/remote"
@@ -42,11 +43,11 @@ func newHandler(cfg config.Config, parts api.Config) (http.Handler, error) {
 }
 
 // follow streams a room until the server stops. While it stops, new streams are refused: their clients find another node.
-func (s *Server) follow(ctx context.Context, room string, after int64, w api.StreamWriter) error {
+func (s *Server) follow(ctx context.Context, cursor chat.Cursor, w api.StreamWriter) error {
 	if err := s.entry.gate.check(ctx); err != nil {
 		return err
 	}
-	return s.hub.Follow(ctx, room, after, w)
+	return s.hub.Follow(ctx, cursor, w)
 }
 
 func (s *Server) openCertificates(context.Context) (_ lifecycle.Stop, err error) {

@@ -20,6 +20,7 @@ import (
 	"restante/internal/signalr"
 	"restante/internal/store"
 	"restante/internal/telemetry"
+	"restante/internal/turn"
 	"restante/internal/upgrade"
 )
 
@@ -87,11 +88,12 @@ func (s *Server) openBroker(ctx context.Context) (lifecycle.Stop, error) {
 func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.entry = newEntry(s.access.limits, s.broker)
 	s.logs = auth.Log{Next: s.store}
+	s.turns = turn.New(turn.Config{Reads: s.cfg.Limit.CatchUps, Metrics: s.metrics})
 	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics, Avoid: isLeaving})
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
-		MaxRooms: s.cfg.Limit.Rooms, CatchUps: s.cfg.Limit.CatchUps,
+		MaxRooms: s.cfg.Limit.Rooms, Turns: s.turns,
 		CompareEvery: s.compareEvery(),
 		SignalR: signalr.Config{
 			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure,
@@ -128,7 +130,7 @@ func (s *Server) runInbox(ctx context.Context) error { return s.inbox(ctx, s.ent
 // serve answers what comes to the listener.
 func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	local, err := newHandler(s.cfg, api.Config{
-		Accept: s.entry.clients, History: s.logs, Rooms: s.logs, Follow: s.follow, Hub: s.hub, Allow: s.access.limits.Allow,
+		Accept: s.entry.clients, History: s.logs, Rooms: s.logs, Follow: s.follow, Epoch: s.store.Epoch, Turns: s.turns, Hub: s.hub, Allow: s.access.limits.Allow,
 		Checks: s.health.Outcomes, Gather: s.metrics, Metrics: s.metrics, Log: s.log,
 	})
 	if err != nil {

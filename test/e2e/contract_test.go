@@ -105,6 +105,10 @@ func TestContract_ErrorsNameTheField(t *testing.T) {
 			"/rooms/lobby/messages?limit=0":                        {"GET", 422, "limit"},
 			"/rooms/lobby/messages?after=1&before=2":               {"GET", 422, "after"},
 			"/rooms/lobby/messages?after=x":                        {"GET", 422, "after"},
+			"/rooms/lobby/messages?after=1000":                     {"GET", 422, "after"},
+			"/messages/since?after=1000":                           {"GET", 422, "after"},
+			"/rooms/lobby/events?after=1000":                       {"GET", 422, "after"},
+			"/rooms/lobby/events?epoch=a":                          {"GET", 422, "epoch"},
 			"/nowhere":                                             {"GET", 404, "not_found"},
 			"/message?msg=x&client_id=" + strings.Repeat("x", 129): {"POST", 422, "client_id"},
 		} {
@@ -136,6 +140,45 @@ func TestContract_ProbesAndDocuments(t *testing.T) {
 			if !strings.Contains(string(openapi), `"`+id+`"`) {
 				t.Errorf("no operation %s in /openapi.json", id)
 			}
+		}
+	})
+}
+
+// A client that keeps the epoch beside its number is told when that is of another one, at every door.
+func TestContract_CursorsOfAnotherEpochAreTold(t *testing.T) {
+	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
+		s := rig.Start(t, testkit.Options{})
+		const n = 3
+		for range n {
+			get(t, "POST", s.URL()+"/message?msg=x&client_id=ann", 202)
+		}
+		s.WaitSeq("lobby", n)
+		var version, page, rooms struct {
+			Store, Epoch string
+			Reset        *chat.Reset
+		}
+		body, _ := get(t, "GET", s.URL()+"/version", 200)
+		decode(t, body, &version)
+		body, _ = get(t, "GET", s.URL()+"/rooms", 200)
+		decode(t, body, &rooms)
+		body, _ = get(t, "GET", s.URL()+"/rooms/lobby/messages?after=2&epoch="+version.Epoch, 200)
+		decode(t, body, &page)
+		if version.Store == "" || version.Epoch == "" || page.Epoch != version.Epoch || rooms.Epoch != version.Epoch || page.Reset != nil {
+			t.Errorf("version %+v, rooms %+v, page %+v", version, rooms, page)
+		}
+		want := chat.Reset{Room: "lobby", Reason: chat.ReasonEpoch, Epoch: version.Epoch, LastSeq: n}
+		body, _ = get(t, "GET", s.URL()+"/rooms/lobby/messages?after=1000&epoch=another", 200)
+		decode(t, body, &page)
+		if page.Reset == nil || *page.Reset != want {
+			t.Errorf("page: %s", body)
+		}
+		body, header := get(t, "GET", s.URL()+"/messages/since?after=1000&epoch=another", 200)
+		var missed []chat.Message
+		decode(t, body, &missed)
+		var told chat.Reset
+		decode(t, []byte(header.Get("Restante-Reset")), &told)
+		if told != want || len(missed) != n || header.Get("Restante-Epoch") != version.Epoch {
+			t.Errorf("missed: %v %s", header, body)
 		}
 	})
 }

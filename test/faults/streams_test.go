@@ -3,15 +3,16 @@ package faults
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"restante/internal/chat"
 	"restante/internal/load"
 )
 
@@ -29,6 +30,7 @@ type eventSource struct {
 	room     *room
 	url      string
 	position atomic.Int64
+	id       string // of the last event, as the server wrote it; "" before the first one
 	reading  load.Reading
 }
 
@@ -92,7 +94,9 @@ func (e *eventSource) connection(ctx context.Context, client *http.Client) error
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Last-Event-ID", strconv.FormatInt(e.position.Load(), 10))
+	if e.id != "" {
+		req.Header.Set("Last-Event-ID", e.id)
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return err
@@ -104,19 +108,43 @@ func (e *eventSource) connection(ctx context.Context, client *http.Client) error
 	e.reading.Connects++
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 1<<20)
-	seq := int64(0)
+	fields := map[string]string{}
 	for lines.Scan() {
-		if id, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
-			if seq, err = strconv.ParseInt(id, 10, 64); err != nil {
+		if name, value, ok := strings.Cut(lines.Text(), ": "); ok {
+			fields[name] = value
+		}
+		if lines.Text() == "" { // an event is complete only after the empty line
+			if err := e.take(fields); err != nil {
 				return fmt.Errorf("event stream: %w", err)
 			}
-		}
-		if lines.Text() == "" && seq > 0 { // an event is complete only after the empty line
-			e.event(seq)
-			seq = 0
+			clear(fields)
 		}
 	}
 	return lines.Err()
+}
+
+// take handles one event, or the empty line after a comment.
+func (e *eventSource) take(fields map[string]string) error {
+	var err error
+	switch fields["event"] {
+	case "message":
+		var m chat.Message
+		if err = json.Unmarshal([]byte(fields["data"]), &m); err == nil {
+			e.event(m.Seq)
+		}
+	case "reset":
+		var to chat.Reset
+		if err = json.Unmarshal([]byte(fields["data"]), &to); err == nil {
+			e.reading.Resets++
+			e.position.Store(to.After)
+		}
+	default:
+		return nil
+	}
+	if err == nil {
+		e.id = fields["id"]
+	}
+	return err
 }
 
 // event counts one event. A number that is skipped is lost; a number that is not higher than the last one is a repeat.

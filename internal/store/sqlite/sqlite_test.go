@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,7 +14,16 @@ import (
 	"restante/internal/store/drivertest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if task, path, ok := strings.Cut(os.Getenv(childTask), ":"); ok {
+		if err := runChild(task, path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestDriver(t *testing.T) {
 	drivertest.Run(t, drivertest.Harness{
@@ -29,6 +40,18 @@ func TestDriver(t *testing.T) {
 			path := d.(*Driver).file.path
 			rename(t, path, path+".away")
 			return func() { rename(t, path+".away", path) }
+		},
+		EndEpoch: func(t *testing.T, d driver.Driver, now func() time.Time, reason string) driver.Driver {
+			if err := d.Close(); err != nil {
+				t.Fatalf("close: %v", err)
+			}
+			cfg := testConfig(now)
+			cfg.Restored = reason
+			return open(t, d.(*Driver).file.path, cfg)
+		},
+		RemoveOldest: func(t *testing.T, d driver.Driver, room string, upTo int64) {
+			shell(t, d.(*Driver).file.path, fmt.Sprintf(
+				"DELETE FROM messages WHERE room = (SELECT id FROM rooms WHERE name = '%s') AND seq <= %d", room, upTo))
 		},
 		NoPartitions: true,
 	})
