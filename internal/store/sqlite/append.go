@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"restante/internal/chat"
+	"restante/internal/errs"
 	"restante/internal/store/driver"
 )
 
@@ -31,7 +33,7 @@ func (d *Driver) Append(ctx context.Context, batch []chat.Message) (driver.Appen
 	if err != nil {
 		return driver.Appended{}, err
 	}
-	return driver.Appended{Messages: r.stored, Fresh: r.fresh}, nil
+	return driver.Appended{Messages: d.inEpoch(r.stored), Fresh: r.fresh}, nil
 }
 
 // Restore implements driver.Driver.
@@ -83,7 +85,7 @@ func (w *writer) append(ctx context.Context, r *request, now int64) error {
 
 // fetch replaces m, a repeat, by the message that was stored first.
 func (w *writer) fetch(ctx context.Context, m *chat.Message, room int64, id *[16]byte) error {
-	found, err := readMessages(ctx, w.tx.repeat, m.Room, room, id[:])
+	found, err := readMessages(ctx, w.tx.repeat, m.Room, math.MaxInt, room, id[:])
 	if err == nil && len(found) == 0 {
 		err = sql.ErrNoRows
 	}
@@ -102,7 +104,9 @@ func (w *writer) restore(ctx context.Context, r *request, _ int64) error {
 		return fmt.Errorf("find room: %w", err)
 	}
 	fresh, err := driver.NotRestored(chat.Room{Name: room, LastSeq: c.seq, LastStoredAt: micros(c.storedAt)}, r.batch,
-		func(seq int64, limit int) ([]chat.Message, error) { return readPage(ctx, w.tx.after, room, seq, limit) })
+		func(seq int64, limit int) ([]chat.Message, error) {
+			return readMessages(ctx, w.tx.after, room, math.MaxInt, room, seq, limit)
+		})
 	if err != nil {
 		return err
 	}
@@ -116,6 +120,34 @@ func (w *writer) restore(ctx context.Context, r *request, _ int64) error {
 			return driver.DoubleID(fresh[i])
 		}
 	}
+	return nil
+}
+
+// RestoreRoom implements driver.Driver.
+func (d *Driver) RestoreRoom(ctx context.Context, r chat.Room) error {
+	if err := d.begin(ctx); err != nil {
+		return err
+	}
+	defer d.calls.End()
+	restore := newRequest(func(w *writer, ctx context.Context, _ *request, _ int64) error { return w.restoreRoom(ctx, r) })
+	if err := d.writer.do(ctx, restore); err != nil {
+		return fmt.Errorf("restore a room without messages: %w", err)
+	}
+	return nil
+}
+
+func (w *writer) restoreRoom(ctx context.Context, r chat.Room) error {
+	c, err := w.counter(ctx, r.Name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("find room: %w", err)
+	case c.seq >= r.LastSeq:
+		return nil
+	case c.seq > 0:
+		return &errs.Error{Code: errs.Conflict, Msg: fmt.Sprintf("room %q ends with number %d, before %d", r.Name, c.seq, r.LastSeq)}
+	}
+	c.seq = r.LastSeq - 1
+	w.advance(c, r.LastStoredAt.UnixMicro())
 	return nil
 }
 

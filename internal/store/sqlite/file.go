@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"modernc.org/sqlite"
 
 	"restante/internal/errs"
@@ -20,17 +19,22 @@ import (
 // checkpointPages is the size of the write-ahead log, in pages of 4 KiB, from which a commit also checkpoints.
 const checkpointPages = 4096
 
-// ErrInUse is in the error of Open for a file that another process has open.
-var ErrInUse = errors.New("one process at a time")
-
 // file is the database file, which is locked against other processes.
 type file struct {
-	path string // absolute, without symbolic links
-	lock *flock.Flock
-	info fs.FileInfo // identifies the file that was opened
+	path  string // absolute, without symbolic links
+	locks *locks
 }
 
-// openFile creates the file if it does not exist and locks it. The lock is a second file, which is not removed.
+// access is how SQLite opens the database file. It never creates the file.
+type access string
+
+const (
+	readWrite access = "mode=rw"
+	readOnly  access = "mode=ro"             // also when the last such connection is closed, the -wal stays as it is
+	alone     access = "mode=ro&immutable=1" // without the -wal
+)
+
+// openFile creates the file if it does not exist and locks it.
 func openFile(path string) (*file, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -46,17 +50,15 @@ func openFile(path string) (*file, error) {
 		path = filepath.Join(real, filepath.Base(path))
 	}
 
-	f := &file{path: path, lock: flock.New(path + ".lock")}
-	switch ok, err := f.lock.TryLock(); {
-	case err != nil:
-		return nil, unusable(path, err, "the lock file of the database cannot be created")
-	case !ok:
-		return nil, unusable(path, fmt.Errorf("%s is locked: %w", f.lock.Path(), ErrInUse), "the database is in use by another process")
+	if isMount(path) {
+		return nil, unusable(path, nil, "the database file is mounted alone, so the files beside it would not be kept with it: "+
+			"mount its directory instead, with the files %s, -wal and .mark in it", filepath.Base(path))
 	}
-	if f.info, err = create(path); err != nil {
-		return nil, errors.Join(unusable(path, err, "the database file cannot be opened for writing"), f.close())
+	l, err := lock(path)
+	if err != nil {
+		return nil, err
 	}
-	return f, nil
+	return &file{path: path, locks: l}, nil
 }
 
 // makeDir creates a directory and its parents. It syncs each new entry: else a power cut could lose the whole store.
@@ -81,35 +83,18 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// create creates the file if it does not exist, readable by its owner only: messages are private. SQLite gives the files
-// beside it the same mode.
-func create(path string) (fs.FileInfo, error) {
-	h, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	info, err := h.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	if err = errors.Join(err, h.Close()); err != nil {
-		return nil, err
-	}
-	return info, syncDir(filepath.Dir(path))
-}
-
 // present returns nil while the file is at its path. SQLite does not check that: it would go on committing into a file that
 // has no name any more.
 func (f *file) present() error {
-	if info, err := os.Stat(f.path); err != nil || !os.SameFile(info, f.info) {
+	if info, err := os.Stat(f.path); err != nil || !os.SameFile(info, f.locks.info) {
 		return unusable(f.path, err, "the database file has been moved, replaced or deleted")
 	}
 	return nil
 }
 
-// open returns a pool of connections to the file, each with the pragmas. It never creates the file.
-func (f *file) open(busy time.Duration, pragmas ...string) (*sql.DB, error) {
-	q := url.Values{"mode": {"rw"}, "_dqs": {"0"}, "_error_rc": {"1"}, "_defensive": {"1"}}
+// open returns a pool of connections to the file, each with the pragmas.
+func (f *file) open(a access, busy time.Duration, pragmas ...string) (*sql.DB, error) {
+	q := url.Values{"_dqs": {"0"}, "_error_rc": {"1"}, "_defensive": {"1"}}
 	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()))
 	for _, p := range pragmas {
 		q.Add("_pragma", p)
@@ -118,7 +103,7 @@ func (f *file) open(busy time.Duration, pragmas ...string) (*sql.DB, error) {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // a drive letter
 	}
-	u := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: string(a) + "&" + q.Encode()}
 	c, err := sqlite.NewConnector(u.String())
 	if err != nil {
 		return nil, fmt.Errorf("name of the database file: %w", err)
@@ -126,14 +111,14 @@ func (f *file) open(busy time.Duration, pragmas ...string) (*sql.DB, error) {
 	return sql.OpenDB(c), nil
 }
 
-func (f *file) close() error { return f.lock.Unlock() }
+func (f *file) close() error { return f.locks.release() }
 
 // unusable returns the error of a file that cannot be used as it is now.
-func unusable(path string, cause error, msg string) error {
+func unusable(path string, cause error, format string, args ...any) error {
 	if cause == nil {
 		cause = fmt.Errorf("database file %s", path)
 	} else {
 		cause = fmt.Errorf("database file %s: %w", path, cause)
 	}
-	return errs.Wrap(errs.Unavailable, cause, "%s", msg)
+	return errs.Wrap(errs.Unavailable, cause, format, args...)
 }

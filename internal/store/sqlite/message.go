@@ -34,8 +34,9 @@ func (w *writer) insert(ctx context.Context, c *counter, m *chat.Message, id *[1
 	return true, nil
 }
 
-// readMessages returns the messages of a room that a query of columns finds.
-func readMessages(ctx context.Context, stmt *sql.Stmt, room string, args ...any) (found []chat.Message, err error) {
+// readMessages returns the messages of a room that a query of columns finds: up to bytes of text, and at least one. It reads no
+// further than that.
+func readMessages(ctx context.Context, stmt *sql.Stmt, room string, bytes int, args ...any) (found []chat.Message, err error) {
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
 		return nil, err
@@ -53,14 +54,17 @@ func readMessages(ctx context.Context, stmt *sql.Stmt, room string, args ...any)
 			return nil, err
 		}
 		m.SentAt, m.StoredAt = micros(sent), micros(stored)
+		if bytes -= len(m.Msg); bytes < 0 && len(found) > 0 {
+			return found, nil
+		}
 		found = append(found, m)
 	}
 	return found, rows.Err()
 }
 
-// readPage returns up to limit messages of a room, from seq on in the direction of stmt.
+// readPage returns up to limit messages of a room that fit into a page, from seq on in the direction of stmt.
 func readPage(ctx context.Context, stmt *sql.Stmt, room string, seq int64, limit int) ([]chat.Message, error) {
-	return readMessages(ctx, stmt, room, room, seq, max(limit, 0)) // to SQLite a negative limit means no limit
+	return readMessages(ctx, stmt, room, chat.MaxPageBytes, room, seq, max(limit, 0)) // to SQLite a negative limit means no limit
 }
 
 func micros(us int64) time.Time { return time.UnixMicro(us).UTC() }

@@ -9,10 +9,12 @@ import (
 type metrics struct {
 	messages prometheus.Histogram
 	seconds  prometheus.Histogram
+	wal      prometheus.GaugeFunc
+	ended    prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer) metrics {
-	m := metrics{
+func newMetrics(path string) metrics {
+	return metrics{
 		messages: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "restante_sqlite_commit_messages", Help: "Messages of all waiting callers that one transaction took.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 13),
@@ -21,11 +23,19 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Name: "restante_sqlite_commit_seconds", Help: "Time of one transaction, with its sync and any checkpoint.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
 		}),
+		wal: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "restante_sqlite_wal_bytes", Help: "Size of the write-ahead log, the file -wal beside the database.",
+		}, func() float64 { return float64(walSize(path)) }),
+		ended: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_epochs_ended_total", Help: "Epochs of the log that have ended: the store has gone back, or is another one.",
+		}),
 	}
+}
+
+func (m *metrics) register(reg prometheus.Registerer) {
 	if reg != nil {
-		reg.MustRegister(m.messages, m.seconds)
+		reg.MustRegister(m.messages, m.seconds, m.wal, m.ended)
 	}
-	return m
 }
 
 func (m *metrics) observe(group []*request, took time.Duration) {

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"restante/internal/build"
 	"restante/internal/chat"
 	"restante/internal/store/driver"
@@ -101,8 +103,30 @@ func upgrade(ctx context.Context, tx *sql.Tx, known []driver.Migration, version 
 			}
 		}
 	}
+	if err := found(ctx, tx, now); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d; PRAGMA application_id = %d", len(known), applicationID))
 	return err
+}
+
+// found gives a store that has no id yet its id and its first epoch.
+func found(ctx context.Context, tx *sql.Tx, now int64) error {
+	id, err := uuid.NewRandom()
+	if err != nil {
+		return err
+	}
+	res, err := tx.ExecContext(ctx, "INSERT INTO store (one, id, mark, closed) VALUES (1, ?, '', 0) ON CONFLICT DO NOTHING", id.String())
+	if err != nil {
+		return fmt.Errorf("give the store an id: %w", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, insertEpoch, 1, newMark(), now, ""); err != nil {
+		return fmt.Errorf("begin the first epoch: %w", err)
+	}
+	return nil
 }
 
 // checkVersions returns an error if the database says that a newer version of Restante is needed.

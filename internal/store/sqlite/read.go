@@ -33,7 +33,8 @@ func reading[T any](ctx context.Context, d *Driver, what string, read func() (T,
 // After implements driver.Driver.
 func (d *Driver) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	return reading(ctx, d, "read messages", func() ([]chat.Message, error) {
-		return readPage(ctx, d.reads.after, room, seq, limit)
+		found, err := readPage(ctx, d.reads.after, room, seq, limit)
+		return d.inEpoch(found), err
 	})
 }
 
@@ -42,7 +43,7 @@ func (d *Driver) Before(ctx context.Context, room string, seq int64, limit int) 
 	return reading(ctx, d, "read messages", func() ([]chat.Message, error) {
 		found, err := readPage(ctx, d.reads.before, room, seq, limit)
 		slices.Reverse(found)
-		return found, err
+		return d.inEpoch(found), err
 	})
 }
 
@@ -81,9 +82,9 @@ func (d *Driver) Room(ctx context.Context, name string) (chat.Room, error) {
 }
 
 func (d *Driver) find(ctx context.Context, name string) (chat.Room, error) {
-	r, err := scanRoom(d.reads.room.QueryRowContext(ctx, name))
+	r, err := d.scanRoom(d.reads.room.QueryRowContext(ctx, name))
 	if errors.Is(err, sql.ErrNoRows) {
-		return chat.Room{Name: name, Epoch: onlyEpoch}, nil
+		return chat.Room{Name: name, Epoch: d.who.Load().present}, nil
 	}
 	return r, err
 }
@@ -97,7 +98,7 @@ func (d *Driver) Rooms(ctx context.Context, after string, limit int) ([]chat.Roo
 		}
 		defer func() { err = errors.Join(err, rows.Close()) }()
 		for rows.Next() {
-			r, err := scanRoom(rows)
+			r, err := d.scanRoom(rows)
 			if err != nil {
 				return nil, err
 			}
@@ -137,10 +138,10 @@ func (d *Driver) LastSeqs(ctx context.Context, rooms []string) ([]int64, error) 
 	})
 }
 
-func scanRoom(row interface{ Scan(...any) error }) (chat.Room, error) {
+func (d *Driver) scanRoom(row interface{ Scan(...any) error }) (chat.Room, error) {
 	var r chat.Room
 	var storedAt int64
 	err := row.Scan(&r.Name, &r.LastSeq, &storedAt, &r.OldestSeq)
-	r.LastStoredAt, r.Epoch = micros(storedAt), onlyEpoch
+	r.LastStoredAt, r.Epoch = micros(storedAt), d.who.Load().present
 	return r, err
 }

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,6 +36,12 @@ type Config struct {
 	// BusyTimeout is how long a commit waits while another program (a backup, the sqlite3 shell) holds the database.
 	// Default 1.5 s, so that a readiness check, which has 2 s, can say so.
 	BusyTimeout time.Duration
+	// MarkInterval is how often the mark is renewed that tells an older copy of the file from the file, while messages are
+	// stored. Default 1 minute.
+	MarkInterval time.Duration
+	// Restored, when it is not empty, is why the file is not compared with the files beside it: an operator begins with what
+	// there is. The epoch ends for this reason, a sentence without a full stop.
+	Restored string
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 }
@@ -47,6 +54,9 @@ func (c Config) withDefaults() Config {
 	if c.BusyTimeout == 0 {
 		c.BusyTimeout = 1500 * time.Millisecond
 	}
+	if c.MarkInterval == 0 {
+		c.MarkInterval = time.Minute
+	}
 	return c
 }
 
@@ -57,6 +67,10 @@ type Driver struct {
 	writer *writer
 	db     *sql.DB // the readers' pool
 	reads  reads
+	// anchor is one of the readers' connections, which stays open until the writer has said how it leaves the file. When the
+	// last connection is closed and can write, SQLite removes the -wal, and then nobody could know whether it was lost.
+	anchor *sql.Conn
+	who    atomic.Pointer[identity]
 
 	calls inflight.Calls
 	close func() error // closes once
@@ -81,25 +95,54 @@ func Open(ctx context.Context, path string, cfg Config) (*Driver, error) {
 	return d, nil
 }
 
-// start brings the schema up to date and starts the writer.
-func (d *Driver) start(ctx context.Context) error {
+// start looks whether the files belong together, brings the schema up to date, and starts the writer.
+func (d *Driver) start(ctx context.Context) (err error) {
+	from, err := d.file.origin(ctx, d.cfg.Restored)
+	if err != nil {
+		return err
+	}
 	w := newWriter(d.file, d.cfg, driver.NewHealth(d.cfg.CheckInterval, d.probe))
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
-	db, err := d.file.open(d.cfg.BusyTimeout, "query_only(1)", "cache_size(-4096)")
-	if err != nil {
+	if err := d.startReaders(ctx); err != nil {
 		return errors.Join(err, w.disconnect())
 	}
-	db.SetMaxOpenConns(d.cfg.Readers)
-	db.SetMaxIdleConns(d.cfg.Readers)
-	if d.reads, err = prepareReads(ctx, db); err != nil {
-		return errors.Join(err, db.Close(), w.disconnect())
+	var who *identity
+	if err = w.enter(ctx, from); err == nil {
+		who, err = readIdentity(ctx, d.anchor)
 	}
-	d.db, d.writer = db, w
-	w.start(newMetrics(d.cfg.Metrics))
+	if err != nil {
+		return errors.Join(err, w.disconnect(), d.closeReaders())
+	}
+	d.who.Store(who)
+	d.writer = w
+	w.metrics.register(d.cfg.Metrics)
+	w.start()
 	return nil
 }
+
+func (d *Driver) startReaders(ctx context.Context) error {
+	db, err := d.file.open(readOnly, d.cfg.BusyTimeout, "query_only(1)", "cache_size(-4096)")
+	if err != nil {
+		return err
+	}
+	db.SetMaxOpenConns(d.cfg.Readers + 1)
+	db.SetMaxIdleConns(d.cfg.Readers + 1)
+	if d.reads, err = prepareReads(ctx, db); err == nil {
+		d.anchor, err = db.Conn(ctx)
+	}
+	if err == nil {
+		_, err = d.anchor.ExecContext(ctx, "SELECT mark FROM store") // the file is open from the first read on
+	}
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	d.db = db
+	return nil
+}
+
+func (d *Driver) closeReaders() error { return errors.Join(d.anchor.Close(), d.db.Close()) }
 
 // begin counts a call in, so that Close waits for it. A caller that gets no error calls d.calls.End at the end.
 func (d *Driver) begin(ctx context.Context) error {
@@ -120,9 +163,14 @@ func (d *Driver) closeOnce() error {
 	d.calls.Close()
 	d.calls.Wait()
 
-	err := d.db.Close() // the readers first, so that the checkpoint can empty the log
-	err = errors.Join(err, d.writer.stop(), d.file.close())
-	if err != nil {
+	d.writer.stop()
+	left, err := d.writer.leave(context.Background())
+	if left {
+		err = errors.Join(err, d.closeReaders(), d.writer.disconnect()) // the last one removes the -wal, which is empty
+	} else {
+		err = errors.Join(err, d.writer.disconnect(), d.closeReaders()) // the last one cannot write: the -wal stays
+	}
+	if err = errors.Join(err, d.file.close()); err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,6 +30,18 @@ func TestDriver(t *testing.T) {
 			path := d.(*Driver).file.path
 			rename(t, path, path+".away")
 			return func() { rename(t, path+".away", path) }
+		},
+		EndEpoch: func(t *testing.T, d driver.Driver, now func() time.Time, reason string) driver.Driver {
+			if err := d.Close(); err != nil {
+				t.Fatalf("close: %v", err)
+			}
+			cfg := testConfig(now)
+			cfg.Restored = reason
+			return open(t, d.(*Driver).file.path, cfg)
+		},
+		RemoveOldest: func(t *testing.T, d driver.Driver, room string, upTo int64) {
+			shell(t, d.(*Driver).file.path, fmt.Sprintf(
+				"DELETE FROM messages WHERE room = (SELECT id FROM rooms WHERE name = '%s') AND seq <= %d", room, upTo))
 		},
 		NoPartitions: true,
 	})

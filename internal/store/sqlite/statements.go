@@ -11,13 +11,16 @@ const (
 	selectMessages = "SELECT " + columns + " FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND "
 	selectAfter    = selectMessages + "seq > ? ORDER BY seq LIMIT ?"
 	selectBefore   = selectMessages + "seq < ? ORDER BY seq DESC LIMIT ?"
-	selectRooms    = `SELECT name, last_seq, last_stored_at,
+	selectBetween  = selectMessages + "seq BETWEEN ? AND ? ORDER BY seq"
+	// octet_length reads the head of a row, not the text.
+	selectSizes = "SELECT seq, octet_length(msg) FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND seq BETWEEN ? AND ? ORDER BY seq"
+	selectRooms = `SELECT name, last_seq, last_stored_at,
 		coalesce((SELECT seq FROM messages WHERE room = rooms.id ORDER BY seq LIMIT 1), 0) FROM rooms WHERE `
 )
 
 // reads are the statements of the readers' pool. They are closed with it.
 type reads struct {
-	after, before, storedAt, room, rooms, lastSeqs, switches *sql.Stmt
+	after, before, storedAt, room, rooms, lastSeqs, switches, beginning, sizes, between *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
@@ -34,6 +37,9 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 		{&r.rooms, selectRooms + "name > ? ORDER BY name LIMIT ?"},
 		{&r.lastSeqs, selectLastSeqs},
 		{&r.switches, selectSwitches},
+		{&r.beginning, selectBeginning},
+		{&r.sizes, selectSizes},
+		{&r.between, selectBetween},
 	} {
 		if *p.stmt, err = db.PrepareContext(ctx, p.query); err != nil {
 			return r, fmt.Errorf("prepare %q: %w", p.query, err)
@@ -47,7 +53,7 @@ type statements struct {
 	conn                                                         *sql.Conn
 	begin, commit, savepoint, rollbackTo                         *sql.Stmt
 	findRoom, addRoom, moveRoom, insert, repeat, probe, switchOn *sql.Stmt
-	after                                                        *sql.Stmt
+	after, setMark, addEpoch, addBegins                          *sql.Stmt
 
 	prepared []*sql.Stmt // all of them
 }
@@ -70,6 +76,9 @@ func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		{&s.probe, "UPDATE probe SET at = ?, space = zeroblob(?)"},
 		{&s.switchOn, insertSwitch},
 		{&s.after, selectAfter},
+		{&s.setMark, "UPDATE store SET mark = ?, closed = ?"},
+		{&s.addEpoch, insertEpoch},
+		{&s.addBegins, "INSERT INTO begins (room, epoch, last_seq) SELECT name, ?, last_seq FROM rooms WHERE last_seq > 0"},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.query)
 		if err != nil {

@@ -64,6 +64,7 @@ type writer struct {
 	cfg     Config
 	file    *file
 	metrics metrics
+	watch   walWatch
 	queue   chan *request
 	stopped chan struct{}
 
@@ -71,42 +72,48 @@ type writer struct {
 	tx      *statements
 	rooms   map[string]*counter // as committed; dropped when a commit fails
 	changed []*counter          // by the transaction in progress
+	marks   marks               // as in the file of marks
+	fresh   bool                // something was stored since the mark was renewed
 
 	health *driver.Health
 }
 
 func newWriter(f *file, cfg Config, health *driver.Health) *writer {
 	return &writer{
-		cfg: cfg, file: f, health: health,
+		cfg: cfg, file: f, health: health, metrics: newMetrics(f.path), watch: walWatch{path: f.path, log: cfg.Log, limit: walLimit},
 		queue: make(chan *request, maxGroupMessages), stopped: make(chan struct{}),
 	}
 }
 
 // start begins to serve the queue; stop ends it.
-func (w *writer) start(m metrics) {
-	w.metrics = m
+func (w *writer) start() {
 	go func() {
 		defer close(w.stopped)
-		for first := range w.queue {
-			group, probes := apart(w.gather(first))
-			w.commit(group)
-			w.commit(probes)
+		renew, watch := time.NewTicker(w.cfg.MarkInterval), time.NewTicker(watchInterval)
+		defer renew.Stop()
+		defer watch.Stop()
+		for {
+			select {
+			case first, ok := <-w.queue:
+				if !ok {
+					return
+				}
+				group, probes := apart(w.gather(first))
+				w.commit(group)
+				w.commit(probes)
+			case <-renew.C:
+				w.renewMark()
+			case <-watch.C:
+				w.watch.look()
+			}
 		}
 	}()
 }
 
-// stop writes what is queued, checkpoints and disconnects. After it has begun, no request may be sent.
-func (w *writer) stop() error {
+// stop writes what is queued. After it has begun, no request may be sent.
+func (w *writer) stop() {
 	close(w.queue)
 	<-w.stopped
-	if w.db == nil {
-		return nil
-	}
-	_, err := w.tx.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
-	if err = w.file.classify(err); errs.CodeOf(err) == errs.Unavailable {
-		err = nil // the log could not be copied: it stays beside the file, complete, and the next start reads it
-	}
-	return errors.Join(err, w.disconnect())
 }
 
 // do queues r and waits for its commit. If ctx ends first, do returns its error, and the commit in flight goes on.
@@ -219,7 +226,7 @@ func (w *writer) transact(group []*request) error {
 
 // connect opens the writing connection and brings the schema up to date.
 func (w *writer) connect(ctx context.Context) error {
-	db, err := w.file.open(w.cfg.BusyTimeout, "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-32768)",
+	db, err := w.file.open(readWrite, w.cfg.BusyTimeout, "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-32768)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages), "journal_size_limit(67108864)")
 	if err != nil {
 		return err
@@ -260,6 +267,7 @@ func (w *writer) write(ctx context.Context, group []*request) error {
 	if _, err := w.tx.commit.ExecContext(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	w.fresh = w.fresh || len(w.changed) > 0
 	w.changed = w.changed[:0]
 	if len(w.rooms) > maxCounters {
 		clear(w.rooms)

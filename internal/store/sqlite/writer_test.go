@@ -18,7 +18,8 @@ import (
 func TestWriter_CommitsWaitingCallersTogether(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	w, waiting := queued(t, filepath.Join(t.TempDir(), "restante.db"), slices.Repeat([]string{"a"}, 50)...)
-	w.start(newMetrics(reg))
+	w.metrics.register(reg)
+	w.start()
 	for i, r := range waiting {
 		if err := <-r.done; err != nil || r.fresh != 2 {
 			t.Fatalf("append: %d fresh, %v", r.fresh, err)
@@ -36,7 +37,7 @@ func TestWriter_CommitsWaitingCallersTogether(t *testing.T) {
 
 func TestWriter_DamagedRoomFailsAlone(t *testing.T) {
 	w, waiting := queued(t, damaged(t), "healthy", "damaged", "healthy")
-	w.start(newMetrics(nil))
+	w.start()
 	for i, code := range []errs.Code{"", errs.Internal, ""} {
 		if err := <-waiting[i].done; errs.CodeOf(err) != code {
 			t.Fatalf("caller %d: %v, want class %q", i, err, code)
@@ -56,7 +57,8 @@ func queued(t *testing.T, path string, rooms ...string) (*writer, []*request) {
 	}
 	w := newWriter(f, Config{}.withDefaults(), driver.NewHealth(time.Second, nil))
 	t.Cleanup(func() {
-		if err := errors.Join(w.stop(), f.close()); err != nil {
+		w.stop()
+		if err := errors.Join(w.disconnect(), f.close()); err != nil {
 			t.Error(err)
 		}
 	})
