@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -84,7 +83,7 @@ func (b *Backup) Run(ctx context.Context) (Contents, error) {
 // fill copies, marks, checks and syncs.
 func (b *Backup) fill(ctx context.Context, to *partial) (Contents, error) {
 	b.progress.begin("copying")
-	from, err := openSource(ctx, b.From, url.Values{"mode": {"ro"}})
+	from, err := openSource(ctx, b.From, readOnly)
 	if err != nil {
 		return Contents{}, err
 	}
@@ -95,7 +94,7 @@ func (b *Backup) fill(ctx context.Context, to *partial) (Contents, error) {
 	if err = errors.Join(err, from.close()); err != nil {
 		return Contents{}, err
 	}
-	if err := stampClosed(ctx, to.path); err != nil {
+	if err := to.seal(ctx); err != nil {
 		return Contents{}, err
 	}
 	if err := b.step("copied"); err != nil {
@@ -145,6 +144,15 @@ func newPartial(to string) (*partial, error) {
 		return nil, err
 	}
 	return &partial{path: path, file: f}, nil
+}
+
+// seal makes the copy a closed database with a mark of its own. A copy of a schema without marks stays as it is.
+func (p *partial) seal(ctx context.Context) error {
+	f := &file{path: p.path}
+	if m, err := f.readMark(ctx, alone); err != nil || m.id == "" {
+		return f.classify(err)
+	}
+	return Seal(ctx, p.path)
 }
 
 func (p *partial) sync() error {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -65,4 +66,22 @@ func openPartial(path string) (*os.File, error) {
 		return nil, errors.Join(unusable(path, err, "the backup cannot be written"), f.Close())
 	}
 	return f, nil
+}
+
+// ownLike gives a file, or a directory with what is in it, to the owner of another one, when root runs the command: the server may
+// run as another user.
+func ownLike(path, other string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	var owner unix.Stat_t
+	if err := unix.Stat(other, &owner); err != nil {
+		return err
+	}
+	return filepath.WalkDir(path, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(name, int(owner.Uid), int(owner.Gid))
+	})
 }

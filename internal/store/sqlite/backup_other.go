@@ -30,3 +30,6 @@ func openPartial(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// ownLike does nothing: here the user of the server runs the command.
+func ownLike(string, string) error { return nil }

@@ -5,10 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"modernc.org/sqlite"
@@ -25,57 +23,36 @@ const (
 	bytesPerSync = 16 << 20
 )
 
-// source is a database file that is read only. The zero transaction is not begun.
+// source is a database file that is only read.
 type source struct {
-	path string
+	*file
 	db   *sql.DB
 	conn *sql.Conn
 }
 
-// openSource opens a file for reading, with the parameters of SQLite's URIs. It opens no descriptor of the file but SQLite's
-// own: closing another one would drop the locks of a server in the same process.
-func openSource(ctx context.Context, path string, params url.Values) (*source, error) {
+// openSource opens a file for reading. It opens no descriptor of the file but SQLite's own: closing another one would drop the
+// locks of a server in the same process.
+func openSource(ctx context.Context, path string, a access) (*source, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	db, err := openAt(path, params, "query_only(1)", "busy_timeout(5000)")
+	f := &file{path: path}
+	db, err := f.open(a, busySource, "query_only(1)")
 	if err != nil {
 		return nil, err
 	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return nil, errors.Join(classifyAt(path, err), db.Close())
+		return nil, errors.Join(f.classify(err), db.Close())
 	}
-	return &source{path, db, conn}, nil
+	return &source{f, db, conn}, nil
 }
+
+// busySource is how long a backup waits for a server that is starting.
+const busySource = 5 * time.Second
 
 func (s *source) close() error { return errors.Join(s.conn.Close(), s.db.Close()) }
-
-// openAt returns a pool of connections to a file.
-func openAt(path string, params url.Values, pragmas ...string) (*sql.DB, error) {
-	params.Set("_dqs", "0")
-	params.Set("_error_rc", "1")
-	for _, p := range pragmas {
-		params.Add("_pragma", p)
-	}
-	c, err := sqlite.NewConnector(uri(path, params))
-	if err != nil {
-		return nil, fmt.Errorf("name of the database file: %w", err)
-	}
-	return sql.OpenDB(c), nil
-}
-
-func uri(path string, params url.Values) string {
-	path = filepath.ToSlash(path)
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path // a drive letter
-	}
-	u := url.URL{Scheme: "file", Path: path, RawQuery: params.Encode()}
-	return u.String()
-}
-
-func classifyAt(path string, err error) error { return (&file{path: path}).classify(err) }
 
 // check returns an error unless the file is a database of Restante that this version can read.
 func (s *source) check(ctx context.Context) error {
@@ -83,17 +60,16 @@ func (s *source) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := &file{path: s.path}
-	version, err := f.schemaVersion(ctx, s.conn)
+	version, err := s.schemaVersion(ctx, s.conn)
 	if err != nil {
-		return f.classify(err)
+		return s.classify(err)
 	}
 	if version == 0 {
 		return unusable(s.path, nil, "the file is no database of Restante: it has no tables")
 	}
 	if version > 1 { // the first version recorded no versions
 		if err := checkVersions(ctx, s.conn, len(known), version); err != nil {
-			return f.classify(fmt.Errorf("database file %s: %w", s.path, err))
+			return s.classify(fmt.Errorf("database file %s: %w", s.path, err))
 		}
 	}
 	return nil
@@ -110,7 +86,7 @@ func (s *source) copyTo(ctx context.Context, to *partial, pace pacing, p *progre
 	var pages, size int64
 	for query, dst := range map[string]*int64{"PRAGMA page_count": &pages, "PRAGMA page_size": &size} {
 		if err := s.conn.QueryRowContext(ctx, query).Scan(dst); err != nil {
-			return classifyAt(s.path, fmt.Errorf("read size: %w", err))
+			return s.classify(fmt.Errorf("read size: %w", err))
 		}
 	}
 	if err := enoughSpace(to.path, pages*size); err != nil {
@@ -118,12 +94,12 @@ func (s *source) copyTo(ctx context.Context, to *partial, pace pacing, p *progre
 	}
 	tx, err := s.conn.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return classifyAt(s.path, fmt.Errorf("begin: %w", err))
+		return s.classify(fmt.Errorf("begin: %w", err))
 	}
 	defer func() { err = errors.Join(err, tx.Rollback()) }()
 	var tables int
 	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil { // takes the snapshot
-		return classifyAt(s.path, fmt.Errorf("take a snapshot: %w", err))
+		return s.classify(fmt.Errorf("take a snapshot: %w", err))
 	}
 	return s.conn.Raw(func(conn any) error {
 		c, ok := conn.(copier)
@@ -135,7 +111,7 @@ func (s *source) copyTo(ctx context.Context, to *partial, pace pacing, p *progre
 }
 
 func (s *source) copyPages(ctx context.Context, from copier, size int64, to *partial, pace pacing, p *progress) (err error) {
-	b, err := from.NewBackup(uri(to.path, url.Values{"mode": {"rw"}, "_error_rc": {"1"}, "_pragma": {"journal_mode(OFF)", "synchronous(OFF)"}}))
+	b, err := from.NewBackup((&file{path: to.path}).uri(readWrite, "journal_mode(OFF)", "synchronous(OFF)"))
 	if err != nil {
 		return s.copyError(to, err)
 	}
@@ -172,15 +148,15 @@ func (s *source) copyPages(ctx context.Context, from copier, size int64, to *par
 func (s *source) copyError(to *partial, err error) error {
 	switch result(err) {
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_READONLY:
-		return classifyAt(to.path, err)
+		return (&file{path: to.path}).classify(err)
 	}
-	return classifyAt(s.path, err)
+	return s.classify(err)
 }
 
 // Verify reads a database file whole, which no process may be writing: its header, every page and index, and the rooms' counters
 // against their messages. Companions of the file are not read. Errors are classified and name the file.
 func Verify(ctx context.Context, path string) (Contents, error) {
-	s, err := openSource(ctx, path, url.Values{"mode": {"ro"}, "immutable": {"1"}})
+	s, err := openSource(ctx, path, alone)
 	if err != nil {
 		return Contents{}, err
 	}
@@ -194,7 +170,7 @@ func (s *source) verify(ctx context.Context) (Contents, error) {
 	}
 	var verdict string
 	if err := s.conn.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
-		return Contents{}, classifyAt(s.path, fmt.Errorf("integrity check: %w", err))
+		return Contents{}, s.classify(fmt.Errorf("integrity check: %w", err))
 	}
 	if verdict != "ok" {
 		return Contents{}, s.damaged("integrity check: %s", verdict)
@@ -205,7 +181,7 @@ func (s *source) verify(ctx context.Context) (Contents, error) {
 	var held Contents
 	err := s.conn.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM rooms), (SELECT count(*) FROM messages)").Scan(&held.Rooms, &held.Messages)
 	if err != nil {
-		return Contents{}, classifyAt(s.path, err)
+		return Contents{}, s.classify(err)
 	}
 	info, err := os.Stat(s.path)
 	if err != nil {
@@ -228,7 +204,7 @@ func (s *source) counters(ctx context.Context) error {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
 	case err != nil:
-		return classifyAt(s.path, fmt.Errorf("compare counters: %w", err))
+		return s.classify(fmt.Errorf("compare counters: %w", err))
 	}
 	return s.damaged("room %q ends with number %d, and has %d messages from %d to %d", name, ends, n, first, last)
 }
