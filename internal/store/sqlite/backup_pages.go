@@ -111,7 +111,7 @@ func (s *source) copyTo(ctx context.Context, to *partial, pace pacing, p *progre
 }
 
 func (s *source) copyPages(ctx context.Context, from copier, size int64, to *partial, pace pacing, p *progress) (err error) {
-	b, err := from.NewBackup((&file{path: to.path}).uri(readWrite, "journal_mode(OFF)", "synchronous(OFF)"))
+	b, err := from.NewBackup((&file{path: to.path}).uri(readWrite, "journal_mode(MEMORY)", "synchronous(OFF)"))
 	if err != nil {
 		return s.copyError(to, err)
 	}
