@@ -55,9 +55,29 @@ func (w *writer) renewMark() {
 		return
 	}
 	if err := w.remark(context.Background(), change{checkpoint: "PASSIVE"}); err != nil {
-		err = w.file.classify(errors.Join(err, w.disconnect()))
-		w.cfg.Log.Warn("the mark of the database could not be renewed; it is tried again", "file", w.file.path, "error", err)
+		w.markFailed(err)
 	}
+}
+
+func (w *writer) markFailed(err error) {
+	err = w.file.classify(errors.Join(err, w.disconnect()))
+	w.cfg.Log.Warn("the mark of the database could not be written; it is tried again", "file", w.file.path, "error", err)
+}
+
+// carryMark writes the mark into the -wal once more after that has begun anew, so that every -wal tells of which database it is.
+func (w *writer) carryMark() {
+	if w.db == nil {
+		return
+	}
+	salt, err := readSalt(w.file.path)
+	if err == nil && salt != w.salt {
+		err = exec(context.Background(), w.tx.carryMark)
+	}
+	if err != nil {
+		w.markFailed(err)
+		return
+	}
+	w.salt = salt
 }
 
 // leave says in the database that it is closed and everything is in the database file, and returns whether that is so. If the disk

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"bytes"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -45,3 +47,8 @@ func wantLog(t *testing.T, d *Driver, n int) {
 		t.Errorf("%d messages, want %d", seq, n)
 	}
 }
+
+// lines are the lines of a log.
+type lines struct{ bytes.Buffer }
+
+func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }

@@ -116,7 +116,7 @@ func found(ctx context.Context, tx *sql.Tx, now int64) error {
 	if err != nil {
 		return err
 	}
-	res, err := tx.ExecContext(ctx, "INSERT INTO store (one, id, mark, closed) VALUES (1, ?, '', 0) ON CONFLICT DO NOTHING", id.String())
+	res, err := tx.ExecContext(ctx, "INSERT INTO store (one, id, mark, closed, turns) VALUES (1, ?, '', 0, 0) ON CONFLICT DO NOTHING", id.String())
 	if err != nil {
 		return fmt.Errorf("give the store an id: %w", err)
 	}

@@ -53,7 +53,7 @@ type statements struct {
 	conn                                                         *sql.Conn
 	begin, commit, savepoint, rollbackTo                         *sql.Stmt
 	findRoom, addRoom, moveRoom, insert, repeat, probe, switchOn *sql.Stmt
-	after, setMark, addEpoch, addBegins                          *sql.Stmt
+	after, setMark, carryMark, addEpoch, addBegins               *sql.Stmt
 
 	prepared []*sql.Stmt // all of them
 }
@@ -77,6 +77,7 @@ func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		{&s.switchOn, insertSwitch},
 		{&s.after, selectAfter},
 		{&s.setMark, "UPDATE store SET mark = ?, closed = ?"},
+		{&s.carryMark, "UPDATE store SET turns = turns + 1"},
 		{&s.addEpoch, insertEpoch},
 		{&s.addBegins, "INSERT INTO begins (room, epoch, last_seq) SELECT name, ?, last_seq FROM rooms WHERE last_seq > 0"},
 	} {

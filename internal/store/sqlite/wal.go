@@ -2,7 +2,11 @@ package sqlite
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"time"
 )
 
@@ -10,6 +14,21 @@ const (
 	walLimit      = 128 << 20 // bytes of -wal from which something must be holding it: the writer empties it at 16 MiB
 	watchInterval = 10 * time.Second
 )
+
+// walSalt is in the header of a -wal. SQLite changes it whenever the -wal begins anew.
+type walSalt [8]byte
+
+func readSalt(path string) (salt walSalt, err error) {
+	h, err := os.Open(path + "-wal") // SQLite takes no locks on it, so closing it drops none
+	if err != nil {
+		return salt, fmt.Errorf("read the -wal: %w", err)
+	}
+	defer h.Close()
+	if _, err = h.ReadAt(salt[:], 16); errors.Is(err, io.EOF) {
+		err = nil // nothing was written yet
+	}
+	return salt, err
+}
 
 // walWatch warns once when the -wal has grown, with what holds it, and again only after it has shrunk.
 type walWatch struct {

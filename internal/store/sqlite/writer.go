@@ -74,6 +74,7 @@ type writer struct {
 	changed []*counter          // by the transaction in progress
 	marks   marks               // as in the file of marks
 	fresh   bool                // something was stored since the mark was renewed
+	salt    walSalt             // of the -wal that has the mark
 
 	health *driver.Health
 }
@@ -101,6 +102,7 @@ func (w *writer) start() {
 				group, probes := apart(w.gather(first))
 				w.commit(group)
 				w.commit(probes)
+				w.carryMark()
 			case <-renew.C:
 				w.renewMark()
 			case <-watch.C:

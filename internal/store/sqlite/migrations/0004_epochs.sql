@@ -2,12 +2,14 @@
 -- Which store this is and what has happened to it. Versions before this one do not keep the mark, so they must not write any more.
 
 -- One row. The mark is random and also stands in the file PATH.mark, so that a database file without its -wal, or in the place of
--- another one, is noticed. closed is 1 if everything is in the database file itself, nothing in the -wal.
+-- another one, is noticed. closed is 1 if everything is in the database file itself, nothing in the -wal. Each -wal that begins anew
+-- gets this row, with turns changed: so a -wal of another database file is noticed, too.
 CREATE TABLE store (
     one    INTEGER PRIMARY KEY CHECK (one = 1),
     id     TEXT    NOT NULL, -- a UUID
     mark   TEXT    NOT NULL,
-    closed INTEGER NOT NULL
+    closed INTEGER NOT NULL,
+    turns  INTEGER NOT NULL
 ) STRICT;
 
 -- In order; the last one is the present epoch.
