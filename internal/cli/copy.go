@@ -46,7 +46,7 @@ func (c *copyCmd) Run(ctx context.Context, s *streams) (err error) {
 		return &exitError{exitUsage, errors.New("--from and --to are the same store")}
 	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	from, err := c.From.openExisting(ctx, log)
+	from, err := c.From.openSource(ctx, log)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func TestRestoration_FullDisk(t *testing.T) {
 	_, err := (&Backup{From: live, To: backup}).Run(t.Context())
 	noError(t, err)
 	path := filepath.Join(dir, "restante.db")
-	copyDir(t, filepath.Dir(crashed(t, 10)), dir)
+	copyDir(t, filepath.Dir(leftByCrash(t, 10)), dir)
 	ballast := filepath.Join(dir, "ballast")
 	for _, r := range []*Restoration{
 		{From: backup, To: path, at: func(string) error { return fillUp(ballast) }},
@@ -115,7 +115,7 @@ func TestRestoration_FullDisk(t *testing.T) {
 
 func TestRestoration_ReadOnlyTarget(t *testing.T) {
 	dir, backup := mount(t, "size=4m"), backedUp(t, 20)
-	copyDir(t, filepath.Dir(crashed(t, 10)), dir)
+	copyDir(t, filepath.Dir(leftByCrash(t, 10)), dir)
 	noError(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 	path := filepath.Join(dir, "restante.db")
 	_, err := (&Restoration{From: backup, To: path}).Run(t.Context())
@@ -141,7 +141,7 @@ func TestFiles_BelongToTheOwnerOfTheDirectory(t *testing.T) {
 		t.Skip("NOT TESTED: files that root makes for another user (needs root)")
 	}
 	const user = 12345
-	path := crashed(t, 10)
+	path := leftByCrash(t, 10)
 	dir := filepath.Dir(path)
 	noError(t, os.Chown(dir, user, user))
 	entries, err := os.ReadDir(dir)

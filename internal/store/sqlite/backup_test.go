@@ -81,6 +81,27 @@ func TestBackup_WhileManyWrite(t *testing.T) {
 	writers.Wait()
 }
 
+// TestBackup_BeginsAnEpochWhenAServerStartsWithIt, but not when a tool reads it, which leaves it as it is.
+func TestBackup_BeginsAnEpochWhenAServerStartsWithIt(t *testing.T) {
+	backup := backedUp(t, 20)
+	before := content(t, filepath.Dir(backup))
+	for range 2 {
+		d := open(t, backup, Config{AsIs: true})
+		wantLog(t, d, 20)
+		if epochs, err := d.Epochs(t.Context()); err != nil || len(epochs) != 1 {
+			t.Errorf("a tool sees the epochs %+v, %v, want one", epochs, err)
+		}
+		noError(t, d.Close())
+		if content(t, filepath.Dir(backup)) != before {
+			t.Error("a tool has changed the backup")
+		}
+	}
+	d := open(t, backup, Config{})
+	if epochs, err := d.Epochs(t.Context()); err != nil || len(epochs) != 2 {
+		t.Errorf("a server sees the epochs %+v, %v, want two", epochs, err)
+	}
+}
+
 func lastSeq(t *testing.T, d *Driver, room string) int64 {
 	t.Helper()
 	r, err := d.Room(t.Context(), room)

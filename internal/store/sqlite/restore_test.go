@@ -29,8 +29,8 @@ func backedUp(t *testing.T, n int) string {
 	return b.To
 }
 
-// crashed returns a directory as kill -9 leaves it: n messages in room a, the newest in the -wal.
-func crashed(t *testing.T, n int) (path string) {
+// leftByCrash returns a directory as kill -9 leaves it: n messages in room a, the newest in the -wal.
+func leftByCrash(t *testing.T, n int) (path string) {
 	t.Helper()
 	live := filepath.Join(t.TempDir(), "restante.db")
 	d := open(t, live, Config{})
@@ -120,7 +120,7 @@ func wantRestored(t *testing.T, path string, n int, epoch string) {
 }
 
 func TestRestoration_KeepsWhatWasThere(t *testing.T) {
-	backup, path := backedUp(t, 20), crashed(t, 50)
+	backup, path := backedUp(t, 20), leftByCrash(t, 50)
 	done := restore(t, &Restoration{From: backup, To: path})
 	if done.Messages != 20 || done.Rooms != 1 || len(done.Notes) != 0 {
 		t.Errorf("restored %+v", done)
@@ -154,7 +154,7 @@ func TestRestoration_FromInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := crashed(t, 50)
+	path := leftByCrash(t, 50)
 	restore(t, &Restoration{Input: bytes.NewReader(whole), To: path})
 	wantRestored(t, path, 20, "")
 
@@ -184,7 +184,7 @@ func (*broken) Read([]byte) (int, error) { return 0, errBroken }
 
 // TestRestoration_RefusesAndTouchesNothing: another program's file, a damaged one, one of a newer version, a server that runs.
 func TestRestoration_RefusesAndTouchesNothing(t *testing.T) {
-	good, path := backedUp(t, 20), crashed(t, 50)
+	good, path := backedUp(t, 20), leftByCrash(t, 50)
 	newer, photos, gap := backedUp(t, 20), filepath.Join(t.TempDir(), "photos.db"), backedUp(t, 20)
 	tomorrowIs(t, newer, len(known(t))+1)
 	shell(t, photos, "CREATE TABLE photos (id INTEGER)")
@@ -233,7 +233,7 @@ var errStop = errors.New("stopped by the test")
 // new one, or a start refuses and says how to go on; and another restore mends all of them.
 func TestRestoration_KilledAtEveryStep(t *testing.T) {
 	backup := backedUp(t, 20)
-	for name, start := range map[string]func(*testing.T, int) string{"crashed": crashed, "closed": closedDir, "nothing": func(t *testing.T, _ int) string {
+	for name, start := range map[string]func(*testing.T, int) string{"crashed": leftByCrash, "closed": closedDir, "nothing": func(t *testing.T, _ int) string {
 		return filepath.Join(t.TempDir(), "restante.db")
 	}} {
 		t.Run(name, func(t *testing.T) {
@@ -312,7 +312,7 @@ func afterKill(t *testing.T, dir, backup string) string {
 
 // TestRestoration_StopsAtEveryStep: an error or an interruption before the file is put in place changes nothing.
 func TestRestoration_StopsAtEveryStep(t *testing.T) {
-	backup, path := backedUp(t, 20), crashed(t, 50)
+	backup, path := backedUp(t, 20), leftByCrash(t, 50)
 	before := content(t, filepath.Dir(path))
 	for _, step := range []string{"copying", "copied", "renewed", "checked"} {
 		r := &Restoration{From: backup, To: path, at: func(at string) error {
@@ -365,7 +365,7 @@ func TestRestoration_InPlace(t *testing.T) {
 		}, 30, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := crashed(t, 50)
+			path := leftByCrash(t, 50)
 			c.spoil(t, path)
 			done := restore(t, &Restoration{From: path, To: path})
 			if int(done.Messages) != c.have || !strings.Contains(strings.Join(done.Notes, " "), c.note) || c.note == "" && len(done.Notes) > 0 {
@@ -378,7 +378,7 @@ func TestRestoration_InPlace(t *testing.T) {
 
 // TestRestoration_InPlaceWithoutTheWAL: the newest messages were in the -wal, and are missing. That is said.
 func TestRestoration_InPlaceWithoutTheWAL(t *testing.T) {
-	path := crashed(t, 50)
+	path := leftByCrash(t, 50)
 	noError(t, os.Remove(path+"-wal"))
 	refused(t, path, errs.Unavailable, "restante restore")
 	done := restore(t, &Restoration{From: path, To: path})
@@ -411,7 +411,7 @@ func TestRestoration_OfAnEarlierVersion(t *testing.T) {
 
 // TestRestoration_WithoutHardLinks copies what was there.
 func TestRestoration_WithoutHardLinks(t *testing.T) {
-	backup, path := backedUp(t, 20), crashed(t, 50)
+	backup, path := backedUp(t, 20), leftByCrash(t, 50)
 	done := restore(t, &Restoration{From: backup, To: path, link: func(string, string) error { return errors.ErrUnsupported }})
 	wantRestored(t, path, 20, "")
 	wantLog(t, open(t, filepath.Join(done.Before, "restante.db"), Config{}), 50)
