@@ -103,9 +103,9 @@ func (c *backupCmd) stream(ctx context.Context, s *streams, path string) (err er
 	if isTerminal(s.out) {
 		return &exitError{exitUsage, errors.New("standard output is a terminal; name a file with --to FILE, or use a pipe")}
 	}
-	temp := os.Getenv("TMPDIR")
-	if temp == "" {
-		temp = filepath.Dir(path)
+	temp := filepath.Dir(path)
+	if os.Getenv("TMPDIR") != "" {
+		temp = os.TempDir()
 	}
 	dir, err := os.MkdirTemp(temp, "restante-backup-")
 	if err != nil {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -68,8 +67,7 @@ func openPartial(path string) (*os.File, error) {
 	return f, nil
 }
 
-// ownLike gives a file, or a directory with what is in it, to the owner of another one, when root runs the command: the server may
-// run as another user.
+// ownLike gives a file to the owner of another one when root runs the command: the server may run as another user.
 func ownLike(path, other string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -78,10 +76,5 @@ func ownLike(path, other string) error {
 	if err := unix.Stat(other, &owner); err != nil {
 		return err
 	}
-	return filepath.WalkDir(path, func(name string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(name, int(owner.Uid), int(owner.Gid))
-	})
+	return os.Lchown(path, int(owner.Uid), int(owner.Gid))
 }
