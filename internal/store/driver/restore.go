@@ -8,7 +8,7 @@ import (
 )
 
 // NotRestored returns the part of log that Restore has to add to a room, after it has compared the rest with the stored
-// messages. room is the state of the room under its lock, and read returns its messages as After does. Errors other than
+// messages. room is the state of the room under its lock, and read returns up to limit of its messages after seq, whatever their size. Errors other than
 // those of read are of class errs.Conflict and name the room and the number.
 func NotRestored(room chat.Room, log []chat.Message, read func(seq int64, limit int) ([]chat.Message, error)) ([]chat.Message, error) {
 	first := log[0].Seq
