@@ -117,7 +117,9 @@ func node(all map[string]values, instance string, alone bool) {
 		}
 		add("restante_nodes_alive", fmt.Sprintf("role=%q", role), gauge(alive, alive))
 	}
-	if !alone {
+	if alone {
+		add("restante_sqlite_wal_bytes", "", gauge(16<<20, 16<<20))
+	} else {
 		add("restante_broker_blocked", `connection="publish"`, gauge(0, 0))
 	}
 }
@@ -244,6 +246,7 @@ var scenes = []scene{
 	{name: "a policy is dangerous", change: map[string]values{"restante_broker_dangers": gauge(0, 2)}, fires: []string{"RestanteBrokerDangers ticket"}},
 	{name: "nobody reads the log", change: map[string]values{"restante_log_lines_lost_total a": counter(0, 5)}, fires: []string{"RestanteLogLinesLost ticket"}},
 	{name: "the store fails at times", change: map[string]values{"restante_store_errors_total": counter(0, 1)}, fires: []string{"RestanteStoreErrors ticket"}},
+	{name: "a program holds the write-ahead log", alone: true, change: map[string]values{"restante_sqlite_wal_bytes": gauge(16<<20, 200<<20)}, fires: []string{"RestanteWALGrows ticket"}},
 	{name: "all connections to PostgreSQL are in use", change: map[string]values{"restante_postgres_connections_in_use a": gauge(2, 16)}, fires: []string{"RestantePostgresPoolFull ticket"}},
 	{name: "a certificate ends soon", change: map[string]values{"restante_tls_certificate_expires_timestamp_seconds a": gauge(1e10, 10*86400)}, fires: []string{"RestanteCertificateEndsSoon ticket"}},
 	{name: "there is no certificate", change: map[string]values{"restante_tls_certificate_expires_timestamp_seconds a": gauge(1e10, 0)}, fires: []string{"RestanteCertificateMissing page"}},

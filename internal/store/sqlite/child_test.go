@@ -15,12 +15,18 @@ import (
 	"time"
 )
 
-// childTask is set in a process that a test starts from its own binary: a task and a path.
+// childTask is set in a process that a test starts from its own binary, to the task. The path of a database follows on stdin.
 const childTask = "RESTANTE_SQLITE_CHILD"
 
 // runChild does what a test wants another process to do.
-func runChild(task, path string) error {
+func runChild(task string) error {
 	ctx := context.Background()
+	stdin := bufio.NewReader(os.Stdin)
+	path, err := stdin.ReadString('\n')
+	if err != nil {
+		return err
+	}
+	path = strings.TrimSuffix(path, "\n")
 	switch task {
 	case "open":
 		d, err := Open(ctx, path, Config{})
@@ -34,7 +40,7 @@ func runChild(task, path string) error {
 			if err != nil {
 				return err
 			}
-			for range 1 + rand.IntN(5) { //nolint:gosec // no secret
+			for range 1 + rand.IntN(5) {
 				done, err := d.Append(ctx, newMessages("a", 1))
 				if err != nil {
 					return err
@@ -59,7 +65,7 @@ func runChild(task, path string) error {
 			return err
 		}
 		fmt.Fprintln(os.Stdout, "reading")
-		_, _ = bufio.NewReader(os.Stdin).ReadByte()
+		_, _ = stdin.ReadByte()
 		return nil
 	}
 }
@@ -68,7 +74,8 @@ func runChild(task, path string) error {
 func child(t *testing.T, task, path string) *osexec.Cmd {
 	t.Helper()
 	cmd := osexec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childTask+"="+task+":"+path)
+	cmd.Env = append(os.Environ(), childTask+"="+task)
+	cmd.Stdin = strings.NewReader(path + "\n")
 	return cmd
 }
 
@@ -89,12 +96,12 @@ func TestKill_AtAnyMoment(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := bufio.NewScanner(out)
-		for until := 1 + rand.IntN(12); lines.Scan(); { //nolint:gosec // no secret
+		for until := 1 + rand.IntN(12); lines.Scan(); {
 			if last, err = strconv.Atoi(lines.Text()); err != nil {
 				t.Fatal(err)
 			}
 			if until--; until == 0 {
-				time.AfterFunc(time.Duration(rand.IntN(8000))*time.Microsecond, func() { _ = cmd.Process.Kill() }) //nolint:gosec // no secret
+				time.AfterFunc(time.Duration(rand.IntN(8000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
 			}
 		}
 		_ = cmd.Wait()

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -176,6 +177,7 @@ func TestWAL_WarnsOnceWithWhatHoldsIt(t *testing.T) {
 	for range 2 {
 		log.Reset()
 		reader := child(t, "read", d.file.path)
+		reader.Stdin = nil
 		stop, err := reader.StdinPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -185,6 +187,9 @@ func TestWAL_WarnsOnceWithWhatHoldsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := reader.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(stop, d.file.path+"\n"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := said.Read(make([]byte, 10)); err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,8 +14,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if task, path, ok := strings.Cut(os.Getenv(childTask), ":"); ok {
-		if err := runChild(task, path); err != nil {
+	if task := os.Getenv(childTask); task != "" {
+		if err := runChild(task); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
