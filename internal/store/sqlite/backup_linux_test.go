@@ -164,3 +164,26 @@ func TestFiles_BelongToTheOwnerOfTheDirectory(t *testing.T) {
 	})
 	noError(t, err)
 }
+
+// TestQuietly_LowersThePriorityOfItsOwnThreadOnly.
+func TestQuietly_LowersThePriorityOfItsOwnThreadOnly(t *testing.T) {
+	priority := func() int {
+		p, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // 20 - nice
+		noError(t, err)
+		return 20 - p
+	}
+	before := priority()
+	noError(t, quietly(func() error {
+		if p := priority(); p != 19 {
+			t.Errorf("the work has priority %d, want 19", p)
+		}
+		return nil
+	}))
+	done := make(chan int)
+	for range 50 {
+		go func() { done <- priority() }()
+		if p := <-done; p != before {
+			t.Fatalf("another goroutine has priority %d, before it was %d", p, before)
+		}
+	}
+}

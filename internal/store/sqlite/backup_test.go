@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestBackup_IsOneSnapshotWhileOthersWrite: a message is stored after each step, which lets a copy without a snapshot begin anew
@@ -100,6 +103,46 @@ func TestBackup_BeginsAnEpochWhenAServerStartsWithIt(t *testing.T) {
 	if epochs, err := d.Epochs(t.Context()); err != nil || len(epochs) != 2 {
 		t.Errorf("a server sees the epochs %+v, %v, want two", epochs, err)
 	}
+}
+
+// TestBackup_OfAnEarlierVersion leaves its schema as it is: the server beside it may be of that version.
+func TestBackup_OfAnEarlierVersion(t *testing.T) {
+	for version := 1; version < len(known(t)); version++ {
+		old, to := filepath.Join(t.TempDir(), "old.db"), filepath.Join(t.TempDir(), "backup.db")
+		for _, m := range known(t)[:version] {
+			shell(t, old, m.Script)
+		}
+		shell(t, old, fmt.Sprintf("PRAGMA user_version = %d; PRAGMA application_id = %d; PRAGMA journal_mode = WAL", version, applicationID))
+		if _, err := (&Backup{From: old, To: to}).Run(t.Context()); err != nil {
+			t.Errorf("version %d: %v", version, err)
+			continue
+		}
+		s, err := openSource(t.Context(), to, alone)
+		noError(t, err)
+		if v, err := s.schemaVersion(t.Context(), s.conn); err != nil || v != version {
+			t.Errorf("the backup has version %d, %v, want %d", v, err, version)
+		}
+		noError(t, s.close())
+		open(t, to, Config{})
+	}
+}
+
+// TestPacing_RestsForAsLongAsTheStepTook, but no longer than a second, and not when the work has ended.
+func TestPacing_RestsForAsLongAsTheStepTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for took, want := range map[time.Duration]time.Duration{3 * time.Millisecond: 3 * time.Millisecond, time.Hour: time.Second} {
+			begun := time.Now()
+			if err := (pacing{rest: true}).after(t.Context(), took); err != nil || time.Since(begun) != want {
+				t.Errorf("after %v it rested for %v, %v, want %v", took, time.Since(begun), err, want)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		begun := time.Now()
+		if err := (pacing{rest: true}).after(ctx, time.Hour); !errors.Is(err, context.Canceled) || time.Since(begun) > 0 {
+			t.Errorf("it rested for %v, %v", time.Since(begun), err)
+		}
+	})
 }
 
 func lastSeq(t *testing.T, d *Driver, room string) int64 {

@@ -292,6 +292,17 @@ func TestRestoration_OfAnEarlierVersion(t *testing.T) {
 	wantRestored(t, path, 1, "")
 }
 
+// TestRestoration_OverADamagedFile keeps that, too.
+func TestRestoration_OverADamagedFile(t *testing.T) {
+	path := leftByCrash(t, 50)
+	noError(t, os.WriteFile(path, []byte("no database"), 0o600))
+	done := restore(t, &Restoration{From: backedUp(t, 20), To: path})
+	wantRestored(t, path, 20, done.Epoch)
+	if kept, err := os.ReadFile(filepath.Join(done.Before, "restante.db")); err != nil || string(kept) != "no database" {
+		t.Errorf("kept %q, %v", kept, err)
+	}
+}
+
 // TestRestoration_WithoutHardLinks copies what was there.
 func TestRestoration_WithoutHardLinks(t *testing.T) {
 	backup, path := backedUp(t, 20), leftByCrash(t, 50)
