@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,4 +130,30 @@ func noError(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// damagedIndex returns a backup in which one id differs between a message and the index of ids.
+func damagedIndex(t *testing.T) string {
+	t.Helper()
+	path := backedUp(t, 20)
+	s, err := openSource(t.Context(), path, alone)
+	noError(t, err)
+	var id []byte
+	noError(t, s.conn.QueryRowContext(t.Context(), "SELECT id FROM messages WHERE seq = 7").Scan(&id))
+	noError(t, s.close())
+	found := false
+	rewrite(t, path, func(b []byte) []byte {
+		for page := 0; page < len(b); page += 4096 {
+			content := b[page : page+4096]
+			if at := bytes.Index(content, id); at >= 0 && !bytes.Contains(content, []byte("a text of room")) {
+				content[at+15] ^= 1
+				found = true
+			}
+		}
+		return b
+	})
+	if !found {
+		t.Fatal("the index was not found")
+	}
+	return path
 }

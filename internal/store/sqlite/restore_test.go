@@ -53,11 +53,18 @@ func TestRestoration_FromInput(t *testing.T) {
 	wantRestored(t, path, 20, "")
 
 	before := content(t, filepath.Dir(path))
-	for name, input := range map[string]string{
-		"empty": "", "text": strings.Repeat("a letter, no database\n", 100), "cut": string(whole[:len(whole)-4096]), "cut early": string(whole[:150]), "cut in the header": string(whole[:50]),
+	for name, c := range map[string]struct {
+		input string
+		code  errs.Code
+	}{
+		"empty":             {"", errs.Invalid},
+		"text":              {strings.Repeat("a letter, no database\n", 100), errs.Invalid},
+		"cut in the header": {string(whole[:50]), errs.Invalid},
+		"cut early":         {string(whole[:150]), errs.Internal},
+		"cut at the end":    {string(whole[:len(whole)-4096]), errs.Internal},
 	} {
-		_, err := (&Restoration{Input: strings.NewReader(input), To: path}).Run(t.Context())
-		if code := errs.CodeOf(err); code != errs.Invalid && code != errs.Internal {
+		_, err := (&Restoration{Input: strings.NewReader(c.input), To: path}).Run(t.Context())
+		if code := errs.CodeOf(err); code != c.code {
 			t.Errorf("%s: %v of class %q", name, err, code)
 		}
 		if content(t, filepath.Dir(path)) != before {
@@ -97,6 +104,7 @@ func TestRestoration_RefusesAndTouchesNothing(t *testing.T) {
 		empty:             {errs.Unavailable, "no database of Restante"},
 		gap:               {errs.Internal, "damaged"},
 		damaged(t):        {errs.Internal, "damaged"},
+		damagedIndex(t):   {errs.Internal, "missing from index"},
 		good + ".missing": {errs.Unavailable, "no such database file"},
 		t.TempDir():       {errs.Unavailable, "no such database file"},
 	} {
@@ -240,6 +248,11 @@ func TestRestoration_InPlace(t *testing.T) {
 			noError(t, err)
 			noError(t, os.WriteFile(path, whole, 0o600))
 		}, 30, "does not belong to"},
+		"closed, beside the -wal of another one": {func(t *testing.T, path string) {
+			other := leftByCrash(t, 70)
+			noError(t, open(t, path, Config{}).Close())
+			noError(t, os.Rename(other+"-wal", path+"-wal"))
+		}, 50, "does not belong to"},
 		"closed, with the mark of another one": {func(t *testing.T, path string) {
 			whole, err := os.ReadFile(backedUp(t, 30))
 			noError(t, err)
