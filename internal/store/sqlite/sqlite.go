@@ -10,6 +10,11 @@
 // commit crosses that mark waits for it. Readers never wait for the writer, nor the writer for readers; a reader
 // that is in the middle of a page can only postpone the part of a checkpoint that it still reads. Close checkpoints
 // everything and empties the log, so that a closed store is one file, which can be copied.
+//
+// # Identity
+//
+// A store has an id and epochs. In SQLite an epoch ends only at Open, before anything is read. A random mark in the database file and
+// in the file PATH.mark tells an older or incomplete copy of the files from the files: see marks and files.check.
 package sqlite
 
 import (
