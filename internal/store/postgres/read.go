@@ -38,11 +38,11 @@ func reading[T any](ctx context.Context, d *Driver, what string, read func(conte
 		return v, err
 	}
 	defer d.end(t)
+	if err := d.readers.Acquire(ctx, 1); err != nil {
+		return v, err
+	}
+	defer d.readers.Release(1)
 	err = d.attempt(ctx, t, func(ctx context.Context) (err error) {
-		if err := d.readers.Acquire(ctx, 1); err != nil {
-			return err
-		}
-		defer d.readers.Release(1)
 		v, err = read(ctx, t)
 		return err
 	})

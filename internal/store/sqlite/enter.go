@@ -21,6 +21,9 @@ func (f *file) origin(ctx context.Context, restored string) (origin, error) {
 // enter gives the database a new mark, at the start, and ends the epoch if that is due.
 func (w *writer) enter(ctx context.Context, from origin) error {
 	w.marks = from.marks
+	if w.asIs = w.cfg.AsIs && from.ends != ""; w.asIs {
+		return nil
+	}
 	unfinished := w.marks.pending()
 	if err := w.remark(ctx, change{ends: from.ends, checkpoint: "PASSIVE"}); err != nil {
 		return err
@@ -51,7 +54,7 @@ func (w *writer) reportEnd(ctx context.Context, reason string) error {
 
 // renewMark gives the database a new mark if something was stored, or completes a change that a reader of the -wal held up.
 func (w *writer) renewMark() {
-	if w.db == nil || !w.fresh && !w.marks.pending() || w.file.present() != nil {
+	if w.db == nil || w.asIs || !w.fresh && !w.marks.pending() || w.file.present() != nil {
 		return
 	}
 	if err := w.remark(context.Background(), change{checkpoint: "PASSIVE"}); err != nil {
@@ -66,7 +69,7 @@ func (w *writer) markFailed(err error) {
 
 // carryMark writes the mark into the -wal once more after that has begun anew, so that every -wal tells of which database it is.
 func (w *writer) carryMark() {
-	if w.db == nil {
+	if w.db == nil || w.asIs {
 		return
 	}
 	salt, err := readSalt(w.file.path)
@@ -87,7 +90,11 @@ func (w *writer) leave(ctx context.Context) (bool, error) {
 	if err == nil && w.db == nil {
 		err = w.connect(ctx)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case w.asIs:
+		_, err = w.checkpoint(ctx, "TRUNCATE")
+	default:
 		err = w.remark(ctx, change{closed: true, checkpoint: "TRUNCATE"})
 	}
 	if err = w.file.classify(err); errs.CodeOf(err) == errs.Unavailable {

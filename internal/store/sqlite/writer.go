@@ -75,6 +75,7 @@ type writer struct {
 	marks   marks               // as in the file of marks
 	fresh   bool                // something was stored since the mark was renewed
 	salt    walSalt             // of the -wal that has the mark
+	asIs    bool                // the mark stays as it is, see Config.AsIs
 
 	health *driver.Health
 }
