@@ -36,7 +36,7 @@ const (
 // chat.ReadStored reads, and its headers are enough to select by. The caller may add headers; Encode keeps nothing of the
 // result.
 func Encode(m chat.Message) Wire {
-	return Wire{
+	w := Wire{
 		ID:          m.ID,
 		ContentType: jsonType,
 		Headers: map[string]any{
@@ -51,6 +51,10 @@ func Encode(m chat.Message) Wire {
 		Body: m.AppendEnvelope(make([]byte, 0, len(m.Msg)+besidesText)),
 		Time: m.StoredAt,
 	}
+	if chat.IsEpoch(m.Epoch) {
+		w.Headers[prefix+"epoch"] = m.Epoch
+	}
+	return w
 }
 
 // besidesText is how many bytes an envelope has besides the text, with names of usual length.
