@@ -83,6 +83,19 @@ func (h *Hub) Deliver(stored []chat.Message) {
 	}
 }
 
+// Listens reports whether a room has readers on this node. It does not block.
+func (h *Hub) Listens(room string) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.rooms[room] != nil
+}
+
+// Passed notes that a message was stored in a room without readers. Only its Room, Seq, ID and Epoch are set. It does not block.
+func (h *Hub) Passed(chat.Message) {}
+
+// Changed forgets what was read of a room, because its messages may have changed. It does not block.
+func (h *Hub) Changed(string) { h.pages.cache.Purge() }
+
 // byRoom groups the messages of the rooms that have readers on this node.
 func (h *Hub) byRoom(stored []chat.Message) map[*room][]chat.Message {
 	h.mu.RLock()
