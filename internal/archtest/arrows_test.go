@@ -50,6 +50,7 @@ var arrows = map[string][]string{
 	"internal/inflight":  {},
 	"internal/retry":     {},
 	"internal/lifecycle": {},
+	"internal/turn":      {}, // of reads of history
 
 	// whether a node can be used now, and its log
 	"internal/health":  {"internal/errs"},
@@ -59,7 +60,7 @@ var arrows = map[string][]string{
 	"internal/signalr": {"internal/errs"},                                         // the protocol: no chat
 	"internal/forward": {"internal/peer", "internal/remote", "internal/inflight"}, // requests that belong to another node
 	"internal/route":   {"internal/peer"},                                         // which requests there are, and who answers them
-	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/chat", "internal/errs"},
+	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
 	"internal/remote":  {},                                                                       // addresses
@@ -76,7 +77,7 @@ var arrows = map[string][]string{
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/epoch", "internal/forward", "internal/telemetry",
 		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route",
-		"internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/upgrade", "client",
+		"internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {

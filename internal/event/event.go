@@ -57,5 +57,20 @@ func Encode(m chat.Message) Wire {
 	return w
 }
 
+// Passed returns what the headers of an announcement say of its message: Room, Seq, ID and Epoch. It reports false if they are
+// not those of a stored message of the room. Nothing is decoded, so it is cheap.
+func Passed(headers map[string]any, room string) (chat.Message, bool) {
+	m := chat.Message{ID: text(headers, "id"), Room: room, Epoch: text(headers, "epoch")}
+	seq, err := strconv.ParseInt(text(headers, "subject"), 10, 64)
+	m.Seq = seq
+	return m, err == nil && seq > 0 && m.ID != "" && text(headers, "type") == StoredType && text(headers, "room") == room
+}
+
+// text returns an attribute, "" if it is not there or no text.
+func text(headers map[string]any, attribute string) string {
+	s, _ := headers[prefix+attribute].(string)
+	return s
+}
+
 // besidesText is how many bytes an envelope has besides the text, with names of usual length.
 const besidesText = 288

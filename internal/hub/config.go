@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/signalr"
+	"restante/internal/turn"
 )
 
 // Config configures a Hub. The zero value is ready to use.
@@ -18,6 +19,9 @@ type Config struct {
 	Metrics prometheus.Registerer
 	// TailBytes is how much of the newest end of each room is kept in memory, per encoding in use. Default 512 KiB.
 	TailBytes int
+	// Memory is how much memory the newest ends of all rooms and the pages of history that were read take together, in bytes.
+	// What was not used for the longest time gives way. Default 64 MiB.
+	Memory int
 	// StreamKeepAlive is how often a quiet event stream gets a comment. Default 15 s.
 	StreamKeepAlive time.Duration
 	// StreamStall is how long the peer of an event stream may read nothing before the stream is ended. Default 5 min.
@@ -30,9 +34,8 @@ type Config struct {
 	Allow func(ctx context.Context) error
 	// MaxRooms is how many rooms a connection may have joined at a time. Negative: any number. Default 200.
 	MaxRooms int
-	// CatchUps is how many pages of history are read from the store at a time for readers that are behind. Further reads
-	// wait for their turn, first come, first served. Negative: any number. Default 32.
-	CatchUps int
+	// Turns are what reads of history wait for. Default: turns of the hub alone, whose metrics are not registered.
+	Turns *turn.Turns
 	// CompareEvery is how often the open rooms are compared with the store although Resync was not called. It finds
 	// announcements that were lost without a sign. Default: never; a broker within the process loses none.
 	CompareEvery time.Duration
@@ -47,6 +50,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.TailBytes == 0 {
 		c.TailBytes = 512 << 10
+	}
+	if c.Memory == 0 {
+		c.Memory = 64 << 20
 	}
 	if c.StreamKeepAlive == 0 {
 		c.StreamKeepAlive = 15 * time.Second
@@ -63,8 +69,8 @@ func (c Config) withDefaults() Config {
 	if c.MaxRooms == 0 {
 		c.MaxRooms = 200
 	}
-	if c.CatchUps == 0 {
-		c.CatchUps = 32
+	if c.Turns == nil {
+		c.Turns = turn.New(turn.Config{})
 	}
 	if c.SignalR.Log == nil {
 		c.SignalR.Log = c.Log

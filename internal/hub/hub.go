@@ -22,7 +22,9 @@ type Hub struct {
 	cfg     Config
 	logs    Logs
 	accept  journey.Accepter
+	budget  *budget
 	pages   *pages
+	lagging *lagging
 	pumps   []*pump
 	signalr *signalr.Server
 	metrics *metrics
@@ -43,10 +45,10 @@ func New(cfg Config, logs Logs, accept journey.Accepter) *Hub {
 	h := &Hub{
 		cfg: cfg, logs: logs, accept: accept,
 		rooms: make(map[string]*room), streams: make(map[*stream]context.CancelFunc),
-		resyncAsked: make(chan struct{}, 1),
+		resyncAsked: make(chan struct{}, 1), lagging: newLagging(), budget: newBudget(cfg.Memory),
 	}
-	h.metrics = newMetrics(cfg.Metrics, h.slowestLag, h.openRooms, h.openStreams)
-	h.pages = newPages(logs.Shared, cfg.CatchUps, h.metrics)
+	h.metrics = newMetrics(cfg.Metrics, gauges{lag: h.lagging.slowest, rooms: h.openRooms, streams: h.openStreams}, h.budget)
+	h.pages = newPages(logs.Shared, h.budget, cfg.Turns, h.metrics)
 	for i := range runtime.NumCPU() {
 		h.pumps = append(h.pumps, newPump(i, h.metrics))
 	}
@@ -69,7 +71,11 @@ func (h *Hub) Run(ctx context.Context) error {
 // messages of a room must come in the order of their numbers. It ignores messages that the hub knows already.
 func (h *Hub) Deliver(stored []chat.Message) {
 	for r, messages := range h.byRoom(stored) {
-		readers := r.extend(messages, h.cfg.TailBytes)
+		readers, repeated, over := r.extend(messages, h.cfg.TailBytes)
+		h.budget.evict(over)
+		if repeated > 0 {
+			h.pages.announced(r.name, repeated)
+		}
 		for _, p := range h.pumps {
 			p.mark(r)
 		}
@@ -83,6 +89,20 @@ func (h *Hub) Deliver(stored []chat.Message) {
 	}
 }
 
+// Listens reports whether a room has readers on this node. It does not block.
+func (h *Hub) Listens(room string) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.rooms[room] != nil
+}
+
+// Passed notes that a message was stored in a room without readers. Only its Room, Seq, ID and Epoch are set. If it is not new, the
+// pages of its room are read again when somebody needs them. It does not block.
+func (h *Hub) Passed(m chat.Message) { h.pages.announced(m.Room, m.Seq) }
+
+// Changed forgets what was read of a room, because its messages may have changed. It does not block.
+func (h *Hub) Changed(room string) { h.pages.changed(room) }
+
 // byRoom groups the messages of the rooms that have readers on this node.
 func (h *Hub) byRoom(stored []chat.Message) map[*room][]chat.Message {
 	h.mu.RLock()
@@ -91,6 +111,8 @@ func (h *Hub) byRoom(stored []chat.Message) map[*room][]chat.Message {
 	for _, m := range stored {
 		if r := h.rooms[m.Room]; r != nil {
 			groups[r] = append(groups[r], m)
+		} else {
+			h.pages.announced(m.Room, m.Seq) // the last reader has left since Listens was asked
 		}
 	}
 	return groups
@@ -124,7 +146,7 @@ func (h *Hub) enter(ctx context.Context, name string) (*room, error) {
 	h.mu.Lock()
 	r := h.rooms[name]
 	if r == nil {
-		r = newRoom(name, len(h.pumps))
+		r = newRoom(name, len(h.pumps), h.budget)
 		h.rooms[name] = r
 	}
 	r.refs++
@@ -141,6 +163,7 @@ func (h *Hub) leave(r *room) {
 	defer h.mu.Unlock()
 	if r.refs--; r.refs == 0 {
 		delete(h.rooms, r.name)
+		r.close()
 	}
 }
 
@@ -154,21 +177,4 @@ func (h *Hub) openStreams() float64 {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return float64(len(h.streams))
-}
-
-// slowestLag returns how many messages the slowest reader is behind.
-func (h *Hub) slowestLag() float64 {
-	h.mu.RLock()
-	var readers []*reader
-	for _, r := range h.rooms {
-		for i := range h.pumps {
-			readers = r.appendReaders(readers, i)
-		}
-	}
-	h.mu.RUnlock()
-	slowest := int64(0)
-	for _, rd := range readers {
-		slowest = max(slowest, rd.conn.lag())
-	}
-	return float64(slowest)
 }

@@ -13,6 +13,7 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -49,6 +50,28 @@ func (h *history) After(_ context.Context, room string, seq int64, limit int) ([
 	all := h.rooms[room]
 	from := min(seq, int64(len(all)))
 	return all[from:min(from+int64(limit), int64(len(all)))], nil
+}
+
+func (h *history) Page(_ context.Context, room string, seq int64) ([]chat.Message, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reads++
+	if h.broken {
+		return nil, &errs.Error{Code: errs.Unavailable, Msg: "the store is down"}
+	}
+	return pageOf(h.rooms[room], seq), nil
+}
+
+// pageOf returns the page of the message seq of a room, as a store does.
+func pageOf(all []chat.Message, seq int64) []chat.Message {
+	first := (seq - 1) / driver.PageMessages * driver.PageMessages
+	block := all[min(first, int64(len(all))):min(first+driver.PageMessages, int64(len(all)))]
+	sizes := make([]int, len(block))
+	for i := range block {
+		sizes[i] = len(block[i].Msg)
+	}
+	from, to := driver.PageOf(sizes, int(seq-1-first))
+	return block[from:to]
 }
 
 func (h *history) Room(_ context.Context, name string) (chat.Room, error) {

@@ -171,7 +171,7 @@ func (s *session) getMessagesSince(ctx context.Context, args []json.RawMessage) 
 
 // since reads the messages after seq through the guard when its turn has come.
 func (h *Hub) since(ctx context.Context, room string, seq int64, limit int) (any, error) {
-	done, err := h.pages.turn(ctx)
+	done, err := h.cfg.Turns.Take(ctx)
 	if err != nil {
 		return nil, err
 	}

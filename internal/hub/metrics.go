@@ -6,15 +6,16 @@ type metrics struct {
 	delivered      prometheus.Counter
 	fallenBehind   prometheus.Counter
 	pageReads      prometheus.Counter
-	waiting        prometheus.Gauge
-	waitSeconds    prometheus.Histogram
 	deliverSeconds prometheus.Histogram
 	resyncs        prometheus.Counter
 	roomsBehind    prometheus.Counter
 	roomsUnheard   prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *metrics {
+// gauges are read when the metrics are.
+type gauges struct{ lag, rooms, streams func() float64 }
+
+func newMetrics(reg prometheus.Registerer, g gauges, b *budget) *metrics {
 	m := &metrics{
 		delivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_delivered_total", Help: "Messages written to readers, counted once per reader.",
@@ -25,14 +26,6 @@ func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *
 		}),
 		pageReads: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_catchup_reads_total", Help: "Pages of history read from the store for readers that were behind.",
-		}),
-		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "restante_catchup_waiting", Help: "Reads of history that wait for their turn.",
-		}),
-		waitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "restante_catchup_wait_seconds",
-			Help:    "How long reads of history have waited for their turn.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 10),
 		}),
 		deliverSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "restante_deliver_seconds",
@@ -52,17 +45,20 @@ func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.waiting, m.waitSeconds, m.deliverSeconds, m.resyncs,
+		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, b.evicted, m.deliverSeconds, m.resyncs,
 			m.roomsBehind, m.roomsUnheard,
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_slowest_reader_lag_messages", Help: "How many messages the slowest reader is behind.",
-			}, lag),
+			}, g.lag),
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_open_rooms", Help: "Rooms that have readers on this node.",
-			}, rooms),
+			}, g.rooms),
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_event_streams", Help: "Open event streams (GET /rooms/{room}/events) of this node.",
-			}, streams))
+			}, g.streams),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "restante_hub_memory_bytes", Help: "Memory that the newest ends of rooms and the pages of history take.",
+			}, b.bytes))
 	}
 	return m
 }

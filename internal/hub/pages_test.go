@@ -9,9 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"restante/internal/chat"
+	"restante/internal/turn"
 )
 
 // farStore is a slow store that counts how many reads it does at once.
@@ -42,6 +41,14 @@ func (s *farStore) After(ctx context.Context, room string, seq int64, limit int)
 	return messages, err
 }
 
+func (s *farStore) Page(ctx context.Context, room string, seq int64) ([]chat.Message, error) {
+	s.count(1)
+	defer s.count(-1)
+	messages, err := s.history.Page(ctx, room, seq)
+	<-time.After(s.took)
+	return messages, err
+}
+
 func (s *farStore) count(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +67,7 @@ func TestPages_ReadsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newFarStore(t, time.Second)
 		log.append("b", 5)
-		h := startWith(t, Config{CatchUps: 3}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 3})}, log)
 		var peers []*peer
 		for i := range 20 {
 			log.append(fmt.Sprint("room", i), 5)
@@ -78,21 +85,12 @@ func TestPages_ReadsTakeTurns(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if waiting := testutil.ToFloat64(h.metrics.waiting); waiting == 0 {
-			t.Error("no read is counted as waiting")
-		}
 		calls.Wait()
 		for _, p := range peers {
 			p.waitSeq(t, 5)
 		}
 		if most := log.mostReads(); most != 3 {
 			t.Errorf("%d reads at once, want 3", most)
-		}
-		if waiting := testutil.ToFloat64(h.metrics.waiting); waiting != 0 {
-			t.Errorf("%v reads are counted as waiting", waiting)
-		}
-		if n := testutil.CollectAndCount(h.metrics.waitSeconds); n != 1 {
-			t.Errorf("the waiting is not measured")
 		}
 	})
 }
@@ -113,7 +111,7 @@ func floodOfJoins(t *testing.T, flooders int) {
 		log.append(fmt.Sprint("room", i), 2*pageMessages)
 	}
 	log.append("a", pages*pageMessages)
-	h := startWith(t, Config{CatchUps: catchUps}, log)
+	h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: catchUps})}, log)
 	ctx, cancel := context.WithCancel(anyone(t.Context()))
 	var flood sync.WaitGroup
 	for range flooders {
@@ -121,7 +119,7 @@ func floodOfJoins(t *testing.T, flooders int) {
 		flood.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				_, _ = invokeAs(ctx, t, s, joinRoom, fmt.Sprintf(`"room%d"`, i%rooms), "0")
-				h.pages.cache.Purge() // as if there were more rooms than fit into it
+				h.pages.dropAll() // as if there were more rooms than fit into it
 			}
 		})
 	}
@@ -149,7 +147,7 @@ func TestPages_ReadersDoNotWaitForThoseThatHaveLeft(t *testing.T) {
 		log := newFarStore(t, time.Second)
 		log.append("a", 100*pageMessages)
 		log.append("b", 1)
-		h := startWith(t, Config{CatchUps: 1}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 1})}, log)
 		for i := range int64(60) {
 			_, c := follow(t, h, "a", i*pageMessages)
 			synctest.Wait() // it waits for its turn
@@ -165,8 +163,12 @@ func TestPages_ReadersDoNotWaitForThoseThatHaveLeft(t *testing.T) {
 		c.close()
 		h.pages.mu.Lock()
 		defer h.pages.mu.Unlock()
-		if len(h.pages.wanted) != 0 {
-			t.Errorf("%d pages are wanted by no reader", len(h.pages.wanted))
+		for name, r := range h.pages.rooms {
+			for key, b := range r.blocks {
+				if r.waiting != 0 || b.wanted.Len() != 0 || len(b.pages) == 0 {
+					t.Errorf("block %v of room %s is wanted by no reader", key, name)
+				}
+			}
 		}
 	})
 }
@@ -177,7 +179,7 @@ func TestPages_CacheIsNotQueuedFor(t *testing.T) {
 		log := newFarStore(t, time.Hour)
 		log.append("a", pageMessages)
 		log.append("b", 1)
-		h := startWith(t, Config{CatchUps: 1}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 1})}, log)
 		if _, err := h.pages.find(t.Context(), "a", eventStream, 1); err != nil {
 			t.Fatal(err)
 		}
@@ -197,19 +199,23 @@ func TestPages_ChecksTheCacheAgainInItsTurn(t *testing.T) {
 	log := &history{}
 	log.append("a", pageMessages+1)
 	h := start(t, log)
-	for page, reads := range map[int64]int{0: 1, 1: 2} { // the last page may have grown
+	key := blockKey{eventStream, 1}
+	for _, step := range []struct {
+		seq   int64
+		reads int
+	}{{pageMessages + 1, 1}, {pageMessages + 2, 1}} { // the last page has grown meanwhile
 		before := log.readCount()
-		key := pageKey{"a", eventStream, page}
-		h.pages.want(key, 1)
+		wanted := h.pages.want("a", key, step.seq)
 		for range 2 {
-			if _, err := h.pages.read(t.Context(), key); err != nil {
-				t.Fatal(err)
+			if f, err := h.pages.read(t.Context(), "a", key); err != nil || !f.holds(step.seq) {
+				t.Fatalf("read %d to %d, %v", f.first, f.last(), err)
 			}
 		}
-		h.pages.want(key, -1)
-		if n := log.readCount() - before; n != reads {
-			t.Errorf("page %d was read %d times, want %d", page, n, reads)
+		h.pages.unwant("a", key, wanted)
+		if n := log.readCount() - before; n != step.reads {
+			t.Errorf("the page of %d was read %d times, want %d", step.seq, n, step.reads)
 		}
+		log.append("a", 1)
 	}
 }
 
@@ -219,7 +225,7 @@ func TestPages_SlowPeersHoldNoTurn(t *testing.T) {
 		log := newFarStore(t, time.Second)
 		log.append("a", 20*pageMessages)
 		log.append("b", 1)
-		h := startWith(t, Config{CatchUps: 1}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 1})}, log)
 		slow := newPeer()
 		slow.stall(true)
 		a := join(t, h, slow, 0)
@@ -269,7 +275,7 @@ func TestPages_ReadThatBeganTooEarlyIsRepeatedOnce(t *testing.T) {
 func TestPages_NegativeIsAnyNumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newFarStore(t, time.Second)
-		h := startWith(t, Config{CatchUps: -1}, log)
+		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: -1})}, log)
 		var conns []*conn
 		for i := range 50 {
 			log.append(fmt.Sprint("room", i), 1)

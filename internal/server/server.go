@@ -30,6 +30,7 @@ import (
 	"restante/internal/peer"
 	"restante/internal/store"
 	"restante/internal/telemetry"
+	"restante/internal/turn"
 	"restante/internal/upgrade"
 )
 
@@ -55,7 +56,8 @@ type Server struct {
 	access       *access
 	entry        *entry
 	health       *health.Board
-	logs         auth.Log // what clients may read of the store
+	logs         auth.Log    // what clients may read of the store
+	turns        *turn.Turns // of reads of history
 	forwarder    *forward.Forwarder
 	hub          *hub.Hub
 	certificates *cert.Source

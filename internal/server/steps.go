@@ -20,6 +20,7 @@ import (
 	"restante/internal/signalr"
 	"restante/internal/store"
 	"restante/internal/telemetry"
+	"restante/internal/turn"
 	"restante/internal/upgrade"
 )
 
@@ -87,11 +88,12 @@ func (s *Server) openBroker(ctx context.Context) (lifecycle.Stop, error) {
 func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.entry = newEntry(s.access.limits, s.broker)
 	s.logs = auth.Log{Next: s.store}
+	s.turns = turn.New(turn.Config{Reads: s.cfg.Limit.CatchUps, Metrics: s.metrics})
 	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics, Avoid: isLeaving})
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
-		MaxRooms: s.cfg.Limit.Rooms, CatchUps: s.cfg.Limit.CatchUps,
+		MaxRooms: s.cfg.Limit.Rooms, Turns: s.turns,
 		CompareEvery: s.compareEvery(),
 		SignalR: signalr.Config{
 			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure,
