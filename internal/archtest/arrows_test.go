@@ -27,7 +27,7 @@ var arrows = map[string][]string{
 	"internal/broker/rabbitmq/deadletter": {"internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/chat", "internal/errs"},
 	"internal/broker/rabbitmq/management": {"internal/broker/rabbitmq/link", "internal/errs"}, // the HTTP API: queues and policies
 	"internal/broker/rabbitmq/operate": {
-		"internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/management", "internal/peer", "internal/errs",
+		"internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/management", "internal/peer", "internal/retry", "internal/errs",
 	}, // what operators do
 	"internal/broker/rabbitmq": {
 		"internal/broker/driver", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/deadletter",
@@ -81,7 +81,7 @@ var arrows = map[string][]string{
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/logging", "internal/retry", "internal/server", "internal/load", "internal/chat", "internal/errs",
+		"internal/config", "internal/logging", "internal/retry", "internal/server", "internal/load", "internal/epoch", "internal/peer", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/operate", "internal/auth",
 	},

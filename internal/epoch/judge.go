@@ -70,6 +70,7 @@ type Judge struct {
 	foreign  error              // the broker's record names another store, as watch has found
 	accepted *string            // a mark that the record does not have, and with which the epoch goes on
 	ending   string             // the epoch for which End was returned last
+	answers  bool               // the driver has got an answer
 	changed  chan struct{}      // closed and replaced when Check may return something else
 	told     []func(chat.Epoch) // by OnEnter
 }
@@ -227,7 +228,7 @@ func (j *Judge) see(at sight, finding peer.Finding, missing []driver.Seen) {
 func (j *Judge) answered(ctx context.Context, l *driver.Look, v driver.Verdict, err error) {
 	j.mu.Lock()
 	before := j.refused
-	j.held, j.refused = true, nil
+	j.held, j.refused, j.answers = true, nil, true
 	if errs.CodeOf(err) == errs.Conflict {
 		j.refused = err
 	}
@@ -268,7 +269,7 @@ func (j *Judge) Entered(e chat.Epoch) {
 	j.mu.Lock()
 	before := j.entered
 	ended := before.ID != "" && before.ID != e.ID || before.ID == "" && j.ending != "" && j.ending != e.ID
-	j.entered, j.held, j.refused, j.ending = e, false, nil, ""
+	j.entered, j.held, j.refused, j.ending, j.answers = e, false, nil, "", true
 	j.at.store, j.at.epoch = e.Store, e.ID
 	j.memory.begin(e.ID)
 	j.cfg.Nodes.SetStore(&peer.StoreState{ID: e.Store, Look: j.at.String(), Serves: true, Finds: peer.Complete})

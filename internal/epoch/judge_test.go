@@ -357,3 +357,24 @@ func BenchmarkMemory(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/message")
 }
+
+// TestJudge_FirstWaitsForAnAnswer: a node that starts waits for the answer when the database was reached, and for a moment if it was
+// not.
+func TestJudge_FirstWaitsForAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		began := time.Now()
+		if err := w.broker.start(t, "c", w.db).First(t.Context()); err != nil || time.Since(began) != askedWithin {
+			t.Errorf("the database is away: %v after %v", err, time.Since(began))
+		}
+		other := newDatabase()
+		other.store = "11111111-1111-4111-8111-111111111111"
+		n := w.broker.start(t, "d", other)
+		var looking sync.WaitGroup
+		looking.Go(n.Look)
+		if err := n.First(t.Context()); errs.CodeOf(err) != errs.Conflict {
+			t.Errorf("it starts with another store: %v", err)
+		}
+		looking.Wait()
+	})
+}

@@ -95,6 +95,30 @@ func (j *Judge) compareRecord(ctx context.Context) (changed bool) {
 	return true
 }
 
+const (
+	// askedWithin is how long a node that starts waits until the driver asks. It does not ask while the database is away.
+	askedWithin = 500 * time.Millisecond
+	// answeredWithin is how long a node that starts waits for the first answer.
+	answeredWithin = 5 * time.Second
+)
+
+// First waits for the first answer to the driver, for some seconds at most, and returns the error of Check: a node whose database is
+// not the one of the broker better does not start.
+func (j *Judge) First(ctx context.Context) error {
+	for _, step := range []struct {
+		limit time.Duration
+		over  func() bool
+	}{
+		{askedWithin, func() bool { return j.asked || j.answers }},
+		{answeredWithin, func() bool { return !j.asked || j.answers }},
+	} {
+		limited, cancel := context.WithTimeout(ctx, step.limit)
+		j.await(limited, step.over)
+		cancel()
+	}
+	return j.Check()
+}
+
 // While calls run as long as the database is not known to be one that must not be used, and with known only once the database is
 // known. It calls run with a context that ends when that is over, and again and again, until ctx is done. It returns nil then. An
 // error of run, or its return before its context has ended, ends While, too.
