@@ -129,7 +129,7 @@ type Epoch struct {
 type Lineage struct {
 	Store  string
 	Epochs []Epoch
-	Begins []Begin // without those of number 0
+	Begins []Begin // without those of number 0; ascending by epoch as in Epochs, then by room (bytewise)
 	Mark   string  // the present mark, which tells an older copy of a store from the store; "" if there is none
 }
 

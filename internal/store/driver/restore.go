@@ -8,7 +8,7 @@ import (
 )
 
 // NotRestored returns the part of log that Restore has to add to a room, after it has compared the rest with the stored
-// messages. room is the state of the room under its lock, and read returns its messages as After does. Errors other than
+// messages. room is the state of the room under its lock, and read returns up to limit of its messages after seq, whatever their size. Errors other than
 // those of read are of class errs.Conflict and name the room and the number.
 func NotRestored(room chat.Room, log []chat.Message, read func(seq int64, limit int) ([]chat.Message, error)) ([]chat.Message, error) {
 	first := log[0].Seq
@@ -38,7 +38,7 @@ func NotRestored(room chat.Room, log []chat.Message, read func(seq int64, limit 
 }
 
 // Difference returns the first index at which two logs differ, and whether they are the same. It compares what is stored:
-// times in microseconds, no traces and no origins.
+// times in microseconds, no traces, origins and epochs.
 func Difference(a, b []chat.Message) (int, bool) {
 	for i := range min(len(a), len(b)) {
 		if stored(a[i]) != stored(b[i]) {
@@ -50,7 +50,7 @@ func Difference(a, b []chat.Message) (int, bool) {
 
 // stored returns m as a store returns it.
 func stored(m chat.Message) chat.Message {
-	m.SentAt, m.StoredAt, m.Trace, m.Origin = chat.Micros(m.SentAt), chat.Micros(m.StoredAt), "", chat.Origin{}
+	m.SentAt, m.StoredAt, m.Trace, m.Origin, m.Epoch = chat.Micros(m.SentAt), chat.Micros(m.StoredAt), "", chat.Origin{}, ""
 	return m
 }
 

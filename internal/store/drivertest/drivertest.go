@@ -25,6 +25,11 @@ type Harness struct {
 	Reopen func(t *testing.T, d driver.Driver, now func() time.Time) driver.Driver
 	// Break makes every write of d fail until repair is called. If it is nil, the tests of failure and recovery are skipped.
 	Break func(t *testing.T, d driver.Driver) (repair func())
+	// EndEpoch ends the present epoch of d with a reason, and returns a driver over the same data that works in the next one: d,
+	// or another one if d had to be closed.
+	EndEpoch func(t *testing.T, d driver.Driver, now func() time.Time, reason string) driver.Driver
+	// RemoveOldest removes the messages of a room up to a number from the database of d, and leaves the room's counter.
+	RemoveOldest func(t *testing.T, d driver.Driver, room string, upTo int64)
 	// NoPartitions says that the driver is of one machine, which ignores the origins of messages.
 	NoPartitions bool
 }
@@ -67,6 +72,17 @@ func Run(t *testing.T, h Harness) {
 		{"Restore_ConflictStoresNothing", testRestoreConflict},
 		{"Restore_AppendGoesOn", testRestoreAppend},
 		{"Restore_WhileAppending", testRestoreConcurrently},
+		{"Epoch_StaysOverARestart", testEpochStays},
+		{"Epoch_OfMessagesAndRooms", testEpochOfAnswers},
+		{"Epoch_Ends", testEpochEnds},
+		{"Beginning_LeastOfLaterEpochs", testBeginning},
+		{"RestoreEpochs_GoesOnAsTheOtherStore", testRestoreEpochs},
+		{"RestoreEpochs_ConflictChangesNothing", testRestoreEpochsConflict},
+		{"RestoreRoom_GoesOnAfterTheFloor", testRestoreRoom},
+		{"Floor_OldestMessagesRemoved", testFloor},
+		{"Floor_AllMessagesRemoved", testAllRemoved},
+		{"Bytes_AfterAndBefore", testBytes},
+		{"Bytes_LongAndShortMessages", testMixedBytes},
 		{"Names_OfEveryVersion", testNames},
 		{"Switches_OfANewStore", testSwitchesOfNewStore},
 		{"SwitchOn_OnceAndForGood", testSwitchOn},
@@ -162,9 +178,10 @@ func log(t testing.TB, d driver.Driver, room string) []chat.Message {
 	}
 }
 
-// same checks that two logs are equal in everything, times down to the microsecond and in UTC.
+// same checks that two logs are equal in everything but their epochs, times down to the microsecond and in UTC.
 func same(t testing.TB, what string, got, want []chat.Message) {
 	t.Helper()
+	got, want = withoutEpochs(got), withoutEpochs(want)
 	if slices.Equal(got, want) {
 		return
 	}
@@ -175,6 +192,24 @@ func same(t testing.TB, what string, got, want []chat.Message) {
 		}
 	}
 	t.FailNow()
+}
+
+// withoutEpochs returns a copy of a log whose messages do not say in which epoch they were read.
+func withoutEpochs(log []chat.Message) []chat.Message {
+	log = slices.Clone(log)
+	for i := range log {
+		log[i].Epoch = ""
+	}
+	return log
+}
+
+func epochOf(t testing.TB, d driver.Driver) chat.Epoch {
+	t.Helper()
+	e, err := d.Epoch()
+	if err != nil {
+		t.Fatalf("read the present epoch: %v", err)
+	}
+	return e
 }
 
 func canceled(t testing.TB) context.Context {

@@ -19,6 +19,7 @@ import (
 type model struct {
 	clock *clock
 	rooms map[string][]chat.Message
+	epoch chat.Epoch
 }
 
 func (m *model) append(batch []chat.Message) driver.Appended {
@@ -29,7 +30,7 @@ func (m *model) append(batch []chat.Message) driver.Appended {
 		i := slices.IndexFunc(room, func(x chat.Message) bool { return x.ID == b.ID })
 		if i < 0 {
 			i = len(room)
-			b.Seq, b.StoredAt = int64(i)+1, now
+			b.Seq, b.StoredAt, b.Epoch = int64(i)+1, now, m.epoch.ID
 			if i > 0 && !now.After(room[i-1].StoredAt) {
 				b.StoredAt = room[i-1].StoredAt.Add(time.Microsecond)
 			}
@@ -48,7 +49,7 @@ func (m *model) seqAt(room string, t time.Time) int64 {
 }
 
 func (m *model) room(name string) chat.Room {
-	r := chat.Room{Name: name}
+	r := chat.Room{Name: name, Epoch: m.epoch}
 	if log := m.rooms[name]; len(log) > 0 {
 		r.OldestSeq, r.LastSeq, r.LastStoredAt = 1, int64(len(log)), log[len(log)-1].StoredAt
 	}
@@ -63,7 +64,7 @@ func testModel(t *testing.T, h Harness) {
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
 		c.step(24 * time.Hour)
-		m := &model{clock: c, rooms: map[string][]chat.Message{}}
+		m := &model{clock: c, rooms: map[string][]chat.Message{}, epoch: epochOf(t, d)}
 		var names []string
 		for _, suffix := range []string{"a", "b", "c"} {
 			names = append(names, fmt.Sprintf("run-%06d-%s", run, suffix))

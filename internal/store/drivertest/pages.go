@@ -107,13 +107,13 @@ func testReadCancelled(t *testing.T, h Harness) {
 func testRoom(t *testing.T, h Harness) {
 	c := newClock()
 	d := h.Open(t, c.now)
-	if r, err := d.Room(t.Context(), "a"); err != nil || r != (chat.Room{Name: "a"}) {
+	if r, err := d.Room(t.Context(), "a"); err != nil || r != (chat.Room{Name: "a", Epoch: epochOf(t, d)}) {
 		t.Fatalf("unknown room: %+v, %v", r, err)
 	}
 	put(t, d, messages("a", 3)...)
 	c.step(1e9)
 	last := put(t, d, message("a", "last")).Messages[0]
-	want := chat.Room{Name: "a", LastSeq: 4, OldestSeq: 1, LastStoredAt: last.StoredAt}
+	want := chat.Room{Name: "a", LastSeq: 4, OldestSeq: 1, LastStoredAt: last.StoredAt, Epoch: epochOf(t, d)}
 	if r, err := d.Room(t.Context(), "a"); err != nil || r != want {
 		t.Fatalf("room %+v, %v, want %+v", r, err, want)
 	}

@@ -94,6 +94,7 @@ func testClose(t *testing.T, h Harness) {
 		}
 	}
 	testSwitchesAfterClose(t, d)
+	testEpochsAfterClose(t, d)
 }
 
 // testCloseUnderLoad closes while callers append: each call stores all or returns an error, and what was answered is stored.

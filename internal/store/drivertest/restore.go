@@ -44,7 +44,7 @@ func testRestore(t *testing.T, h Harness) {
 	same(t, "argument", a, before)
 	same(t, "a", log(t, d, "a"), a)
 	same(t, "b", log(t, d, "b"), b)
-	want := chat.Room{Name: "a", LastSeq: 700, OldestSeq: 1, LastStoredAt: a[699].StoredAt}
+	want := chat.Room{Name: "a", LastSeq: 700, OldestSeq: 1, LastStoredAt: a[699].StoredAt, Epoch: epochOf(t, d)}
 	if r, err := d.Room(t.Context(), "a"); err != nil || r != want {
 		t.Errorf("room %+v, %v, want %+v", r, err, want)
 	}

@@ -19,8 +19,8 @@ import (
 // Append implements driver.Driver.
 func (d *Driver) Append(ctx context.Context, messages []chat.Message) (driver.Appended, error) {
 	var b *batch
-	err := d.store(ctx, "append", messages, func(ids []pgtype.UUID) func(context.Context) error {
-		b = newBatch(messages, ids)
+	err := d.store(ctx, "append", messages, func(t *term, ids []pgtype.UUID) func(context.Context) error {
+		b = newBatch(messages, ids, t.epoch.ID)
 		return func(ctx context.Context) error { return d.put(ctx, b) }
 	})
 	if err != nil {
@@ -45,6 +45,7 @@ type batch struct {
 	distinct []chat.Message
 	index    []int // of each message of the caller's batch, in distinct
 	fresh    int
+	epoch    string
 
 	rooms   []string
 	ids     []pgtype.UUID
@@ -54,11 +55,11 @@ type batch struct {
 	origins []chat.Origin
 }
 
-// newBatch copies the messages, of which it keeps the first of each key.
-func newBatch(messages []chat.Message, ids []pgtype.UUID) *batch {
+// newBatch copies the messages, of which it keeps the first of each key, to append them in an epoch.
+func newBatch(messages []chat.Message, ids []pgtype.UUID, epoch string) *batch {
 	n := len(messages)
 	b := &batch{
-		distinct: make([]chat.Message, 0, n), index: make([]int, n),
+		distinct: make([]chat.Message, 0, n), index: make([]int, n), epoch: epoch,
 		rooms: make([]string, 0, n), ids: make([]pgtype.UUID, 0, n), clients: make([]string, 0, n),
 		texts: make([][]byte, 0, n), sent: make([]time.Time, 0, n), origins: make([]chat.Origin, 0, n),
 	}
@@ -78,7 +79,7 @@ func newBatch(messages []chat.Message, ids []pgtype.UUID) *batch {
 
 func (b *batch) add(m chat.Message, id pgtype.UUID) {
 	b.origins = append(b.origins, m.Origin)
-	m.Seq, m.SentAt, m.Origin = 0, chat.Micros(m.SentAt), chat.Origin{}
+	m.Seq, m.SentAt, m.Origin, m.Epoch = 0, chat.Micros(m.SentAt), chat.Origin{}, b.epoch
 	b.distinct = append(b.distinct, m)
 	b.rooms = append(b.rooms, m.Room)
 	b.ids = append(b.ids, id)
@@ -130,8 +131,8 @@ func (b *batch) sameOrigin(from int) int {
 // call stores the messages of b from one index up to another, which have one origin, and completes those that are fresh.
 func (d *Driver) call(ctx context.Context, q querier, b *batch, from, to int) error {
 	origin := b.origins[from]
-	rows, err := q.Query(ctx, "SELECT ordinal, seq, stored_at FROM restante.append($1, $2, $3, $4, $5, $6, $7, $8)",
-		chat.Micros(d.cfg.Now()), b.rooms[from:to], b.ids[from:to], b.clients[from:to], b.texts[from:to], b.sent[from:to],
+	rows, err := q.Query(ctx, "SELECT ordinal, seq, stored_at FROM restante.append($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+		b.epoch, chat.Micros(d.cfg.Now()), b.rooms[from:to], b.ids[from:to], b.clients[from:to], b.texts[from:to], b.sent[from:to],
 		origin.Partition, max(origin.Generation, 0))
 	if err != nil {
 		return err
@@ -173,7 +174,7 @@ func (d *Driver) fetchRepeats(ctx context.Context, b *batch) error {
 		}
 	}
 	found, err := query(ctx, d.pool, scanMessage, `SELECT `+columns+` FROM unnest($1::text[], $2::uuid[]) AS k (of_room, of_id)
-		JOIN restante.messages ON id = of_id AND room = of_room`, rooms, ids)
+		JOIN restante.messages ON id = of_id AND room = of_room WHERE (SELECT restante.in_epoch($3))`, rooms, ids, b.epoch)
 	if err != nil {
 		return err
 	}
@@ -182,6 +183,7 @@ func (d *Driver) fetchRepeats(ctx context.Context, b *batch) error {
 		if err != nil {
 			return err
 		}
+		m.Epoch = b.epoch
 		b.distinct[repeats[key{m.Room, id.Bytes}]] = m
 	}
 	if len(found) != len(repeats) {

@@ -28,10 +28,11 @@ func newProber() *prober {
 
 // Check implements driver.Driver.
 func (d *Driver) Check(ctx context.Context) error {
-	if err := d.begin(ctx); err != nil {
+	t, err := d.begin(ctx)
+	if err != nil {
 		return err
 	}
-	defer d.calls.End()
+	d.end(t) // a probe is a call of its own
 	if err := d.health.Check(ctx); err != nil {
 		return fmt.Errorf("write to the database: %w", err)
 	}
@@ -40,17 +41,18 @@ func (d *Driver) Check(ctx context.Context) error {
 
 // probe appends a message of so many bytes to a room that no client can have, and rolls that back.
 func (d *Driver) probe(ctx context.Context, size int) error {
-	if err := d.begin(ctx); err != nil {
+	t, err := d.begin(ctx)
+	if err != nil {
 		return err
 	}
-	defer d.calls.End()
+	defer d.end(t)
 	id := d.prober.node
 	id[15] = byte(d.prober.next.Add(1) % probes)
 	msg := make([]byte, size+1) // random, so that the database cannot compress it
 	_, _ = crand.Read(msg)
 	partition := -1 - int32(binary.BigEndian.Uint32(id[12:])>>1)
-	return d.attempt(ctx, func(ctx context.Context) error {
-		_, err := d.pool.Exec(ctx, "SELECT restante.probe_append($1, $2, $3, $4)",
+	return d.attempt(ctx, t, func(ctx context.Context) error {
+		_, err := d.pool.Exec(ctx, "SELECT restante.probe_append($1, $2, $3, $4, $5)", t.epoch.ID,
 			fmt.Sprintf("\x01probe %x", id), pgtype.UUID{Bytes: id, Valid: true}, msg, partition)
 		return err
 	})

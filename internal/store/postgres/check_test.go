@@ -47,18 +47,20 @@ func revoked(right, object string) fault {
 	return changedBack("REVOKE "+right+" ON "+object+" FROM chat_node, public", "GRANT "+right+" ON "+object+" TO chat_node", "user lacks a privilege")
 }
 
-const appendFunction = "FUNCTION restante.append(timestamptz, text[], uuid[], text[], bytea[], timestamptz[], integer, bigint)"
+const appendFunction = "FUNCTION restante.append(text, timestamptz, text[], uuid[], text[], bytea[], timestamptz[], integer, bigint)"
 
 var faults = map[string]fault{
 	"messages revoked":   revoked("INSERT", "restante.messages"),
 	"rooms revoked":      revoked("INSERT", "restante.rooms"),
 	"counters revoked":   revoked("UPDATE", "restante.rooms"),
 	"partitions revoked": revoked("INSERT", "restante.partitions"),
+	"store revoked":      revoked("SELECT", "restante.store"),
 	"function revoked":   revoked("EXECUTE", appendFunction),
 	"schema revoked":     revoked("USAGE", "SCHEMA restante"),
 	"messages locked":    locked("restante.messages", "ACCESS EXCLUSIVE"),
 	"messages indexed":   locked("restante.messages", "SHARE"),
 	"rooms locked":       locked("restante.rooms", "ACCESS EXCLUSIVE"),
+	"store locked":       locked("restante.store", "ACCESS EXCLUSIVE"),
 	"partitions locked":  locked("restante.partitions", "ACCESS EXCLUSIVE"),
 	"table is missing": changedBack("ALTER TABLE restante.messages RENAME TO away", "ALTER TABLE restante.away RENAME TO messages",
 		"tables are missing"),

@@ -20,7 +20,8 @@ const (
 )
 
 // newPool returns a pool that has not connected yet, and the name of its server in logs and errors.
-func newPool(url string, cfg Config) (*pgxpool.Pool, string, error) {
+func (d *Driver) newPool(url string) (*pgxpool.Pool, string, error) {
+	cfg := d.cfg
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, "", errs.Wrap(errs.Invalid, err, "the address of the database makes no sense; use postgres://USER:PASSWORD@HOST:PORT/DATABASE "+
@@ -42,11 +43,9 @@ func newPool(url string, cfg Config) (*pgxpool.Pool, string, error) {
 	if cc.RuntimeParams["application_name"] == "" {
 		cc.RuntimeParams["application_name"] = "restante"
 	}
-	c.AfterConnect = configure
-	c.BeforeClose = func(conn *pgx.Conn) {
-		// Closing a connection writes to it. That must not block Close when the server hangs.
-		_ = conn.PgConn().Conn().SetDeadline(time.Now().Add(time.Second))
-	}
+	c.AfterConnect = d.compare
+	c.PrepareConn = d.isOfTerm
+	c.BeforeClose = hurry
 	pool, err := pgxpool.NewWithConfig(context.Background(), c)
 	if err != nil {
 		return nil, "", errs.Wrap(errs.Invalid, err, "the settings of the database's connections make no sense")
@@ -65,18 +64,40 @@ func poolSize(url string, c *pgxpool.Config, cfg Config) int32 {
 	return defaultMaxConns
 }
 
-// configure sets up a session. Appends need READ COMMITTED to see what was committed while they waited for their locks; in
+// hurry lets the end of a connection, which writes to it, not wait for a server that hangs.
+func hurry(conn *pgx.Conn) { _ = conn.PgConn().Conn().SetDeadline(time.Now().Add(time.Second)) }
+
+// settings sets up a session. Appends need READ COMMITTED to see what was committed while they waited for their locks; in
 // a stricter mode they would fail with serialization errors instead. The limits are the server's side of
 // Config.AttemptTimeout: a statement whose client has disconnected must not hold locks. The settings are not sent as
 // start-up parameters, because PgBouncer refuses those. In its transaction mode they may apply to some statements only,
 // which does no harm.
-func configure(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SELECT set_config(name, value, false) FROM (VALUES
-		('default_transaction_isolation', 'read committed'),
-		('statement_timeout', '10s'), ('idle_in_transaction_session_timeout', '10s'),
-		('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'),
-		('tcp_user_timeout', '10000')) AS settings (name, value)`)
-	return err
+const settings = `SELECT array_agg(set_config(name, value, false)) FROM (VALUES
+	('default_transaction_isolation', 'read committed'),
+	('statement_timeout', '10s'), ('idle_in_transaction_session_timeout', '10s'),
+	('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'),
+	('tcp_user_timeout', '10000')) AS settings (name, value)`
+
+// connect opens a connection that is not of the pool, to a database that is not known yet. The caller calls disconnect.
+func (d *Driver) connect(ctx context.Context) (conn *pgx.Conn, err error) {
+	err = d.within(ctx, openTimeout, func(ctx context.Context) error {
+		conn, err = pgx.ConnectConfig(ctx, d.pool.Config().ConnConfig)
+		if err != nil {
+			return err
+		}
+		if _, err = conn.Exec(ctx, settings); err != nil {
+			d.disconnect(ctx, conn)
+		}
+		return err
+	})
+	return conn, err
+}
+
+func (d *Driver) disconnect(ctx context.Context, conn *pgx.Conn) {
+	hurry(conn)
+	if err := conn.Close(context.WithoutCancel(ctx)); err != nil {
+		d.cfg.Log.Debug("closing a connection to the database", "error", err)
+	}
 }
 
 // inspect refuses a database that cannot hold messages, and warns of settings that endanger the promise.

@@ -37,11 +37,6 @@ func (d *Driver) Retryable(err error) bool {
 	return ok
 }
 
-// attempt runs one operation within Config.AttemptTimeout.
-func (d *Driver) attempt(ctx context.Context, f func(context.Context) error) error {
-	return d.within(ctx, d.cfg.AttemptTimeout, f)
-}
-
 // within runs f with a time limit and classifies its error. If ctx ended f, it returns the error of ctx.
 func (d *Driver) within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
@@ -66,8 +61,12 @@ func (d *Driver) within(ctx context.Context, limit time.Duration, f func(context
 const (
 	uniqueViolation     = "23505"
 	readOnlyTransaction = "25006"
+	lockTimeout         = "55P03"
 	laterGeneration     = "RE001" // restante.append raises it
+	endedEpoch          = "RE003" // restante.in_epoch raises it
 )
+
+const tablesMissing = "the database's tables are missing or of another version; run 'restante migrate'"
 
 // state returns the SQLSTATE of an error of the server, "" for any other error.
 func state(err error) string {
@@ -144,14 +143,16 @@ func serverReason(code string) diagnosis {
 	case "42501":
 		return diagnosis{errs.Unavailable, forever, "the database's user lacks a privilege; make it the owner of the database, or run 'restante migrate' as the owner and grant the rest"}
 	case "3F000", "42P01", "42883", "42703":
-		return diagnosis{errs.Unavailable, untilRepaired, "the database's tables are missing or of another version; run 'restante migrate'"}
+		return diagnosis{errs.Unavailable, untilRepaired, tablesMissing}
+	case endedEpoch:
+		return diagnosis{errs.Unavailable, untilRetried, "the epoch of the log has ended"}
 	case uniqueViolation:
 		return diagnosis{errs.Internal, untilRepaired, "the rooms' counters do not fit their messages; was only a part of a backup restored?"}
 	case readOnlyTransaction:
 		return diagnosis{errs.Unavailable, untilRetried, "the database is read-only"}
 	case "40001", "40P01", "0A000":
 		return diagnosis{errs.Unavailable, untilRetried, "the database was busy with the same rooms"}
-	case "55P03":
+	case lockTimeout:
 		return diagnosis{errs.Unavailable, untilRetried, "another session has locked rooms or a whole table of the database"}
 	case "57014", "25P03", "57P05":
 		return diagnosis{errs.Unavailable, untilRetried, "the database took too long"}

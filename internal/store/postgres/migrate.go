@@ -12,6 +12,7 @@ import (
 
 	"restante/internal/build"
 	"restante/internal/chat"
+	"restante/internal/errs"
 	"restante/internal/store/driver"
 )
 
@@ -24,18 +25,21 @@ const migrationLock = 0x72657374616e7465
 // Migrate brings the tables of the database that url names up to date and returns; log gets a line for each step. Servers
 // do the same when they start. It may run beside them, and several times at once.
 func Migrate(ctx context.Context, url string, log *slog.Logger) error {
-	cfg := Config{Config: driver.Config{Log: log}, MaxConns: 1}.withDefaults()
-	pool, server, err := newPool(url, cfg)
+	d, err := newDriver(url, Config{Config: driver.Config{Log: log}, MaxConns: 1})
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	cfg.Log = cfg.Log.With("database", server)
-	d := &Driver{cfg: cfg, pool: pool, server: server}
-	return d.prepare(ctx)
+	defer d.pool.Close()
+	conn, err := d.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer d.disconnect(ctx, conn)
+	return d.prepare(ctx, conn)
 }
 
-// migrate brings the schema to the newest version that this binary knows. It changes nothing in a database of a newer
+// migrate brings the schema to the newest version that this binary knows, once. Later it only checks the version: a schema that
+// was dropped or restored under an open driver is an operator's to bring up to date. It changes nothing in a database of a newer
 // version, and returns a final error if this binary must not use that. The version is the number of migrations that were
 // applied.
 func (d *Driver) migrate(ctx context.Context, conn *pgx.Conn) error {
@@ -44,12 +48,16 @@ func (d *Driver) migrate(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	version, err := schemaVersion(ctx, conn)
+	if err == nil && d.migrated && version < len(known) {
+		return errs.Wrap(errs.Unavailable, fmt.Errorf("database %s: schema %d of %d", d.server, version, len(known)), "%s", tablesMissing)
+	}
 	for err == nil && version < len(known) {
 		version, err = step(ctx, conn, known, d.cfg.Log)
 	}
 	if err != nil {
 		return err
 	}
+	d.migrated = true
 	return d.checkVersions(ctx, conn, len(known), version)
 }
 

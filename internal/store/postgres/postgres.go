@@ -3,11 +3,17 @@
 //
 // # The promise
 //
-// A batch is one call of the function restante.append (migrations/0003_partitions.sql), and so one statement and one
+// A batch is one call of the function restante.append (migrations/0004_epochs.sql), and so one statement and one
 // transaction: it locks the rooms' counters in name order, drops the messages that are stored already, numbers the rest
 // and inserts them. A statement that failed has stored nothing. One whose answer was lost may have stored all; the same
 // batch again finds its ids. The commit is on the server's stable storage before it is answered: the driver corrects a
 // session with synchronous_commit=off, and warns of a server with fsync=off.
+//
+// # Epochs
+//
+// The driver works in terms: a term begins when the database is known to be the right one, and ends when a new connection, or an
+// answer, shows that it may be another one. Every read and every append names the epoch of its term, and the database refuses
+// it in another one.
 //
 // # Waiting
 //
@@ -21,18 +27,20 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
-	"restante/internal/errs"
 	"restante/internal/inflight"
-	"restante/internal/retry"
 	"restante/internal/store/driver"
 )
 
 // Config configures a Driver. The zero value is ready to use.
 type Config struct {
 	driver.Config
+	// Judge decides whether a database may be used. Default: none, and every database is used as it is. That is for tools.
+	Judge driver.Judge
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 	// MaxConns is how many connections the node opens at most; an operation that needs one more waits. Default:
@@ -55,9 +63,10 @@ func (c Config) withDefaults() Config {
 
 // Driver is a store in a PostgreSQL database. Its methods may be called concurrently.
 type Driver struct {
-	cfg    Config
-	pool   *pgxpool.Pool
-	server string // host and database, for logs and errors
+	cfg     Config
+	pool    *pgxpool.Pool
+	server  string              // host and database, for logs and errors
+	readers *semaphore.Weighted // the connections that reads may use, in the order of their calls
 
 	stopWaiting context.CancelFunc
 	waiting     sync.WaitGroup // the goroutine that waits for the server
@@ -67,8 +76,14 @@ type Driver struct {
 	health *driver.Health
 	prober *prober
 
+	asked    chan struct{} // to look at the database again
+	migrated bool          // the schema has been brought up to date; used by one goroutine
+
 	mu      sync.Mutex
-	unready error // why the database cannot be used yet; nil once its schema has been checked
+	term    *term         // nil: the database must not be used now
+	unready error         // why it must not; nil in a term
+	settled chan struct{} // closed when a term begins
+	ended   *term         // the last one that has ended
 }
 
 var _ driver.Driver = (*Driver)(nil)
@@ -80,21 +95,17 @@ const openTimeout = 5 * time.Second
 // libpq knows) and brings its tables up to date. It fails only if waiting is useless: for a URL that makes no sense, refused
 // credentials, a database that does not exist or that needs a newer version of Restante. A server that cannot be reached
 // and a migration that takes long hold up no start: Open returns after a few seconds and goes on in the background, and
-// operations fail with an error of class errs.Unavailable until the database is ready. The caller closes the Driver.
+// operations fail with an error of class errs.Unavailable until the database is ready. Open does not wait for Config.Judge.
+// The caller closes the Driver.
 func Open(ctx context.Context, url string, cfg Config) (*Driver, error) {
-	cfg = cfg.withDefaults()
-	pool, server, err := newPool(url, cfg)
+	d, err := newDriver(url, cfg)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Log = cfg.Log.With("database", server)
-	d := &Driver{cfg: cfg, pool: pool, server: server, prober: newProber()}
-	d.health = driver.NewHealth(cfg.CheckInterval, d.probe)
-	d.unready = &errs.Error{Code: errs.Unavailable, Msg: "the database is being prepared"}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stopWaiting = stop
 	first := make(chan error, 1)
-	d.waiting.Go(func() { d.wait(background, first) })
+	d.waiting.Go(func() { d.keep(background, first) })
 	select {
 	case err = <-first:
 	case <-ctx.Done():
@@ -105,83 +116,31 @@ func Open(ctx context.Context, url string, cfg Config) (*Driver, error) {
 	if final(err) {
 		return nil, errors.Join(err, d.Close())
 	}
-	registerMetrics(cfg.Metrics, pool)
+	registerMetrics(cfg.Metrics, d.pool)
 	return d, nil
 }
 
-// wait tries to prepare the database until that succeeds. It reports the outcome of the first attempt, and ends after it if
-// that is final. Later it goes on also after a final error, as an operator may end its cause.
-func (d *Driver) wait(ctx context.Context, first chan<- error) {
-	logged := ""
-	pauses := retry.NewBackoff(250*time.Millisecond, 2*time.Second)
-	for {
-		err := d.prepare(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		d.mu.Lock()
-		d.unready = err
-		d.mu.Unlock()
-		if first != nil {
-			first <- err
-			first = nil
-			if final(err) {
-				return
-			}
-		}
-		switch {
-		case err == nil && logged != "":
-			d.cfg.Log.Info("the database is ready")
-			return
-		case err == nil:
-			return
-		case err.Error() != logged:
-			logged = err.Error()
-			d.cfg.Log.Warn("the database cannot be used yet; waiting for it", "error", err)
-		}
-		if pauses.Wait(ctx) != nil {
-			return
-		}
+// newDriver returns a driver that has not connected yet.
+func newDriver(url string, cfg Config) (*Driver, error) {
+	cfg = cfg.withDefaults()
+	d := &Driver{cfg: cfg, prober: newProber(), asked: make(chan struct{}, 1), settled: make(chan struct{}), unready: errPreparing}
+	d.health = driver.NewHealth(cfg.CheckInterval, d.probe)
+	var err error
+	if d.pool, d.server, err = d.newPool(url); err != nil {
+		return nil, err
 	}
+	d.cfg.Log = cfg.Log.With("database", d.server)
+	size := d.pool.Config().MaxConns
+	d.readers = semaphore.NewWeighted(int64(max(size-max(2, size/4), 1)))
+	return d, nil
 }
 
 // prepare checks the server and brings the schema up to date, however long that takes.
-func (d *Driver) prepare(ctx context.Context) error {
-	var conn *pgxpool.Conn
-	err := d.within(ctx, openTimeout, func(ctx context.Context) (err error) {
-		if conn, err = d.pool.Acquire(ctx); err != nil {
-			return err
-		}
-		return d.inspect(ctx, conn.Conn())
-	})
-	if conn != nil {
-		defer conn.Release()
-	}
-	if err != nil {
+func (d *Driver) prepare(ctx context.Context, conn *pgx.Conn) error {
+	if err := d.within(ctx, openTimeout, func(ctx context.Context) error { return d.inspect(ctx, conn) }); err != nil {
 		return err
 	}
-	return d.classify(d.migrate(ctx, conn.Conn()))
-}
-
-// begin counts a call in, so that Close waits for it. A caller that gets no error calls d.calls.End at the end.
-func (d *Driver) begin(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if !d.calls.Begin() {
-		return driver.ErrClosed
-	}
-	d.mu.Lock()
-	unready := d.unready
-	d.mu.Unlock()
-	if unready == nil {
-		return nil
-	}
-	d.calls.End()
-	if final(unready) {
-		return unready
-	}
-	return &transient{unready}
+	return d.classify(d.migrate(ctx, conn))
 }
 
 // Close implements driver.Driver.

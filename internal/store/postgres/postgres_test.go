@@ -42,6 +42,15 @@ func TestDriver(t *testing.T) {
 			}
 			return opened(t, now)
 		},
+		EndEpoch: func(t *testing.T, d driver.Driver, _ func() time.Time, reason string) driver.Driver {
+			if err := d.(*Driver).EndEpoch(t.Context(), reason); err != nil {
+				t.Fatalf("end the epoch: %v", err)
+			}
+			return d
+		},
+		RemoveOldest: func(t *testing.T, _ driver.Driver, room string, upTo int64) {
+			shell(t, database, fmt.Sprintf("DELETE FROM restante.messages WHERE room = '%s' AND seq <= %d", room, upTo))
+		},
 		Break: func(t *testing.T, d driver.Driver) (repair func()) {
 			name := d.(*Driver).pool.Config().ConnConfig.Database
 			shell(t, database, "ALTER DATABASE "+name+" SET default_transaction_read_only = on")

@@ -13,21 +13,35 @@ import (
 	"restante/internal/store/driver"
 )
 
+// Messages are read in the order of the primary key until their texts fill a page. The window knows the sizes of texts without
+// reading those that the database keeps apart, which are read when they are sent.
 const (
-	selectMessages = "SELECT " + columns + " FROM restante.messages WHERE room = $1 AND "
-	selectAfter    = selectMessages + "seq > $2 ORDER BY seq LIMIT $3"
-	selectBefore   = selectMessages + "seq < $2 ORDER BY seq DESC LIMIT $3"
+	selectPage = `SELECT ` + columns + ` FROM (SELECT *, row_number() OVER so_far AS position, sum(octet_length(msg)) OVER so_far AS total FROM (
+		SELECT * FROM restante.messages WHERE room = $1 AND `
+	asFits = ` LIMIT $3) AS candidates WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) AS messages
+		WHERE (SELECT restante.in_epoch($4)) AND (total <= $5 OR position = 1)`
+	selectAfter  = selectPage + "seq > $2 ORDER BY seq" + asFits
+	selectBefore = selectPage + "seq < $2 ORDER BY seq DESC" + asFits
+	selectRange  = "SELECT " + columns + ` FROM restante.messages
+		WHERE (SELECT restante.in_epoch($4)) AND room = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq`
+	selectSizes = `SELECT seq, octet_length(msg) FROM restante.messages
+		WHERE (SELECT restante.in_epoch($4)) AND room = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq`
 )
 
-// reading runs a read.
-func reading[T any](ctx context.Context, d *Driver, what string, read func(context.Context) (T, error)) (T, error) {
+// reading runs a read when it is its turn.
+func reading[T any](ctx context.Context, d *Driver, what string, read func(context.Context, *term) (T, error)) (T, error) {
 	var v T
-	if err := d.begin(ctx); err != nil {
+	t, err := d.begin(ctx)
+	if err != nil {
 		return v, err
 	}
-	defer d.calls.End()
-	err := d.attempt(ctx, func(ctx context.Context) (err error) {
-		v, err = read(ctx)
+	defer d.end(t)
+	err = d.attempt(ctx, t, func(ctx context.Context) (err error) {
+		if err := d.readers.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		defer d.readers.Release(1)
+		v, err = read(ctx, t)
 		return err
 	})
 	if err != nil {
@@ -45,19 +59,53 @@ func query[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], sql str
 	return pgx.CollectRows(rows, scan)
 }
 
+// messages reads messages in the epoch of a term. The statement has to name it.
+func (t *term) messages(ctx context.Context, q querier, sql string, args ...any) ([]chat.Message, error) {
+	found, err := query(ctx, q, scanMessage, sql, args...)
+	for i := range found {
+		found[i].Epoch = t.epoch.ID
+	}
+	return found, err
+}
+
 // After implements driver.Driver.
 func (d *Driver) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
-	return reading(ctx, d, "read messages", func(ctx context.Context) ([]chat.Message, error) {
-		return query(ctx, d.pool, scanMessage, selectAfter, room, seq, max(limit, 0))
+	return reading(ctx, d, "read messages", func(ctx context.Context, t *term) ([]chat.Message, error) {
+		return t.messages(ctx, d.pool, selectAfter, room, seq, max(limit, 0), t.epoch.ID, chat.MaxPageBytes)
 	})
 }
 
 // Before implements driver.Driver.
 func (d *Driver) Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
-	return reading(ctx, d, "read messages", func(ctx context.Context) ([]chat.Message, error) {
-		found, err := query(ctx, d.pool, scanMessage, selectBefore, room, seq, max(limit, 0))
+	return reading(ctx, d, "read messages", func(ctx context.Context, t *term) ([]chat.Message, error) {
+		found, err := t.messages(ctx, d.pool, selectBefore, room, seq, max(limit, 0), t.epoch.ID, chat.MaxPageBytes)
 		slices.Reverse(found)
 		return found, err
+	})
+}
+
+// Page implements driver.Driver. It reads the sizes of a block, and then the page. Between the two statements messages may be added
+// after the block's last one, or removed before its first one: neither moves the borders of a page that is not at that end.
+func (d *Driver) Page(ctx context.Context, room string, seq int64) ([]chat.Message, error) {
+	return reading(ctx, d, "read page", func(ctx context.Context, t *term) ([]chat.Message, error) {
+		type sized struct {
+			Seq  int64
+			Size int
+		}
+		first := max(seq-1, 0)/driver.PageMessages*driver.PageMessages + 1
+		block, err := query(ctx, d.pool, pgx.RowToStructByPos[sized], selectSizes, room, first, first+driver.PageMessages-1, t.epoch.ID)
+		if err != nil || len(block) == 0 {
+			return nil, err
+		}
+		sizes, at := make([]int, len(block)), 0
+		for i, m := range block {
+			sizes[i] = m.Size
+			if m.Seq <= seq {
+				at = i
+			}
+		}
+		from, to := driver.PageOf(sizes, at)
+		return t.messages(ctx, d.pool, selectRange, room, block[from].Seq, block[to-1].Seq, t.epoch.ID)
 	})
 }
 
@@ -75,13 +123,13 @@ WITH RECURSIVE bounds AS (
 	FROM search s JOIN restante.messages m ON m.room = $1 AND m.seq = s.high - (s.high - s.low) / 2
 	WHERE s.low < s.high
 )
-SELECT low FROM search, bounds WHERE low = high AND low >= oldest`
+SELECT low FROM search, bounds WHERE (SELECT restante.in_epoch($3)) AND low = high AND low >= oldest`
 
 // SeqAt implements driver.Driver.
-func (d *Driver) SeqAt(ctx context.Context, room string, t time.Time) (int64, error) {
-	return reading(ctx, d, "find time", func(ctx context.Context) (int64, error) {
+func (d *Driver) SeqAt(ctx context.Context, room string, at time.Time) (int64, error) {
+	return reading(ctx, d, "find time", func(ctx context.Context, t *term) (int64, error) {
 		var seq int64
-		err := d.pool.QueryRow(ctx, selectSeqAt, room, chat.Micros(t)).Scan(&seq)
+		err := d.pool.QueryRow(ctx, selectSeqAt, room, chat.Micros(at), t.epoch.ID).Scan(&seq)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return 0, nil
 		}
@@ -91,21 +139,24 @@ func (d *Driver) SeqAt(ctx context.Context, room string, t time.Time) (int64, er
 
 const selectRooms = `SELECT r.name, r.last_seq, r.last_stored_at,
 	coalesce((SELECT m.seq FROM restante.messages m WHERE m.room = r.name ORDER BY m.seq LIMIT 1), 0)
-	FROM restante.rooms r WHERE `
+	FROM restante.rooms r WHERE (SELECT restante.in_epoch($1)) AND `
 
-func scanRoom(row pgx.CollectableRow) (chat.Room, error) {
-	var r chat.Room
-	err := row.Scan(&r.Name, &r.LastSeq, &r.LastStoredAt, &r.OldestSeq)
-	r.LastStoredAt, r.Epoch = r.LastStoredAt.UTC(), onlyEpoch
-	return r, err
+// rooms reads rooms in the epoch of a term, which is the argument before the given ones.
+func (t *term) rooms(ctx context.Context, q querier, sql string, args ...any) ([]chat.Room, error) {
+	return query(ctx, q, func(row pgx.CollectableRow) (chat.Room, error) {
+		r := chat.Room{Epoch: t.epoch}
+		err := row.Scan(&r.Name, &r.LastSeq, &r.LastStoredAt, &r.OldestSeq)
+		r.LastStoredAt = r.LastStoredAt.UTC()
+		return r, err
+	}, selectRooms+sql, append([]any{t.epoch.ID}, args...)...)
 }
 
 // Room implements driver.Driver.
 func (d *Driver) Room(ctx context.Context, name string) (chat.Room, error) {
-	return reading(ctx, d, "read room", func(ctx context.Context) (chat.Room, error) {
-		found, err := query(ctx, d.pool, scanRoom, selectRooms+"r.name = $1", name)
+	return reading(ctx, d, "read room", func(ctx context.Context, t *term) (chat.Room, error) {
+		found, err := t.rooms(ctx, d.pool, "r.name = $2", name)
 		if err != nil || len(found) == 0 {
-			return chat.Room{Name: name, Epoch: onlyEpoch}, err
+			return chat.Room{Name: name, Epoch: t.epoch}, err
 		}
 		return found[0], nil
 	})
@@ -113,21 +164,21 @@ func (d *Driver) Room(ctx context.Context, name string) (chat.Room, error) {
 
 // Rooms implements driver.Driver.
 func (d *Driver) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error) {
-	return reading(ctx, d, "list rooms", func(ctx context.Context) ([]chat.Room, error) {
-		return query(ctx, d.pool, scanRoom, selectRooms+"r.name > $1 ORDER BY r.name LIMIT $2", after, max(limit, 0))
+	return reading(ctx, d, "list rooms", func(ctx context.Context, t *term) ([]chat.Room, error) {
+		return t.rooms(ctx, d.pool, "r.name > $2 ORDER BY r.name LIMIT $3", after, max(limit, 0))
 	})
 }
 
 // LastSeqs implements driver.Driver.
 func (d *Driver) LastSeqs(ctx context.Context, rooms []string) ([]int64, error) {
-	return reading(ctx, d, "read last numbers", func(ctx context.Context) ([]int64, error) {
+	return reading(ctx, d, "read last numbers", func(ctx context.Context, t *term) ([]int64, error) {
 		if err := driver.CheckNames(rooms); err != nil {
 			return nil, err
 		}
 		var seqs []int64 // one row is cheaper to read than one row for each room
 		err := d.pool.QueryRow(ctx, `SELECT array_agg(coalesce(r.last_seq, 0) ORDER BY n.ordinal)
-			FROM unnest($1::text[]) WITH ORDINALITY AS n (name, ordinal) LEFT JOIN restante.rooms r ON r.name = n.name`,
-			rooms).Scan(&seqs)
+			FROM unnest($1::text[]) WITH ORDINALITY AS n (name, ordinal) LEFT JOIN restante.rooms r ON r.name = n.name
+			WHERE (SELECT restante.in_epoch($2))`, rooms, t.epoch.ID).Scan(&seqs)
 		return seqs, err
 	})
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,7 +13,7 @@ const insertSwitch = "INSERT INTO restante.switches (feature, release, at) VALUE
 
 // Switches implements driver.Driver.
 func (d *Driver) Switches(ctx context.Context) ([]driver.Switch, error) {
-	return reading(ctx, d, "read switches", func(ctx context.Context) ([]driver.Switch, error) {
+	return reading(ctx, d, "read switches", func(ctx context.Context, _ *term) ([]driver.Switch, error) {
 		return readSwitches(ctx, d.pool)
 	})
 }
@@ -30,18 +29,8 @@ func readSwitches(ctx context.Context, q querier) ([]driver.Switch, error) {
 
 // SwitchOn implements driver.Driver.
 func (d *Driver) SwitchOn(ctx context.Context, f chat.Feature, release string) error {
-	if err := d.begin(ctx); err != nil {
+	return d.write(ctx, "switch on "+string(f), func(ctx context.Context, _ *term, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, insertSwitch, f, release, chat.Micros(d.cfg.Now()))
 		return err
-	}
-	defer d.calls.End()
-	err := d.attempt(ctx, func(ctx context.Context) error {
-		return d.transact(ctx, func(tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, insertSwitch, f, release, chat.Micros(d.cfg.Now()))
-			return err
-		})
 	})
-	if err != nil {
-		return fmt.Errorf("switch on %s: %w", f, err)
-	}
-	return nil
 }

@@ -171,24 +171,3 @@ func TestSwitchOn_WithoutTheRightToMigrate(t *testing.T) {
 		t.Errorf("switches %+v, %v", on, err)
 	}
 }
-
-// A node of the version before, which knows no origins, appends to the same rooms by the function that it knows.
-func TestAppend_BesideTheVersionBefore(t *testing.T) {
-	database := testkit.Database(t)
-	d := open(t, database, Config{})
-	batch := newMessages("a", 2)
-	for i := range batch {
-		batch[i].Origin = chat.Origin{Partition: 3, Generation: 2}
-	}
-	for range 2 {
-		if _, err := d.Append(t.Context(), batch); err != nil {
-			t.Fatal(err)
-		}
-		shell(t, database, `SELECT restante.append(now(), ARRAY['a', 'b'], ARRAY[gen_random_uuid(), gen_random_uuid()],
-			ARRAY['ann', 'ann'], ARRAY['of a', 'of b']::bytea[], ARRAY[now(), now()])`)
-	}
-	if last, err := d.LastSeqs(t.Context(), []string{"a", "b"}); err != nil || last[0] != 4 || last[1] != 2 {
-		t.Errorf("last numbers %v, %v, want 4 and 2", last, err)
-	}
-	readRoom(t, d, "a")
-}

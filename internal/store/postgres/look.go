@@ -1,0 +1,251 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"restante/internal/chat"
+	"restante/internal/errs"
+	"restante/internal/retry"
+	"restante/internal/store/driver"
+)
+
+// sight is what a database shows of itself to a connection.
+type sight struct {
+	epoch       chat.Epoch
+	fingerprint string
+	confirmed   string // the fingerprint that nodes have confirmed for the epoch
+	mark        string
+}
+
+// selectSight makes the settings of the session, too: one round trip for each new connection.
+const selectSight = `SELECT (` + settings + `), s.id::text, s.epoch, s.epoch = (SELECT e.id FROM restante.epochs e ORDER BY e.number LIMIT 1),
+	restante.fingerprint(), s.fingerprint, s.mark FROM restante.store s`
+
+func see(ctx context.Context, conn *pgx.Conn) (s sight, err error) {
+	var made []string
+	err = conn.QueryRow(ctx, selectSight, pgx.QueryExecModeSimpleProtocol).
+		Scan(&made, &s.epoch.Store, &s.epoch.ID, &s.epoch.First, &s.fingerprint, &s.confirmed, &s.mark)
+	return s, err
+}
+
+// Look asks the driver to compare the database with what it knows. It does not block.
+func (d *Driver) Look() {
+	select {
+	case d.asked <- struct{}{}:
+	default:
+	}
+}
+
+// keep brings the driver into a term and, whenever one has ended, into the next. It sends the outcome of the first attempt to
+// prepare the database, and returns after it if that is final. Later it goes on also after a final error, as an operator may end
+// its cause.
+func (d *Driver) keep(ctx context.Context, first chan<- error) {
+	for {
+		if t, _ := d.present(); t != nil {
+			d.glance(ctx, t)
+		} else if d.settle(ctx, first) != nil {
+			return
+		}
+		first = nil
+		select {
+		case <-d.asked:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// settle looks at the database until it may be used. It returns an error if ctx ends or waiting is useless.
+func (d *Driver) settle(ctx context.Context, first chan<- error) error {
+	d.mu.Lock()
+	ended := d.ended
+	d.mu.Unlock()
+	if ended != nil {
+		ended.calls.Wait() // what they have stored is known before the database is judged
+	}
+	var once sync.Once
+	outcome := func(err error) {
+		if first != nil {
+			once.Do(func() { first <- err })
+		}
+	}
+	logged := ""
+	pauses := retry.NewBackoff(250*time.Millisecond, 2*time.Second)
+	for attempt := 0; ; attempt++ {
+		err := d.look(ctx, outcome)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			d.mu.Lock()
+			d.unready = err
+			d.mu.Unlock()
+		}
+		outcome(err)
+		switch {
+		case err == nil && logged != "":
+			d.cfg.Log.Info("the database is ready")
+			return nil
+		case err == nil:
+			return nil
+		case first != nil && attempt == 0 && final(err):
+			return err
+		case errors.Is(err, errChanged):
+			continue
+		case err.Error() != logged:
+			logged = err.Error()
+			d.cfg.Log.Warn("the database cannot be used yet; waiting for it", "error", err)
+		}
+		if err := pauses.Wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// errChanged says that the database has changed while it was looked at.
+var errChanged error = &errs.Error{Code: errs.Unavailable, Msg: "the database has changed while it was looked at"}
+
+// look prepares the database, asks the judge about it, does what that says, and begins a term. It calls prepared before it asks.
+func (d *Driver) look(ctx context.Context, prepared func(error)) error {
+	conn, err := d.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer d.disconnect(ctx, conn)
+	if err := d.prepare(ctx, conn); err != nil {
+		return err
+	}
+	var s sight
+	if err := d.within(ctx, openTimeout, func(ctx context.Context) (err error) { s, err = see(ctx, conn); return err }); err != nil {
+		return err
+	}
+	if d.cfg.Judge != nil {
+		d.mu.Lock()
+		if d.unready == errPreparing { //nolint:errorlint // it is that value
+			d.unready = errHeld
+		}
+		d.mu.Unlock()
+		prepared(nil)
+		if s, err = d.judge(ctx, conn, s); err != nil {
+			return err
+		}
+	}
+	d.enter(s)
+	return nil
+}
+
+// judge asks the judge about what was seen, and does what that says. It returns what is in the database then.
+func (d *Driver) judge(ctx context.Context, conn *pgx.Conn, s sight) (sight, error) {
+	l := driver.Look{Epoch: s.epoch, Fingerprint: s.fingerprint, Confirmed: s.confirmed, Mark: s.mark}
+	m := &missing{d: d, conn: conn}
+	l.Missing = m.of
+	err := d.within(ctx, openTimeout, func(ctx context.Context) (err error) {
+		if l.Epochs, err = query(ctx, conn, pgx.RowTo[string], "SELECT id FROM restante.epochs ORDER BY number"); err != nil {
+			return err
+		}
+		return conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM restante.rooms WHERE last_seq > 0)").Scan(&l.Messages)
+	})
+	if err != nil {
+		return s, err
+	}
+	v, err := d.cfg.Judge.Judge(ctx, l)
+	m.close()
+	switch {
+	case err != nil && errs.CodeOf(err) == errs.Internal:
+		return s, errs.Wrap(errs.Unavailable, err, "the database is not known to be the one that it was")
+	case err != nil:
+		return s, fmt.Errorf("the database must not be used: %w", err)
+	case v.End != "":
+		return d.endEpoch(ctx, conn, s, v)
+	case s.confirmed == s.fingerprint:
+		return s, nil
+	}
+	return s, d.within(ctx, openTimeout, func(ctx context.Context) error {
+		done, err := conn.Exec(ctx, "UPDATE restante.store SET fingerprint = $1 WHERE id = $2 AND epoch = $3 AND fingerprint = $4",
+			s.fingerprint, s.epoch.Store, s.epoch.ID, s.confirmed)
+		if err == nil && done.RowsAffected() == 0 {
+			return errChanged // by another node, maybe in the same way
+		}
+		return err
+	})
+}
+
+// glance compares the database with that of the term over a new connection, as soon as it can be reached. If they differ it
+// ends the term.
+func (d *Driver) glance(ctx context.Context, t *term) {
+	pauses := retry.NewBackoff(250*time.Millisecond, 2*time.Second)
+	for now, _ := d.present(); now == t; now, _ = d.present() {
+		s, err := d.seeAnew(ctx)
+		if err == nil {
+			if why := d.difference(t, s); why != "" {
+				d.hold(t, why)
+			}
+			return
+		}
+		if pauses.Wait(ctx) != nil {
+			return
+		}
+	}
+}
+
+func (d *Driver) seeAnew(ctx context.Context) (s sight, err error) {
+	conn, err := d.connect(ctx)
+	if err != nil {
+		return s, err
+	}
+	defer d.disconnect(ctx, conn)
+	err = d.within(ctx, openTimeout, func(ctx context.Context) error { s, err = see(ctx, conn); return err })
+	return s, err
+}
+
+// missing looks for messages over the connection of a look, which it uses for one question at a time.
+type missing struct {
+	d    *Driver
+	mu   sync.Mutex
+	conn *pgx.Conn // nil: the look has ended
+}
+
+func (m *missing) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.conn = nil
+}
+
+// selectMissing looks up each message by its number. A number that is not there, below the room's oldest one, counts as found.
+const selectMissing = `SELECT s.ordinal FROM unnest($1::text[], $2::bigint[], $3::uuid[]) WITH ORDINALITY AS s (room, seq, id, ordinal)
+	LEFT JOIN restante.rooms r ON r.name = s.room
+	LEFT JOIN restante.messages m ON m.room = s.room AND m.seq = s.seq
+	WHERE m.id <> s.id OR m.id IS NULL AND (r.last_seq IS NULL OR s.seq > r.last_seq
+		OR s.seq > (SELECT o.seq FROM restante.messages o WHERE o.room = s.room ORDER BY o.seq LIMIT 1))
+	ORDER BY s.ordinal`
+
+// of implements driver.Look.Missing.
+func (m *missing) of(ctx context.Context, seen []driver.Seen) (gone []driver.Seen, err error) {
+	rooms, seqs, ids := make([]string, len(seen)), make([]int64, len(seen)), make([]pgtype.UUID, len(seen))
+	for i, s := range seen {
+		rooms[i], seqs[i] = s.Room, s.Seq
+		if ids[i], err = parseID(s.ID); err != nil {
+			return nil, err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.conn == nil {
+		return nil, errors.New("the database is no longer looked at")
+	}
+	err = m.d.within(ctx, openTimeout, func(ctx context.Context) error {
+		found, err := query(ctx, m.conn, pgx.RowTo[int64], selectMissing, rooms, seqs, ids)
+		for _, ordinal := range found {
+			gone = append(gone, seen[ordinal-1])
+		}
+		return err
+	})
+	return gone, err
+}
