@@ -81,7 +81,7 @@ var arrows = map[string][]string{
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/logging", "internal/retry", "internal/server", "internal/load", "internal/epoch", "internal/peer", "internal/chat", "internal/errs",
+		"internal/config", "internal/logging", "internal/retry", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/operate", "internal/auth",
 	},

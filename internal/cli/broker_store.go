@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"restante/internal/broker/rabbitmq/operate"
-	"restante/internal/epoch"
 	"restante/internal/errs"
 	"restante/internal/peer"
 	"restante/internal/store/driver"
@@ -133,17 +132,24 @@ func (c *brokerStoreAdoptCmd) lineage(ctx context.Context, log *slog.Logger) (dr
 const adoptTimeLimit = time.Minute
 
 // beginEpoch begins a new epoch in the store and returns its id.
-func (c *brokerStoreAdoptCmd) beginEpoch(ctx context.Context, store string, log *slog.Logger) (string, error) {
+func (c *brokerStoreAdoptCmd) beginEpoch(ctx context.Context, store string, log *slog.Logger) (id string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, adoptTimeLimit)
 	defer cancel()
-	adopter := epoch.NewAdopter(store, "the store was adopted by a broker that belonged to another one")
-	d, err := postgres.Open(ctx, string(c.Store), postgres.Config{Config: driver.Config{Log: log}, Judge: adopter})
+	d, err := postgres.Open(ctx, string(c.Store), postgres.Config{Config: driver.Config{Log: log}})
 	if err != nil {
 		return "", c.Store.explain(err)
 	}
-	e, err := adopter.Await(ctx)
-	if err = errors.Join(err, d.Close()); errs.CodeOf(err) == errs.Unavailable {
-		err = &exitError{exitUnavailable, err}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	before, err := d.Epoch()
+	if err == nil && before.Store != store {
+		err = &errs.Error{Code: errs.Conflict, Msg: "the database is the store " + before.Store + " now: look again"}
 	}
+	if err == nil {
+		err = d.EndEpoch(ctx, "the store was adopted by a broker that belonged to another one")
+	}
+	if err != nil {
+		return "", c.Store.explain(err)
+	}
+	e, err := d.Epoch()
 	return e.ID, err
 }
