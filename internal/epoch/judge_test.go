@@ -316,6 +316,30 @@ func TestJudge_TellsAndCounts(t *testing.T) {
 	})
 }
 
+func TestJudge_WhileEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		runs := 0
+		ended := make(chan error, 1)
+		go func() {
+			ended <- w.a.While(ctx, true, func(ctx context.Context) error {
+				runs++
+				<-ctx.Done()
+				return nil
+			})
+		}()
+		synctest.Wait()
+		cancel()
+		if err := <-ended; err != nil || runs != 1 {
+			t.Errorf("%v after %d runs", err, runs)
+		}
+		if err := w.a.While(t.Context(), true, func(context.Context) error { return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestMemory_KeepsTheNewestOfTheEpoch(t *testing.T) {
 	m := newMemory()
 	m.begin("e1")

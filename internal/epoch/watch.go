@@ -138,7 +138,7 @@ func (j *Judge) While(ctx context.Context, known bool, run func(context.Context)
 		early := running.Err() == nil
 		cancel()
 		watching.Wait()
-		if err != nil || early {
+		if err != nil || early || ctx.Err() != nil {
 			return err
 		}
 	}
