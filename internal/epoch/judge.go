@@ -127,11 +127,13 @@ func (j *Judge) Judge(ctx context.Context, l driver.Look) (driver.Verdict, error
 const staleAfter = 5 * time.Second
 
 func (j *Judge) judge(ctx context.Context, l *driver.Look) (driver.Verdict, error) {
+	at := sight{l.Epoch.Store, l.Fingerprint, l.Epoch.ID, l.Mark, j.KnowsMark(l.Mark)}
+	j.see(at, "", nil)
 	record, known, err := j.read(ctx, l)
 	if err != nil {
 		return driver.Verdict{}, err
 	}
-	at := sight{l.Epoch.Store, l.Fingerprint, l.Epoch.ID, l.Mark, !known || record.Has(l.Mark)}
+	at.known = !known || record.Has(l.Mark)
 	unchanged := at.known && (l.Confirmed == "" || l.Confirmed == l.Fingerprint)
 	j.see(at, "", nil)
 	finding, missing, err := j.compare(ctx, l)

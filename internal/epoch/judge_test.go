@@ -232,6 +232,27 @@ func TestJudge_AnotherStore(t *testing.T) {
 	})
 }
 
+// TestJudge_AStoreMadeAnew: a running node whose database is another store now serves no more, until the broker is made to belong
+// to that.
+func TestJudge_AStoreMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		anew := newDatabase()
+		anew.store, anew.epochs = "22222222-2222-4222-8222-222222222222", []string{"f1"}
+		w.moveTo(anew, w.a)
+		if err := w.a.connect(); errs.CodeOf(err) != errs.Conflict || w.a.Check() == nil {
+			t.Fatalf("used: %v", err)
+		}
+		if told := w.broker.states["a"].Store; told.Serves || told.ID != anew.store {
+			t.Errorf("it tells the others %+v", told)
+		}
+		w.broker.record = peer.StoreRecord{ID: anew.store, Marks: []string{""}}
+		if err := w.a.connect(); err != nil || w.a.Check() != nil || w.a.in.ID != "f1" || len(w.a.memory.all()) != 0 {
+			t.Errorf("adopted, and works in %v with %v: %v", w.a.in, w.a.memory.all(), err)
+		}
+	})
+}
+
 // TestJudge_ACopyBesideIt: a node whose database is a copy of the one that others work with must not use it.
 func TestJudge_ACopyBesideIt(t *testing.T) {
 	for name, server := range map[string]string{"another server": "second", "the same files": "first"} {

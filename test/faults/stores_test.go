@@ -68,7 +68,7 @@ func TestStores_ASecondDatabaseTakesNoMessage(t *testing.T) {
 func TestStores_TwoNodesEndAnEpochOnce(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	servers := c.nodes(2, allRoles)
+	servers := []*testkit.Server{c.Start(t, testkit.Options{EpochsEnd: true}), c.Start(t, testkit.Options{EpochsEnd: true})}
 	for range 5 {
 		post(t, servers[0], "lobby")
 	}
