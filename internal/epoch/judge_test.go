@@ -141,7 +141,7 @@ func (w *world) say(at *node) {
 func (w *world) renewTwice() {
 	w.t.Helper()
 	for range 2 {
-		time.Sleep(2 * renewEvery)
+		time.Sleep(2 * renewEvery) // fake time
 		if err := w.a.renew(w.t.Context(), w.a, renewEvery); err != nil || w.db.mark != w.broker.record.Marks[0] {
 			w.t.Fatalf("%v, the store has the mark %s, the record %v", err, w.db.mark, w.broker.record.Marks)
 		}
@@ -175,7 +175,7 @@ func TestJudge_GoesOnWithAForeignMark(t *testing.T) {
 		for _, n := range nodes {
 			running.Go(func() { _ = n.Run(ctx, n) })
 		}
-		time.Sleep(10 * time.Minute)
+		time.Sleep(10 * time.Minute) // fake time
 		cancel()
 		running.Wait()
 		if len(old.epochs) != 2 || old.mark != w.broker.record.Marks[0] {
@@ -284,7 +284,7 @@ func TestJudge_WaitsForTheOthers(t *testing.T) {
 		n := w.broker.start(t, "c", db)
 		var looking sync.WaitGroup
 		looking.Go(n.Look)
-		time.Sleep(3 * time.Second)
+		time.Sleep(3 * time.Second) // fake time
 		w.a.db = db
 		looking.Go(w.a.Look)
 		looking.Wait()
