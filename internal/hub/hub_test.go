@@ -40,6 +40,16 @@ func (h *history) append(room string, n int) []chat.Message {
 	return all[len(all)-n:]
 }
 
+// add appends a message as it is.
+func (h *history) add(m chat.Message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.rooms == nil {
+		h.rooms = make(map[string][]chat.Message)
+	}
+	h.rooms[m.Room] = append(h.rooms[m.Room], m)
+}
+
 func (h *history) After(_ context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
