@@ -110,12 +110,13 @@ func TestPages_ASlowPeerKeepsNoPage(t *testing.T) {
 		defer p.mu.Unlock()
 		return len(p.pending) > 0
 	})
-	s, ok := h.pages.cached("a", blockKey{enc: eventStream}, 1)
-	if !ok {
-		t.Fatal("the page is not cached")
-	}
-	page := weak.Make(&s.buf[0])
-	s = segment{}
+	page := func() weak.Pointer[byte] {
+		s, ok := h.pages.cached("a", blockKey{enc: eventStream}, 1)
+		if !ok {
+			t.Fatal("the page is not cached")
+		}
+		return weak.Make(&s.buf[0])
+	}()
 	h.pages.dropAll()
 	waitUntil(t, func() bool {
 		runtime.GC()
