@@ -46,6 +46,26 @@ func TestEncode_IsReadBack(t *testing.T) {
 	}
 }
 
+func TestPassed_ReadsOnlyTheHeadersOfStoredMessages(t *testing.T) {
+	m := stored("hello")
+	m.Epoch = "a1b2c3d4e5f60718"
+	if got, ok := event.Passed(event.Encode(m).Headers, "lobby"); !ok || got != m.Passed() {
+		t.Errorf("%+v, %v", got, ok)
+	}
+	for header, value := range map[string]any{
+		"type": "restante.message.edited", "id": "", "subject": "0", "room": "ops", "": nil,
+	} {
+		w := event.Encode(m)
+		w.Headers["cloudEvents:"+header] = value
+		if header == "" {
+			w.Headers = nil
+		}
+		if got, ok := event.Passed(w.Headers, "lobby"); ok {
+			t.Errorf("%s is %v: taken as %+v", header, value, got)
+		}
+	}
+}
+
 func BenchmarkEncode(b *testing.B) {
 	m := stored(strings.Repeat("x", 200))
 	b.ReportAllocs()

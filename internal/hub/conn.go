@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"restante/internal/chat"
@@ -29,6 +30,7 @@ type conn struct {
 	sink sink
 	enc  encoding
 	pump *pump
+	lag  atomic.Int64 // messages that it does not have yet, of the room in which it is furthest behind; 0 while it is level
 
 	mu       sync.Mutex
 	readers  []*reader // few: one per joined room
@@ -97,6 +99,7 @@ func (c *conn) cut() {
 	if c.stop != nil {
 		c.stop()
 	}
+	c.hub.lagging.remove(c)
 }
 
 func (c *conn) drop(rd *reader) {
@@ -137,6 +140,9 @@ func (c *conn) push(ctx context.Context, rd *reader) (pushed int) {
 		pushed += int(upto - rd.next + 1)
 		rd.next = upto + 1
 	}
+	if c.behind && !rd.left {
+		c.lag.Store(max(c.lag.Load(), rd.room.last()-rd.next+1))
+	}
 	return pushed
 }
 
@@ -146,6 +152,7 @@ func (c *conn) fallBehind(ctx context.Context) {
 		return
 	}
 	c.behind = true
+	c.hub.lagging.add(c)
 	c.hub.metrics.fallenBehind.Inc()
 	// The goroutine ends with the connection (close), not with the call or the pump that found it behind.
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -199,13 +206,19 @@ func (c *conn) behindReaders(dst []*reader) (readers []*reader, ok bool) {
 	if c.closed {
 		return nil, false
 	}
+	lag := int64(0)
 	for _, rd := range c.readers {
-		if rd.isBehind() {
+		n := rd.room.last() - rd.next + 1
+		if n > 0 || rd.reset != nil {
 			dst = append(dst, rd)
+			lag = max(lag, n)
 		}
 	}
+	c.lag.Store(lag)
 	// If a message joins a tail after this check, the pump finds the connection level, because it reads behind under mu.
-	c.behind = len(dst) > 0
+	if c.behind = len(dst) > 0; !c.behind {
+		c.hub.lagging.remove(c)
+	}
 	return dst, c.behind
 }
 
@@ -275,14 +288,4 @@ func (c *conn) write(rd *reader, a advance) {
 		return
 	}
 	c.hub.metrics.delivered.Add(float64(a.upto - a.from + 1))
-}
-
-// lag returns how many messages the connection does not have yet, of the room in which it is furthest behind.
-func (c *conn) lag() (lag int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, rd := range c.readers {
-		lag = max(lag, rd.room.last()-rd.next+1)
-	}
-	return lag
 }

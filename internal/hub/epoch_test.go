@@ -146,7 +146,10 @@ func TestHub_CursorBeyondTheEnd(t *testing.T) {
 		call  func() error
 	}{
 		{"after", func() error { _, err := invoke(t, s, joinRoom, `"a"`, `21`); return err }},
-		{"after", func() error { _, err := invoke(t, s, joinRoom, `"a"`, `{"after":21,"epoch":"bbbbbbbbbbbbbbbb"}`); return err }},
+		{"after", func() error {
+			_, err := invoke(t, s, joinRoom, `"a"`, `{"after":21,"epoch":"bbbbbbbbbbbbbbbb"}`)
+			return err
+		}},
 		{"seq", func() error { _, err := invoke(t, s, getMessagesSince, `"a"`, `21`); return err }},
 		{"after", func() error { _, err := invoke(t, s, getMessagesSince, `"a"`, `{"after":21}`); return err }},
 		{"after", func() error {

@@ -48,7 +48,7 @@ func TestConn_BelowTheFloorWhileCatchingUp(t *testing.T) {
 			synctest.Wait()
 		}
 		log.raise(50)
-		h.listRooms()[0].forget()
+		h.listRooms()[0].dropTail()
 		p.stall(false)
 		<-time.After(time.Second)
 		got := p.text()

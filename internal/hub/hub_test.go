@@ -14,6 +14,7 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -69,6 +70,16 @@ func (h *history) append(room string, n int) []chat.Message {
 	return all[len(all)-n:]
 }
 
+// add appends a message as it is.
+func (h *history) add(m chat.Message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.rooms == nil {
+		h.rooms = make(map[string][]chat.Message)
+	}
+	h.rooms[m.Room] = append(h.rooms[m.Room], m)
+}
+
 func (h *history) After(_ context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -79,6 +90,30 @@ func (h *history) After(_ context.Context, room string, seq int64, limit int) ([
 	all := h.rooms[room]
 	from := min(max(seq, h.floor), int64(len(all)))
 	return inEpoch(h.epoch(), all[from:min(from+int64(limit), int64(len(all)))]), nil
+}
+
+func (h *history) Page(_ context.Context, room string, seq int64) ([]chat.Message, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reads++
+	if h.broken {
+		return nil, &errs.Error{Code: errs.Unavailable, Msg: "the store is down"}
+	}
+	return inEpoch(h.epoch(), pageOf(h.rooms[room], h.floor, seq)), nil
+}
+
+// pageOf returns the page of the message seq of a room whose messages up to floor have been removed, as a store does.
+func pageOf(all []chat.Message, floor, seq int64) []chat.Message {
+	first := (seq - 1) / driver.PageMessages * driver.PageMessages
+	next := first + driver.PageMessages
+	first = min(max(first, floor), next)
+	block := all[min(first, int64(len(all))):min(next, int64(len(all)))]
+	sizes := make([]int, len(block))
+	for i := range block {
+		sizes[i] = len(block[i].Msg)
+	}
+	from, to := driver.PageOf(sizes, int(seq-1-first))
+	return block[from:to]
 }
 
 func (h *history) Room(_ context.Context, name string) (chat.Room, error) {
@@ -152,7 +187,7 @@ func (s storeOf) Beginning(ctx context.Context, room, epoch string) (int64, erro
 }
 
 // roomNamed is a room of the first epoch, for reading its pages.
-func roomNamed(name string) *room { return newRoom(name, firstEpoch, 1) }
+func roomNamed(name string) *room { return newRoom(name, firstEpoch, 1, newBudget(1<<20)) }
 
 // at is a cursor that names no epoch.
 func at(room string, seq int64) chat.Cursor { return chat.Cursor{Room: room, Seq: seq} }
@@ -312,7 +347,7 @@ func (h *hidden) cut(messages []chat.Message) []chat.Message {
 	return messages
 }
 
-func (h *hidden) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
-	messages, err := h.history.After(ctx, room, seq, limit)
+func (h *hidden) Page(ctx context.Context, room string, seq int64) ([]chat.Message, error) {
+	messages, err := h.history.Page(ctx, room, seq)
 	return h.cut(messages), err
 }
