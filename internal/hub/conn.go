@@ -50,11 +50,12 @@ type reader struct {
 	next  int64       // seq of the message it needs next
 	moves int         // how often the client has moved the cursor; a read that began before a move must not move it back
 	reset *chat.Reset // what the client must be told before the next message; nil: nothing
+	held  bool        // nothing is written to it before the call that made or moved it has been answered
 	left  bool
 }
 
 // isBehind reports whether there is something to write to the reader. The caller holds conn.mu.
-func (rd *reader) isBehind() bool { return rd.reset != nil || rd.next <= rd.room.last() }
+func (rd *reader) isBehind() bool { return !rd.held && (rd.reset != nil || rd.next <= rd.room.last()) }
 
 // mayJoin returns an errs.TooMany error if the connection has joined as many rooms as it may, and not this one. The calls
 // of a connection come one at a time, so it joins no room between this check and the join.
@@ -122,7 +123,7 @@ func (c *conn) reader(name string) *reader {
 func (c *conn) push(ctx context.Context, rd *reader) (pushed int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for !c.behind && !rd.left {
+	for !c.behind && !rd.left && !rd.held {
 		t := rd.room.tail.Load()
 		if rd.next > t.last {
 			break
@@ -208,10 +209,9 @@ func (c *conn) behindReaders(dst []*reader) (readers []*reader, ok bool) {
 	}
 	lag := int64(0)
 	for _, rd := range c.readers {
-		n := rd.room.last() - rd.next + 1
-		if n > 0 || rd.reset != nil {
+		if rd.isBehind() {
 			dst = append(dst, rd)
-			lag = max(lag, n)
+			lag = max(lag, rd.room.last()-rd.next+1)
 		}
 	}
 	c.lag.Store(lag)

@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/signalr"
 )
 
 // secondEpoch and thirdEpoch are those of a store that has gone back once and twice.
@@ -275,7 +277,7 @@ func TestHub_JoinInProgressWhenTheEpochEnds(t *testing.T) {
 		late := newPeer()
 		slow := h.newConn(late, eventStream)
 		go func() {
-			_, err := slow.join(anyone(t.Context()), at("a", 5))
+			_, err := slow.follow(anyone(t.Context()), at("a", 5))
 			joined <- err
 		}()
 		<-asked
@@ -358,7 +360,7 @@ func joinOnce(t *testing.T, h *Hub) {
 	c := h.newConn(p, eventStream)
 	defer c.close()
 	defer p.end()
-	at, err := c.join(anyone(t.Context()), at("a", 100))
+	at, err := c.follow(anyone(t.Context()), at("a", 100))
 	if err != nil {
 		if errs.CodeOf(err) != errs.Unavailable {
 			t.Errorf("join: %v", err)
@@ -466,4 +468,36 @@ type unknown struct{ *history }
 
 func (unknown) Epoch() (chat.Epoch, error) {
 	return chat.Epoch{}, &errs.Error{Code: errs.Unavailable, Msg: "the store was not reached yet"}
+}
+
+// The answer to JoinRoom, with its reset, comes before the messages that follow it.
+func TestSession_JoinRoomAnswersBeforeTheMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := gone(t)
+		h, stop := running(t, log)
+		p := newPeer()
+		s := connect(t, h, p, "room=")
+		for _, level := range []bool{false, true} {
+			args := []json.RawMessage{json.RawMessage(`"a"`), json.RawMessage(`{"after":15,"epoch":"aaaaaaaaaaaaaaaa"}`)}
+			before := len(p.text())
+			if _, err := s.Invoke(anyone(t.Context()), signalr.Invocation{Target: joinRoom, Args: args}); err != nil {
+				t.Fatal(err)
+			}
+			if level {
+				h.Deliver(inEpoch(secondEpoch, log.append("a", 1)))
+			}
+			<-time.After(time.Minute)
+			if got := p.text()[before:]; got != "" {
+				t.Errorf("%.100q was written before the answer", got)
+			}
+			s.Answered(anyone(t.Context()))
+			<-time.After(time.Second)
+			if got := p.text()[before:]; !strings.HasPrefix(got, "id: 13;") {
+				t.Errorf("the messages begin with %.100q, want 13", got)
+			}
+		}
+		p.end()
+		s.Close()
+		stop()
+	})
 }

@@ -71,6 +71,7 @@ func invokeAs(ctx context.Context, t *testing.T, s *session, method string, args
 		raw[i] = json.RawMessage(a)
 	}
 	result, err := s.Invoke(ctx, signalr.Invocation{Target: method, Args: raw})
+	s.Answered(ctx)
 	if err != nil || result == nil {
 		return "", err
 	}

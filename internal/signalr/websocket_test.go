@@ -305,3 +305,14 @@ func TestConn_RenewWaitsForTheHandshake(t *testing.T) {
 	c.expectText(`{"type":7,"allowReconnect":true}`)
 	conn.Renew() // has ended
 }
+
+// What the hub writes when it is told that a call has been answered follows the answer.
+func TestConn_AnsweredFollowsTheAnswer(t *testing.T) {
+	c := newRigWith(t, newEchoHub(), Config{}).dialRaw(jsonHandshake)
+	c.expectText("{}")
+	c.send(`{"type":1,"invocationId":"1","target":"SayAfter","arguments":[]}` + "\x1e")
+	c.expectText(`{"type":3,"invocationId":"1","result":1}`)
+	c.expectText("after")
+	c.send(`{"type":1,"target":"SayAfter","arguments":[]}` + "\x1e") // without an answer
+	c.expectText("after")
+}
