@@ -39,6 +39,8 @@ type Config struct {
 	// CompareEvery is how often the open rooms are compared with the store although Resync was not called. It finds
 	// announcements that were lost without a sign. Default: never; a broker within the process loses none.
 	CompareEvery time.Duration
+	// Look asks the store to look whether it is in another epoch than it knows. It must not block. Default: nothing is asked.
+	Look func()
 	// SignalR configures the protocol server. Its Log and Metrics default to those of the hub.
 	SignalR signalr.Config
 }
@@ -71,6 +73,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Turns == nil {
 		c.Turns = turn.New(turn.Config{})
+	}
+	if c.Look == nil {
+		c.Look = func() {}
 	}
 	if c.SignalR.Log == nil {
 		c.SignalR.Log = c.Log

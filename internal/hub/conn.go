@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -13,10 +14,11 @@ import (
 
 // sink takes a connection's bytes. TryWrite takes all of payload without blocking, or reports false and takes nothing
 // while earlier bytes wait for the peer. It does not keep payload. Wait blocks while such bytes wait. Its error means that
-// the connection has ended.
+// the connection has ended. Renew asks the peer to connect again, and ends the connection; it returns at once.
 type sink interface {
 	TryWrite(payload []byte) bool
 	Wait(ctx context.Context) error
+	Renew()
 }
 
 // conn is one connection as a reader of logs, whatever its transport. It is level while it has every message of its
@@ -45,53 +47,15 @@ type reader struct {
 	slot int // index in the room's list; guarded by room.mu
 
 	// Guarded by conn.mu.
-	next  int64 // seq of the message it needs next
-	moves int   // how often the client has moved the cursor; a read that began before a move must not move it back
+	next  int64       // seq of the message it needs next
+	moves int         // how often the client has moved the cursor; a read that began before a move must not move it back
+	reset *chat.Reset // what the client must be told before the next message; nil: nothing
+	held  bool        // nothing is written to it before the call that made or moved it has been answered
 	left  bool
 }
 
-// follow begins to read a room after the message with the given number, or with Now from the next message on. If the
-// room is joined already, follow moves its cursor. It returns what the store knows of the room, and blocks while it asks
-// the store.
-//
-// Only follow makes readers, whatever the transport, and it resolves the cursor through the guard first: a reader of a
-// room that the client may not read cannot exist. ctx is that of the connection's opening request, or has its values.
-func (c *conn) follow(ctx context.Context, name string, after int64) (known chat.Room, err error) {
-	if err := c.mayJoin(name); err != nil {
-		return known, err
-	}
-	known, next, err := c.hub.resolve(ctx, name, after)
-	if err != nil {
-		return known, err
-	}
-	r, err := c.hub.enter(ctx, name)
-	if err != nil {
-		return known, err
-	}
-	r.saw(known.LastSeq)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	rd := c.reader(name)
-	if c.closed || rd != nil {
-		c.hub.leave(r) // a reader has entered its room once
-	}
-	switch {
-	case c.closed:
-		return known, nil
-	case rd != nil:
-		rd.next = next
-		rd.moves++
-	default:
-		rd = &reader{conn: c, room: r, next: next}
-		c.readers = append(c.readers, rd)
-		r.add(rd)
-	}
-	// No pump writes a message to this reader that was announced before add, or that is not announced yet.
-	if rd.next <= r.last() {
-		c.fallBehind(ctx)
-	}
-	return known, nil
-}
+// isBehind reports whether there is something to write to the reader. The caller holds conn.mu.
+func (rd *reader) isBehind() bool { return !rd.held && (rd.reset != nil || rd.next <= rd.room.last()) }
 
 // mayJoin returns an errs.TooMany error if the connection has joined as many rooms as it may, and not this one. The calls
 // of a connection come one at a time, so it joins no room between this check and the join.
@@ -119,7 +83,15 @@ func (c *conn) unfollow(name string) {
 
 // close stops all reading and waits until nothing more is written.
 func (c *conn) close() {
+	c.cut()
+	c.catching.Wait()
+	c.hub.forget(c)
+}
+
+// cut stops all reading. From its return on nothing is written.
+func (c *conn) cut() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.closed = true
 	for _, rd := range c.readers {
 		c.drop(rd)
@@ -129,8 +101,6 @@ func (c *conn) close() {
 		c.stop()
 	}
 	c.hub.lagging.remove(c)
-	c.mu.Unlock()
-	c.catching.Wait()
 }
 
 func (c *conn) drop(rd *reader) {
@@ -153,7 +123,7 @@ func (c *conn) reader(name string) *reader {
 func (c *conn) push(ctx context.Context, rd *reader) (pushed int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for !c.behind && !rd.left {
+	for !c.behind && !rd.left && !rd.held {
 		t := rd.room.tail.Load()
 		if rd.next > t.last {
 			break
@@ -239,9 +209,9 @@ func (c *conn) behindReaders(dst []*reader) (readers []*reader, ok bool) {
 	}
 	lag := int64(0)
 	for _, rd := range c.readers {
-		if n := rd.room.last() - rd.next + 1; n > 0 {
+		if rd.isBehind() {
 			dst = append(dst, rd)
-			lag = max(lag, n)
+			lag = max(lag, rd.room.last()-rd.next+1)
 		}
 	}
 	c.lag.Store(lag)
@@ -252,27 +222,56 @@ func (c *conn) behindReaders(dst []*reader) (readers []*reader, ok bool) {
 	return dst, c.behind
 }
 
-// advance is a step of a reader's cursor: the messages from to upto, and how often the client had moved the cursor.
+// advance is a step of a reader's cursor: the messages from to upto, or the Reset that passes over them, and how often the
+// client had moved the cursor.
 type advance struct {
 	payload []byte
 	from    int64
 	upto    int64
 	moves   int
+	reset   *chat.Reset // nil: the payload is messages
 }
 
-// read returns the next bytes for a reader, from the tail or from the store.
+// read returns the next bytes for a reader: what it must be told, or messages from the tail or the store.
 func (c *conn) read(ctx context.Context, rd *reader) (a advance, err error) {
 	c.mu.Lock()
-	a.from, a.moves = rd.next, rd.moves
+	a.from, a.moves, a.reset = rd.next, rd.moves, rd.reset
 	c.mu.Unlock()
-	s, ok := rd.room.tail.Load().find(c.enc, a.from)
-	if !ok {
-		if s, err = c.hub.pages.find(ctx, rd.room.name, c.enc, a.from); err != nil {
-			return a, err
-		}
+	var s segment
+	if a.reset == nil {
+		s, a.reset, err = c.find(ctx, rd.room, a.from)
 	}
-	a.payload, a.upto = s.from(a.from)
-	return a, nil
+	switch {
+	case err != nil:
+	case a.reset != nil:
+		a.payload, a.upto = c.enc.appendReset(nil, a.reset, rd.room.epoch), a.reset.After
+	default:
+		a.payload, a.upto = s.from(a.from)
+	}
+	return a, err
+}
+
+// find returns a segment that holds the message, or what the reader must be told because the message has been removed.
+func (c *conn) find(ctx context.Context, r *room, seq int64) (segment, *chat.Reset, error) {
+	if s, ok := r.tail.Load().find(c.enc, seq); ok {
+		return s, nil, nil
+	}
+	s, err := c.hub.pages.find(ctx, r, c.enc, seq)
+	if !errors.Is(err, errNotReadable) {
+		return s, nil, err
+	}
+	// The look also finds a store that has fewer messages than were announced.
+	known, lookErr := c.hub.look(ctx, r)
+	if lookErr != nil {
+		return s, nil, lookErr
+	}
+	before := chat.Cursor{Room: r.name, Seq: seq - 1, Epoch: r.epoch.ID}
+	_, reset, resumeErr := chat.Resume(known, before, nil)
+	if resumeErr != nil || reset == nil {
+		return s, nil, err
+	}
+	c.hub.metrics.countReset(reset)
+	return s, reset, nil
 }
 
 // write writes what was read and moves the cursor. It does nothing if the peer has become slow, or if the client has moved
@@ -284,5 +283,9 @@ func (c *conn) write(rd *reader, a advance) {
 		return
 	}
 	rd.next = a.upto + 1
+	if a.reset != nil {
+		rd.reset = nil
+		return
+	}
 	c.hub.metrics.delivered.Add(float64(a.upto - a.from + 1))
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"restante/internal/auth"
 )
@@ -34,12 +35,27 @@ func upTo(first, last int64) (seqs []int64) {
 	return seqs
 }
 
+// waitUntil waits for something that gives no sign.
+func waitUntil(t *testing.T, ok func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatal("waited 20 s")
+		}
+	}
+}
+
 // join opens a connection for p that reads room "a" after seq.
 func join(t *testing.T, h *Hub, p *peer, seq int64) *conn {
 	t.Helper()
 	c := h.newConn(p, eventStream)
 	t.Cleanup(func() { p.end(); c.close() })
-	if _, err := c.follow(anyone(t.Context()), "a", seq); err != nil {
+	if _, err := c.follow(anyone(t.Context()), at("a", seq)); err != nil {
 		t.Fatalf("follow: %v", err)
 	}
 	return c
@@ -140,7 +156,7 @@ func TestConn_JoiningAgainMovesTheCursor(t *testing.T) {
 	p := newPeer()
 	c := join(t, h, p, 40)
 	p.waitSeq(t, 50)
-	if _, err := c.follow(anyone(t.Context()), "a", 45); err != nil {
+	if _, err := c.follow(anyone(t.Context()), at("a", 45)); err != nil {
 		t.Fatalf("follow again: %v", err)
 	}
 	h.Deliver(log.append("a", 1))
@@ -167,7 +183,7 @@ func TestConn_NothingFromTheOldCursorAfterAMove(t *testing.T) {
 	p.stall(false)
 	before := p.seqs()
 	h.Deliver(log.append("a", 1))
-	if _, err := c.follow(anyone(t.Context()), "a", 21); err != nil {
+	if _, err := c.follow(anyone(t.Context()), at("a", 21)); err != nil {
 		t.Fatalf("follow: %v", err)
 	}
 	p.waitSeq(t, 22)
@@ -182,7 +198,7 @@ func TestConn_CloseEndsACatchUpThatWaits(t *testing.T) {
 	p.stall(true)
 	c := join(t, h, p, 0)
 	c.close()
-	if _, err := c.follow(anyone(context.Background()), "a", 0); err != nil {
+	if _, err := c.follow(anyone(context.Background()), at("a", 0)); err != nil {
 		t.Errorf("follow after close: %v", err)
 	}
 	if len(h.rooms) != 0 {

@@ -1,8 +1,6 @@
 package hub
 
 import (
-	"strconv"
-
 	"github.com/tinylib/msgp/msgp"
 
 	"restante/internal/chat"
@@ -30,22 +28,21 @@ func encodingOf(p signalr.Protocol) encoding {
 // receiveMessage is the client method that gets every message.
 const receiveMessage = "ReceiveMessage"
 
-// append appends one whole message: a ReceiveMessage invocation or a server-sent event.
-func (e encoding) append(dst []byte, m *chat.Message) []byte {
+// append appends one whole message of an epoch: a ReceiveMessage invocation or a server-sent event.
+func (e encoding) append(dst []byte, epoch chat.Epoch, m *chat.Message) []byte {
 	switch e {
 	case signalrMessagePack:
 		return signalr.MessagePack.AppendInvocation(dst, receiveMessage, appendMessagePack(nil, m))
 	case eventStream:
-		return appendEvent(dst, m)
+		return appendEvent(dst, epoch, m)
 	default:
 		return signalr.JSON.AppendInvocation(dst, receiveMessage, m.AppendJSON(nil))
 	}
 }
 
 // appendEvent appends a server-sent event (WHATWG HTML section 9.2). JSON holds no line breaks, so one data line is enough.
-func appendEvent(dst []byte, m *chat.Message) []byte {
-	dst = append(dst, "id: "...)
-	dst = strconv.AppendInt(dst, m.Seq, 10)
+func appendEvent(dst []byte, epoch chat.Epoch, m *chat.Message) []byte {
+	dst = chat.AppendEventID(append(dst, "id: "...), m.Seq, epoch)
 	dst = append(dst, "\nevent: message\ndata: "...)
 	dst = append(dst, m.AppendJSON(nil)...)
 	return append(dst, "\n\n"...)

@@ -28,12 +28,17 @@ type Hub struct {
 	pumps   []*pump
 	signalr *signalr.Server
 	metrics *metrics
-	conns   atomic.Uint32 // how many were opened so far; spreads them over the pumps
+	opened  atomic.Uint32 // how many connections were opened so far; spreads them over the pumps
 
 	resyncAsked chan struct{} // buffered: one element
 
+	entering sync.Mutex // one Enter at a time
+	renewals renewals
+
 	mu       sync.RWMutex
-	rooms    map[string]*room // the rooms that have readers
+	present  *chat.Epoch        // nil until it is known
+	rooms    map[string]*room   // the rooms of the present epoch that have readers
+	conns    map[*conn]struct{} // the connections of the present epoch
 	streams  map[*stream]context.CancelFunc
 	draining bool
 }
@@ -44,8 +49,9 @@ func New(cfg Config, logs Logs, accept journey.Accepter) *Hub {
 	cfg = cfg.withDefaults()
 	h := &Hub{
 		cfg: cfg, logs: logs, accept: accept,
-		rooms: make(map[string]*room), streams: make(map[*stream]context.CancelFunc),
-		resyncAsked: make(chan struct{}, 1), lagging: newLagging(), budget: newBudget(cfg.Memory),
+		rooms: make(map[string]*room), conns: make(map[*conn]struct{}), streams: make(map[*stream]context.CancelFunc),
+		resyncAsked: make(chan struct{}, 1), renewals: renewals{wake: make(chan struct{}, 1)},
+		lagging: newLagging(), budget: newBudget(cfg.Memory),
 	}
 	h.metrics = newMetrics(cfg.Metrics, gauges{lag: h.lagging.slowest, rooms: h.openRooms, streams: h.openStreams}, h.budget)
 	h.pages = newPages(logs.Shared, h.budget, cfg.Turns, h.metrics)
@@ -63,14 +69,21 @@ func (h *Hub) Run(ctx context.Context) error {
 		running.Go(func() { p.run(ctx) })
 	}
 	running.Go(func() { (&resyncs{h: h}).run(ctx) })
+	running.Go(func() { h.renewals.run(ctx) })
 	running.Wait()
 	return nil
 }
 
 // Deliver wakes the readers of the rooms that stored belongs to. It does not block and does not keep the slice. The
-// messages of a room must come in the order of their numbers. It ignores messages that the hub knows already.
+// messages of a room must come in the order of their numbers. It ignores messages that the hub knows already. Messages of
+// another epoch say that the store is in that one, or that somebody is late: the hub ignores them, and compares its rooms with
+// the store (see doubt).
 func (h *Hub) Deliver(stored []chat.Message) {
-	for r, messages := range h.byRoom(stored) {
+	groups, foreign := h.byRoom(stored)
+	if foreign {
+		h.doubt(doubtAnnouncement)
+	}
+	for r, messages := range groups {
 		readers, repeated, over := r.extend(messages, h.cfg.TailBytes)
 		h.budget.evict(over)
 		if repeated > 0 {
@@ -97,25 +110,44 @@ func (h *Hub) Listens(room string) bool {
 }
 
 // Passed notes that a message was stored in a room without readers. Only its Room, Seq, ID and Epoch are set. If it is not new, the
-// pages of its room are read again when somebody needs them. It does not block.
-func (h *Hub) Passed(m chat.Message) { h.pages.announced(m.Room, m.Seq) }
+// pages of its room are read again when somebody needs them. A message of another epoch is treated as in Deliver. It does not
+// block.
+func (h *Hub) Passed(m chat.Message) {
+	h.mu.RLock()
+	foreign := h.isForeign(&m)
+	h.mu.RUnlock()
+	if foreign {
+		h.doubt(doubtAnnouncement)
+		return
+	}
+	h.pages.announced(m.Room, m.Seq)
+}
 
 // Changed forgets what was read of a room, because its messages may have changed. It does not block.
 func (h *Hub) Changed(room string) { h.pages.changed(room) }
 
-// byRoom groups the messages of the rooms that have readers on this node.
-func (h *Hub) byRoom(stored []chat.Message) map[*room][]chat.Message {
+// isForeign reports whether a message is of another epoch than the present one. The caller holds mu.
+func (h *Hub) isForeign(m *chat.Message) bool {
+	return m.Epoch != "" && h.present != nil && m.Epoch != h.present.ID
+}
+
+// byRoom groups the messages of the rooms that have readers on this node. foreign says that some are of another epoch.
+func (h *Hub) byRoom(stored []chat.Message) (groups map[*room][]chat.Message, foreign bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	groups := make(map[*room][]chat.Message)
+	groups = make(map[*room][]chat.Message)
 	for _, m := range stored {
+		if h.isForeign(&m) {
+			foreign = true
+			continue
+		}
 		if r := h.rooms[m.Room]; r != nil {
 			groups[r] = append(groups[r], m)
 		} else {
 			h.pages.announced(m.Room, m.Seq) // the last reader has left since Listens was asked
 		}
 	}
-	return groups
+	return groups, foreign
 }
 
 // Drain ends the hub's connections and refuses new ones. It tells SignalR clients to reconnect, spread over the time
@@ -136,35 +168,48 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.signalr.Serv
 
 // newConn returns a connection that follows no room yet. Close it.
 func (h *Hub) newConn(s sink, e encoding) *conn {
-	n := int(h.conns.Add(1)) % len(h.pumps)
-	return &conn{hub: h, sink: s, enc: e, pump: h.pumps[n]}
+	n := int(h.opened.Add(1)) % len(h.pumps)
+	c := &conn{hub: h, sink: s, enc: e, pump: h.pumps[n]}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conns[c] = struct{}{}
+	return c
 }
 
-// enter returns the room, and keeps it open until leave has been called as often as enter. If the room was open already,
-// its tail may be behind the store, because announcements are late or the broker is away; see resolve.
-func (h *Hub) enter(ctx context.Context, name string) (*room, error) {
+// forget removes a connection that has ended.
+func (h *Hub) forget(c *conn) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.conns, c)
+}
+
+// open returns the room in the present epoch, and keeps it open until leave has been called as often as open. If the room was
+// open already, its tail may be behind the store, because announcements are late or the broker is away; see resolve.
+func (h *Hub) open(name string) (*room, error) {
+	if _, err := h.epoch(); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	r := h.rooms[name]
 	if r == nil {
-		r = newRoom(name, len(h.pumps), h.budget)
+		r = newRoom(name, *h.present, len(h.pumps), h.budget)
 		h.rooms[name] = r
 	}
 	r.refs++
-	h.mu.Unlock()
-	if err := r.load(ctx, h.logs.Shared); err != nil {
-		h.leave(r)
-		return nil, err
-	}
 	return r, nil
 }
 
 func (h *Hub) leave(r *room) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if r.refs--; r.refs == 0 {
-		delete(h.rooms, r.name)
-		r.close()
+	if r.refs--; r.refs > 0 {
+		return
 	}
+	if h.rooms[r.name] == r { // otherwise it is of an epoch that is over
+		delete(h.rooms, r.name)
+	}
+	r.close()
 }
 
 func (h *Hub) openRooms() float64 {

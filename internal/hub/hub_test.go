@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,35 @@ type history struct {
 	rooms  map[string][]chat.Message
 	broken bool
 	reads  int
+
+	// Epochs, oldest first; one that is the first if there are none. begins has what Beginning returns.
+	epochs []chat.Epoch
+	begins map[string]int64
+
+	floor int64 // messages up to this number have been removed
+}
+
+// firstEpoch is that of a store that has not gone back.
+var firstEpoch = chat.Epoch{Store: "5a1e", ID: "aaaaaaaaaaaaaaaa", First: true}
+
+// Epoch returns the present epoch.
+func (h *history) Epoch() (chat.Epoch, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.epoch(), nil
+}
+
+func (h *history) epoch() chat.Epoch {
+	if n := len(h.epochs); n > 0 {
+		return h.epochs[n-1]
+	}
+	return firstEpoch
+}
+
+func (h *history) Beginning(_ context.Context, room, epoch string) (int64, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.begins[epoch], nil
 }
 
 func (h *history) append(room string, n int) []chat.Message {
@@ -40,6 +70,16 @@ func (h *history) append(room string, n int) []chat.Message {
 	return all[len(all)-n:]
 }
 
+// add appends a message as it is.
+func (h *history) add(m chat.Message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.rooms == nil {
+		h.rooms = make(map[string][]chat.Message)
+	}
+	h.rooms[m.Room] = append(h.rooms[m.Room], m)
+}
+
 func (h *history) After(_ context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -48,8 +88,8 @@ func (h *history) After(_ context.Context, room string, seq int64, limit int) ([
 		return nil, &errs.Error{Code: errs.Unavailable, Msg: "the store is down"}
 	}
 	all := h.rooms[room]
-	from := min(seq, int64(len(all)))
-	return all[from:min(from+int64(limit), int64(len(all)))], nil
+	from := min(max(seq, h.floor), int64(len(all)))
+	return inEpoch(h.epoch(), all[from:min(from+int64(limit), int64(len(all)))]), nil
 }
 
 func (h *history) Page(_ context.Context, room string, seq int64) ([]chat.Message, error) {
@@ -59,13 +99,15 @@ func (h *history) Page(_ context.Context, room string, seq int64) ([]chat.Messag
 	if h.broken {
 		return nil, &errs.Error{Code: errs.Unavailable, Msg: "the store is down"}
 	}
-	return pageOf(h.rooms[room], seq), nil
+	return inEpoch(h.epoch(), pageOf(h.rooms[room], h.floor, seq)), nil
 }
 
-// pageOf returns the page of the message seq of a room, as a store does.
-func pageOf(all []chat.Message, seq int64) []chat.Message {
+// pageOf returns the page of the message seq of a room whose messages up to floor have been removed, as a store does.
+func pageOf(all []chat.Message, floor, seq int64) []chat.Message {
 	first := (seq - 1) / driver.PageMessages * driver.PageMessages
-	block := all[min(first, int64(len(all))):min(first+driver.PageMessages, int64(len(all)))]
+	next := first + driver.PageMessages
+	first = min(max(first, floor), next)
+	block := all[min(first, int64(len(all))):min(next, int64(len(all)))]
 	sizes := make([]int, len(block))
 	for i := range block {
 		sizes[i] = len(block[i].Msg)
@@ -78,7 +120,11 @@ func (h *history) Room(_ context.Context, name string) (chat.Room, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := int64(len(h.rooms[name]))
-	return chat.Room{Name: name, LastSeq: n, OldestSeq: min(n, 1)}, nil
+	r := chat.Room{Name: name, LastSeq: n, Epoch: h.epoch()}
+	if n > h.floor {
+		r.OldestSeq = h.floor + 1
+	}
+	return r, nil
 }
 
 func (h *history) LastSeqs(_ context.Context, rooms []string) ([]int64, error) {
@@ -89,6 +135,23 @@ func (h *history) LastSeqs(_ context.Context, rooms []string) ([]int64, error) {
 		last[i] = int64(len(h.rooms[name]))
 	}
 	return last, nil
+}
+
+// raise removes the messages up to floor.
+func (h *history) raise(floor int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.floor = floor
+}
+
+// goBack takes away the messages of a room after seq, and begins an epoch if it is not the zero one.
+func (h *history) goBack(room string, seq int64, e chat.Epoch) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rooms[room] = slices.Clone(h.rooms[room][:seq])
+	if e.ID != "" {
+		h.epochs = append(h.epochs, e)
+	}
 }
 
 func (h *history) setBroken(broken bool) {
@@ -117,6 +180,17 @@ func (s storeOf) After(ctx context.Context, room string, seq int64, limit int) (
 func (s storeOf) Room(ctx context.Context, name string) (chat.Room, error) {
 	return s.History.Room(ctx, name)
 }
+
+// Beginning is that of both embedded interfaces.
+func (s storeOf) Beginning(ctx context.Context, room, epoch string) (int64, error) {
+	return s.History.Beginning(ctx, room, epoch)
+}
+
+// roomNamed is a room of the first epoch, for reading its pages.
+func roomNamed(name string) *room { return newRoom(name, firstEpoch, 1, newBudget(1<<20)) }
+
+// at is a cursor that names no epoch.
+func at(room string, seq int64) chat.Cursor { return chat.Cursor{Room: room, Seq: seq} }
 
 // start runs a hub over h until the test ends.
 func start(t testing.TB, h SharedHistory) *Hub {
@@ -156,6 +230,7 @@ type peer struct {
 	pending []byte
 	got     []byte
 	ended   bool
+	renewed bool // it was asked to connect again
 }
 
 func newPeer() *peer { return &peer{changed: make(chan struct{})} }
@@ -182,6 +257,22 @@ func (p *peer) TryWrite(payload []byte) (ok bool) {
 
 func (p *peer) Wait(ctx context.Context) error {
 	return p.until(ctx, func() bool { return len(p.pending) == 0 })
+}
+
+func (p *peer) Renew() { p.change(func() { p.renewed = true }) }
+
+// wasRenewed reports whether the peer was asked to connect again.
+func (p *peer) wasRenewed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.renewed
+}
+
+// text returns what the peer got.
+func (p *peer) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return string(p.got)
 }
 
 func (p *peer) stall(stalled bool) { p.change(func() { p.stalled = stalled }) }
@@ -231,4 +322,32 @@ func (p *peer) waitSeq(t *testing.T, seq int64) {
 	if err := p.awaitSeq(t.Context(), seq); err != nil {
 		t.Fatalf("waiting for message %d: %v; got %v", seq, err, p.seqs())
 	}
+}
+
+// hidden is a store whose reads end before a message for a while.
+type hidden struct {
+	*history
+	from int64 // 0: all is shown
+}
+
+func (h *hidden) show() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.from = 0
+}
+
+func (h *hidden) cut(messages []chat.Message) []chat.Message {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range messages {
+		if h.from > 0 && messages[i].Seq >= h.from {
+			return messages[:i]
+		}
+	}
+	return messages
+}
+
+func (h *hidden) Page(ctx context.Context, room string, seq int64) ([]chat.Message, error) {
+	messages, err := h.history.Page(ctx, room, seq)
+	return h.cut(messages), err
 }

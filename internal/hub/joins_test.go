@@ -80,7 +80,7 @@ func (w *wanderer) visit(do func(*conn, *peer)) {
 	p := newPeer()
 	c := w.hub.newConn(p, eventStream)
 	from := w.seen
-	if _, err := c.follow(anyone(w.t.Context()), "a", from); err != nil {
+	if _, err := c.follow(anyone(w.t.Context()), at("a", from)); err != nil {
 		w.t.Errorf("follow: %v", err)
 	}
 	do(c, p)
@@ -106,7 +106,7 @@ func (w *wanderer) misbehave(c *conn, p *peer) {
 			p.stall(false)
 			got := p.seqs()
 			seen := w.seen + int64(len(got))
-			if _, err := c.follow(anyone(w.t.Context()), "a", seen); err != nil {
+			if _, err := c.follow(anyone(w.t.Context()), at("a", seen)); err != nil {
 				w.t.Errorf("follow again: %v", err)
 			}
 		default:

@@ -87,7 +87,7 @@ func (s *session) sendMessage(ctx context.Context, args []json.RawMessage) (any,
 	}
 	var err error
 	if len(args) == 1 {
-		err = decodeObject(args[0], &in)
+		err = decodeObject(args[0], &in, "message", "{room?, msg, id?, client_id?}")
 	} else {
 		err = decode(args, 2, arg{"room", &in.Room}, arg{"msg", &in.Msg}, arg{"id", &in.ID})
 	}
@@ -108,25 +108,29 @@ func (s *session) sendMessage(ctx context.Context, args []json.RawMessage) (any,
 }
 
 type joined struct {
-	LastSeq   int64 `json:"last_seq"`
-	OldestSeq int64 `json:"oldest_seq"`
+	LastSeq   int64       `json:"last_seq"`
+	OldestSeq int64       `json:"oldest_seq"`
+	Epoch     string      `json:"epoch"`
+	Reset     *chat.Reset `json:"reset,omitempty"`
 }
 
-// joinRoom takes (room, after?).
+// joinRoom takes (room, after?), see cursorArg. The answer comes before the messages: a Reset in it says what they follow.
 func (s *session) joinRoom(ctx context.Context, args []json.RawMessage) (any, error) {
 	var room string
-	after := Now
+	var after json.RawMessage
 	if err := decode(args, 1, arg{"room", &room}, arg{"after", &after}); err != nil {
 		return nil, err
 	}
-	if after < 0 && len(args) > 1 && !isNull(args[1]) {
-		return nil, errs.Field("after", "must be the number of a message, or 0, is %d", after)
-	}
-	known, err := s.conn.follow(ctx, room, after)
+	cursor, err := cursorArg(room, "after", after)
 	if err != nil {
 		return nil, err
 	}
-	return joined{LastSeq: known.LastSeq, OldestSeq: known.OldestSeq}, nil
+	at, err := s.conn.join(ctx, cursor)
+	if err != nil {
+		return nil, err
+	}
+	s.joined = room
+	return joined{LastSeq: at.LastSeq, OldestSeq: at.OldestSeq, Epoch: at.Epoch.ID, Reset: at.reset}, nil
 }
 
 // leaveRoom takes (room). Leaving a room that is not joined is not an error.
@@ -142,52 +146,27 @@ func (s *session) leaveRoom(args []json.RawMessage) error {
 	return nil
 }
 
-type page struct {
-	Messages  []chat.Message `json:"messages"`
-	LastSeq   int64          `json:"last_seq"`
-	OldestSeq int64          `json:"oldest_seq"`
-}
-
-// getMessagesSince takes (room, seq, limit?).
+// getMessagesSince takes (room, seq, limit?), see cursorArg.
 func (s *session) getMessagesSince(ctx context.Context, args []json.RawMessage) (any, error) {
 	var room string
-	var seq int64
+	var seq json.RawMessage
 	limit := chat.DefaultPage
 	if err := decode(args, 2, arg{"room", &room}, arg{"seq", &seq}, arg{"limit", &limit}); err != nil {
 		return nil, err
 	}
-	var seqErr, limitErr error
-	if seq < 0 {
-		seqErr = errs.Field("seq", "must be the number of a message, or 0, is %d", seq)
-	}
+	cursor, cursorErr := cursorArg(room, "seq", seq)
+	var limitErr error
 	if limit < 1 || limit > chat.MaxPage {
 		limitErr = errs.Field("limit", "must be from 1 to %d, is %d", chat.MaxPage, limit)
 	}
-	if err := errors.Join(chat.ValidateRoom(room), seqErr, limitErr); err != nil {
+	if err := errors.Join(chat.ValidateRoom(room), cursorErr, limitErr); err != nil {
 		return nil, err
 	}
-	return s.hub.since(ctx, room, seq, limit)
-}
-
-// since reads the messages after seq through the guard when its turn has come.
-func (h *Hub) since(ctx context.Context, room string, seq int64, limit int) (any, error) {
-	done, err := h.cfg.Turns.Take(ctx)
-	if err != nil {
-		return nil, err
+	p, err := s.hub.since(ctx, cursor, limit)
+	if e, ok := errors.AsType[*errs.Error](err); ok && e.Field == "after" && !isObject(seq) {
+		return nil, errs.Field("seq", "%s", e.Msg)
 	}
-	defer done()
-	known, err := h.logs.Guarded.Room(ctx, room)
-	if err != nil {
-		return nil, err
-	}
-	messages, err := h.logs.Guarded.After(ctx, room, seq, limit)
-	if err != nil {
-		return nil, err
-	}
-	if messages == nil {
-		messages = []chat.Message{}
-	}
-	return page{Messages: chat.FirstPage(messages), LastSeq: known.LastSeq, OldestSeq: known.OldestSeq}, nil
+	return p, err
 }
 
 // arg is a positional argument: its name, and a pointer to its value.
@@ -218,14 +197,15 @@ func decode(args []json.RawMessage, required int, want ...arg) error {
 	return nil
 }
 
-func decodeObject(raw json.RawMessage, to any) error {
+// decodeObject reads an object that has no other members than those of to. Errors name it and its shape.
+func decodeObject(raw json.RawMessage, to any, name, shape string) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(to); err != nil {
 		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && t.Field != "" {
 			return errs.Field(t.Field, "has the wrong type: %v", typeFault(err))
 		}
-		return errs.Field("message", "must be an object {room?, msg, id?, client_id?}: %v", typeFault(err))
+		return errs.Field(name, "must be an object %s: %v", shape, typeFault(err))
 	}
 	return nil
 }

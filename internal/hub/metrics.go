@@ -1,6 +1,10 @@
 package hub
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/chat"
+)
 
 type metrics struct {
 	delivered      prometheus.Counter
@@ -10,6 +14,8 @@ type metrics struct {
 	resyncs        prometheus.Counter
 	roomsBehind    prometheus.Counter
 	roomsUnheard   prometheus.Counter
+	doubts         *prometheus.CounterVec
+	resets         *prometheus.CounterVec
 }
 
 // gauges are read when the metrics are.
@@ -43,10 +49,24 @@ func newMetrics(reg prometheus.Registerer, g gauges, b *budget) *metrics {
 			Name: "restante_hub_rooms_unheard_total",
 			Help: "Rooms that were behind the store again within a minute, although nothing had said that announcements may be lost.",
 		}),
+		doubts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "restante_hub_doubts_total",
+			Help: "Times the hub dropped what it keeps of the rooms and asked the store which epoch it is in, because of a message of another epoch (announcement), or because the store had fewer messages than were announced (numbers).",
+		}, []string{"why"}),
+		resets: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "restante_hub_resets_total",
+			Help: "Readers that did not go on where their cursor was and were told so: it was of another epoch (epoch), or its messages have been removed (floor).",
+		}, []string{"reason"}),
+	}
+	for _, why := range []string{doubtAnnouncement, doubtNumbers} {
+		m.doubts.WithLabelValues(why)
+	}
+	for _, reason := range []chat.Reason{chat.ReasonEpoch, chat.ReasonFloor} {
+		m.resets.WithLabelValues(string(reason))
 	}
 	if reg != nil {
 		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, b.evicted, m.deliverSeconds, m.resyncs,
-			m.roomsBehind, m.roomsUnheard,
+			m.roomsBehind, m.roomsUnheard, m.doubts, m.resets,
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_slowest_reader_lag_messages", Help: "How many messages the slowest reader is behind.",
 			}, g.lag),
@@ -61,4 +81,11 @@ func newMetrics(reg prometheus.Registerer, g gauges, b *budget) *metrics {
 			}, b.bytes))
 	}
 	return m
+}
+
+// countReset counts what a reader is told; nil is nothing.
+func (m *metrics) countReset(r *chat.Reset) {
+	if r != nil {
+		m.resets.WithLabelValues(string(r.Reason)).Inc()
+	}
 }

@@ -62,7 +62,7 @@ func joinFromNow(t *testing.T, h *Hub, log *history, writing *sync.WaitGroup) {
 	for range 10 {
 		p := newPeer()
 		c := h.newConn(p, eventStream)
-		known, err := c.follow(anyone(t.Context()), "a", Now)
+		known, err := c.follow(anyone(t.Context()), at("a", Now))
 		if err != nil {
 			t.Errorf("join: %v", err)
 		}

@@ -3,11 +3,14 @@ package hub
 import (
 	"container/list"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/singleflight"
 
+	"restante/internal/chat"
 	"restante/internal/turn"
 )
 
@@ -36,10 +39,11 @@ type cachedRoom struct {
 	waiting int   // readers that wait for a page
 }
 
-// blockKey names a block of a room in one encoding. The borders of its pages are known only when they have been read.
+// blockKey names a block of a room in one epoch and one encoding. The borders of its pages are known only when they have been read.
 type blockKey struct {
-	enc encoding
-	n   int64
+	epoch chat.Epoch
+	enc   encoding
+	n     int64
 }
 
 type block struct {
@@ -59,21 +63,13 @@ func newPages(h SharedHistory, b *budget, turns *turn.Turns, m *metrics) *pages 
 	return &pages{history: h, budget: b, turns: turns, metrics: m, rooms: make(map[string]*cachedRoom)}
 }
 
-// missingError says that the store does not have a message that the room should have.
-type missingError struct {
-	room string
-	seq  int64
-}
-
-// Error implements error.
-func (e *missingError) Error() string {
-	return fmt.Sprintf("room %s: message %d is announced but cannot be read", e.room, e.seq)
-}
+// errNotReadable is why a message that was announced is not in the page that should hold it.
+var errNotReadable = errors.New("is announced but cannot be read")
 
 // find returns a segment that holds the message seq. It blocks while it reads the store; readers of the same page wait for one
-// read. If the store does not have the message, the error is a missingError.
-func (p *pages) find(ctx context.Context, room string, e encoding, seq int64) (segment, error) {
-	key := blockKey{e, (seq - 1) / pageMessages}
+// read. If the store does not have the message, the error is errNotReadable.
+func (p *pages) find(ctx context.Context, of *room, e encoding, seq int64) (segment, error) {
+	room, key := of.name, blockKey{of.epoch, e, (seq - 1) / pageMessages}
 	if s, ok := p.cached(room, key, seq); ok {
 		return s, nil
 	}
@@ -93,7 +89,7 @@ func (p *pages) find(ctx context.Context, room string, e encoding, seq int64) (s
 			reads++
 		}
 	}
-	return segment{}, &missingError{room, seq}
+	return segment{}, fmt.Errorf("room %s: message %d %w", room, seq, errNotReadable)
 }
 
 // found is a page that was read because a reader wanted a message. The page may not hold it.
@@ -108,7 +104,7 @@ func (p *pages) share(ctx context.Context, room string, key blockKey) (found, er
 	p.mu.Lock()
 	changes := p.changes
 	p.mu.Unlock()
-	name := fmt.Sprintf("%s %d %d %d", room, key.enc, key.n, changes)
+	name := fmt.Sprintf("%s %s %d %d %d", room, key.epoch.ID, key.enc, key.n, changes)
 	// The reader that begins the read must not end it for the others.
 	shared := context.WithoutCancel(ctx)
 	done := p.reading.DoChan(name, func() (any, error) { return p.read(shared, room, key) })
@@ -144,7 +140,10 @@ func (p *pages) read(ctx context.Context, room string, key blockKey) (found, err
 	if len(messages) == 0 {
 		return found{wanted: seq}, nil
 	}
-	s := encode(key.enc, messages)
+	if e := messages[0].Epoch; e != "" && e != key.epoch.ID {
+		return found{}, errTurning
+	}
+	s := encode(key.enc, key.epoch, messages)
 	p.keep(room, key, s, changes)
 	return found{s, seq}, nil
 }
@@ -176,18 +175,16 @@ func (p *pages) keep(room string, key blockKey, s segment, changes uint64) {
 		return
 	}
 	r, b := p.block(room, key)
-	kept := b.pages[:0]
-	for _, page := range b.pages {
-		if page.first <= s.last() && s.first <= page.last() {
-			p.budget.set(&page.share, 0)
-		} else {
-			kept = append(kept, page)
+	b.pages = slices.DeleteFunc(b.pages, func(old *cachedPage) bool {
+		replaced := old.first <= s.last() && s.first <= old.last()
+		if replaced {
+			p.budget.set(&old.share, 0)
 		}
-	}
-	clear(b.pages[len(kept):])
+		return replaced
+	})
 	page := &cachedPage{segment: s}
 	page.share = share{what: keptPage, drop: func() { p.drop(room, key, page) }}
-	b.pages = append(kept, page)
+	b.pages = append(b.pages, page)
 	r.last = max(r.last, s.last())
 	over := p.budget.set(&page.share, s.size()+pageOverhead)
 	p.mu.Unlock()
@@ -203,14 +200,7 @@ func (p *pages) drop(room string, key blockKey, page *cachedPage) {
 		return
 	}
 	b := r.blocks[key]
-	for i := range b.pages {
-		if b.pages[i] == page {
-			last := len(b.pages) - 1
-			b.pages[i], b.pages[last] = b.pages[last], nil
-			b.pages = b.pages[:last]
-			break
-		}
-	}
+	b.pages = slices.DeleteFunc(b.pages, func(other *cachedPage) bool { return other == page })
 	p.tidy(room, key)
 }
 

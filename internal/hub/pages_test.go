@@ -180,14 +180,14 @@ func TestPages_CacheIsNotQueuedFor(t *testing.T) {
 		log.append("a", pageMessages)
 		log.append("b", 1)
 		h := startWith(t, Config{Turns: turn.New(turn.Config{Reads: 1})}, log)
-		if _, err := h.pages.find(t.Context(), "a", eventStream, 1); err != nil {
+		if _, err := h.pages.find(t.Context(), roomNamed("a"), eventStream, 1); err != nil {
 			t.Fatal(err)
 		}
 		_, b := follow(t, h, "b", 0)
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := h.pages.find(ctx, "a", eventStream, 7); err != nil {
+		if _, err := h.pages.find(ctx, roomNamed("a"), eventStream, 7); err != nil {
 			t.Errorf("find: %v", err)
 		}
 		b.close()
@@ -199,7 +199,7 @@ func TestPages_ChecksTheCacheAgainInItsTurn(t *testing.T) {
 	log := &history{}
 	log.append("a", pageMessages+1)
 	h := start(t, log)
-	key := blockKey{eventStream, 1}
+	key := blockKey{firstEpoch, eventStream, 1}
 	for _, step := range []struct {
 		seq   int64
 		reads int
@@ -250,7 +250,7 @@ func TestPages_ReadThatBeganTooEarlyIsRepeatedOnce(t *testing.T) {
 		var readers sync.WaitGroup
 		want := func(seq int64) {
 			readers.Go(func() {
-				if s, err := h.pages.find(t.Context(), "a", eventStream, seq); err != nil || !s.holds(seq) {
+				if s, err := h.pages.find(t.Context(), roomNamed("a"), eventStream, seq); err != nil || !s.holds(seq) {
 					t.Errorf("message %d: %v", seq, err)
 				}
 			})
@@ -265,7 +265,7 @@ func TestPages_ReadThatBeganTooEarlyIsRepeatedOnce(t *testing.T) {
 		if n := log.readCount(); n != 2 {
 			t.Errorf("%d reads, want 2", n)
 		}
-		_, err := h.pages.find(t.Context(), "a", eventStream, 22)
+		_, err := h.pages.find(t.Context(), roomNamed("a"), eventStream, 22)
 		if err == nil || !strings.Contains(err.Error(), "message 22 is announced but cannot be read") {
 			t.Errorf("a message that does not exist: %v", err)
 		}

@@ -108,27 +108,32 @@ func (c *resyncs) look(ctx context.Context) (behind map[*room]int64, total int) 
 	}
 }
 
-// compare asks the store about the rooms once.
+// compare asks the store about the rooms once. It doubts the epoch if the store has fewer messages than were announced.
 func (c *resyncs) compare(ctx context.Context, rooms []*room) (behind map[*room]int64, err error) {
 	if len(rooms) == 0 {
 		return nil, nil
 	}
-	names := make([]string, len(rooms))
+	names, heard := make([]string, len(rooms)), make([]int64, len(rooms))
 	for i, r := range rooms {
-		names[i] = r.name
+		names[i], heard[i] = r.name, r.last()
 	}
 	last, err := c.h.logs.Shared.LastSeqs(ctx, names)
 	c.took = time.Since(c.began)
 	if err != nil {
 		return nil, err
 	}
+	ghosts := false
 	for i, r := range rooms {
+		ghosts = ghosts || last[i] < heard[i] && r.fallBack(heard[i], last[i])
 		if last[i] > r.tail.Load().last {
 			if behind == nil {
 				behind = make(map[*room]int64)
 			}
 			behind[r] = last[i]
 		}
+	}
+	if ghosts {
+		c.h.doubt(doubtNumbers)
 	}
 	return behind, nil
 }

@@ -28,6 +28,8 @@ func (s countSink) TryWrite([]byte) bool {
 
 func (countSink) Wait(ctx context.Context) error { return ctx.Err() }
 
+func (countSink) Renew() {}
+
 // slowStore is a store at the other end of a network.
 type slowStore struct {
 	SharedHistory
@@ -88,7 +90,7 @@ func benchCompare(b *testing.B, st *store.Store) {
 	for i := range rooms {
 		c := h.newConn(countSink{&expected, nil}, eventStream)
 		defer c.close()
-		if _, err := c.follow(anyone(b.Context()), fmt.Sprint("room", i), 1); err != nil {
+		if _, err := c.follow(anyone(b.Context()), at(fmt.Sprint("room", i), 1)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -119,7 +121,7 @@ func benchResync(b *testing.B, roundTrip time.Duration) {
 	for i := range rooms {
 		c := h.newConn(countSink{&expected, all}, eventStream)
 		defer c.close()
-		if _, err := c.follow(anyone(b.Context()), fmt.Sprint("room", i), 0); err != nil {
+		if _, err := c.follow(anyone(b.Context()), at(fmt.Sprint("room", i), 0)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -93,7 +93,7 @@ func follow(t *testing.T, h *Hub, room string, seq int64) (*peer, *conn) {
 	t.Helper()
 	p := newPeer()
 	c := h.newConn(p, eventStream)
-	if _, err := c.follow(anyone(t.Context()), room, seq); err != nil {
+	if _, err := c.follow(anyone(t.Context()), at(room, seq)); err != nil {
 		t.Fatalf("follow %s: %v", room, err)
 	}
 	return p, c
@@ -317,15 +317,12 @@ func TestHub_ResyncFindsARoomThatIsBeingOpened(t *testing.T) {
 			<-release
 			return room, nil
 		}
-		log.set(func(room chat.Room) (chat.Room, error) { // asked first to resolve the cursor
-			log.set(opens)
-			return room, nil
-		})
+		log.set(opens)
 		p := newPeer()
 		c := h.newConn(p, eventStream)
 		opening := make(chan error, 1)
 		go func() {
-			_, err := c.follow(anyone(t.Context()), "a", 1)
+			_, err := c.follow(anyone(t.Context()), at("a", 1))
 			opening <- err
 		}()
 		<-answered
@@ -355,7 +352,7 @@ func TestSession_JoinRoomWhileAnnouncementsAreLost(t *testing.T) {
 	join(t, s.hub, old, 20)
 	log.append("a", 5) // without an announcement
 	got, err := invoke(t, s, joinRoom, `"a"`)
-	if want := `{"last_seq":25,"oldest_seq":1}`; err != nil || got != want {
+	if want := `{"last_seq":25,"oldest_seq":1,"epoch":"aaaaaaaaaaaaaaaa"}`; err != nil || got != want {
 		t.Fatalf("JoinRoom: %s, %v, want %s", got, err, want)
 	}
 	// Another client has a cursor. It gets the messages up to its last_seq without the broker.
@@ -389,7 +386,7 @@ func TestSession_JoinRoomFromNowHasNoHole(t *testing.T) {
 		h.Deliver(log.append("a", 2))
 		return room, nil
 	})
-	if got, err := invoke(t, s, joinRoom, `"a"`); err != nil || got != `{"last_seq":3,"oldest_seq":1}` {
+	if got, err := invoke(t, s, joinRoom, `"a"`); err != nil || got != `{"last_seq":3,"oldest_seq":1,"epoch":"aaaaaaaaaaaaaaaa"}` {
 		t.Fatalf("JoinRoom: %s, %v", got, err)
 	}
 	p.waitSeq(t, 5)

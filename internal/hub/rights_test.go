@@ -54,7 +54,7 @@ var waysIn = map[string]func(ctx context.Context, t *testing.T, h *Hub, room str
 		return err
 	},
 	"event stream": func(ctx context.Context, _ *testing.T, h *Hub, room string, after int64) error {
-		if err := h.Follow(ctx, room, after, noStream{}); err != nil {
+		if err := h.Follow(ctx, at(room, after), noStream{}); err != nil {
 			return hubError(err)
 		}
 		return nil
@@ -134,19 +134,19 @@ func TestReader_IsMadeBehindTheGuard(t *testing.T) {
 	if len(makers) != 1 {
 		t.Fatalf("%d declarations make readers, want one", len(makers))
 	}
-	follow, ok := makers[0].(*ast.FuncDecl)
-	if !ok || follow.Name.Name != "follow" {
-		t.Fatal("readers are made elsewhere than in conn.follow")
+	enroll, ok := makers[0].(*ast.FuncDecl)
+	if !ok || enroll.Name.Name != "enroll" {
+		t.Fatal("readers are made elsewhere than in conn.enroll")
 	}
 	var calls []string
-	ast.Inspect(follow.Body, func(n ast.Node) bool {
+	ast.Inspect(enroll.Body, func(n ast.Node) bool {
 		if call, ok := n.(*ast.CallExpr); ok {
 			calls = append(calls, nameOf(call.Fun))
 		}
 		return true
 	})
-	if resolved, entered := slices.Index(calls, "resolve"), slices.Index(calls, "enter"); resolved < 0 || entered < resolved {
-		t.Errorf("conn.follow calls %q: want resolve, which reads through the guard, before enter", calls)
+	if required, entered := slices.Index(calls, "Require"), slices.Index(calls, "enter"); required < 0 || entered < required {
+		t.Errorf("conn.enroll calls %q: want Require, which checks the client's right, before enter, which reads the store", calls)
 	}
 }
 
@@ -295,7 +295,7 @@ func TestHub_RightsAreThoseOfTheOpeningToken(t *testing.T) {
 	if n := strings.Count(got, "HubException: forbidden: room: "); n != 2 || strings.Contains(got, "message 1") {
 		t.Errorf("%d calls were refused, want two: %s", n, got)
 	}
-	if !strings.Contains(got, `"result":{"last_seq":3,"oldest_seq":1}`) {
+	if !strings.Contains(got, `"result":{"last_seq":3,"oldest_seq":1,"epoch":"aaaaaaaaaaaaaaaa"}`) {
 		t.Errorf("the room of the token is refused too: %s", got)
 	}
 	if rooms := h.listRooms(); len(rooms) != 1 || rooms[0].name != "a" {

@@ -1,8 +1,6 @@
 package hub
 
 import (
-	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -12,6 +10,7 @@ import (
 // room is a room that has readers. Its tail is replaced under mu and read without a lock.
 type room struct {
 	name   string
+	epoch  chat.Epoch // of all that the room has; a room of another epoch is another one
 	tail   atomic.Pointer[tail]
 	stored atomic.Int64 // the greatest last seq that a join has read from the store; the tail may be behind it
 	budget *budget
@@ -23,33 +22,15 @@ type room struct {
 	closed  bool           // it has no readers any more, and keeps no tail
 	using   [encodings]int // readers per encoding
 	readers [][]*reader    // one list per pump
-	loaded  bool           // the tail's last seq has been compared with the store
+	looks   looks
+	loaded  bool // the tail's last seq has been compared with the store
 }
 
-func newRoom(name string, pumps int, b *budget) *room {
-	r := &room{name: name, budget: b, marked: make([]atomic.Bool, pumps), readers: make([][]*reader, pumps)}
+func newRoom(name string, epoch chat.Epoch, pumps int, b *budget) *room {
+	r := &room{name: name, epoch: epoch, budget: b, marked: make([]atomic.Bool, pumps), readers: make([][]*reader, pumps)}
 	r.share = share{what: keptTail, drop: r.dropTail}
 	r.tail.Store(&tail{})
 	return r
-}
-
-// load reads the last number of the room's log from the store, once. Messages that are stored meanwhile are announced.
-func (r *room) load(ctx context.Context, h History) error {
-	r.mu.Lock()
-	loaded := r.loaded
-	r.mu.Unlock()
-	if loaded {
-		return nil
-	}
-	known, err := h.Room(ctx, r.name)
-	if err != nil {
-		return fmt.Errorf("open room %s: %w", r.name, err)
-	}
-	r.reach(known.LastSeq)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.loaded = true
-	return nil
 }
 
 // reach replaces a tail that ends before last with an empty one that ends at last, and reports whether it did. Readers
@@ -57,6 +38,11 @@ func (r *room) load(ctx context.Context, h History) error {
 func (r *room) reach(last int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.jump(last)
+}
+
+// jump is reach for a caller that holds mu.
+func (r *room) jump(last int64) bool {
 	if last <= r.tail.Load().last {
 		return false
 	}
@@ -85,15 +71,30 @@ func (r *room) close() {
 	r.empty(r.tail.Load().last)
 }
 
-// saw notes the last number that a join has read from the store. It keeps the tail and wakes no other reader: usually the
-// announcement is on its way, and without the tail all readers of a busy room would read the store at each join.
+// saw notes the last number that a join has read from the store. The first one is where the tail of the room begins: messages
+// that are stored meanwhile are announced. Later ones keep the tail and wake no other reader: usually the announcement is on its
+// way, and without the tail all readers of a busy room would read the store at each join.
 func (r *room) saw(last int64) {
-	for {
-		seen := r.stored.Load()
-		if last <= seen || r.stored.CompareAndSwap(seen, last) {
-			return
-		}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.loaded {
+		r.loaded = true
+		r.jump(last)
 	}
+	r.stored.Store(max(r.stored.Load(), last))
+}
+
+// fallBack makes last the last number of the room, because the store has no more messages than that, although heard was
+// announced. It does nothing, and returns false, if that has been done already, or a message after heard was announced meanwhile.
+func (r *room) fallBack(heard, last int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.last(); now > heard || now <= last {
+		return false
+	}
+	r.stored.Store(min(r.stored.Load(), last))
+	r.empty(min(r.tail.Load().last, last))
+	return true
 }
 
 // extend adds stored messages to the tail, of up to limit bytes per encoding. It returns how many readers the room has, the least
@@ -105,7 +106,7 @@ func (r *room) extend(messages []chat.Message, limit int) (readers int, repeated
 		return 0, 0, nil
 	}
 	before := r.tail.Load()
-	t := before.with(messages, r.using, limit)
+	t := before.with(r.epoch, messages, r.using, limit)
 	r.tail.Store(t)
 	for _, n := range r.using {
 		readers += n

@@ -29,7 +29,7 @@ func message(room string, seq int64, msg string) chat.Message {
 
 func TestSegment_FromGivesWholeMessagesUpToOneWrite(t *testing.T) {
 	long := strings.Repeat("x", maxWrite/3)
-	s := encode(eventStream, []chat.Message{
+	s := encode(eventStream, firstEpoch, []chat.Message{
 		message("a", 5, long), message("a", 6, long), message("a", 7, long), message("a", 8, long+long+long+long),
 		message("a", 9, "short"),
 	})
@@ -53,7 +53,7 @@ func TestTail_KeepsTheNewestAndReplacesNothing(t *testing.T) {
 	tails := []*tail{{}}
 	const n = 3000
 	for seq := int64(1); seq <= n; seq++ {
-		tails = append(tails, tails[seq-1].with(messages(seq, seq), using, 128<<10))
+		tails = append(tails, tails[seq-1].with(firstEpoch, messages(seq, seq), using, 128<<10))
 	}
 	for i, tl := range tails[1:] {
 		last := int64(i + 1)
@@ -64,7 +64,7 @@ func TestTail_KeepsTheNewestAndReplacesNothing(t *testing.T) {
 		if !ok {
 			t.Fatalf("tail %d does not hold its last message", last)
 		}
-		want := appendEvent(nil, &messages(last, last)[0])
+		want := appendEvent(nil, firstEpoch, &messages(last, last)[0])
 		if got, _ := s.from(last); !bytes.Equal(got, want) {
 			t.Fatalf("tail %d changed after it was made: %q, want %q", last, got, want)
 		}
@@ -87,12 +87,12 @@ func TestTail_KeepsTheNewestAndReplacesNothing(t *testing.T) {
 
 func TestTail_BeginsAnewAfterAGapAndIgnoresRepeats(t *testing.T) {
 	using := [encodings]int{1, 1, 1}
-	tl := (&tail{}).with(messages(1, 10), using, 1<<20)
-	tl = tl.with(messages(3, 5), using, 1<<20)
+	tl := (&tail{}).with(firstEpoch, messages(1, 10), using, 1<<20)
+	tl = tl.with(firstEpoch, messages(3, 5), using, 1<<20)
 	if tl.last != 10 {
 		t.Fatalf("repeats moved the end to %d, want 10", tl.last)
 	}
-	tl = tl.with(messages(14, 15), using, 1<<20)
+	tl = tl.with(firstEpoch, messages(14, 15), using, 1<<20)
 	for e := range encodings {
 		for seq, want := range map[int64]bool{9: false, 10: false, 12: false, 14: true, 15: true, 16: false} {
 			if _, ok := tl.find(e, seq); ok != want {
@@ -104,7 +104,7 @@ func TestTail_BeginsAnewAfterAGapAndIgnoresRepeats(t *testing.T) {
 
 func TestTail_ContinuesWhenAnEncodingComesBackIntoUse(t *testing.T) {
 	with, without := [encodings]int{1, 1, 0}, [encodings]int{1, 0, 0}
-	tl := (&tail{}).with(messages(1, 3), with, 1<<20).with(messages(4, 4), without, 1<<20).with(messages(5, 6), with, 1<<20)
+	tl := (&tail{}).with(firstEpoch, messages(1, 3), with, 1<<20).with(firstEpoch, messages(4, 4), without, 1<<20).with(firstEpoch, messages(5, 6), with, 1<<20)
 	for seq, want := range map[int64]bool{3: false, 4: false, 5: true, 6: true} {
 		if _, ok := tl.find(signalrMessagePack, seq); ok != want {
 			t.Errorf("holds %d: %v, want %v", seq, ok, want)

@@ -5,10 +5,8 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"strconv"
 
 	"restante/internal/auth"
-	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/signalr"
 )
@@ -22,10 +20,11 @@ type session struct {
 	conn     *conn
 	clientID string // of messages that name none; empty if neither the token nor the hub URL does
 	release  func() // of Config.Connect
+	joined   string // the room that the call in progress has joined; empty: none
 }
 
-// Connect implements signalr.Hub. The hub URL may name rooms and cursors (?room=a&after=7&room=b): the nth after
-// belongs to the nth room. Without room it is the default room from now on, if the client may read it; with an empty
+// Connect implements signalr.Hub. The hub URL may name rooms and cursors (?room=a&after=7&epoch=…&room=b): the nth after, rev and
+// epoch belong to the nth room. Without room it is the default room from now on, if the client may read it; with an empty
 // one it is none.
 func (c chatHub) Connect(ctx context.Context, sc *signalr.Conn, query url.Values) (signalr.Session, error) {
 	s, err := c.hub.connect(ctx, sc, encodingOf(sc.Protocol()), query)
@@ -58,8 +57,8 @@ func (h *Hub) connect(ctx context.Context, out sink, enc encoding, query url.Val
 		return nil, err
 	}
 	s := &session{hub: h, conn: h.newConn(out, enc), clientID: clientID, release: release}
-	for _, p := range cursors {
-		if _, err := s.conn.follow(ctx, p.Room, p.Seq); err != nil {
+	for _, cursor := range cursors {
+		if _, err := s.conn.follow(ctx, cursor); err != nil {
 			s.Close()
 			return nil, err
 		}
@@ -79,33 +78,6 @@ func clientIDOf(query url.Values, client *auth.Client) (string, error) {
 	return cmp.Or(client.ID, named), nil
 }
 
-// cursorsOf returns the cursors of the rooms that a client's hub URL names.
-func cursorsOf(query url.Values, client *auth.Client) ([]chat.Cursor, error) {
-	rooms := query["room"]
-	switch {
-	case len(rooms) == 0 && client.CanRead(chat.DefaultRoom) == nil:
-		rooms = []string{chat.DefaultRoom}
-	case len(rooms) == 1 && rooms[0] == "":
-		rooms = nil
-	}
-	after := query["after"]
-	if len(after) > len(rooms) {
-		return nil, errs.Field("after", "is given %d times for %d rooms", len(after), len(rooms))
-	}
-	cursors := make([]chat.Cursor, len(rooms))
-	for i, room := range rooms {
-		cursors[i] = chat.Cursor{Room: room, Seq: Now}
-		if i < len(after) {
-			seq, err := strconv.ParseInt(after[i], 10, 64)
-			if err != nil || seq < 0 {
-				return nil, errs.Field("after", "must be the number of a message, or 0, is %q", after[i])
-			}
-			cursors[i].Seq = seq
-		}
-	}
-	return cursors, nil
-}
-
 // checkRooms returns an errs.TooMany error if a connection may not have joined that many rooms.
 func (h *Hub) checkRooms(rooms int) error {
 	if limit := h.cfg.MaxRooms; limit >= 0 && rooms > limit {
@@ -114,6 +86,14 @@ func (h *Hub) checkRooms(rooms int) error {
 		}
 	}
 	return nil
+}
+
+// Answered implements signalr.Session.
+func (s *session) Answered(ctx context.Context) {
+	if s.joined != "" {
+		s.conn.release(ctx, s.joined)
+		s.joined = ""
+	}
 }
 
 // Close implements signalr.Session.

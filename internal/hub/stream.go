@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"restante/internal/auth"
+	"restante/internal/chat"
 	"restante/internal/errs"
 )
 
@@ -22,24 +23,25 @@ type StreamWriter interface {
 // endTimeout is how long a write in progress, and the end of the response, may still take when the stream ends.
 const endTimeout = time.Second
 
-// Follow writes a room's log to w as server-sent events: the messages after the given seq, history first, then live, or
-// with Now only those to come. It blocks until ctx is done, the client's token expires or the hub drains, and returns nil
-// then, or until a write fails. It refuses a room that the client may not read, an invalid cursor, and too many streams
-// with a classified error before it writes anything.
-func (h *Hub) Follow(ctx context.Context, room string, after int64, w StreamWriter) error {
+// Follow writes the log of the cursor's room to w as server-sent events: the messages after the cursor, history first, then live,
+// or with Now only those to come. An event reset says that reading does not go on at the cursor. It blocks until ctx is done, the
+// client's token expires, the hub drains or enters another epoch, and returns nil then, or until a write fails. It refuses a
+// room that the client may not read, an invalid cursor, and too many streams with a classified error before it writes
+// anything.
+func (h *Hub) Follow(ctx context.Context, cursor chat.Cursor, w StreamWriter) error {
 	release, err := h.cfg.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	s := newStream()
-	c := h.newConn(s, eventStream)
-	defer c.close()
-	if _, err := c.follow(ctx, room, after); err != nil {
-		return err
-	}
 	ctx, cancel := auth.UntilExpiry(ctx)
 	defer cancel()
+	s := newStream(cancel)
+	c := h.newConn(s, eventStream)
+	defer c.close()
+	if _, err := c.follow(ctx, cursor); err != nil {
+		return err
+	}
 	if err := h.addStream(s, cancel); err != nil {
 		return err
 	}
@@ -126,6 +128,7 @@ const comment = ":\n\n"
 // stream is the sink of an event stream. It keeps bytes between pumps, which must not wait, and the goroutine of the
 // request, which waits for the peer.
 type stream struct {
+	end     context.CancelFunc
 	filled  chan struct{} // buffered: one element; bytes are pending
 	emptied chan struct{} // buffered: one element; the pending bytes were taken
 
@@ -133,8 +136,9 @@ type stream struct {
 	pending []byte
 }
 
-func newStream() *stream {
+func newStream(end context.CancelFunc) *stream {
 	s := &stream{
+		end:     end,
 		pending: []byte(comment), // opens the stream at the client
 		filled:  make(chan struct{}, 1), emptied: make(chan struct{}, 1),
 	}
@@ -173,6 +177,9 @@ func (s *stream) Wait(ctx context.Context) error {
 		}
 	}
 }
+
+// Renew implements sink: the client of a stream that has ended connects again by itself.
+func (s *stream) Renew() { s.end() }
 
 // take returns the pending bytes and drops the buffer: a quiet stream keeps none.
 func (s *stream) take() []byte {

@@ -54,7 +54,7 @@ func TestHub_FollowEndsWithTheToken(t *testing.T) {
 		w := newWire(t)
 		got := w.read()
 		begun := time.Now()
-		if err := h.Follow(until(t, time.Minute), "a", 0, w); err != nil {
+		if err := h.Follow(until(t, time.Minute), at("a", 0), w); err != nil {
 			t.Errorf("Follow: %v", err)
 		}
 		if took := time.Since(begun); took != time.Minute {
@@ -82,7 +82,7 @@ func TestHub_FollowEndsWithTheTokenThoughThePeerIsSlow(t *testing.T) {
 		log.append("a", 1000)
 		h := start(t, log)
 		begun := time.Now()
-		if err := h.Follow(until(t, time.Minute), "a", 0, newWire(t)); err != nil { // the peer does not read
+		if err := h.Follow(until(t, time.Minute), at("a", 0), newWire(t)); err != nil { // the peer does not read
 			t.Errorf("Follow: %v", err)
 		}
 		if took := time.Since(begun); took < time.Minute || took > time.Minute+2*time.Second {
@@ -117,7 +117,7 @@ func TestHub_FollowLeavesTheWriterAlone(t *testing.T) {
 			h := start(t, &history{})
 			w := &lateWire{wire: newWire(t), from: time.Now().Add(time.Minute)}
 			w.read()
-			if err := h.Follow(until(t, time.Minute), "a", Now, w); err != nil {
+			if err := h.Follow(until(t, time.Minute), at("a", Now), w); err != nil {
 				t.Errorf("Follow: %v", err)
 			}
 			if n := w.running.Load(); n != 0 {
@@ -135,7 +135,7 @@ func TestHub_FollowEndsSoonThoughAWriteIsAboutToBegin(t *testing.T) {
 		h := startWith(t, Config{StreamKeepAlive: almost}, &history{})
 		w := &lateWire{wire: newWire(t), from: time.Now().Add(almost)}
 		w.read()
-		if err := h.Follow(until(t, time.Minute), "a", Now, w); err != nil {
+		if err := h.Follow(until(t, time.Minute), at("a", Now), w); err != nil {
 			t.Errorf("Follow: %v", err)
 		}
 		if left := time.Until(time.Unix(0, w.set.Load())); left > endTimeout {
@@ -175,28 +175,28 @@ func TestHub_FollowIsCountedWhileItLasts(t *testing.T) {
 		"until it is cut short": {func(t *testing.T, h *Hub, w wire) error {
 			ctx, cancel := context.WithTimeout(anyone(t.Context()), time.Second)
 			defer cancel()
-			return h.Follow(ctx, "a", 0, w)
+			return h.Follow(ctx, at("a", 0), w)
 		}, true},
 		"until the server drains": {func(t *testing.T, h *Hub, w wire) error {
 			time.AfterFunc(time.Second, func() { _ = h.Drain(context.Background()) })
-			return h.Follow(anyone(t.Context()), "a", 0, w)
+			return h.Follow(anyone(t.Context()), at("a", 0), w)
 		}, true},
 		"until its token expires": {func(t *testing.T, h *Hub, w wire) error {
-			return h.Follow(until(t, time.Second), "a", 0, w)
+			return h.Follow(until(t, time.Second), at("a", 0), w)
 		}, true},
 		"until the peer has disconnected": {func(t *testing.T, h *Hub, w wire) error {
 			time.AfterFunc(time.Second, func() { w.peer.Close() })
-			return h.Follow(anyone(t.Context()), "a", 0, w)
+			return h.Follow(anyone(t.Context()), at("a", 0), w)
 		}, false},
 		"while a cursor is refused": {func(t *testing.T, h *Hub, w wire) error {
-			return h.Follow(anyone(t.Context()), "a", 99, w)
+			return h.Follow(anyone(t.Context()), at("a", 99), w)
 		}, false},
 		"while a room is refused": {func(t *testing.T, h *Hub, w wire) error {
-			return h.Follow(auth.With(t.Context(), bob()), "a", 0, w)
+			return h.Follow(auth.With(t.Context(), bob()), at("a", 0), w)
 		}, false},
 		"while the server drains": {func(t *testing.T, h *Hub, w wire) error {
 			_ = h.Drain(t.Context())
-			return h.Follow(anyone(t.Context()), "a", 0, w)
+			return h.Follow(anyone(t.Context()), at("a", 0), w)
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -222,7 +222,7 @@ func TestHub_FollowIsCountedWhileItLasts(t *testing.T) {
 func TestHub_FollowTooManyIsRefused(t *testing.T) {
 	count := counter{err: &errs.Error{Code: errs.TooMany, Msg: "too many streams"}}
 	h := startWith(t, Config{Connect: count.connect}, &history{})
-	if err := h.Follow(anyone(t.Context()), "a", Now, noStream{}); !errors.Is(err, count.err) {
+	if err := h.Follow(anyone(t.Context()), at("a", Now), noStream{}); !errors.Is(err, count.err) {
 		t.Errorf("got %v, want %v", err, count.err)
 	}
 }

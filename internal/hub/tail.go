@@ -34,10 +34,10 @@ func (t *tail) find(e encoding, seq int64) (segment, bool) {
 	return segment{}, false
 }
 
-// with returns a tail that has the messages, too, in the given encodings, and about limit bytes per encoding at most. It
+// with returns a tail that has the messages, too, which are of the given epoch, in the given encodings, and about limit bytes per encoding at most. It
 // leaves out messages that the tail has already. If some are missing before a message, the tail begins anew with it:
 // readers get the missing ones from the store, which has them if it has a later one.
-func (t *tail) with(messages []chat.Message, using [encodings]int, limit int) *tail {
+func (t *tail) with(epoch chat.Epoch, messages []chat.Message, using [encodings]int, limit int) *tail {
 	next := &tail{last: t.last, sentAt: t.sentAt}
 	for e := range next.segs {
 		if using[e] > 0 {
@@ -54,7 +54,7 @@ func (t *tail) with(messages []chat.Message, using [encodings]int, limit int) *t
 		}
 		for e, n := range using {
 			if n > 0 {
-				next.segs[e] = extend(next.segs[e], encoding(e), m)
+				next.segs[e] = extend(next.segs[e], encoding(e), epoch, m)
 			}
 		}
 		next.last, next.sentAt = m.Seq, m.SentAt
@@ -90,13 +90,13 @@ func (t *tail) size() (size int) {
 
 // extend adds a message to the last segment, or to a new one when that is full. If the last segment's array grows into a
 // new one, the copies that readers have stay unchanged.
-func extend(segs []segment, e encoding, m *chat.Message) []segment {
+func extend(segs []segment, e encoding, epoch chat.Epoch, m *chat.Message) []segment {
 	if n := len(segs); n > 0 && len(segs[n-1].buf) < maxSegment {
-		segs[n-1].append(e, m)
+		segs[n-1].append(e, epoch, m)
 		return segs
 	}
 	s := segment{first: m.Seq, buf: make([]byte, 0, minSegment)}
-	s.append(e, m)
+	s.append(e, epoch, m)
 	return append(segs, s)
 }
 

@@ -17,6 +17,7 @@ import (
 	"restante/client"
 	"restante/internal/api"
 	"restante/internal/cert"
+	"restante/internal/chat"
 	"restante/internal/config"
 	"restante/internal/lifecycle"
 	"restante/internal/remote"
@@ -46,7 +47,7 @@ func (s *Server) follow(ctx context.Context, room string, after int64, w api.Str
 	if err := s.entry.gate.check(ctx); err != nil {
 		return err
 	}
-	return s.hub.Follow(ctx, room, after, w)
+	return s.hub.Follow(ctx, chat.Cursor{Room: room, Seq: after}, w)
 }
 
 func (s *Server) openCertificates(context.Context) (_ lifecycle.Stop, err error) {

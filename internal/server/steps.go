@@ -93,7 +93,7 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
-		MaxRooms: s.cfg.Limit.Rooms, Turns: s.turns,
+		MaxRooms: s.cfg.Limit.Rooms, Turns: s.turns, Memory: int(s.cfg.Limit.Memory),
 		CompareEvery: s.compareEvery(),
 		SignalR: signalr.Config{
 			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure,

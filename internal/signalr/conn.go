@@ -120,6 +120,24 @@ func (c *Conn) Close(reason string, allowReconnect bool) {
 	c.closeWith(causeServer, reason, allowReconnect)
 }
 
+// Renew asks the client to connect again: it is Close with allowReconnect and without a reason, but not before the handshake has
+// been answered. A client whose handshake fails does not connect again by itself. It returns at once.
+func (c *Conn) Renew() {
+	select {
+	case <-c.accepted:
+		c.closeWith(causeServer, "", true)
+	case <-c.ctx.Done():
+	default:
+		c.server.running.Go(func() {
+			select {
+			case <-c.accepted:
+				c.closeWith(causeServer, "", true)
+			case <-c.ctx.Done():
+			}
+		})
+	}
+}
+
 // closeWith is stop with a Close message. Before the handshake is answered, it answers that the handshake has failed,
 // because the client understands nothing else then.
 func (c *Conn) closeWith(why cause, text string, allowReconnect bool) {
