@@ -23,11 +23,11 @@ var arrows = map[string][]string{
 
 	// the broker of many machines: connections, dead letters, queues
 	"internal/broker/rabbitmq/link":       {"internal/retry", "internal/errs"},
-	"internal/broker/rabbitmq/topology":   {"internal/broker/rabbitmq/link", "internal/retry", "internal/errs"},
+	"internal/broker/rabbitmq/topology":   {"internal/broker/rabbitmq/link", "internal/peer", "internal/retry", "internal/errs"},
 	"internal/broker/rabbitmq/deadletter": {"internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/chat", "internal/errs"},
 	"internal/broker/rabbitmq/management": {"internal/broker/rabbitmq/link", "internal/errs"}, // the HTTP API: queues and policies
 	"internal/broker/rabbitmq/operate": {
-		"internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/management", "internal/peer", "internal/errs",
+		"internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/management", "internal/peer", "internal/retry", "internal/errs",
 	}, // what operators do
 	"internal/broker/rabbitmq": {
 		"internal/broker/driver", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/deadletter",
@@ -41,6 +41,9 @@ var arrows = map[string][]string{
 
 	// versions side by side: switches in the store, features of the nodes
 	"internal/upgrade": {"internal/store/driver", "internal/peer", "internal/retry", "internal/chat"},
+
+	// whether the database is the one that it was
+	"internal/epoch": {"internal/store/driver", "internal/peer", "internal/retry", "internal/chat", "internal/errs"},
 
 	// small tools for loops, for Close, and for the order of starting
 	"internal/build":     {},
@@ -72,13 +75,13 @@ var arrows = map[string][]string{
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
 		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
-		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/forward", "internal/telemetry",
+		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/epoch", "internal/forward", "internal/telemetry",
 		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route",
 		"internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/logging", "internal/retry", "internal/server", "internal/load", "internal/chat", "internal/errs",
+		"internal/config", "internal/logging", "internal/retry", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/operate", "internal/auth",
 	},

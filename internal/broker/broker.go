@@ -133,6 +133,12 @@ func (l listener) Deliver(stored []chat.Message) {
 	}
 }
 
+// Passed implements driver.Subscriber.
+func (l listener) Passed(m chat.Message) {
+	l.b.metrics.heardMessages.Inc()
+	l.Subscriber.Passed(m)
+}
+
 // Check returns nil when the broker can accept a message now.
 func (b *Broker) Check(ctx context.Context) error { return b.d.Check(ctx) }
 

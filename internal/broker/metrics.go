@@ -34,7 +34,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Name: "restante_announced_total", Help: "Stored messages announced to the hubs, repeats included.",
 		}),
 		heardMessages: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "restante_heard_total", Help: "Stored messages of whose announcement this node was told, for its readers, repeats included.",
+			Name: "restante_heard_total", Help: "Stored messages of whose announcement this node was told, repeats included.",
 		}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_broker_retries_total", Help: "Attempts to publish or announce after the first.",
@@ -55,7 +55,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}),
 		heardSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "restante_accept_to_heard_seconds",
-			Help:    "From sent_at of a message to this node being told of it; with two nodes, by the clocks of both.",
+			Help:    "From sent_at of a message to this node being told of it, if it has readers; with two nodes, by the clocks of both.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
 		}),
 	}

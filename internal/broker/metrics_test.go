@@ -17,12 +17,16 @@ import (
 
 // listening is a subscriber that says when it begins to hear.
 type listening struct {
-	began chan struct{}
-	heard int
+	began  chan struct{}
+	heard  int // messages
+	passed int // messages of which only the numbers were heard
 }
 
+func (l *listening) Listens(room string) bool      { return room != "quiet" }
 func (l *listening) Missed()                       { close(l.began) }
 func (l *listening) Deliver(stored []chat.Message) { l.heard += len(stored) }
+func (l *listening) Passed(chat.Message)           { l.passed++ }
+func (l *listening) Changed(string)                {}
 
 func TestBroker_CountsWhatIsAnnouncedAndHeard(t *testing.T) {
 	reg := prometheus.NewRegistry()
@@ -33,20 +37,20 @@ func TestBroker_CountsWhatIsAnnouncedAndHeard(t *testing.T) {
 	running.Go(func() { _ = b.Subscribe(ctx, hub) }) // its contract: nil
 	<-hub.began
 	ahead := time.Now().Add(time.Hour) // by the clock of the node that accepted it
-	if err := b.Announce(ctx, []chat.Message{{ID: "a", SentAt: ahead}, {ID: "b", SentAt: ahead}}); err != nil {
+	if err := b.Announce(ctx, []chat.Message{{ID: "a", SentAt: ahead}, {ID: "b", SentAt: ahead}, {ID: "c", Room: "quiet"}}); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
 	running.Wait()
-	if err := b.Close(); err != nil || hub.heard != 2 {
-		t.Errorf("%d heard, %v", hub.heard, err)
+	if err := b.Close(); err != nil || hub.heard != 2 || hub.passed != 1 {
+		t.Errorf("%d heard, %d passed, %v", hub.heard, hub.passed, err)
 	}
 	want := `# HELP restante_announced_total Stored messages announced to the hubs, repeats included.
 # TYPE restante_announced_total counter
-restante_announced_total 2
-# HELP restante_heard_total Stored messages of whose announcement this node was told, for its readers, repeats included.
+restante_announced_total 3
+# HELP restante_heard_total Stored messages of whose announcement this node was told, repeats included.
 # TYPE restante_heard_total counter
-restante_heard_total 2
+restante_heard_total 3
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "restante_announced_total", "restante_heard_total"); err != nil {
 		t.Error(err)

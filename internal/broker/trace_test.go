@@ -35,7 +35,10 @@ type hearing struct {
 	began chan struct{}
 }
 
-func (h hearing) Resync() { h.began <- struct{}{} }
+func (h hearing) Listens(string) bool { return true }
+func (h hearing) Passed(chat.Message) {}
+func (h hearing) Changed(string)      {}
+func (h hearing) Resync()             { h.began <- struct{}{} }
 func (h hearing) Deliver(stored []chat.Message) {
 	for _, m := range stored {
 		h.heard <- m

@@ -21,10 +21,13 @@ const KindMessage Kind = "message"
 const envelopeVersion = 1
 
 // AppendEnvelope appends the message in the form that nodes and other services exchange: the JSON object that clients
-// see, preceded by the members v (the version of the envelope) and kind. It is safe for concurrent use, as long as m
-// does not change.
+// see, preceded by the members v (the version of the envelope), kind, and epoch if the message has one. It is safe for
+// concurrent use, as long as m does not change.
 func (m *Message) AppendEnvelope(dst []byte) []byte {
 	dst = append(dst, `{"v":1,"kind":"message"`...)
+	if IsEpoch(m.Epoch) {
+		dst = append(append(append(dst, `,"epoch":"`...), m.Epoch...), '"')
+	}
 	object := len(dst)
 	dst = m.AppendJSON(dst)
 	dst[object] = ',' // replaces the object's opening brace
@@ -55,6 +58,7 @@ func (e *UnknownError) Feature() Feature {
 type entry struct {
 	V        int       `json:"v"`
 	Kind     Kind      `json:"kind"`
+	Epoch    string    `json:"epoch"`
 	ID       string    `json:"id"`
 	Room     string    `json:"room"`
 	Seq      int64     `json:"seq"`
@@ -66,18 +70,18 @@ type entry struct {
 
 // ReadAccepted reads the accepted messages of an envelope, which holds one entry or a list of entries. It checks only
 // what a store needs, and no names, so that a message that any version has accepted is never refused later. It ignores
-// unknown members, and drops numbers and times of storage. If the body is not an envelope of accepted messages the
+// unknown members, and drops numbers, epochs and times of storage. If the body is not an envelope of accepted messages the
 // error has the class errs.Invalid. If another version may be able to read it, the error is an UnknownError of class
 // errs.Unavailable.
 func ReadAccepted(body []byte) ([]Message, error) {
 	return readEnvelope(body, func(m *Message) error {
-		m.Seq, m.StoredAt = 0, time.Time{}
+		m.Seq, m.StoredAt, m.Epoch = 0, time.Time{}, ""
 		return nil
 	})
 }
 
 // ReadStored reads the stored messages of an envelope, as ReadAccepted reads accepted ones. Each must have its number
-// and its time of storage.
+// and its time of storage. A message of a version before epochs has no epoch.
 func ReadStored(body []byte) ([]Message, error) {
 	return readEnvelope(body, func(m *Message) error {
 		var missing error
@@ -181,9 +185,12 @@ func known(v int, k Kind) error {
 func (e *entry) message() (Message, error) {
 	m := Message{
 		ID: e.ID, Room: e.Room, Seq: e.Seq, ClientID: e.ClientID, Msg: e.Msg,
-		SentAt: Micros(e.SentAt), StoredAt: Micros(e.StoredAt),
+		SentAt: Micros(e.SentAt), StoredAt: Micros(e.StoredAt), Epoch: e.Epoch,
 	}
 	err := validateID(m.ID)
+	if e.Epoch != "" && !IsEpoch(e.Epoch) {
+		err = errors.Join(err, errs.Field("epoch", "must be the id of an epoch"))
+	}
 	if m.Room == "" {
 		err = errors.Join(err, errs.Field("room", "is missing"))
 	}

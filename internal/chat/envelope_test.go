@@ -19,6 +19,24 @@ func TestEnvelope_IsTheObjectThatClientsSeeWithVersionAndKind(t *testing.T) {
 	}
 }
 
+func TestEnvelope_NamesTheEpoch(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 120_000_000, time.UTC)
+	m := chat.Message{ID: id, Room: "lobby", Seq: 7, ClientID: "ann", Msg: "hi", SentAt: at, StoredAt: at, Epoch: "5f1c9a0e7b3d2846"}
+	body := string(m.AppendEnvelope(nil))
+	if want := `{"v":1,"kind":"message","epoch":"5f1c9a0e7b3d2846",` + strings.TrimPrefix(string(m.AppendJSON(nil)), "{"); body != want {
+		t.Errorf("\n got %s\nwant %s", body, want)
+	}
+	if got, err := chat.ReadStored([]byte(body)); err != nil || got[0] != m {
+		t.Errorf("stored: %+v, %v", got, err)
+	}
+	if got, err := chat.ReadAccepted([]byte(body)); err != nil || got[0].Epoch != "" {
+		t.Errorf("accepted: %+v, %v", got, err)
+	}
+	if _, err := chat.ReadStored([]byte(strings.Replace(body, m.Epoch, "a;b", 1))); errs.CodeOf(err) != errs.Invalid {
+		t.Errorf("what is no epoch is read: %v", err)
+	}
+}
+
 func TestEnvelope_KeepsEverything(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 120_000_000, time.UTC)
 	a := chat.Message{ID: id, Room: "lobby", Seq: 7, ClientID: "ann", Msg: "👩‍👩‍👧‍👦\x00\u2028", SentAt: at, StoredAt: at.Add(time.Microsecond)}

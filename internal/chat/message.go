@@ -31,6 +31,11 @@ type Message struct {
 	Epoch string
 }
 
+// Passed returns what is told of a stored message to a node on which nobody reads its room.
+func (m *Message) Passed() Message {
+	return Message{Room: m.Room, Seq: m.Seq, ID: m.ID, Epoch: m.Epoch}
+}
+
 // Origin is a partition of the broker in one of its generations. A partition gets another generation when its queue was
 // destroyed and made again, or when the store has seen a later one than the broker. A store refuses new messages of a
 // generation once it has seen a later one of the partition: a consumer that still holds them stores them no more, because

@@ -13,6 +13,7 @@ type brokerCmd struct {
 	Status     brokerStatusCmd     `cmd:"" help:"Show RabbitMQ's version, the queues, the policies on them, and what is dangerous."`
 	Policy     brokerPolicyCmd     `cmd:"" help:"Print or set the one policy that the queues should have."`
 	Partitions brokerPartitionsCmd `cmd:"" help:"Change the number of partitions, while no node runs."`
+	Store      brokerStoreCmd      `cmd:"" help:"Show or change which store the broker belongs to."`
 }
 
 // Help is the text of `restante broker --help` below the usage line.
@@ -23,6 +24,7 @@ func (brokerCmd) Help() string {
   restante broker policy
   restante broker policy --apply
   restante broker partitions 16
+  restante broker store
 
 It is for the RabbitMQ between the nodes of many machines. Queues and policies come from RabbitMQ's management API: at the host of the address, port 15672 (amqps: 15671), or where the parameter management of the address says, such as amqp://restante:secret@rabbit/chat?management=http://rabbit:15672. The user needs the tag management.`
 }

@@ -18,7 +18,7 @@ import (
 )
 
 func TestBroker_Help(t *testing.T) {
-	for _, command := range []string{"broker", "broker status", "broker policy", "broker partitions"} {
+	for _, command := range []string{"broker", "broker status", "broker policy", "broker partitions", "broker store", "broker store adopt"} {
 		got := run(t.Context(), "", append(strings.Fields(command), "--help")...)
 		if got.code != exitOK || got.err != "" || !strings.Contains(got.out, "Examples:\n\n    restante broker ") {
 			t.Errorf("%s --help: code %d, %s%s", command, got.code, got.out, got.err)

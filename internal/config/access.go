@@ -15,6 +15,8 @@ const (
 	maxLeeway = 5 * time.Minute
 	maxLimit  = 10_000_000 // a greater number is a mistake, or meant as no limit
 	maxPages  = 10_000     // catch-ups at a time: each is an open query
+
+	minMemory Bytes = 1 << 20 // with less, hardly a page of history would be kept
 )
 
 // validateAuth checks that the settings for tokens are complete, and not given without a use.
@@ -138,6 +140,9 @@ func (l Limit) validate() (err error) {
 	}
 	if l.CatchUps < 0 || l.CatchUps > maxPages {
 		err = errors.Join(err, fmt.Errorf("--limit-catch-ups: %d is not between 1 and %d (0: the default); readers wait for their turn, none is refused", l.CatchUps, maxPages))
+	}
+	if l.Memory != 0 && (l.Memory < minMemory || l.Memory > maxBytes) {
+		err = errors.Join(err, fmt.Errorf("--limit-memory: %v is not between %v and %v", l.Memory, minMemory, maxBytes))
 	}
 	return err
 }

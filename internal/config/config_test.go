@@ -139,7 +139,7 @@ func TestConfig_EveryFlagHasAnEnvironmentVariable(t *testing.T) {
 	for name, value := range map[string]string{
 		"LISTEN": "[::1]:1", "DATA": "/d", "STORE": "sqlite:/s", "AUTH": "none", "CORS_ORIGIN": "https://a.example,https://b.example",
 		"LOG_LEVEL": "debug", "LOG_FORMAT": "json", "CONFIG": file, "TRUSTED_PROXY": "10.0.0.0/8,127.0.0.1",
-		"TLS_CERT": "/c", "TLS_KEY": "/k", "LIMIT_SENDS": "-1", "LIMIT_CATCH_UPS": "5",
+		"TLS_CERT": "/c", "TLS_KEY": "/k", "LIMIT_SENDS": "-1", "LIMIT_CATCH_UPS": "5", "LIMIT_MEMORY": "2GiB",
 	} {
 		t.Setenv("RESTANTE_"+name, value)
 	}
@@ -149,7 +149,7 @@ func TestConfig_EveryFlagHasAnEnvironmentVariable(t *testing.T) {
 	}
 	if c.Listen != "[::1]:1" || c.Data != "/d" || c.Store != "sqlite:/s" || c.Auth != "none" || len(c.CORSOrigin) != 2 ||
 		c.LogLevel != slog.LevelDebug || c.LogFormat != "json" || c.Drain != 3*time.Second || len(c.TrustedProxy) != 2 ||
-		c.TLS != (config.TLS{Cert: "/c", Key: "/k"}) || c.Limit != (config.Limit{Sends: -1, CatchUps: 5}) {
+		c.TLS != (config.TLS{Cert: "/c", Key: "/k"}) || c.Limit != (config.Limit{Sends: -1, CatchUps: 5, Memory: 2 << 30}) {
 		t.Errorf("%+v", c)
 	}
 }
@@ -209,7 +209,7 @@ func TestConfig_ListsEveryFaultAtOnce(t *testing.T) {
 		Listen: "nonsense", Store: "mysql://x", Auth: "magic", LogFormat: "xml", Drain: -time.Second,
 		CORSOrigin: []string{"*", "https://ok.example"}, TrustedProxy: []string{"192.0.2.0/24", "everywhere"},
 		TLS: config.TLS{Cert: "c"}, ACME: config.ACME{Domain: []string{"localhost"}, Email: "?"},
-		Limit: config.Limit{Sends: 1 << 30, CatchUps: -1}, Advertise: "?",
+		Limit: config.Limit{Sends: 1 << 30, CatchUps: -1, Memory: -1}, Advertise: "?",
 	}.Validate()
 	if err == nil {
 		t.Fatal("accepted")
@@ -217,7 +217,7 @@ func TestConfig_ListsEveryFaultAtOnce(t *testing.T) {
 	for _, want := range []string{
 		"--listen", "--store", "--auth", "--log-format", "--drain", "--cors-origin: '*'", "--trusted-proxy: \"everywhere\"",
 		"--tls-cert", "--acme-domain: a certificate comes from one place", "--acme-domain: \"localhost\"", "--acme-email",
-		"--limit-sends", "--limit-catch-ups", "--advertise",
+		"--limit-sends", "--limit-catch-ups", "--limit-memory", "--advertise",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is missing in:\n%v", want, err)

@@ -36,7 +36,7 @@ const (
 // chat.ReadStored reads, and its headers are enough to select by. The caller may add headers; Encode keeps nothing of the
 // result.
 func Encode(m chat.Message) Wire {
-	return Wire{
+	w := Wire{
 		ID:          m.ID,
 		ContentType: jsonType,
 		Headers: map[string]any{
@@ -51,6 +51,25 @@ func Encode(m chat.Message) Wire {
 		Body: m.AppendEnvelope(make([]byte, 0, len(m.Msg)+besidesText)),
 		Time: m.StoredAt,
 	}
+	if chat.IsEpoch(m.Epoch) {
+		w.Headers[prefix+"epoch"] = m.Epoch
+	}
+	return w
+}
+
+// Passed returns what the headers of an announcement say of its message: Room, Seq, ID and Epoch. It reports false if they are
+// not those of a stored message of the room. Nothing is decoded, so it is cheap.
+func Passed(headers map[string]any, room string) (chat.Message, bool) {
+	m := chat.Message{ID: text(headers, "id"), Room: room, Epoch: text(headers, "epoch")}
+	seq, err := strconv.ParseInt(text(headers, "subject"), 10, 64)
+	m.Seq = seq
+	return m, err == nil && seq > 0 && m.ID != "" && text(headers, "type") == StoredType && text(headers, "room") == room
+}
+
+// text returns an attribute, "" if it is not there or no text.
+func text(headers map[string]any, attribute string) string {
+	s, _ := headers[prefix+attribute].(string)
+	return s
 }
 
 // besidesText is how many bytes an envelope has besides the text, with names of usual length.

@@ -13,14 +13,14 @@ const anID = "0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"
 
 func stored(msg string) chat.Message {
 	at := time.Date(2026, 3, 1, 11, 0, 0, 120_000_000, time.UTC)
-	return chat.Message{ID: anID, Room: "lobby", Seq: 42, ClientID: "ann", Msg: msg, SentAt: at, StoredAt: at.Add(1034 * time.Microsecond)}
+	return chat.Message{ID: anID, Room: "lobby", Seq: 42, ClientID: "ann", Msg: msg, SentAt: at, StoredAt: at.Add(1034 * time.Microsecond), Epoch: "5f1c9a0e7b3d2846"}
 }
 
 func TestEncode_IsWhatTheDocumentationSays(t *testing.T) {
 	w := event.Encode(stored("hello"))
 	for name, want := range map[string]string{
 		"specversion": "1.0", "type": "restante.message.stored", "source": "/rooms/lobby", "id": anID, "subject": "42",
-		"time": "2026-03-01T11:00:00.121034Z", "room": "lobby",
+		"time": "2026-03-01T11:00:00.121034Z", "room": "lobby", "epoch": "5f1c9a0e7b3d2846",
 	} {
 		if got := w.Headers["cloudEvents:"+name]; got != want {
 			t.Errorf("%s is %v, want %s", name, got, want)
@@ -30,9 +30,18 @@ func TestEncode_IsWhatTheDocumentationSays(t *testing.T) {
 	if len(w.Headers) > 0 || w.ContentType != "application/json" || w.ID != anID || !w.Time.Equal(stored("").StoredAt) {
 		t.Errorf("besides: %+v", w)
 	}
-	want := `{"v":1,"kind":"message","id":"` + anID + `","room":"lobby","seq":42,"client_id":"ann","msg":"hello","sent_at":"2026-03-01T11:00:00.120000Z","stored_at":"2026-03-01T11:00:00.121034Z"}`
+	want := `{"v":1,"kind":"message","epoch":"5f1c9a0e7b3d2846","id":"` + anID + `","room":"lobby","seq":42,"client_id":"ann","msg":"hello","sent_at":"2026-03-01T11:00:00.120000Z","stored_at":"2026-03-01T11:00:00.121034Z"}`
 	if string(w.Body) != want {
 		t.Errorf("the body is\n%s, want\n%s", w.Body, want)
+	}
+}
+
+func TestEncode_OfAVersionBeforeEpochsNamesNone(t *testing.T) {
+	m := stored("hello")
+	m.Epoch = ""
+	w := event.Encode(m)
+	if _, has := w.Headers["cloudEvents:epoch"]; has || strings.Contains(string(w.Body), "epoch") {
+		t.Errorf("%v %s", w.Headers, w.Body)
 	}
 }
 
@@ -42,6 +51,26 @@ func TestEncode_IsReadBack(t *testing.T) {
 		m.Seq = 1 << 40
 		if got, err := chat.ReadStored(event.Encode(m).Body); err != nil || len(got) != 1 || got[0] != m {
 			t.Errorf("%.40q came back as %+v (%v)", msg, got, err)
+		}
+	}
+}
+
+func TestPassed_ReadsOnlyTheHeadersOfStoredMessages(t *testing.T) {
+	m := stored("hello")
+	m.Epoch = "a1b2c3d4e5f60718"
+	if got, ok := event.Passed(event.Encode(m).Headers, "lobby"); !ok || got != m.Passed() {
+		t.Errorf("%+v, %v", got, ok)
+	}
+	for header, value := range map[string]any{
+		"type": "restante.message.edited", "id": "", "subject": "0", "room": "ops", "": nil,
+	} {
+		w := event.Encode(m)
+		w.Headers["cloudEvents:"+header] = value
+		if header == "" {
+			w.Headers = nil
+		}
+		if got, ok := event.Passed(w.Headers, "lobby"); ok {
+			t.Errorf("%s is %v: taken as %+v", header, value, got)
 		}
 	}
 }

@@ -19,6 +19,9 @@ type Config struct {
 	Metrics prometheus.Registerer
 	// TailBytes is how much of the newest end of each room is kept in memory, per encoding in use. Default 512 KiB.
 	TailBytes int
+	// Memory is how much memory the newest ends of all rooms and the pages of history that were read take together, in bytes.
+	// What was not used for the longest time gives way. Default 64 MiB.
+	Memory int
 	// StreamKeepAlive is how often a quiet event stream gets a comment. Default 15 s.
 	StreamKeepAlive time.Duration
 	// StreamStall is how long the peer of an event stream may read nothing before the stream is ended. Default 5 min.
@@ -49,6 +52,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.TailBytes == 0 {
 		c.TailBytes = 512 << 10
+	}
+	if c.Memory == 0 {
+		c.Memory = 64 << 20
 	}
 	if c.StreamKeepAlive == 0 {
 		c.StreamKeepAlive = 15 * time.Second

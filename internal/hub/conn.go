@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"restante/internal/chat"
@@ -29,6 +30,7 @@ type conn struct {
 	sink sink
 	enc  encoding
 	pump *pump
+	lag  atomic.Int64 // messages that it does not have yet, of the room in which it is furthest behind; 0 while it is level
 
 	mu       sync.Mutex
 	readers  []*reader // few: one per joined room
@@ -48,11 +50,12 @@ type reader struct {
 	next  int64       // seq of the message it needs next
 	moves int         // how often the client has moved the cursor; a read that began before a move must not move it back
 	reset *chat.Reset // what the client must be told before the next message; nil: nothing
+	held  bool        // nothing is written to it before the call that made or moved it has been answered
 	left  bool
 }
 
 // isBehind reports whether there is something to write to the reader. The caller holds conn.mu.
-func (rd *reader) isBehind() bool { return rd.reset != nil || rd.next <= rd.room.last() }
+func (rd *reader) isBehind() bool { return !rd.held && (rd.reset != nil || rd.next <= rd.room.last()) }
 
 // mayJoin returns an errs.TooMany error if the connection has joined as many rooms as it may, and not this one. The calls
 // of a connection come one at a time, so it joins no room between this check and the join.
@@ -97,6 +100,7 @@ func (c *conn) cut() {
 	if c.stop != nil {
 		c.stop()
 	}
+	c.hub.lagging.remove(c)
 }
 
 func (c *conn) drop(rd *reader) {
@@ -119,7 +123,7 @@ func (c *conn) reader(name string) *reader {
 func (c *conn) push(ctx context.Context, rd *reader) (pushed int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for !c.behind && !rd.left {
+	for !c.behind && !rd.left && !rd.held {
 		t := rd.room.tail.Load()
 		if rd.next > t.last {
 			break
@@ -137,6 +141,9 @@ func (c *conn) push(ctx context.Context, rd *reader) (pushed int) {
 		pushed += int(upto - rd.next + 1)
 		rd.next = upto + 1
 	}
+	if c.behind && !rd.left {
+		c.lag.Store(max(c.lag.Load(), rd.room.last()-rd.next+1))
+	}
 	return pushed
 }
 
@@ -146,6 +153,7 @@ func (c *conn) fallBehind(ctx context.Context) {
 		return
 	}
 	c.behind = true
+	c.hub.lagging.add(c)
 	c.hub.metrics.fallenBehind.Inc()
 	// The goroutine ends with the connection (close), not with the call or the pump that found it behind.
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -199,13 +207,18 @@ func (c *conn) behindReaders(dst []*reader) (readers []*reader, ok bool) {
 	if c.closed {
 		return nil, false
 	}
+	lag := int64(0)
 	for _, rd := range c.readers {
 		if rd.isBehind() {
 			dst = append(dst, rd)
+			lag = max(lag, rd.room.last()-rd.next+1)
 		}
 	}
+	c.lag.Store(lag)
 	// If a message joins a tail after this check, the pump finds the connection level, because it reads behind under mu.
-	c.behind = len(dst) > 0
+	if c.behind = len(dst) > 0; !c.behind {
+		c.hub.lagging.remove(c)
+	}
 	return dst, c.behind
 }
 
@@ -275,14 +288,4 @@ func (c *conn) write(rd *reader, a advance) {
 		return
 	}
 	c.hub.metrics.delivered.Add(float64(a.upto - a.from + 1))
-}
-
-// lag returns how many messages the connection does not have yet, of the room in which it is furthest behind.
-func (c *conn) lag() (lag int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, rd := range c.readers {
-		lag = max(lag, rd.room.last()-rd.next+1)
-	}
-	return lag
 }

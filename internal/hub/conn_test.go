@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"restante/internal/auth"
 )
@@ -32,6 +33,21 @@ func upTo(first, last int64) (seqs []int64) {
 		seqs = append(seqs, seq)
 	}
 	return seqs
+}
+
+// waitUntil waits for something that gives no sign.
+func waitUntil(t *testing.T, ok func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatal("waited 20 s")
+		}
+	}
 }
 
 // join opens a connection for p that reads room "a" after seq.

@@ -46,7 +46,7 @@ func (h *Hub) turn(e chat.Epoch) (over []*conn) {
 	over = slices.Collect(maps.Keys(h.conns))
 	h.conns = make(map[*conn]struct{})
 	h.rooms = make(map[string]*room)
-	h.pages.drop()
+	h.pages.dropAll()
 	return over
 }
 
@@ -80,9 +80,9 @@ const (
 // which epoch it is in, and compares the rooms with it. Readers read the store meanwhile.
 func (h *Hub) doubt(why string) {
 	for _, r := range h.listRooms() {
-		r.forget()
+		r.dropTail()
 	}
-	h.pages.drop()
+	h.pages.dropAll()
 	h.metrics.doubts.WithLabelValues(why).Inc()
 	h.cfg.Look()
 	h.Resync()

@@ -19,10 +19,12 @@ type History interface {
 }
 
 // SharedHistory is the store as all readers of the hub share it. LastSeqs returns the number of the newest message of each
-// room, in the order of the names, 0 for an unknown room, for any number of rooms. Epoch returns the present epoch of the store,
+// room, in the order of the names, 0 for an unknown room, for any number of rooms. Page returns the page that holds a message, or
+// without it if it does not exist; pages have the same borders for every reader. Epoch returns the present epoch of the store,
 // without blocking, or an error while that is not known.
 type SharedHistory interface {
 	History
+	Page(ctx context.Context, room string, seq int64) ([]chat.Message, error)
 	LastSeqs(ctx context.Context, rooms []string) ([]int64, error)
 	Epoch() (chat.Epoch, error)
 }

@@ -22,7 +22,9 @@ type Hub struct {
 	cfg     Config
 	logs    Logs
 	accept  journey.Accepter
+	budget  *budget
 	pages   *pages
+	lagging *lagging
 	pumps   []*pump
 	signalr *signalr.Server
 	metrics *metrics
@@ -49,9 +51,10 @@ func New(cfg Config, logs Logs, accept journey.Accepter) *Hub {
 		cfg: cfg, logs: logs, accept: accept,
 		rooms: make(map[string]*room), conns: make(map[*conn]struct{}), streams: make(map[*stream]context.CancelFunc),
 		resyncAsked: make(chan struct{}, 1), renewals: renewals{wake: make(chan struct{}, 1)},
+		lagging: newLagging(), budget: newBudget(cfg.Memory),
 	}
-	h.metrics = newMetrics(cfg.Metrics, h.slowestLag, h.openRooms, h.openStreams)
-	h.pages = newPages(logs.Shared, cfg.Turns, h.metrics)
+	h.metrics = newMetrics(cfg.Metrics, gauges{lag: h.lagging.slowest, rooms: h.openRooms, streams: h.openStreams}, h.budget)
+	h.pages = newPages(logs.Shared, h.budget, cfg.Turns, h.metrics)
 	for i := range runtime.NumCPU() {
 		h.pumps = append(h.pumps, newPump(i, h.metrics))
 	}
@@ -81,7 +84,11 @@ func (h *Hub) Deliver(stored []chat.Message) {
 		h.doubt(doubtAnnouncement)
 	}
 	for r, messages := range groups {
-		readers := r.extend(messages, h.cfg.TailBytes)
+		readers, repeated, over := r.extend(messages, h.cfg.TailBytes)
+		h.budget.evict(over)
+		if repeated > 0 {
+			h.pages.announced(r.name, repeated)
+		}
 		for _, p := range h.pumps {
 			p.mark(r)
 		}
@@ -95,18 +102,49 @@ func (h *Hub) Deliver(stored []chat.Message) {
 	}
 }
 
+// Listens reports whether a room has readers on this node. It does not block.
+func (h *Hub) Listens(room string) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.rooms[room] != nil
+}
+
+// Passed notes that a message was stored in a room without readers. Only its Room, Seq, ID and Epoch are set. If it is not new, the
+// pages of its room are read again when somebody needs them. A message of another epoch is treated as in Deliver. It does not
+// block.
+func (h *Hub) Passed(m chat.Message) {
+	h.mu.RLock()
+	foreign := h.isForeign(&m)
+	h.mu.RUnlock()
+	if foreign {
+		h.doubt(doubtAnnouncement)
+		return
+	}
+	h.pages.announced(m.Room, m.Seq)
+}
+
+// Changed forgets what was read of a room, because its messages may have changed. It does not block.
+func (h *Hub) Changed(room string) { h.pages.changed(room) }
+
+// isForeign reports whether a message is of another epoch than the present one. The caller holds mu.
+func (h *Hub) isForeign(m *chat.Message) bool {
+	return m.Epoch != "" && h.present != nil && m.Epoch != h.present.ID
+}
+
 // byRoom groups the messages of the rooms that have readers on this node. foreign says that some are of another epoch.
 func (h *Hub) byRoom(stored []chat.Message) (groups map[*room][]chat.Message, foreign bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	groups = make(map[*room][]chat.Message)
 	for _, m := range stored {
-		if m.Epoch != "" && h.present != nil && m.Epoch != h.present.ID {
+		if h.isForeign(&m) {
 			foreign = true
 			continue
 		}
 		if r := h.rooms[m.Room]; r != nil {
 			groups[r] = append(groups[r], m)
+		} else {
+			h.pages.announced(m.Room, m.Seq) // the last reader has left since Listens was asked
 		}
 	}
 	return groups, foreign
@@ -155,7 +193,7 @@ func (h *Hub) open(name string) (*room, error) {
 	defer h.mu.Unlock()
 	r := h.rooms[name]
 	if r == nil {
-		r = newRoom(name, *h.present, len(h.pumps))
+		r = newRoom(name, *h.present, len(h.pumps), h.budget)
 		h.rooms[name] = r
 	}
 	r.refs++
@@ -165,9 +203,13 @@ func (h *Hub) open(name string) (*room, error) {
 func (h *Hub) leave(r *room) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if r.refs--; r.refs == 0 && h.rooms[r.name] == r { // otherwise it is of an epoch that is over
+	if r.refs--; r.refs > 0 {
+		return
+	}
+	if h.rooms[r.name] == r { // otherwise it is of an epoch that is over
 		delete(h.rooms, r.name)
 	}
+	r.close()
 }
 
 func (h *Hub) openRooms() float64 {
@@ -180,21 +222,4 @@ func (h *Hub) openStreams() float64 {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return float64(len(h.streams))
-}
-
-// slowestLag returns how many messages the slowest reader is behind.
-func (h *Hub) slowestLag() float64 {
-	h.mu.RLock()
-	var readers []*reader
-	for _, r := range h.rooms {
-		for i := range h.pumps {
-			readers = r.appendReaders(readers, i)
-		}
-	}
-	h.mu.RUnlock()
-	slowest := int64(0)
-	for _, rd := range readers {
-		slowest = max(slowest, rd.conn.lag())
-	}
-	return float64(slowest)
 }

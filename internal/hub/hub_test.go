@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,6 +29,8 @@ type history struct {
 	// Epochs, oldest first; one that is the first if there are none. begins has what Beginning returns.
 	epochs []chat.Epoch
 	begins map[string]int64
+
+	floor int64 // messages up to this number have been removed
 }
 
 // firstEpoch is that of a store that has not gone back.
@@ -66,6 +70,16 @@ func (h *history) append(room string, n int) []chat.Message {
 	return all[len(all)-n:]
 }
 
+// add appends a message as it is.
+func (h *history) add(m chat.Message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.rooms == nil {
+		h.rooms = make(map[string][]chat.Message)
+	}
+	h.rooms[m.Room] = append(h.rooms[m.Room], m)
+}
+
 func (h *history) After(_ context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -74,15 +88,43 @@ func (h *history) After(_ context.Context, room string, seq int64, limit int) ([
 		return nil, &errs.Error{Code: errs.Unavailable, Msg: "the store is down"}
 	}
 	all := h.rooms[room]
-	from := min(seq, int64(len(all)))
-	return all[from:min(from+int64(limit), int64(len(all)))], nil
+	from := min(max(seq, h.floor), int64(len(all)))
+	return inEpoch(h.epoch(), all[from:min(from+int64(limit), int64(len(all)))]), nil
+}
+
+func (h *history) Page(_ context.Context, room string, seq int64) ([]chat.Message, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reads++
+	if h.broken {
+		return nil, &errs.Error{Code: errs.Unavailable, Msg: "the store is down"}
+	}
+	return inEpoch(h.epoch(), pageOf(h.rooms[room], h.floor, seq)), nil
+}
+
+// pageOf returns the page of the message seq of a room whose messages up to floor have been removed, as a store does.
+func pageOf(all []chat.Message, floor, seq int64) []chat.Message {
+	first := (seq - 1) / driver.PageMessages * driver.PageMessages
+	next := first + driver.PageMessages
+	first = min(max(first, floor), next)
+	block := all[min(first, int64(len(all))):min(next, int64(len(all)))]
+	sizes := make([]int, len(block))
+	for i := range block {
+		sizes[i] = len(block[i].Msg)
+	}
+	from, to := driver.PageOf(sizes, int(seq-1-first))
+	return block[from:to]
 }
 
 func (h *history) Room(_ context.Context, name string) (chat.Room, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := int64(len(h.rooms[name]))
-	return chat.Room{Name: name, LastSeq: n, OldestSeq: min(n, 1), Epoch: h.epoch()}, nil
+	r := chat.Room{Name: name, LastSeq: n, Epoch: h.epoch()}
+	if n > h.floor {
+		r.OldestSeq = h.floor + 1
+	}
+	return r, nil
 }
 
 func (h *history) LastSeqs(_ context.Context, rooms []string) ([]int64, error) {
@@ -93,6 +135,23 @@ func (h *history) LastSeqs(_ context.Context, rooms []string) ([]int64, error) {
 		last[i] = int64(len(h.rooms[name]))
 	}
 	return last, nil
+}
+
+// raise removes the messages up to floor.
+func (h *history) raise(floor int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.floor = floor
+}
+
+// goBack takes away the messages of a room after seq, and begins an epoch if it is not the zero one.
+func (h *history) goBack(room string, seq int64, e chat.Epoch) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rooms[room] = slices.Clone(h.rooms[room][:seq])
+	if e.ID != "" {
+		h.epochs = append(h.epochs, e)
+	}
 }
 
 func (h *history) setBroken(broken bool) {
@@ -128,7 +187,7 @@ func (s storeOf) Beginning(ctx context.Context, room, epoch string) (int64, erro
 }
 
 // roomNamed is a room of the first epoch, for reading its pages.
-func roomNamed(name string) *room { return newRoom(name, firstEpoch, 1) }
+func roomNamed(name string) *room { return newRoom(name, firstEpoch, 1, newBudget(1<<20)) }
 
 // at is a cursor that names no epoch.
 func at(room string, seq int64) chat.Cursor { return chat.Cursor{Room: room, Seq: seq} }
@@ -202,6 +261,20 @@ func (p *peer) Wait(ctx context.Context) error {
 
 func (p *peer) Renew() { p.change(func() { p.renewed = true }) }
 
+// wasRenewed reports whether the peer was asked to connect again.
+func (p *peer) wasRenewed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.renewed
+}
+
+// text returns what the peer got.
+func (p *peer) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return string(p.got)
+}
+
 func (p *peer) stall(stalled bool) { p.change(func() { p.stalled = stalled }) }
 func (p *peer) end()               { p.change(func() { p.ended = true }) }
 
@@ -249,4 +322,32 @@ func (p *peer) waitSeq(t *testing.T, seq int64) {
 	if err := p.awaitSeq(t.Context(), seq); err != nil {
 		t.Fatalf("waiting for message %d: %v; got %v", seq, err, p.seqs())
 	}
+}
+
+// hidden is a store whose reads end before a message for a while.
+type hidden struct {
+	*history
+	from int64 // 0: all is shown
+}
+
+func (h *hidden) show() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.from = 0
+}
+
+func (h *hidden) cut(messages []chat.Message) []chat.Message {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range messages {
+		if h.from > 0 && messages[i].Seq >= h.from {
+			return messages[:i]
+		}
+	}
+	return messages
+}
+
+func (h *hidden) Page(ctx context.Context, room string, seq int64) ([]chat.Message, error) {
+	messages, err := h.history.Page(ctx, room, seq)
+	return h.cut(messages), err
 }

@@ -35,9 +35,24 @@ func (c *conn) follow(ctx context.Context, cursor chat.Cursor) (position, error)
 	return c.enroll(ctx, cursor, true)
 }
 
-// join is follow without writing the Reset: the caller tells it to the client.
+// join is follow for a caller that tells the client what it returns. Nothing is written to the reader until the caller has done that
+// and calls release.
 func (c *conn) join(ctx context.Context, cursor chat.Cursor) (position, error) {
 	return c.enroll(ctx, cursor, false)
+}
+
+// release begins to write to the reader of a room that was joined, if it has not been left meanwhile.
+func (c *conn) release(ctx context.Context, name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	rd := c.reader(name)
+	if rd == nil {
+		return
+	}
+	rd.held = false
+	if rd.isBehind() {
+		c.fallBehind(ctx)
+	}
 }
 
 // enroll makes the reader. Only enroll makes readers, whatever the transport, and it checks the right of the client before it
@@ -74,7 +89,7 @@ func (c *conn) enroll(ctx context.Context, cursor chat.Cursor, tell bool) (at po
 		c.readers = append(c.readers, rd)
 		r.add(rd)
 	}
-	rd.reset = nil
+	rd.reset, rd.held = nil, !tell
 	if tell {
 		rd.reset = at.reset
 	}

@@ -114,7 +114,7 @@ type joined struct {
 	Reset     *chat.Reset `json:"reset,omitempty"`
 }
 
-// joinRoom takes (room, after?), see cursorArg.
+// joinRoom takes (room, after?), see cursorArg. The answer comes before the messages: a Reset in it says what they follow.
 func (s *session) joinRoom(ctx context.Context, args []json.RawMessage) (any, error) {
 	var room string
 	var after json.RawMessage
@@ -129,6 +129,7 @@ func (s *session) joinRoom(ctx context.Context, args []json.RawMessage) (any, er
 	if err != nil {
 		return nil, err
 	}
+	s.joined = room
 	return joined{LastSeq: at.LastSeq, OldestSeq: at.OldestSeq, Epoch: at.Epoch.ID, Reset: at.reset}, nil
 }
 

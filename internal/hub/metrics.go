@@ -18,7 +18,10 @@ type metrics struct {
 	resets         *prometheus.CounterVec
 }
 
-func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *metrics {
+// gauges are read when the metrics are.
+type gauges struct{ lag, rooms, streams func() float64 }
+
+func newMetrics(reg prometheus.Registerer, g gauges, b *budget) *metrics {
 	m := &metrics{
 		delivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_delivered_total", Help: "Messages written to readers, counted once per reader.",
@@ -62,17 +65,20 @@ func newMetrics(reg prometheus.Registerer, lag, rooms, streams func() float64) *
 		m.resets.WithLabelValues(string(reason))
 	}
 	if reg != nil {
-		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.deliverSeconds, m.resyncs,
+		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, b.evicted, m.deliverSeconds, m.resyncs,
 			m.roomsBehind, m.roomsUnheard, m.doubts, m.resets,
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_slowest_reader_lag_messages", Help: "How many messages the slowest reader is behind.",
-			}, lag),
+			}, g.lag),
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_open_rooms", Help: "Rooms that have readers on this node.",
-			}, rooms),
+			}, g.rooms),
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_event_streams", Help: "Open event streams (GET /rooms/{room}/events) of this node.",
-			}, streams))
+			}, g.streams),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "restante_hub_memory_bytes", Help: "Memory that the newest ends of rooms and the pages of history take.",
+			}, b.bytes))
 	}
 	return m
 }

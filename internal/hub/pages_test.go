@@ -41,6 +41,14 @@ func (s *farStore) After(ctx context.Context, room string, seq int64, limit int)
 	return messages, err
 }
 
+func (s *farStore) Page(ctx context.Context, room string, seq int64) ([]chat.Message, error) {
+	s.count(1)
+	defer s.count(-1)
+	messages, err := s.history.Page(ctx, room, seq)
+	<-time.After(s.took)
+	return messages, err
+}
+
 func (s *farStore) count(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +119,7 @@ func floodOfJoins(t *testing.T, flooders int) {
 		flood.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				_, _ = invokeAs(ctx, t, s, joinRoom, fmt.Sprintf(`"room%d"`, i%rooms), "0")
-				h.pages.cache.Purge() // as if there were more rooms than fit into it
+				h.pages.dropAll() // as if there were more rooms than fit into it
 			}
 		})
 	}
@@ -155,8 +163,12 @@ func TestPages_ReadersDoNotWaitForThoseThatHaveLeft(t *testing.T) {
 		c.close()
 		h.pages.mu.Lock()
 		defer h.pages.mu.Unlock()
-		if len(h.pages.wanted) != 0 {
-			t.Errorf("%d pages are wanted by no reader", len(h.pages.wanted))
+		for name, r := range h.pages.rooms {
+			for key, b := range r.blocks {
+				if r.waiting != 0 || b.wanted.Len() != 0 || len(b.pages) == 0 {
+					t.Errorf("block %v of room %s is wanted by no reader", key, name)
+				}
+			}
 		}
 	})
 }
@@ -187,19 +199,23 @@ func TestPages_ChecksTheCacheAgainInItsTurn(t *testing.T) {
 	log := &history{}
 	log.append("a", pageMessages+1)
 	h := start(t, log)
-	for page, reads := range map[int64]int{0: 1, 1: 2} { // the last page may have grown
+	key := blockKey{firstEpoch, eventStream, 1}
+	for _, step := range []struct {
+		seq   int64
+		reads int
+	}{{pageMessages + 1, 1}, {pageMessages + 2, 1}} { // the last page has grown meanwhile
 		before := log.readCount()
-		key := pageKey{"a", firstEpoch, eventStream, page}
-		h.pages.want(key, 1)
+		wanted := h.pages.want("a", key, step.seq)
 		for range 2 {
-			if _, err := h.pages.read(t.Context(), key); err != nil {
-				t.Fatal(err)
+			if f, err := h.pages.read(t.Context(), "a", key); err != nil || !f.holds(step.seq) {
+				t.Fatalf("read %d to %d, %v", f.first, f.last(), err)
 			}
 		}
-		h.pages.want(key, -1)
-		if n := log.readCount() - before; n != reads {
-			t.Errorf("page %d was read %d times, want %d", page, n, reads)
+		h.pages.unwant("a", key, wanted)
+		if n := log.readCount() - before; n != step.reads {
+			t.Errorf("the page of %d was read %d times, want %d", step.seq, n, step.reads)
 		}
+		log.append("a", 1)
 	}
 }
 

@@ -20,14 +20,15 @@ const (
 	unheardLog = time.Minute
 )
 
-// Resync compares every room that has readers with the store, and wakes the readers of those that are behind. Call it
-// when announcements may have been lost, once new ones arrive again. It does not block: Run does the work, and repeats it
+// Resync drops all pages, compares every room that has readers with the store, and wakes the readers of those that are behind.
+// Call it when announcements may have been lost, once new ones arrive again. It does not block: Run does the work, and repeats it
 // until the store has answered. However often it is called, the store is asked once a second at most.
 //
 // It misses no message. A message that was stored before the store is asked about its room is in the answer. One that is
 // stored after that is announced even later, and arrives. A room that is opened meanwhile, and is not among the compared
 // ones, asks the store itself (room.load), when announcements already find it.
 func (h *Hub) Resync() {
+	h.pages.dropAll()
 	select {
 	case h.resyncAsked <- struct{}{}:
 	default:

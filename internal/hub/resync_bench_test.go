@@ -46,6 +46,11 @@ func (s slowStore) After(ctx context.Context, room string, seq int64, limit int)
 	return s.SharedHistory.After(ctx, room, seq, limit)
 }
 
+func (s slowStore) Page(ctx context.Context, room string, seq int64) ([]chat.Message, error) {
+	<-time.After(s.roundTrip)
+	return s.SharedHistory.Page(ctx, room, seq)
+}
+
 func (s slowStore) LastSeqs(ctx context.Context, rooms []string) ([]int64, error) {
 	<-time.After(s.roundTrip)
 	return s.SharedHistory.LastSeqs(ctx, rooms)

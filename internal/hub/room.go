@@ -12,19 +12,23 @@ type room struct {
 	name   string
 	epoch  chat.Epoch // of all that the room has; a room of another epoch is another one
 	tail   atomic.Pointer[tail]
-	stored atomic.Int64  // the greatest last seq that a join has read from the store; the tail may be behind it
+	stored atomic.Int64 // the greatest last seq that a join has read from the store; the tail may be behind it
+	budget *budget
 	marked []atomic.Bool // per pump: it has not written the newest messages yet
 	refs   int           // readers, and joins in progress; guarded by Hub.mu
 
 	mu      sync.Mutex
+	share   share          // of the tail in the budget
+	closed  bool           // it has no readers any more, and keeps no tail
 	using   [encodings]int // readers per encoding
 	readers [][]*reader    // one list per pump
 	looks   looks
 	loaded  bool // the tail's last seq has been compared with the store
 }
 
-func newRoom(name string, epoch chat.Epoch, pumps int) *room {
-	r := &room{name: name, epoch: epoch, marked: make([]atomic.Bool, pumps), readers: make([][]*reader, pumps)}
+func newRoom(name string, epoch chat.Epoch, pumps int, b *budget) *room {
+	r := &room{name: name, epoch: epoch, budget: b, marked: make([]atomic.Bool, pumps), readers: make([][]*reader, pumps)}
+	r.share = share{what: keptTail, drop: r.dropTail}
 	r.tail.Store(&tail{})
 	return r
 }
@@ -42,8 +46,29 @@ func (r *room) jump(last int64) bool {
 	if last <= r.tail.Load().last {
 		return false
 	}
-	r.tail.Store(&tail{last: last})
+	r.empty(last)
 	return true
+}
+
+// empty replaces the tail with an empty one that ends at last. The caller holds mu.
+func (r *room) empty(last int64) {
+	r.tail.Store(&tail{last: last})
+	r.budget.set(&r.share, 0)
+}
+
+// dropTail lets the messages of the tail go. Readers then read them from the store.
+func (r *room) dropTail() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.empty(r.tail.Load().last)
+}
+
+// close ends a room that has no readers any more.
+func (r *room) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	r.empty(r.tail.Load().last)
 }
 
 // saw notes the last number that a join has read from the store. The first one is where the tail of the room begins: messages
@@ -59,13 +84,6 @@ func (r *room) saw(last int64) {
 	r.stored.Store(max(r.stored.Load(), last))
 }
 
-// forget drops the messages of the tail. Readers then read them from the store.
-func (r *room) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tail.Store(&tail{last: r.tail.Load().last})
-}
-
 // fallBack makes last the last number of the room, because the store has no more messages than that, although heard was
 // announced. It does nothing, and returns false, if that has been done already, or a message after heard was announced meanwhile.
 func (r *room) fallBack(heard, last int64) bool {
@@ -75,19 +93,25 @@ func (r *room) fallBack(heard, last int64) bool {
 		return false
 	}
 	r.stored.Store(min(r.stored.Load(), last))
-	r.tail.Store(&tail{last: min(r.tail.Load().last, last)})
+	r.empty(min(r.tail.Load().last, last))
 	return true
 }
 
-// extend adds stored messages to the tail and returns how many readers the room has.
-func (r *room) extend(messages []chat.Message, limit int) (readers int) {
+// extend adds stored messages to the tail, of up to limit bytes per encoding. It returns how many readers the room has, the least
+// number of a message that is not new, 0 if all are, and what must give way to the tail: the caller evicts that.
+func (r *room) extend(messages []chat.Message, limit int) (readers int, repeated int64, over []*share) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tail.Store(r.tail.Load().with(r.epoch, messages, r.using, limit))
+	if r.closed {
+		return 0, 0, nil
+	}
+	before := r.tail.Load()
+	t := before.with(r.epoch, messages, r.using, limit)
+	r.tail.Store(t)
 	for _, n := range r.using {
 		readers += n
 	}
-	return readers
+	return readers, before.repeated(messages), r.budget.set(&r.share, t.size())
 }
 
 // last returns the seq of the newest message that is known to be stored.

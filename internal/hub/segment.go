@@ -37,15 +37,25 @@ func (s *segment) from(seq int64) (payload []byte, upto int64) {
 	return s.buf[start:s.ends[i+n-1]], seq + int64(n) - 1
 }
 
+// size returns how much memory the segment takes, in bytes.
+func (s *segment) size() int { return cap(s.buf) + 4*cap(s.ends) }
+
 // append adds a message, which must be the next one.
 func (s *segment) append(e encoding, epoch chat.Epoch, m *chat.Message) {
 	s.buf = e.append(s.buf, epoch, m)
 	s.ends = append(s.ends, uint32(len(s.buf))) // a segment is some 64 KiB, or one page of messages
 }
 
+// besidesText is about what a message takes besides its text, in bytes. A text with many characters that JSON escapes takes more.
+const besidesText = 288
+
 // encode returns a segment of messages of an epoch that follow each other.
 func encode(e encoding, epoch chat.Epoch, messages []chat.Message) segment {
-	s := segment{first: messages[0].Seq, ends: make([]uint32, 0, len(messages))}
+	text := 0
+	for i := range messages {
+		text += len(messages[i].Msg) + besidesText
+	}
+	s := segment{first: messages[0].Seq, ends: make([]uint32, 0, len(messages)), buf: make([]byte, 0, text)}
 	for i := range messages {
 		s.append(e, epoch, &messages[i])
 	}

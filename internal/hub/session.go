@@ -20,6 +20,7 @@ type session struct {
 	conn     *conn
 	clientID string // of messages that name none; empty if neither the token nor the hub URL does
 	release  func() // of Config.Connect
+	joined   string // the room that the call in progress has joined; empty: none
 }
 
 // Connect implements signalr.Hub. The hub URL may name rooms and cursors (?room=a&after=7&epoch=…&room=b): the nth after, rev and
@@ -85,6 +86,14 @@ func (h *Hub) checkRooms(rooms int) error {
 		}
 	}
 	return nil
+}
+
+// Answered implements signalr.Session.
+func (s *session) Answered(ctx context.Context) {
+	if s.joined != "" {
+		s.conn.release(ctx, s.joined)
+		s.joined = ""
+	}
 }
 
 // Close implements signalr.Session.

@@ -71,6 +71,7 @@ func invokeAs(ctx context.Context, t *testing.T, s *session, method string, args
 		raw[i] = json.RawMessage(a)
 	}
 	result, err := s.Invoke(ctx, signalr.Invocation{Target: method, Args: raw})
+	s.Answered(ctx)
 	if err != nil || result == nil {
 		return "", err
 	}
@@ -203,10 +204,25 @@ func TestSession_BadCallsGetAnErrorThatNamesTheFault(t *testing.T) {
 		{joinRoom, []string{`"a"`, `-1`}, "invalid: after: must be"},
 		{joinRoom, []string{`"a"`, `21`}, "invalid: after: must be from 0 to the number of the newest message, 20, is 21"},
 		{joinRoom, []string{`"a"`, `1.5`}, "invalid: after: has the wrong type"},
+		{joinRoom, []string{`"a"`, `"7"`}, "invalid: after: has the wrong type: a string where a int64 is expected"},
+		{joinRoom, []string{`"a"`, `{}`}, "invalid: after: is missing"},
+		{joinRoom, []string{`"a"`, `{"epoch":"aaaaaaaaaaaaaaaa"}`}, "invalid: after: is missing"},
+		{joinRoom, []string{`"a"`, `{"after":-1}`}, "invalid: after: must be the number of a message, or 0, is -1"},
+		{joinRoom, []string{`"a"`, `{"after":"7"}`}, "invalid: after: has the wrong type"},
+		{joinRoom, []string{`"a"`, `{"after":7,"rev":-1}`}, "invalid: rev: must be the number of a change, or 0, is -1"},
+		{joinRoom, []string{`"a"`, `{"after":7,"rev":1.5}`}, "invalid: rev: has the wrong type"},
+		{joinRoom, []string{`"a"`, `{"after":7,"epoch":""}`}, "invalid: epoch: must be the id of an epoch"},
+		{joinRoom, []string{`"a"`, `{"after":7,"epoch":"a;b"}`}, "invalid: epoch: must be the id of an epoch"},
+		{joinRoom, []string{`"a"`, `{"after":7,"seq":7}`}, `invalid: after: must be an object {after, rev?, epoch?}: json: unknown field "seq"`},
 		{joinRoom, []string{`"A"`}, "invalid: room: must be"},
 		{leaveRoom, []string{`""`}, "invalid: room: must be"},
 		{getMessagesSince, []string{`"a"`, `0`, `501`}, "invalid: limit: must be from 1 to 500, is 501"},
 		{getMessagesSince, []string{`"a"`, `-1`}, "invalid: seq: must be the number of a message, or 0, is -1"},
+		{getMessagesSince, []string{`"a"`, `null`}, "invalid: seq: must not be null"},
+		{getMessagesSince, []string{`"a"`, `21`}, "invalid: seq: must be from 0 to the number of the newest message, 20, is 21"},
+		{getMessagesSince, []string{`"a"`, `{"after":21}`}, "invalid: after: must be from 0 to the number of the newest message, 20, is 21"},
+		{getMessagesSince, []string{`"a"`, `{"after":-1}`}, "invalid: after: must be the number of a message, or 0, is -1"},
+		{getMessagesSince, []string{`"a"`, `{"since":1}`}, `invalid: seq: must be an object {after, rev?, epoch?}: json: unknown field "since"`},
 		{getMessagesSince, []string{`"a"`}, "expects 2 to 3"},
 	} {
 		_, err := invoke(t, s, tc.method, tc.args...)
@@ -243,7 +259,18 @@ func TestCursorsOf_HubURL(t *testing.T) {
 		{"room=a&after=0&room=b", []chat.Cursor{{Room: "a", Seq: 0}, {Room: "b", Seq: Now}}, true},
 		{"room=a&after=1&after=2", nil, false},
 		{"room=&after=1", nil, false},
+		{"room=a&after=1&epoch=x1&rev=0", []chat.Cursor{{Room: "a", Seq: 1, Epoch: "x1"}}, true},
+		{
+			"room=a&after=1&epoch=&rev=&room=b&after=2&epoch=x2&rev=3",
+			[]chat.Cursor{{Room: "a", Seq: 1}, {Room: "b", Seq: 2, Epoch: "x2"}}, true,
+		},
+		{"room=a&after=1&epoch=x1&epoch=x2", nil, false},
+		{"room=a&after=1&epoch=a-b", nil, false},
+		{"room=a&after=1&rev=x", nil, false},
+		{"room=a&epoch=x1", nil, false},
+		{"room=a&rev=1", nil, false},
 		{"after=x", nil, false},
+		{"after=", nil, false},
 		{"after=-1", nil, false},
 	} {
 		got, err := cursorsOf(queryOf(t, tc.query), auth.Anyone())
@@ -257,6 +284,8 @@ func FuzzSession_Invoke(f *testing.F) {
 	f.Add(0, `"a"`, `"hi"`, `null`)
 	f.Add(0, `{"room":"a","msg":"hi"}`, ``, ``)
 	f.Add(1, `"a"`, `3`, ``)
+	f.Add(1, `"a"`, `{"after":3,"rev":0,"epoch":"aaaaaaaaaaaaaaaa"}`, ``)
+	f.Add(3, `"a"`, `{"after":3,"epoch":"x"}`, `7`)
 	f.Add(2, `"a"`, ``, ``)
 	f.Add(3, `"a"`, `0`, `7`)
 	f.Add(3, `"a"`, `-9223372036854775808`, ``)

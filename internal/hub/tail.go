@@ -11,6 +11,8 @@ import (
 const (
 	minSegment = 2 << 10
 	maxSegment = maxWrite
+
+	segmentOverhead = 64 // bytes that a segment takes besides its messages
 )
 
 // tail is the newest end of a room's log as the hub knows it: its last number, and the newest messages, once per encoding
@@ -63,6 +65,29 @@ func (t *tail) with(epoch chat.Epoch, messages []chat.Message, using [encodings]
 	return next
 }
 
+// repeated returns the least number of those messages that are not new to the tail, 0 if all are new.
+func (t *tail) repeated(messages []chat.Message) (least int64) {
+	last := t.last
+	for i := range messages {
+		seq := messages[i].Seq
+		if seq <= last && (least == 0 || seq < least) {
+			least = seq
+		}
+		last = max(last, seq)
+	}
+	return least
+}
+
+// size returns how much memory the messages of the tail take, in bytes.
+func (t *tail) size() (size int) {
+	for _, segs := range t.segs {
+		for i := range segs {
+			size += segs[i].size() + segmentOverhead
+		}
+	}
+	return size
+}
+
 // extend adds a message to the last segment, or to a new one when that is full. If the last segment's array grows into a
 // new one, the copies that readers have stay unchanged.
 func extend(segs []segment, e encoding, epoch chat.Epoch, m *chat.Message) []segment {
@@ -75,11 +100,11 @@ func extend(segs []segment, e encoding, epoch chat.Epoch, m *chat.Message) []seg
 	return append(segs, s)
 }
 
-// trim drops the oldest segments beyond limit bytes, but never the last one.
+// trim drops the oldest segments beyond limit bytes of memory, but never the last one.
 func trim(segs []segment, limit int) []segment {
 	size := 0
 	for i := len(segs) - 1; i >= 0; i-- {
-		size += len(segs[i].buf)
+		size += segs[i].size() + segmentOverhead
 		if size > limit && i < len(segs)-1 {
 			return slices.Clone(segs[i+1:])
 		}

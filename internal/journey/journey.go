@@ -45,7 +45,14 @@ type Announcer interface {
 type Deliverer interface {
 	// Deliver wakes the readers of the rooms that stored belongs to. It keeps nothing of the slice.
 	Deliver(stored []chat.Message)
-	// Resync compares every room that has readers with the store, and wakes the readers that are behind.
+	// Listens reports whether a room has readers on this node.
+	Listens(room string) bool
+	// Passed notes that a message was stored in a room without readers. Only its Room, Seq, ID and Epoch are set.
+	Passed(m chat.Message)
+	// Changed forgets what was read of a room.
+	Changed(room string)
+	// Resync forgets what was read of all rooms, compares every room that has readers with the store, and wakes the readers that
+	// are behind.
 	Resync()
 }
 
@@ -105,8 +112,17 @@ type Deliver struct {
 	Hub Deliverer
 }
 
+// Listens reports whether a room has readers on this node. Announcements of other rooms are not decoded.
+func (d *Deliver) Listens(room string) bool { return d.Hub.Listens(room) }
+
 // Deliver wakes the readers of the rooms that stored belongs to.
 func (d *Deliver) Deliver(stored []chat.Message) { d.Hub.Deliver(stored) }
+
+// Passed is called for a stored message of a room without readers.
+func (d *Deliver) Passed(m chat.Message) { d.Hub.Passed(m) }
+
+// Changed is called when messages of a room may have changed.
+func (d *Deliver) Changed(room string) { d.Hub.Changed(room) }
 
 // Missed is called when announcements may have been lost. The store has all messages.
 func (d *Deliver) Missed() { d.Hub.Resync() }

@@ -2,7 +2,7 @@
 // and what they can read. Each node publishes a heartbeat over the broker several times a second. Table, in peer.go, is
 // what one node has heard; silence.go is what the silence of a node means for what it had in hand; progress.go is what this
 // node tells of the queues that it consumes; heartbeat.go is the form of a heartbeat; balance.go decides from the table which
-// node consumes which partition. No broker is needed to read or to test it.
+// node consumes which partition; store.go is what nodes tell each other about the store. No broker is needed to read or to test it.
 package peer
 
 import (
@@ -64,6 +64,9 @@ type Node struct {
 	// Failing lists the checks of readiness that fail on the node.
 	Failing []string `json:"failing,omitempty"`
 
+	// Store is what the node tells about the store, nil before it knows anything and in nodes of earlier versions.
+	Store *StoreState `json:"store,omitempty"`
+
 	// Secret is known to the nodes only, which have it from the broker: a request that carries it was forwarded by the node.
 	Secret Secret `json:"secret,omitempty"`
 }
@@ -102,10 +105,11 @@ func (n Node) KnowsFeature(f chat.Feature) bool {
 
 // Table is what one node has heard from all nodes, itself among them. Its methods may be called concurrently.
 type Table struct {
-	self Node // without Failing
+	self Node // without Failing and Store
 
 	mu        sync.Mutex
-	failing   []string // what the node says of itself
+	failing   []string    // what the node says of itself
+	store     *StoreState // what the node says of the store; never changed after it is set
 	nodes     map[string]entry
 	everKnown map[chat.Feature]bool    // by some node, since the table exists
 	finished  map[int]map[string]int64 // the greatest numbers that consumers have told, see Finished
@@ -135,7 +139,7 @@ func (t *Table) Self() Node {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	self := t.self
-	self.Failing = t.failing
+	self.Failing, self.Store = t.failing, t.store
 	return self
 }
 

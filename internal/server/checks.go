@@ -18,6 +18,7 @@ const (
 	publishing = "publishing" // the broker takes messages
 	storing    = "storing"    // the store can be read and written
 	forwarding = "forwarding" // for each role that this node lacks there is another node
+	owning     = "store"      // the broker belongs to the store of this node
 )
 
 // A node is not ready (503) when another node can do what it cannot: load balancers go on with the others. It is degraded
@@ -45,6 +46,7 @@ func (s *Server) checks() []health.Check {
 	checks := []health.Check{
 		{Name: publishing, Do: s.broker.Check},
 		{Name: storing, Do: s.store.Check, Degrades: always},
+		{Name: owning, Do: func(context.Context) error { return s.judge.Check() }},
 	}
 	for _, c := range s.broker.Checks() {
 		check := health.Check{Name: c.Name, Do: c.Do, Degrades: always}

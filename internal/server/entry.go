@@ -2,6 +2,7 @@ package server
 
 import (
 	"restante/internal/auth"
+	"restante/internal/epoch"
 	"restante/internal/journey"
 	"restante/internal/limit"
 )
@@ -10,24 +11,27 @@ import (
 // every link either refuses a message or calls the next one.
 //
 //	POST /message ─┐
-//	POST /rooms/…  ├─► clients:  rights ─► rate ─► gate ─► journey.Accept ─► broker
+//	POST /rooms/…  ├─► clients:  rights ─► rate ─► gate ─► ours ─► journey.Accept ─► broker
 //	hub            ┘
-//	restante.inbox ──► services:                   gate ─► journey.Accept ─► broker
+//	restante.inbox ──► services:                   gate ─► ours ─► journey.Accept ─► broker
 type entry struct {
 	clients  journey.Accepter // messages of clients, over HTTP and the hub
 	services journey.Accepter // messages of other services, which RabbitMQ has authenticated
 	gate     *gate
 }
 
-func newEntry(limits *limit.Limits, broker journey.Publisher) *entry {
+// newEntry makes the chains. judge is nil on one machine.
+func newEntry(limits *limit.Limits, judge *epoch.Judge, broker journey.Publisher) *entry {
 	e := &entry{gate: &gate{}}
 	e.clients =
 		auth.CheckSender( // unauthenticated, forbidden: what the token does not allow
 			limits.CheckRate( // rate_limited: a client that sends too fast
 				e.gate.Admit( // unavailable: the server is stopping
-					&journey.Accept{Broker: broker}))) // invalid; unavailable: the broker has not confirmed
+					ours(judge, // unavailable: the broker belongs to another store
+						&journey.Accept{Broker: broker})))) // invalid; unavailable: the broker has not confirmed
 	e.services =
 		e.gate.Admit( // unavailable: the server is stopping
-			&journey.Accept{Broker: broker}) // invalid; unavailable: the broker has not confirmed
+			ours(judge, // unavailable: the broker belongs to another store
+				&journey.Accept{Broker: broker})) // invalid; unavailable: the broker has not confirmed
 	return e
 }

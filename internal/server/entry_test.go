@@ -24,7 +24,7 @@ func TestEntry_RefusesFromTheOutsideIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		published := 0
 		broker := publisherFunc(func(context.Context, chat.Message) error { published++; return nil })
-		e := newEntry(limit.New(limit.Config{Sends: 1}), broker)
+		e := newEntry(limit.New(limit.Config{Sends: 1}), nil, broker)
 		ctx := auth.With(t.Context(), &auth.Client{ID: "ann", Rooms: auth.Rooms{"lobby"}, Publish: true})
 		send := func(accept journey.Accepter, m chat.Message, want errs.Code) {
 			t.Helper()

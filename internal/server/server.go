@@ -23,6 +23,7 @@ import (
 	"restante/internal/build"
 	"restante/internal/cert"
 	"restante/internal/config"
+	"restante/internal/epoch"
 	"restante/internal/forward"
 	"restante/internal/health"
 	"restante/internal/hub"
@@ -48,11 +49,13 @@ type Server struct {
 	listener     net.Listener
 	peers        *peer.Table
 	traces       *telemetry.Telemetry
-	store        *store.Store
-	switches     *upgrade.Switcher
 	broker       *broker.Broker
 	inbox        readInbox
 	topology     func(ctx context.Context) error // nil on one machine
+	judge        *epoch.Judge                    // of the store, nil on one machine
+	store        *store.Store
+	database     epoch.Store // of the judge
+	switches     *upgrade.Switcher
 	access       *access
 	entry        *entry
 	health       *health.Board
@@ -73,18 +76,19 @@ func (s *Server) steps() []lifecycle.Step {
 		{Name: "listener", Start: s.listen}, // first: the node tells the others its address; requests wait until http
 		{Name: "node", Start: s.identify},   // its id, address and features, and the table of its peers
 		{Name: "traces", Start: s.startTraces},
+		{Name: "broker", Start: s.openBroker}, // first: its record says which store it belongs to
 		{Name: "store", Start: s.openStore},
-		{Name: "switches", Start: s.openSwitches, Run: s.runSwitches}, // ends the server when the store asks for a newer version
-		{Name: "broker", Start: s.openBroker},
-		{Name: "topology", Run: s.watchTopology, Skip: s.alone()},       // ends the server when the broker contradicts what it relies on
-		{Name: "access", Start: s.openAccess},                           // tokens, limits, addresses
-		{Name: "entry", Start: s.compose},                               // entry, logs, forwarder and hub: nothing runs yet
-		{Name: "health", Start: s.openHealth},                           // the checks of readiness
-		{Name: "watch", Run: s.watchHealth, Skip: s.alone()},            // tells the other nodes which of them fail
-		{Name: "hub", Run: s.runHub, Skip: noHub},                       // sends to connections
-		{Name: "deliver", Run: s.runDeliver, Skip: noHub},               // from the broker to the hub
-		{Name: "persist", Run: s.runPersist, Skip: noConsumer},          // from the broker to the store
-		{Name: "inbox", Run: s.runInbox, Skip: noConsumer || s.alone()}, // from other services to the entry
+		{Name: "judge", Start: s.judgeStore, Run: s.watchStore, Skip: s.alone()}, // whether the store is still the one that it was
+		{Name: "switches", Start: s.openSwitches, Run: s.runSwitches},            // ends the server when the store asks for a newer version
+		{Name: "topology", Run: s.watchTopology, Skip: s.alone()},                // ends the server when the broker contradicts what it relies on
+		{Name: "access", Start: s.openAccess},                                    // tokens, limits, addresses
+		{Name: "entry", Start: s.compose},                                        // entry, logs, forwarder and hub: nothing runs yet
+		{Name: "health", Start: s.openHealth},                                    // the checks of readiness
+		{Name: "watch", Run: s.watchHealth, Skip: s.alone()},                     // tells the other nodes which of them fail
+		{Name: "hub", Run: s.runHub, Skip: noHub},                                // sends to connections
+		{Name: "deliver", Run: s.runDeliver, Skip: noHub},                        // from the broker to the hub
+		{Name: "persist", Run: s.runPersist, Skip: noConsumer},                   // from the broker to the store
+		{Name: "inbox", Run: s.runInbox, Skip: noConsumer || s.alone()},          // from other services to the entry
 		{Name: "certificates", Start: s.openCertificates, Run: s.runCertificates, Skip: !s.cfg.ServesTLS()},
 		{Name: "http", Start: s.serve},
 		{Name: "connections", Start: s.drainOnStop}, // stops first: requests are still answered while clients are sent elsewhere

@@ -14,6 +14,7 @@ import (
 	"restante/internal/build"
 	"restante/internal/chat"
 	"restante/internal/config"
+	"restante/internal/epoch"
 	"restante/internal/peer"
 	storedriver "restante/internal/store/driver"
 	"restante/internal/store/postgres"
@@ -32,10 +33,11 @@ func (s *Server) openStoreDriver(ctx context.Context) (storedriver.Driver, error
 		}
 		return database, nil
 	}
-	database, err := postgres.Open(ctx, s.cfg.Store, postgres.Config{Config: storedriver.Config{Log: s.log}, Metrics: s.metrics})
+	database, err := postgres.Open(ctx, s.cfg.Store, postgres.Config{Config: storedriver.Config{Log: s.log}, Metrics: s.metrics, Judge: s.judge})
 	if err != nil {
 		return nil, fmt.Errorf("--store: %w", err)
 	}
+	s.database = database
 	return database, nil
 }
 
@@ -49,12 +51,13 @@ func (s *Server) openBrokerDriver(ctx context.Context) (brokerdriver.Driver, rea
 	}
 	rabbit, err := rabbitmq.Open(ctx, rabbitmq.Config{
 		URLs: s.cfg.Broker, Partitions: s.cfg.Partitions, Peers: s.peers, Log: s.log, Metrics: s.metrics,
-		Switched: s.switches.Switched,
+		Switched: func(ctx context.Context, f chat.Feature) (bool, error) { return s.switches.Switched(ctx, f) }, // asked by consumers, which start later
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("--broker: %w", err)
 	}
 	s.topology = rabbit.Watch
+	s.judge = epoch.New(epoch.Config{Record: rabbit, Nodes: s.peers, Log: s.log, Metrics: s.metrics})
 	return rabbit, rabbit.Inbox, nil
 }
 

@@ -86,14 +86,14 @@ func (s *Server) openBroker(ctx context.Context) (lifecycle.Stop, error) {
 
 // compose makes what requests are answered with.
 func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
-	s.entry = newEntry(s.access.limits, s.broker)
+	s.entry = newEntry(s.access.limits, s.judge, s.broker)
 	s.logs = auth.Log{Next: s.store}
 	s.turns = turn.New(turn.Config{Reads: s.cfg.Limit.CatchUps, Metrics: s.metrics})
 	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics, Avoid: isLeaving})
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
-		MaxRooms: s.cfg.Limit.Rooms, Turns: s.turns,
+		MaxRooms: s.cfg.Limit.Rooms, Turns: s.turns, Memory: int(s.cfg.Limit.Memory),
 		CompareEvery: s.compareEvery(),
 		SignalR: signalr.Config{
 			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure,
@@ -115,17 +115,19 @@ func (s *Server) compareEvery() time.Duration {
 func (s *Server) runHub(ctx context.Context) error { return s.hub.Run(ctx) }
 
 func (s *Server) runDeliver(ctx context.Context) error {
-	return s.broker.Subscribe(ctx, &journey.Deliver{Hub: s.hub})
+	return s.broker.Subscribe(ctx, &journey.Deliver{Hub: heard{s.hub, s.judge}})
 }
 
 func (s *Server) runPersist(ctx context.Context) error {
-	persist := &journey.Persist{Store: s.store, Broker: s.broker}
-	return s.broker.Consume(ctx, persist.Persist)
+	persist := &journey.Persist{Store: remembered{s.store, s.judge}, Broker: s.broker}
+	return s.whileOurs(ctx, true, func(ctx context.Context) error { return s.broker.Consume(ctx, persist.Persist) })
 }
 
 func (s *Server) watchTopology(ctx context.Context) error { return s.topology(ctx) }
 
-func (s *Server) runInbox(ctx context.Context) error { return s.inbox(ctx, s.entry.services.Accept) }
+func (s *Server) runInbox(ctx context.Context) error {
+	return s.whileOurs(ctx, false, func(ctx context.Context) error { return s.inbox(ctx, s.entry.services.Accept) })
+}
 
 // serve answers what comes to the listener.
 func (s *Server) serve(context.Context) (lifecycle.Stop, error) {

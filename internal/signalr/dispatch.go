@@ -38,6 +38,9 @@ func (c *Conn) call(m *message) {
 	if m.id != "" && answer != nil {
 		c.reply(answer)
 	}
+	if c.session != nil {
+		c.session.Answered(c.ctx)
+	}
 }
 
 // answer returns the completion of an invocation. method is nil when the hub has none of that name.

@@ -48,7 +48,7 @@ func newEchoHub() *echoHub {
 }
 
 func (h *echoHub) Methods() []string {
-	return []string{"Echo", "Void", "Refuse", "BadArgs", "Fail", "Panic", "Block", "Gate", "Bye", "Unencodable"}
+	return []string{"Echo", "Void", "Refuse", "BadArgs", "Fail", "Panic", "Block", "Gate", "Bye", "Unencodable", "SayAfter"}
 }
 
 func (h *echoHub) Connect(ctx context.Context, c *Conn, query url.Values) (Session, error) {
@@ -60,13 +60,22 @@ func (h *echoHub) Connect(ctx context.Context, c *Conn, query url.Values) (Sessi
 	}
 	h.queries <- query
 	h.conns <- c
-	return &echoSession{h, c, atomic.Bool{}}, nil
+	return &echoSession{hub: h, c: c}, nil
 }
 
 type echoSession struct {
 	hub     *echoHub
 	c       *Conn
 	running atomic.Bool
+	after   string // is written after the answer
+}
+
+// Answered writes the text that SayAfter left.
+func (s *echoSession) Answered(context.Context) {
+	if s.after != "" {
+		s.c.TryWrite([]byte(s.after))
+		s.after = ""
+	}
 }
 
 func (s *echoSession) Invoke(ctx context.Context, inv Invocation) (any, error) {
@@ -75,6 +84,9 @@ func (s *echoSession) Invoke(ctx context.Context, inv Invocation) (any, error) {
 	}
 	defer s.running.Store(false)
 	switch inv.Target {
+	case "SayAfter":
+		s.after = "after\x1e"
+		return 1, nil
 	case "Echo":
 		if len(inv.Args) != 1 {
 			return nil, &ArgumentError{"Invocation provides " + string(rune('0'+len(inv.Args))) + " argument(s) but target expects 1."}

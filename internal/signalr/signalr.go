@@ -36,6 +36,10 @@ type Session interface {
 	// only that the call has failed. ctx ends with the connection.
 	Invoke(ctx context.Context, inv Invocation) (result any, err error)
 
+	// Answered is called after each call, when its answer has been written, or dropped because the client wants none. What is
+	// written to the connection from then on follows the answer. ctx is as that of Invoke. It must not block.
+	Answered(ctx context.Context)
+
 	// Close is called exactly once, after the last Invoke has returned, when the connection has ended.
 	Close()
 }

@@ -283,3 +283,36 @@ func TestWebSocket_RefusedByTheHub(t *testing.T) {
 		c.expectEnd(ws.StatusNormalClosure)
 	}
 }
+
+// A client that is asked to connect again while the hub still takes it in gets the answer to its handshake first: without that
+// it would give up.
+func TestConn_RenewWaitsForTheHandshake(t *testing.T) {
+	hub := newEchoHub()
+	hub.connecting = func(c *Conn) { c.Renew() }
+	c := newRigWith(t, hub, Config{}).dialRaw(jsonHandshake)
+	c.expectText("{}")
+	c.expectText(`{"type":7,"allowReconnect":true}`)
+	await(t, hub.closed)
+
+	hub.connecting = nil
+	c = newRigWith(t, hub, Config{}).dialRaw(jsonHandshake)
+	c.expectText("{}")
+	for range len(hub.conns) - 1 {
+		<-hub.conns
+	}
+	conn := <-hub.conns
+	conn.Renew()
+	c.expectText(`{"type":7,"allowReconnect":true}`)
+	conn.Renew() // has ended
+}
+
+// What the hub writes when it is told that a call has been answered follows the answer.
+func TestConn_AnsweredFollowsTheAnswer(t *testing.T) {
+	c := newRigWith(t, newEchoHub(), Config{}).dialRaw(jsonHandshake)
+	c.expectText("{}")
+	c.send(`{"type":1,"invocationId":"1","target":"SayAfter","arguments":[]}` + "\x1e")
+	c.expectText(`{"type":3,"invocationId":"1","result":1}`)
+	c.expectText("after")
+	c.send(`{"type":1,"target":"SayAfter","arguments":[]}` + "\x1e") // without an answer
+	c.expectText("after")
+}

@@ -24,6 +24,8 @@ type Options struct {
 
 	Roots *x509.CertPool // certificate authorities of the certificate in Args, if any
 
+	EpochsEnd bool // the test makes the store lose messages; otherwise no epoch may end
+
 	Limits bool // keep the default limits of --limit-…; otherwise only those in Args apply
 
 	operator func() string // makes a token that may read the metrics; nil without authentication
@@ -129,6 +131,9 @@ func (s *Server) checkLog() {
 		if strings.Contains(log, bad) {
 			s.t.Errorf("the server's log has %q", bad)
 		}
+	}
+	if !s.o.EpochsEnd && strings.Contains(log, "the epoch of the store ends") {
+		s.t.Error("an epoch of the store has ended, and nothing was lost")
 	}
 	if s.t.Failed() {
 		s.t.Logf("log of the server (the end of it):\n%s", log[max(0, len(log)-16<<10):])

@@ -34,6 +34,15 @@ func TestHub_OfficialClientOverEveryWire(t *testing.T) {
 	})
 }
 
+func TestHub_OfficialClientIsToldOfResets(t *testing.T) {
+	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
+		s := rig.Start(t, testkit.Options{})
+		eachWire(t, func(t *testing.T, transport, protocol string) {
+			script(t, "resets.mjs", s.URL(), transport, protocol).wait()
+		})
+	})
+}
+
 func TestHub_ClientThatKnowsNoRooms(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{})

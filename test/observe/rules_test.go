@@ -75,7 +75,7 @@ func node(all map[string]values, instance string, alone bool) {
 		}
 		all[fmt.Sprintf(`%s{job="restante",instance=%q%s}`, name, instance, labels)] = v
 	}
-	checks := []string{"accepting", "publishing", "storing", "consuming", "hearing", "beating", "topology"}
+	checks := []string{"accepting", "publishing", "storing", "consuming", "hearing", "beating", "topology", "store"}
 	if alone {
 		checks = []string{"accepting", "storing"}
 	}
@@ -117,9 +117,11 @@ func node(all map[string]values, instance string, alone bool) {
 		}
 		add("restante_nodes_alive", fmt.Sprintf("role=%q", role), gauge(alive, alive))
 	}
+	add("restante_epochs_ended_total", "", counter(0, 0))
 	if alone {
 		add("restante_sqlite_wal_bytes", "", gauge(16<<20, 16<<20))
 	} else {
+		add("restante_store_held", "", gauge(0, 0))
 		add("restante_broker_blocked", `connection="publish"`, gauge(0, 0))
 	}
 }
@@ -244,6 +246,9 @@ var scenes = []scene{
 	{name: "dead letters wait", change: map[string]values{"restante_dead_letters": gauge(0, 7)}, fires: []string{"RestanteDeadLetters ticket"}},
 	{name: "messages are destroyed", change: map[string]values{"restante_destroyed_total a": counter(0, 5)}, fires: []string{"RestanteMessagesDestroyed page"}},
 	{name: "a policy is dangerous", change: map[string]values{"restante_broker_dangers": gauge(0, 2)}, fires: []string{"RestanteBrokerDangers ticket"}},
+	{name: "an epoch has ended", change: map[string]values{"restante_epochs_ended_total a": event}, fires: []string{"RestanteEpochEnded page"}},
+	{name: "a node has another database", change: map[string]values{"restante_check_up store a": gauge(1, 0)}, fires: []string{"RestanteOtherStore page"}},
+	{name: "a node holds its database", change: map[string]values{"restante_store_held a": gauge(0, 1)}, fires: []string{"RestanteStoreHeld ticket"}},
 	{name: "nobody reads the log", change: map[string]values{"restante_log_lines_lost_total a": counter(0, 5)}, fires: []string{"RestanteLogLinesLost ticket"}},
 	{name: "the store fails at times", change: map[string]values{"restante_store_errors_total": counter(0, 1)}, fires: []string{"RestanteStoreErrors ticket"}},
 	{name: "a program holds the write-ahead log", alone: true, change: map[string]values{"restante_sqlite_wal_bytes": gauge(16<<20, 200<<20)}, fires: []string{"RestanteWALGrows ticket"}},

@@ -118,6 +118,23 @@ func send(t *testing.T, s *testkit.Server) {
 	}
 }
 
+// listen reads the room of the message until the test ends: a message that nobody reads is not delivered.
+func listen(t *testing.T, s *testkit.Server) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/rooms/lobby/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	if _, err := resp.Body.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // check checks the spans of a message's way: each is below the previous one, and the first is published by the request
 // of the given name.
 func (c *collector) check(t *testing.T, accepted string) {
@@ -151,6 +168,7 @@ func TestTrace_LeadsFromThePostToTheDelivery(t *testing.T) {
 		c, env := newCollector(t)
 		s := rig.Start(t, testkit.Options{Env: env})
 		waitFor(t, s, `\nrestante_hub_resyncs_total [1-9]`) // until then the hub reads the store, which is not traced
+		listen(t, s)
 		send(t, s)
 		c.check(t, request)
 	})
@@ -165,6 +183,7 @@ func TestTrace_LeadsOverThreeNodes(t *testing.T) {
 	hub := cluster.Start(t, testkit.Options{Env: env}, "hub")
 	waitFor(t, hub, `\nrestante_hub_resyncs_total [1-9]`)
 	waitFor(t, hub, `\nrestante_nodes_alive{role="api"} 1`)
+	listen(t, hub)
 	send(t, hub)
 	c.check(t, forwarded)
 	c.mu.Lock()

@@ -13,11 +13,21 @@ import (
 // errs.Invalid means that some message of the batch can never be stored; any other error that it cannot be done now.
 type Handler func(ctx context.Context, batch []chat.Message) error
 
-// Subscriber hears what has been stored. Its methods do not block for long.
+// Subscriber hears what has been stored. Its methods do not block for long. An announcement of a room that the subscriber does
+// not listen to is not decoded: then Passed is called instead of Deliver.
 type Subscriber interface {
+	// Listens reports whether the subscriber needs the messages of a room whole. A driver asks after announcements have
+	// arrived, and may use an answer for all announcements that had arrived by then. It may be called at any time.
+	Listens(room string) bool
 	// Deliver is called with stored messages, those of a room in the order of their numbers, with repeats. It keeps nothing
 	// of the slice.
 	Deliver(stored []chat.Message)
+	// Passed is called with a stored message of which only Room, Seq, ID and Epoch are set (chat.Message.Passed), in the order of Deliver and with
+	// repeats.
+	Passed(m chat.Message)
+	// Changed is called when something was announced of a room that is no stored message, of a kind that this version does not
+	// know: the messages that the subscriber has read before may have changed.
+	Changed(room string)
 	// Missed is called when announcements may have been lost, so that the subscriber looks elsewhere for what it was not told:
 	// when the subscription begins, and within MissedWithin after a loss, whatever the reason. An interruption, a queue that was
 	// full, an announcement that cannot be read, and a broker that sends nothing any more are such reasons. While nothing can be

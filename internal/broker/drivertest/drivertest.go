@@ -43,6 +43,7 @@ func Run(t *testing.T, h Harness) {
 		"Consume/finishes the batch in hand": testFinishesBatch,
 		"Subscribe/all subscribers in order": testSubscribe,
 		"Subscribe/slow subscriber":          testSlowSubscriber,
+		"Subscribe/rooms without readers":    testRoomsWithoutReaders,
 		"Subscribe/ends":                     testSubscribeEnds,
 		"Checks/of what works":               testChecks,
 		"Close/while publishing":             testCloseWhilePublishing,
@@ -111,7 +112,9 @@ func wait[T any](t *testing.T, c <-chan T, what string) T {
 // collector is a handler and a subscriber that keeps copies of what it gets.
 type collector struct {
 	began   chan struct{} // gets an element for each call of Missed
+	quiet   string        // the room that it does not listen to
 	mu      sync.Mutex
+	passed  []chat.Message
 	got     []chat.Message
 	largest int
 	changed chan struct{}
@@ -121,7 +124,17 @@ func newCollector() *collector {
 	return &collector{began: make(chan struct{}, 100), changed: make(chan struct{}, 1)}
 }
 
+func (c *collector) Listens(room string) bool { return room != c.quiet }
+
 func (c *collector) Missed() { c.began <- struct{}{} }
+
+func (c *collector) Changed(string) {}
+
+func (c *collector) Passed(m chat.Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.passed = append(c.passed, m)
+}
 
 func (c *collector) Deliver(stored []chat.Message) { c.add(stored) }
 

@@ -68,6 +68,55 @@ func testSubscribeEnds(t *testing.T, h Harness) {
 	}
 }
 
+// testRoomsWithoutReaders: of a room that a subscriber does not listen to it is told the numbers, in their order, and never a
+// message. Other rooms are delivered as if there were nothing else.
+func testRoomsWithoutReaders(t *testing.T, h Harness) {
+	d, c := open(t, h), newCollector()
+	c.quiet = "quiet"
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { _ = d.Subscribe(ctx, c) })
+	ready(t, c)
+	const n, epoch = 50, "a1b2c3d4e5f60718"
+	for i := 1; i <= n; i++ {
+		quiet := stored("quiet", i)
+		quiet.Epoch = epoch
+		if err := d.Announce(t.Context(), []chat.Message{quiet, stored("a", i), quiet, stored("a", i)}); err != nil {
+			t.Fatalf("Announce: %v", err)
+		}
+	}
+	if err := d.Announce(t.Context(), []chat.Message{stored("a", n+1)}); err != nil {
+		t.Fatalf("Announce: %v", err)
+	}
+	var last int64
+	for got := c.waitFor(t, 2*n+1); len(got) > 0; got = got[1:] {
+		if got[0].Room != "a" {
+			t.Fatalf("delivered %+v", got[0])
+		}
+		last = max(last, got[0].Seq)
+	}
+	if last != n+1 {
+		t.Errorf("room a was delivered up to %d, want %d", last, n+1)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last = 0
+	for _, m := range c.passed {
+		if want := stored("quiet", int(m.Seq)); m != (chat.Message{Room: "quiet", Seq: want.Seq, ID: want.ID, Epoch: epoch}) {
+			t.Fatalf("told %+v", m)
+		}
+		if m.Seq > last+1 {
+			t.Fatalf("told of %d after %d", m.Seq, last)
+		}
+		last = max(last, m.Seq)
+	}
+	if last != n {
+		t.Errorf("told of the room without readers up to %d, want %d", last, n)
+	}
+}
+
 // slow is a subscriber that takes its time for the first call of Deliver.
 type slow struct {
 	*collector

@@ -5,6 +5,7 @@ package inproc
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"restante/internal/broker/driver"
@@ -45,8 +46,9 @@ type item struct {
 
 type subscriber struct {
 	driver.Subscriber
-	mu    sync.Mutex // one call at a time
-	ended bool
+	mu        sync.Mutex // one call at a time
+	listening *driver.Listening
+	ended     bool
 }
 
 // New returns a driver whose publishers wait until Consume is called.
@@ -163,14 +165,35 @@ func (d *Driver) Announce(_ context.Context, stored []chat.Message) error {
 func (s *subscriber) call(stored []chat.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.ended {
-		s.Deliver(stored)
+	if s.ended {
+		return
+	}
+	s.listening.Begin()
+	var passed []chat.Message
+	whole := stored
+	for i := range stored {
+		m := &stored[i]
+		switch {
+		case !s.listening.To(m.Room):
+			if passed == nil {
+				whole = slices.Clone(stored[:i])
+			}
+			passed = append(passed, m.Passed())
+		case passed != nil:
+			whole = append(whole, *m)
+		}
+	}
+	if len(whole) > 0 {
+		s.Deliver(whole)
+	}
+	for i := range passed {
+		s.Passed(passed[i])
 	}
 }
 
 // Subscribe implements driver.Driver.
 func (d *Driver) Subscribe(ctx context.Context, handler driver.Subscriber) error {
-	s := &subscriber{Subscriber: handler}
+	s := &subscriber{Subscriber: handler, listening: driver.NewListening(handler)}
 	s.mu.Lock() // so that Missed comes first
 	d.mu.Lock()
 	d.subs[s] = struct{}{}

@@ -15,6 +15,7 @@ import (
 	"restante/internal/broker/driver"
 	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/chat"
+	"restante/internal/event"
 )
 
 const (
@@ -32,7 +33,7 @@ func (d *Driver) Subscribe(ctx context.Context, subscriber driver.Subscriber) er
 		return nil
 	}
 	defer end()
-	b := &subscription{d: d, to: subscriber}
+	b := &subscription{d: d, to: subscriber, listening: driver.NewListening(subscriber)}
 	defer d.subscriptions.add(b)()
 	watched := background(func(watching context.Context) { b.watch(watching) })
 	defer watched()
@@ -43,8 +44,9 @@ func (d *Driver) Subscribe(ctx context.Context, subscriber driver.Subscriber) er
 // subscription is one call of Subscribe. Two goroutines serve it: one delivers announcements (hearOn), the other one watches
 // that something arrives (watch), because a broken subscription looks like that of a quiet server.
 type subscription struct {
-	d  *Driver
-	to driver.Subscriber
+	d         *Driver
+	to        driver.Subscriber
+	listening *driver.Listening // of the goroutine that delivers
 
 	calls sync.Mutex // one call of the subscriber at a time
 
@@ -143,36 +145,74 @@ func (b *subscription) noteDropped(ctx context.Context) {
 	}
 }
 
-// deliver reads announcements and delivers their messages. It passes over what it cannot read: a kind or version that this
-// version of the server does not know concerns no reader that it serves. Anything else that it cannot read may have been an
-// announcement of a message. Echoes only show that something arrives.
+// deliver reads announcements and delivers their messages. Of a room that the subscriber does not listen to it reads only the
+// headers. It passes over what it cannot read: a kind or version that this version of the server does not know concerns no reader
+// that it serves, but may change messages that were read before. Anything else that it cannot read may have been an announcement
+// of a message. Echoes only show that something arrives.
 func (b *subscription) deliver(ctx context.Context, deliveries []arrival) {
-	stored := make([]chat.Message, 0, len(deliveries))
+	b.listening.Begin()
+	var heard hearsay
 	for i := range deliveries {
 		delivery := &deliveries[i].Delivery
 		if strings.HasPrefix(delivery.RoutingKey, echoKey) {
 			continue
 		}
+		room, ofRoom := strings.CutPrefix(delivery.RoutingKey, roomKey)
+		if ofRoom && !b.listening.To(room) {
+			if m, ok := event.Passed(delivery.Headers, room); ok {
+				heard.passed = append(heard.passed, m)
+				continue
+			}
+		}
 		messages, err := chat.ReadStored(delivery.Body)
 		if err != nil {
-			b.passOver(ctx, delivery, err)
+			if b.passOver(ctx, delivery, err) && ofRoom {
+				heard.changed = append(heard.changed, room)
+			}
 			continue
 		}
 		trace := link.HeaderText(delivery.Headers, traceHeader)
 		for j := range messages {
 			messages[j].Trace = trace
+			heard.add(&messages[j], b.listening.To(messages[j].Room))
 		}
-		stored = append(stored, messages...)
 	}
-	if len(stored) > 0 {
-		b.calls.Lock()
-		defer b.calls.Unlock()
-		b.to.Deliver(stored)
+	b.tell(heard)
+}
+
+// hearsay is what announcements that have arrived together say.
+type hearsay struct {
+	stored  []chat.Message
+	passed  []chat.Message // see chat.Message.Passed
+	changed []string       // rooms
+}
+
+func (h *hearsay) add(m *chat.Message, listens bool) {
+	if listens {
+		h.stored = append(h.stored, *m)
+	} else {
+		h.passed = append(h.passed, m.Passed())
 	}
 }
 
-// passOver counts and logs an announcement that cannot be read, the log once for several that come within a second.
-func (b *subscription) passOver(ctx context.Context, delivery *amqp.Delivery, err error) {
+// tell calls the subscriber.
+func (b *subscription) tell(heard hearsay) {
+	b.calls.Lock()
+	defer b.calls.Unlock()
+	if len(heard.stored) > 0 {
+		b.to.Deliver(heard.stored)
+	}
+	for i := range heard.passed {
+		b.to.Passed(heard.passed[i])
+	}
+	for _, room := range heard.changed {
+		b.to.Changed(room)
+	}
+}
+
+// passOver counts and logs an announcement that cannot be read, the log once for several that come within a second. It reports
+// whether a newer version can read it.
+func (b *subscription) passOver(ctx context.Context, delivery *amqp.Delivery, err error) (newer bool) {
 	d := b.d
 	unknown, ok := errors.AsType[*chat.UnknownError](err)
 	if !ok {
@@ -181,7 +221,7 @@ func (b *subscription) passOver(ctx context.Context, delivery *amqp.Delivery, er
 			d.cfg.Log.WarnContext(ctx, "skipped an announcement that is not restante's", slog.String("id", delivery.MessageId),
 				slog.String("key", delivery.RoutingKey), slog.Any("error", err))
 		}
-		return
+		return false
 	}
 	f := unknown.Feature()
 	d.metrics.passOver(f)
@@ -189,6 +229,7 @@ func (b *subscription) passOver(ctx context.Context, delivery *amqp.Delivery, er
 		d.cfg.Log.WarnContext(ctx, "passed over announcements that this version of the server does not know",
 			slog.String("feature", string(f)), slog.String("key", delivery.RoutingKey))
 	}
+	return true
 }
 
 // missed calls the subscriber.

@@ -12,6 +12,7 @@ import (
 	"restante/internal/broker/driver"
 	"restante/internal/broker/rabbitmq"
 	"restante/internal/chat"
+	"restante/internal/event"
 	"restante/internal/testkit"
 )
 
@@ -19,13 +20,20 @@ import (
 type listener struct {
 	missed    chan struct{}
 	delivered chan chat.Message
+	changed   chan string // rooms
 }
 
 func newListener() listener {
-	return listener{make(chan struct{}, 100), make(chan chat.Message, 1000)}
+	return listener{make(chan struct{}, 100), make(chan chat.Message, 1000), make(chan string, 100)}
 }
 
+func (l listener) Listens(room string) bool { return room != "quiet" }
+
 func (l listener) Missed() { l.missed <- struct{}{} }
+
+func (l listener) Passed(m chat.Message) { l.delivered <- m }
+
+func (l listener) Changed(room string) { l.changed <- room }
 
 func (l listener) Deliver(stored []chat.Message) {
 	for _, m := range stored {
@@ -112,5 +120,50 @@ func TestDriver_SkipsForeignAnnouncements(t *testing.T) {
 	case <-l.missed:
 	case <-time.After(driver.MissedWithin):
 		t.Error("Missed was not called after announcements that cannot be read")
+	}
+}
+
+// TestDriver_DecodesNothingWithoutReaders: of a room that nobody reads on this node, the headers of an announcement are enough. One
+// whose headers are not those of a stored message is read whole.
+func TestDriver_DecodesNothingWithoutReaders(t *testing.T) {
+	urls := testkit.VHost(t)
+	reg := prometheus.NewRegistry()
+	d := open(t, rabbitmq.Config{URLs: urls, Metrics: reg})
+	l := subscribe(t, d)
+	o := newOther(t, urls)
+	m := storedMessage("quiet", 7)
+	m.Epoch = "a1b2c3d4e5f60718"
+	w := event.Encode(m)
+	o.publish("restante.messages", "room.quiet", amqp.Publishing{Headers: w.Headers, Body: []byte("{")})
+	if got := <-l.delivered; got != m.Passed() {
+		t.Errorf("told %+v, want %+v", got, m.Passed())
+	}
+	o.publish("restante.messages", "room.quiet", amqp.Publishing{Body: w.Body})
+	if got := <-l.delivered; got.Room != "quiet" || got.Seq != 7 || got.ID != m.ID || got.Msg != "" {
+		t.Errorf("told %+v of a message without headers", got)
+	}
+	if n := metric(t, reg, "restante_announcements_undecodable_total"); n != 0 {
+		t.Errorf("%v announcements could not be decoded", n)
+	}
+}
+
+// TestDriver_TellsOfRoomsWhoseMessagesMayHaveChanged: an entry of a kind that this version does not know may change messages that
+// were read before, whether or not somebody reads its room.
+func TestDriver_TellsOfRoomsWhoseMessagesMayHaveChanged(t *testing.T) {
+	urls := testkit.VHost(t)
+	d := open(t, rabbitmq.Config{URLs: urls})
+	l := subscribe(t, d)
+	o := newOther(t, urls)
+	for _, room := range []string{"a", "quiet"} {
+		m := storedMessage(room, 1)
+		w := event.Encode(m)
+		w.Headers["cloudEvents:type"] = "restante.message.edited"
+		o.publish("restante.messages", "room."+room, amqp.Publishing{Headers: w.Headers, Body: ofKind("edit", m)})
+		if got := <-l.changed; got != room {
+			t.Errorf("room %s has changed, want %s", got, room)
+		}
+	}
+	if len(l.delivered) > 0 {
+		t.Errorf("delivered %+v", <-l.delivered)
 	}
 }

@@ -216,15 +216,17 @@ func newEpoch() string {
 	return hex.EncodeToString(random[:])
 }
 
-// SetMark writes the mark of the store in the present epoch.
-func (d *Driver) SetMark(ctx context.Context, mark string) error {
+// SetMark replaces the mark old of the store by another one, in the present epoch. It changes nothing if the store has another
+// mark than old, because another node has been faster; that is no error.
+func (d *Driver) SetMark(ctx context.Context, old, mark string) error {
 	return d.write(ctx, "write the mark", func(ctx context.Context, t *term, tx pgx.Tx) error {
-		done, err := tx.Exec(ctx, "UPDATE restante.store SET mark = $1 WHERE id = $2 AND epoch = $3", mark, t.epoch.Store, t.epoch.ID)
+		done, err := tx.Exec(ctx, "UPDATE restante.store SET mark = $1 WHERE id = $2 AND epoch = $3 AND mark = $4",
+			mark, t.epoch.Store, t.epoch.ID, old)
 		if err != nil {
 			return err
 		}
 		if done.RowsAffected() == 0 {
-			_, err = tx.Exec(ctx, "SELECT restante.in_epoch($1)", t.epoch.ID) // raises why
+			_, err = tx.Exec(ctx, "SELECT restante.in_epoch($1)", t.epoch.ID) // raises why, if the epoch has ended
 			return err
 		}
 		d.marked(t, mark)

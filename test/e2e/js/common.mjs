@@ -17,12 +17,13 @@ export const transports = {
 };
 export const protocols = {json: () => new JsonHubProtocol(), messagepack: () => new MessagePackHubProtocol()};
 
-/** Returns a connection that is not started. options go to withUrl; retry, if given, to withAutomaticReconnect. */
-export function connection(url, {transport = 'websockets', protocol = 'json', retry, ...options} = {}) {
+/** Returns a connection that is not started. options go to withUrl; retry, if given, to withAutomaticReconnect; logging to
+ * configureLogging. */
+export function connection(url, {transport = 'websockets', protocol = 'json', retry, logging = LogLevel.None, ...options} = {}) {
   const builder = new HubConnectionBuilder()
     .withUrl(url, {transport: transports[transport], ...options})
     .withHubProtocol(protocols[protocol]())
-    .configureLogging(LogLevel.None);
+    .configureLogging(logging);
   if (retry) builder.withAutomaticReconnect(retry);
   return builder.build();
 }

@@ -3,7 +3,6 @@ package operate
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"restante/internal/broker/rabbitmq/topology"
 	"restante/internal/errs"
 	"restante/internal/peer"
+	"restante/internal/retry"
 )
 
 // listenFor is how long heartbeats are listened for before no node is taken for alive. A node sends two a second.
@@ -34,10 +34,8 @@ func (b *Broker) SetPartitions(ctx context.Context, n int) (before int, err erro
 	if err != nil {
 		return 0, err
 	}
-	select {
-	case <-time.After(listenFor):
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+	if err := retry.Sleep(ctx, listenFor); err != nil {
+		return 0, err
 	}
 	if err := alive.none(); err != nil {
 		return 0, err
@@ -111,12 +109,12 @@ func (b *Broker) waiting(name string) (int, error) {
 // hearing is which nodes were heard.
 type hearing struct {
 	mu    sync.Mutex
-	nodes map[string]string // id, and address if the node has told one
+	nodes map[string]peer.Node // by id
 }
 
 // listen begins to listen for the heartbeats of nodes. It ends with the connection.
 func (b *Broker) listen() (*hearing, error) {
-	h := &hearing{nodes: map[string]string{}}
+	h := &hearing{nodes: map[string]peer.Node{}}
 	ch, err := b.conn.Channel()
 	if err != nil {
 		return nil, fmt.Errorf("open a channel: %w", err)
@@ -154,17 +152,27 @@ func (h *hearing) hear(body []byte) {
 	if beat.Leaving {
 		delete(h.nodes, beat.ID)
 	} else {
-		h.nodes[beat.ID] = beat.URL
+		h.nodes[beat.ID] = beat.Node
 	}
 }
 
 // none returns an error when a node was heard that has not said goodbye.
 func (h *hearing) none() error {
+	if urls := h.urls(func(*peer.Node) bool { return true }); len(urls) > 0 {
+		return &errs.Error{Code: errs.Conflict, Msg: "nodes are running: stop them first: " + strings.Join(urls, ", ")}
+	}
+	return nil
+}
+
+// urls returns the sorted addresses of the nodes that were heard, have not said goodbye, and count.
+func (h *hearing) urls(counts func(*peer.Node) bool) (urls []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.nodes) == 0 {
-		return nil
+	for _, n := range h.nodes {
+		if counts(&n) {
+			urls = append(urls, n.URL)
+		}
 	}
-	return &errs.Error{Code: errs.Conflict, Msg: "nodes are running: stop them first: " +
-		strings.Join(slices.Sorted(maps.Values(h.nodes)), ", ")}
+	slices.Sort(urls)
+	return urls
 }

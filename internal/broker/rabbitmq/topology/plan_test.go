@@ -70,7 +70,7 @@ func TestComplaint_IsAdopted(t *testing.T) {
 
 // TestRecord_KeepsWhatItDoesNotKnow: a node of this version changes the record of a newer one, and loses nothing.
 func TestRecord_KeepsWhatItDoesNotKnow(t *testing.T) {
-	r, err := parseRecord([]byte(`{"version":3,"partitions":4,"made":true,"store":{"id":"s"},"generations":{"2":{"number":5,"refilling":"n"}}}`))
+	r, err := parseRecord([]byte(`{"version":3,"partitions":4,"made":true,"tomorrow":{"id":"s"},"generations":{"2":{"number":5,"refilling":"n"}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestRecord_KeepsWhatItDoesNotKnow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"generations":{"2":{"number":6}},"made":true,"partitions":4,"store":{"id":"s"},"version":4}`
+	const want = `{"generations":{"2":{"number":6}},"made":true,"partitions":4,"tomorrow":{"id":"s"},"version":4}`
 	if string(body) != want {
 		t.Errorf("got  %s\nwant %s", body, want)
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+
+	"restante/internal/peer"
 )
 
 // Record is what all nodes must agree on about a broker. It stands on the broker itself, see Keeper, and is changed under a
@@ -18,6 +20,8 @@ type Record struct {
 	// Generations has the partitions that are in a later generation than the first: their queue was deleted and made again, or
 	// the store has seen a later generation.
 	Generations map[int]Generation
+	// Store is the store that the messages of this broker are for. Its zero value says that no node has named one yet.
+	Store peer.StoreRecord
 
 	// others are members of newer versions. They are kept as they are.
 	others map[string]json.RawMessage
@@ -87,11 +91,16 @@ type wireRecord struct {
 	Partitions  int                `json:"partitions"`
 	Made        bool               `json:"made"`
 	Generations map[int]Generation `json:"generations,omitempty"`
+	Store       *peer.StoreRecord  `json:"store,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler. It writes the members of newer versions, too.
 func (r Record) MarshalJSON() ([]byte, error) {
-	known, err := json.Marshal(wireRecord{r.Version, r.Partitions, r.Made, r.Generations})
+	w := wireRecord{Version: r.Version, Partitions: r.Partitions, Made: r.Made, Generations: r.Generations}
+	if r.Store.ID != "" {
+		w.Store = &r.Store
+	}
+	known, err := json.Marshal(w)
 	if err != nil || len(r.others) == 0 {
 		return known, err
 	}
@@ -112,9 +121,12 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &all); err != nil {
 		return err
 	}
-	for _, name := range [...]string{"version", "partitions", "made", "generations"} {
+	for _, name := range [...]string{"version", "partitions", "made", "generations", "store"} {
 		delete(all, name)
 	}
 	*r = Record{Version: w.Version, Partitions: w.Partitions, Made: w.Made, Generations: w.Generations, others: all}
+	if w.Store != nil {
+		r.Store = *w.Store
+	}
 	return nil
 }
