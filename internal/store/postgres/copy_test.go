@@ -55,7 +55,7 @@ func goneBack(t *testing.T) (string, *Driver) {
 		}
 	}
 	appendTo(t, d, "young", 1)
-	if err := d.SetMark(t.Context(), "a mark"); err != nil {
+	if err := d.SetMark(t.Context(), "", "a mark"); err != nil {
 		t.Fatal(err)
 	}
 	shell(t, database, "DELETE FROM restante.messages WHERE room = 'floor' AND seq <= 555 OR room = 'removed'")
