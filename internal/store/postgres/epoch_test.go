@@ -33,7 +33,7 @@ func TestAppend_RefusedInAnEpochThatHasEnded(t *testing.T) {
 		func() error { _, err := d.Room(t.Context(), "unknown"); return err },
 		func() error { _, err := d.LastSeqs(t.Context(), nil); return err },
 		func() error { _, err := d.SeqAt(t.Context(), "unknown", time.Now()); return err },
-		func() error { return d.SetMark(t.Context(), "mark") },
+		func() error { return d.SetMark(t.Context(), "", "mark") },
 		func() error { return d.Restore(t.Context(), appendTo(t, other, "b", 1)) },
 		func() error { return d.RestoreRoom(t.Context(), chat.Room{Name: "c", LastSeq: 1}) },
 	} {
