@@ -109,6 +109,26 @@ func TestMark_KilledAndStartedAgain(t *testing.T) {
 	goesOn(t, path, 4)
 }
 
+func TestMark_KilledAfterTheStart(t *testing.T) {
+	path := crashed(t, open(t, closed(t, running(t)), Config{}))
+	goesOn(t, path, 3)
+}
+
+// A version that must not use the database leaves the -wal where it is, for the one that may.
+func TestMark_KilledAndRefusedByAnOlderVersion(t *testing.T) {
+	d := running(t)
+	tomorrowIs(t, d.file.path, len(known(t))+1)
+	path := crashed(t, d)
+	before, err := os.ReadFile(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, path, errs.Unavailable, "run that version")
+	if after, err := os.ReadFile(path + "-wal"); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the -wal of %d bytes has %d now, %v", len(before), len(after), err)
+	}
+}
+
 func TestMark_ClosedAndStartedAgain(t *testing.T) {
 	path := closed(t, running(t))
 	if _, err := os.Stat(path + "-wal"); err == nil {
