@@ -36,6 +36,8 @@ type commands struct {
 	Health  healthCmd  `cmd:"" help:"Ask a server whether it is ready."`
 	Dead    deadCmd    `cmd:"" help:"List, show, replay or remove dead letters: messages that could not be stored."`
 	Broker  brokerCmd  `cmd:"" help:"Look at the RabbitMQ between the nodes, set its policy, or change the number of partitions."`
+	Backup  backupCmd  `cmd:"" help:"Back up the data of one machine, while its server runs."`
+	Restore restoreCmd `cmd:"" help:"Put a backup in the place of the data of one machine."`
 	Copy    copyCmd    `cmd:"" help:"Copy all messages from one store to another, such as from SQLite to PostgreSQL."`
 	Migrate migrateCmd `cmd:"" help:"Create or update the tables of a store, as a server does when it starts."`
 	Version versionCmd `cmd:"" help:"Print the version of this program."`

@@ -28,7 +28,7 @@ func (copyCmd) Help() string {
   restante copy --from postgres://restante:secret@db/restante --to sqlite:/backup/restante.db
       Back to one machine, or into a backup file.
 
-It copies everything: rooms, ids, numbers and times. So clients continue where they were, and a message that is sent again is recognized. You can interrupt the command at any time and run it again: it continues where it stopped. At the end it reads both stores and compares every message.
+It copies everything: rooms, ids, numbers, times, and the identity of the store. So clients continue where they were, and a message that is sent again is recognized. You can interrupt the command at any time and run it again: it continues where it stopped. At the end it reads both stores and compares every message.
 
 The target must be empty, or must have been filled by this command from the same source. Stop the servers that use the source: the copy may miss what they store meanwhile, and then the comparison at the end fails.
 
@@ -46,7 +46,7 @@ func (c *copyCmd) Run(ctx context.Context, s *streams) (err error) {
 		return &exitError{exitUsage, errors.New("--from and --to are the same store")}
 	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	from, err := c.From.openExisting(ctx, log)
+	from, err := c.From.openSource(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -61,14 +61,14 @@ func (c *copyCmd) Run(ctx context.Context, s *streams) (err error) {
 
 func (c *copyCmd) copy(ctx context.Context, work *store.Copy, s *streams) error {
 	start := time.Now()
-	err := withProgress(s, "copying", work, func() error { return work.Run(ctx) })
+	err := withProgress(s, copying("copying", work), func() error { return work.Run(ctx) })
 	if err != nil {
 		return err
 	}
 	done := work.Progress()
 	fmt.Fprintf(s.err, "copied %d messages of %d rooms in %v; checking\n", done.Messages, done.Rooms, time.Since(start).Round(time.Millisecond))
 	var contents store.Contents
-	err = withProgress(s, "checking", work, func() (err error) {
+	err = withProgress(s, copying("checking", work), func() (err error) {
 		contents, err = work.Check(ctx)
 		return err
 	})
@@ -99,11 +99,11 @@ const (
 	showInLog    = 10 * time.Second       // a line is added
 )
 
-// withProgress calls run, and shows the progress of work meanwhile.
-func withProgress(s *streams, what string, work *store.Copy, run func() error) error {
+// withProgress calls run, and meanwhile shows what describe says of the progress since the last call, which was so long ago.
+func withProgress(s *streams, describe func(took time.Duration) string, run func() error) error {
 	var showing sync.WaitGroup
 	done := make(chan struct{})
-	showing.Go(func() { show(s.err, isTerminal(s.err), what, work, done) })
+	showing.Go(func() { show(s.err, isTerminal(s.err), describe, done) })
 	err := run()
 	close(done)
 	showing.Wait()
@@ -111,7 +111,7 @@ func withProgress(s *streams, what string, work *store.Copy, run func() error) e
 }
 
 // show prints the progress until done is closed.
-func show(out io.Writer, terminal bool, what string, work *store.Copy, done <-chan struct{}) {
+func show(out io.Writer, terminal bool, describe func(took time.Duration) string, done <-chan struct{}) {
 	every, begin, end := showInLog, "", "\n"
 	if terminal {
 		every, begin, end = showToPerson, "\r", "\x1b[K" // the end of the previous, longer line is erased
@@ -119,16 +119,26 @@ func show(out io.Writer, terminal bool, what string, work *store.Copy, done <-ch
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	last, before := time.Now(), work.Progress()
+	last := time.Now()
 	for {
 		select {
 		case <-done:
 			return
 		case now := <-tick.C:
-			p := work.Progress()
-			fmt.Fprint(out, begin, what, ": ", rate(p, before, now.Sub(last)), end)
-			last, before = now, p
+			fmt.Fprint(out, begin, describe(now.Sub(last)), end)
+			last = now
 		}
+	}
+}
+
+// copying describes the progress of a copy.
+func copying(what string, work *store.Copy) func(took time.Duration) string {
+	before := work.Progress()
+	return func(took time.Duration) string {
+		p := work.Progress()
+		text := what + ": " + rate(p, before, took)
+		before = p
+		return text
 	}
 }
 

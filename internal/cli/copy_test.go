@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -87,12 +88,41 @@ func TestCopy_ThereAndBack(t *testing.T) {
 		want(t, exitFailed, "", `room "room-1" ends with number 601 in the target, with 600 in the source`)
 }
 
+// TestCopy_LeavesABackupAsItIs: a backup is copied first, then what the database has got since.
+func TestCopy_LeavesABackupAsItIs(t *testing.T) {
+	source, dir := filled(t, 2, 100), t.TempDir()
+	backup, target := filepath.Join(dir, "backup.db"), filepath.Join(t.TempDir(), "target.db")
+	run(t.Context(), "", "backup", "--store", string(source), "--to", backup).want(t, exitOK, "", "")
+	before, err := os.ReadFile(backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		run(t.Context(), "", "copy", "--from", "sqlite:"+backup, "--to", "sqlite:"+target).want(t, exitOK, "have the same 200 messages", "")
+	}
+	if after, err := os.ReadFile(backup); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("the backup was changed, %v", err)
+	}
+	if _, err := os.Stat(backup + ".mark"); err == nil {
+		t.Error("the backup has got a mark")
+	}
+	s := opened(t, source)
+	m := chat.Message{ID: uuid.NewString(), Room: "room-1", ClientID: "bob", Msg: "new", SentAt: chat.Micros(time.Now())}
+	if _, err := s.Append(t.Context(), []chat.Message{m}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	run(t.Context(), "", "copy", "--from", string(source), "--to", "sqlite:"+target).want(t, exitOK, "have the same 201 messages", "")
+}
+
 func checksum(out string) string { return out[strings.LastIndex(out, " "):] }
 
 func TestCopy_RefusesWithAdvice(t *testing.T) {
 	source, other := filled(t, 1, 3), filled(t, 1, 3)
 	run(t.Context(), "", "copy", "--from", string(source), "--to", string(other)).
-		want(t, exitFailed, "", `room "room-0": number 3 is another message in the store`)
+		want(t, exitFailed, "", "has messages or epochs of its own: it cannot go on as ")
 	run(t.Context(), "", "copy", "--from", string(source), "--to", string(source)).want(t, exitUsage, "", "the same store")
 	run(t.Context(), "", "copy", "--from", string(source), "--to", "mysql://secret").want(t, exitUsage, "", "use sqlite:PATH")
 	missing := filepath.Join(t.TempDir(), "missing.db")

@@ -73,14 +73,20 @@ func (u storeURL) open(ctx context.Context, log *slog.Logger) (*store.Store, err
 	return s, nil
 }
 
-// openExisting is open for a store that must exist already.
-func (u storeURL) openExisting(ctx context.Context, log *slog.Logger) (*store.Store, error) {
-	if path := u.path(); path != "" {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: there is no such file", u)
-		}
+// openSource opens a store that exists, to read it. A SQLite file, which may be a backup, stays as it is.
+func (u storeURL) openSource(ctx context.Context, log *slog.Logger) (*store.Store, error) {
+	path := u.path()
+	if path == "" {
+		return u.open(ctx, log)
 	}
-	return u.open(ctx, log)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: there is no such file", u)
+	}
+	d, err := sqlite.Open(ctx, path, sqlite.Config{Config: driver.Config{Log: log}, AsIs: true})
+	if err != nil {
+		return nil, u.explain(err)
+	}
+	return store.New(d, store.Config{}), nil
 }
 
 // explain adds the exit code to an error of opening.

@@ -177,7 +177,7 @@ func (d *Driver) endEpoch(ctx context.Context, conn *pgx.Conn, s sight, v driver
 	if err != nil {
 		return s, err
 	}
-	d.cfg.Log.Warn("the epoch of the log has ended, and another one has begun", "ended", old.ID, "epoch", s.epoch.ID, "reason", v.End, "rooms", rooms)
+	d.cfg.Log.Info("the epoch of the log has ended, and another one has begun", "ended", old.ID, "epoch", s.epoch.ID, "reason", v.End, "rooms", rooms)
 	return s, nil
 }
 

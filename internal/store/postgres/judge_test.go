@@ -281,6 +281,37 @@ func TestJudge_HoldsTheDriver(t *testing.T) {
 	}
 }
 
+// The rights that the manual gives to a node are enough to confirm a database, to end an epoch and to write the mark.
+func TestJudge_WithTheRightsOfANode(t *testing.T) {
+	database := testkit.Database(t)
+	end := true
+	j := &judge{decide: func(context.Context, driver.Look) (v driver.Verdict, err error) {
+		if end {
+			v.End = "a test"
+		}
+		end = false
+		return v, nil
+	}}
+	d := asNode(t, database, Config{Judge: j})
+	stored(t, d, "a")
+	if err := d.SetMark(t.Context(), "mark"); err != nil {
+		t.Error(err)
+	}
+	if err := d.EndEpoch(t.Context(), "another test"); err != nil {
+		t.Error(err)
+	}
+	shell(t, database, "UPDATE restante.store SET fingerprint = 'another one'")
+	d.leave(d.term)
+	stored(t, d, "a")
+	all, err := d.Epochs(t.Context())
+	if looks, _ := j.seen(); err != nil || len(all) != 3 || looks[2].Confirmed != "another one" {
+		t.Errorf("epochs %+v, %v, looks %+v", all, err, looks)
+	}
+	if confirmed := ask[string](t, database, "SELECT fingerprint FROM restante.store"); confirmed != d.term.fingerprint {
+		t.Errorf("confirmed %s, want %s", confirmed, d.term.fingerprint)
+	}
+}
+
 func TestJudge_UnknownMarkIsLookedAt(t *testing.T) {
 	database := testkit.Database(t)
 	var mu sync.Mutex

@@ -22,6 +22,9 @@ func (f *file) origin(ctx context.Context, restored string) (origin, error) {
 // writes anything; but an epoch that has ended must be written first.
 func (w *writer) begin(ctx context.Context, from origin) error {
 	w.marks = from.marks
+	if w.asIs = w.cfg.AsIs && from.ends != ""; w.asIs {
+		return nil
+	}
 	err := w.file.classify(w.enter(ctx, from.ends))
 	if from.ends != "" || errs.CodeOf(err) != errs.Unavailable {
 		return err
@@ -64,7 +67,7 @@ func (w *writer) reportEnd(ctx context.Context, reason string) error {
 
 // renewMark gives the database a new mark if something was stored, or completes a change that a reader of the -wal held up.
 func (w *writer) renewMark() {
-	if w.db == nil || w.due || !w.fresh && !w.marks.pending() || w.file.present() != nil {
+	if w.db == nil || w.due || w.asIs || !w.fresh && !w.marks.pending() || w.file.present() != nil {
 		return
 	}
 	if err := w.remark(context.Background(), change{checkpoint: "PASSIVE"}); err != nil {
@@ -79,7 +82,7 @@ func (w *writer) markFailed(err error) {
 
 // carryMark writes the mark into the -wal once more after that has begun anew, so that every -wal tells of which database it is.
 func (w *writer) carryMark() {
-	if w.db == nil || w.due {
+	if w.db == nil || w.due || w.asIs {
 		return
 	}
 	salt, err := readSalt(w.file.path)
@@ -100,7 +103,11 @@ func (w *writer) leave(ctx context.Context) (bool, error) {
 	if err == nil && w.db == nil {
 		err = w.connect(ctx)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case w.asIs:
+		_, err = w.checkpoint(ctx, "TRUNCATE")
+	default:
 		err = w.remark(ctx, change{closed: true, checkpoint: "TRUNCATE"})
 	}
 	if err = w.file.classify(err); errs.CodeOf(err) == errs.Unavailable {

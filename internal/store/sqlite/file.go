@@ -94,8 +94,16 @@ func (f *file) present() error {
 
 // open returns a pool of connections to the file, each with the pragmas.
 func (f *file) open(a access, busy time.Duration, pragmas ...string) (*sql.DB, error) {
+	c, err := sqlite.NewConnector(f.uri(a, append([]string{fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds())}, pragmas...)...))
+	if err != nil {
+		return nil, fmt.Errorf("name of the database file: %w", err)
+	}
+	return sql.OpenDB(c), nil
+}
+
+// uri returns the name under which SQLite opens the file, with pragmas.
+func (f *file) uri(a access, pragmas ...string) string {
 	q := url.Values{"_dqs": {"0"}, "_error_rc": {"1"}, "_defensive": {"1"}}
-	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()))
 	for _, p := range pragmas {
 		q.Add("_pragma", p)
 	}
@@ -104,11 +112,7 @@ func (f *file) open(a access, busy time.Duration, pragmas ...string) (*sql.DB, e
 		path = "/" + path // a drive letter
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: string(a) + "&" + q.Encode()}
-	c, err := sqlite.NewConnector(u.String())
-	if err != nil {
-		return nil, fmt.Errorf("name of the database file: %w", err)
-	}
-	return sql.OpenDB(c), nil
+	return u.String()
 }
 
 func (f *file) close() error { return f.locks.release() }

@@ -47,6 +47,8 @@ type Config struct {
 	// Restored, when it is not empty, is why the file is not compared with the files beside it: an operator begins with what
 	// there is. The epoch ends for this reason, a sentence without a full stop.
 	Restored string
+	// AsIs lets a tool read a copy of a database, such as a backup, without ending its epoch or giving it another mark.
+	AsIs bool
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 }

@@ -76,6 +76,7 @@ type writer struct {
 	due     bool                // the database has not got its mark of this start yet
 	fresh   bool                // something was stored since the mark was renewed
 	salt    walSalt             // of the -wal that has the mark
+	asIs    bool                // the mark stays as it is, see Config.AsIs
 
 	health *driver.Health
 }
