@@ -18,22 +18,35 @@ func (f *file) origin(ctx context.Context, restored string) (origin, error) {
 	return origin{marks{Present: m.id}, restored}, err
 }
 
-// enter gives the database a new mark, at the start, and ends the epoch if that is due.
-func (w *writer) enter(ctx context.Context, from origin) error {
+// begin enters the database at the start. When the disk does not let it, what is there can be read, and the writer enters before it
+// writes anything; but an epoch that has ended must be written first.
+func (w *writer) begin(ctx context.Context, from origin) error {
 	w.marks = from.marks
 	if w.asIs = w.cfg.AsIs && from.ends != ""; w.asIs {
 		return nil
 	}
-	unfinished := w.marks.pending()
-	if err := w.remark(ctx, change{ends: from.ends, checkpoint: "PASSIVE"}); err != nil {
+	err := w.file.classify(w.enter(ctx, from.ends))
+	if from.ends != "" || errs.CodeOf(err) != errs.Unavailable {
 		return err
 	}
-	if from.ends != "" {
+	w.due = true
+	w.markFailed(err)
+	return nil
+}
+
+// enter gives the database a new mark, and ends the epoch if that is due.
+func (w *writer) enter(ctx context.Context, ends string) error {
+	unfinished := w.marks.pending()
+	if err := w.remark(ctx, change{ends: ends, checkpoint: "PASSIVE"}); err != nil {
+		return err
+	}
+	if ends != "" {
 		w.metrics.ended.Inc()
-		if err := w.reportEnd(ctx, from.ends); err != nil {
+		if err := w.reportEnd(ctx, ends); err != nil {
 			return err
 		}
 	}
+	w.due = false
 	if unfinished && !w.marks.pending() {
 		return w.remark(ctx, change{checkpoint: "PASSIVE"})
 	}
@@ -54,7 +67,7 @@ func (w *writer) reportEnd(ctx context.Context, reason string) error {
 
 // renewMark gives the database a new mark if something was stored, or completes a change that a reader of the -wal held up.
 func (w *writer) renewMark() {
-	if w.db == nil || w.asIs || !w.fresh && !w.marks.pending() || w.file.present() != nil {
+	if w.db == nil || w.due || w.asIs || !w.fresh && !w.marks.pending() || w.file.present() != nil {
 		return
 	}
 	if err := w.remark(context.Background(), change{checkpoint: "PASSIVE"}); err != nil {
@@ -69,7 +82,7 @@ func (w *writer) markFailed(err error) {
 
 // carryMark writes the mark into the -wal once more after that has begun anew, so that every -wal tells of which database it is.
 func (w *writer) carryMark() {
-	if w.db == nil || w.asIs {
+	if w.db == nil || w.due || w.asIs {
 		return
 	}
 	salt, err := readSalt(w.file.path)

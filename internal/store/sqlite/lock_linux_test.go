@@ -157,6 +157,48 @@ func TestClose_FullDisk(t *testing.T) {
 	closed(t, goesOn(t, path, 3))
 }
 
+// A server that is started on a full disk is for readers, and for writers as soon as there is space. The mark is written first.
+func TestOpen_FullDiskAfterACrash(t *testing.T) {
+	dir := mount(t, "size=2m")
+	path := filepath.Join(dir, "restante.db")
+	crash := crashed(t, running(t))
+	for _, end := range []string{"", "-wal", ".mark"} {
+		put(t, crash+end, path+end)
+	}
+	shm := filepath.Join(dir, "restante.db-shm") // it outlives a crash, and needs no more space
+	if err := os.WriteFile(shm, make([]byte, 32<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ballast, err := os.Create(filepath.Join(dir, "ballast"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n > 0; {
+		n, _ = ballast.Write(make([]byte, 4096))
+	}
+	if err := ballast.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, path, Config{})
+	if !d.writer.due {
+		t.Error("the mark was written: the disk is not full")
+	}
+	wantLog(t, d, 3)
+	if _, err := d.Append(t.Context(), newMessages("a", 1)); errs.CodeOf(err) != errs.Unavailable {
+		t.Fatalf("append on a full disk: %v", err)
+	}
+	before, err := d.file.readMarks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove(t, filepath.Join(dir, "ballast"))
+	appendTo(t, d, "a", 1)
+	if after, err := d.file.readMarks(); err != nil || after.Present == before.Present {
+		t.Errorf("marks %+v, %v, were %+v", after, err, before)
+	}
+	goesOn(t, crashed(t, d), 4)
+}
+
 // When the writer has lost its connection, the -wal is not removed by whatever is closed last.
 func TestClose_MovedFile(t *testing.T) {
 	d := running(t)

@@ -109,6 +109,26 @@ func TestMark_KilledAndStartedAgain(t *testing.T) {
 	goesOn(t, path, 4)
 }
 
+func TestMark_KilledAfterTheStart(t *testing.T) {
+	path := crashed(t, open(t, closed(t, running(t)), Config{}))
+	goesOn(t, path, 3)
+}
+
+// A version that must not use the database leaves the -wal where it is, for the one that may.
+func TestMark_KilledAndRefusedByAnOlderVersion(t *testing.T) {
+	d := running(t)
+	tomorrowIs(t, d.file.path, len(known(t))+1)
+	path := crashed(t, d)
+	before, err := os.ReadFile(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, path, errs.Unavailable, "run that version")
+	if after, err := os.ReadFile(path + "-wal"); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the -wal of %d bytes has %d now, %v", len(before), len(after), err)
+	}
+}
+
 func TestMark_ClosedAndStartedAgain(t *testing.T) {
 	path := closed(t, running(t))
 	if _, err := os.Stat(path + "-wal"); err == nil {
@@ -340,43 +360,4 @@ func TestMark_Renewed(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file of marks: %v, %v", info.Mode(), err)
 	}
-}
-
-// What an operator orders is done, whatever the files say.
-func TestOpen_Restored(t *testing.T) {
-	path := crashed(t, running(t))
-	remove(t, path+".mark")
-	put(t, crashed(t, running(t))+".mark", path+".mark")
-	refused(t, path, errs.Unavailable)
-	d := open(t, path, Config{Restored: "begun with what there was"})
-	wantLog(t, d, 3)
-	all, err := d.Epochs(t.Context())
-	if err != nil || len(all) != 2 || all[1].Reason != "begun with what there was" {
-		t.Errorf("epochs %+v, %v", all, err)
-	}
-	d = open(t, closed(t, d), Config{})
-	if again, err := d.Epochs(t.Context()); err != nil || len(again) != 2 {
-		t.Errorf("epochs %+v, %v", again, err)
-	}
-}
-
-func TestSeal(t *testing.T) {
-	d := running(t)
-	path := crashed(t, d)
-	shell(t, path, "PRAGMA wal_checkpoint(TRUNCATE)")
-	remove(t, path+".mark")
-	refused(t, path, errs.Unavailable, "comes without")
-	if err := Seal(t.Context(), path); err != nil {
-		t.Fatal(err)
-	}
-	for _, end := range []string{"-wal", "-shm", ".mark"} {
-		if _, err := os.Stat(path + end); err == nil {
-			t.Errorf("sealing has left the file %s", end)
-		}
-	}
-	f := &file{path: path}
-	if m, err := f.readMark(t.Context(), alone); err != nil || !m.closed || m.id == "" || m.id == d.writer.marks.Present {
-		t.Errorf("mark %+v, %v", m, err)
-	}
-	ends(t, path, 3, "came without")
 }

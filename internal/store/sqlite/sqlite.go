@@ -74,9 +74,7 @@ type Driver struct {
 	writer *writer
 	db     *sql.DB // the readers' pool
 	reads  reads
-	// anchor is one of the readers' connections, which stays open until the writer has said how it leaves the file. When the
-	// last connection is closed and can write, SQLite removes the -wal, and then nobody could know whether it was lost.
-	anchor *sql.Conn
+	anchor *anchor
 	who    atomic.Pointer[identity]
 
 	calls inflight.Calls
@@ -108,21 +106,18 @@ func (d *Driver) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	w := newWriter(d.file, d.cfg, driver.NewHealth(d.cfg.CheckInterval, d.probe))
-	if err := w.connect(ctx); err != nil {
+	if d.anchor, err = d.file.drop(ctx); err != nil {
 		return err
 	}
-	if err := d.startReaders(ctx); err != nil {
-		return errors.Join(err, w.disconnect())
-	}
-	var who *identity
-	if err = w.enter(ctx, from); err == nil {
-		who, err = readIdentity(ctx, d.anchor)
+	w := newWriter(d.file, d.cfg, driver.NewHealth(d.cfg.CheckInterval, d.probe))
+	if err = w.connect(ctx); err == nil {
+		if err = w.begin(ctx, from); err == nil {
+			err = d.startReaders(ctx)
+		}
 	}
 	if err != nil {
-		return errors.Join(err, w.disconnect(), d.closeReaders())
+		return errors.Join(err, w.disconnect(), d.anchor.close())
 	}
-	d.who.Store(who)
 	d.writer = w
 	w.metrics.register(d.cfg.Metrics)
 	w.start()
@@ -134,22 +129,21 @@ func (d *Driver) startReaders(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db.SetMaxOpenConns(d.cfg.Readers + 1)
-	db.SetMaxIdleConns(d.cfg.Readers + 1)
+	db.SetMaxOpenConns(d.cfg.Readers)
+	db.SetMaxIdleConns(d.cfg.Readers)
+	var who *identity
 	if d.reads, err = prepareReads(ctx, db); err == nil {
-		d.anchor, err = db.Conn(ctx)
-	}
-	if err == nil {
-		_, err = d.anchor.ExecContext(ctx, "SELECT mark FROM store") // the file is open from the first read on
+		if who, err = readIdentity(ctx, db); err == nil {
+			err = d.anchor.hold(ctx)
+		}
 	}
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
 	d.db = db
+	d.who.Store(who)
 	return nil
 }
-
-func (d *Driver) closeReaders() error { return errors.Join(d.anchor.Close(), d.db.Close()) }
 
 // begin counts a call in, so that Close waits for it. A caller that gets no error calls d.calls.End at the end.
 func (d *Driver) begin(ctx context.Context) error {
@@ -172,10 +166,11 @@ func (d *Driver) closeOnce() error {
 
 	d.writer.stop()
 	left, err := d.writer.leave(context.Background())
+	err = errors.Join(err, d.db.Close())
 	if left {
-		err = errors.Join(err, d.closeReaders(), d.writer.disconnect()) // the last one removes the -wal, which is empty
+		err = errors.Join(err, d.anchor.close(), d.writer.disconnect()) // the last one removes the -wal, which is empty
 	} else {
-		err = errors.Join(err, d.writer.disconnect(), d.closeReaders()) // the last one cannot write: the -wal stays
+		err = errors.Join(err, d.writer.disconnect(), d.anchor.close()) // the last one cannot write: the -wal stays
 	}
 	if err = errors.Join(err, d.file.close()); err != nil {
 		return fmt.Errorf("close store: %w", err)

@@ -73,6 +73,7 @@ type writer struct {
 	rooms   map[string]*counter // as committed; dropped when a commit fails
 	changed []*counter          // by the transaction in progress
 	marks   marks               // as in the file of marks
+	due     bool                // the database has not got its mark of this start yet
 	fresh   bool                // something was stored since the mark was renewed
 	salt    walSalt             // of the -wal that has the mark
 	asIs    bool                // the mark stays as it is, see Config.AsIs
@@ -217,6 +218,9 @@ func (w *writer) transact(group []*request) error {
 	err := w.file.present()
 	if err == nil && w.db == nil {
 		err = w.connect(ctx)
+	}
+	if err == nil && w.due {
+		err = w.enter(ctx, "")
 	}
 	if err == nil {
 		err = w.write(ctx, group)
