@@ -28,7 +28,7 @@ func (copyCmd) Help() string {
   restante copy --from postgres://restante:secret@db/restante --to sqlite:/backup/restante.db
       Back to one machine, or into a backup file.
 
-It copies everything: rooms, ids, numbers and times. So clients continue where they were, and a message that is sent again is recognized. You can interrupt the command at any time and run it again: it continues where it stopped. At the end it reads both stores and compares every message.
+It copies everything: rooms, ids, numbers, times, and the identity of the store. So clients continue where they were, and a message that is sent again is recognized. You can interrupt the command at any time and run it again: it continues where it stopped. At the end it reads both stores and compares every message.
 
 The target must be empty, or must have been filled by this command from the same source. Stop the servers that use the source: the copy may miss what they store meanwhile, and then the comparison at the end fails.
 

@@ -24,9 +24,12 @@ type Contents struct {
 
 // Check reads both stores whole and compares each room: the number of its messages, its last number, and a checksum over
 // all of them. A difference is an error of class errs.Conflict that names the room and the first number that differs. A
-// feature that is on in From must be on in To.
+// feature that is on in From must be on in To, and both must be one store with the same epochs.
 func (c *Copy) Check(ctx context.Context) (Contents, error) {
 	if err := c.sameSwitches(ctx); err != nil {
+		return Contents{}, err
+	}
+	if err := c.sameEpochs(ctx); err != nil {
 		return Contents{}, err
 	}
 	rooms, err := c.sameRooms(ctx)
@@ -76,6 +79,23 @@ func (c *Copy) sameSwitches(ctx context.Context) error {
 	return nil
 }
 
+// sameEpochs returns an error if the stores are not one store with the same epochs.
+func (c *Copy) sameEpochs(ctx context.Context) error {
+	from, err := c.From.Lineage(ctx)
+	if err != nil {
+		return fmt.Errorf("read the epochs of the source: %w", err)
+	}
+	to, err := c.To.Lineage(ctx)
+	if err != nil {
+		return fmt.Errorf("read the epochs of the target: %w", err)
+	}
+	if !from.Same(to) {
+		return differs("store %s with %d epochs and %d beginnings of rooms in the source, %s with %d and %d in the target",
+			from.Store, len(from.Epochs), len(from.Begins), to.Store, len(to.Epochs), len(to.Begins))
+	}
+	return nil
+}
+
 // sameRooms returns the rooms, which must be equal on both sides.
 func (c *Copy) sameRooms(ctx context.Context) ([]chat.Room, error) {
 	from, err := allRooms(ctx, c.From)
@@ -92,12 +112,18 @@ func (c *Copy) sameRooms(ctx context.Context) ([]chat.Room, error) {
 			return nil, differs("only the target has room %q", to[i].Name)
 		case i == len(to) || from[i].Name < to[i].Name:
 			return nil, differs("only the source has room %q", from[i].Name)
-		case from[i] != to[i]:
-			return nil, differs("room %q ends with number %d of %v in the source, with %d of %v in the target", from[i].Name,
-				from[i].LastSeq, from[i].LastStoredAt, to[i].LastSeq, to[i].LastStoredAt)
+		case state(from[i]) != state(to[i]):
+			return nil, differs("room %q has numbers %d to %d of %v in the source, %d to %d of %v in the target", from[i].Name,
+				from[i].Oldest(), from[i].LastSeq, from[i].LastStoredAt, to[i].Oldest(), to[i].LastSeq, to[i].LastStoredAt)
 		}
 	}
 	return from, nil
+}
+
+// state returns what is compared of a room.
+func state(r chat.Room) chat.Room {
+	r.Epoch = chat.Epoch{}
+	return r
 }
 
 func differs(format string, args ...any) error {
@@ -127,7 +153,7 @@ func (c *Copy) compare(ctx context.Context, room chat.Room) (summary, error) {
 	if err := g.Wait(); err != nil {
 		return summary{}, fmt.Errorf("check room %q: %w", room.Name, err)
 	}
-	if want := room.LastSeq - room.OldestSeq + 1; sums[0] == sums[1] && sums[0].messages == want {
+	if sums[0] == sums[1] && sums[0].messages == kept(room) {
 		return sums[0], nil
 	}
 	return summary{}, c.locate(ctx, room.Name)

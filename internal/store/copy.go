@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,8 +12,9 @@ import (
 	"restante/internal/errs"
 )
 
-// Copy copies everything from one store to another: rooms, ids, numbers, times, and the switches. Another Run continues a
-// copy that was interrupted, at any point. Nothing may be appended to From meanwhile.
+// Copy copies everything from one store to another: rooms, ids, numbers, times, the switches, and the identity of the store with its
+// epochs, so that the target goes on as the source. Another Run continues a copy that was interrupted, at any point. Nothing may
+// be appended to From meanwhile.
 type Copy struct {
 	From, To *Store
 
@@ -39,13 +41,16 @@ func (c *Copy) begin(rooms []chat.Room) {
 	p := &c.progress
 	total := int64(0)
 	for _, r := range rooms {
-		total += r.LastSeq
+		total += kept(r)
 	}
 	p.roomsDone.Store(0)
 	p.messagesDone.Store(0)
 	p.rooms.Store(int64(len(rooms)))
 	p.messages.Store(total)
 }
+
+// kept returns how many messages a room has.
+func kept(r chat.Room) int64 { return r.LastSeq - r.Oldest() + 1 }
 
 // Run copies what To does not have yet. If the target has anything else, Run returns an error of class errs.Conflict that
 // names the room and the number. It blocks until everything is copied, ctx is done or something fails.
@@ -56,6 +61,9 @@ func (c *Copy) Run(ctx context.Context) error {
 	}
 	copied, err := c.copied(ctx, rooms)
 	if err != nil {
+		return err
+	}
+	if err := c.epochs(ctx); err != nil {
 		return err
 	}
 	if err := c.switches(ctx); err != nil {
@@ -69,7 +77,7 @@ func (c *Copy) Run(ctx context.Context) error {
 			break
 		}
 		g.Go(func() error {
-			err := c.room(running, r.Name, copied[r.Name])
+			err := c.room(running, r, copied[r.Name])
 			if err != nil {
 				return fmt.Errorf("copy room %q: %w", r.Name, err)
 			}
@@ -81,6 +89,18 @@ func (c *Copy) Run(ctx context.Context) error {
 		return err
 	}
 	return ctx.Err()
+}
+
+// epochs gives the target the identity of the source. It runs before the messages: afterwards the target is no new store.
+func (c *Copy) epochs(ctx context.Context) error {
+	l, err := c.From.Lineage(ctx)
+	if err != nil {
+		return fmt.Errorf("read the epochs of the source: %w", err)
+	}
+	if err := c.To.RestoreEpochs(ctx, l); err != nil {
+		return fmt.Errorf("copy the epochs: %w", err)
+	}
+	return nil
 }
 
 // switches switches on in the target what is on in the source. It runs before the messages, which may need the features.
@@ -119,12 +139,16 @@ func (c *Copy) copied(ctx context.Context, rooms []chat.Room) (map[string]int64,
 }
 
 // room copies what follows the target's last message, and that one once more: Restore compares it.
-func (c *Copy) room(ctx context.Context, name string, last int64) error {
+func (c *Copy) room(ctx context.Context, r chat.Room, last int64) error {
+	if err := c.floor(ctx, r); err != nil {
+		return err
+	}
+	last = max(last-1, 0)
 	pages := make(chan []chat.Message, 1)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(pages)
-		return eachPage(ctx, c.From, name, max(last-1, 0), func(page []chat.Message) error {
+		return eachPage(ctx, c.From, r.Name, last, func(page []chat.Message) error {
 			select {
 			case pages <- page:
 				return nil
@@ -134,7 +158,7 @@ func (c *Copy) room(ctx context.Context, name string, last int64) error {
 		})
 	})
 	g.Go(func() error {
-		c.progress.messagesDone.Add(max(last-1, 0))
+		c.progress.messagesDone.Add(max(last-r.Oldest()+1, 0))
 		for page := range pages {
 			if err := c.To.Restore(ctx, page); err != nil {
 				return err
@@ -144,6 +168,25 @@ func (c *Copy) room(ctx context.Context, name string, last int64) error {
 		return nil
 	})
 	return g.Wait()
+}
+
+// floor creates in the target a room whose oldest messages have been removed in the source. If all have, it is stamped with the time
+// of the last one, else with the latest time that is before the oldest one that is kept.
+func (c *Copy) floor(ctx context.Context, r chat.Room) error {
+	below := chat.Room{Name: r.Name, LastSeq: r.Oldest() - 1, LastStoredAt: r.LastStoredAt}
+	if below.LastSeq == 0 {
+		return nil
+	}
+	if r.OldestSeq > 0 {
+		oldest, err := c.From.After(ctx, r.Name, below.LastSeq, 1)
+		if err != nil {
+			return err
+		}
+		if len(oldest) > 0 {
+			below.LastStoredAt = oldest[0].StoredAt.Add(-time.Microsecond)
+		}
+	}
+	return c.To.RestoreRoom(ctx, below)
 }
 
 // allRooms returns every room of a store, in the order of their names.

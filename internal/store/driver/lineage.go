@@ -14,7 +14,7 @@ func (l Lineage) Same(other Lineage) bool {
 
 // OtherLineage returns the error of RestoreEpochs for a store that is not new and has the given lineage.
 func OtherLineage(known Lineage) error {
-	return &errs.Error{Code: errs.Conflict, Msg: "the target is a store of its own (" + known.Store + ") with messages or epochs; copy into an empty database"}
+	return &errs.Error{Code: errs.Conflict, Msg: "the target is a store of its own (id " + known.Store + ") with messages or epochs; copy into an empty database"}
 }
 
 // EndsBefore returns the error of RestoreRoom for a room that ends before the last number that was removed.

@@ -148,7 +148,7 @@ func (d *Driver) change(ctx context.Context, what string, f func(ctx context.Con
 	if !changed {
 		return nil
 	}
-	d.hold(t, "this node has changed its epochs")
+	d.leave(t)
 	return d.await(ctx)
 }
 
@@ -177,7 +177,7 @@ func (d *Driver) endEpoch(ctx context.Context, conn *pgx.Conn, s sight, v driver
 	if err != nil {
 		return s, err
 	}
-	d.cfg.Log.Warn("the epoch of the log has ended, and another one has begun", "ended", old.ID, "epoch", s.epoch.ID, "reason", v.End, "rooms", rooms)
+	d.cfg.Log.Info("the epoch of the log has ended, and another one has begun", "ended", old.ID, "epoch", s.epoch.ID, "reason", v.End, "rooms", rooms)
 	return s, nil
 }
 
@@ -222,9 +222,14 @@ func (d *Driver) SetMark(ctx context.Context, old, mark string) error {
 	return d.write(ctx, "write the mark", func(ctx context.Context, t *term, tx pgx.Tx) error {
 		done, err := tx.Exec(ctx, "UPDATE restante.store SET mark = $1 WHERE id = $2 AND epoch = $3 AND mark = $4",
 			mark, t.epoch.Store, t.epoch.ID, old)
-		if err == nil && done.RowsAffected() > 0 {
-			d.marked(t, mark)
+		if err != nil {
+			return err
 		}
-		return err
+		if done.RowsAffected() == 0 {
+			_, err = tx.Exec(ctx, "SELECT restante.in_epoch($1)", t.epoch.ID) // raises why, if the epoch has ended
+			return err
+		}
+		d.marked(t, mark)
+		return nil
 	})
 }

@@ -14,12 +14,14 @@ import (
 )
 
 // Messages are read in the order of the primary key until their texts fill a page. The window knows the sizes of texts without
-// reading those that the database keeps apart, which are read when they are sent.
+// reading those that the database keeps apart, which are read when they are sent; it has no sum before the first one, which is
+// always sent.
 const (
-	selectPage = `SELECT ` + columns + ` FROM (SELECT *, row_number() OVER so_far AS position, sum(octet_length(msg)) OVER so_far AS total FROM (
-		SELECT * FROM restante.messages WHERE room = $1 AND `
-	asFits = ` LIMIT $3) AS candidates WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) AS messages
-		WHERE (SELECT restante.in_epoch($4)) AND (total <= $5 OR position = 1)`
+	selectPage = `SELECT ` + columns + ` FROM (
+		SELECT *, sum(octet_length(msg)) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS so_far FROM (
+			SELECT * FROM restante.messages WHERE room = $1 AND `
+	asFits = ` LIMIT $3) AS candidates) AS messages
+		WHERE (SELECT restante.in_epoch($4)) AND (so_far IS NULL OR so_far + octet_length(msg) <= $5)`
 	selectAfter  = selectPage + "seq > $2 ORDER BY seq" + asFits
 	selectBefore = selectPage + "seq < $2 ORDER BY seq DESC" + asFits
 	selectRange  = "SELECT " + columns + ` FROM restante.messages
@@ -36,11 +38,11 @@ func reading[T any](ctx context.Context, d *Driver, what string, read func(conte
 		return v, err
 	}
 	defer d.end(t)
+	if err := d.readers.Acquire(ctx, 1); err != nil {
+		return v, err
+	}
+	defer d.readers.Release(1)
 	err = d.attempt(ctx, t, func(ctx context.Context) (err error) {
-		if err := d.readers.Acquire(ctx, 1); err != nil {
-			return err
-		}
-		defer d.readers.Release(1)
 		v, err = read(ctx, t)
 		return err
 	})

@@ -90,21 +90,28 @@ var errPreparing error = &errs.Error{Code: errs.Unavailable, Msg: "the database 
 // errHeld is the error of all calls while the driver finds out whether it may use the database.
 var errHeld error = &errs.Error{Code: errs.Unavailable, Msg: "the database is not known to be the one that it was; it is being looked at"}
 
-// hold ends a term because of what was seen, unless it has ended: calls in progress are given up, later ones fail until the
-// database has been looked at. It does not block.
+// hold ends a term because of what was seen. It does not block.
 func (d *Driver) hold(t *term, why string) {
+	if d.leave(t) {
+		d.cfg.Log.Warn("the database may be another one; nothing is read or stored until it has been looked at", "why", why, "epoch", t.epoch.ID)
+	}
+}
+
+// leave ends a term, unless it has ended: calls in progress are given up, and later ones fail until the database has been looked at.
+// It does not block.
+func (d *Driver) leave(t *term) bool {
 	d.mu.Lock()
 	if d.term != t {
 		d.mu.Unlock()
-		return
+		return false
 	}
 	d.term, d.unready, d.ended, d.settled = nil, errHeld, t, make(chan struct{})
 	d.mu.Unlock()
 	t.calls.Close()
 	t.over()
 	d.pool.Reset()
-	d.cfg.Log.Warn("the database may be another one; nothing is read or stored until it has been looked at", "why", why, "epoch", t.epoch.ID)
 	d.Look()
+	return true
 }
 
 // enter begins a term.

@@ -44,8 +44,9 @@ BEGIN
 END
 $$;
 
--- fingerprint tells which server, which line of its history and which schema the session has reached. It leaves out what the
--- role, or the provider of the server, does not let it see.
+-- fingerprint tells which server, which line of its history, which database and which schema the session has reached. A database
+-- that was made with another one as its template has a schema of the same oid. It leaves out what the role, or the provider of the
+-- server, does not let it see.
 CREATE FUNCTION restante.fingerprint() RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -62,7 +63,7 @@ BEGIN
         timeline := left(pg_walfile_name(pg_current_wal_lsn()), 8);
     EXCEPTION WHEN insufficient_privilege OR undefined_function OR feature_not_supported OR object_not_in_prerequisite_state THEN
     END;
-    RETURN concat_ws('/', server, timeline, to_regnamespace('restante')::oid);
+    RETURN concat_ws('/', server, timeline, (SELECT oid FROM pg_database WHERE datname = current_database()), to_regnamespace('restante')::oid);
 END
 $$;
 
