@@ -53,6 +53,11 @@ func TestHub_LagLooksAtConnectionsThatAreBehindOnly(t *testing.T) {
 	h.Deliver(log.append("r7", 1))
 	h.Deliver(log.append("r7", 2))
 	waitUntil(t, func() bool { return h.lagging.count() == behind && h.lagging.slowest() == 3 })
+	h.Deliver(log.append("r7", 5)) // while they wait for their peers
+	waitUntil(t, func() bool { return h.lagging.slowest() == 8 })
+	peers[0].stall(false)
+	peers[0].waitSeq(t, 14)
+	waitUntil(t, func() bool { return h.lagging.count() == behind-1 })
 	for _, c := range slow {
 		c.close()
 	}

@@ -189,6 +189,13 @@ func TestPages_AReadDuringAChangeIsNotKept(t *testing.T) {
 			find()
 			synctest.Wait()
 			change(h)
+			readers.Wait()
+			if _, ok := h.pages.cached("a", blockKey{enc: eventStream}, 3); ok {
+				t.Errorf("%s: what was read meanwhile is kept", name)
+			}
+			find()
+			synctest.Wait()
+			h.Changed("b")
 			find()
 			synctest.Wait()
 			if now := log.mostReads(); now != 2 {
@@ -200,8 +207,8 @@ func TestPages_AReadDuringAChangeIsNotKept(t *testing.T) {
 			}
 			find()
 			readers.Wait()
-			if n := log.readCount(); n != 2 {
-				t.Errorf("%s: %d reads, want 2", name, n)
+			if n := log.readCount(); n != 3 {
+				t.Errorf("%s: %d reads, want 3", name, n)
 			}
 		})
 	}
