@@ -61,6 +61,8 @@ type Judge struct {
 	memory  *memory
 	metrics *metrics
 
+	telling sync.Mutex // one epoch after the other is told
+
 	mu       sync.Mutex
 	entered  chat.Epoch         // in which the driver works, or worked last; zero before the first one
 	at       sight              // what the driver has asked about last
@@ -268,6 +270,8 @@ func (j *Judge) KnowsMark(mark string) bool {
 
 // Entered implements driver.Judge. It calls what OnEnter was given.
 func (j *Judge) Entered(e chat.Epoch) {
+	j.telling.Lock()
+	defer j.telling.Unlock()
 	j.mu.Lock()
 	before := j.entered
 	ended := before.ID != "" && before.ID != e.ID || before.ID == "" && j.ending != "" && j.ending != e.ID
@@ -290,6 +294,8 @@ func (j *Judge) Entered(e chat.Epoch) {
 
 // OnEnter calls tell with the epoch in which the driver works, now if there is one, and whenever another one begins.
 func (j *Judge) OnEnter(tell func(chat.Epoch)) {
+	j.telling.Lock()
+	defer j.telling.Unlock()
 	j.mu.Lock()
 	j.told = append(j.told, tell)
 	entered := j.entered

@@ -1,8 +1,6 @@
 package epoch
 
 import (
-	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -162,76 +160,6 @@ func (w *world) restarted(db *database) []*node {
 	return []*node{w.broker.start(w.t, "c", db), w.broker.start(w.t, "d", db)}
 }
 
-// TestJudge_GoesOnWithAForeignMark: after the end of the epoch the mark is admitted and renewed, and nobody asks any more.
-func TestJudge_GoesOnWithAForeignMark(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		old := w.db.copied("first")
-		w.renewTwice()
-		nodes := w.restarted(old)
-		together(nodes)
-		ctx, cancel := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		for _, n := range nodes {
-			running.Go(func() { _ = n.Run(ctx, n) })
-		}
-		time.Sleep(10 * time.Minute) // fake time
-		cancel()
-		running.Wait()
-		if len(old.epochs) != 2 || old.mark != w.broker.record.Marks[0] {
-			t.Errorf("epochs %v (%v), mark %s, the record has %v", old.epochs, old.reasons, old.mark, w.broker.record.Marks)
-		}
-	})
-}
-
-// TestJudge_AnotherStore: the second store of a broker is refused, until the broker is made its own.
-func TestJudge_AnotherStore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		other := newDatabase()
-		other.store = "11111111-1111-4111-8111-111111111111"
-		n := w.broker.start(t, "c", other)
-		err := n.connect()
-		if errs.CodeOf(err) != errs.Conflict || !strings.Contains(err.Error(), storeID) || !strings.Contains(err.Error(), other.store) {
-			t.Fatalf("refused with %v", err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		var parts sync.WaitGroup
-		taking := make(chan bool)
-		parts.Go(func() { _ = n.Run(ctx, n) })
-		parts.Go(func() {
-			_ = n.While(ctx, true, func(ctx context.Context) error {
-				taking <- true
-				<-ctx.Done()
-				taking <- false
-				return nil
-			})
-		})
-		adopt := func(id, mark string) {
-			w.broker.mu.Lock()
-			defer w.broker.mu.Unlock()
-			w.broker.record = peer.StoreRecord{ID: id, Marks: []string{mark}}
-		}
-		select {
-		case <-taking:
-			t.Fatal("it takes messages of another store")
-		case <-time.After(time.Minute):
-		}
-		adopt(other.store, other.mark)
-		n.Look() // the driver asks again
-		if !<-taking || n.Check() != nil {
-			t.Errorf("adopted, and not used: %v", n.Check())
-		}
-		adopt(storeID, w.db.mark)
-		if <-taking || errs.CodeOf(n.Check()) != errs.Conflict {
-			t.Errorf("the broker has another store now: %v", n.Check())
-		}
-		cancel()
-		parts.Wait()
-	})
-}
-
 // TestJudge_AStoreMadeAnew: a running node whose database is another store now serves no more, until the broker is made to belong
 // to that.
 func TestJudge_AStoreMadeAnew(t *testing.T) {
@@ -334,92 +262,5 @@ func TestJudge_TellsAndCounts(t *testing.T) {
 		if !strings.Contains(log, "level=ERROR") || !strings.Contains(log, `missing="room 3"`) {
 			t.Errorf("the log does not name what is missing:\n%s", log)
 		}
-	})
-}
-
-func TestJudge_WhileEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		runs := 0
-		ended := make(chan error, 1)
-		go func() {
-			ended <- w.a.While(ctx, true, func(ctx context.Context) error {
-				runs++
-				<-ctx.Done()
-				return nil
-			})
-		}()
-		synctest.Wait()
-		cancel()
-		if err := <-ended; err != nil || runs != 1 {
-			t.Errorf("%v after %d runs", err, runs)
-		}
-		if err := w.a.While(t.Context(), true, func(context.Context) error { return nil }); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestMemory_KeepsTheNewestOfTheEpoch(t *testing.T) {
-	m := newMemory()
-	m.begin("e1")
-	message := func(room string, seq int64, epoch string) chat.Message {
-		return chat.Message{Room: room, Seq: seq, ID: fmt.Sprint(room, seq), Epoch: epoch}
-	}
-	m.note([]chat.Message{message("a", 1, "e1"), message("a", 3, "e1"), message("b", 1, "e1"), message("c", 1, "e0"), message("d", 1, "")})
-	m.note([]chat.Message{message("a", 2, "e1")})
-	got := m.all()
-	if len(got) != 2 || got[0].ID != "b1" || got[1].Room != "a" || got[1].Seq != 3 || got[1].ID != "a3" {
-		t.Errorf("%+v", got)
-	}
-	for i := range 2 * maxRooms {
-		m.note([]chat.Message{message(fmt.Sprint("r", i), 1, "e1")})
-	}
-	if got := m.all(); len(got) != maxRooms || got[maxRooms-1].Room != fmt.Sprint("r", 2*maxRooms-1) {
-		t.Errorf("%d rooms are remembered", len(got))
-	}
-	if m.begin("e2"); len(m.all()) != 0 {
-		t.Error("an epoch remembers another one")
-	}
-}
-
-func BenchmarkMemory(b *testing.B) {
-	m := newMemory()
-	m.begin("e1")
-	batch := make([]chat.Message, 100)
-	for i := range batch {
-		batch[i] = chat.Message{Room: fmt.Sprint("room", i%10), ID: "0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f", Epoch: "e1"}
-	}
-	seq := int64(0)
-	b.ReportAllocs()
-	for b.Loop() {
-		for i := range batch {
-			seq++
-			batch[i].Seq = seq
-		}
-		m.note(batch)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/message")
-}
-
-// TestJudge_FirstWaitsForAnAnswer: a node that starts waits for the answer when the database was reached, and for a moment if it was
-// not.
-func TestJudge_FirstWaitsForAnAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		began := time.Now()
-		if err := w.broker.start(t, "c", w.db).First(t.Context()); err != nil || time.Since(began) != askedWithin {
-			t.Errorf("the database is away: %v after %v", err, time.Since(began))
-		}
-		other := newDatabase()
-		other.store = "11111111-1111-4111-8111-111111111111"
-		n := w.broker.start(t, "d", other)
-		var looking sync.WaitGroup
-		looking.Go(n.Look)
-		if err := n.First(t.Context()); errs.CodeOf(err) != errs.Conflict {
-			t.Errorf("it starts with another store: %v", err)
-		}
-		looking.Wait()
 	})
 }

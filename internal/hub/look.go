@@ -7,8 +7,8 @@ import (
 	"restante/internal/chat"
 )
 
-// looks are the looks of many joins at one room in the store. They share them like a bus: a join waits for the next look, and
-// never takes part in one that began before the join did. So each join sees everything that was stored before it.
+// looks are the looks of many joins at one room in the store. Joins that wait share the next look. A join never takes part in a look
+// that began before the join did, so it sees everything that was stored before it.
 type looks struct {
 	mu   sync.Mutex
 	now  *look // the one that began last; nil before the first
@@ -43,7 +43,7 @@ func (l *looks) share(ctx context.Context, ask func() (chat.Room, error)) (chat.
 		<-before.done
 	}
 	l.mu.Lock()
-	l.now, l.next = next, nil // who comes from now on takes the next one
+	l.now, l.next = next, nil // callers from now on wait for the look after this one
 	l.mu.Unlock()
 	defer close(next.done)
 	next.known, next.err = ask()

@@ -65,9 +65,9 @@ func TestLooks_AFailureFailsOnlyThoseThatWaitForIt(t *testing.T) {
 		}
 		var got [5]error
 		var waiting sync.WaitGroup
-		for i, after := range []time.Duration{0, 100, 200, 1100, 2100} {
+		for i, after := range []int{0, 100, 200, 1100, 2100} {
 			waiting.Go(func() {
-				<-time.After(after * time.Millisecond)
+				<-time.After(time.Duration(after) * time.Millisecond)
 				_, got[i] = l.share(t.Context(), ask)
 			})
 		}

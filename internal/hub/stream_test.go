@@ -145,6 +145,26 @@ func TestHub_FollowEndsSoonThoughAWriteIsAboutToBegin(t *testing.T) {
 	})
 }
 
+func TestHub_FollowEndsWithTheEpoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &history{}
+		log.append("a", 3)
+		h := start(t, log)
+		w := newWire(t)
+		got := w.read()
+		time.AfterFunc(time.Minute, func() { h.Enter(secondEpoch) })
+		begun := time.Now()
+		if err := h.Follow(anyone(t.Context()), at("a", 0), w); err != nil {
+			t.Errorf("Follow: %v", err)
+		}
+		if took := time.Since(begun); took < time.Minute || took > time.Minute+time.Second {
+			t.Errorf("the stream lasted %v, want a minute", took)
+		}
+		w.Close()
+		wantSeqs(t, seqsOf(<-got), upTo(1, 3))
+	})
+}
+
 // counter counts as Config.Connect does.
 type counter struct {
 	open, total int

@@ -25,6 +25,14 @@ func (s *Server) judgeStore(ctx context.Context) (lifecycle.Stop, error) {
 
 func (s *Server) watchStore(ctx context.Context) error { return s.judge.Run(ctx, s.database) }
 
+// look returns what a hub calls when it hears of another epoch than its own, nil on one machine.
+func (s *Server) look() func() {
+	if s.judge == nil {
+		return nil
+	}
+	return s.database.Look
+}
+
 // whileOurs calls run as long as the broker's store is the one of this node; with known only once the store was reached.
 func (s *Server) whileOurs(ctx context.Context, known bool, run func(context.Context) error) error {
 	if s.judge == nil {

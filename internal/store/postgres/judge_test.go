@@ -132,7 +132,7 @@ func TestJudge_IsAskedOnceForAKnownDatabase(t *testing.T) {
 	if !slices.Equal(entered, []chat.Epoch{e}) {
 		t.Errorf("entered %+v, want %+v", entered, e)
 	}
-	if err := d.SetMark(t.Context(), "first mark"); err != nil {
+	if err := d.SetMark(t.Context(), "", "first mark"); err != nil {
 		t.Fatal(err)
 	}
 	next := &judge{}
@@ -294,7 +294,7 @@ func TestJudge_WithTheRightsOfANode(t *testing.T) {
 	}}
 	d := asNode(t, database, Config{Judge: j})
 	stored(t, d, "a")
-	if err := d.SetMark(t.Context(), "mark"); err != nil {
+	if err := d.SetMark(t.Context(), "", "mark"); err != nil {
 		t.Error(err)
 	}
 	if err := d.EndEpoch(t.Context(), "another test"); err != nil {
@@ -323,7 +323,7 @@ func TestJudge_UnknownMarkIsLookedAt(t *testing.T) {
 	}}
 	d := judged(t, database, j)
 	appendTo(t, d, "a", 1)
-	if err := d.SetMark(t.Context(), "one"); err != nil {
+	if err := d.SetMark(t.Context(), "", "one"); err != nil {
 		t.Fatal(err)
 	}
 	e := present(t, d)
