@@ -92,3 +92,13 @@ func BenchmarkReadStored(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkPassed(b *testing.B) {
+	w := event.Encode(stored(strings.Repeat("x", 200)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := event.Passed(w.Headers, "lobby"); !ok {
+			b.Fatal("not read")
+		}
+	}
+}
