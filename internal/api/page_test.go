@@ -87,6 +87,22 @@ func TestPages_AreOfOneEpoch(t *testing.T) {
 	}
 }
 
+// An empty page has no message that says which epoch it is of: that the room should have some says it.
+func TestPages_EmptyOnesAreOfOneEpoch(t *testing.T) {
+	for target, back := range map[string]int{
+		"/rooms/lobby/messages": 0, "/rooms/lobby/messages?before=9": 0, "/rooms/lobby/messages?after=8&epoch=" + epochIDs[0]: 5,
+		"/messages/since?since=2026-01-01": 0, "/messages/since?after=8&epoch=" + epochIDs[0]: 5,
+	} {
+		s := newMemory()
+		fill(t, s, "lobby", 10)
+		a := newAPI(t, s, func(c *Config) { c.Rooms = &leaving{Directory: s, leave: func() { s.goBack("lobby", back) }, times: 1} })
+		w := do(a, "GET", target, "")
+		if told := w.Body.String() + w.Header().Get("Restante-Epoch"); w.Code != 200 || !strings.Contains(told, epochIDs[1]) || strings.Contains(told, epochIDs[0]) {
+			t.Errorf("%s: %d %s", target, w.Code, told)
+		}
+	}
+}
+
 // leaving is a directory that changes the store after it was asked.
 type leaving struct {
 	Directory
