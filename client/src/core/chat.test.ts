@@ -22,7 +22,7 @@ function setUp() {
   jest.spyOn(globalThis, "fetch").mockImplementation((url, init) => server.fetch(String(url), init));
   jest.mocked(dial).mockImplementation(async (o) => {
     if (server.tokens !== null && !server.tokens.has(o.token() ?? "")) throw new Error("WebSocket failed");
-    return server.dial(o.received);
+    return server.dial(o);
   });
   let ids = 0;
   const platform: Platform = {

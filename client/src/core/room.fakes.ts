@@ -1,5 +1,6 @@
 import { Api } from "./api";
 import { FakeDevice, FakeServer, FakeTabs, FakeWake, flushPromises } from "./fakes";
+import type { Hub } from "./hub";
 import { Outbox } from "./outbox";
 import { Room } from "./room";
 
@@ -17,7 +18,7 @@ export function setUp() {
     await outbox.start();
     const room = new Room({ name, client: "ann", device, tabs: mine, api, outbox });
     const connect = async () => {
-      const hub = await server.dial((m) => room.receive(m));
+      const hub: Hub = await server.dial({ received: (m) => room.receive(m), reset: () => void room.sync(hub) });
       await room.sync(hub);
       await pass();
       return hub;

@@ -3,7 +3,7 @@ import type { ReactElement } from "react";
 
 import { Chat } from "../core/chat";
 import type { Keep, Platform } from "../core/device";
-import { dial } from "../core/hub";
+import { dial, type Cursor } from "../core/hub";
 import type { Identity } from "../core/identity";
 import type { Message } from "../core/message";
 import { Session } from "../core/session";
@@ -79,8 +79,9 @@ export class World {
     let end = () => undefined as void;
     const closed = new Promise<undefined>((resolve) => (end = () => resolve(undefined)));
     this.#ends.add(end);
-    const join = (room: string, after?: number) => {
+    const join = (room: string, cursor?: Cursor) => {
       const log = this.log.get(room) ?? [];
+      const after = typeof cursor === "object" ? cursor.after : cursor;
       if (after !== undefined) for (const m of log.slice(after)) received(m);
       return Promise.resolve({ last_seq: log.length, oldest_seq: Math.min(1, log.length) });
     };

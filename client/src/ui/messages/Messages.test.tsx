@@ -3,7 +3,8 @@ import { useImperativeHandle } from "react";
 import { Linking, View } from "react-native";
 
 import type { Chat } from "../../core/chat";
-import type { Room, Timeline } from "../../core/room";
+import type { Room } from "../../core/room";
+import type { Timeline } from "../../core/timeline";
 import { draw, flushPromises, World } from "../testing";
 import type { ListHandle, ListProps } from "./list";
 import { Messages } from "./Messages";

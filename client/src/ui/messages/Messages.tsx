@@ -2,7 +2,8 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } fr
 import { StyleSheet, View } from "react-native";
 
 import type { Chat } from "../../core/chat";
-import type { Room, Timeline } from "../../core/room";
+import type { Room } from "../../core/room";
+import type { Timeline } from "../../core/timeline";
 import { useLocale } from "../i18n";
 import { useReadable } from "../readable";
 import { Text } from "../Text";

@@ -1,5 +1,5 @@
 import type { Message, Outgoing } from "../../core/message";
-import type { Timeline } from "../../core/room";
+import type { Timeline } from "../../core/timeline";
 
 /** A row of the list of messages. The key of a message's row stays the same when an own message comes back in the log. */
 export type Row =
