@@ -231,6 +231,34 @@ describe("a connection", () => {
     expect(texts(chat, "a")).toEqual(["x"]);
   });
 
+  test("that the server ends because it has gone back is opened again at once, and every room is read anew", async () => {
+    const t = setUp();
+    t.server.epoch = "a";
+    await t.device.set("rooms", ["a", "b"]);
+    for (const room of ["a", "b"]) for (const msg of ["one", "two", "three"]) t.server.store(room, msg);
+    const chat = await t.open();
+    await pass(11_000);
+    t.server.goBack("a", 1, "b");
+    t.server.store("a", "another");
+    await pass(500);
+    expect([chat.link.get().is, texts(chat, "a"), texts(chat, "b")]).toEqual(["live", ["one", "another"], ["one", "two", "three"]]);
+    expect(["a", "b"].map((name) => chat.room(name)?.timeline.get().wentBack)).toEqual(["2026-01-02T00:00:00.000Z", "2026-01-02T00:00:00.000Z"]);
+    expect(t.server.asked.filter((what) => what.endsWith("after=3&epoch=a")).length).toBe(2);
+  });
+
+  test("over which the server reports a reset reads the room again, and no other", async () => {
+    const t = setUp();
+    const chat = await t.open();
+    t.server.store("lobby", "one");
+    await pass();
+    t.server.asked.length = 0;
+    const [options] = jest.mocked(dial).mock.lastCall ?? [];
+    options?.reset("unknown");
+    options?.reset("lobby");
+    await pass();
+    expect([t.server.asked[0], texts(chat, "lobby")]).toEqual(["join lobby", ["one"]]);
+    expect(t.server.asked.filter((what) => what.includes("unknown"))).toEqual([]);
+  });
 });
 
 describe("a token", () => {
