@@ -1,8 +1,7 @@
-import { Chat, type Summary } from "./chat";
-import type { Platform } from "./device";
-import { FakeDevice, FakeServer, FakeTabs, FakeWake, messages, flushPromises, tokenOf } from "./fakes";
+import type { Chat, Summary } from "./chat";
+import { pass, setUp } from "./chat.fakes";
+import { messages, flushPromises, tokenOf } from "./fakes";
 import { dial } from "./hub";
-import type { Identity } from "./identity";
 import { maxBytes } from "./message";
 
 jest.mock("./hub", () => ({ dial: jest.fn() }));
@@ -12,42 +11,6 @@ afterEach(() => {
   jest.restoreAllMocks();
   jest.useRealTimers();
 });
-
-/** A device with any number of tabs of the client ann, and a server. */
-function setUp() {
-  const device = new FakeDevice();
-  const server = new FakeServer();
-  const tabs = new FakeTabs();
-  const wake = new FakeWake();
-  jest.spyOn(globalThis, "fetch").mockImplementation((url, init) => server.fetch(String(url), init));
-  jest.mocked(dial).mockImplementation(async (o) => {
-    if (server.tokens !== null && !server.tokens.has(o.token() ?? "")) throw new Error("WebSocket failed");
-    return server.dial(o);
-  });
-  let ids = 0;
-  const platform: Platform = {
-    keep: { read: async () => null, write: async () => {} },
-    wake, server: "http://s", negotiates: true,
-    device: async () => device,
-    tabs: () => tabs.tab(),
-    newID: () => `own-${++ids}`,
-    takeToken: () => null,
-  };
-  const open = async (identity: Identity = { client: "ann" }) => {
-    const chat = await Chat.open(platform, "http://s", identity);
-    await pass();
-    return chat;
-  };
-  return { device, server, tabs, wake, open };
-}
-
-async function pass(ms = 50): Promise<void> {
-  await flushPromises();
-  for (let left = ms; left > 0; left -= 50) {
-    jest.advanceTimersByTime(Math.min(50, left));
-    await flushPromises();
-  }
-}
 
 const names = (chat: Chat) => chat.rooms.get().map((r) => r.name);
 const texts = (chat: Chat, room: string) => chat.room(room)?.timeline.get().messages.map((m) => m.msg);

@@ -88,7 +88,7 @@ describe("the epoch of a room's log", () => {
   });
 });
 
-describe("a server that has gone back", () => {
+describe("after a server has gone back", () => {
   test("while the room was connected: the room shows what the server has, and what may be missing", async () => {
     const t = setUp(50);
     const { room, connect, shown } = await t.tab();
@@ -122,6 +122,9 @@ describe("a server that has gone back", () => {
     expect(await t.kept()).toEqual([...idsOf("a", 1, 40), ...idsOf("b", 41, length)]);
   });
 
+});
+
+describe("a server that has gone back", () => {
   test("twice: the notice names the earlier time until it is dismissed, also after a restart", async () => {
     const t = setUp(50);
     const first = await t.tab();

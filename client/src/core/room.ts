@@ -167,7 +167,7 @@ export class Room {
   #attach(hub: Hub): void {
     if (this.#hub === hub || this.#closed) return;
     clearTimeout(this.#flushing);
-    this.#flush(); // what the last connection has delivered may be of another epoch than what this one delivers
+    if (this.#arrived.length > 0) this.#flush(); // what the last connection has delivered may be of another epoch than what this one delivers
     this.#hub = hub;
     void hub.closed.then(() => {
       if (this.#hub === hub) this.#hub = undefined;
