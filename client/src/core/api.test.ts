@@ -48,15 +48,6 @@ test("page asks for the newest messages, or those before a number", async () => 
   expect(fetched.mock.calls.map(([url]) => url)).toEqual(["http://s/rooms/a/messages?limit=5", "http://s/rooms/a/messages?limit=5&before=9"]);
 });
 
-test("resume asks where a cursor of an epoch that has ended goes on", async () => {
-  const page = { messages: [], last_seq: 9, oldest_seq: 1, epoch: "b" };
-  fetched.mockResolvedValueOnce(Response.json({ ...page, reset: { room: "a", reason: "epoch", epoch: "b", last_seq: 9, after: 4 } }));
-  await expect(api().resume("a", 7, "a&b")).resolves.toBe(4);
-  expect(fetched.mock.calls[0]?.[0]).toBe("http://s/rooms/a/messages?limit=1&after=7&epoch=a%26b");
-  fetched.mockResolvedValueOnce(Response.json(page));
-  await expect(api().resume("a", 7, "b")).resolves.toBeUndefined();
-});
-
 test.each([
   [400, "rejected"], [401, "unauthenticated"], [403, "rejected"], [404, "rejected"], [408, "later"], [413, "rejected"], [422, "rejected"],
   [429, "later"], [500, "later"], [503, "later"],

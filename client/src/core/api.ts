@@ -1,5 +1,4 @@
 import { Failure } from "./failure";
-import type { Reset } from "./hub";
 import { isRecord, type Message, type Outgoing } from "./message";
 
 /** A page of a room's log, ascending. */
@@ -9,7 +8,6 @@ export interface Page {
   readonly oldest_seq: number;
   /** The epoch that the numbers are of. A server that knows no epochs tells none. */
   readonly epoch?: string;
-  readonly reset?: Reset;
 }
 
 /** A room of the server. */
@@ -45,11 +43,6 @@ export class Api {
   page(room: string, limit: number, before?: number): Promise<Page> {
     const query = before === undefined ? "" : `&before=${before}`;
     return this.#ask(`/rooms/${room}/messages?limit=${limit}${query}`, isPage);
-  }
-
-  /** Returns the number after which a reader goes on whose cursor is of an epoch that has ended. Undefined if it has not. */
-  async resume(room: string, after: number, epoch: string): Promise<number | undefined> {
-    return (await this.#ask(`/rooms/${room}/messages?limit=1&after=${after}&epoch=${encodeURIComponent(epoch)}`, isPage)).reset?.after;
   }
 
   /** Returns the rooms that the client may read, sorted by name, at most limit. */

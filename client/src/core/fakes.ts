@@ -235,9 +235,7 @@ export class FakeServer {
     if (init.method === "POST") return this.#post(room, String(init.body));
     const before = Number(url.searchParams.get("before") ?? Infinity);
     const page = this.log(room).filter((m) => m.seq >= this.oldest && m.seq < before).slice(-Number(url.searchParams.get("limit")));
-    const epoch = url.searchParams.get("epoch");
-    const told = this.#told(room, epoch === null ? undefined : { after: Number(url.searchParams.get("after")), epoch });
-    return Response.json({ messages: page, last_seq: this.log(room).length, oldest_seq: this.oldest, ...told });
+    return Response.json({ messages: page, last_seq: this.log(room).length, oldest_seq: this.oldest, epoch: this.epoch });
   }
 
   #post(room: string, body: string): Response {

@@ -1,6 +1,9 @@
 import type { Device } from "./device";
 import type { Message } from "./message";
 
+/** How many messages of a room stay on the device. */
+export const kept = 5_000;
+
 /** What the device has of a room when the app starts. */
 export interface Recorded {
   readonly newest: readonly Message[];
@@ -17,6 +20,8 @@ export class Records {
   readonly #device: Device;
   readonly #room: string;
   #epoch: string | undefined;
+  /** How many messages were stored since the device was pruned. */
+  #unpruned = 0;
 
   constructor(device: Device, room: string) {
     this.#device = device;
@@ -47,6 +52,8 @@ export class Records {
 
   keep(messages: readonly Message[]): void {
     void this.#device.keep(this.#room, messages, this.#epoch).catch(() => undefined); // on failure they can be fetched again
+    this.#unpruned += messages.length;
+    if (this.#unpruned >= kept) this.prune();
   }
 
   /** Returns messages before a number as the device does. Empty if it cannot be read. */
@@ -54,7 +61,9 @@ export class Records {
     return this.#device.history(this.#room, limit, before, this.#epoch).catch(() => []);
   }
 
-  prune(most: number): void {
+  /** Removes all but the newest messages. */
+  prune(most = kept): void {
+    this.#unpruned = 0;
     void this.#device.prune(this.#room, most).catch(() => undefined); // on failure it is tried again later
   }
 

@@ -1,3 +1,4 @@
+import { Failure } from "./failure";
 import { flushPromises, message, messages } from "./fakes";
 import { pass, run, setUp as setUpRoom } from "./room.fakes";
 
@@ -97,6 +98,7 @@ describe("after a server has gone back", () => {
     room.write("half a sen");
     t.goBack(40, "b", 45);
     await connect();
+    expect(t.server.asked.slice(-5)).toEqual(["dial", "join lobby", "join lobby 50 a", "join lobby", "GET /rooms/lobby/messages?limit=100"]);
     expect([room.timeline.get().messages.map((m) => m.id), await t.kept()]).toEqual([[...idsOf("a", 1, 40), ...idsOf("b", 41, 45)], [...idsOf("a", 1, 40), ...idsOf("b", 41, 45)]]);
     expect(room.timeline.get()).toMatchObject({ wentBack: timeOf(40), read: 40, mark: 40, last: 45, older: "none" });
     expect(t.device.values).toEqual(new Map<string, unknown>([["epoch:lobby", "b"], ["read:lobby", 40], ["back:lobby", timeOf(40)], ["draft:lobby", "half a sen"]]));
@@ -153,8 +155,9 @@ describe("a server that has gone back", () => {
     room.dismiss();
     t.goBack(2, "c", 5);
     t.server.before = async (what) => {
-      if (what.includes("epoch=")) throw new TypeError("Failed to fetch");
+      if (what === "join lobby 3 b") throw new Failure("later", "not now");
     };
+    await expect(connect()).rejects.toMatchObject({ trouble: "later" });
     await connect();
     expect([shown(), room.timeline.get().wentBack, room.timeline.get().read]).toEqual([run(1, 5), "", 5]);
   });

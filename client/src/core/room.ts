@@ -2,18 +2,17 @@ import type { Api, Page } from "./api";
 import { Cell } from "./cell";
 import type { Device, TabEvent, Tabs } from "./device";
 import { Failure } from "./failure";
-import type { Hub, Joined } from "./hub";
+import type { Cursor, Hub, Joined } from "./hub";
 import { Log } from "./log";
 import { sendable, type Message, type Outgoing } from "./message";
 import type { Outbox } from "./outbox";
-import { Records } from "./records";
+import { kept, Records } from "./records";
 import { earliest, emptyTimeline, unreadAfter, type Timeline } from "./timeline";
 
 /** The size of a page of history, and the largest number of missing messages that are read from the cursor. */
 const pageSize = 100;
 const near = 500;
-/** How many messages of a room stay on the device, and how many stay in memory while the room is not open. */
-const kept = 5_000;
+/** How many messages stay in memory while the room is not open. */
 const remembered = 200;
 /** The shortest time between two updates of the timeline by received messages, in milliseconds. */
 const renderInterval = 40;
@@ -25,7 +24,7 @@ export interface RoomOptions {
   readonly client: string;
   readonly device: Device;
   readonly tabs: Tabs;
-  readonly api: Pick<Api, "page" | "resume">;
+  readonly api: Pick<Api, "page">;
   readonly outbox: Outbox;
 }
 
@@ -50,8 +49,6 @@ export class Room {
   #flushed = 0;
   #flushing: ReturnType<typeof setTimeout> | undefined;
   #gap: ReturnType<typeof setTimeout> | undefined;
-  /** How many messages were stored on the device since it was pruned. */
-  #unpruned = 0;
   #paging: "some" | "loading" | "failed" = "some";
   #fetching: Promise<void> | undefined;
   /** The number of the oldest message to fetch. */
@@ -150,7 +147,7 @@ export class Room {
     try {
       const joined = await hub.join(this.name);
       const { last_seq, oldest_seq } = joined;
-      if (await this.#isAnother(joined, Math.min(had, this.#log.last))) await this.#goBack(joined);
+      if (await this.#isAnother(joined, Math.min(had, this.#log.last))) await this.#goBack(hub, joined);
       else this.#adopt(joined.epoch);
       this.#oldest = oldest_seq === 0 ? last_seq + 1 : oldest_seq;
       if (this.timeline.get().read < 0) this.read(last_seq); // a room that is new on this device has no unread messages
@@ -204,20 +201,27 @@ export class Room {
   }
 
   /** Drops the log, because the server has gone back to an earlier state or is another one. What is read is cut to what is still there. */
-  async #goBack({ epoch, last_seq }: Joined): Promise<void> {
+  async #goBack(hub: Hub, { epoch, last_seq }: Joined): Promise<void> {
     const { epoch: before } = this.#records;
     const { last, messages } = this.#log;
     const { read } = this.timeline.get();
     this.#drop(epoch);
     if (last === 0) return;
-    const told = before !== undefined && epoch !== undefined;
-    const after = told ? await this.#o.api.resume(this.name, last, before).catch(() => undefined) : undefined;
-    this.#notice(messages.find((m) => m.seq === after)?.sent_at ?? "");
+    this.#notice("");
+    const after = before === undefined || epoch === undefined ? undefined : await this.#begun(hub, { after: last, epoch: before });
     if (after === undefined || read < 0) return;
+    this.#notice(messages.find((m) => m.seq === after)?.sent_at ?? "");
     const there = this.#readThere?.epoch === epoch ? this.#readThere?.seq : undefined;
     const cut = there ?? Math.max(Math.min(read, after), last_seq - pageSize); // not more is unread than the newest page
     this.#show({ read: cut });
     this.#records.read(cut);
+  }
+
+  /** Returns the number after which a cursor of another epoch goes on. Then the room is read from now on again. */
+  async #begun(hub: Hub, cursor: Cursor): Promise<number | undefined> {
+    const { reset } = await hub.join(this.name, cursor);
+    await hub.join(this.name);
+    return reset?.after;
   }
 
   #drop(epoch: string | undefined): void {
@@ -257,7 +261,7 @@ export class Room {
       if (read !== undefined) this.#haveRead(read);
       this.#keep(waited);
       if (draft !== undefined && this.draft.get() === "") this.draft.set(draft);
-      this.#prune();
+      this.#records.prune();
     } catch {
       // The device cannot be read now. The server has everything but the draft.
     }
@@ -285,16 +289,9 @@ export class Room {
     if (added.length === 0) return;
     this.#records.keep(added);
     if (this.#opened === 0) this.#log.trim(remembered);
-    this.#unpruned += added.length;
-    if (this.#unpruned >= kept) this.#prune();
     this.#reportArrived(added);
     this.#show({});
     this.#readOwn(added);
-  }
-
-  #prune(): void {
-    this.#unpruned = 0;
-    this.#records.prune(kept);
   }
 
   /** Reports to the outbox which messages are in the log now. */
