@@ -1,6 +1,6 @@
 import { Failure } from "./failure";
 import { flushPromises, message, messages } from "./fakes";
-import { pass, run, setUp as setUpRoom } from "./room.fakes";
+import { idsOf, pass, run, setUpEpochs, timeOf } from "./room.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
 afterEach(() => {
@@ -8,29 +8,9 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** A server in the epoch a. Its messages have the times of their numbers. */
-function setUp(last: number) {
-  const t = setUpRoom();
-  t.server.epoch = "a";
-  const fill = (to: number) => {
-    for (let seq = t.server.log("lobby").length + 1; seq <= to; seq++) t.server.log("lobby").push(message(seq, { id: `${t.server.epoch}-${seq}` }));
-  };
-  fill(last);
-  /** Loses the messages after a number, begins another epoch, and adds messages up to another number. */
-  const goBack = (to: number, epoch: string, next = to) => {
-    t.server.goBack("lobby", to, epoch);
-    fill(next);
-  };
-  const kept = async () => (await t.device.history("lobby", 9_999, undefined, t.device.values.get("epoch:lobby") as string | undefined)).map((m) => m.id);
-  return { ...t, fill, goBack, kept };
-}
-
-const idsOf = (epoch: string, from: number, to: number) => run(from, to).map((seq) => `${epoch}-${seq}`);
-const timeOf = (seq: number) => message(seq).sent_at;
-
 describe("the epoch of a room's log", () => {
   test("is kept with the log, and named when the log is read on", async () => {
-    const t = setUp(20);
+    const t = setUpEpochs(20);
     const first = await t.tab();
     await first.connect();
     expect(t.device.values.get("epoch:lobby")).toBe("a");
@@ -45,7 +25,7 @@ describe("the epoch of a room's log", () => {
   });
 
   test("of a log from an earlier version of the app is that of the server if the messages are the same", async () => {
-    const t = setUp(30);
+    const t = setUpEpochs(30);
     await t.device.keep("lobby", t.server.log("lobby").slice(0, 20));
     await t.device.set("read:lobby", 10);
     const { room, connect, shown } = await t.tab();
@@ -56,7 +36,7 @@ describe("the epoch of a room's log", () => {
   });
 
   test("of a log from an earlier version of the app is not guessed if the messages are others", async () => {
-    const t = setUp(30);
+    const t = setUpEpochs(30);
     await t.device.keep("lobby", messages(1, 20, { msg: "of another server" }));
     const { room, connect } = await t.tab();
     await connect();
@@ -65,7 +45,7 @@ describe("the epoch of a room's log", () => {
   });
 
   test("stays known while the server is of an earlier version, whose log is compared", async () => {
-    const t = setUp(20);
+    const t = setUpEpochs(20);
     const { room, connect } = await t.tab();
     await connect();
     t.server.cut();
@@ -77,7 +57,7 @@ describe("the epoch of a room's log", () => {
   });
 
   test("is known at the next start if the device could not be read at this one", async () => {
-    const t = setUp(20);
+    const t = setUpEpochs(20);
     const first = await t.tab();
     await first.connect();
     first.room.close();
@@ -91,7 +71,7 @@ describe("the epoch of a room's log", () => {
 
 describe("after a server has gone back", () => {
   test("while the room was connected: the room shows what the server has, and what may be missing", async () => {
-    const t = setUp(50);
+    const t = setUpEpochs(50);
     const { room, connect, shown } = await t.tab();
     await connect();
     room.open();
@@ -108,7 +88,7 @@ describe("after a server has gone back", () => {
   });
 
   test.each([[45, "less"], [50, "as much"], [60, "more"], [900, "much more"]])("while the device was offline, and has %i messages now, which is %s", async (length) => {
-    const t = setUp(50);
+    const t = setUpEpochs(50);
     const first = await t.tab();
     await first.connect();
     first.room.close();
@@ -128,7 +108,7 @@ describe("after a server has gone back", () => {
 
 describe("a server that has gone back", () => {
   test("twice: the notice names the earlier time until it is dismissed, also after a restart", async () => {
-    const t = setUp(50);
+    const t = setUpEpochs(50);
     const first = await t.tab();
     await first.connect();
     t.goBack(30, "b", 45);
@@ -146,7 +126,7 @@ describe("a server that has gone back", () => {
   });
 
   test("to before the messages on the device, or that does not tell how far: the notice names no time", async () => {
-    const t = setUp(500);
+    const t = setUpEpochs(500);
     const { room, connect, shown } = await t.tab();
     await connect();
     t.goBack(3, "b");
@@ -163,7 +143,7 @@ describe("a server that has gone back", () => {
   });
 
   test("to a room without messages: there is nothing left to show", async () => {
-    const t = setUp(5);
+    const t = setUpEpochs(5);
     const { room, connect, shown } = await t.tab();
     await connect();
     t.goBack(0, "b");
@@ -177,7 +157,7 @@ describe("a server that has gone back", () => {
   });
 
   test("where this device has nothing of the room: there is nothing to say", async () => {
-    const t = setUp(0);
+    const t = setUpEpochs(0);
     const { room, connect, shown } = await t.tab();
     await connect();
     t.goBack(0, "b", 3);
@@ -186,7 +166,7 @@ describe("a server that has gone back", () => {
   });
 
   test("keeps what waits to be sent, and drops what was confirmed", async () => {
-    const t = setUp(5);
+    const t = setUpEpochs(5);
     const { room, connect } = await t.tab();
     await connect();
     await room.send("confirmed");
@@ -203,132 +183,9 @@ describe("a server that has gone back", () => {
   });
 });
 
-describe("while a server goes back", () => {
-  test("messages that the last connection delivered do not reach the new log", async () => {
-    const t = setUp(50);
-    const { room, connect } = await t.tab();
-    await connect();
-    room.receive(message(51, { id: "a-51" })); // not shown yet
-    t.goBack(40, "b", 50);
-    await connect();
-    t.fill(51);
-    t.server.cut();
-    await connect();
-    const expected = [...idsOf("a", 1, 40), ...idsOf("b", 41, 51)];
-    expect([room.timeline.get().messages.map((m) => m.id), await t.kept()]).toEqual([expected, expected]);
-  });
-
-  test("between the two joins, the room is read again", async () => {
-    const t = setUp(50);
-    const { room, connect } = await t.tab();
-    await connect();
-    const hub = await t.server.dial({ received: (m) => room.receive(m), reset: () => undefined });
-    t.server.before = async (what) => {
-      if (what !== "join lobby 50 a") return;
-      t.server.epoch = "b";
-      t.server.log("lobby").splice(40);
-    };
-    await expect(room.sync(hub)).rejects.toMatchObject({ trouble: "later" });
-    t.server.before = async () => {};
-    await room.sync(hub);
-    expect(room.timeline.get()).toMatchObject({ wentBack: "", last: 40 });
-    expect(await t.kept()).toEqual(idsOf("a", 1, 40));
-  });
-
-  test("a newest page of another epoch ends the connection, and is not shown", async () => {
-    const t = setUp(5);
-    const { room, connect, shown } = await t.tab();
-    t.server.before = async (what) => void (t.server.epoch = what.includes("limit=100") ? "b" : "a");
-    await expect(connect()).rejects.toMatchObject({ trouble: "later" });
-    expect([shown(), await t.kept()]).toEqual([[], []]);
-    t.server.before = async () => {};
-    t.server.epoch = "b";
-    await connect();
-    expect([shown(), room.timeline.get().last]).toEqual([run(1, 5), 5]);
-  });
-
-  test("an older page of another epoch ends the connection, and is not shown", async () => {
-    const t = setUp(200);
-    const { room, connect, shown } = await t.tab();
-    const hub = await connect();
-    room.open();
-    t.server.epoch = "b";
-    await room.older();
-    await hub.closed;
-    expect([shown(), room.timeline.get().older]).toEqual([run(101, 200), "failed"]);
-  });
-
-  test("an older page of the last epoch that comes late is dropped", async () => {
-    const t = setUp(200);
-    const { room, connect, shown } = await t.tab();
-    await connect();
-    let go = () => {};
-    t.server.after = (what) => (what.includes("limit=500") ? new Promise((resolve) => (go = resolve)) : Promise.resolve());
-    const loading = room.older();
-    await flushPromises();
-    t.goBack(50, "b", 200);
-    await connect();
-    go();
-    await loading;
-    expect([shown(), (await t.kept())[0]]).toEqual([run(101, 200), "b-101"]);
-  });
-
-  test("messages that the device has already removed are not read from it", async () => {
-    const t = setUp(200);
-    const one = await t.tab();
-    await one.connect();
-    one.room.open();
-    await t.device.keep("lobby", t.server.log("lobby").slice(0, 100), "a");
-    await t.device.begin("lobby", "b");
-    t.server.asked.length = 0;
-    await one.room.older();
-    expect([one.shown()[0], t.server.asked]).toEqual([1, ["GET /rooms/lobby/messages?limit=500&before=101"]]);
-    expect(await t.kept()).toEqual([]); // they are of another epoch than those that the device keeps now
-  });
-});
-
-describe("two tabs of a server that has gone back", () => {
-  test("show the same, and keep it once", async () => {
-    const t = setUp(50);
-    const [one, other] = [await t.tab(), await t.tab()];
-    await one.connect();
-    await other.connect();
-    t.goBack(40, "b", 45);
-    await one.connect();
-    other.room.receive(message(51, { id: "a-51" })); // from its old connection
-    await pass();
-    one.room.read(45);
-    await flushPromises();
-    expect([one.room.timeline.get().read, other.room.timeline.get().read]).toEqual([45, 50]);
-    await other.connect();
-    const expected = [...idsOf("a", 1, 40), ...idsOf("b", 41, 45)];
-    for (const { room } of [one, other]) {
-      expect(room.timeline.get()).toMatchObject({ wentBack: timeOf(40), last: 45, read: 45 });
-      expect(room.timeline.get().messages.map((m) => m.id)).toEqual(expected);
-    }
-    expect([await t.kept(), t.device.values.get("read:lobby")]).toEqual([expected, 45]);
-    other.room.close();
-    one.room.read(50);
-    expect(one.room.timeline.get().read).toBe(50);
-  });
-
-  test("do not take what was read in the last epoch for what is read in this one", async () => {
-    const t = setUp(50);
-    const [one, other] = [await t.tab(), await t.tab()];
-    await one.connect();
-    await other.connect();
-    t.fill(55);
-    t.goBack(40, "b", 45);
-    await one.connect();
-    other.room.read(55);
-    await flushPromises();
-    expect(one.room.timeline.get().read).toBe(40);
-  });
-});
-
 describe("a room whose oldest messages are removed", () => {
   test("goes on with what is left, and says from where on", async () => {
-    const t = setUp(20);
+    const t = setUpEpochs(20);
     const first = await t.tab();
     await first.connect();
     first.room.close();
@@ -341,7 +198,7 @@ describe("a room whose oldest messages are removed", () => {
   });
 
   test("while it is read on: the room is read again at once", async () => {
-    const t = setUp(20);
+    const t = setUpEpochs(20);
     const { connect, shown } = await t.tab();
     await connect();
     for (let seq = 21; seq <= 40; seq++) t.server.log("lobby").push(message(seq)); // the hub has not delivered them yet
@@ -351,7 +208,7 @@ describe("a room whose oldest messages are removed", () => {
   });
 
   test("between the two joins: the room is read again", async () => {
-    const t = setUp(20);
+    const t = setUpEpochs(20);
     const { room, connect } = await t.tab();
     await connect();
     t.fill(40);
@@ -364,7 +221,7 @@ describe("a room whose oldest messages are removed", () => {
   });
 
   test("has none left: that is shown", async () => {
-    const t = setUp(20);
+    const t = setUpEpochs(20);
     const { room, connect, shown } = await t.tab();
     await connect();
     t.server.oldest = 31;
