@@ -20,7 +20,7 @@ describe("the epoch of a room's log", () => {
     t.server.asked.length = 0;
     const { room, connect, shown } = await t.tab();
     await connect();
-    expect(t.server.asked).toEqual(["dial", "join lobby", "join lobby 20 a"]);
+    expect(t.server.asked).toEqual(["dial", "join lobby", "join lobby 19 a"]);
     expect([shown(), room.timeline.get().wentBack, room.timeline.get().read]).toEqual([run(1, 30), null, 20]);
   });
 
@@ -30,7 +30,7 @@ describe("the epoch of a room's log", () => {
     await t.device.set("read:lobby", 10);
     const { room, connect, shown } = await t.tab();
     await connect();
-    expect(t.server.asked).toEqual(["dial", "join lobby", "GET /rooms/lobby/messages?limit=1&before=21", "join lobby 20 a"]);
+    expect(t.server.asked).toEqual(["dial", "join lobby", "GET /rooms/lobby/messages?limit=1&before=21", "join lobby 19 a"]);
     expect(room.timeline.get()).toMatchObject({ wentBack: null, read: 10, last: 30 });
     expect([shown(), await t.kept(), t.device.values.get("epoch:lobby")]).toEqual([run(1, 30), idsOf("a", 1, 30), "a"]);
   });
@@ -52,7 +52,7 @@ describe("the epoch of a room's log", () => {
     t.server.epoch = undefined;
     t.server.asked.length = 0;
     await connect();
-    expect(t.server.asked).toEqual(["dial", "join lobby", "GET /rooms/lobby/messages?limit=1&before=21", "join lobby 20"]);
+    expect(t.server.asked).toEqual(["dial", "join lobby", "join lobby 19"]);
     expect([t.device.values.get("epoch:lobby"), room.timeline.get().wentBack]).toEqual(["a", null]);
   });
 
@@ -142,6 +142,22 @@ describe("a server that has gone back", () => {
     expect([shown(), room.timeline.get().wentBack, room.timeline.get().read]).toEqual([run(1, 5), "", 5]);
   });
 
+  test.each([[60, "a little"], [900, "much"]])("by older copies of all its files, and has %i messages now, %s more than before, is noticed by the messages", async (length) => {
+    const t = setUpEpochs(50);
+    const { room, connect } = await t.tab();
+    await connect();
+    t.server.cut();
+    t.server.log("lobby").splice(40);
+    for (let seq = 41; seq <= length; seq++) t.server.log("lobby").push(message(seq, { id: `new-${seq}` }));
+    await connect();
+    if (length === 60) await connect(); // it has ended that connection
+    expect(room.timeline.get()).toMatchObject({ wentBack: "", last: length, read: length });
+    room.open();
+    await room.older(1);
+    const expected = [...idsOf("a", 1, 40), ...idsOf("new", 41, length)];
+    expect([room.timeline.get().messages.map((m) => m.id), await t.kept()]).toEqual([expected, expected]);
+  });
+
   test("to a room without messages: there is nothing left to show", async () => {
     const t = setUpEpochs(5);
     const { room, connect, shown } = await t.tab();
@@ -213,7 +229,7 @@ describe("a room whose oldest messages are removed", () => {
     await connect();
     t.fill(40);
     const hub = await t.server.dial({ received: (m) => room.receive(m), reset: () => undefined });
-    t.server.before = async (what) => void (t.server.oldest = what === "join lobby 20 a" ? 31 : t.server.oldest);
+    t.server.before = async (what) => void (t.server.oldest = what === "join lobby 19 a" ? 31 : t.server.oldest);
     await expect(room.sync(hub)).rejects.toMatchObject({ trouble: "later" });
     await room.sync(hub);
     await pass();

@@ -72,7 +72,7 @@ describe("received messages", () => {
     expect(shown()).toEqual(run(1, 5));
     await pass(3_000);
     await pass();
-    expect([shown(), t.server.asked]).toEqual([run(1, 7), ["join lobby", "GET /rooms/lobby/messages?limit=1&before=6", "join lobby 5"]]);
+    expect([shown(), t.server.asked]).toEqual([run(1, 7), ["join lobby", "join lobby 4"]]);
   });
 
   test("a gap is not repaired over a connection that has ended", async () => {

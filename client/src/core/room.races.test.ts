@@ -28,7 +28,7 @@ describe("while a server goes back", () => {
     await connect();
     const hub = await t.server.dial({ received: (m) => room.receive(m), reset: () => undefined });
     t.server.before = async (what) => {
-      if (what !== "join lobby 50 a") return;
+      if (what !== "join lobby 49 a") return;
       t.server.epoch = "b";
       t.server.log("lobby").splice(40);
     };

@@ -87,7 +87,7 @@ describe("sync", () => {
     await t.device.set("read:lobby", 10);
     const { room, connect, shown } = await t.tab();
     await connect();
-    expect(t.server.asked).toEqual(["dial", "join lobby", "GET /rooms/lobby/messages?limit=1&before=11", "join lobby 10"]);
+    expect(t.server.asked).toEqual(["dial", "join lobby", "join lobby 9"]);
     expect(shown()).toEqual(run(311, 510)); // the room is not open, so only the newest stay in memory
     expect(room.timeline.get()).toMatchObject({ read: 10, last: 510 });
     expect((await t.device.history("lobby", 600)).length).toBe(510);
@@ -147,7 +147,11 @@ describe("sync when the server's log has changed", () => {
     await t.device.set("read:lobby", 50);
     t.fill(length);
     const { room, connect, shown } = await t.tab();
-    await connect();
+    const hub = await connect();
+    if (length < 500) {
+      await hub.closed; // the room starts again over another connection
+      await connect();
+    }
     expect(shown()).toEqual(run(Math.max(1, length - 99), length));
     expect(room.timeline.get()).toMatchObject({ read: length, last: length });
     room.open();
@@ -186,7 +190,7 @@ describe("sync when the server's log has changed", () => {
     await pass();
     expect(shown()).toEqual(run(1, 25));
     expect(room.timeline.get()).toMatchObject({ last: 25, read: 20 });
-    expect(t.server.asked.filter((what) => what.includes("limit=100")).length).toBe(1); // when it was new
+    expect(t.server.asked.filter((what) => what.startsWith("GET")).length).toBe(1); // when it was new
   });
 });
 

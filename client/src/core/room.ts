@@ -174,8 +174,9 @@ export class Room {
   /** Reads on from the cursor if few messages are missing. Otherwise it starts with the newest page. */
   async #catchUp(hub: Hub, { last_seq, epoch }: Joined): Promise<void> {
     if (last_seq === 0) return;
-    const after = this.#log.last;
-    if (after > 0 && last_seq - after <= near && after + 1 >= this.#oldest) {
+    const last = this.#log.last;
+    if (last > 0 && last_seq - last <= near && last + 1 >= this.#oldest) {
+      const after = Math.max(last, this.#oldest) - 1; // the last message is sent again and shows whether this is the same log
       const { reset } = await hub.join(this.name, epoch === undefined ? after : { after, epoch });
       if (reset !== undefined) throw new Failure("later", "the log has changed between the two joins");
       return;
@@ -188,14 +189,14 @@ export class Room {
   }
 
   /**
-   * Whether the server's log is not the one that ends with the message `had` here. The epochs show it. If one is not known, the
-   * server's message of that number does.
+   * Whether the server's log is not the one that ends with the message `had` here. The epochs show it. If one is not known, or
+   * all files of a server were replaced by older copies, which have the same epoch, the server's message of that number shows it.
    */
   async #isAnother({ last_seq, epoch }: Joined, had: number): Promise<boolean> {
     const known = this.#records.epoch;
-    if (last_seq < had) return true;
-    if (epoch !== undefined && known !== undefined) return epoch !== known;
-    if (had === 0) return false;
+    if (last_seq < had || (epoch ?? known) !== (known ?? epoch)) return true;
+    const adopts = known === undefined && epoch !== undefined;
+    if (had === 0 || (!adopts && last_seq - had <= near)) return false; // catching up compares
     const { messages } = await this.#o.api.page(this.name, 1, had + 1);
     return messages.some((m) => this.#log.contradicts(m));
   }
