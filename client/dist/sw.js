@@ -1,16 +1,16 @@
-const version = "024d1261323c";
+const version = "3946e72d8d8b";
 const files = [
  [
   "/_expo/static/css/base-36814da4fdf6728ee9d7ee2554f2b2ae.css",
   "sha256-LB2YltCLEUGt0uwsLUXRxoUsJ2GgzacEHD2OXLLHTtE="
  ],
  [
-  "/_expo/static/js/web/index-d6cbffa01327def1df7b8d23b2fd4d2f.js",
-  "sha256-+7UKWLbU4KOhlW7dSrJezU9NuOnT66PFhmsmq+xhxvI="
+  "/_expo/static/js/web/index-eda8abb1785219dd585e2e9e1fb3c036.js",
+  "sha256-lB3mIrOvWHNGNVlE5QKSiFvIs8FtkiV9zKa9XVUnFEY="
  ],
  [
   "/",
-  "sha256-EAtndJQyHPZsw66FAl3TARnmOudpAY1ZYVdffGAecw8="
+  "sha256-Vq6c7fNHJHUjOE7T7sWR5mXMsgrPCFC0/ayye0Y54hM="
  ]
 ];
 

@@ -6,6 +6,8 @@ export interface Page {
   readonly messages: readonly Message[];
   readonly last_seq: number;
   readonly oldest_seq: number;
+  /** The epoch that the numbers are of. A server that knows no epochs tells none. */
+  readonly epoch?: string;
 }
 
 /** A room of the server. */

@@ -1,8 +1,7 @@
-import { Chat, type Summary } from "./chat";
-import type { Platform } from "./device";
-import { FakeDevice, FakeServer, FakeTabs, FakeWake, messages, flushPromises, tokenOf } from "./fakes";
+import type { Chat, Summary } from "./chat";
+import { pass, setUp } from "./chat.fakes";
+import { messages, flushPromises, tokenOf } from "./fakes";
 import { dial } from "./hub";
-import type { Identity } from "./identity";
 import { maxBytes } from "./message";
 
 jest.mock("./hub", () => ({ dial: jest.fn() }));
@@ -12,42 +11,6 @@ afterEach(() => {
   jest.restoreAllMocks();
   jest.useRealTimers();
 });
-
-/** A device with any number of tabs of the client ann, and a server. */
-function setUp() {
-  const device = new FakeDevice();
-  const server = new FakeServer();
-  const tabs = new FakeTabs();
-  const wake = new FakeWake();
-  jest.spyOn(globalThis, "fetch").mockImplementation((url, init) => server.fetch(String(url), init));
-  jest.mocked(dial).mockImplementation(async (o) => {
-    if (server.tokens !== null && !server.tokens.has(o.token() ?? "")) throw new Error("WebSocket failed");
-    return server.dial(o.received);
-  });
-  let ids = 0;
-  const platform: Platform = {
-    keep: { read: async () => null, write: async () => {} },
-    wake, server: "http://s", negotiates: true,
-    device: async () => device,
-    tabs: () => tabs.tab(),
-    newID: () => `own-${++ids}`,
-    takeToken: () => null,
-  };
-  const open = async (identity: Identity = { client: "ann" }) => {
-    const chat = await Chat.open(platform, "http://s", identity);
-    await pass();
-    return chat;
-  };
-  return { device, server, tabs, wake, open };
-}
-
-async function pass(ms = 50): Promise<void> {
-  await flushPromises();
-  for (let left = ms; left > 0; left -= 50) {
-    jest.advanceTimersByTime(Math.min(50, left));
-    await flushPromises();
-  }
-}
 
 const names = (chat: Chat) => chat.rooms.get().map((r) => r.name);
 const texts = (chat: Chat, room: string) => chat.room(room)?.timeline.get().messages.map((m) => m.msg);
@@ -231,6 +194,34 @@ describe("a connection", () => {
     expect(texts(chat, "a")).toEqual(["x"]);
   });
 
+  test("that the server ends because it has gone back is opened again at once, and every room is read anew", async () => {
+    const t = setUp();
+    t.server.epoch = "a";
+    await t.device.set("rooms", ["a", "b"]);
+    for (const room of ["a", "b"]) for (const msg of ["one", "two", "three"]) t.server.store(room, msg);
+    const chat = await t.open();
+    await pass(11_000);
+    t.server.goBack("a", 1, "b");
+    t.server.store("a", "another");
+    await pass(500);
+    expect([chat.link.get().is, texts(chat, "a"), texts(chat, "b")]).toEqual(["live", ["one", "another"], ["one", "two", "three"]]);
+    expect(["a", "b"].map((name) => chat.room(name)?.timeline.get().wentBack)).toEqual(["2026-01-02T00:00:00.000Z", "2026-01-02T00:00:00.000Z"]);
+    expect(t.server.asked.filter((what) => /^join . 3 a$/.test(what)).length).toBe(2);
+  });
+
+  test("over which the server reports a reset reads the room again, and no other", async () => {
+    const t = setUp();
+    const chat = await t.open();
+    t.server.store("lobby", "one");
+    await pass();
+    t.server.asked.length = 0;
+    const [options] = jest.mocked(dial).mock.lastCall ?? [];
+    options?.reset("unknown");
+    options?.reset("lobby");
+    await pass();
+    expect([t.server.asked[0], texts(chat, "lobby")]).toEqual(["join lobby", ["one"]]);
+    expect(t.server.asked.filter((what) => what.includes("unknown"))).toEqual([]);
+  });
 });
 
 describe("a token", () => {

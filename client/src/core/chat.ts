@@ -72,7 +72,9 @@ export class Chat {
       device, tabs: this.#tabs, wake, newID, send: (outgoing) => this.#send(outgoing), connected: () => this.link.get().is === "live",
     });
     this.#linker = new Linker({
-      dial: (end) => dial({ server, client: this.client, token, negotiates, received: (m) => this.#rooms.get(m.room)?.receive(m) }, end),
+      dial: (end) => dial({
+        server, client: this.client, token, negotiates, received: (m) => this.#rooms.get(m.room)?.receive(m), reset: (room) => this.#readAgain(room),
+      }, end),
       live: (hub) => this.#live(hub),
       diagnose: () => this.#api.rooms(1),
       wake,
@@ -217,6 +219,11 @@ export class Chat {
     }
   }
 
+  #readAgain(name: string): void {
+    const room = this.#rooms.get(name);
+    if (room !== undefined && this.#connection !== undefined) void this.#sync(room, this.#connection);
+  }
+
   #add(name: string): Room {
     const { client } = this;
     const room = new Room({ name, client, device: this.#device, tabs: this.#tabs, api: this.#api, outbox: this.#outbox });
@@ -224,7 +231,7 @@ export class Chat {
     room.timeline.subscribe(() => this.#changed());
     room.draft.subscribe(() => this.#changed());
     this.#changed();
-    if (this.#connection !== undefined) void this.#sync(room, this.#connection);
+    this.#readAgain(name);
     return room;
   }
 

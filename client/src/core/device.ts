@@ -8,6 +8,10 @@ export interface Values {
   [read: `read:${string}`]: number;
   /** The text that was written in a room and not sent yet. */
   [draft: `draft:${string}`]: string;
+  /** The epoch of a room's history, see Device.begin. */
+  [epoch: `epoch:${string}`]: string;
+  /** The notice that the server has gone back to an earlier state, see Timeline.wentBack. */
+  [back: `back:${string}`]: string;
 }
 
 /**
@@ -23,13 +27,21 @@ export interface Device {
   /** Undefined removes the value. */
   set<K extends keyof Values>(key: K, value: Values[K] | undefined): Promise<void>;
 
-  /** Adds messages of one room to its history and removes their ids from the outbox, all or nothing. */
-  keep(room: string, messages: readonly Message[]): Promise<void>;
+  /**
+   * Makes the history of a room one of this epoch, undefined if the server tells none. If it was one of another epoch, its
+   * messages are removed. The epoch is the value `epoch:ROOM`, and is undefined too in data of earlier versions of the app.
+   */
+  begin(room: string, epoch: string | undefined): Promise<void>;
+  /**
+   * Adds messages of one room to its history, and removes their ids from the outbox, all or nothing. If the history is of
+   * another epoch, because another tab has begun it, the messages are not added.
+   */
+  keep(room: string, messages: readonly Message[], epoch?: string): Promise<void>;
   /**
    * Returns up to limit messages of the room in ascending order without a gap: those that end at before-1, or without
-   * `before` the newest ones. Empty if the message before-1 is not stored.
+   * `before` the newest ones. Empty if the message before-1 is not stored, or if the history is of another epoch.
    */
-  history(room: string, limit: number, before?: number): Promise<Message[]>;
+  history(room: string, limit: number, before?: number, epoch?: string): Promise<Message[]>;
   /** Removes all but the newest `most` messages of a room. */
   prune(room: string, most: number): Promise<void>;
 
@@ -48,7 +60,8 @@ export interface Device {
 export type TabEvent =
   | { readonly is: "outgoing"; readonly outgoing: Outgoing }
   | { readonly is: "gone"; readonly id: string }
-  | { readonly is: "read"; readonly room: string; readonly seq: number }
+  | { readonly is: "read"; readonly room: string; readonly seq: number; readonly epoch?: string | undefined }
+  | { readonly is: "dismissed"; readonly room: string }
   | { readonly is: "draft"; readonly room: string; readonly text: string }
   | { readonly is: "joined" | "left"; readonly room: string }
   | { readonly is: "token"; readonly token: string }

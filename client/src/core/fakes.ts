@@ -1,7 +1,7 @@
 import { Emitter } from "./cell";
 import type { Device, TabEvent, Tabs, Values, Wake } from "./device";
 import { Failure } from "./failure";
-import type { Hub } from "./hub";
+import type { Cursor, Hub, Joined, Reset } from "./hub";
 import type { Message, Outgoing } from "./message";
 
 // Fakes of the machine and the network for the tests of this folder.
@@ -54,17 +54,26 @@ export class FakeDevice implements Device {
     await this.#check();
     this.values.set(String(key), value);
   }
-  async keep(room: string, list: readonly Message[]): Promise<void> {
+  async begin(room: string, epoch: string | undefined): Promise<void> {
     await this.#check();
+    if (this.#isOf(room, epoch)) return;
+    this.logs.delete(room);
+    this.values.set(`epoch:${room}`, epoch);
+  }
+  async keep(room: string, list: readonly Message[], epoch?: string): Promise<void> {
+    await this.#check();
+    for (const m of list) this.box.delete(m.id);
+    if (!this.#isOf(room, epoch)) return;
     const log = this.logs.get(room) ?? new Map<number, Message>();
     this.logs.set(room, log);
-    for (const m of list) {
-      log.set(m.seq, m);
-      this.box.delete(m.id);
-    }
+    for (const m of list) log.set(m.seq, m);
   }
-  async history(room: string, limit: number, before?: number): Promise<Message[]> {
+  #isOf(room: string, epoch: string | undefined): boolean {
+    return this.values.get(`epoch:${room}`) === epoch;
+  }
+  async history(room: string, limit: number, before?: number, epoch?: string): Promise<Message[]> {
     await this.#check();
+    if (!this.#isOf(room, epoch)) return [];
     const log = this.logs.get(room) ?? new Map<number, Message>();
     const run: Message[] = [];
     let next = log.get(before === undefined ? Math.max(0, ...log.keys()) : before - 1);
@@ -133,6 +142,14 @@ export class FakeTabs {
   }
 }
 
+interface Reader {
+  /** The cursors of the rooms that it reads. */
+  readonly rooms: Map<string, number>;
+  readonly received: (m: Message) => void;
+  readonly reset: (room: string) => void;
+  readonly end: () => void;
+}
+
 /** A server in memory: `fetch` is its HTTP API, `dial` its hub. It answers nothing while it is down. */
 export class FakeServer {
   up = true;
@@ -142,13 +159,17 @@ export class FakeServer {
   readonly forbidden = new Set<string>();
   readonly logs = new Map<string, Message[]>();
   oldest = 1;
+  /** The present epoch. A server of an earlier version has none. */
+  epoch: string | undefined;
+  /** The numbers with which the rooms began the present epoch. */
+  readonly #begun = new Map<string, number>();
   /** The requests so far, such as "POST /rooms/a/messages" and "join a 7". */
   readonly asked: string[] = [];
   /** Called before a request or a join is answered. */
   before: (what: string) => Promise<void> = async () => {};
   /** Called after a request has taken effect, before it is answered. */
   after: (what: string) => Promise<void> = async () => {};
-  readonly #readers = new Set<{ rooms: Map<string, number>; received: (m: Message) => void; end: () => void }>();
+  readonly #readers = new Set<Reader>();
 
   log(room: string): Message[] {
     const log = this.logs.get(room) ?? [];
@@ -162,6 +183,30 @@ export class FakeServer {
     if (log.some((m) => m.id === id)) return;
     log.push(message(log.length + 1, { room, id, msg, client_id, sent_at: new Date().toISOString() }));
     for (const reader of this.#readers) this.#deliver(reader, room);
+  }
+
+  /** Loses the messages of a room after a number, begins another epoch if it tells epochs, and ends all connections. */
+  goBack(room: string, to: number, epoch: string | undefined): void {
+    this.epoch = epoch;
+    this.log(room).splice(to);
+    for (const [name, log] of this.logs) this.#begun.set(name, log.length);
+    this.cut();
+  }
+
+  /** Removes the messages before a number, and tells the readers that have not reached it. */
+  raise(room: string, oldest: number): void {
+    this.oldest = oldest;
+    for (const reader of this.#readers) if ((reader.rooms.get(room) ?? Infinity) < oldest - 1) reader.reset(room);
+  }
+
+  /** Returns what the answers to a cursor tell about the epoch. */
+  #told(room: string, cursor?: Cursor): Pick<Joined, "epoch" | "reset"> {
+    if (this.epoch === undefined) return {};
+    if (typeof cursor !== "object") return { epoch: this.epoch };
+    const { after, epoch } = cursor;
+    const goesOn = Math.max(epoch === this.epoch ? after : Math.min(after, this.#begun.get(room) ?? 0), this.oldest - 1);
+    const reset: Reset = { room, reason: epoch === this.epoch ? "floor" : "epoch", after: goesOn };
+    return epoch === this.epoch && goesOn === after ? { epoch: this.epoch } : { epoch: this.epoch, reset };
   }
 
   /** Ends all connections. */
@@ -190,7 +235,7 @@ export class FakeServer {
     if (init.method === "POST") return this.#post(room, String(init.body));
     const before = Number(url.searchParams.get("before") ?? Infinity);
     const page = this.log(room).filter((m) => m.seq >= this.oldest && m.seq < before).slice(-Number(url.searchParams.get("limit")));
-    return Response.json({ messages: page, last_seq: this.log(room).length, oldest_seq: this.oldest });
+    return Response.json({ messages: page, last_seq: this.log(room).length, oldest_seq: this.oldest, epoch: this.epoch });
   }
 
   #post(room: string, body: string): Response {
@@ -200,12 +245,12 @@ export class FakeServer {
     return Response.json({ id, room, client_id, msg, sent_at: new Date().toISOString() }, { status: 202 });
   }
 
-  readonly dial = async (received: (m: Message) => void): Promise<Hub> => {
+  readonly dial = async ({ received, reset }: Pick<Reader, "received" | "reset">): Promise<Hub> => {
     this.asked.push("dial");
     if (!this.up) throw new Error("no connection");
     let end = () => {};
     const closed = new Promise<void>((resolve) => (end = resolve));
-    const reader = { rooms: new Map<string, number>(), received, end: () => (this.#readers.delete(reader), end()) };
+    const reader: Reader = { rooms: new Map<string, number>(), received, reset, end: () => (this.#readers.delete(reader), end()) };
     this.#readers.add(reader);
     const live = () => {
       if (!this.#readers.has(reader)) throw new Error("the connection is closed");
@@ -215,22 +260,24 @@ export class FakeServer {
       stop: async () => reader.end(),
       ping: async () => undefined,
       leave: async (room) => (live(), void reader.rooms.delete(room)),
-      join: async (room, after) => {
+      join: async (room, cursor) => {
         live();
-        const what = `join ${room}${after === undefined ? "" : ` ${after}`}`;
+        const after = typeof cursor === "object" ? cursor.after : cursor;
+        const what = ["join", room, ...(after === undefined ? [] : [after]), ...(typeof cursor === "object" ? [cursor.epoch] : [])].join(" ");
         this.asked.push(what);
         await this.before(what);
         live();
         if (this.forbidden.has(room)) throw new Failure("rejected", "not for you");
         const last_seq = this.log(room).length;
-        reader.rooms.set(room, after ?? last_seq);
+        const told = this.#told(room, cursor);
+        reader.rooms.set(room, told.reset?.after ?? after ?? last_seq);
         void Promise.resolve().then(() => this.#deliver(reader, room));
-        return { last_seq, oldest_seq: last_seq === 0 ? 0 : this.oldest };
+        return { last_seq, oldest_seq: last_seq === 0 || this.oldest > last_seq ? 0 : this.oldest, ...told };
       },
     };
   };
 
-  #deliver(reader: { rooms: Map<string, number>; received: (m: Message) => void }, room: string): void {
+  #deliver(reader: Reader, room: string): void {
     const cursor = reader.rooms.get(room);
     if (cursor === undefined) return;
     const log = this.log(room);

@@ -4,7 +4,7 @@ import { message, flushPromises } from "./fakes";
 import { dial, type HubOptions } from "./hub";
 
 /** The part of the library's connection that dial uses. */
-const mockConnection = { start: jest.fn(), stop: jest.fn(), invoke: jest.fn(), on: jest.fn(), onclose: jest.fn() };
+const mockConnection = { start: jest.fn(), stop: jest.fn(), invoke: jest.fn(), on: jest.fn(), off: jest.fn(), onclose: jest.fn() };
 const mockWithUrl = jest.fn();
 
 jest.mock("@microsoft/signalr", () => ({
@@ -31,7 +31,8 @@ beforeEach(() => {
 afterEach(() => jest.useRealTimers());
 
 const received = jest.fn();
-const options: HubOptions = { server: "http://s", client: "Ann & Bob", token: () => undefined, negotiates: true, received };
+const reset = jest.fn();
+const options: HubOptions = { server: "http://s", client: "Ann & Bob", token: () => undefined, negotiates: true, received, reset };
 const open = (change: Partial<HubOptions> = {}) => dial({ ...options, ...change }, new AbortController().signal);
 
 test("a connection starts without rooms and with the client's name", async () => {
@@ -53,8 +54,23 @@ test("join and leave call the server", async () => {
   mockConnection.invoke.mockResolvedValueOnce({ last_seq: 7, oldest_seq: 1 });
   await expect(hub.join("a")).resolves.toEqual({ last_seq: 7, oldest_seq: 1 });
   await hub.join("a", 5);
+  await hub.join("a", { after: 5, epoch: "e" });
   await hub.leave("a");
-  expect(mockConnection.invoke.mock.calls).toEqual([["JoinRoom", "a"], ["JoinRoom", "a", 5], ["LeaveRoom", "a"]]);
+  expect(mockConnection.invoke.mock.calls).toEqual([["JoinRoom", "a"], ["JoinRoom", "a", 5], ["JoinRoom", "a", { after: 5, epoch: "e" }], ["LeaveRoom", "a"]]);
+});
+
+test("a reset names the room to join again", async () => {
+  await open();
+  const [, told] = mockConnection.on.mock.calls.find(([event]) => event === "Reset") ?? [];
+  told({ room: "a", reason: "floor", epoch: "e", last_seq: 9, after: 7, from: 3 });
+  expect(reset.mock.calls).toEqual([["a"]]);
+});
+
+test("a connection that was stopped delivers nothing more, also while it is ending", async () => {
+  const hub = await open();
+  mockConnection.stop.mockReturnValueOnce(new Promise(() => {}));
+  void hub.stop();
+  expect(mockConnection.off.mock.calls).toEqual(mockConnection.on.mock.calls.map(([event]) => [event]));
 });
 
 const hubError = (answer: string) => new Error(`An unexpected error occurred invoking 'JoinRoom' on the server. HubException: ${answer}`);

@@ -9,20 +9,34 @@ import { unlessEnded } from "./retry";
 export interface Joined {
   readonly last_seq: number;
   readonly oldest_seq: number;
+  /** The epoch that the numbers are of. A server that knows no epochs tells none. */
+  readonly epoch?: string;
+  readonly reset?: Reset;
 }
+
+/** Tells that reading does not go on at the cursor but after another number. */
+export interface Reset {
+  readonly room: string;
+  /** "epoch": the server has gone back to an earlier state. "floor": the next messages have been removed. */
+  readonly reason: string;
+  readonly after: number;
+}
+
+/** A place in a room's log: a number, with its epoch if the server tells epochs. */
+export type Cursor = number | { readonly after: number; readonly epoch: string };
 
 const timeout = 15_000;
 
 /** A live connection to the hub, see docs/api/hub.md. join and leave reject with a Failure. */
 export interface Hub {
-  /** Reads a room, from now on or after a number. A second join moves the cursor. */
-  join(room: string, after?: number): Promise<Joined>;
+  /** Reads a room, from now on or after a cursor. A second join moves the cursor. */
+  join(room: string, cursor?: Cursor): Promise<Joined>;
   leave(room: string): Promise<void>;
   /** Resolves with the next answer or message, or when the connection ends. Never rejects. */
   ping(): Promise<void>;
   /** Resolves when the connection has ended, from either side. */
   readonly closed: Promise<unknown>;
-  /** Ends the connection. Never rejects. */
+  /** Ends the connection. It delivers nothing more, not even while it is ending. Never rejects. */
   stop(): Promise<void>;
 }
 
@@ -32,6 +46,8 @@ export interface HubOptions {
   readonly token: () => string | undefined;
   readonly negotiates: boolean;
   readonly received: (message: Message) => void;
+  /** Called when a room that is being read goes on after another number than before. It must be joined again. */
+  readonly reset: (room: string) => void;
 }
 
 /** Opens a connection that reads no room yet. It does not reconnect by itself: the linker dials again. */
@@ -51,10 +67,11 @@ export async function dial(o: HubOptions, end: AbortSignal): Promise<Hub> {
     messageEvents.emit();
     o.received(message);
   });
+  hub.on("Reset", ({ room }: Reset) => o.reset(room));
   const closed = new Promise((resolve) => hub.onclose(resolve));
   await start(hub, end);
   return {
-    join: (room, after) => call<Joined>(hub, "JoinRoom", room, ...(after === undefined ? [] : [after])),
+    join: (room, cursor) => call<Joined>(hub, "JoinRoom", room, ...(cursor === undefined ? [] : [cursor])),
     leave: (room) => call(hub, "LeaveRoom", room),
     ping: () => ping(hub, messageEvents),
     closed,
@@ -112,5 +129,6 @@ function ping(hub: HubConnection, messageEvents: Emitter): Promise<void> {
 }
 
 function stop(hub: HubConnection): Promise<void> {
+  for (const event of ["ReceiveMessage", "Reset"]) hub.off(event);
   return hub.stop().catch(() => undefined); // on failure it has already ended
 }

@@ -1,5 +1,6 @@
 import { Api } from "./api";
-import { FakeDevice, FakeServer, FakeTabs, FakeWake, flushPromises } from "./fakes";
+import { FakeDevice, FakeServer, FakeTabs, FakeWake, flushPromises, message } from "./fakes";
+import type { Hub } from "./hub";
 import { Outbox } from "./outbox";
 import { Room } from "./room";
 
@@ -17,7 +18,7 @@ export function setUp() {
     await outbox.start();
     const room = new Room({ name, client: "ann", device, tabs: mine, api, outbox });
     const connect = async () => {
-      const hub = await server.dial((m) => room.receive(m));
+      const hub: Hub = await server.dial({ received: (m) => room.receive(m), reset: () => void room.sync(hub) });
       await room.sync(hub);
       await pass();
       return hub;
@@ -40,3 +41,25 @@ export async function pass(ms = 40): Promise<void> {
 
 /** Returns the numbers from one to another. */
 export const run = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+/** A server in the epoch a. Its messages have the times of their numbers. */
+export function setUpEpochs(last: number) {
+  const t = setUp();
+  t.server.epoch = "a";
+  const fill = (to: number) => {
+    for (let seq = t.server.log("lobby").length + 1; seq <= to; seq++) t.server.log("lobby").push(message(seq, { id: `${t.server.epoch}-${seq}` }));
+  };
+  fill(last);
+  /** Loses the messages after a number, begins another epoch, and adds messages up to another number. */
+  const goBack = (to: number, epoch: string, next = to) => {
+    t.server.goBack("lobby", to, epoch);
+    fill(next);
+  };
+  const kept = async () => (await t.device.history("lobby", 9_999, undefined, t.device.values.get("epoch:lobby") as string | undefined)).map((m) => m.id);
+  return { ...t, fill, goBack, kept };
+}
+
+/** Returns the ids of the messages of an epoch from one number to another. */
+export const idsOf = (epoch: string, from: number, to: number) => run(from, to).map((seq) => `${epoch}-${seq}`);
+/** Returns the time of a message. */
+export const timeOf = (seq: number) => message(seq).sent_at;

@@ -160,6 +160,21 @@ describe("sync when the server's log has changed", () => {
     expect([...room.timeline.get().messages, ...(await t.device.history("lobby", 9_999))].some((m) => m.msg === "of another server")).toBe(false);
   });
 
+  test("another log that shows itself by a live message is read from the start over another connection", async () => {
+    const t = setUp();
+    t.fill(20);
+    const { room, connect, shown } = await t.tab();
+    const hub = await connect();
+    t.server.log("lobby").splice(0);
+    for (let seq = 1; seq <= 21; seq++) t.server.log("lobby").push(message(seq, { id: `new-${seq}` }));
+    room.receive(message(20, { id: "new-20" }));
+    await pass();
+    await hub.closed;
+    expect([shown(), t.device.logs.get("lobby")?.size, room.timeline.get().wentBack]).toEqual([[], 0, ""]);
+    await connect();
+    expect(room.timeline.get().messages.map((m) => m.id)).toEqual(run(1, 21).map((seq) => `new-${seq}`));
+  });
+
   test("an answer that comes after newer messages does not count as another log", async () => {
     const t = setUp();
     t.fill(20);

@@ -1,39 +1,18 @@
-import type { Api } from "./api";
+import type { Api, Page } from "./api";
 import { Cell } from "./cell";
-import type { Device, Tabs } from "./device";
+import type { Device, TabEvent, Tabs } from "./device";
 import { Failure } from "./failure";
-import type { Hub } from "./hub";
+import type { Cursor, Hub, Joined } from "./hub";
 import { Log } from "./log";
 import { sendable, type Message, type Outgoing } from "./message";
 import type { Outbox } from "./outbox";
-
-/** The visible state of a room. */
-export interface Timeline {
-  /** The messages in memory, ascending, without gaps, up to the newest one that has come. */
-  readonly messages: readonly Message[];
-  /** The client's messages that have not come back yet, in the order in which they were written. */
-  readonly outgoing: readonly Outgoing[];
-  /** Whether older messages exist, and whether they are being fetched. */
-  readonly older: "none" | "some" | "loading" | "failed";
-  /** The number of the room's newest message that this device knows of. */
-  readonly last: number;
-  /** The number of the last message that the user has read. */
-  readonly read: number;
-  /** The number after which the unread messages begin. It is set when the room is opened or caught up; null if nothing was unread. */
-  readonly mark: number | null;
-  /** Whether the room is open on the screen. */
-  readonly open: boolean;
-  /** Whether the room's data has been read from the device. */
-  readonly loaded: boolean;
-  /** Why the server does not let this client read the room. */
-  readonly refused: string | null;
-}
+import { kept, Records } from "./records";
+import { earliest, emptyTimeline, unreadAfter, type Timeline } from "./timeline";
 
 /** The size of a page of history, and the largest number of missing messages that are read from the cursor. */
 const pageSize = 100;
 const near = 500;
-/** How many messages of a room stay on the device, and how many stay in memory while the room is not open. */
-const kept = 5_000;
+/** How many messages stay in memory while the room is not open. */
 const remembered = 200;
 /** The shortest time between two updates of the timeline by received messages, in milliseconds. */
 const renderInterval = 40;
@@ -56,9 +35,12 @@ export class Room {
   readonly draft = new Cell("");
   readonly #o: RoomOptions;
   readonly #log = new Log();
+  readonly #records: Records;
   readonly #off: (() => void)[];
   readonly #loaded: Promise<void>;
   #hub: Hub | undefined;
+  /** What another tab has read in an epoch that this one may not know yet. */
+  #readThere: { readonly seq: number; readonly epoch?: string | undefined } | undefined;
   /** The number of the oldest message on the server. */
   #oldest = 1;
   #opened = 0;
@@ -67,8 +49,6 @@ export class Room {
   #flushed = 0;
   #flushing: ReturnType<typeof setTimeout> | undefined;
   #gap: ReturnType<typeof setTimeout> | undefined;
-  /** How many messages were stored on the device since it was pruned. */
-  #unpruned = 0;
   #paging: "some" | "loading" | "failed" = "some";
   #fetching: Promise<void> | undefined;
   /** The number of the oldest message to fetch. */
@@ -77,15 +57,11 @@ export class Room {
   constructor(options: RoomOptions) {
     this.name = options.name;
     this.#o = options;
-    this.timeline = new Cell<Timeline>({
-      messages: [], outgoing: this.#own(), older: "none", last: 0, read: -1, mark: null, open: false, loaded: false, refused: null,
-    });
+    this.#records = new Records(options.device, options.name);
+    this.timeline = new Cell<Timeline>({ ...emptyTimeline, outgoing: this.#own() });
     this.#off = [
       options.outbox.outgoing.subscribe(() => this.#outgoing()),
-      options.tabs.subscribe((event) => {
-        if (event.is === "read" && event.room === this.name) this.#haveRead(event.seq);
-        if (event.is === "draft" && event.room === this.name) this.draft.set(event.text);
-      }),
+      options.tabs.subscribe((event) => this.#onTabEvent(event)),
     ];
     this.#loaded = this.#load();
   }
@@ -102,7 +78,7 @@ export class Room {
   open(): () => void {
     let open = true;
     this.#opened++;
-    this.#show({ open: true, mark: this.timeline.get().loaded ? this.#unread() : null });
+    this.#show({ open: true, mark: this.timeline.get().loaded ? unreadAfter(this.timeline.get()) : null });
     return () => {
       if (!open) return;
       open = false;
@@ -120,22 +96,32 @@ export class Room {
     this.#show({ mark: null });
     this.#noteDraft("");
     await kept;
-    if (this.draft.get() === "") this.#keepDraft(""); // not earlier: if the page closed in between, the text would be lost
+    if (this.draft.get() === "") this.#records.draft(""); // not earlier: if the page closed in between, the text would be lost
   }
 
   /** Stores the draft. */
   write(text: string): void {
     if (text === this.draft.get()) return;
     this.#noteDraft(text);
-    this.#keepDraft(text);
+    this.#records.draft(text);
   }
 
   /** Marks the messages up to this number as read. */
   read(seq: number): void {
     if (!this.#haveRead(seq)) return;
-    if (seq === this.#log.last && this.#log.messages.length > 2 * kept) this.#trimLog(); // a room may stay open for weeks, and memory is limited
-    this.#o.tabs.post({ is: "read", room: this.name, seq });
-    void this.#o.device.set(`read:${this.name}`, seq).catch(() => undefined); // on failure they are unread again after a restart
+    if (seq === this.#log.last && this.#log.messages.length > 2 * kept) {
+      this.#log.trim(kept); // a room may stay open for weeks, and memory is limited
+      this.#show({});
+    }
+    this.#o.tabs.post({ is: "read", room: this.name, seq, epoch: this.#records.epoch });
+    this.#records.read(seq);
+  }
+
+  /** Dismisses the notice that the server has gone back, in all tabs. */
+  dismiss(): void {
+    this.#show({ wentBack: null });
+    this.#o.tabs.post({ is: "dismissed", room: this.name });
+    this.#records.back(undefined);
   }
 
   /** Fetches older messages: one page, or all from a number on while the room is open. The timeline shows the result. */
@@ -159,13 +145,15 @@ export class Room {
     this.#attach(hub);
     const had = this.#log.last; // the log may grow beyond the answer's last_seq meanwhile
     try {
-      const { last_seq, oldest_seq } = await hub.join(this.name);
-      if (last_seq < had || (last_seq - had > near && (await this.#isAnother(had)))) await this.#forget();
-      this.#oldest = Math.max(1, oldest_seq);
+      const joined = await hub.join(this.name);
+      const { last_seq, oldest_seq } = joined;
+      if (await this.#isAnother(joined, Math.min(had, this.#log.last))) await this.#goBack(hub, joined);
+      else this.#adopt(joined.epoch);
+      this.#oldest = oldest_seq === 0 ? last_seq + 1 : oldest_seq;
       if (this.timeline.get().read < 0) this.read(last_seq); // a room that is new on this device has no unread messages
       this.#show({ last: last_seq, refused: null });
-      if (this.#opened > 0 && this.timeline.get().mark === null) this.#show({ mark: this.#unread() });
-      await this.#catchUp(hub, last_seq);
+      if (this.#opened > 0 && this.timeline.get().mark === null) this.#show({ mark: unreadAfter(this.timeline.get()) });
+      await this.#catchUp(hub, joined);
     } catch (error) {
       const failure = Failure.of(error);
       if (failure.trouble !== "rejected") throw failure;
@@ -175,6 +163,8 @@ export class Room {
 
   #attach(hub: Hub): void {
     if (this.#hub === hub || this.#closed) return;
+    clearTimeout(this.#flushing);
+    if (this.#arrived.length > 0) this.#flush(); // what the last connection has delivered may be of another epoch than what this one delivers
     this.#hub = hub;
     void hub.closed.then(() => {
       if (this.#hub === hub) this.#hub = undefined;
@@ -182,47 +172,102 @@ export class Room {
   }
 
   /** Reads on from the cursor if few messages are missing. Otherwise it starts with the newest page. */
-  async #catchUp(hub: Hub, last: number): Promise<void> {
-    if (last === 0) return;
-    const cursor = this.#log.last;
-    if (cursor > 0 && last - cursor <= near && cursor + 1 >= this.#oldest) {
-      await hub.join(this.name, cursor - 1); // the last message is sent again and shows whether this is the same log
+  async #catchUp(hub: Hub, { last_seq, epoch }: Joined): Promise<void> {
+    if (last_seq === 0) return;
+    const last = this.#log.last;
+    if (last > 0 && last_seq - last <= near && last + 1 >= this.#oldest) {
+      const after = Math.max(last, this.#oldest) - 1; // the last message is sent again and shows whether this is the same log
+      const { reset } = await hub.join(this.name, epoch === undefined ? after : { after, epoch });
+      if (reset !== undefined) throw new Failure("later", "the log has changed between the two joins");
       return;
     }
     const page = await this.#o.api.page(this.name, pageSize);
+    this.#mustBePresent(page);
     this.#keep(this.#log.reset(page.messages, page.messages.at(-1)?.seq ?? page.last_seq));
+    this.#show({}); // also if no message is left
     this.#watchGap();
   }
 
-  /** Whether the server has another message with the same number. Then it is another server, or was restored from an older copy. */
-  async #isAnother(seq: number): Promise<boolean> {
-    const page = seq === 0 ? undefined : await this.#o.api.page(this.name, 1, seq + 1);
-    return page !== undefined && page.messages.some((m) => this.#log.contradicts(m));
+  /**
+   * Whether the server's log is not the one that ends with the message `had` here. The epochs show it. If one is not known, or
+   * all files of a server were replaced by older copies, which have the same epoch, the server's message of that number shows it.
+   */
+  async #isAnother({ last_seq, epoch }: Joined, had: number): Promise<boolean> {
+    const known = this.#records.epoch;
+    if (last_seq < had || (epoch ?? known) !== (known ?? epoch)) return true;
+    const adopts = known === undefined && epoch !== undefined;
+    if (had === 0 || (!adopts && last_seq - had <= near)) return false; // catching up compares
+    const { messages } = await this.#o.api.page(this.name, 1, had + 1);
+    return messages.some((m) => this.#log.contradicts(m));
+  }
+
+  /** Drops the log, because the server has gone back to an earlier state or is another one. What is read is cut to what is still there. */
+  async #goBack(hub: Hub, { epoch, last_seq }: Joined): Promise<void> {
+    const { epoch: before } = this.#records;
+    const { last, messages } = this.#log;
+    const { read } = this.timeline.get();
+    this.#drop(epoch);
+    if (last === 0) return;
+    this.#notice("");
+    const after = before === undefined || epoch === undefined ? undefined : await this.#begun(hub, { after: last, epoch: before });
+    if (after === undefined || read < 0) return;
+    this.#notice(messages.find((m) => m.seq === after)?.sent_at ?? "");
+    const there = this.#readThere?.epoch === epoch ? this.#readThere?.seq : undefined;
+    const cut = there ?? Math.max(Math.min(read, after), last_seq - pageSize); // not more is unread than the newest page
+    this.#show({ read: cut });
+    this.#records.read(cut);
+  }
+
+  /** Returns the number after which a cursor of another epoch goes on. Then the room is read from now on again. */
+  async #begun(hub: Hub, cursor: Cursor): Promise<number | undefined> {
+    const { reset } = await hub.join(this.name, cursor);
+    await hub.join(this.name);
+    return reset?.after;
+  }
+
+  #drop(epoch: string | undefined): void {
+    if (epoch === this.#records.epoch) this.#records.prune(0);
+    else this.#records.begin(epoch);
+    this.#log.clear();
+    this.#show({ last: 0, read: -1, mark: null });
+  }
+
+  /** Records that the server has gone back. An earlier notice that was not dismissed stays if it names an earlier time. */
+  #notice(after: string): void {
+    const wentBack = earliest(this.timeline.get().wentBack, after);
+    this.#show({ wentBack });
+    this.#records.back(wentBack);
+  }
+
+  /** Records the epoch of a log whose epoch was not known. */
+  #adopt(epoch: string | undefined): void {
+    if (epoch === undefined || epoch === this.#records.epoch) return;
+    this.#records.begin(epoch);
+    this.#records.keep(this.#log.messages);
+  }
+
+  /** Throws if a page is of another epoch than the log. The next connection then shows in which one the server is. */
+  #mustBePresent({ epoch }: Page): void {
+    if (epoch === undefined || epoch === (this.#records.epoch ?? epoch)) return;
+    void this.#hub?.stop();
+    throw new Failure("later", "the server has begun another epoch");
   }
 
   async #load(): Promise<void> {
-    const { device } = this.#o;
     try {
-      const [newest, read, draft] = await Promise.all([
-        device.history(this.name, pageSize), device.get(`read:${this.name}`), device.get(`draft:${this.name}`),
-      ]);
+      const { newest, read, draft, back } = await this.#records.load(pageSize);
+      if (back !== undefined) this.#show({ wentBack: back });
       const waited = this.#log.reset(newest).slice(newest.length); // messages that arrived before the device answered
       this.#reportArrived(newest);
       if (read !== undefined) this.#haveRead(read);
       this.#keep(waited);
       if (draft !== undefined && this.draft.get() === "") this.draft.set(draft);
-      this.#prune();
+      this.#records.prune();
     } catch {
       // The device cannot be read now. The server has everything but the draft.
     }
     this.#show({ last: this.#log.last });
-    this.#show({ loaded: true, mark: this.#opened > 0 ? this.#unread() : null });
-  }
-
-  async #forget(): Promise<void> {
-    this.#log.clear();
-    this.#show({ last: 0, read: -1, mark: null });
-    await this.#o.device.prune(this.name, 0).catch(() => undefined); // on failure the old log is found and dropped again
+    this.#show({ loaded: true, mark: this.#opened > 0 ? unreadAfter(this.timeline.get()) : null });
   }
 
   /** Shows and stores the received messages. */
@@ -231,7 +276,11 @@ export class Room {
     this.#flushed = Date.now();
     const arrived = this.#arrived;
     this.#arrived = [];
-    if (arrived.some((m) => this.#log.contradicts(m))) return void this.#forget().then(() => this.#hub?.stop()); // the next connection reads the room from the start
+    if (arrived.some((m) => this.#log.contradicts(m))) {
+      this.#drop(this.#records.epoch);
+      this.#notice("");
+      return void this.#hub?.stop(); // the next connection reads the room from the start
+    }
     this.#keep(this.#log.add(arrived));
     this.#watchGap();
   }
@@ -239,23 +288,11 @@ export class Room {
   /** Shows the log and stores its new messages. */
   #keep(added: readonly Message[]): void {
     if (added.length === 0) return;
-    void this.#o.device.keep(this.name, added).catch(() => undefined); // on failure they can be fetched again
+    this.#records.keep(added);
     if (this.#opened === 0) this.#log.trim(remembered);
-    this.#unpruned += added.length;
-    if (this.#unpruned >= kept) this.#prune();
     this.#reportArrived(added);
     this.#show({});
     this.#readOwn(added);
-  }
-
-  #trimLog(): void {
-    this.#log.trim(kept);
-    this.#show({});
-  }
-
-  #prune(): void {
-    this.#unpruned = 0;
-    void this.#o.device.prune(this.name, kept).catch(() => undefined); // on failure it is tried again later
   }
 
   /** Reports to the outbox which messages are in the log now. */
@@ -301,14 +338,16 @@ export class Room {
   /** Fetches the page before the first message, from the device if it has one. Returns whether messages were added. */
   async #page(): Promise<boolean> {
     const { first } = this.#log;
+    const { epoch } = this.#records;
     if (first <= this.#oldest) return false;
-    const here = await this.#o.device.history(this.name, near, first).catch(() => []);
-    if (here.length > 0) return this.#prepend(here);
-    const page = await this.#o.api.page(this.name, near, first);
-    if (this.#log.first !== first) return false; // the log was replaced meanwhile
+    const here = await this.#records.history(near, first);
+    const page = here.length > 0 ? undefined : await this.#o.api.page(this.name, near, first);
+    if (this.#log.first !== first || this.#records.epoch !== epoch) return false; // the log was replaced meanwhile
+    if (page === undefined) return this.#prepend(here);
+    this.#mustBePresent(page);
     const before = page.messages.at(-1)?.seq === first - 1;
     this.#oldest = before ? Math.max(1, page.oldest_seq) : first; // otherwise the server no longer has the messages before it
-    void this.#o.device.keep(this.name, page.messages).catch(() => undefined); // on failure they can be fetched again
+    this.#records.keep(page.messages);
     return this.#prepend(page.messages);
   }
 
@@ -324,20 +363,20 @@ export class Room {
     this.#o.tabs.post({ is: "draft", room: this.name, text });
   }
 
-  #keepDraft(text: string): void {
-    void this.#o.device.set(`draft:${this.name}`, text === "" ? undefined : text).catch(() => undefined); // on failure the draft is in memory only
+  #onTabEvent(event: TabEvent): void {
+    if (!("room" in event) || event.room !== this.name) return;
+    if (event.is === "draft") this.draft.set(event.text);
+    if (event.is === "dismissed") this.#show({ wentBack: null });
+    if (event.is !== "read") return;
+    this.#readThere = event;
+    const { epoch = event.epoch } = this.#records;
+    if ((event.epoch ?? epoch) === epoch) this.#haveRead(event.seq);
   }
 
   #haveRead(seq: number): boolean {
     if (seq <= this.timeline.get().read) return false;
     this.#show({ read: seq });
     return true;
-  }
-
-  /** Returns the number after which the unread messages begin; null if none is unread. */
-  #unread(): number | null {
-    const { read, last } = this.timeline.get();
-    return read >= 0 && read < last ? read : null;
   }
 
   #own(): readonly Outgoing[] {
@@ -354,6 +393,6 @@ export class Room {
     const shown = { ...this.timeline.get(), ...change };
     const older = this.#log.first > this.#oldest ? this.#paging : "none";
     const last = Math.max(shown.last, this.#log.last);
-    this.timeline.set({ ...shown, older, last, messages: this.#log.messages, outgoing: this.#own() });
+    this.timeline.set({ ...shown, older, last, oldest: this.#oldest, messages: this.#log.messages, outgoing: this.#own() });
   }
 }

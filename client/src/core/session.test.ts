@@ -14,7 +14,7 @@ function setUp(change: Partial<Platform> = {}) {
   const wake = new FakeWake();
   const kept = new Map<string, string>();
   jest.spyOn(globalThis, "fetch").mockImplementation((url, init) => server.fetch(String(url), init));
-  jest.mocked(dial).mockImplementation((o) => server.dial(o.received));
+  jest.mocked(dial).mockImplementation((o) => server.dial(o));
   const platform: Platform = {
     keep: {
       read: async (key) => kept.get(key) ?? null,

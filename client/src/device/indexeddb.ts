@@ -35,8 +35,9 @@ export async function openIndexedDB(name: string): Promise<Device> {
       change.commit(); // at once, because the page may be closing and would lose uncommitted changes
       await Promise.all([done, change.done]);
     },
-    keep: (_, messages) => keep(db, messages),
-    history: (room, limit, before) => history(db, room, limit, before),
+    begin: (room, epoch) => begin(db, room, epoch),
+    keep: (room, messages, epoch) => keep(db, room, messages, epoch),
+    history: (room, limit, before, epoch) => history(db, room, limit, before, epoch),
     prune: (room, most) => prune(db, room, most),
     outbox: async () => await db.getAll("outbox"),
     put: (outgoing) => put(db, outgoing),
@@ -93,19 +94,32 @@ async function change<Names extends StoreNames<Schema>[]>(
   await Promise.all([work(tx).catch(cancel), tx.done]);
 }
 
-function keep(db: Database, messages: readonly Message[]): Promise<void> {
-  return change(db, ["messages", "outbox"], "relaxed", async (tx) => {
-    const log = tx.objectStore("messages");
-    const outbox = tx.objectStore("outbox");
-    const [waiting, positions] = await Promise.all([outbox.getAll(), outbox.getAllKeys()]);
-    const arrived = new Set(messages.map((m) => m.id));
-    const arrivedPositions = positions.filter((_, i) => arrived.has(waiting[i]?.id ?? ""));
-    await Promise.all([...messages.map(async (m) => void (await log.put(m))), ...arrivedPositions.map((position) => outbox.delete(position))]);
+function begin(db: Database, room: string, epoch: string | undefined): Promise<void> {
+  return change(db, ["values", "messages"], "relaxed", async (tx) => {
+    const values = tx.objectStore("values");
+    if ((await values.get(`epoch:${room}`)) === epoch) return;
+    await Promise.all([
+      epoch === undefined ? values.delete(`epoch:${room}`) : values.put(epoch, `epoch:${room}`), tx.objectStore("messages").delete(numbers(room)),
+    ]);
   });
 }
 
-async function history(db: Database, room: string, limit: number, before?: number): Promise<Message[]> {
-  const { store } = db.transaction("messages");
+function keep(db: Database, room: string, messages: readonly Message[], epoch: string | undefined): Promise<void> {
+  return change(db, ["values", "messages", "outbox"], "relaxed", async (tx) => {
+    const log = tx.objectStore("messages");
+    const outbox = tx.objectStore("outbox");
+    const [present, waiting, positions] = await Promise.all([tx.objectStore("values").get(`epoch:${room}`), outbox.getAll(), outbox.getAllKeys()]);
+    const added = present === epoch ? messages : [];
+    const arrived = new Set(messages.map((m) => m.id));
+    const arrivedPositions = positions.filter((_, i) => arrived.has(waiting[i]?.id ?? ""));
+    await Promise.all([...added.map(async (m) => void (await log.put(m))), ...arrivedPositions.map((position) => outbox.delete(position))]);
+  });
+}
+
+async function history(db: Database, room: string, limit: number, before?: number, epoch?: string): Promise<Message[]> {
+  const tx = db.transaction(["values", "messages"]);
+  if ((await tx.objectStore("values").get(`epoch:${room}`)) !== epoch) return [];
+  const store = tx.objectStore("messages");
   const last = before === undefined ? (await store.openKeyCursor(numbers(room), "prev"))?.key[1] : before - 1;
   if (last === undefined) return [];
   return runTo(last, await store.getAll(numbers(room, last - limit + 1, last)));

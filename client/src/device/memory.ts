@@ -11,6 +11,7 @@ export class Memory {
 /** A Device whose data is lost when the page closes. It is used in tests, and where a browser does not allow storage. */
 export function openMemory(memory = new Memory()): Device {
   const roomOf = (room: string) => memory.rooms.get(room) ?? new Map<number, Message>();
+  const isOf = (room: string, epoch: string | undefined) => memory.values.get(`epoch:${room}`) === epoch;
   return {
     keeps: false,
     get: async <K extends keyof Values>(key: K) => memory.values.get(key) as Values[K] | undefined,
@@ -18,16 +19,20 @@ export function openMemory(memory = new Memory()): Device {
       if (value === undefined) memory.values.delete(key);
       else memory.values.set(key, value);
     },
-    async keep(room, messages) {
+    async begin(room, epoch) {
+      if (isOf(room, epoch)) return;
+      memory.rooms.delete(room);
+      memory.values.set(`epoch:${room}`, epoch);
+    },
+    async keep(room, messages, epoch) {
+      for (const { id } of messages) memory.outbox.delete(id);
+      if (!isOf(room, epoch)) return;
       const kept = roomOf(room);
-      for (const message of messages) {
-        kept.set(message.seq, message);
-        memory.outbox.delete(message.id);
-      }
+      for (const message of messages) kept.set(message.seq, message);
       memory.rooms.set(room, kept);
     },
-    async history(room, limit, before) {
-      const kept = roomOf(room);
+    async history(room, limit, before, epoch) {
+      const kept = isOf(room, epoch) ? roomOf(room) : new Map<number, Message>();
       const found: Message[] = [];
       for (let seq = before === undefined ? newest(kept) : before - 1; found.length < limit; seq--) {
         const message = kept.get(seq);

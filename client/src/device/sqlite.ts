@@ -37,8 +37,9 @@ export async function openSQLite(db: Database, drop: () => Promise<void>): Promi
     keeps: true,
     get: <K extends keyof Values>(key: K) => next(() => get<Values[K]>(db, key)),
     set: (key, value) => next(() => set(db, key, value)),
-    keep: (room, messages) => next(() => keep(db, room, messages)),
-    history: (room, limit, before) => next(() => history(db, room, limit, before)),
+    begin: (room, epoch) => next(() => begin(db, room, epoch)),
+    keep: (room, messages, epoch) => next(() => keep(db, room, messages, epoch)),
+    history: (room, limit, before, epoch) => next(() => history(db, room, limit, before, epoch)),
     prune: (room, most) => next(() => prune(db, room, most)),
     outbox: () => next(async () => parse<Outgoing>(await db.getAllAsync<Row>("SELECT value FROM outbox ORDER BY place", []))),
     put: (outgoing) => next(() => put(db, outgoing)),
@@ -60,17 +61,30 @@ async function set(db: Database, key: string, value: unknown): Promise<void> {
   else await db.runAsync(`INSERT OR REPLACE INTO "values" (key, value) VALUES (?, ?)`, [key, JSON.stringify(value)]);
 }
 
+/** A condition, and its parameters: the history of the room is of the epoch. */
+const isOf = `ifnull((SELECT value FROM "values" WHERE key = ?), '') = ?`;
+const ofEpoch = (room: string, epoch: string | undefined) => [`epoch:${room}`, epoch === undefined ? "" : JSON.stringify(epoch)];
+
+async function begin(db: Database, room: string, epoch: string | undefined): Promise<void> {
+  await db.withTransactionAsync(async () => {
+    await db.runAsync(`DELETE FROM messages WHERE room = ? AND NOT ${isOf}`, [room, ...ofEpoch(room, epoch)]);
+    await set(db, `epoch:${room}`, epoch);
+  });
+}
+
 /** Uses two statements for any number of messages, because each statement is a call into native code. */
-async function keep(db: Database, room: string, messages: readonly Message[]): Promise<void> {
+async function keep(db: Database, room: string, messages: readonly Message[], epoch: string | undefined): Promise<void> {
   const list = JSON.stringify(messages);
   await db.withTransactionAsync(async () => {
-    await db.runAsync("INSERT OR REPLACE INTO messages (room, seq, value) SELECT ?, json_extract(value, '$.seq'), value FROM json_each(?)", [room, list]);
+    const rows = `SELECT ?, json_extract(value, '$.seq'), value FROM json_each(?) WHERE ${isOf}`;
+    await db.runAsync(`INSERT OR REPLACE INTO messages (room, seq, value) ${rows}`, [room, list, ...ofEpoch(room, epoch)]);
     await db.runAsync("DELETE FROM outbox WHERE id IN (SELECT json_extract(value, '$.id') FROM json_each(?))", [list]);
   });
 }
 
-async function history(db: Database, room: string, limit: number, before = Number.MAX_SAFE_INTEGER): Promise<Message[]> {
-  const rows = await db.getAllAsync<Row>("SELECT value FROM messages WHERE room = ? AND seq < ? ORDER BY seq DESC LIMIT ?", [room, before, limit]);
+async function history(db: Database, room: string, limit: number, before = Number.MAX_SAFE_INTEGER, epoch?: string): Promise<Message[]> {
+  const query = `SELECT value FROM messages WHERE room = ? AND seq < ? AND ${isOf} ORDER BY seq DESC LIMIT ?`;
+  const rows = await db.getAllAsync<Row>(query, [room, before, ...ofEpoch(room, epoch), limit]);
   const found = parse<Message>(rows).reverse();
   const last = before === Number.MAX_SAFE_INTEGER ? found.at(-1)?.seq : before - 1;
   return last === undefined ? [] : runTo(last, found);

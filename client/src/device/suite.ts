@@ -46,6 +46,7 @@ export function deviceSuite(name: string, make: () => () => Promise<Device>): vo
     const tabs: Tabs = { device: () => device, another };
     valuesSuite(tabs);
     historySuite(tabs);
+    epochSuite(tabs);
     outboxSuite(tabs);
     orderSuite(tabs);
     eraseSuite(tabs);
@@ -152,6 +153,40 @@ function historySuite({ device }: Tabs): void {
     await device().prune("lobby", 500);
     expect(await device().history("lobby", 5_000)).toEqual(range(1_501, 2_000));
   }, 60_000); // the IndexedDB of the tests takes seconds for this on a busy machine
+}
+
+function epochSuite({ device, another }: Tabs): void {
+  test("removes the history of a room when another epoch begins", async () => {
+    await device().keep("lobby", range(1, 3));
+    await device().keep("lobby2", range(1, 3, "lobby2"));
+    expect(await device().get("epoch:lobby")).toBeUndefined();
+    await device().begin("lobby", "a");
+    expect([await device().get("epoch:lobby"), await device().history("lobby", 9, undefined, "a")]).toEqual(["a", []]);
+    await device().keep("lobby", range(1, 3), "a");
+    await device().begin("lobby", "a");
+    expect(seqs(await device().history("lobby", 9, undefined, "a"))).toEqual([1, 2, 3]);
+    await device().begin("lobby", "b");
+    await device().begin("lobby", "a");
+    expect(await device().history("lobby", 9, undefined, "a")).toEqual([]);
+    await device().keep("lobby", range(1, 3), "a");
+    await device().begin("lobby", undefined);
+    expect([await device().get("epoch:lobby"), await device().history("lobby", 9)]).toEqual([undefined, []]);
+    expect(seqs(await device().history("lobby2", 9))).toEqual([1, 2, 3]);
+  });
+
+  test("neither keeps nor returns messages of another epoch, and removes them from the outbox all the same", async () => {
+    const other = await another();
+    await device().begin("lobby", "a");
+    await device().keep("lobby", range(1, 9), "a");
+    await other.begin("lobby", "b");
+    await other.keep("lobby", range(1, 5), "b");
+    await device().put(outgoing("lobby-6"));
+    await device().keep("lobby", [message(6)], "a");
+    await device().keep("lobby", [message(7)]);
+    expect(seqs(await other.history("lobby", 9, undefined, "b"))).toEqual([1, 2, 3, 4, 5]);
+    expect(await Promise.all([device().history("lobby", 9, undefined, "a"), device().history("lobby", 9, 3, "a"), device().history("lobby", 9)])).toEqual([[], [], []]);
+    expect(await device().outbox()).toEqual([]);
+  });
 }
 
 function outboxSuite({ device, another }: Tabs): void {

@@ -13,6 +13,7 @@ import { Messages } from "./messages/Messages";
 import { useReadable } from "./readable";
 import { Text } from "./Text";
 import { space, useColours } from "./theme";
+import { WentBack } from "./WentBack";
 
 interface Props {
   readonly chat: Chat;
@@ -29,6 +30,7 @@ export function RoomScreen({ chat, room, wide, onBack }: Props) {
   return (
     <>
       <Head chat={chat} name={room.name} wide={wide} onBack={onBack} />
+      <WentBack key={`${room.name} went back`} room={room} />
       <View style={styles.messages}><Messages key={room.name} chat={chat} room={room} /></View>
       {refused === null && (maySend ? <Composer key={room.name} room={room} focused={wide} /> : <ReadOnly />)}
     </>

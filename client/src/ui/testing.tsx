@@ -3,7 +3,7 @@ import type { ReactElement } from "react";
 
 import { Chat } from "../core/chat";
 import type { Keep, Platform } from "../core/device";
-import { dial } from "../core/hub";
+import { dial, type Cursor } from "../core/hub";
 import type { Identity } from "../core/identity";
 import type { Message } from "../core/message";
 import { Session } from "../core/session";
@@ -79,10 +79,11 @@ export class World {
     let end = () => undefined as void;
     const closed = new Promise<undefined>((resolve) => (end = () => resolve(undefined)));
     this.#ends.add(end);
-    const join = (room: string, after?: number) => {
+    const join = (room: string, cursor?: Cursor) => {
       const log = this.log.get(room) ?? [];
+      const after = typeof cursor === "object" ? cursor.after : cursor;
       if (after !== undefined) for (const m of log.slice(after)) received(m);
-      return Promise.resolve({ last_seq: log.length, oldest_seq: Math.min(1, log.length) });
+      return Promise.resolve({ last_seq: log.length, oldest_seq: Math.min(1, log.length), epoch: "e" });
     };
     return { join, leave: () => Promise.resolve(), ping: () => Promise.resolve(), closed, stop: () => Promise.resolve(end()) };
   }
@@ -97,7 +98,7 @@ export class World {
     const [, , room] = url.pathname.split("/");
     if (room === undefined) return { rooms: this.rooms.map((name) => ({ name, last_seq: 1 })) };
     const messages = this.log.get(room) ?? [];
-    if (init?.method !== "POST") return { messages, last_seq: messages.length, oldest_seq: 1 };
+    if (init?.method !== "POST") return { messages, last_seq: messages.length, oldest_seq: 1, epoch: "e" };
     const { msg } = JSON.parse(String(init.body)) as { msg: string };
     this.posted.push({ room, msg });
     return {};

@@ -1,6 +1,7 @@
 import { Chat } from "../../src/core/chat";
 import type { Identity } from "../../src/core/identity";
-import type { Room, Timeline } from "../../src/core/room";
+import type { Room } from "../../src/core/room";
+import type { Timeline } from "../../src/core/timeline";
 import type { Machine, Run } from "./machine";
 
 /** A text that a user has written in the app. */

@@ -3,7 +3,8 @@ import { useImperativeHandle } from "react";
 import { Linking, View } from "react-native";
 
 import type { Chat } from "../../core/chat";
-import type { Room, Timeline } from "../../core/room";
+import type { Room } from "../../core/room";
+import type { Timeline } from "../../core/timeline";
 import { draw, flushPromises, World } from "../testing";
 import type { ListHandle, ListProps } from "./list";
 import { Messages } from "./Messages";
@@ -138,6 +139,12 @@ describe("a room without messages", () => {
     world.online = false;
     await open(["Bob", "one"]);
     expect(screen.getByTestId("messages")).toHaveTextContent("Loading…");
+  });
+
+  test("shows that the server has removed its messages", async () => {
+    const room = await open();
+    await change(room, { last: 7, oldest: 8 });
+    expect(screen.getByTestId("messages")).toHaveTextContent("Older messages are no longer kept.");
   });
 
   test("shows why the client may not read it", async () => {
@@ -276,6 +283,14 @@ describe("older messages", () => {
     await change(room, { older: "some" });
     expect(screen.queryByText("Loading…")).toBeNull();
   });
+});
+
+test("a line says that messages before the oldest one were removed", async () => {
+  const room = await open(["Bob", "one"], ["Bob", "two"]);
+  expect(screen.queryByTestId("removed")).toBeNull();
+  await change(room, { messages: room.timeline.get().messages.slice(1), older: "none" });
+  expect(shown().rows.map((row) => row.is)).toEqual(["removed", "day", "message"]);
+  expect(screen.getByTestId("removed")).toHaveTextContent("Older messages are no longer kept.");
 });
 
 test("messages of others are announced", async () => {

@@ -2,7 +2,8 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } fr
 import { StyleSheet, View } from "react-native";
 
 import type { Chat } from "../../core/chat";
-import type { Room, Timeline } from "../../core/room";
+import type { Room } from "../../core/room";
+import type { Timeline } from "../../core/timeline";
 import { useLocale } from "../i18n";
 import { useReadable } from "../readable";
 import { Text } from "../Text";
@@ -13,7 +14,7 @@ import { Jump, Pill } from "./Floating";
 import { List } from "./List";
 import type { ListHandle } from "./list";
 import { rowsOf, type Row } from "./rows";
-import { Day, Unread } from "./Separator";
+import { Day, Removed, Unread } from "./Separator";
 import { useAttention } from "./useAttention";
 
 interface Props {
@@ -31,7 +32,8 @@ export function Messages({ chat, room }: Props) {
   if (!timeline.open || !timeline.loaded) return null;
   if (timeline.messages.length + timeline.outgoing.length > 0) return <Log chat={chat} room={room} timeline={timeline} />;
   const known = timeline.read >= 0; // otherwise the server has not answered yet
-  return known && timeline.last === 0 ? <Note title={t("empty")} text={t("empty-text")} /> : <Note title={t("loading")} />;
+  if (known && timeline.last === 0) return <Note title={t("empty")} text={t("empty-text")} />;
+  return <Note title={t(known && timeline.oldest > timeline.last ? "removed" : "loading")} />;
 }
 
 function Note({ title, text }: { readonly title: string; readonly text?: string }) {
@@ -59,6 +61,7 @@ function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) 
   const render = useCallback((row: Row) => {
     if (row.is === "day") return <Day day={row.day} />;
     if (row.is === "unread") return <Unread />;
+    if (row.is === "removed") return <Removed />;
     return <Bubble row={row} actions={actions} />;
   }, [actions]);
   useFollowOwn(outgoing.at(-1)?.written_at ?? "", attentive, list);

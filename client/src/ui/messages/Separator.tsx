@@ -19,6 +19,12 @@ export function Day({ day }: { readonly day: Date }) {
   );
 }
 
+/** The line above the oldest message if the server has removed those before it. */
+export function Removed() {
+  const { t } = useLocale();
+  return <View testID="removed" style={styles.day}><Text size="small" tone="muted">{t("removed")}</Text></View>;
+}
+
 /** The line above the first message that was unread when the room was opened. */
 export function Unread() {
   const colours = useColours();

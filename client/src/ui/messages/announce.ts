@@ -1,6 +1,6 @@
 import type { Readable } from "../../core/cell";
 import type { Message } from "../../core/message";
-import type { Timeline } from "../../core/room";
+import type { Timeline } from "../../core/timeline";
 
 /** The shortest time between two announcements, in milliseconds. */
 const pause = 1_000;

@@ -17,7 +17,7 @@ const at = (time: string) => new Date(`2026-03-0${time}`).toISOString();
 
 /** A short form of a row: its kind, `[` at the start of a group, `]` at its end, `*` for own messages. */
 function short(row: Row): string {
-  if (row.is === "day" || row.is === "unread") return row.is;
+  if (row.is === "day" || row.is === "unread" || row.is === "removed") return row.is;
   return `${row.first ? "[" : ""}${row.key}${row.mine ? "*" : ""}${row.last ? "]" : ""}`;
 }
 
@@ -50,8 +50,16 @@ test("The line is not shown until older messages are loaded, unless none exist",
   for (let i = 0; i < 5; i++) message("ann", at("1T09:00"));
   const list = [message("ann", at("1T10:00")), message("ann", at("1T10:01"))];
   expect(rows(list, [], 3).map(short)).toEqual(["day", "[id-6", "id-7]"]);
-  expect(rows(list, [], 3, "none").map(short)).toEqual(["day", "unread", "[id-6", "id-7]"]);
+  expect(rows(list, [], 3, "none").map(short)).toEqual(["removed", "day", "unread", "[id-6", "id-7]"]);
   expect(rows(list, [], 5).map(short)).toEqual(["day", "unread", "[id-6", "id-7]"]);
+});
+
+test("A line is shown above the oldest message if the server has removed those before it", () => {
+  const list = [message("ann", at("1T10:00")), message("ann", at("1T10:01"))];
+  expect(rows(list, [], null, "none").map(short)).toEqual(["day", "[id-1", "id-2]"]);
+  expect(rows(list.slice(1), [], null, "some").map(short)).toEqual(["day", "[id-2]"]);
+  expect(rows(list.slice(1), [], null, "none").map(short)).toEqual(["removed", "day", "[id-2]"]);
+  expect(rows([], [outgoing("x", at("1T10:02"))], null, "none").map(short)).toEqual(["day", "[x*]"]);
 });
 
 test("A message with an earlier day starts no new day", () => {

@@ -1,10 +1,11 @@
 import type { Message, Outgoing } from "../../core/message";
-import type { Timeline } from "../../core/room";
+import type { Timeline } from "../../core/timeline";
 
 /** A row of the list of messages. The key of a message's row stays the same when an own message comes back in the log. */
 export type Row =
   | { readonly is: "day"; readonly key: string; readonly day: Date }
   | { readonly is: "unread"; readonly key: string }
+  | { readonly is: "removed"; readonly key: string }
   | (CommonFields & { readonly is: "message"; readonly message: Message })
   | (CommonFields & { readonly is: "outgoing"; readonly message: Outgoing });
 
@@ -39,7 +40,7 @@ export function rowsOf(timeline: Shown, client: string): readonly Row[] {
   const { messages, outgoing } = timeline;
   const all: readonly (Message | Outgoing)[] = outgoing.length === 0 ? messages : [...messages, ...outgoing];
   const unread = unreadOf(timeline);
-  const list: Row[] = [];
+  const list = beginningOf(timeline);
   let before: Entry | undefined;
   let day: Entry | undefined;
   let entry = all[0] === undefined ? undefined : entryOf(all[0], client);
@@ -58,6 +59,11 @@ export function rowsOf(timeline: Shown, client: string): readonly Row[] {
     entry = next;
   }
   return list;
+}
+
+/** Returns the row above the oldest message if the server has removed those before it. */
+function beginningOf({ messages, older }: Shown): Row[] {
+  return older === "none" && (messages[0]?.seq ?? 1) > 1 ? [{ is: "removed", key: "removed" }] : [];
 }
 
 /** Returns the first unread message if it is loaded. If the messages before the first loaded one no longer exist, it is the first loaded one. */

@@ -1,4 +1,4 @@
-import { clockTime, dayName, fullTime } from "./times";
+import { clockTime, dateAndTime, dayName, fullTime } from "./times";
 
 const time = new Date(2026, 4, 15, 9, 5, 7);
 
@@ -6,6 +6,7 @@ test("A time is in the language of the reader", () => {
   expect(clockTime(time, "en")).toMatch(/^9:05\sAM$/);
   expect(clockTime(time, "de")).toBe("9:05");
   expect(fullTime(time, "de")).toMatch(/^Freitag, 15. Mai 2026.*09:05:07$/);
+  expect(dateAndTime(time, "de")).toMatch(/^15. Mai 2026.*09:05$/);
 });
 
 test("An invalid time is shown as an empty text", () => {

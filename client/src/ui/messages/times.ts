@@ -21,6 +21,11 @@ export function fullTime(time: Date, language: Language): string {
   return format(time, language, { dateStyle: "full", timeStyle: "medium" });
 }
 
+/** Returns the date and the time of day. */
+export function dateAndTime(time: Date, language: Language): string {
+  return format(time, language, { dateStyle: "long", timeStyle: "short" });
+}
+
 /** Returns the date of a day, or "today" or "yesterday". */
 export function dayName(day: Date, language: Language, now: Date = new Date()): "today" | "yesterday" | { readonly date: string } {
   const ago = Math.round((midnight(now) - midnight(day)) / 86_400_000);
