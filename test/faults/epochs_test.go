@@ -203,7 +203,7 @@ func TestEpochs_TheSameCopyRestoredTwice(t *testing.T) {
 	for round := range 2 {
 		h.senders.Stop()
 		for _, s := range h.servers {
-			s.Terminate()
+			s.Stop(limit)
 		}
 		noError(t, h.primary.RestoreBackup(within(t, limit)))
 		for _, s := range h.servers {
@@ -228,7 +228,7 @@ func TestEpochs_CloneOfAnotherInstallation(t *testing.T) {
 	h.away.pause()
 	h.senders.Stop()
 	for _, s := range h.servers {
-		s.Terminate()
+		s.Stop(limit)
 	}
 	h.proxy.Retarget(hostOf(t, other.Store))
 	h.Store = strings.Replace(h.Store, "/restante?", "/"+databaseOf(t, other.Store)+"?", 1)

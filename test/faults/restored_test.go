@@ -81,7 +81,7 @@ func TestEpochs_OneMachineIsRestored(t *testing.T) {
 	m.accept(50)
 	m.away.pause()
 	for round := range 2 {
-		m.server.Terminate()
+		m.server.Stop(limit)
 		tool(t, "restore", backup, "--data", m.server.Data())
 		m.server.Restart()
 		m.accept(100) // the senders try on
@@ -100,12 +100,12 @@ func TestEpochs_OneMachineGetsAnOlderFile(t *testing.T) {
 	t.Parallel()
 	m := startMachine(t)
 	file, older := filepath.Join(m.server.Data(), "restante.db"), filepath.Join(t.TempDir(), "older.db")
-	m.server.Terminate()
+	m.server.Stop(limit)
 	copyFile(t, file, older)
 	m.server.Restart()
 	m.accept(50)
 	m.away.pause()
-	m.server.Terminate()
+	m.server.Stop(limit)
 	copyFile(t, older, file)
 	m.server.Restart()
 	m.accept(100)
