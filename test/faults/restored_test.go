@@ -37,7 +37,7 @@ const pastRoom = "past"
 
 func startMachine(t *testing.T) *machine {
 	t.Helper()
-	m := &machine{t: t, server: testkit.Start(t, testkit.Options{})}
+	m := &machine{t: t, server: testkit.Start(t, testkit.Options{EpochsEnd: true})}
 	m.load()
 	m.readers = startEpochReaders(t, m.server.URL(), pastRoom)
 	m.away = startEpochReaders(t, m.server.URL(), pastRoom)
