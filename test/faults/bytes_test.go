@@ -24,8 +24,8 @@ func longText(size int) func(sender, n int) string {
 func TestBytes_ClientsThatReadNothing(t *testing.T) {
 	const (
 		rooms   = 200
-		each    = 40
-		size    = 16 << 10 // 128 MB in all, in one encoding
+		each    = 16
+		size    = 16 << 10 // 52 MB in all, in one encoding
 		clients = 300
 		budget  = 8 << 20
 	)
@@ -81,6 +81,7 @@ func TestBytes_LongMessagesAreReadOnce(t *testing.T) {
 		senders.Wait()
 		senders.Stop()
 		s.WaitSeq("long", messages)
+		s.Stop(limit)
 		s.Restart() // it keeps nothing of them
 		pages := cpuOf(t, s, func() { get200(t, s.URL()+"/messages/since?room=long&after=0") })
 		before := metric(t, s, "restante_catchup_reads_total")
@@ -112,6 +113,7 @@ func TestBytes_ReadersWithDifferentCursorsSharePages(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		s := rig.Start(t, testkit.Options{})
 		sends := fill(t, s.URL(), "lobby", messages)
+		s.Stop(limit)
 		s.Restart()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
@@ -60,14 +59,14 @@ func (r *epochReader) followHub(ctx context.Context, transport string, first fun
 			if err := json.Unmarshal([]byte(text), &m); err != nil {
 				return fmt.Errorf("%w in %q", err, text)
 			}
-			if err := r.takeHub(link, m); err != nil {
+			if err := r.takeHub(ctx, link, m); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func (r *epochReader) takeHub(link *hubLink, m hubMessage) error {
+func (r *epochReader) takeHub(ctx context.Context, link *hubLink, m hubMessage) error {
 	switch {
 	case m.Error != "" || m.Type == 7:
 		return fmt.Errorf("the hub says %+v", m)
@@ -89,7 +88,7 @@ func (r *epochReader) takeHub(link *hubLink, m hubMessage) error {
 		r.told(a.Epoch, a.Reset)
 		if a.Messages != nil {
 			r.add(a.Messages...)
-			time.Sleep(pollEvery)
+			rest(ctx)
 			return pollHub(r, link)
 		}
 	}

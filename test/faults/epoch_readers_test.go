@@ -100,10 +100,11 @@ func (all epochReaders) check(t *testing.T, when string, stored []chat.Message) 
 		want[i] = entry{m.Seq, m.ID}
 	}
 	for _, r := range all {
-		deadline := time.Now().Add(limit / 2)
-		for !slices.Equal(r.holds(), want) && time.Now().Before(deadline) {
-			time.Sleep(20 * time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), limit/2)
+		for !slices.Equal(r.holds(), want) && ctx.Err() == nil {
+			rest(ctx)
 		}
+		cancel()
 		r.mu.Lock()
 		if !slices.Equal(r.log, want) {
 			t.Errorf("%s, %s: it holds %d messages up to %d, %d are stored; its connection ended with %v; resets %+v\n%s",
@@ -292,9 +293,17 @@ type answer struct {
 
 const pollEvery = 50 * time.Millisecond
 
+// rest waits until the next poll.
+func rest(ctx context.Context) {
+	select {
+	case <-time.After(pollEvery):
+	case <-ctx.Done():
+	}
+}
+
 // pollPages reads pages until one fails.
 func (r *epochReader) pollPages(ctx context.Context) error {
-	for ; ctx.Err() == nil; time.Sleep(pollEvery) {
+	for ; ctx.Err() == nil; rest(ctx) {
 		resp, err := r.get(ctx, "/rooms/"+r.room+"/messages?"+r.query().Encode(), nil)
 		if err != nil {
 			return err
@@ -312,7 +321,7 @@ func (r *epochReader) pollPages(ctx context.Context) error {
 
 // pollSince reads the arrays of /messages/since, whose headers tell the epoch.
 func (r *epochReader) pollSince(ctx context.Context) error {
-	for ; ctx.Err() == nil; time.Sleep(pollEvery) {
+	for ; ctx.Err() == nil; rest(ctx) {
 		resp, err := r.get(ctx, "/messages/since?room="+r.room+"&"+r.query().Encode(), nil)
 		if err != nil {
 			return err
