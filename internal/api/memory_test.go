@@ -82,7 +82,7 @@ func (s *memory) Beginning(_ context.Context, room, epoch string) (int64, error)
 		}
 		known = known || e.id == epoch
 	}
-	if !known {
+	if least == math.MaxInt64 {
 		least = 0
 	}
 	return least, s.fails("Beginning")

@@ -84,7 +84,7 @@ type Driver interface {
 
 	// Beginning returns the least number with which the room began an epoch after the given one ("": the store's first one), or
 	// any epoch if the store does not know the given one. The room began the first epoch, and every epoch that is older than the
-	// room, with 0.
+	// room, with 0. It is 0 for the present epoch, too, which none follows; chat.Resume does not ask for that.
 	Beginning(ctx context.Context, room, epoch string) (int64, error)
 
 	// RestoreEpochs gives a store that was made new the id and the epochs of another one, with the numbers with which the rooms

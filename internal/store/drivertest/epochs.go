@@ -145,6 +145,9 @@ func testBeginning(t *testing.T, h Harness) {
 	d := h.Open(t, c.now)
 	first := epochOf(t, d).ID
 	put(t, d, messages("a", 3)...)
+	if got := []int64{beginning(t, d, "a", ""), beginning(t, d, "a", first)}; !slices.Equal(got, []int64{0, 0}) {
+		t.Errorf("a began epochs after the only one with %v, want 0", got)
+	}
 	put(t, d, messages("quiet", 1)...)
 	d = h.EndEpoch(t, d, c.now, "a test")
 	second := epochOf(t, d).ID
@@ -158,7 +161,7 @@ func testBeginning(t *testing.T, h Harness) {
 		room, epoch string
 		want        int64
 	}{
-		{"a", first, 3}, {"a", "", 3}, {"a", second, 5}, {"a", "0000unknown0000", 0},
+		{"a", first, 3}, {"a", "", 3}, {"a", second, 5}, {"a", third, 0}, {"a", "0000unknown0000", 0},
 		{"b", first, 0}, {"b", "", 0}, {"b", second, 4}, {"b", "0000unknown0000", 0},
 		{"c", first, 0}, {"c", second, 0}, {"quiet", first, 1}, {"quiet", second, 1},
 		{"unknown", first, 0}, {"unknown", "", 0}, {"unknown", "0000unknown0000", 0},

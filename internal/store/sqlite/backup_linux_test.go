@@ -132,7 +132,7 @@ func TestRestoration_FromReadOnlyDisk(t *testing.T) {
 	copyDir(t, filepath.Dir(backedUp(t, 20)), dir)
 	noError(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 	restore(t, &Restoration{From: filepath.Join(dir, "backup.db"), To: path})
-	wantRestored(t, path, 20, "")
+	wantRestored(t, path, 20, 0, "")
 }
 
 // TestFiles_BelongToTheOwnerOfTheDirectory: root backs up and restores for a server that runs as another user.

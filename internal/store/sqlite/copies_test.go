@@ -92,8 +92,9 @@ func restore(t *testing.T, r *Restoration) Restored {
 	return done
 }
 
-// wantRestored opens a database and checks that it has n messages in room a and that its epoch began with a restore.
-func wantRestored(t *testing.T, path string, n int, epoch string) {
+// wantRestored opens a database and checks that it has n messages in room a and that its epoch began with a restore. The room began
+// that with a number.
+func wantRestored(t *testing.T, path string, n, with int, epoch string) {
 	t.Helper()
 	d := open(t, path, Config{})
 	wantLog(t, d, n)
@@ -105,8 +106,8 @@ func wantRestored(t *testing.T, path string, n int, epoch string) {
 	if len(epochs) < 2 || !strings.HasPrefix(last.Reason, "restored from ") || epoch != "" && last.ID != epoch {
 		t.Errorf("epochs %+v, want %s after a restore", epochs, epoch)
 	}
-	if begun, err := d.Beginning(t.Context(), "a", epochs[len(epochs)-2].ID); err != nil || begun != int64(n) {
-		t.Errorf("the room began the epoch with %d, %v, want %d", begun, err, n)
+	if begun, err := d.Beginning(t.Context(), "a", epochs[len(epochs)-2].ID); err != nil || begun != int64(with) {
+		t.Errorf("the room began the epoch with %d, %v, want %d", begun, err, with)
 	}
 	appendTo(t, d, "a", 1)
 	if err := d.Close(); err != nil {

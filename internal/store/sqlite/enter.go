@@ -9,13 +9,13 @@ import (
 	"restante/internal/errs"
 )
 
-// origin looks at the files; with restored, only at the mark that stands in the database.
+// origin looks at the files; with restored, only at the mark that stands in the database, and at which store was served here.
 func (f *file) origin(ctx context.Context, restored string) (origin, error) {
 	if restored == "" {
 		return f.look(ctx)
 	}
 	m, err := f.readMark(ctx, readOnly)
-	return origin{marks{Present: m.id}, restored}, err
+	return origin{marks{Present: m.id, served: f.served(ctx, true)}, restored}, err
 }
 
 // begin enters the database at the start. When the disk does not let it, what is there can be read, and the writer enters before it
@@ -127,7 +127,8 @@ type change struct {
 // the checkpoint from completing, both marks stay valid, and the next call goes on. After an error the connection must be closed.
 func (w *writer) remark(ctx context.Context, c change) error {
 	if !w.marks.pending() || w.marks.Ends != c.ends {
-		m := marks{Present: w.marks.Present, Next: cmp.Or(w.marks.Next, newMark()), Ends: c.ends}
+		m := w.marks
+		m.Next, m.Ends = cmp.Or(m.Next, newMark()), c.ends
 		if err := w.writeMarks(m); err != nil {
 			return err
 		}
@@ -140,7 +141,11 @@ func (w *writer) remark(ctx context.Context, c change) error {
 		return err
 	}
 	w.fresh = false
-	return w.writeMarks(marks{Present: w.marks.Next})
+	_, now, err := isServed(ctx, w.tx.conn, w.marks.served)
+	if err != nil {
+		return err
+	}
+	return w.writeMarks(marks{Present: w.marks.Next, served: now})
 }
 
 func (w *writer) writeMarks(m marks) error {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"restante/internal/chat"
@@ -80,23 +79,16 @@ func (d *Driver) Epochs(ctx context.Context) ([]driver.Epoch, error) {
 	return reading(ctx, d, "read epochs", func() ([]driver.Epoch, error) { return slices.Clone(d.who.Load().epochs), nil })
 }
 
-const selectBeginning = `SELECT min(coalesce(last_seq, 0)) FROM epochs LEFT JOIN begins ON epoch = number AND room = ? WHERE number > ?`
+const selectBeginning = `SELECT coalesce(min(coalesce(last_seq, 0)), 0) FROM epochs LEFT JOIN begins ON epoch = number AND room = ? WHERE number > ?`
 
-// Beginning implements driver.Driver. After the present epoch there is none: then it is the greatest number.
+// Beginning implements driver.Driver.
 func (d *Driver) Beginning(ctx context.Context, room, epoch string) (int64, error) {
-	return reading(ctx, d, "read the beginnings of a room", func() (int64, error) {
+	return reading(ctx, d, "read the beginnings of a room", func() (seq int64, err error) {
 		number := 1
 		if epoch != "" {
 			number = 1 + slices.IndexFunc(d.who.Load().epochs, func(e driver.Epoch) bool { return e.ID == epoch }) // 0: it is unknown
 		}
-		var least sql.NullInt64
-		if err := d.reads.beginning.QueryRowContext(ctx, room, number).Scan(&least); err != nil {
-			return 0, err
-		}
-		if !least.Valid {
-			return math.MaxInt64, nil
-		}
-		return least.Int64, nil
+		return seq, d.reads.beginning.QueryRowContext(ctx, room, number).Scan(&seq)
 	})
 }
 
@@ -187,14 +179,22 @@ func (w *writer) restoreEpochs(ctx context.Context, l driver.Lineage) error {
 	return nil
 }
 
-// endEpoch begins another epoch with the numbers that the rooms have.
+// endEpoch begins another epoch: with the numbers that the rooms have if this is the store that was served before. Otherwise with 0:
+// nobody knows up to where the two stores agree.
 func (w *writer) endEpoch(ctx context.Context, reason string) error {
 	var last int
 	if err := w.tx.conn.QueryRowContext(ctx, "SELECT max(number) FROM epochs").Scan(&last); err != nil {
 		return fmt.Errorf("read epochs: %w", err)
 	}
+	same, _, err := isServed(ctx, w.tx.conn, w.marks.served)
+	if err != nil {
+		return err
+	}
 	if err := exec(ctx, w.tx.addEpoch, last+1, newMark(), w.cfg.Now().UnixMicro(), reason); err != nil {
 		return fmt.Errorf("begin an epoch: %w", err)
+	}
+	if !same {
+		return nil
 	}
 	if err := exec(ctx, w.tx.addBegins, last+1); err != nil {
 		return fmt.Errorf("begin an epoch: %w", err)

@@ -21,6 +21,7 @@ type marks struct {
 	Next    string `json:"next,omitempty"`
 	// Ends is why the epoch ends with Next: the database has ended it when it has that mark.
 	Ends string `json:"ends,omitempty"`
+	served
 }
 
 func (m *marks) has(mark string) bool {
@@ -196,18 +197,19 @@ func (s *files) check() error {
 
 // origin returns how an opened database goes on, given the mark that stands in it when it is read with its -wal.
 func (s *files) origin(newest mark) origin {
-	known := s.beside != nil && newest.id == s.beside.Present
 	switch {
-	case known:
-		return origin{*s.beside, s.beside.Ends}
-	case s.beside.has(newest.id):
-		return origin{marks{Present: s.beside.Present, Next: newest.id}, ""}
-	case newest.id == "":
+	case s.beside == nil && newest.id == "":
 		return origin{}
 	case s.beside == nil:
 		return origin{marks{Present: newest.id}, "the database file came without " + filepath.Base(markPath(s.path)) + ", so nobody knows whether it is the newest"}
+	case newest.id == s.beside.Present:
+		return origin{*s.beside, s.beside.Ends}
+	case s.beside.has(newest.id):
+		return origin{marks{Present: s.beside.Present, Next: newest.id, served: s.beside.served}, ""}
+	case newest.id == "":
+		return origin{marks{served: s.beside.served}, "a database file without a mark, new or of an earlier version, was put in place"}
 	default:
-		return origin{marks{Present: newest.id}, "another copy of the database file was put in place"}
+		return origin{marks{Present: newest.id, served: s.beside.served}, "another copy of the database file was put in place"}
 	}
 }
 

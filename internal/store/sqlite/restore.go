@@ -33,7 +33,10 @@ type Restoration struct {
 // Restored is what a Restoration has done.
 type Restored struct {
 	Contents
-	Epoch  string   // the id of the epoch that has begun
+	// Epoch is the id of the epoch that has begun. If the file is of the store that it replaces, the rooms began it with their last
+	// numbers. If it is of another one, or nothing was there to compare it with, they began it with 0: then every
+	// older cursor reads from the beginning.
+	Epoch  string
 	Before string   // the directory that has what was there before; "" if there was nothing
 	Notes  []string // what the operator should know of the file: sentences
 }
@@ -85,7 +88,8 @@ func (r *Restoration) restore(ctx context.Context, f *file, from backupFile) (do
 			err = errors.Join(err, removeDatabase(fresh.path))
 		}
 	}()
-	mark, done, err := r.prepare(ctx, fresh, from)
+	inPlace := from.file != nil && from.file.path == f.path
+	m, done, err := r.prepare(ctx, fresh, from, f.served(ctx, inPlace))
 	if err != nil {
 		return done, err
 	}
@@ -98,37 +102,37 @@ func (r *Restoration) restore(ctx context.Context, f *file, from backupFile) (do
 	if err := r.step("kept"); err != nil {
 		return done, err
 	}
-	if err := r.place(f, fresh, mark); err != nil {
+	if err := r.place(f, fresh, m); err != nil {
 		return done, unusable(f.path, err, "the restored file cannot be put in place")
 	}
 	return done, nil
 }
 
-// prepare makes the new database, complete and checked, and returns its mark.
-func (r *Restoration) prepare(ctx context.Context, fresh *file, from backupFile) (mark string, done Restored, err error) {
+// prepare makes the new database, complete and checked, and returns its marks. before is the store that it replaces.
+func (r *Restoration) prepare(ctx context.Context, fresh *file, from backupFile, before served) (m marks, done Restored, err error) {
 	r.progress.begin("copying")
 	reason := "restored from standard input"
 	if r.From != "" {
 		reason = "restored from " + from.file.path
 	}
 	if err := r.fill(ctx, fresh, from); err != nil {
-		return "", done, err
+		return m, done, err
 	}
 	if err := r.step("copied"); err != nil {
-		return "", done, err
+		return m, done, err
 	}
 	r.progress.begin("checking")
-	if mark, done.Epoch, err = fresh.renew(ctx, reason); err != nil {
-		return "", done, err
+	if m, done.Epoch, err = fresh.renew(ctx, reason, before); err != nil {
+		return m, done, err
 	}
 	if err := r.step("renewed"); err != nil {
-		return "", done, err
+		return m, done, err
 	}
 	if done.Contents, err = Verify(ctx, fresh.path); err != nil {
-		return "", done, err
+		return m, done, err
 	}
 	done.Notes = from.notes
-	return mark, done, errors.Join(syncFile(fresh.path), ownLike(fresh.path, filepath.Dir(fresh.path)))
+	return m, done, errors.Join(syncFile(fresh.path), ownLike(fresh.path, filepath.Dir(fresh.path)))
 }
 
 // fill copies the file, or the input.
@@ -146,23 +150,26 @@ func (r *Restoration) fill(ctx context.Context, fresh *file, from backupFile) er
 	return errors.Join(err, h.Close())
 }
 
-// renew ends the epoch in a copy, which gets the tables of this version if it lacks some. It returns the copy's mark and its epoch,
-// and leaves the copy closed, as one file.
-func (f *file) renew(ctx context.Context, reason string) (mark, epoch string, err error) {
+// renew ends the epoch in a copy that replaces a store, and gets the tables of this version if it lacks some. It returns the copy's
+// marks and its epoch, and leaves the copy closed, as one file.
+func (f *file) renew(ctx context.Context, reason string, before served) (_ marks, epoch string, err error) {
 	defer func() { err = errors.Join(err, removeFile(markPath(f.path)), removeFile(f.path+".lock")) }()
+	if err := f.writeMarks(marks{served: before}); err != nil {
+		return marks{}, "", writeError(markPath(f.path), err)
+	}
 	d, err := Open(ctx, f.path, Config{Restored: reason, Readers: 1, Config: driver.Config{Log: slog.New(slog.DiscardHandler)}})
 	if err != nil {
-		return "", "", err
+		return marks{}, "", err
 	}
 	e, err := d.Epoch()
 	if err = errors.Join(err, d.Close()); err != nil {
-		return "", "", err
+		return marks{}, "", err
 	}
 	m, err := f.readMarks()
 	if err != nil || m.pending() {
-		return "", "", errors.Join(err, fmt.Errorf("database file %s: its mark was not written", f.path))
+		return marks{}, "", errors.Join(err, fmt.Errorf("database file %s: its mark was not written", f.path))
 	}
-	return m.Present, e.ID, nil
+	return *m, e.ID, nil
 }
 
 func syncFile(path string) error {
@@ -285,7 +292,7 @@ func (r *Restoration) second(oldname, newname string) error {
 }
 
 // place puts the new database in the place of the old one, whose companions go.
-func (r *Restoration) place(f, fresh *file, mark string) error {
+func (r *Restoration) place(f, fresh *file, m marks) error {
 	dir := filepath.Dir(f.path)
 	for _, step := range []struct {
 		name string
@@ -293,7 +300,7 @@ func (r *Restoration) place(f, fresh *file, mark string) error {
 	}{
 		{"placed", func() error { return errors.Join(os.Rename(fresh.path, f.path), syncDir(dir)) }},
 		{"alone", func() error { return errors.Join(removeCompanions(f.path), syncDir(dir)) }},
-		{"marked", func() error { return f.writeMarks(marks{Present: mark}) }},
+		{"marked", func() error { return f.writeMarks(m) }},
 		{"done", func() error { return errors.Join(ownLike(markPath(f.path), dir), ownLike(f.path+".lock", dir)) }},
 	} {
 		if err := step.do(); err != nil {

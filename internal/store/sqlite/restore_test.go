@@ -19,7 +19,7 @@ func TestRestoration_KeepsWhatWasThere(t *testing.T) {
 	if done.Messages != 20 || done.Rooms != 1 || len(done.Notes) != 0 {
 		t.Errorf("restored %+v", done)
 	}
-	wantRestored(t, path, 20, done.Epoch)
+	wantRestored(t, path, 20, 0, done.Epoch)
 	wantLog(t, open(t, filepath.Join(done.Before, "restante.db"), Config{}), 50)
 	for _, name := range []string{path, done.Before} {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm()&0o077 != 0 {
@@ -31,7 +31,7 @@ func TestRestoration_KeepsWhatWasThere(t *testing.T) {
 	if again.Epoch == done.Epoch || again.Before == done.Before {
 		t.Errorf("the second time %+v", again)
 	}
-	wantRestored(t, path, 20, again.Epoch)
+	wantRestored(t, path, 20, 0, again.Epoch)
 	wantOnly(t, filepath.Dir(backup), "backup.db")
 }
 
@@ -40,7 +40,7 @@ func TestRestoration_IntoNewDirectory(t *testing.T) {
 	if done := restore(t, &Restoration{From: backedUp(t, 20), To: path}); done.Before != "" {
 		t.Errorf("nothing was there, and is kept in %s", done.Before)
 	}
-	wantRestored(t, path, 20, "")
+	wantRestored(t, path, 20, 0, "")
 }
 
 func TestRestoration_FromInput(t *testing.T) {
@@ -50,7 +50,7 @@ func TestRestoration_FromInput(t *testing.T) {
 	}
 	path := leftByCrash(t, 50)
 	restore(t, &Restoration{Input: bytes.NewReader(whole), To: path})
-	wantRestored(t, path, 20, "")
+	wantRestored(t, path, 20, 0, "")
 
 	before := content(t, filepath.Dir(path))
 	for name, c := range map[string]struct {
@@ -197,7 +197,7 @@ func afterKill(t *testing.T, dir, backup string) string {
 	}
 	path := filepath.Join(dir, "restante.db")
 	restore(t, &Restoration{From: backup, To: path})
-	wantRestored(t, path, 20, "")
+	wantRestored(t, path, 20, 0, "")
 	return outcome
 }
 
@@ -237,28 +237,29 @@ func TestRestoration_InPlace(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(t *testing.T, path string)
 		have  int
+		begun int
 		note  string
 	}{
-		"with its -wal": {func(*testing.T, string) {}, 50, ""},
+		"with its -wal": {func(*testing.T, string) {}, 50, 50, ""},
 		"without its mark": {func(t *testing.T, path string) {
 			noError(t, os.Remove(path+".mark"))
-		}, 50, ""},
+		}, 50, 0, ""},
 		"beside the -wal of another one": {func(t *testing.T, path string) {
 			whole, err := os.ReadFile(backedUp(t, 30))
 			noError(t, err)
 			noError(t, os.WriteFile(path, whole, 0o600))
-		}, 30, "does not belong to"},
+		}, 30, 0, "does not belong to"},
 		"closed, beside the -wal of another one": {func(t *testing.T, path string) {
 			other := leftByCrash(t, 70)
 			noError(t, open(t, path, Config{}).Close())
 			noError(t, os.Rename(other+"-wal", path+"-wal"))
-		}, 50, "does not belong to"},
+		}, 50, 50, "does not belong to"},
 		"closed, with the mark of another one": {func(t *testing.T, path string) {
 			whole, err := os.ReadFile(backedUp(t, 30))
 			noError(t, err)
 			noError(t, os.WriteFile(path, whole, 0o600))
 			noError(t, os.Remove(path+"-wal"))
-		}, 30, ""},
+		}, 30, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := leftByCrash(t, 50)
@@ -267,7 +268,7 @@ func TestRestoration_InPlace(t *testing.T) {
 			if int(done.Messages) != c.have || !strings.Contains(strings.Join(done.Notes, " "), c.note) || c.note == "" && len(done.Notes) > 0 {
 				t.Errorf("restored %+v, want %d messages and %q", done, c.have, c.note)
 			}
-			wantRestored(t, path, c.have, done.Epoch)
+			wantRestored(t, path, c.have, c.begun, done.Epoch)
 		})
 	}
 }
@@ -281,7 +282,7 @@ func TestRestoration_InPlaceWithoutTheWAL(t *testing.T) {
 	if len(done.Notes) != 1 || !strings.Contains(done.Notes[0], "without its -wal") {
 		t.Errorf("notes %q", done.Notes)
 	}
-	wantRestored(t, path, int(done.Messages), done.Epoch)
+	wantRestored(t, path, int(done.Messages), int(done.Messages), done.Epoch)
 }
 
 // TestRestoration_OfAFileInUse: another server's database, with what is in its -wal.
@@ -290,7 +291,7 @@ func TestRestoration_OfAFileInUse(t *testing.T) {
 	d := open(t, live, Config{})
 	appendTo(t, d, "a", 40)
 	restore(t, &Restoration{From: live, To: path})
-	wantRestored(t, path, 40, "")
+	wantRestored(t, path, 40, 0, "")
 	appendTo(t, d, "a", 1)
 	wantLog(t, d, 41)
 }
@@ -302,7 +303,7 @@ func TestRestoration_OfAnEarlierVersion(t *testing.T) {
 		INSERT INTO rooms VALUES (7, 'a', 1, 1700000000000002);
 		INSERT INTO messages VALUES (7, 1, x'0192f0c15a2b7c3d8e4f5a6b7c8d9e01', 'ann', 'one', 1700000000000000, 1700000000000001)`)
 	restore(t, &Restoration{From: old, To: path})
-	wantRestored(t, path, 1, "")
+	wantRestored(t, path, 1, 0, "")
 }
 
 // TestRestoration_OverADamagedFile keeps that, too.
@@ -310,7 +311,7 @@ func TestRestoration_OverADamagedFile(t *testing.T) {
 	path := leftByCrash(t, 50)
 	noError(t, os.WriteFile(path, []byte("no database"), 0o600))
 	done := restore(t, &Restoration{From: backedUp(t, 20), To: path})
-	wantRestored(t, path, 20, done.Epoch)
+	wantRestored(t, path, 20, 0, done.Epoch)
 	if kept, err := os.ReadFile(filepath.Join(done.Before, "restante.db")); err != nil || string(kept) != "no database" {
 		t.Errorf("kept %q, %v", kept, err)
 	}
@@ -320,6 +321,6 @@ func TestRestoration_OverADamagedFile(t *testing.T) {
 func TestRestoration_WithoutHardLinks(t *testing.T) {
 	backup, path := backedUp(t, 20), leftByCrash(t, 50)
 	done := restore(t, &Restoration{From: backup, To: path, link: func(string, string) error { return errors.ErrUnsupported }})
-	wantRestored(t, path, 20, "")
+	wantRestored(t, path, 20, 0, "")
 	wantLog(t, open(t, filepath.Join(done.Before, "restante.db"), Config{}), 50)
 }

@@ -43,5 +43,5 @@ func TestSeal(t *testing.T) {
 	if m, err := f.readMark(t.Context(), alone); err != nil || !m.closed || m.id == "" || m.id == d.writer.marks.Present {
 		t.Errorf("mark %+v, %v", m, err)
 	}
-	ends(t, path, 3, "came without")
+	ends(t, path, 3, 0, "came without")
 }

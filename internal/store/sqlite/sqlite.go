@@ -14,7 +14,9 @@
 // # Identity
 //
 // A store has an id and epochs. In SQLite an epoch ends only at Open, before anything is read. A random mark in the database file and
-// in the file PATH.mark tells an older or incomplete copy of the files from the files: see marks and files.check.
+// in the file PATH.mark tells an older or incomplete copy of the files from the files: see marks and files.check. That file also says
+// which store was served there: the rooms of another one begin the new epoch with 0, so that every older cursor reads from the
+// beginning, see served.
 package sqlite
 
 import (
@@ -45,7 +47,8 @@ type Config struct {
 	// stored. Default 1 minute.
 	MarkInterval time.Duration
 	// Restored, when it is not empty, is why the file is not compared with the files beside it: an operator begins with what
-	// there is. The epoch ends for this reason, a sentence without a full stop.
+	// there is. The epoch ends for this reason, a sentence without a full stop. Rooms begin the next one with their last numbers if
+	// the file PATH.mark says that this store was served here before, and with 0 if not.
 	Restored string
 	// AsIs lets a tool read a copy of a database, such as a backup, without ending its epoch or giving it another mark.
 	AsIs bool
