@@ -197,7 +197,7 @@ func appendTo(t *testing.T, d *Driver, room string, n int) {
 // shell runs SQL as another program does.
 func shell(t *testing.T, path, query string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,12 +34,18 @@ func (w *writer) insert(ctx context.Context, c *counter, m *chat.Message, id *[1
 	return true, nil
 }
 
-// readMessages returns the messages of a room that a query of columns finds: up to bytes of text, and at least one. It reads no
-// further than that.
-func readMessages(ctx context.Context, stmt *sql.Stmt, room string, bytes int, args ...any) (found []chat.Message, err error) {
+// readMessages returns the messages of a room that a query of columns finds, and no more of them than fit into so many bytes of
+// text, but at least one.
+func readMessages(ctx context.Context, stmt *sql.Stmt, room string, bytes int, args ...any) ([]chat.Message, error) {
+	found, _, err := readFirst(ctx, stmt, room, bytes, args...)
+	return found, err
+}
+
+// readFirst is readMessages. It also reports whether the query finds a message that does not fit.
+func readFirst(ctx context.Context, stmt *sql.Stmt, room string, bytes int, args ...any) (found []chat.Message, more bool, err error) {
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 
@@ -48,18 +54,18 @@ func readMessages(ctx context.Context, stmt *sql.Stmt, room string, bytes int, a
 	for rows.Next() {
 		m := chat.Message{Room: room}
 		if err := rows.Scan(&m.Seq, &id, &m.ClientID, &m.Msg, &sent, &stored); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if m.ID, err = encodeID(id); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		m.SentAt, m.StoredAt = micros(sent), micros(stored)
 		if bytes -= len(m.Msg); bytes < 0 && len(found) > 0 {
-			return found, nil
+			return found, true, nil
 		}
 		found = append(found, m)
 	}
-	return found, rows.Err()
+	return found, false, rows.Err()
 }
 
 // readPage returns up to limit messages of a room that fit into a page, from seq on in the direction of stmt.

@@ -72,13 +72,14 @@ func (c Config) withDefaults() Config {
 
 // Driver is an open SQLite store. Its methods may be called concurrently.
 type Driver struct {
-	cfg    Config
-	file   *file
-	writer *writer
-	db     *sql.DB // the readers' pool
-	reads  reads
-	anchor *anchor
-	who    atomic.Pointer[identity]
+	cfg     Config
+	file    *file
+	writer  *writer
+	db      *sql.DB // the readers' pool
+	reads   reads
+	borders borders
+	anchor  *anchor
+	who     atomic.Pointer[identity]
 
 	calls inflight.Calls
 	close func() error // closes once
@@ -95,7 +96,7 @@ func Open(ctx context.Context, path string, cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	d := &Driver{cfg: cfg, file: f}
+	d := &Driver{cfg: cfg, file: f, borders: newBorders()}
 	d.close = sync.OnceValue(d.closeOnce)
 	if err := d.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", f.classify(err)), f.close())

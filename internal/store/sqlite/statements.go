@@ -12,9 +12,8 @@ const (
 	selectAfter    = selectMessages + "seq > ? ORDER BY seq LIMIT ?"
 	selectBefore   = selectMessages + "seq < ? ORDER BY seq DESC LIMIT ?"
 	selectBetween  = selectMessages + "seq BETWEEN ? AND ? ORDER BY seq"
-	// octet_length reads the head of a row, not the text.
-	selectSizes = "SELECT seq, octet_length(msg) FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND seq BETWEEN ? AND ? ORDER BY seq"
-	selectRooms = `SELECT name, last_seq, last_stored_at,
+	selectSizes    = "SELECT seq, octet_length(msg) FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND seq BETWEEN ? AND ? ORDER BY seq"
+	selectRooms    = `SELECT name, last_seq, last_stored_at,
 		coalesce((SELECT seq FROM messages WHERE room = rooms.id ORDER BY seq LIMIT 1), 0) FROM rooms WHERE `
 )
 
