@@ -110,7 +110,10 @@ func writeLineage(ctx context.Context, tx pgx.Tx, l driver.Lineage) error {
 		return err
 	}
 	_, err = tx.Exec(ctx, "UPDATE restante.store SET id = $1, epoch = $2, mark = $3, fingerprint = ''", l.Store, l.Epochs[len(l.Epochs)-1].ID, l.Mark)
-	return err
+	if err != nil || l.Mark == "" {
+		return err
+	}
+	return keepMark(ctx, tx, l.Mark)
 }
 
 // EndEpoch ends the present epoch for a reason, a sentence without a full stop, and returns when the driver works in the next
@@ -229,22 +232,4 @@ func newEpoch() string {
 	var random [8]byte
 	_, _ = crand.Read(random[:]) // never fails
 	return hex.EncodeToString(random[:])
-}
-
-// SetMark replaces the mark old of the store by another one, in the present epoch. It changes nothing if the store has another
-// mark than old, because another node has been faster; that is no error.
-func (d *Driver) SetMark(ctx context.Context, old, mark string) error {
-	return d.write(ctx, "write the mark", func(ctx context.Context, t *term, tx pgx.Tx) error {
-		done, err := tx.Exec(ctx, "UPDATE restante.store SET mark = $1 WHERE id = $2 AND epoch = $3 AND mark = $4",
-			mark, t.epoch.Store, t.epoch.ID, old)
-		if err != nil {
-			return err
-		}
-		if done.RowsAffected() == 0 {
-			_, err = tx.Exec(ctx, "SELECT restante.in_epoch($1)", t.epoch.ID) // raises why, if the epoch has ended
-			return err
-		}
-		d.marked(t, mark)
-		return nil
-	})
 }
