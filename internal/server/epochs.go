@@ -21,6 +21,8 @@ func (s *Server) judgeStore(ctx context.Context) (lifecycle.Stop, error) {
 		return nil, fmt.Errorf("--store, --broker: %w", err)
 	}
 	return func(ctx context.Context) error {
+		ctx, cancel := share(ctx, 0.5) // the rest is for the store and the broker
+		defer cancel()
 		s.judge.Leave(ctx, s.database)
 		return nil
 	}, nil
