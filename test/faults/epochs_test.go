@@ -41,7 +41,7 @@ func startHistory(t *testing.T) *history {
 	noError(t, err)
 	h.cluster = cluster{testkit.Cluster{Broker: testkit.VHost(t), Store: h.direct}, t}
 	h.cluster, h.proxy = h.viaStore()
-	h.servers = h.startNodes()
+	h.servers = h.nodes(2, allRoles)
 	h.edge = balancer(t, h.servers...).URL()
 	h.load()
 	h.readers = startEpochReaders(t, h.edge, h.room)
@@ -50,12 +50,6 @@ func startHistory(t *testing.T) *history {
 	h.readers.waitSeq(t, 50)
 	h.away.waitSeq(t, 50)
 	return h
-}
-
-// startNodes starts two nodes that may end epochs.
-func (h *history) startNodes() []*testkit.Server {
-	h.t.Helper()
-	return []*testkit.Server{h.Start(h.t, testkit.Options{EpochsEnd: true}), h.Start(h.t, testkit.Options{EpochsEnd: true})}
 }
 
 // load starts to send.
@@ -242,7 +236,7 @@ func TestEpochs_CloneOfAnotherInstallation(t *testing.T) {
 		t.Fatalf("a node starts on the database of another installation: %v", err)
 	}
 	h.adopt()
-	h.servers = h.startNodes()
+	h.servers = h.nodes(2, allRoles)
 	h.moveReaders(balancer(t, h.servers...).URL())
 	h.load()
 	h.accept(100)
