@@ -67,7 +67,7 @@ func (brokerStoreAdoptCmd) Help() string {
 
   restante broker store adopt --broker amqp://restante:secret@rabbit/chat --store postgres://restante:secret@db/restante
 
-It is for a store that takes the place of another one, such as a schema that was made anew, or a copy that has an id of its own. It begins a new epoch in the store, so that readers of the other one are told, and then notes in RabbitMQ that the broker belongs to this store. Accepted messages that still wait in RabbitMQ will be stored in it.
+It is for a store that takes the place of another one, such as a schema that was made anew, or a copy that has an id of its own. It begins a new epoch in the store, so that readers of the other one are told and read each room from its beginning, and then notes in RabbitMQ that the broker belongs to this store. Accepted messages that still wait in RabbitMQ will be stored in it.
 
 It refuses while a node consumes that works with another store, for which it listens three seconds. Nodes of the store that wait for it go on by themselves.` + brokerCodes
 }
@@ -145,7 +145,7 @@ func (c *brokerStoreAdoptCmd) beginEpoch(ctx context.Context, store string, log 
 		err = &errs.Error{Code: errs.Conflict, Msg: "the database is the store " + before.Store + " now: look again"}
 	}
 	if err == nil {
-		err = d.EndEpoch(ctx, "the store was adopted by a broker that belonged to another one")
+		err = d.ReplaceEpoch(ctx, "the store was adopted by a broker that belonged to another one")
 	}
 	if err != nil {
 		return "", c.Store.explain(err)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"restante/internal/broker/rabbitmq"
 	"restante/internal/chat"
 	"restante/internal/peer"
@@ -59,9 +61,7 @@ func TestBrokerStore_Adopt(t *testing.T) {
 			t.Fatal("the node is never heard to consume")
 		}
 	}
-	if err := postgres.Migrate(t.Context(), store, nil); err != nil {
-		t.Fatal(err)
-	}
+	putMessages(t, store, "lobby", 3)
 	if got := run(t.Context(), "", "broker", "store", "adopt"); got.code != exitFailed || !strings.Contains(got.err, "stop them first: http://consumer") {
 		t.Errorf("while a node consumes: %+v", got)
 	}
@@ -92,8 +92,30 @@ func checkAdopted(t *testing.T, store, printed string) {
 	if err != nil || len(epochs) != 2 || e.ID != epochs[1].ID || !strings.Contains(printed, e.Store) || !strings.HasSuffix(printed, e.ID+"\n") {
 		t.Errorf("the store has the epochs %v, %v", epochs, err)
 	}
+	for _, cursor := range []string{"", epochs[0].ID} {
+		if seq, err := d.Beginning(t.Context(), "lobby", cursor); err != nil || seq != 0 {
+			t.Errorf("readers with a cursor of the epoch %q go on after %d, want the beginning; %v", cursor, seq, err)
+		}
+	}
 	if got := run(t.Context(), "", "broker", "store"); !strings.Contains(got.out, e.Store) {
 		t.Errorf("the broker has another store: %+v", got)
+	}
+}
+
+// putMessages stores messages of a room in a PostgreSQL database.
+func putMessages(t *testing.T, store, room string, n int) {
+	t.Helper()
+	d, err := postgres.Open(t.Context(), store, postgres.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	batch := make([]chat.Message, n)
+	for i := range batch {
+		batch[i] = chat.Message{ID: uuid.NewString(), Room: room, ClientID: "ann", Msg: "hello", SentAt: chat.Micros(time.Now())}
+	}
+	if _, err := d.Append(t.Context(), batch); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -23,6 +24,7 @@ const storeID = "0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"
 type broker struct {
 	mu     sync.Mutex
 	away   bool
+	left   int // changes of the record until the broker is away; 0: no limit
 	record peer.StoreRecord
 	states map[string]peer.Node // of the living nodes, as their heartbeats tell
 }
@@ -51,6 +53,9 @@ func (m *member) ChangeStore(_ context.Context, change func(peer.StoreRecord) pe
 	defer m.b.mu.Unlock()
 	if m.b.away {
 		return peer.StoreRecord{}, &errs.Error{Code: errs.Unavailable, Msg: "the broker is away"}
+	}
+	if m.b.left--; m.b.left == 0 {
+		m.b.away = true
 	}
 	m.known, m.old = true, nil
 	m.b.record = change(m.b.record)
@@ -87,20 +92,21 @@ type database struct {
 	confirmed string
 	epochs    []string
 	mark      string
+	had       map[string]bool     // marks
 	log       map[string][]string // the ids of a room's messages, from number 1 on
 	begins    []driver.Seen       // what Verdict.Missing named at the last end
 	reasons   []string
 }
 
 func newDatabase() *database {
-	return &database{store: storeID, server: "first", epochs: []string{"e1"}, log: map[string][]string{}}
+	return &database{store: storeID, server: "first", epochs: []string{"e1"}, had: map[string]bool{}, log: map[string][]string{}}
 }
 
 // copied returns a copy on another server.
 func (d *database) copied(server string) *database {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := &database{store: d.store, server: server, confirmed: d.confirmed, epochs: slices.Clone(d.epochs), mark: d.mark, log: map[string][]string{}}
+	c := &database{store: d.store, server: server, confirmed: d.confirmed, epochs: slices.Clone(d.epochs), mark: d.mark, had: maps.Clone(d.had), log: map[string][]string{}}
 	for room, ids := range d.log {
 		c.log[room] = slices.Clone(ids)
 	}
@@ -136,10 +142,23 @@ func (d *database) look() driver.Look {
 			}
 			return missing, nil
 		},
+		Had: d.hasHad(d.mark),
 	}
 }
 
-var errLost = errors.New("another node has ended the epoch")
+// hasHad returns driver.Look.Had for a look that has seen a mark.
+func (d *database) hasHad(seen string) func(context.Context, string) (bool, error) {
+	return func(_ context.Context, mark string) (bool, error) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.mark != seen {
+			return false, errLost
+		}
+		return mark == "" || d.had[mark], nil
+	}
+}
+
+var errLost = errors.New("another node has changed the database")
 
 // apply does what the driver does with a verdict.
 func (d *database) apply(l *driver.Look, v driver.Verdict) error {
@@ -167,6 +186,7 @@ type node struct {
 	db     *database
 	in     chat.Epoch // of the driver
 	server string     // that the driver has compared last
+	away   bool       // SetMark fails
 	looks  int
 	why    error
 }
@@ -212,8 +232,11 @@ func (n *node) Look() {
 func (n *node) SetMark(_ context.Context, old, mark string) error {
 	n.db.mu.Lock()
 	defer n.db.mu.Unlock()
+	if n.away {
+		return &errs.Error{Code: errs.Unavailable, Msg: "the database is away"}
+	}
 	if n.db.mark == old {
-		n.db.mark = mark
+		n.db.mark, n.db.had[mark] = mark, true
 	}
 	return nil
 }

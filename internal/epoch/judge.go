@@ -162,7 +162,8 @@ var errNoRecord error = &errs.Error{Code: errs.Unavailable, Msg: "the broker's r
 
 // read returns what the record says about the store, or false while the record is not known: a database that shows nothing new is
 // used meanwhile. A database that comes first to a broker without a store becomes its store. What does not agree with the record
-// as this node knows it is compared with the one on the broker, because this node may have been suspended.
+// as this node knows it is compared with the one on the broker, because this node may have been suspended. A record that is behind
+// catches up.
 func (j *Judge) read(ctx context.Context, l *driver.Look) (r peer.StoreRecord, known bool, err error) {
 	r, known = j.cfg.Record.Store()
 	if !known || r.ID == l.Epoch.Store && r.Has(l.Mark) {
@@ -179,7 +180,34 @@ func (j *Judge) read(ctx context.Context, l *driver.Look) (r peer.StoreRecord, k
 	if err != nil {
 		return r, true, errs.Wrap(errs.Unavailable, err, "the database cannot be compared with the broker's record")
 	}
-	return r, true, otherStore(&r, l.Epoch.Store)
+	if err := otherStore(&r, l.Epoch.Store); err != nil || r.Has(l.Mark) {
+		return r, true, err
+	}
+	r, err = j.catchUp(ctx, l, r)
+	return r, true, err
+}
+
+// catchUp writes the mark of the database into a record that is behind: the database once had the record's present mark. So it is
+// when the broker was set back, or is one that the nodes have used before. A record that is not behind is left as it is.
+func (j *Judge) catchUp(ctx context.Context, l *driver.Look, r peer.StoreRecord) (peer.StoreRecord, error) {
+	had, err := l.Had(ctx, r.Marks[0])
+	if err != nil || !had {
+		return r, err
+	}
+	now, err := j.cfg.Record.ChangeStore(ctx, func(now peer.StoreRecord) peer.StoreRecord {
+		if !now.Equal(r) {
+			return now
+		}
+		return peer.StoreRecord{ID: r.ID, Marks: []string{l.Mark}}
+	})
+	switch {
+	case err != nil:
+		return r, errs.Wrap(errs.Unavailable, err, "the mark of the database cannot be written into the broker's record")
+	case now.ID != r.ID || !now.Has(l.Mark):
+		return r, &errs.Error{Code: errs.Unavailable, Msg: "the broker's record has changed: looking again"}
+	}
+	j.cfg.Log.InfoContext(ctx, "the broker's record was behind the database, and has its mark now", slog.String("store", r.ID))
+	return now, nil
 }
 
 // otherStore returns an error if the record names another store.

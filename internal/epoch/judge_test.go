@@ -50,6 +50,42 @@ func TestJudge_Rules(t *testing.T) {
 			w.say(w.a)
 			return w.restarted(db)
 		}, "older or another copy", 0},
+		"a restore of a copy with the mark before": {func(w *world) []*node {
+			db := w.db.copied("first")
+			w.renew()
+			return w.restarted(db)
+		}, "older or another copy", 0},
+		"a restore of a young copy after a clean stop": {func(w *world) []*node {
+			db := w.db.copied("first")
+			w.say(w.a)
+			return w.stopped(db)
+		}, "older or another copy", 0},
+		"a clean stop of all, and nothing else": {func(w *world) []*node { return w.stopped(w.db) }, "", 0},
+		"a clean stop of another node that this one has not heard of": {func(w *world) []*node {
+			old := w.broker.record
+			w.a.Leave(w.t.Context(), w.a)
+			w.a.leave()
+			w.b.member.old = &old
+			return []*node{w.b}
+		}, "", 0},
+		"a record that went back": {func(w *world) []*node {
+			old := w.broker.record
+			w.renewTwice()
+			w.broker.record = old
+			return w.restarted(w.db)
+		}, "", 0},
+		"a record from before the first mark": {func(w *world) []*node {
+			w.broker.record.Marks = []string{""}
+			return w.restarted(w.db)
+		}, "", 0},
+		"a record and a copy that went back, the copy further": {func(w *world) []*node {
+			db := w.db.copied("first")
+			w.renewTwice()
+			old := w.broker.record
+			w.renewTwice()
+			w.broker.record = old
+			return w.restarted(db)
+		}, "older or another copy", 0},
 		"another server while everything was down": {func(w *world) []*node {
 			return w.restarted(w.db.copied("second"))
 		}, "on another server", 0},
@@ -90,6 +126,9 @@ func TestJudge_Rules(t *testing.T) {
 					t.Fatalf("an epoch has ended: %v", db.reasons)
 				case c.ends != "" && (ended != 1 || !strings.Contains(db.reasons[0], c.ends) || len(db.begins) != c.missing):
 					t.Fatalf("%d epochs ended, because %v, missing %v", ended, db.reasons, db.begins)
+				}
+				if w.broker.record.Has(db.mark) == (c.ends == "older or another copy") {
+					t.Errorf("the database has the mark %s, the record %v", db.mark, w.broker.record.Marks)
 				}
 				for _, n := range looking {
 					if n.in != db.present() || n.Check() != nil {
@@ -136,14 +175,18 @@ func (w *world) say(at *node) {
 	at.Stored(m)
 }
 
+func (w *world) renew() {
+	w.t.Helper()
+	time.Sleep(2 * renewEvery) // fake time
+	if err := w.a.renew(w.t.Context(), w.a, renewEvery); err != nil || !slices.Equal(w.broker.record.Marks, []string{w.db.mark}) {
+		w.t.Fatalf("%v, the store has the mark %s, the record %v", err, w.db.mark, w.broker.record.Marks)
+	}
+}
+
 func (w *world) renewTwice() {
 	w.t.Helper()
-	for range 2 {
-		time.Sleep(2 * renewEvery) // fake time
-		if err := w.a.renew(w.t.Context(), w.a, renewEvery); err != nil || w.db.mark != w.broker.record.Marks[0] {
-			w.t.Fatalf("%v, the store has the mark %s, the record %v", err, w.db.mark, w.broker.record.Marks)
-		}
-	}
+	w.renew()
+	w.renew()
 }
 
 func (w *world) moveTo(db *database, nodes ...*node) []*node {
@@ -151,6 +194,20 @@ func (w *world) moveTo(db *database, nodes ...*node) []*node {
 		n.db = db
 	}
 	return nodes
+}
+
+// stopped stops both nodes at the same time, as it should be done, and returns two new ones.
+func (w *world) stopped(db *database) []*node {
+	before := w.db.mark
+	var stopping sync.WaitGroup
+	for _, n := range []*node{w.a, w.b} {
+		stopping.Go(func() { n.Leave(w.t.Context(), n) })
+	}
+	stopping.Wait()
+	if w.db.mark == before || !slices.Equal(w.broker.record.Marks, []string{w.db.mark}) {
+		w.t.Errorf("the store has the mark %s after %s, the record %v", w.db.mark, before, w.broker.record.Marks)
+	}
+	return w.restarted(db)
 }
 
 // restarted ends both nodes and returns two new ones.

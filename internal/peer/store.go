@@ -10,13 +10,14 @@ import (
 // store yet.
 type StoreRecord struct {
 	ID string `json:"id"` // of the store, a UUID; "" for none
-	// Marks are the present mark and the one before it. The store has one of them. "" stands for a store without a mark.
+	// Marks are the present mark and, until the store is known to have that, the one before it. The store has one of them. ""
+	// stands for a store without a mark.
 	Marks []string `json:"marks,omitempty"`
 	// At is when the present mark was made.
 	At time.Time `json:"at,omitzero"`
 }
 
-// Has reports whether a mark is the present one or the one before.
+// Has reports whether a mark is the present one, or the one before while that counts.
 func (r *StoreRecord) Has(mark string) bool { return slices.Contains(r.Marks, mark) }
 
 // With returns the record after a new mark was made. It changes nothing of r.

@@ -15,12 +15,17 @@ import (
 // while the broker belongs to another store, and tells its readers when the epoch of the store changes. On one machine the epoch is
 // the one that the store was opened with, and there is no judge.
 
-// judgeStore refuses to start with a database that was reached and is not the broker's.
+// judgeStore refuses to start with a database that was reached and is not the broker's. It is stopped after everything that stores.
 func (s *Server) judgeStore(ctx context.Context) (lifecycle.Stop, error) {
 	if err := s.judge.First(ctx); err != nil {
 		return nil, fmt.Errorf("--store, --broker: %w", err)
 	}
-	return nil, nil
+	return func(ctx context.Context) error {
+		ctx, cancel := share(ctx, 0.5) // the rest is for the store and the broker
+		defer cancel()
+		s.judge.Leave(ctx, s.database)
+		return nil
+	}, nil
 }
 
 func (s *Server) watchStore(ctx context.Context) error { return s.judge.Run(ctx, s.database) }

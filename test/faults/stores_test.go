@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -97,6 +98,46 @@ func TestStores_TwoNodesEndAnEpochOnce(t *testing.T) {
 	eventually(t, "the mark to be one of the record", func() bool {
 		return c.count("SELECT count(*) FROM restante.store WHERE mark <> 'feed'") == 1
 	})
+}
+
+// A node that is stopped in order renews the mark after its last message. The other one goes on with new connections.
+func TestStores_ACleanStopRenewsTheMark(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	servers := c.nodes(2, allRoles)
+	mark := func() string { return c.text("SELECT mark FROM restante.store") }
+	eventually(t, "the mark of the start", func() bool { return mark() != "" && c.marks() == mark() })
+	for i, s := range servers {
+		before := mark()
+		post(t, s, "lobby")
+		s.WaitSeq("lobby", int64(i+1))
+		if code := s.Stop(limit); code != 0 {
+			t.Errorf("node %d stops with the exit code %d", i, code)
+		}
+		if after := mark(); after == before || c.marks() != after {
+			t.Errorf("node %d has stopped, the store has the mark %s after %s, the record %s", i, after, before, c.marks())
+		}
+		if i == 0 {
+			c.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+			servers[1].WaitSeq("lobby", 1)
+		}
+	}
+}
+
+// marks returns the marks of the broker's record, separated by commas.
+func (c cluster) marks() string {
+	c.t.Helper()
+	out := testkit.Run(c.t, "", testkit.Binary(c.t), "broker", "store", "--json", "--broker", strings.Join(c.Broker, ","))
+	var record struct{ Marks []string }
+	noError(c.t, json.Unmarshal([]byte(out), &record))
+	return strings.Join(record.Marks, ",")
+}
+
+// text returns the text that a statement selects.
+func (c cluster) text(sql string) (s string) {
+	c.t.Helper()
+	noError(c.t, c.database().QueryRow(within(c.t, limit), sql).Scan(&s))
+	return s
 }
 
 // failing reports whether a check of readiness fails.

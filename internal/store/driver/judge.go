@@ -32,6 +32,9 @@ type Look struct {
 	// Missing returns those of the messages that the database does not have: its room has no such number, or another id there. A
 	// message whose number is below the room's oldest one counts as found.
 	Missing func(ctx context.Context, seen []Seen) ([]Seen, error)
+	// Had reports whether the database has, or once had, a mark: then a record that names it is not ahead of the database. Every
+	// database once had "". It returns an error if Mark does not stand in the database any more.
+	Had func(ctx context.Context, mark string) (bool, error)
 }
 
 // Seen is a message that a node has stored or delivered.

@@ -5,7 +5,6 @@ import (
 	crand "crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -111,7 +110,10 @@ func writeLineage(ctx context.Context, tx pgx.Tx, l driver.Lineage) error {
 		return err
 	}
 	_, err = tx.Exec(ctx, "UPDATE restante.store SET id = $1, epoch = $2, mark = $3, fingerprint = ''", l.Store, l.Epochs[len(l.Epochs)-1].ID, l.Mark)
-	return err
+	if err != nil || l.Mark == "" {
+		return err
+	}
+	return keepMark(ctx, tx, l.Mark)
 }
 
 // EndEpoch ends the present epoch for a reason, a sentence without a full stop, and returns when the driver works in the next
@@ -119,7 +121,17 @@ func writeLineage(ctx context.Context, tx pgx.Tx, l driver.Lineage) error {
 func (d *Driver) EndEpoch(ctx context.Context, reason string) error {
 	return d.change(ctx, "end the epoch", func(ctx context.Context, t *term, tx pgx.Tx) (bool, error) {
 		s := sight{epoch: t.epoch, fingerprint: t.fingerprint}
-		_, err := d.begun(ctx, tx, &s, driver.Verdict{End: reason})
+		_, err := beginEpoch(ctx, tx, &s, driver.Verdict{End: reason})
+		return true, err
+	})
+}
+
+// ReplaceEpoch is EndEpoch for readers whose cursors may be of another store: every room begins the next epoch with 0, so that they
+// read it from its beginning.
+func (d *Driver) ReplaceEpoch(ctx context.Context, reason string) error {
+	return d.change(ctx, "end the epoch", func(ctx context.Context, t *term, tx pgx.Tx) (bool, error) {
+		s := sight{epoch: t.epoch, fingerprint: t.fingerprint}
+		_, err := nextEpoch(ctx, tx, &s, reason)
 		return true, err
 	})
 }
@@ -166,7 +178,7 @@ func (d *Driver) endEpoch(ctx context.Context, conn *pgx.Conn, s sight, v driver
 				if _, err := tx.Exec(ctx, lockRooms); err != nil {
 					return err
 				}
-				rooms, err = d.begun(ctx, tx, &s, v)
+				rooms, err = beginEpoch(ctx, tx, &s, v)
 				return err
 			})
 		})
@@ -181,32 +193,38 @@ func (d *Driver) endEpoch(ctx context.Context, conn *pgx.Conn, s sight, v driver
 	return s, nil
 }
 
-// begun begins the next epoch after the one in s, which it replaces. It returns how many rooms begin it with a number. If another
+// begin begins the next epoch after the one in s, which it replaces. It returns how many rooms begin it with a number. If another
 // node has been faster it returns errChanged.
-func (d *Driver) begun(ctx context.Context, tx pgx.Tx, s *sight, v driver.Verdict) (int64, error) {
-	next := newEpoch()
+func beginEpoch(ctx context.Context, tx pgx.Tx, s *sight, v driver.Verdict) (int64, error) {
+	number, err := nextEpoch(ctx, tx, s, v.End)
+	if err != nil {
+		return 0, err
+	}
+	rooms, seqs := make([]string, len(v.Missing)), make([]int64, len(v.Missing))
+	for i, m := range v.Missing {
+		rooms[i], seqs[i] = m.Room, m.Seq
+	}
+	done, err := tx.Exec(ctx, `INSERT INTO restante.begins (room, epoch, last_seq) SELECT r.name, $1, r.last_seq FROM restante.rooms r
+		WHERE r.last_seq > 0 AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::bigint[]) AS m (room, seq) WHERE m.room = r.name AND m.seq <= r.last_seq)`,
+		number, rooms, seqs)
+	return done.RowsAffected(), err
+}
+
+// nextEpoch makes the next epoch after the one in s, which it replaces, and returns its number. Every room begins it with 0. If another
+// node has been faster it returns errChanged.
+func nextEpoch(ctx context.Context, tx pgx.Tx, s *sight, reason string) (number int64, err error) {
+	id := newEpoch()
 	done, err := tx.Exec(ctx, "UPDATE restante.store SET epoch = $1, fingerprint = $2 WHERE id = $3 AND epoch = $4",
-		next, s.fingerprint, s.epoch.Store, s.epoch.ID)
+		id, s.fingerprint, s.epoch.Store, s.epoch.ID)
 	if err != nil {
 		return 0, err
 	}
 	if done.RowsAffected() == 0 {
 		return 0, errChanged
 	}
-	var number int64
-	if err := tx.QueryRow(ctx, insertEpoch, next, chat.Micros(time.Now()), v.End).Scan(&number); err != nil {
-		return 0, err
-	}
-	lost := slices.Clone(v.Missing)
-	rooms, seqs := make([]string, len(lost)), make([]int64, len(lost))
-	for i, m := range lost {
-		rooms[i], seqs[i] = m.Room, m.Seq
-	}
-	done, err = tx.Exec(ctx, `INSERT INTO restante.begins (room, epoch, last_seq) SELECT r.name, $1, r.last_seq FROM restante.rooms r
-		WHERE r.last_seq > 0 AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::bigint[]) AS m (room, seq) WHERE m.room = r.name AND m.seq <= r.last_seq)`,
-		number, rooms, seqs)
-	s.epoch.ID, s.epoch.First, s.confirmed = next, false, s.fingerprint
-	return done.RowsAffected(), err
+	err = tx.QueryRow(ctx, insertEpoch, id, chat.Micros(time.Now()), reason).Scan(&number)
+	s.epoch.ID, s.epoch.First, s.confirmed = id, false, s.fingerprint
+	return number, err
 }
 
 // newEpoch returns an id that no other epoch has.
@@ -214,22 +232,4 @@ func newEpoch() string {
 	var random [8]byte
 	_, _ = crand.Read(random[:]) // never fails
 	return hex.EncodeToString(random[:])
-}
-
-// SetMark replaces the mark old of the store by another one, in the present epoch. It changes nothing if the store has another
-// mark than old, because another node has been faster; that is no error.
-func (d *Driver) SetMark(ctx context.Context, old, mark string) error {
-	return d.write(ctx, "write the mark", func(ctx context.Context, t *term, tx pgx.Tx) error {
-		done, err := tx.Exec(ctx, "UPDATE restante.store SET mark = $1 WHERE id = $2 AND epoch = $3 AND mark = $4",
-			mark, t.epoch.Store, t.epoch.ID, old)
-		if err != nil {
-			return err
-		}
-		if done.RowsAffected() == 0 {
-			_, err = tx.Exec(ctx, "SELECT restante.in_epoch($1)", t.epoch.ID) // raises why, if the epoch has ended
-			return err
-		}
-		d.marked(t, mark)
-		return nil
-	})
 }

@@ -351,17 +351,3 @@ func TestAppend_DoesNotWaitBehindReads(t *testing.T) {
 	close(release)
 	all.Wait()
 }
-
-// TestDriver_SetMarkFollowsAMark: a node that was suspended between the record and the store does not bring back a mark that others
-// have renewed meanwhile.
-func TestDriver_SetMarkFollowsAMark(t *testing.T) {
-	d := open(t, testkit.Database(t), Config{})
-	for _, step := range []struct{ old, mark, want string }{{"", "1", "1"}, {"", "2", "1"}, {"1", "2", "2"}, {"1", "2", "2"}, {"1", "3", "2"}} {
-		if err := d.SetMark(t.Context(), step.old, step.mark); err != nil {
-			t.Fatal(err)
-		}
-		if l, err := d.Lineage(t.Context()); err != nil || l.Mark != step.want {
-			t.Errorf("%q after %q: the store has %q, want %q (%v)", step.mark, step.old, l.Mark, step.want, err)
-		}
-	}
-}

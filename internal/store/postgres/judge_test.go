@@ -364,13 +364,13 @@ func TestLook_FindsWhatIsMissing(t *testing.T) {
 	seen := seenOf(all[0], beyond, removed[0], removed[2], removed[3], other, empty[0], empty[1], unknown, all[4], beyondRemoved)
 	conn := connect(t, database)
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	m := &missing{d: d, conn: conn}
-	gone, err := m.of(t.Context(), seen)
+	m := &questions{d: d, conn: conn}
+	gone, err := m.missing(t.Context(), seen)
 	if want := seenOf(beyond, other, unknown, beyondRemoved); err != nil || !slices.Equal(gone, want) {
 		t.Errorf("missing %+v, %v, want %+v", gone, err, want)
 	}
 	m.close()
-	if _, err := m.of(t.Context(), seen); err == nil {
+	if _, err := m.missing(t.Context(), seen); err == nil {
 		t.Error("a look that has ended answers")
 	}
 }

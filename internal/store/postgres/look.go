@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"restante/internal/chat"
 	"restante/internal/errs"
@@ -144,8 +143,8 @@ func (d *Driver) look(ctx context.Context, prepared func(error)) error {
 // judge asks the judge about what was seen, and does what that says. It returns what is in the database then.
 func (d *Driver) judge(ctx context.Context, conn *pgx.Conn, s sight) (sight, error) {
 	l := driver.Look{Epoch: s.epoch, Fingerprint: s.fingerprint, Confirmed: s.confirmed, Mark: s.mark}
-	m := &missing{d: d, conn: conn}
-	l.Missing = m.of
+	q := &questions{d: d, conn: conn, mark: s.mark}
+	l.Missing, l.Had = q.missing, q.had
 	err := d.within(ctx, openTimeout, func(ctx context.Context) (err error) {
 		if l.Epochs, err = query(ctx, conn, pgx.RowTo[string], "SELECT id FROM restante.epochs ORDER BY number"); err != nil {
 			return err
@@ -156,7 +155,7 @@ func (d *Driver) judge(ctx context.Context, conn *pgx.Conn, s sight) (sight, err
 		return s, err
 	}
 	v, err := d.cfg.Judge.Judge(ctx, l)
-	m.close()
+	q.close()
 	switch {
 	case err != nil && errs.CodeOf(err) == errs.Internal:
 		return s, errs.Wrap(errs.Unavailable, err, "the database is not known to be the one that it was")
@@ -203,49 +202,4 @@ func (d *Driver) seeAnew(ctx context.Context) (s sight, err error) {
 	defer d.disconnect(ctx, conn)
 	err = d.within(ctx, openTimeout, func(ctx context.Context) error { s, err = see(ctx, conn); return err })
 	return s, err
-}
-
-// missing looks for messages over the connection of a look, which it uses for one question at a time.
-type missing struct {
-	d    *Driver
-	mu   sync.Mutex
-	conn *pgx.Conn // nil: the look has ended
-}
-
-func (m *missing) close() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.conn = nil
-}
-
-// selectMissing looks up each message by its number. A number that is not there, below the room's oldest one, counts as found.
-const selectMissing = `SELECT s.ordinal FROM unnest($1::text[], $2::bigint[], $3::uuid[]) WITH ORDINALITY AS s (room, seq, id, ordinal)
-	LEFT JOIN restante.rooms r ON r.name = s.room
-	LEFT JOIN restante.messages m ON m.room = s.room AND m.seq = s.seq
-	WHERE m.id <> s.id OR m.id IS NULL AND (r.last_seq IS NULL OR s.seq > r.last_seq
-		OR s.seq > (SELECT o.seq FROM restante.messages o WHERE o.room = s.room ORDER BY o.seq LIMIT 1))
-	ORDER BY s.ordinal`
-
-// of implements driver.Look.Missing.
-func (m *missing) of(ctx context.Context, seen []driver.Seen) (gone []driver.Seen, err error) {
-	rooms, seqs, ids := make([]string, len(seen)), make([]int64, len(seen)), make([]pgtype.UUID, len(seen))
-	for i, s := range seen {
-		rooms[i], seqs[i] = s.Room, s.Seq
-		if ids[i], err = parseID(s.ID); err != nil {
-			return nil, err
-		}
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.conn == nil {
-		return nil, errors.New("the database is no longer looked at")
-	}
-	err = m.d.within(ctx, openTimeout, func(ctx context.Context) error {
-		found, err := query(ctx, m.conn, pgx.RowTo[int64], selectMissing, rooms, seqs, ids)
-		for _, ordinal := range found {
-			gone = append(gone, seen[ordinal-1])
-		}
-		return err
-	})
-	return gone, err
 }

@@ -28,6 +28,12 @@ CREATE TABLE restante.begins (
     PRIMARY KEY (room, epoch)
 );
 
+-- The newest marks of the store, so that a broker's record that is behind is not taken for a loss of the store.
+CREATE TABLE restante.marks (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    mark   text COLLATE "C" NOT NULL UNIQUE
+);
+
 INSERT INTO restante.epochs (id, at, reason) VALUES (left(encode(sha256(uuid_send(gen_random_uuid())), 'hex'), 16), now(), '');
 INSERT INTO restante.store (id, epoch, fingerprint, mark) SELECT gen_random_uuid(), id, '', '' FROM restante.epochs;
 
