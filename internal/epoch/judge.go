@@ -232,7 +232,7 @@ func (j *Judge) compare(ctx context.Context, l *driver.Look) (peer.Finding, []dr
 	case entered.ID != l.Epoch.ID: // it has ended, and what this node remembers is of that one
 		return peer.Unknown, nil, nil
 	}
-	remembered := j.memory.all()
+	remembered := j.memory.newest(l.Epoch.ID, maxRooms)
 	if len(remembered) == 0 {
 		return peer.Complete, nil, nil
 	}
@@ -338,6 +338,9 @@ func (j *Judge) Stored(stored []chat.Message) { j.memory.note(stored) }
 
 // Delivered notes what this node has heard to be stored. It keeps nothing of the slice, and does not block.
 func (j *Judge) Delivered(stored []chat.Message) { j.memory.note(stored) }
+
+// Remembered implements driver.Judge.
+func (j *Judge) Remembered(epoch string, most int) []driver.Seen { return j.memory.newest(epoch, most) }
 
 // Check returns nil while the database is not known to be one that must not be used. Otherwise its error, of class errs.Conflict,
 // says why.

@@ -232,8 +232,8 @@ func TestJudge_AStoreMadeAnew(t *testing.T) {
 			t.Errorf("it tells the others %+v", told)
 		}
 		w.broker.record = peer.StoreRecord{ID: anew.store, Marks: []string{""}}
-		if err := w.a.connect(); err != nil || w.a.Check() != nil || w.a.in.ID != "f1" || len(w.a.memory.all()) != 0 {
-			t.Errorf("adopted, and works in %v with %v: %v", w.a.in, w.a.memory.all(), err)
+		if err := w.a.connect(); err != nil || w.a.Check() != nil || w.a.in.ID != "f1" || len(w.a.memory.newest("f1", maxRooms)) != 0 {
+			t.Errorf("adopted, and works in %v with %v: %v", w.a.in, w.a.memory.newest("f1", maxRooms), err)
 		}
 	})
 }

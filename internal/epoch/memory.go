@@ -1,6 +1,7 @@
 package epoch
 
 import (
+	"slices"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
@@ -54,12 +55,18 @@ func (m *memory) begin(epoch string) {
 	}
 }
 
-// all returns what is remembered.
-func (m *memory) all() []driver.Seen {
+// newest returns what is remembered of an epoch in the rooms with the newest messages, at most so many, the newest first.
+func (m *memory) newest(epoch string, most int) []driver.Seen {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	seen := make([]driver.Seen, 0, m.rooms.Len())
-	for _, s := range m.rooms.Values() {
+	if m.epoch != epoch {
+		return nil
+	}
+	var seen []driver.Seen
+	for _, s := range slices.Backward(m.rooms.Values()) {
+		if len(seen) == most {
+			break
+		}
 		seen = append(seen, *s)
 	}
 	return seen

@@ -15,17 +15,17 @@ func TestMemory_KeepsTheNewestOfTheEpoch(t *testing.T) {
 	}
 	m.note([]chat.Message{message("a", 1, "e1"), message("a", 3, "e1"), message("b", 1, "e1"), message("c", 1, "e0"), message("d", 1, "")})
 	m.note([]chat.Message{message("a", 2, "e1")})
-	got := m.all()
-	if len(got) != 2 || got[0].ID != "b1" || got[1].Room != "a" || got[1].Seq != 3 || got[1].ID != "a3" {
+	got := m.newest("e1", maxRooms)
+	if len(got) != 2 || got[1].ID != "b1" || got[0].Room != "a" || got[0].Seq != 3 || got[0].ID != "a3" {
 		t.Errorf("%+v", got)
 	}
 	for i := range 2 * maxRooms {
 		m.note([]chat.Message{message(fmt.Sprint("r", i), 1, "e1")})
 	}
-	if got := m.all(); len(got) != maxRooms || got[maxRooms-1].Room != fmt.Sprint("r", 2*maxRooms-1) {
+	if got := m.newest("e1", maxRooms); len(got) != maxRooms || got[0].Room != fmt.Sprint("r", 2*maxRooms-1) {
 		t.Errorf("%d rooms are remembered", len(got))
 	}
-	if m.begin("e2"); len(m.all()) != 0 {
+	if m.begin("e2"); len(m.newest("e2", maxRooms))+len(m.newest("e1", maxRooms)) != 0 {
 		t.Error("an epoch remembers another one")
 	}
 }

@@ -339,3 +339,27 @@ func TestEpochs_SchemaMadeAnew(t *testing.T) {
 		}
 	}
 }
+
+// Rows vanish from the database under running nodes, with the same server, schema and mark, and the room grows past them before
+// anybody reads it again.
+func TestEpochs_RowsVanish(t *testing.T) {
+	t.Parallel()
+	h := startHistory(t)
+	h.away.pause()
+	conn, err := pgx.Connect(t.Context(), h.direct)
+	noError(t, err)
+	for _, statement := range []string{
+		"BEGIN", "LOCK TABLE restante.rooms",
+		"DELETE FROM restante.messages WHERE seq > (SELECT last_seq - 30 FROM restante.rooms)",
+		"UPDATE restante.rooms SET last_seq = last_seq - 30",
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'restante'",
+		"COMMIT",
+	} {
+		_, err := conn.Exec(t.Context(), statement)
+		noError(t, err)
+	}
+	noError(t, conn.Close(t.Context()))
+	h.accept(100)
+	h.check("after rows have vanished")
+	h.lost()
+}

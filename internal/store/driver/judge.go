@@ -8,7 +8,7 @@ import (
 
 // Judge decides whether a database that a node has connected to still holds the log that the node knows. The driver of many
 // machines asks it before it appends or reads anything: at the start, and whenever a new connection shows another fingerprint,
-// another epoch or an unknown mark. Meanwhile all calls of the driver fail with class errs.Unavailable. Methods are called
+// another epoch or an unknown mark, or lacks the newest message that the node knows. Meanwhile all calls of the driver fail with class errs.Unavailable. Methods are called
 // concurrently.
 type Judge interface {
 	// Judge says how to go on with a database. It blocks until the other nodes have said what they find, for some seconds at
@@ -16,6 +16,9 @@ type Judge interface {
 	Judge(ctx context.Context, l Look) (Verdict, error)
 	// KnowsMark reports whether a mark is the present one, as far as this node knows, or the one before. It does not block.
 	KnowsMark(mark string) bool
+	// Remembered returns messages of an epoch that this node has stored or delivered: the newest one of each of the rooms with the
+	// newest messages, at most so many rooms, the newest first. It remembers one epoch. It does not block.
+	Remembered(epoch string, most int) []Seen
 	// Entered tells which epoch the driver works in from now on: at the start, and whenever another one has begun. It does not
 	// block for long.
 	Entered(e chat.Epoch)

@@ -21,9 +21,11 @@ type judge struct {
 	decide func(ctx context.Context, l driver.Look) (driver.Verdict, error) // nil: all may go on
 	knows  func(mark string) bool                                           // nil: all are known
 
-	mu      sync.Mutex
-	looks   []driver.Look
-	entered []chat.Epoch
+	mu        sync.Mutex
+	of        string // the epoch of what it remembers
+	remembers []driver.Seen
+	looks     []driver.Look
+	entered   []chat.Epoch
 }
 
 func (j *judge) Judge(ctx context.Context, l driver.Look) (driver.Verdict, error) {
@@ -34,6 +36,15 @@ func (j *judge) Judge(ctx context.Context, l driver.Look) (driver.Verdict, error
 		return driver.Verdict{}, nil
 	}
 	return j.decide(ctx, l)
+}
+
+func (j *judge) Remembered(epoch string, most int) []driver.Seen {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if epoch != j.of {
+		return nil
+	}
+	return j.remembers[:min(most, len(j.remembers))]
 }
 
 func (j *judge) KnowsMark(mark string) bool { return j.knows == nil || j.knows(mark) }

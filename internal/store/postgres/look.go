@@ -176,14 +176,17 @@ func (d *Driver) judge(ctx context.Context, conn *pgx.Conn, s sight) (sight, err
 	})
 }
 
+// maxCompared is how many rooms the driver compares with what the judge remembers, when it is asked to look.
+const maxCompared = 1000
+
 // glance compares the database with that of the term over a new connection, as soon as it can be reached. If they differ it
 // ends the term.
 func (d *Driver) glance(ctx context.Context, t *term) {
 	pauses := retry.NewBackoff(250*time.Millisecond, 2*time.Second)
 	for now, _ := d.present(); now == t; now, _ = d.present() {
-		s, err := d.seeAnew(ctx)
+		why, err := d.compareAnew(ctx, t)
 		if err == nil {
-			if why := d.difference(t, s); why != "" {
+			if why != "" {
 				d.hold(t, why)
 			}
 			return
@@ -194,12 +197,16 @@ func (d *Driver) glance(ctx context.Context, t *term) {
 	}
 }
 
-func (d *Driver) seeAnew(ctx context.Context) (s sight, err error) {
+func (d *Driver) compareAnew(ctx context.Context, t *term) (why string, err error) {
 	conn, err := d.connect(ctx)
 	if err != nil {
-		return s, err
+		return "", err
 	}
 	defer d.disconnect(ctx, conn)
+	var s sight
 	err = d.within(ctx, openTimeout, func(ctx context.Context) error { s, err = see(ctx, conn); return err })
-	return s, err
+	if err != nil {
+		return "", err
+	}
+	return d.difference(ctx, t, s, &questions{d: d, conn: conn}, maxCompared)
 }

@@ -57,19 +57,23 @@ const selectMissing = `SELECT s.ordinal FROM unnest($1::text[], $2::bigint[], $3
 		OR s.seq > (SELECT o.seq FROM restante.messages o WHERE o.room = s.room ORDER BY o.seq LIMIT 1))
 	ORDER BY s.ordinal`
 
-// missing implements driver.Look.Missing.
+// missing implements driver.Look.Missing. A message without a valid id was announced by another program, and is none of the
+// database's.
 func (q *questions) missing(ctx context.Context, seen []driver.Seen) (gone []driver.Seen, err error) {
-	rooms, seqs, ids := make([]string, len(seen)), make([]int64, len(seen)), make([]pgtype.UUID, len(seen))
-	for i, s := range seen {
-		rooms[i], seqs[i] = s.Room, s.Seq
-		if ids[i], err = parseID(s.ID); err != nil {
-			return nil, err
+	var rooms []string
+	var seqs []int64
+	var ids []pgtype.UUID
+	var valid []driver.Seen
+	for _, s := range seen {
+		if id, err := parseID(s.ID); err == nil {
+			valid = append(valid, s)
+			rooms, seqs, ids = append(rooms, s.Room), append(seqs, s.Seq), append(ids, id)
 		}
 	}
 	err = q.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		found, err := query(ctx, conn, pgx.RowTo[int64], selectMissing, rooms, seqs, ids)
 		for _, ordinal := range found {
-			gone = append(gone, seen[ordinal-1])
+			gone = append(gone, valid[ordinal-1])
 		}
 		return err
 	})

@@ -156,7 +156,11 @@ func (d *Driver) compare(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	if why := d.difference(t, s); why != "" {
+	why, err := d.difference(ctx, t, s, &questions{d: d, conn: conn}, 1)
+	if err != nil {
+		return err
+	}
+	if why != "" {
 		d.hold(t, why)
 		return &transient{errHeld}
 	}
@@ -170,26 +174,35 @@ func (d *Driver) isOfTerm(_ context.Context, conn *pgx.Conn) (bool, error) {
 	return err == nil && conn.PgConn().CustomData()[termKey] == t, err
 }
 
-// difference returns how a database differs from that of a term, or "".
-func (d *Driver) difference(t *term, s sight) string {
+// difference returns how a database differs from that of a term, or "". It looks for what the judge remembers of the rooms with
+// the newest messages, at most so many rooms.
+func (d *Driver) difference(ctx context.Context, t *term, s sight, q *questions, rooms int) (string, error) {
 	switch {
 	case s.epoch.Store != t.epoch.Store:
-		return "it is another store"
+		return "it is another store", nil
 	case s.epoch.ID != t.epoch.ID:
-		return "it is in another epoch"
+		return "it is in another epoch", nil
 	case s.fingerprint != t.fingerprint:
-		return "it has another fingerprint"
+		return "it has another fingerprint", nil
 	case d.cfg.Judge == nil:
-		return ""
+		return "", nil
 	}
 	d.mu.Lock()
 	unmarked := t.mark == "" && s.mark == ""
 	d.mu.Unlock()
 	if !unmarked && !d.cfg.Judge.KnowsMark(s.mark) {
-		return "its mark is not known"
+		return "its mark is not known", nil
 	}
 	d.marked(t, s.mark)
-	return ""
+	seen := d.cfg.Judge.Remembered(t.epoch.ID, rooms)
+	if len(seen) == 0 {
+		return "", nil
+	}
+	gone, err := q.missing(ctx, seen)
+	if err != nil || len(gone) == 0 {
+		return "", err
+	}
+	return "it lacks a message that this node has stored or delivered", nil
 }
 
 func (d *Driver) marked(t *term, mark string) {
