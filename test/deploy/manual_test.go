@@ -221,6 +221,9 @@ func TestManual_CommandsExist(t *testing.T) {
 			if words[0] == "dead" || words[0] == "broker" {
 				command = words[:2]
 			}
+			if words[0] == "broker" && words[1] == "store" {
+				command = words[:3]
+			}
 			name := strings.Join(command, " ")
 			if helps[name] == "" {
 				helps[name] = testkit.Run(t, "", testkit.Binary(t), append(slices.Clone(command), "--help")...)
