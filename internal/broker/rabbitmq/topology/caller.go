@@ -11,8 +11,9 @@ import (
 
 // caller makes calls over one channel, or over another one when an error has closed that. It is for one goroutine.
 type caller struct {
-	s  *link.Session
-	ch *amqp.Channel
+	s        *link.Session
+	ch       *amqp.Channel
+	doubtful func(b binding) bool // bindings that are removed before they are made; nil for none
 }
 
 func (c *caller) do(calls func(ch *amqp.Channel) error) (err error) {
@@ -107,21 +108,18 @@ func (c *caller) declareQueue(p plan, q queue) error {
 	return fmt.Errorf("compare queue %s: it differs in more than %d arguments", q.name, maxDifferences)
 }
 
-// bind binds a queue. A binding that exists is no error.
+// bind binds a queue. A binding that exists is no error. A doubtful one, which need not exist, is removed first.
 func (c *caller) bind(queue string, b binding) error {
-	err := c.do(func(ch *amqp.Channel) error { return ch.QueueBind(queue, b.key, b.exchange, false, nil) })
+	err := c.do(func(ch *amqp.Channel) error {
+		if c.doubtful != nil && c.doubtful(b) {
+			if err := ch.QueueUnbind(queue, b.key, b.exchange, nil); err != nil {
+				return err
+			}
+		}
+		return ch.QueueBind(queue, b.key, b.exchange, false, nil)
+	})
 	if err != nil {
 		return fmt.Errorf("bind queue %s to exchange %s (needs the permissions write on the queue and read on the exchange): %w",
-			queue, b.exchange, err)
-	}
-	return nil
-}
-
-// unbind removes a binding, which need not exist.
-func (c *caller) unbind(queue string, b binding) error {
-	err := c.do(func(ch *amqp.Channel) error { return ch.QueueUnbind(queue, b.key, b.exchange, nil) })
-	if err != nil {
-		return fmt.Errorf("unbind queue %s from exchange %s (needs the permissions write on the queue and read on the exchange): %w",
 			queue, b.exchange, err)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,6 +72,35 @@ func (s *site) deleteExchange(name string) {
 	s.do(func(ch *amqp.Channel) error { return ch.ExchangeDelete(name, false, false) })
 }
 
+// deleteWhileBinding deletes an exchange while some connections bind queues to it. RabbitMQ 4.3 keeps bindings that it notes just
+// after the deletion. When the exchange is made again it lists them, and does not use them.
+func (s *site) deleteWhileBinding(exchange string, bound map[string]string) {
+	s.t.Helper()
+	var binding, ended sync.WaitGroup
+	var deleted atomic.Bool
+	for queue, key := range bound {
+		for range 4 {
+			ch, err := s.conn.Channel()
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			begun := sync.OnceFunc(binding.Done)
+			binding.Add(1)
+			ended.Go(func() {
+				defer ch.Close()
+				defer begun()
+				for !deleted.Load() && ch.QueueBind(queue, key, exchange, false, nil) == nil {
+					begun()
+				}
+			})
+		}
+	}
+	binding.Wait()
+	s.deleteExchange(exchange)
+	deleted.Store(true)
+	ended.Wait()
+}
+
 // reaches reports whether a message finds a queue.
 func (s *site) reaches(exchange, key string) bool {
 	s.t.Helper()
@@ -106,7 +136,7 @@ func (s *site) whole(within time.Duration, r func() *Record) {
 		record := r()
 		ways := []binding{{link.InboxExchange, "room"}, {link.DeadExchange, ""}, {link.QueuesExchange, link.RemovedQueue}}
 		for q := range record.Partitions {
-			ways = append(ways, binding{link.IntakeExchange, IntakeKey(q, record.Generation(q))})
+			ways = append(ways, binding{link.IntakeExchange, IntakeKey(q, record.Generation(q))}, binding{link.QueuesExchange, intakeName(q)})
 		}
 		for _, w := range ways {
 			if !s.reaches(w.exchange, w.key) {

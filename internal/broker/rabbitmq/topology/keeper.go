@@ -49,7 +49,7 @@ type Keeper struct {
 	wake     chan struct{} // buffered, one element: look now
 	refresh  chan struct{} // buffered, one element: read the record
 	ended    chan struct{} // closed when Run has ended
-	compared bool          // this process has compared what is there; used by the looks only
+	compared bool          // this process has compared what is there; the looks change it, with the turn
 
 	record atomic.Pointer[Record] // nil until it is known; never changed after it is stored
 
@@ -59,6 +59,7 @@ type Keeper struct {
 	missing   map[string]bool // at the last look
 	report    string          // what was reported since the last look
 	restoring map[int]bool    // partitions whose queue a consumer of this node restores
+	remade    map[string]bool // exchanges that were made again, whose bindings were not made anew since then
 	heard     int64           // the greatest version that another node has named
 	heardAt   time.Time
 	next      *reading // for those who have called Refresh since the last reading began
@@ -103,7 +104,7 @@ func NewKeeper(b *link.Broker, cfg Config) *Keeper {
 	k := &Keeper{
 		cfg: cfg, failed: make(chan error, 1), turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 		refresh: make(chan struct{}, 1), ended: make(chan struct{}), changed: make(chan struct{}),
-		missing: map[string]bool{}, restoring: map[int]bool{},
+		missing: map[string]bool{}, restoring: map[int]bool{}, remade: map[string]bool{},
 	}
 	k.link = b.Link("topology", func(*link.Session) error { return nil })
 	b.OnMissing(k.Report)

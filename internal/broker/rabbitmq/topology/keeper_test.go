@@ -61,6 +61,59 @@ func TestKeeper_BindsAgainAfterAReport(t *testing.T) {
 	}
 }
 
+// ways returns how messages reach the queues of two partitions: by exchange, the queues with their keys.
+func ways() map[string]map[string]string {
+	return map[string]map[string]string{
+		link.DeadExchange:   {link.DeadQueue: "#"},
+		link.InboxExchange:  {link.InboxQueue: "#"},
+		link.IntakeExchange: {"restante.intake.0": "0", "restante.intake.1": "1"},
+		link.QueuesExchange: {
+			link.RemovedQueue: link.RemovedQueue, link.RecordQueue: link.RecordQueue,
+			"restante.intake.0": "restante.intake.0", "restante.intake.1": "restante.intake.1",
+		},
+	}
+}
+
+// TestKeeper_MakesUnusedBindingsAnew: an exchange is deleted in the moment in which a node binds to it, as each look does. RabbitMQ
+// 4.3 does not use these bindings after the exchange was made again, although it lists them.
+func TestKeeper_MakesUnusedBindingsAnew(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	n := s.start(Config{Node: "one", Partitions: 2})
+	for exchange, bound := range ways() {
+		message := `made again" what="exchange ` + exchange + `"`
+		before := n.log.count(message)
+		s.deleteWhileBinding(exchange, bound)
+		s.until(lookEvery+3*time.Second, says("a line about "+exchange), func() bool { return n.log.count(message) > before })
+		s.whole(10*time.Second, n.now)
+	}
+}
+
+// TestKeeper_MakesUnusedBindingsAnewAfterAReport: somebody else has made the exchange again, so no look finds it missing.
+func TestKeeper_MakesUnusedBindingsAnewAfterAReport(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	n := s.start(Config{Node: "one", Partitions: 2})
+	for _, e := range (plan{}).exchanges() {
+		for queue, key := range ways()[e.name] {
+			if queue == link.RecordQueue {
+				continue // the keeper itself publishes to it, and nobody else does
+			}
+			s.deleteWhileBinding(e.name, map[string]string{queue: key})
+			s.do(func(ch *amqp.Channel) error {
+				return ch.ExchangeDeclare(e.name, e.kind, true, false, false, false, nil)
+			})
+			s.until(10*time.Second, says("a way by "+e.name+" "+key), func() bool {
+				if s.reaches(e.name, key) {
+					return true
+				}
+				n.Report(fmt.Sprintf("NO_ROUTE: exchange %q, key %q", e.name, key))
+				return false
+			})
+		}
+	}
+}
+
 // TestKeeper_OneOfManyWins: several new processes with different wishes begin at once on a new broker. One number is written, and
 // those who want another one are told so.
 func TestKeeper_OneOfManyWins(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"restante/internal/broker/rabbitmq/link"
@@ -15,7 +14,7 @@ import (
 func (k *Keeper) look(ctx context.Context, s *link.Session) (missing []string, err error) {
 	report := k.takeReport()
 	r, known := k.Record()
-	if known && k.compared && report == "" {
+	if known && k.compared && report == "" && !k.hasRemade() {
 		f, err := k.find(s, &r)
 		if err != nil {
 			return nil, err
@@ -157,6 +156,7 @@ func (k *Keeper) mend(ctx context.Context, s *link.Session, l *lock, report stri
 	m := &mending{
 		k: k, s: s, l: l, c: &caller{s: s}, p: plan{s.BrokerVersion()}, rebind: report != "" || !k.compared, report: report,
 	}
+	m.c.doubtful = m.isDoubtful
 	defer m.c.end()
 	for _, step := range []func(context.Context) error{m.exchanges, m.others, m.intake} {
 		if err := step(ctx); err != nil {
@@ -164,27 +164,18 @@ func (k *Keeper) mend(ctx context.Context, s *link.Session, l *lock, report stri
 		}
 	}
 	k.compared = true
+	k.forgetRemade()
 	k.note(ctx, m.left)
 	return m.left, nil
 }
 
-func (m *mending) exchanges(context.Context) error {
+func (m *mending) exchanges(ctx context.Context) error {
 	for _, e := range m.p.exchanges() {
-		exists := false
-		if m.k.compared {
-			var err error
-			if exists, err = m.c.hasExchange(e); err != nil {
-				return err
-			}
-		}
-		if exists {
-			continue
-		}
-		if err := m.c.declareExchange(e); err != nil {
+		if err := m.k.makeExchange(ctx, m.c, e); err != nil {
 			return err
 		}
-		m.rebind = m.rebind || e.name == link.IntakeExchange || e.name == link.QueuesExchange
 	}
+	m.rebind = m.rebind || m.k.isRemade(link.IntakeExchange) || m.k.isRemade(link.QueuesExchange)
 	return nil
 }
 
@@ -268,18 +259,8 @@ func (m *mending) intake(ctx context.Context) error {
 	return m.complete(ctx)
 }
 
-// bind binds a queue of the intake with the key of its generation. If a message with that key came back, it removes the binding
-// first: RabbitMQ 4.3 may list a binding and not use it when the exchange was deleted while the binding was made, and to bind
-// again changes nothing then.
-func (m *mending) bind(q int) error {
-	key := IntakeKey(q, m.l.record.Generation(q))
-	if strings.Contains(m.report, fmt.Sprintf("key %q", key)) {
-		if err := m.c.unbind(intakeName(q), binding{link.IntakeExchange, key}); err != nil {
-			return err
-		}
-	}
-	return bindIntake(m.c, m.p, m.l.record, q)
-}
+// bind binds a queue of the intake with the key of its generation.
+func (m *mending) bind(q int) error { return bindIntake(m.c, m.p, m.l.record, q) }
 
 func bindIntake(c *caller, p plan, r *Record, q int) error {
 	if err := c.bindAll(p.intakeQueue(q)); err != nil {

@@ -108,15 +108,16 @@ func (k *Keeper) locked(ctx context.Context, do func(context.Context, *link.Sess
 
 // acquire takes the lock. It makes the queue of the record if that is missing; a new process compares it first.
 func (k *Keeper) acquire(ctx context.Context, s *link.Session) (*lock, error) {
-	if _, known := k.Record(); known {
+	_, known := k.Record()
+	if known {
 		l, err := acquire(ctx, s, k.cfg.Log)
 		if !link.IsNotFound(err) {
 			return l, err
 		}
 	}
-	c, p := &caller{s: s}, plan{s.BrokerVersion()}
+	c, p := &caller{s: s, doubtful: func(binding) bool { return known }}, plan{s.BrokerVersion()}
 	defer c.end()
-	if err := c.declareExchange(exchange{link.QueuesExchange, amqp.ExchangeDirect}); err != nil {
+	if err := k.makeExchange(ctx, c, exchange{link.QueuesExchange, amqp.ExchangeDirect}); err != nil {
 		return nil, err
 	}
 	if err := c.make(p, p.recordQueue()); err != nil {

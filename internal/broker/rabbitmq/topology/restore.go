@@ -61,7 +61,7 @@ func (k *Keeper) restore(ctx context.Context, s *link.Session, l *lock, q int, f
 		return &errs.Error{Code: errs.Conflict, Msg: "somebody else has made the queue again"}
 	}
 	for _, e := range p.exchanges() {
-		if err := c.declareExchange(e); err != nil {
+		if err := k.makeExchange(ctx, c, e); err != nil {
 			return err
 		}
 	}
