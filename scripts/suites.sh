@@ -10,9 +10,9 @@ RESTANTE_TEST_ROOT=$(scripts/server-root.sh where "$suite")
 RESTANTE_TEST_MEASURED=$PWD/${log%.log}.measured
 export RESTANTE_TEST_ROOT RESTANTE_TEST_MEASURED
 
-# The shipped settings of the servers, the fault tests about them and the links to them, and those of the end-to-end tests that
-# send, read and catch up.
-whole='-run=TestServers_|TestRabbitMQ_|TestPostgreSQL_|TestLinks_|TestConsumers?_|TestInbox_|TestPoison_'
+# The shipped settings of the servers, the fault tests about them, the links to them and a store that went back, and those of the
+# end-to-end tests that send, read and catch up.
+whole='-run=TestServers_|TestRabbitMQ_|TestPostgreSQL_|TestLinks_|TestConsumers?_|TestInbox_|TestPoison_|TestStores_|TestEpochs_Asynchronous'
 whole+='|TestHub_OfficialClientOverEveryWire/cluster|TestEvents_/cluster|TestContract_SinceGivesEverythingWithoutALimit/cluster'
 
 # run runs tests one package after the other, with the log of this half.
