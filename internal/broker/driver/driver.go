@@ -68,7 +68,7 @@ type Driver interface {
 	// handled meanwhile. A batch is done only when handle has returned nil. A message that fails alone with errs.Invalid is
 	// dead-lettered, where an operator finds it, and does not stop its room. A driver with partitions sets the Origin of the
 	// messages. Consume blocks until ctx is done, finishes the
-	// batches in hand, and returns nil; it is called once.
+	// batches in hand, and returns nil. It is called again only after it has returned.
 	Consume(ctx context.Context, handle Handler) error
 
 	// Announce sends what has been stored to every subscriber of every node. It does not keep stored.
