@@ -2,13 +2,12 @@ package epoch
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"log/slog"
 	"time"
 
 	"restante/internal/peer"
 	"restante/internal/retry"
+	"restante/internal/store/driver"
 )
 
 const (
@@ -131,7 +130,7 @@ func (j *Judge) replace(ctx context.Context, store Store, before peer.StoreRecor
 			return before, false, err
 		}
 	}
-	mark := newMark()
+	mark := driver.NewMark()
 	r, err = j.cfg.Record.ChangeStore(ctx, func(r peer.StoreRecord) peer.StoreRecord {
 		if !r.Equal(before) {
 			return r
@@ -199,10 +198,4 @@ func (j *Judge) spread(ctx context.Context, id string) {
 		return
 	}
 	_ = retry.Sleep(ctx, peer.Expiry)
-}
-
-func newMark() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }

@@ -1,11 +1,20 @@
 package driver
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"slices"
 
 	"restante/internal/chat"
 	"restante/internal/errs"
 )
+
+// NewMark returns 16 random hexadecimal digits: a mark, or the id of an epoch.
+func NewMark() string {
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return hex.EncodeToString(random[:])
+}
 
 // Same reports whether two lineages are of one store in one epoch. Their marks may differ: they are renewed all the time.
 func (l Lineage) Same(other Lineage) bool {

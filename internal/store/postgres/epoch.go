@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	crand "crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -213,7 +211,7 @@ func beginEpoch(ctx context.Context, tx pgx.Tx, s *sight, v driver.Verdict) (int
 // nextEpoch makes the next epoch after the one in s, which it replaces, and returns its number. Every room begins it with 0. If another
 // node has been faster it returns errChanged.
 func nextEpoch(ctx context.Context, tx pgx.Tx, s *sight, reason string) (number int64, err error) {
-	id := newEpoch()
+	id := driver.NewMark()
 	done, err := tx.Exec(ctx, "UPDATE restante.store SET epoch = $1, fingerprint = $2 WHERE id = $3 AND epoch = $4",
 		id, s.fingerprint, s.epoch.Store, s.epoch.ID)
 	if err != nil {
@@ -225,11 +223,4 @@ func nextEpoch(ctx context.Context, tx pgx.Tx, s *sight, reason string) (number 
 	err = tx.QueryRow(ctx, insertEpoch, id, chat.Micros(time.Now()), reason).Scan(&number)
 	s.epoch.ID, s.epoch.First, s.confirmed = id, false, s.fingerprint
 	return number, err
-}
-
-// newEpoch returns an id that no other epoch has.
-func newEpoch() string {
-	var random [8]byte
-	_, _ = crand.Read(random[:]) // never fails
-	return hex.EncodeToString(random[:])
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -127,7 +128,7 @@ func (d *Driver) look(ctx context.Context, prepared func(error)) error {
 	}
 	if d.cfg.Judge != nil {
 		d.mu.Lock()
-		if d.unready == errPreparing { //nolint:errorlint // it is that value
+		if errors.Is(d.unready, errPreparing) {
 			d.unready = errHeld
 		}
 		d.mu.Unlock()
@@ -176,9 +177,6 @@ func (d *Driver) judge(ctx context.Context, conn *pgx.Conn, s sight) (sight, err
 	})
 }
 
-// maxCompared is how many rooms the driver compares with what the judge remembers, when it is asked to look.
-const maxCompared = 1000
-
 // glance compares the database with that of the term over a new connection, as soon as it can be reached. If they differ it
 // ends the term.
 func (d *Driver) glance(ctx context.Context, t *term) {
@@ -208,5 +206,5 @@ func (d *Driver) compareAnew(ctx context.Context, t *term) (why string, err erro
 	if err != nil {
 		return "", err
 	}
-	return d.difference(ctx, t, s, &questions{d: d, conn: conn}, maxCompared)
+	return d.difference(ctx, t, s, &questions{d: d, conn: conn}, math.MaxInt)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 )
 
 // origin looks at the files; with restored, only at the mark that stands in the database, and at which store was served here.
@@ -128,7 +129,7 @@ type change struct {
 func (w *writer) remark(ctx context.Context, c change) error {
 	if !w.marks.pending() || w.marks.Ends != c.ends {
 		m := w.marks
-		m.Next, m.Ends = cmp.Or(m.Next, newMark()), c.ends
+		m.Next, m.Ends = cmp.Or(m.Next, driver.NewMark()), c.ends
 		if err := w.writeMarks(m); err != nil {
 			return err
 		}

@@ -190,7 +190,7 @@ func (w *writer) endEpoch(ctx context.Context, reason string) error {
 	if err != nil {
 		return err
 	}
-	if err := exec(ctx, w.tx.addEpoch, last+1, newMark(), w.cfg.Now().UnixMicro(), reason); err != nil {
+	if err := exec(ctx, w.tx.addEpoch, last+1, driver.NewMark(), w.cfg.Now().UnixMicro(), reason); err != nil {
 		return fmt.Errorf("begin an epoch: %w", err)
 	}
 	if !same {
@@ -211,7 +211,7 @@ func Seal(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = f.classify(errors.Join(err, db.Close())) }() // the last connection removes the -wal
-	if _, err := db.ExecContext(ctx, "UPDATE store SET mark = ?, closed = 1", newMark()); err != nil {
+	if _, err := db.ExecContext(ctx, "UPDATE store SET mark = ?, closed = 1", driver.NewMark()); err != nil {
 		return fmt.Errorf("seal the copy: %w", err)
 	}
 	var busy, size, copied int

@@ -2,9 +2,7 @@ package sqlite
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,13 +73,6 @@ func writeSynced(path string, content []byte) error {
 		err = h.Sync()
 	}
 	return errors.Join(err, h.Close())
-}
-
-// newMark returns 16 random hexadecimal digits, which are also what the id of an epoch is.
-func newMark() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }
 
 // mark is what the table store says. It is zero in a new database, and in one of a schema without marks.

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 )
 
 // crashed copies the files of an open store as a kill -9 leaves them, and returns the path of the copy.
@@ -297,7 +298,7 @@ func TestMark_KilledBeforeAnEpochEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.file.writeMarks(marks{Present: m.Present, Next: newMark(), Ends: "a copy was restored", served: m.served}); err != nil {
+	if err := d.file.writeMarks(marks{Present: m.Present, Next: driver.NewMark(), Ends: "a copy was restored", served: m.served}); err != nil {
 		t.Fatal(err)
 	}
 	ends(t, path, 3, 3, "a copy was restored")

@@ -123,7 +123,7 @@ func found(ctx context.Context, tx *sql.Tx, now int64) error {
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, insertEpoch, 1, newMark(), now, ""); err != nil {
+	if _, err := tx.ExecContext(ctx, insertEpoch, 1, driver.NewMark(), now, ""); err != nil {
 		return fmt.Errorf("begin the first epoch: %w", err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"restante/internal/errs"
+	"restante/internal/store/driver"
 )
 
 // copied returns the path of a copy of a database that is closed.
@@ -107,7 +108,7 @@ func TestServed_KilledWhileAnEpochEnded(t *testing.T) {
 	noError(t, err)
 	m, err := f.readMark(t.Context(), alone)
 	noError(t, err)
-	noError(t, f.writeMarks(marks{Present: m.id, Next: newMark(), Ends: "another copy was put in place", served: beside.served}))
+	noError(t, f.writeMarks(marks{Present: m.id, Next: driver.NewMark(), Ends: "another copy was put in place", served: beside.served}))
 	closed(t, ends(t, path, 3, 0, "another copy was put in place"))
 
 	put(t, foreign, path)
@@ -171,8 +172,10 @@ func TestServed_Restored(t *testing.T) {
 			remove(t, path)
 			remove(t, path+"-wal")
 		}, 50},
-		"without a mark":                        {func(t *testing.T, path string) { remove(t, path+".mark") }, 50},
-		"with a mark that names no store":       {func(t *testing.T, path string) { noError(t, (&file{path: path}).writeMarks(marks{Present: newMark()})) }, 50},
+		"without a mark": {func(t *testing.T, path string) { remove(t, path+".mark") }, 50},
+		"with a mark that names no store": {func(t *testing.T, path string) {
+			noError(t, (&file{path: path}).writeMarks(marks{Present: driver.NewMark()}))
+		}, 50},
 		"with a mark that cannot be read":       {func(t *testing.T, path string) { noError(t, os.WriteFile(path+".mark", []byte("{"), 0o600)) }, 50},
 		"with the mark of another one":          {func(t *testing.T, path string) { put(t, leftByCrash(t, 10)+".mark", path+".mark") }, 0},
 		"without a mark, of a damaged database": {func(t *testing.T, path string) { remove(t, path+".mark"); noError(t, os.Truncate(path, 10)) }, 0},
