@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"restante/internal/errs"
+	"restante/internal/testkit"
 )
 
 // TestBackup_FullDisk: a disk that is too small is noticed before, one that fills up meanwhile ends the backup. Nothing is left.
@@ -138,7 +139,7 @@ func TestRestoration_FromReadOnlyDisk(t *testing.T) {
 // TestFiles_BelongToTheOwnerOfTheDirectory: root backs up and restores for a server that runs as another user.
 func TestFiles_BelongToTheOwnerOfTheDirectory(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED: files that root makes for another user (needs root)")
+		testkit.Missing(t, "the rights of root: files that root makes for another user are not tested")
 	}
 	const user = 12345
 	path := leftByCrash(t, 10)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"restante/internal/errs"
+	"restante/internal/testkit"
 )
 
 // openElsewhere opens a path in another process, and returns what that says.
@@ -121,7 +122,7 @@ func TestOpen_RefusesAFileThatIsAMount(t *testing.T) {
 		t.Error("a file of its directory's file system counts as a mount")
 	}
 	if !bind(t, path, inside) {
-		t.Skip("NOT TESTED: a file that is mounted alone (needs root)")
+		testkit.Missing(t, "the rights of root: a file that is mounted alone is not tested")
 	}
 	if !isMount(inside) || !inMountInfo(inside) {
 		t.Errorf("the mount is not noticed: by statx %v, in mountinfo %v", isMount(inside), inMountInfo(inside))
