@@ -35,7 +35,7 @@ build: ## build bin/restante, one static binary
 	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -o bin/restante ./cmd/restante
 
 .PHONY: test
-test: deps lint client-check test-unit test-whole test-oldest snapshot-check ## everything that must pass before a change lands; installs what it needs
+test: deps lint client-check test-unit test-whole oldest-check snapshot-check ## everything that must pass before a change lands; installs what it needs
 	@scripts/summary.sh
 
 .PHONY: test-unit
@@ -71,6 +71,11 @@ test-whole: deps bin/rerun bin/nodes ## the tests of the whole: the real binary,
 test-oldest: deps bin/rerun bin/nodes ## what depends on RabbitMQ and PostgreSQL, on their oldest versions
 	@mkdir -p .cache
 	@RERUN=$(RERUN) scripts/suites.sh $(OLDEST) .cache/test-oldest.log
+
+.PHONY: oldest-check
+oldest-check: deps bin/rerun bin/nodes ## test-oldest if the drivers differ from test/oldest.sha256, which it writes; else its short form
+	@mkdir -p .cache
+	@RERUN=$(RERUN) scripts/oldest-check.sh $(OLDEST) .cache/test-oldest.log
 
 .PHONY: test-versions
 test-versions: deps bin/rerun bin/nodes ## the same on every version that can be had, with the long form of long tests
@@ -112,7 +117,7 @@ packages-test: ## install the packages in dist in a Debian root and serve under 
 	@scripts/packages-test.sh
 
 .PHONY: snapshot-check
-snapshot-check: ## snapshot and packages-test, if their inputs are not those of packaging/inputs.sha256, which it writes
+snapshot-check: ## snapshot and packages-test, if their inputs are not those of packaging/snapshot.sha256, which it writes
 	@scripts/snapshot-check.sh
 
 .PHONY: fuzz
