@@ -59,6 +59,8 @@ func TestDecodeInbox_Forms(t *testing.T) {
 		{"binary, attributes", "", event.Wire{Headers: ce("room", "ops", "clientid", "shop"), Body: []byte(`{"msg":"hi"}`)}, chat.Message{ID: order, Room: "ops", ClientID: "shop", Msg: "hi"}},
 		{"binary, text", "ops", event.Wire{ContentType: "text/plain; charset=utf-8", Headers: ce("clientid", "shop"), Body: []byte(" paid ✓\n")}, chat.Message{ID: order, Room: "ops", ClientID: "shop", Msg: " paid ✓\n"}},
 
+		{"blanks around the name", "ops", event.Wire{ContentType: "application/json", Headers: ce("clientid", "ann"), Body: []byte(`{"msg":" hi ","client_id":" ann\u3000"}`)}, chat.Message{ID: order, Room: "ops", ClientID: "ann", Msg: " hi "}},
+		{"a blank name in the event", "ops", event.Wire{ContentType: "application/json", Headers: ce("clientid", "ann"), Body: []byte(`{"msg":"hi","client_id":"\ufeff"}`)}, chat.Message{ID: order, Room: "ops", ClientID: "ann", Msg: "hi"}},
 		{"structured", "ops", event.Wire{ContentType: structured, Body: []byte(`{"specversion":"1.0","id":"order-7","source":"/shop","type":"x","n":3,"ok":true,"none":null,"data":{"msg":"hi","client_id":"ann"}}`)}, chat.Message{ID: order, Room: "ops", ClientID: "ann", Msg: "hi"}},
 		{"structured, text", "", event.Wire{ContentType: structured, Body: []byte(`{"specversion":"1.0","id":"order-7","source":"/shop","type":"x","datacontenttype":"text/plain","room":"ops","clientid":"shop","data":"\u0068i"}`)}, chat.Message{ID: order, Room: "ops", ClientID: "shop", Msg: "hi"}},
 		{"structured, Base64", "ops", event.Wire{ContentType: structured, Body: []byte(`{"specversion":"1.0","id":"order-7","source":"/shop","type":"x","datacontenttype":"application/json","data_base64":"eyJtc2ciOiJoaSIsImNsaWVudF9pZCI6ImFubiJ9"}`)}, chat.Message{ID: order, Room: "ops", ClientID: "ann", Msg: "hi"}},
@@ -107,6 +109,9 @@ func TestDecodeInbox_SaysWhatIsWrong(t *testing.T) {
 		{"half a surrogate", plain(`{"msg":"\ud83d","client_id":"ann"}`), "is not valid JSON in UTF-8"},
 		{"no msg", plain(`{"client_id":"ann"}`), "msg: must be 1 to 32768 bytes"},
 		{"no client_id", plain(`{"msg":"hi"}`), "client_id: must be 1 to 128 bytes"},
+		{"a blank client_id", plain(`{"msg":"hi","client_id":" "}`), "client_id: must be 1 to 128 bytes"},
+		{"a client_id that turns text", plain(`{"msg":"hi","client_id":"a\u2066b"}`), "client_id: has a character that turns the direction of text, U+2066"},
+		{"a clientid that acts", event.Wire{ContentType: "text/plain", Headers: ce("clientid", "a\x1b[2J"), Body: []byte("hi")}, "client_id: has a control character, U+001B"},
 		{"neither", plain(`{}`), "client_id: must be 1 to 128 bytes long, is 0; msg: must be"},
 		{"a long msg", plain(`{"msg":"` + strings.Repeat("x", chat.MaxMsgBytes+1) + `","client_id":"ann"}`), "is 32769"},
 		{"a long body", plain(strings.Repeat(" ", event.MaxBody+1)), "body: must be at most 262144 bytes long, is 262145"},
