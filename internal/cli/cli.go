@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
 
+	"restante/internal/config"
 	"restante/internal/load"
 )
 
@@ -68,6 +69,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 	exited := -1 // set when kong has printed the help: kong continues parsing nevertheless
 	parser, err := kong.New(new(commands),
+		config.Values(),
 		kong.Name("restante"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.Vars{"scenarios": strings.Join(load.Scenarios(), ", ")},
