@@ -118,12 +118,12 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-// report prints a command's error, if any, and returns the exit code for it.
+// report prints a command's error, if any, and returns the exit code for it. What others wrote may be part of the error.
 func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "restante: %v\n", err)
+	fmt.Fprintf(stderr, "restante: %s\n", printableLines(err.Error()))
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.code
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"restante/internal/auth"
+	"restante/internal/chat"
 	"restante/internal/errs"
 )
 
@@ -47,7 +48,7 @@ func (c *tokenCmd) Run(s *streams) error {
 		return err
 	}
 	token, err := signer.Sign(auth.Grant{
-		Subject: c.Sub, Rooms: c.Rooms, ReadOnly: c.ReadOnly, Admin: c.Admin,
+		Subject: chat.TrimName(c.Sub), Rooms: c.Rooms, ReadOnly: c.ReadOnly, Admin: c.Admin,
 		TTL: c.TTL, Issuer: c.JWTIssuer, Audience: c.JWTAudience,
 	})
 	if errs.CodeOf(err) == errs.Invalid {

@@ -11,13 +11,15 @@ import (
 	"restante/internal/timetext"
 )
 
-// Values makes a command line read numbers and durations as this package does: every parser that reads a Config needs it.
-// A number is decimal, and a duration is what timetext.ParseDuration reads. Both may be negative, also as "--flag -1". In the
-// environment and in a file they are the same texts.
+// Values makes a command line read numbers, durations and texts as this package does: every parser that reads a Config needs it.
+// A number is decimal, and a duration is what timetext.ParseDuration reads. Both may be negative, also as "--flag -1". A text and
+// the name of a file are taken byte for byte. In the environment and in a file all of them are the same as on the command line.
 func Values() kong.Option {
 	return kong.OptionFunc(func(k *kong.Kong) error {
 		for _, option := range []kong.Option{
 			kong.KindMapper(reflect.Int, kong.MapperFunc(decodeInt)),
+			kong.KindMapper(reflect.String, kong.MapperFunc(decodeText)),
+			kong.NamedMapper("path", kong.MapperFunc(decodePath)),
 			kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
 		} {
 			if err := option.Apply(k); err != nil {
@@ -51,6 +53,31 @@ func decodeDuration(ctx *kong.DecodeContext, target reflect.Value) error {
 		return err
 	}
 	target.SetInt(int64(d))
+	return nil
+}
+
+// decodeText takes the place of kong's own decoder, which replaces bytes that are not UTF-8.
+func decodeText(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("string")
+	if err != nil {
+		return err
+	}
+	text, ok := token.Value.(string)
+	if !ok {
+		return errNotText
+	}
+	target.SetString(text)
+	return nil
+}
+
+// decodePath reads the name of a file or directory and makes it absolute. "-" stays as it is.
+func decodePath(ctx *kong.DecodeContext, target reflect.Value) error {
+	if err := decodeText(ctx, target); err != nil {
+		return err
+	}
+	if path := target.String(); path != "-" {
+		target.SetString(kong.ExpandPath(path))
+	}
 	return nil
 }
 

@@ -96,6 +96,18 @@ func TestValues_AFlagIsNoNumber(t *testing.T) {
 	}
 }
 
+func TestValues_TextsAreTakenByteForByte(t *testing.T) {
+	raw := strings.Repeat("\xe9\x80", 20)
+	t.Setenv("RESTANTE_JWT_SECRET", raw)
+	c, err := parse(t, "serve", "--auth", "jwt", "--data", "/tmp/caf\xe9", "--jwt-issuer", "\xff<&>")
+	if err != nil || !slices.Equal(c.JWT.Secret, config.Secrets{raw}) || c.Data != "/tmp/caf\xe9" || c.JWT.Issuer != "\xff<&>" {
+		t.Errorf("%q %q %+v, %v", []string(c.JWT.Secret), c.Data, c, err)
+	}
+	if c, err := parse(t, "serve", "--auth", "jwt", "--data", "data"); err != nil || !strings.HasSuffix(c.Data, "/internal/config/data") {
+		t.Errorf("a relative name: %q, %v", c.Data, err)
+	}
+}
+
 func TestFile_HasTexts(t *testing.T) {
 	digits := strings.Repeat("0471", 9)
 	c, err := parse(t, "serve", "--config", writeFile(t, "auth: jwt\njwt-secret: "+digits+"\njwt-issuer: 2026-01-02\njwt-audience: &who chat\nacme-email: null\nlog-format: text\ndata: *who\n"))
