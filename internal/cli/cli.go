@@ -52,7 +52,7 @@ Begin with
   restante tail                   in a second one, and
   restante send "Hello, everyone" in a third.
 
-'restante COMMAND --help' explains each command.`
+'restante COMMAND --help' explains each command. A DURATION has units: 10s, 90m, 24h, 2d, 1w or 1d12h; a day is 24 hours. It is the same on the command line, in the environment and in a configuration file.`
 
 // streams are the standard streams of a command. Tests replace them.
 type streams struct {

@@ -38,7 +38,7 @@ func (sendCmd) Help() string {
 
 Each message gets an id before the first attempt and keeps it, so that a retry never stores it twice. A lost connection, "busy" (429) and "unavailable" (503) are retried until --timeout. Lines are sent in order: each one after the server has the previous one on stable storage.
 
-The text of a message is sent as it is, byte for byte. A line ends with LF or CR LF, which does not belong to the message, and the last line needs no end. Empty lines are skipped. A text that is not UTF-8 is refused, with the number of its line: convert it first, for example with iconv. With --on-error continue, lines that are refused because of what they are are reported and left out, and the others are sent; a refusal that would be the same for every line, such as of the token, ends the command all the same.
+The text of a message is sent as it is, byte for byte. A line ends with LF or CR LF, which does not belong to the message, and the last line needs no end. Empty lines are skipped. A text that is not UTF-8 is refused, with the number of its line: convert it first, for example with iconv. With --on-error continue, a line that is refused because of its text is reported and left out, and the others are sent. A refusal that would be the same for every line, such as that of a token, ends the command nevertheless.
 
 Exit codes:
   0    every message was accepted
