@@ -65,7 +65,7 @@ func (c *sendCmd) Run(ctx context.Context, s *streams) error {
 	}
 	defer cl.close()
 	sn := &sender{cmd: c, client: cl, out: s.out, retrier: newRetrier(c.Timeout, func(err error) {
-		fmt.Fprintf(s.err, "restante: not accepted yet, trying again: %v\n", err)
+		fmt.Fprintf(s.err, "restante: not accepted yet, trying again: %s\n", printable(err.Error()))
 	})}
 	if len(c.Msg) > 0 {
 		err = sn.send(ctx, strings.Join(c.Msg, " "))

@@ -111,7 +111,7 @@ func (e outputError) Unwrap() error { return e.error }
 func (f *follower) run(ctx context.Context, after *chat.Cursor, start url.Values) error {
 	f.retrier = newRetrier(0, func(err error) {
 		f.lost = true
-		fmt.Fprintf(f.notes, "restante: not connected, trying again: %v\n", err)
+		fmt.Fprintf(f.notes, "restante: not connected, trying again: %s\n", printable(err.Error()))
 	})
 	located := after != nil
 	if located {

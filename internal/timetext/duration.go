@@ -9,7 +9,7 @@ import (
 )
 
 // longUnits are the units that Go's durations do not have, in hours. A day is always 24 hours, whatever the clocks of a place do.
-var longUnits = map[string]time.Duration{"d": 24, "w": 7 * 24}
+var longUnits = map[string]int64{"d": 24, "w": 7 * 24}
 
 // component is a number with its unit, at the beginning of a text.
 var component = regexp.MustCompile(`^([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)`)
@@ -25,25 +25,25 @@ func ParseDuration(text string) (time.Duration, error) {
 	if rest == "0" {
 		return 0, nil
 	}
-	var sum time.Duration
+	var nanos int64
 	for first := true; first || rest != ""; first = false {
 		m := component.FindStringSubmatch(rest)
 		if m == nil {
 			return 0, fault
 		}
 		rest = rest[len(m[0]):]
-		times, unit := time.Duration(1), m[2]
+		times, unit := int64(1), m[2]
 		if hours, ok := longUnits[unit]; ok {
 			times, unit = hours, "h"
 		}
 		d, err := time.ParseDuration(m[1] + unit)
-		if err != nil || d > (math.MaxInt64-sum)/times {
+		if err != nil || int64(d) > (math.MaxInt64-nanos)/times {
 			return 0, fault
 		}
-		sum += d * times
+		nanos += int64(d) * times
 	}
 	if negative {
-		return -sum, nil
+		nanos = -nanos
 	}
-	return sum, nil
+	return time.Duration(nanos), nil
 }
