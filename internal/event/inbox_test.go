@@ -111,6 +111,8 @@ func TestDecodeInbox_SaysWhatIsWrong(t *testing.T) {
 		{"no client_id", plain(`{"msg":"hi"}`), "client_id: must be 1 to 128 bytes"},
 		{"a blank client_id", plain(`{"msg":"hi","client_id":" "}`), "client_id: must be 1 to 128 bytes"},
 		{"a client_id that turns text", plain(`{"msg":"hi","client_id":"a\u2066b"}`), "client_id: has a character that turns the direction of text, U+2066"},
+		{"a clientid that is not UTF-8", event.Wire{Headers: ce("clientid", "caf\xe9"), Body: []byte(good)}, "clientid: must be valid UTF-8"},
+		{"a room that is not UTF-8", event.Wire{Headers: ce("room", "caf\xe9"), Body: []byte(good)}, "room: must be valid UTF-8"},
 		{"a clientid that acts", event.Wire{ContentType: "text/plain", Headers: ce("clientid", "a\x1b[2J"), Body: []byte("hi")}, "client_id: has a control character, U+001B"},
 		{"neither", plain(`{}`), "client_id: must be 1 to 128 bytes long, is 0; msg: must be"},
 		{"a long msg", plain(`{"msg":"` + strings.Repeat("x", chat.MaxMsgBytes+1) + `","client_id":"ann"}`), "is 32769"},
