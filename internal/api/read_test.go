@@ -22,16 +22,16 @@ func TestPostMessage_TakesTheFieldsFromQueryBodyOrForm(t *testing.T) {
 	want := chat.Message{ID: anID, Room: "r", ClientID: "ann", Msg: "a;b \x00 +👍", SentAt: epoch}
 	const text, escaped = `a;b \u0000 +👍`, "a;b%20%00%20%2B%F0%9F%91%8D"
 	for name, send := range map[string][3]string{
-		"query":                {"/message?flag&unknown=%&msg=" + escaped + "&client_id=ann&room=r&id=" + anID, "", ""},
-		"upper case id":        {"/message?msg=" + escaped + "&client_id=ann&room=r&id=" + strings.ToUpper(anID), "", ""},
-		"JSON":                 {"/message", `{"msg":"` + text + `","client_id":"ann","room":"r","id":"` + anID + `"}`, "application/json; charset=UTF-8"},
-		"JSON without type":    {"/message", `{"msg":"` + text + `","client_id":"ann","room":"r","id":"` + anID + `"}`, ""},
-		"both":                 {"/message?room=r&client_id=ann", `{"msg":"` + text + `","id":"` + anID + `"}`, "Application/JSON"},
-		"form":                 {"/message", "msg=" + escaped + "&client_id=ann&&room=r&id=" + anID, formType},
-		"JSON by curl -d":      {"/message", `{"msg":"` + text + `","client_id":"ann","room":"r","id":"` + anID + `"}`, formType},
-		"a name with blanks":   {"/message?client_id=%20ann%E3%80%80&room=r&id=" + anID + "&msg=" + escaped, "", ""},
-		"a blank in the query": {"/message?client_id=%20", `{"msg":"` + text + `","client_id":"\ufeffann ","room":"r","id":"` + anID + `"}`, "application/json"},
-		"room in the path":     {"/rooms/r/messages", `{"msg":"` + text + `","client_id":"ann","id":"` + anID + `"}`, "application/json"},
+		"query":             {"/message?flag&unknown=%&msg=" + escaped + "&client_id=ann&room=r&id=" + anID, "", ""},
+		"upper case id":     {"/message?msg=" + escaped + "&client_id=ann&room=r&id=" + strings.ToUpper(anID), "", ""},
+		"JSON":              {"/message", `{"msg":"` + text + `","client_id":"ann","room":"r","id":"` + anID + `"}`, "application/json; charset=UTF-8"},
+		"JSON without type": {"/message", `{"msg":"` + text + `","client_id":"ann","room":"r","id":"` + anID + `"}`, ""},
+		"both":              {"/message?room=r&client_id=ann", `{"msg":"` + text + `","id":"` + anID + `"}`, "Application/JSON"},
+		"form":              {"/message", "msg=" + escaped + "&client_id=ann&&room=r&id=" + anID, formType},
+		"JSON by curl -d":   {"/message", `{"msg":"` + text + `","client_id":"ann","room":"r","id":"` + anID + `"}`, formType},
+		"name with blanks":  {"/message?client_id=%20ann%E3%80%80&room=r&id=" + anID + "&msg=" + escaped, "", ""},
+		"blank in query":    {"/message?client_id=%20", `{"msg":"` + text + `","client_id":"\ufeffann ","room":"r","id":"` + anID + `"}`, "application/json"},
+		"room in the path":  {"/rooms/r/messages", `{"msg":"` + text + `","client_id":"ann","id":"` + anID + `"}`, "application/json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMemory()
