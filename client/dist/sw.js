@@ -1,16 +1,16 @@
-const version = "3946e72d8d8b";
+const version = "d89692b023d1";
 const files = [
  [
   "/_expo/static/css/base-36814da4fdf6728ee9d7ee2554f2b2ae.css",
   "sha256-LB2YltCLEUGt0uwsLUXRxoUsJ2GgzacEHD2OXLLHTtE="
  ],
  [
-  "/_expo/static/js/web/index-eda8abb1785219dd585e2e9e1fb3c036.js",
-  "sha256-lB3mIrOvWHNGNVlE5QKSiFvIs8FtkiV9zKa9XVUnFEY="
+  "/_expo/static/js/web/index-5828dccc373086e6f7115c5d7590b007.js",
+  "sha256-YU+zCu8cgrT2GLxzUvNPIbUJ2KPjGZnREXo0Vcw3www="
  ],
  [
   "/",
-  "sha256-Vq6c7fNHJHUjOE7T7sWR5mXMsgrPCFC0/ayye0Y54hM="
+  "sha256-wv+j1LV42Kkg3vRacOHgI6XVruIrhbpFD1ChZj5Zldk="
  ]
 ];
 

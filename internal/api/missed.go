@@ -20,7 +20,7 @@ import (
 )
 
 type missedInput struct {
-	Since string   `query:"since" doc:"a time of RFC 3339, any fraction and offset: the messages stored later than it" example:"2026-01-02T15:04:05.123Z"`
+	Since string   `query:"since" doc:"a time of RFC 3339, any fraction and offset: the messages stored later than it; without an offset it is in UTC and needs its seconds" example:"2026-01-02T15:04:05.123Z"`
 	After seqParam `query:"after" doc:"a number instead of a time: the messages after it; the next link uses it" example:"42"`
 	CursorParams
 	Room  string     `query:"room" doc:"default lobby" example:"lobby"`

@@ -2,13 +2,13 @@ package api
 
 import (
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/timetext"
 )
 
 // seqParam is a number of a message in a query, which may be absent.
@@ -64,36 +64,14 @@ func exclusive(named map[string]bool) error {
 	return nil
 }
 
-// optionalTime is parseTime for a parameter that may be absent.
+// optionalTime reads a time that may be absent, see timetext.Parse.
 func optionalTime(field, text string) (*time.Time, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // nil says that the parameter is absent
 	}
-	t, err := parseTime(field, text)
-	return &t, err
-}
-
-// timeLayouts are what clients write when they mean RFC 3339. Seconds may have a fraction of any length.
-var timeLayouts = [...]string{
-	time.RFC3339,
-	"2006-01-02T15:04:05Z0700",
-	"2006-01-02T15:04:05", // no offset: UTC
-	"2006-01-02T15:04Z07:00",
-	"2006-01-02",
-}
-
-// parseTime reads a time leniently: RFC 3339 with any fraction and offset, also where clients escaped it wrongly, such as
-// a '+' that arrives as a space.
-func parseTime(field, text string) (time.Time, error) {
-	s := strings.ToUpper(strings.TrimSpace(text))
-	if len(s) > len("2006-01-02") && s[10] == ' ' {
-		s = s[:10] + "T" + s[11:]
+	t, err := timetext.Parse(text)
+	if err != nil {
+		return nil, errs.Field(field, "%v", err)
 	}
-	s = strings.Replace(s, " ", "+", 1)
-	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	return time.Time{}, errs.Field(field, "must be a time of RFC 3339 such as 2026-01-02T15:04:05.123Z")
+	return &t, nil
 }

@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"restante/internal/auth"
 	"restante/internal/chat"
@@ -30,6 +29,8 @@ func TestPostMessage_TakesTheFieldsFromQueryBodyOrForm(t *testing.T) {
 		"both":              {"/message?room=r&client_id=ann", `{"msg":"` + text + `","id":"` + anID + `"}`, "Application/JSON"},
 		"form":              {"/message", "msg=" + escaped + "&client_id=ann&&room=r&id=" + anID, formType},
 		"JSON by curl -d":   {"/message", `{"msg":"` + text + `","client_id":"ann","room":"r","id":"` + anID + `"}`, formType},
+		"name with blanks":  {"/message?client_id=%20ann%E3%80%80&room=r&id=" + anID + "&msg=" + escaped, "", ""},
+		"blank in query":    {"/message?client_id=%20", `{"msg":"` + text + `","client_id":"\ufeffann ","room":"r","id":"` + anID + `"}`, "application/json"},
 		"room in the path":  {"/rooms/r/messages", `{"msg":"` + text + `","client_id":"ann","id":"` + anID + `"}`, "application/json"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -237,20 +238,26 @@ func TestListRooms_Pages(t *testing.T) {
 	}
 }
 
-func TestParseTime_IsLenient(t *testing.T) {
-	want := time.Date(2026, 1, 2, 3, 4, 5, 120_000_000, time.UTC)
-	for _, text := range []string{
-		"2026-01-02T03:04:05.12Z", "2026-01-02T03:04:05.120Z", "2026-01-02T03:04:05.120000000000Z", "2026-01-02t03:04:05.12z",
-		"2026-01-02T05:04:05.12+02:00", "2026-01-02T05:04:05.12 02:00", "2026-01-02T05:04:05.12+0200", "2026-01-01T22:04:05.12-05:00",
-		"2026-01-02 03:04:05.12Z", "2026-01-02 05:04:05.12 02:00", "2026-01-02T03:04:05.12", " 2026-01-02T03:04:05.12Z ",
-	} {
-		if got, err := parseTime("since", text); err != nil || !got.Equal(want) {
-			t.Errorf("%q: %v, %v", text, got, err)
+func TestReads_TakeATimeAsTheManualSays(t *testing.T) {
+	s := newMemory()
+	fill(t, s, "lobby", 2)
+	a := newAPI(t, s)
+	for _, path := range []string{"/messages/since?since=", "/rooms/lobby/messages?since="} {
+		for _, since := range []string{
+			"2016-12-31T23:59:60Z", "2020-01-01T00:00:00.5+01:00", "2020-01-01T00:00:00%2B0100", "2020-01-01+00:00Z", "2020-01-01T00:00:00+01", "2020-01-01",
+		} {
+			if w := do(a, "GET", path+since, ""); w.Code != 200 || strings.Count(w.Body.String(), `"seq"`) != 2 {
+				t.Errorf("%s%s: %d %s", path, since, w.Code, w.Body)
+			}
 		}
-	}
-	for _, text := range []string{"", "now", "2026", "2026-13-01", "1767323045", "2026-01-02T03:04:05.12+25:99", "2026-01-02T03:04:05Z junk"} {
-		if got, err := parseTime("since", text); errs.CodeOf(err) != errs.Invalid {
-			t.Errorf("%q: %v, %v", text, got, err)
+		for since, want := range map[string]string{
+			"2020-01-01T00:00": "must name its time zone: add Z", "2020-01-01+01:00": "must name its time zone" /* the plus sign is a space */, "15:04": "must have a date and name its time zone",
+			"yesterday": "must be a time of RFC 3339", "2020-02-30": "not a day of the calendar",
+		} {
+			w := do(a, "GET", path+since, "")
+			if p := problemIn(t, w); w.Code != 422 || len(p.Errors) != 1 || p.Errors[0].Field != "since" || !strings.Contains(p.Errors[0].Message, want) {
+				t.Errorf("%s%s: %d %s", path, since, w.Code, w.Body)
+			}
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 type postMessageInput struct {
 	Msg      string `query:"msg" doc:"the text: 1 byte to 32 KiB of UTF-8, kept exactly as sent" example:"hello"`
-	ClientID string `query:"client_id" doc:"who sends it: 1 to 128 bytes of printable UTF-8; with authentication it is the token's sub, and may be left out" example:"ann"`
+	ClientID string `query:"client_id" doc:"who sends it: a name of 1 to 128 bytes of UTF-8, trimmed; with authentication it is the token's sub, and may be left out" example:"ann"`
 	Room     string `query:"room" doc:"1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit; default lobby" example:"lobby"`
 	ID       string `query:"id" doc:"a UUID, the idempotency key; the server makes one if there is none" example:"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"`
 	Body     *messageBody
@@ -22,7 +22,7 @@ type postMessageInput struct {
 // messageBody is the body of PostMessage; fields that it does not have may stand in the query.
 type messageBody struct {
 	Msg      string `json:"msg,omitempty" doc:"the text: 1 byte to 32 KiB of UTF-8, kept exactly as sent" example:"hello"`
-	ClientID string `json:"client_id,omitempty" doc:"who sends it: 1 to 128 bytes of printable UTF-8; with authentication it is the token's sub, and may be left out" example:"ann"`
+	ClientID string `json:"client_id,omitempty" doc:"who sends it: a name of 1 to 128 bytes of UTF-8, trimmed; with authentication it is the token's sub, and may be left out" example:"ann"`
 	Room     string `json:"room,omitempty" doc:"the room; default lobby" example:"lobby"`
 	ID       string `json:"id,omitempty" doc:"a UUID, the idempotency key; the server makes one if there is none" example:"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"`
 }
@@ -35,7 +35,7 @@ type sendToRoomInput struct {
 // roomMessageBody is the body of SendToRoom.
 type roomMessageBody struct {
 	Msg      string `json:"msg" doc:"the text: 1 byte to 32 KiB of UTF-8, kept exactly as sent" example:"hello"`
-	ClientID string `json:"client_id,omitempty" doc:"who sends it: 1 to 128 bytes of printable UTF-8; with authentication it is the token's sub, and may be left out" example:"ann"`
+	ClientID string `json:"client_id,omitempty" doc:"who sends it: a name of 1 to 128 bytes of UTF-8, trimmed; with authentication it is the token's sub, and may be left out" example:"ann"`
 	ID       string `json:"id,omitempty" doc:"a UUID, the idempotency key; the server makes one if there is none" example:"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"`
 }
 
@@ -50,7 +50,7 @@ func (a *API) postMessage(h huma.API) {
 			"Sending the same id to the same room again, at any time, adds nothing and is answered 202 again.",
 		DefaultStatus: http.StatusAccepted, BodyReadTimeout: -1, MaxBodyBytes: -1, // strict has read the body already
 	}, sendErrors, func(ctx context.Context, in *postMessageInput) (*accepted, error) {
-		m := chat.Message{Msg: in.Msg, ClientID: in.ClientID, Room: in.Room, ID: in.ID}
+		m := chat.Message{Msg: in.Msg, ClientID: chat.TrimName(in.ClientID), Room: in.Room, ID: in.ID}
 		if in.Body != nil {
 			if err := merge(&m, in.Body); err != nil {
 				return nil, failed(err)
@@ -66,7 +66,7 @@ func merge(m *chat.Message, body *messageBody) error {
 		name string
 		to   *string
 		from string
-	}{{"msg", &m.Msg, body.Msg}, {"client_id", &m.ClientID, body.ClientID}, {"room", &m.Room, body.Room}, {"id", &m.ID, body.ID}} {
+	}{{"msg", &m.Msg, body.Msg}, {"client_id", &m.ClientID, chat.TrimName(body.ClientID)}, {"room", &m.Room, body.Room}, {"id", &m.ID, body.ID}} {
 		if f.from == "" {
 			continue
 		}

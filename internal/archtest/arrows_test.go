@@ -51,6 +51,7 @@ var arrows = map[string][]string{
 	"internal/retry":     {},
 	"internal/lifecycle": {},
 	"internal/turn":      {}, // of reads of history
+	"internal/timetext":  {}, // times and durations that people write
 
 	// whether a node can be used now, and its log
 	"internal/health":  {"internal/errs"},
@@ -62,6 +63,7 @@ var arrows = map[string][]string{
 	"internal/route":   {"internal/peer"},                                         // which requests there are, and who answers them
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
+	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
 	"internal/remote":  {},                                                                       // addresses
 	"internal/origin":  {},                                                                       // which web pages are whose
@@ -71,6 +73,7 @@ var arrows = map[string][]string{
 
 	// the program
 	"internal/config":    {"internal/origin", "internal/peer"},
+	"internal/config":    {"internal/peer", "internal/timetext"},
 	"internal/telemetry": {"internal/route"},
 	"internal/server": {
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
@@ -82,7 +85,7 @@ var arrows = map[string][]string{
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/logging", "internal/retry", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
+		"internal/config", "internal/logging", "internal/retry", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/operate", "internal/auth",
 	},

@@ -9,7 +9,7 @@ import (
 )
 
 // CheckSender returns the check of rights before next: it refuses a message that the request's client may not send. The
-// error is errs.Forbidden, or that of From when the request has no client. A message without client_id gets the client's.
+// error is errs.Forbidden, or that of From when the request has no client. A message without client_id, or with a blank one, gets the client's.
 func CheckSender(next journey.Accepter) journey.Accepter { return senderCheck{next} }
 
 type senderCheck struct{ next journey.Accepter }
@@ -20,7 +20,7 @@ func (c senderCheck) Accept(ctx context.Context, m chat.Message) (chat.Message, 
 	if err != nil {
 		return m, err
 	}
-	if m.ClientID == "" {
+	if m.ClientID = chat.TrimName(m.ClientID); m.ClientID == "" {
 		m.ClientID = client.ID
 	}
 	if m.Room == "" {

@@ -33,6 +33,8 @@ func TestCheckSender_AcceptsOnlyWhatTheClientMaySend(t *testing.T) {
 	}{
 		"its own":                {With(t.Context(), writer), "team-a", "ann", ""},
 		"its own by default":     {With(t.Context(), writer), "", "", ""},
+		"its own with blanks":    {With(t.Context(), writer), "team-a", " ann\u3000", ""},
+		"its own when blank":     {With(t.Context(), writer), "", "\u200b ", ""},
 		"another room":           {With(t.Context(), writer), "other", "ann", errs.Forbidden},
 		"another's name":         {With(t.Context(), writer), "team-a", "bob", errs.Forbidden},
 		"read only token":        {With(t.Context(), reader), "team-a", "ann", errs.Forbidden},
@@ -46,6 +48,9 @@ func TestCheckSender_AcceptsOnlyWhatTheClientMaySend(t *testing.T) {
 			_, err := CheckSender(&got).Accept(tc.ctx, chat.Message{Room: tc.room, ClientID: tc.id})
 			if errs.CodeOf(err) != tc.want || len(got) != map[bool]int{true: 1, false: 0}[tc.want == ""] {
 				t.Errorf("%v accepted with error %v, want %q", got, err, tc.want)
+			}
+			if tc.want == "" && tc.id != got[0].ClientID && got[0].ClientID != "ann" {
+				t.Errorf("%q became %q", tc.id, got[0].ClientID)
 			}
 			if name == "its own by default" && (got[0].ClientID != "ann" || got[0].Room != chat.DefaultRoom) {
 				t.Errorf("%+v is not the client's in the default room", got[0])

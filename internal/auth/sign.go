@@ -7,7 +7,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -31,10 +30,7 @@ type Grant struct {
 // Validate returns every fault of the grant, joined: errs.Invalid errors whose fields are sub, rooms and ttl.
 func (g Grant) Validate() error {
 	var faults []error
-	if err := chat.ValidateClientID(g.Subject); err != nil {
-		faults = append(faults, errs.Field("sub", "%s", strings.TrimPrefix(err.Error(), "client_id: ")))
-	}
-	faults = append(faults, g.Rooms.Validate())
+	faults = append(faults, chat.ValidateName("sub", g.Subject), g.Rooms.Validate())
 	if len(g.Rooms) == 0 && !g.Admin {
 		faults = append(faults, errs.Field("rooms", "is empty: the token would be good for nothing; '*' is every room"))
 	}

@@ -69,7 +69,10 @@ type claims struct {
 // clientOf reads the payload of a token whose signature is right.
 func (v *Verifier) clientOf(payload []byte) (*Client, error) {
 	var c claims
-	if json.Unmarshal(payload, &c) != nil || c.Expiry == nil || chat.ValidateClientID(c.Subject) != nil || c.Rooms.Validate() != nil {
+	if json.Unmarshal(payload, &c) != nil || c.Expiry == nil || c.Rooms.Validate() != nil {
+		return nil, refused(wrongClaims)
+	}
+	if chat.ValidateName("sub", c.Subject) != nil { // it is not trimmed: what was signed is one name, or none
 		return nil, refused(wrongClaims)
 	}
 	switch err := c.ValidateWithLeeway(v.expected.WithTime(time.Now()), v.cfg.Leeway); {

@@ -136,6 +136,12 @@ func TestVerifier_ReadsClaims(t *testing.T) {
 		"empty sub":             {map[string]any{"sub": ""}, wrongClaims},
 		"sub is a number":       {map[string]any{"sub": 7}, wrongClaims},
 		"sub that cannot be":    {map[string]any{"sub": "a\x01"}, wrongClaims},
+		"sub with blanks":       {map[string]any{"sub": "ann "}, wrongClaims},
+		"sub with a wide blank": {map[string]any{"sub": "\u3000ann"}, wrongClaims},
+		"sub of blanks":         {map[string]any{"sub": "\ufeff\u00a0"}, wrongClaims},
+		"sub that turns text":   {map[string]any{"sub": "a\u202eb"}, wrongClaims},
+		"sub that is not seen":  {map[string]any{"sub": "\u3164"}, wrongClaims},
+		"sub that is damaged":   {map[string]any{"sub": "caf\xe9"}, wrongClaims},
 		"sub too long":          {map[string]any{"sub": strings.Repeat("a", 129)}, wrongClaims},
 		"rooms are text":        {map[string]any{"rooms": "lobby"}, wrongClaims},
 		"a room is a number":    {map[string]any{"rooms": []any{"lobby", 7}}, wrongClaims},
@@ -175,6 +181,7 @@ func TestVerifier_ClientHasWhatTheTokenSays(t *testing.T) {
 		{map[string]any{"publish": true, "admin": true}, Client{ID: "ann", Rooms: Rooms{"lobby", "team-*"}, Publish: true, Admin: true}},
 		{map[string]any{"publish": false, "rooms": []string{}}, Client{ID: "ann"}},
 		{map[string]any{"rooms": nil, "sub": "Ünïcode 日本"}, Client{ID: "Ünïcode 日本", Publish: true}},
+		{map[string]any{"rooms": nil, "sub": "👩\u200d👧\u3000\U0001fae9"}, Client{ID: "👩\u200d👧\u3000\U0001fae9", Publish: true}},
 	} {
 		change := map[string]any{"exp": exp.Unix()}
 		for k, value := range tc.change {

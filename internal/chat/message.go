@@ -13,7 +13,7 @@ type Message struct {
 	ID       string    // UUID in canonical lower-case form; with Room, the idempotency key
 	Room     string    // see ValidateRoom
 	Seq      int64     // the number in the room: 1, 2, 3, … without gaps
-	ClientID string    // the name of the sender
+	ClientID string    // the name of the sender, see ValidateName
 	Msg      string    // the text, unchanged
 	SentAt   time.Time // when it was accepted; UTC, microseconds
 	StoredAt time.Time // when it was stored: strictly increasing within a room; UTC, microseconds

@@ -3,16 +3,15 @@ package chat
 import (
 	"errors"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"restante/internal/errs"
 )
 
 // Validate reports every fault of a message that is about to be accepted, as one error that joins errs.Error values.
-// The id must be canonical already (see ParseID).
+// The id must be canonical already (see ParseID), the name trimmed (see TrimName).
 func (m *Message) Validate() error {
-	return errors.Join(ValidateRoom(m.Room), ValidateClientID(m.ClientID), validateMsg(m.Msg), validateID(m.ID))
+	return errors.Join(ValidateRoom(m.Room), ValidateName("client_id", m.ClientID), validateMsg(m.Msg), validateID(m.ID))
 }
 
 // ValidateRoom returns an error unless name can be the name of a room: 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning
@@ -27,20 +26,6 @@ func ValidateRoom(name string) error {
 		if !alnum && (i == 0 || !strings.ContainsRune("._-", rune(c))) {
 			return errs.Field("room", want)
 		}
-	}
-	return nil
-}
-
-// ValidateClientID returns an error unless id can be the name of a sender: 1 to 128 bytes of printable UTF-8.
-func ValidateClientID(id string) error {
-	if id == "" || len(id) > MaxClientIDBytes {
-		return errs.Field("client_id", "must be 1 to %d bytes long, is %d", MaxClientIDBytes, len(id))
-	}
-	if !utf8.ValidString(id) {
-		return errs.Field("client_id", "must be valid UTF-8")
-	}
-	if strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return errs.Field("client_id", "must be printable characters only")
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func (benchCmd) Help() string {
   restante bench --scenario fanout --readers 5000
   restante bench --url http://127.0.0.1:8080 --pid $(pidof restante)
 
-With --url it writes to rooms of that server whose names begin with "bench-". The server must not require tokens and must have no limits (--limit-sends=-1 and so on): otherwise the limits are what is measured. Every scenario also checks what it sent and received: if messages were lost, repeated or out of order, they are listed and the exit code is 1.`
+With --url it writes to rooms of that server whose names begin with "bench-". The server must not require tokens and must have no limits (--limit-sends -1 and so on): otherwise the limits are what is measured. Every scenario also checks what it sent and received: if messages were lost, repeated or out of order, they are listed and the exit code is 1.`
 }
 
 // Run runs the scenarios and prints each result when it is known.

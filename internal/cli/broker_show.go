@@ -55,7 +55,7 @@ func printQueues(out io.Writer, queues []management.Queue) error {
 	for _, q := range queues {
 		members := fmt.Sprintf("%d of %d", len(q.Online), len(q.Members))
 		policy := strings.Trim(q.Policy+" "+q.OperatorPolicy, " ")
-		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\t%s\t%s\n", q.Name, q.Messages, q.Consumers, orDash(q.State), orDash(q.Leader), members, orDash(policy))
+		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\t%s\t%s\n", orDash(q.Name), q.Messages, q.Consumers, orDash(q.State), orDash(q.Leader), members, orDash(policy))
 	}
 	return table.Flush()
 }

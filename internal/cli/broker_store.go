@@ -47,9 +47,9 @@ func (c *brokerStoreShowCmd) Run(ctx context.Context, s *streams) error {
 		case r.ID == "":
 			_, err = fmt.Fprintln(s.out, "the broker belongs to no store yet")
 		case r.At.IsZero():
-			_, err = fmt.Fprintf(s.out, "the broker belongs to the store %s\n", r.ID)
+			_, err = fmt.Fprintf(s.out, "the broker belongs to the store %s\n", orDash(r.ID))
 		default:
-			_, err = fmt.Fprintf(s.out, "the broker belongs to the store %s, last seen by a node at %s\n", r.ID, r.At.UTC().Format(time.RFC3339))
+			_, err = fmt.Fprintf(s.out, "the broker belongs to the store %s, last seen by a node at %s\n", orDash(r.ID), r.At.UTC().Format(time.RFC3339))
 		}
 		return err
 	})

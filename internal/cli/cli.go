@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
 
+	"restante/internal/config"
 	"restante/internal/load"
 )
 
@@ -51,7 +52,7 @@ Begin with
   restante tail                   in a second one, and
   restante send "Hello, everyone" in a third.
 
-'restante COMMAND --help' explains each command.`
+'restante COMMAND --help' explains each command. A DURATION has units: 10s, 90m, 24h, 2d, 1w or 1d12h; a day is 24 hours. It is the same on the command line, in the environment and in a configuration file.`
 
 // streams are the standard streams of a command. Tests replace them.
 type streams struct {
@@ -68,6 +69,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 	exited := -1 // set when kong has printed the help: kong continues parsing nevertheless
 	parser, err := kong.New(new(commands),
+		config.Values(),
 		kong.Name("restante"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.Vars{"scenarios": strings.Join(load.Scenarios(), ", ")},
@@ -116,12 +118,12 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-// report prints a command's error, if any, and returns the exit code for it.
+// report prints a command's error, if any, and returns the exit code for it. What others wrote may be part of the error.
 func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "restante: %v\n", err)
+	fmt.Fprintf(stderr, "restante: %s\n", printableLines(err.Error()))
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.code
 	}

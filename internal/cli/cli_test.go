@@ -106,7 +106,7 @@ func TestMain_UsageErrors(t *testing.T) {
 	for _, line := range []string{
 		"nonsense", "serve --nonsense", "serve --listen :8080", "serve --drain soon", "serve --log-level loud",
 		"send --url nonsense hi", "send --url ftp://x hi", "send --room NO hi", "send --timeout -1s hi", "send --quiet --json hi",
-		"tail --after -1", "tail --after x", "tail --after 1;", "tail --after 1;a;b", "tail --since yesterday", "tail --after 1 --since 1h", "tail --url http://h/?q=1",
+		"tail --after -1", "tail --after x", "tail --after 1;", "tail --after 1;a;b", "tail --since yesterday", "tail --after 1 --since 1h", "tail --after=", "tail --since=", "tail --since 25:00", "tail --since -1d", "send --on-error maybe hi", "send --timeout 10 hi", "bench --senders 1_0", "tail --url http://h/?q=1",
 		"health --url nonsense", "health --timeout 0s", "health now",
 	} {
 		if got := run(t.Context(), "", strings.Fields(line)...); got.code != exitUsage || got.err == "" || got.out != "" {
@@ -170,6 +170,9 @@ func TestPrintable(t *testing.T) {
 		"\u202eevil\u2066":      `\u202eevil\u2066`,
 		"a\u2028b":              `a\u2028b`,
 		"مرحبا \u200fRLM":       "مرحبا \u200fRLM",
+		"a\xffb\x9b31m":         `a\xffb\x9b31m`,
+		"\ufffd":                "\ufffd",
+		"\x00\x7f\u061c":        `\x00\x7f` + "\u061c",
 	} {
 		if got := printable(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

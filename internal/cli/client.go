@@ -158,6 +158,7 @@ func readRefusal(resp *http.Response) error {
 			r.text += fmt.Sprintf("; %s: %s", e.Field, e.Message)
 		}
 	}
+	r.text = printable(r.text)
 	return r
 }
 

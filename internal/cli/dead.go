@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -158,12 +157,11 @@ func (c *deadDropCmd) confirm(ctx context.Context, s *streams) error {
 		what = fmt.Sprintf("%d of the dead letters", len(c.IDs))
 	}
 	fmt.Fprintf(s.err, "Remove %s permanently? [y/N] ", what)
-	lines := bufio.NewScanner(s.in)
-	answered := read(ctx, lines)
+	answer, err := await(ctx, newLineReader(s.in).next)
 	if ctx.Err() != nil {
 		return &exitError{exitInterrupted, errors.New("interrupted")}
 	}
-	if answer := strings.ToLower(lines.Text()); !answered || answer != "y" && answer != "yes" {
+	if answer = strings.ToLower(strings.TrimSpace(answer)); err != nil || answer != "y" && answer != "yes" {
 		return errors.New("not confirmed: no dead letter was removed")
 	}
 	return nil

@@ -99,6 +99,6 @@ func (h health) print(w io.Writer) error {
 			text += fmt.Sprintf("; %s: %s", check.Name, check.Reason)
 		}
 	}
-	_, err := fmt.Fprintln(w, text)
+	_, err := fmt.Fprintln(w, printable(text))
 	return err
 }

@@ -8,20 +8,30 @@ import (
 )
 
 // printable returns text with those characters escaped that would act on a terminal instead of being shown: control
-// characters, line ends, and characters that change the text direction. Everything else stays, including the joiners of
-// emoji.
-func printable(text string) string {
-	if !strings.ContainsFunc(text, acts) {
+// characters, line ends, characters that change the text direction, and bytes that are not UTF-8. Everything else stays, including the
+// joiners of emoji and the marks in texts of mixed directions.
+func printable(text string) string { return escaped(text, acts) }
+
+// printableLines is printable for a text of several lines, such as an error: line ends and tabs stay.
+func printableLines(text string) string {
+	return escaped(text, func(r rune) bool { return r != '\n' && r != '\t' && acts(r) })
+}
+
+func escaped(text string, which func(rune) bool) string {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, which) {
 		return text
 	}
 	var b strings.Builder
-	for _, r := range text {
-		if !acts(r) {
-			b.WriteRune(r)
-			continue
+	for text != "" {
+		r, size := utf8.DecodeRuneInString(text)
+		one := text[:size]
+		switch text = text[size:]; {
+		case r == utf8.RuneError && size == 1, which(r):
+			quoted := strconv.QuoteToASCII(one)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			b.WriteString(one)
 		}
-		quoted := strconv.QuoteRuneToASCII(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
 	}
 	return b.String()
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -11,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -20,6 +20,7 @@ import (
 type sendCmd struct {
 	target   `embed:""`
 	ClientID string        `name:"client-id" env:"RESTANTE_CLIENT_ID" placeholder:"NAME" help:"Name of the sender (default: your user name; with a token, the name in the token)."`
+	OnError  string        `name:"on-error" enum:"stop,continue" default:"stop" placeholder:"stop|continue" help:"What to do after a line of standard input that is refused: stop, or continue with the next line (default ${default})."`
 	Timeout  time.Duration `default:"30s" placeholder:"DURATION" help:"How long to retry a message that is not accepted (default ${default})."`
 	Quiet    bool          `short:"q" xor:"output" help:"Print nothing for an accepted message, instead of its id."`
 	JSON     bool          `xor:"output" help:"Print each accepted message as a line of JSON, instead of its id."`
@@ -35,11 +36,13 @@ func (sendCmd) Help() string {
   tail -f app.log | restante send --room app --quiet
   RESTANTE_URL=https://chat.example.org restante send hi
 
-Each message gets an id before the first attempt and keeps it, so that a retry never stores it twice. A lost connection, "busy" (429) and "unavailable" (503) are retried until --timeout. Lines are sent in order: each one after the server has the previous one on stable storage. Empty lines are skipped.
+Each message gets an id before the first attempt and keeps it, so that a retry never stores it twice. A lost connection, "busy" (429) and "unavailable" (503) are retried until --timeout. Lines are sent in order: each one after the server has the previous one on stable storage.
+
+The text of a message is sent as it is, byte for byte. A line ends with LF or CR LF, which does not belong to the message, and the last line needs no end. Empty lines are skipped. A text that is not UTF-8 is refused, with the number of its line: convert it first, for example with iconv. With --on-error continue, a line that is refused because of its text is reported and left out, and the others are sent. A refusal that would be the same for every line, such as that of a token, ends the command nevertheless.
 
 Exit codes:
   0    every message was accepted
-  1    the server refused a message, and a retry would not help; the messages before it were accepted
+  1    a message was refused, and a retry would not help; those before it, or with --on-error continue all others, were accepted
   2    the command line is wrong
   3    gave up after --timeout: the message of the last attempt may have been accepted; those after it were not sent
   130  interrupted`
@@ -47,10 +50,10 @@ Exit codes:
 
 // Run sends the message in the arguments, or those of standard input.
 func (c *sendCmd) Run(ctx context.Context, s *streams) error {
-	if c.ClientID == "" && c.Token == "" {
-		c.ClientID = userName()
+	if c.ClientID = chat.TrimName(c.ClientID); c.ClientID == "" && c.Token == "" {
+		c.ClientID = chat.TrimName(userName())
 	}
-	if err := chat.ValidateClientID(c.ClientID); err != nil && (c.Token == "" || c.ClientID != "") {
+	if err := chat.ValidateName("client_id", c.ClientID); err != nil && (c.Token == "" || c.ClientID != "") {
 		return &exitError{exitUsage, fmt.Errorf("--client-id, RESTANTE_CLIENT_ID: %w", err)}
 	}
 	if c.Timeout <= 0 {
@@ -62,10 +65,13 @@ func (c *sendCmd) Run(ctx context.Context, s *streams) error {
 	}
 	defer cl.close()
 	sn := &sender{cmd: c, client: cl, out: s.out, retrier: newRetrier(c.Timeout, func(err error) {
-		fmt.Fprintf(s.err, "restante: not accepted yet, trying again: %v\n", err)
+		fmt.Fprintf(s.err, "restante: not accepted yet, trying again: %s\n", printable(err.Error()))
 	})}
 	if len(c.Msg) > 0 {
 		err = sn.send(ctx, strings.Join(c.Msg, " "))
+		if bad, ok := errors.AsType[*badText](err); ok {
+			err = fmt.Errorf("the message %w", bad)
+		}
 	} else {
 		err = sn.sendLines(ctx, s)
 	}
@@ -84,49 +90,62 @@ type sender struct {
 	sent    int
 }
 
-// maxLine is the longest line that is read, so that input without line ends cannot fill the memory. The server refuses
-// a line that is longer than a message may be, and says why.
-const maxLine = 1 << 20
-
 // sendLines sends each line of standard input. Apart from the buffer, it reads no line before the previous one is
 // accepted.
 func (sn *sender) sendLines(ctx context.Context, s *streams) error {
 	progress := newProgress(s)
 	defer progress.end()
-	lines := bufio.NewScanner(s.in)
-	lines.Buffer(make([]byte, 0, chat.MaxMsgBytes), maxLine)
-	number := 0
-	for read(ctx, lines) {
-		number++
-		if lines.Text() == "" {
+	lines := newLineReader(s.in)
+	refused := 0
+	for {
+		text, err := await(ctx, lines.next)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, io.EOF) && refused > 0:
+			return fmt.Errorf("%d lines were refused; %d messages were accepted", refused, sn.sent)
+		case errors.Is(err, io.EOF):
+			return nil
+		case err == nil && text != "":
+			err = sn.send(ctx, text)
+		}
+		if err == nil {
+			progress.sent(sn.sent)
 			continue
 		}
-		if err := sn.send(ctx, lines.Text()); err != nil {
-			return fmt.Errorf("line %d: %w", number, err)
+		err = fmt.Errorf("standard input, line %d: %w", lines.number, err)
+		if sn.cmd.OnError == "stop" || !isOfText(err) {
+			return err
 		}
-		progress.sent(sn.sent)
+		refused++
+		fmt.Fprintf(s.err, "restante: %s\n", printable(err.Error()))
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("standard input, line %d: %w", number+1, err)
-	}
-	return context.Cause(ctx)
 }
 
-// read calls lines.Scan and returns false when ctx ends first, because reading from a terminal cannot be interrupted.
-// The goroutine that still reads ends with the process.
-func read(ctx context.Context, lines *bufio.Scanner) bool {
-	got := make(chan bool, 1)
-	go func() { got <- lines.Scan() }()
-	select {
-	case ok := <-got:
-		return ok && ctx.Err() == nil
-	case <-ctx.Done():
-		return false
+// isOfText reports whether a message was refused because of its text, so that the next one may be accepted.
+func isOfText(err error) bool {
+	if _, bad := errors.AsType[*badText](err); bad {
+		return true
 	}
+	r, ok := errors.AsType[*refusal](err)
+	return ok && (r.status == http.StatusUnprocessableEntity || r.status == http.StatusRequestEntityTooLarge || r.status == http.StatusBadRequest)
+}
+
+// checkText returns an error for a text that is not UTF-8: JSON cannot carry it unchanged.
+func checkText(text string) error {
+	for at, r := range text {
+		if _, size := utf8.DecodeRuneInString(text[at:]); r == utf8.RuneError && size == 1 {
+			return &badText{fmt.Sprintf("is not UTF-8: byte %d is %#02x", at+1, text[at])}
+		}
+	}
+	return nil
 }
 
 // send sends one message until it is accepted, and prints it as the flags say.
 func (sn *sender) send(ctx context.Context, text string) error {
+	if err := checkText(text); err != nil {
+		return err
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return fmt.Errorf("make an id: %w", err)

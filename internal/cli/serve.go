@@ -52,6 +52,8 @@ func (serveCmd) Help() string {
         auth: jwt
         jwt-secret: [NEW-SECRET, OLD-SECRET]
 
+A DURATION has units, such as 500ms, 10s, 90m, 2d or 1w.
+
 SIGTERM, SIGHUP or Ctrl-C stops the server: it goes on for --drain-delay while load balancers notice that it is not ready, completes what it has accepted, tells its clients to reconnect, and exits with 0 within --drain. A second signal ends it at once; even then nothing that was accepted is lost.`
 }
 

@@ -15,13 +15,14 @@ import (
 	"github.com/tmaxmax/go-sse"
 
 	"restante/internal/chat"
+	"restante/internal/timetext"
 )
 
 type tailCmd struct {
 	target `embed:""`
-	After  string `placeholder:"SEQ[;EPOCH]" xor:"from" help:"Begin after the message with this number; 0 begins with the oldest one (default: only new messages). An epoch says which log the number is of."`
-	Since  string `placeholder:"TIME" xor:"from" help:"Begin with the first message that was stored after this time, such as 2026-01-31T09:00:00Z, or this long ago, such as 90m."`
-	JSON   bool   `help:"Print each message as a line of JSON."`
+	After  *string `placeholder:"SEQ[;EPOCH]" xor:"from" help:"Begin after the message with this number; 0 begins with the oldest one (default: only new messages). An epoch says which log the number is of."`
+	Since  *string `placeholder:"TIME" xor:"from" help:"Begin with the first message that was stored after this time, such as 2026-01-31T09:00:00Z, or 2026-01-31T09:00 or 09:00 by the clock of this machine, or this long ago, such as 90m, 2d or 1w."`
+	JSON   bool    `help:"Print each message as a line of JSON."`
 }
 
 // Help is the text of `restante tail --help` below the usage line.
@@ -29,11 +30,14 @@ func (tailCmd) Help() string {
 	return `Examples:
 
   restante tail                              new messages of the lobby
-  restante tail --room ops --since 24h       messages of the last day, then new ones
+  restante tail --room ops --since 1d        messages of the last 24 hours, then new ones
+  restante tail --since 09:00                messages since it was nine o'clock here
   restante tail --after 0 --json | jq .msg   all messages, for a program
   restante tail --after 1041 --json          messages after number 1041
 
-It runs until it is interrupted, and reconnects by itself: it remembers the last event, so that it neither loses a message nor shows one twice. If the server no longer keeps some messages, standard error says which. If the server has gone back to an earlier state, such as that of a backup, standard error says which of the messages that were shown are not in it, and what follows them now is shown. Control characters in messages are printed as \x1b and the like; --json prints messages unchanged.
+It runs until it is interrupted, and reconnects by itself: it remembers the last event, so that it neither loses a message nor shows one twice. If the server no longer keeps some messages, standard error says which. If the server has gone back to an earlier state, such as that of a backup, standard error says which of the messages that were shown are not in it, and what follows them now is shown. Control characters in messages and names, and those that turn the direction of text, are printed as \x1b and the like; --json prints messages unchanged.
+
+A time without a zone is in the zone of this machine. A time of the day is the last time that it was that time. A leap second is read as the second before it.
 
 Exit codes:
   0  interrupted, or the output was closed
@@ -62,26 +66,22 @@ func (c *tailCmd) Run(ctx context.Context, s *streams) error {
 
 // start returns the first cursor, or with nil the query of the page that gives it.
 func (c *tailCmd) start() (after *chat.Cursor, query url.Values, err error) {
-	if c.After != "" {
-		cursor, err := chat.ParseEventID("--after", c.After)
+	if c.After != nil {
+		cursor, err := chat.ParseEventID("--after", *c.After)
 		if err != nil {
 			return nil, nil, &exitError{exitUsage, err}
 		}
 		return &cursor, nil, nil
 	}
 	query = url.Values{"limit": {"1"}}
-	if c.Since == "" {
+	if c.Since == nil {
 		return nil, query, nil
 	}
-	since, err := time.Parse(time.RFC3339Nano, c.Since)
+	since, err := timetext.ParseLocal(*c.Since, time.Now())
 	if err != nil {
-		ago, err := time.ParseDuration(c.Since)
-		if err != nil || ago < 0 {
-			return nil, nil, &exitError{exitUsage, fmt.Errorf("--since: %q is neither a time such as 2026-01-31T09:00:00Z nor a duration such as 90m", c.Since)}
-		}
-		since = time.Now().Add(-ago)
+		return nil, nil, &exitError{exitUsage, fmt.Errorf("--since: %w", err)}
 	}
-	query.Set("since", since.UTC().Format(time.RFC3339Nano))
+	query.Set("since", since.Format(time.RFC3339Nano))
 	return nil, query, nil
 }
 
@@ -111,7 +111,7 @@ func (e outputError) Unwrap() error { return e.error }
 func (f *follower) run(ctx context.Context, after *chat.Cursor, start url.Values) error {
 	f.retrier = newRetrier(0, func(err error) {
 		f.lost = true
-		fmt.Fprintf(f.notes, "restante: not connected, trying again: %v\n", err)
+		fmt.Fprintf(f.notes, "restante: not connected, trying again: %s\n", printable(err.Error()))
 	})
 	located := after != nil
 	if located {
@@ -247,7 +247,7 @@ func (f *follower) show(data string) error {
 	}
 	line := data
 	if !f.json {
-		line = fmt.Sprintf("%s %s: %s", m.SentAt.Local().Format(time.DateTime), m.ClientID, printable(m.Msg))
+		line = fmt.Sprintf("%s %s: %s", m.SentAt.Local().Format(time.DateTime), printable(m.ClientID), printable(m.Msg))
 	}
 	if _, err := fmt.Fprintln(f.out, line); err != nil {
 		return outputError{fmt.Errorf("write message %d: %w", m.Seq, err)}

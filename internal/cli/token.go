@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"restante/internal/auth"
+	"restante/internal/chat"
 	"restante/internal/errs"
 )
 
 type tokenCmd struct {
 	Sub      string        `required:"" placeholder:"NAME" help:"Name of the client: the client_id of the messages that are sent with the token."`
 	Rooms    []string      `placeholder:"ROOM" help:"Rooms that the client may read and write: names, prefixes such as 'team-*', or '*' for all rooms. Repeat the flag, or separate several by commas."`
-	TTL      time.Duration `name:"ttl" default:"1h" placeholder:"DURATION" help:"How long the token is valid (default ${default})."`
+	TTL      time.Duration `name:"ttl" default:"1h" placeholder:"DURATION" help:"How long the token is valid, such as 10m, 8h or 30d (default ${default})."`
 	ReadOnly bool          `help:"Allow reading only."`
 	Admin    bool          `help:"Allow the operator's endpoints, such as /metrics."`
 
@@ -29,7 +30,7 @@ func (tokenCmd) Help() string {
 
   restante token --sub ann --rooms 'team-*' --ttl 8h
   restante token --sub screen-3 --rooms lobby,news --read-only --jwt-key signing.pem
-  restante token --sub prometheus --admin --ttl 8760h
+  restante token --sub prometheus --admin --ttl 365d
   RESTANTE_TOKEN=$(restante token --sub ann --rooms '*') restante tail
 
 It prints one token, for a server with the same RESTANTE_JWT_SECRET or with the key's public half (serve --jwt-key), the same issuer and the same audience. It does not contact the server. The token can be used until it expires: you can revoke it only by changing the server's secret or key. Services that know their users make such tokens themselves.
@@ -47,7 +48,7 @@ func (c *tokenCmd) Run(s *streams) error {
 		return err
 	}
 	token, err := signer.Sign(auth.Grant{
-		Subject: c.Sub, Rooms: c.Rooms, ReadOnly: c.ReadOnly, Admin: c.Admin,
+		Subject: chat.TrimName(c.Sub), Rooms: c.Rooms, ReadOnly: c.ReadOnly, Admin: c.Admin,
 		TTL: c.TTL, Issuer: c.JWTIssuer, Audience: c.JWTAudience,
 	})
 	if errs.CodeOf(err) == errs.Invalid {

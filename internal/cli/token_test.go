@@ -43,6 +43,12 @@ func TestToken_IsAcceptedByTheServer(t *testing.T) {
 		t.Errorf("%+v", client)
 	}
 
+	got = run(t.Context(), "", "token", "--sub", " ann\u3000", "--rooms", "*", "--ttl", "2d", "--jwt-issuer", "")
+	client = verified(t, auth.Config{Secrets: []string{tokenSecret}}, strings.TrimSpace(got.out))
+	if left := time.Until(client.Expires); client.ID != "ann" || left < 47*time.Hour || left > 49*time.Hour {
+		t.Errorf("a name with blanks, for two days: %+v", client)
+	}
+
 	got = run(t.Context(), "", "token", "--sub", "screen", "--rooms", "*", "--read-only", "--admin", "--jwt-issuer", "")
 	client = verified(t, auth.Config{Secrets: []string{tokenSecret}}, strings.TrimSpace(got.out))
 	if client.Publish || !client.Admin {
@@ -93,7 +99,10 @@ func TestToken_SaysWhatIsWrong(t *testing.T) {
 		"--sub ann --rooms Lobby --jwt-secret SECRET":                   `--rooms: "Lobby"`,
 		"--sub ann --rooms * --ttl 0s --jwt-secret SECRET":              "--ttl: 0s",
 		"--sub ann --rooms * --ttl=-1h --jwt-secret SECRET":             "--ttl: -1h",
-		"--sub \x01 --rooms * --jwt-secret SECRET":                      "--sub: must be printable",
+		"--sub \x01 --rooms * --jwt-secret SECRET":                      "--sub: has a control character",
+		"--sub \u2800 --rooms * --jwt-secret SECRET":                    "--sub: has nothing that can be seen",
+		"--sub \ufeff --rooms * --jwt-secret SECRET":                    "--sub: must be 1 to 128 bytes",
+		"--sub ann --rooms * --ttl -1d --jwt-secret SECRET":             "--ttl: -24h0m0s",
 		"--sub ann --rooms * --ttl soon --jwt-secret SECRET":            "--ttl",
 		"--sub ann --rooms * --jwt-secret SECRET --nonsense":            "--nonsense",
 		"--sub ann --rooms lobby,-bad --jwt-secret SECRET --read-only ": `"-bad"`,

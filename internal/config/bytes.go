@@ -46,12 +46,12 @@ func (b Bytes) String() string {
 	return ""
 }
 
-// Decode reads the value of a flag, an environment variable or a file, where it may be a number.
+// Decode reads the value of a flag, an environment variable or a file.
 func (b *Bytes) Decode(ctx *kong.DecodeContext) error {
-	token, err := ctx.Scan.PopValue("size")
+	text, err := popNumber(ctx, "an amount of memory")
 	if err != nil {
 		return err
 	}
-	*b, err = ParseBytes(fmt.Sprint(token.Value))
+	*b, err = ParseBytes(text)
 	return err
 }

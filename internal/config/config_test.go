@@ -28,7 +28,7 @@ func parse(t *testing.T, args ...string) (config.Config, error) {
 		} `cmd:""`
 		Send struct{} `cmd:""`
 	}
-	parser, err := kong.New(&app, kong.Exit(func(int) { t.Fatal("kong ended the process") }))
+	parser, err := kong.New(&app, config.Values(), kong.Exit(func(int) { t.Fatal("kong ended the process") }))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,13 +45,13 @@ func (f File) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	return err
 }
 
-func readFile(path string) (map[string]any, error) {
+func readFile(path string) (map[string]yaml.Node, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("--config: %w", err)
 	}
 	defer f.Close()
-	values := make(map[string]any)
+	values := make(map[string]yaml.Node)
 	err = yaml.NewDecoder(f).Decode(&values)
 	var notMap *yaml.TypeError // its text quotes the file, which may hold a secret
 	switch {
@@ -64,30 +64,50 @@ func readFile(path string) (map[string]any, error) {
 }
 
 // resolver gives the file's values to the flags that the environment does not set: kong itself would prefer the file.
-func resolver(values map[string]any) kong.Resolver {
+func resolver(values map[string]yaml.Node) kong.Resolver {
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		if slices.ContainsFunc(flag.Envs, isSet) {
+		node, ok := values[flag.Name]
+		if !ok || slices.ContainsFunc(flag.Envs, isSet) {
 			return nil, nil
 		}
-		value := values[flag.Name]
-		if !isPlain(value) {
-			return nil, errors.New("must be a text in quotes, or a list of them")
-		}
-		return value, nil
+		return valueOf(&node)
 	})
 }
 
-// isPlain reports whether kong can read a value, or report it as wrong without showing what may be a secret.
-func isPlain(value any) bool {
-	switch value := value.(type) {
-	case nil, string, bool:
-		return true
-	case int:
-		return int(int32(value)) == value // a limit; a secret of digits is longer
-	case []any:
-		return !slices.ContainsFunc(value, func(v any) bool { _, text := v.(string); return !text })
+// valueOf returns a value of the file as kong reads it: a text, a list of texts, or nil for none. A text is what stands in the file,
+// as it would stand in the environment: YAML would read 010 as 8, and a secret of digits as a number. Errors do not show the value, which
+// may be a secret.
+func valueOf(node *yaml.Node) (any, error) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
 	}
-	return false
+	if node.Kind != yaml.SequenceNode {
+		return textOf(node)
+	}
+	list := make([]any, 0, len(node.Content))
+	for _, element := range node.Content {
+		text, err := textOf(element)
+		if err != nil || text == nil {
+			return nil, errNotText
+		}
+		list = append(list, text)
+	}
+	return list, nil
+}
+
+var errNotText = errors.New("must be a text, or a list of texts")
+
+func textOf(node *yaml.Node) (any, error) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	switch node.ShortTag() {
+	case "!!null":
+		return nil, nil
+	case "!!str", "!!int", "!!float", "!!bool", "!!timestamp":
+		return node.Value, nil
+	}
+	return nil, errNotText
 }
 
 func isSet(env string) bool {

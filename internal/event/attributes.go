@@ -41,9 +41,9 @@ func headerAttributes(headers map[string]any) map[string]string {
 func attributeText(value any) (string, bool) {
 	switch v := value.(type) {
 	case string:
-		return v, utf8.ValidString(v)
+		return v, true
 	case []byte:
-		return string(v), utf8.Valid(v)
+		return string(v), true
 	case bool:
 		return strconv.FormatBool(v), true
 	case int, int8, int16, int32, int64, uint8, uint16, uint32, uint64:
@@ -80,6 +80,11 @@ func memberAttributes(members map[string]jsontext.Value) (map[string]string, err
 func checkAttributes(attributes map[string]string) error {
 	if v := attributes["specversion"]; v != "1.0" {
 		return errs.Field("specversion", "must be 1.0, is %.100q", v)
+	}
+	for _, name := range [...]string{"id", "source", "type", "room", "clientid"} {
+		if !utf8.ValidString(attributes[name]) {
+			return errs.Field(name, "must be valid UTF-8")
+		}
 	}
 	for _, name := range [...]string{"id", "source", "type"} {
 		if attributes[name] == "" {

@@ -189,7 +189,7 @@ func readEvent(attributes map[string]string, mediaType string, data []byte) (f f
 	if f.Room, err = oneOf("room", attributes["room"], f.Room); err != nil {
 		return fields{}, err
 	}
-	if f.ClientID, err = oneOf("client_id", attributes["clientid"], f.ClientID); err != nil {
+	if f.ClientID, err = oneOf("client_id", chat.TrimName(attributes["clientid"]), chat.TrimName(f.ClientID)); err != nil {
 		return fields{}, err
 	}
 	if f.ID == "" {
@@ -224,6 +224,7 @@ func validate(m *chat.Message) error {
 	if m.Room == "" {
 		m.Room = chat.DefaultRoom
 	}
+	m.ClientID = chat.TrimName(m.ClientID)
 	complete := *m
 	if complete.ID == "" {
 		complete.ID = Namespace

@@ -94,7 +94,7 @@ func (s *session) sendMessage(ctx context.Context, args []json.RawMessage) (any,
 	if err != nil {
 		return nil, err
 	}
-	if in.ClientID == "" {
+	if in.ClientID = chat.TrimName(in.ClientID); in.ClientID == "" {
 		in.ClientID = s.clientID
 	}
 	if in.ClientID == "" {

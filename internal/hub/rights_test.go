@@ -191,6 +191,7 @@ func TestHub_ConnectByToken(t *testing.T) {
 		{bob(), "room=b&room=team-x", "b team-x", ""},
 		{bob(), "room=b&room=a", "", "forbidden: room: "},
 		{bob(), "room=b&client_id=bob", "b", ""},
+		{bob(), "room=b&client_id=%20bob%E3%80%80", "b", ""},
 		{bob(), "room=b&client_id=ann", "", "forbidden: client_id: is not the one of the token"},
 		{auth.Anyone(), "room=b&client_id=ann", "b", ""},
 	} {
@@ -227,11 +228,13 @@ func TestSession_SendsInTheNameOfTheToken(t *testing.T) {
 	}{
 		{bob(), `{"room":"b","msg":"hi"}`, "bob", ""},
 		{bob(), `{"room":"b","msg":"hi","client_id":"bob"}`, "bob", ""},
+		{bob(), `{"room":"b","msg":"hi","client_id":" "}`, "bob", ""},
 		{bob(), `{"room":"b","msg":"hi","client_id":"ann"}`, "", "forbidden: client_id: "},
 		{bob(), `{"room":"a","msg":"hi"}`, "", "forbidden: room: "},
 		{bob(), `{"msg":"hi"}`, "", "forbidden: room: "}, // the default room
 		{readOnly, `{"room":"b","msg":"hi"}`, "", "forbidden: the token is for reading only"},
 		{auth.Anyone(), `{"room":"b","msg":"hi","client_id":"cy"}`, "cy", ""},
+		{auth.Anyone(), `{"room":"b","msg":"hi","client_id":"\u200b"}`, "", "invalid: client_id: is missing"},
 		{auth.Anyone(), `{"room":"b","msg":"hi"}`, "", "invalid: client_id: is missing"},
 	} {
 		owner, _, sent := newSession(t)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"restante/internal/auth"
+	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/signalr"
 )
@@ -72,7 +73,7 @@ func (h *Hub) connect(ctx context.Context, out sink, enc encoding, query url.Val
 // clientIDOf returns the sender of messages that name none: the sub of the token, otherwise the client_id of the hub URL.
 // If both are given they must be equal.
 func clientIDOf(query url.Values, client *auth.Client) (string, error) {
-	named := query.Get("client_id")
+	named := chat.TrimName(query.Get("client_id"))
 	if client.ID != "" && named != "" && named != client.ID {
 		return "", &errs.Error{
 			Code: errs.Forbidden, Field: "client_id", Msg: "is not the one of the token; leave it out",

@@ -62,7 +62,7 @@ type Accept struct {
 	Now    func() time.Time // default time.Now
 }
 
-// Accept implements Accepter. It gives m an id if it has none, stamps and validates it, and returns it when the broker has
+// Accept implements Accepter. It gives m an id if it has none, trims its client_id, stamps and validates it, and returns it when the broker has
 // confirmed it.
 func (a *Accept) Accept(ctx context.Context, m chat.Message) (chat.Message, error) {
 	now := time.Now
@@ -77,6 +77,7 @@ func (a *Accept) Accept(ctx context.Context, m chat.Message) (chat.Message, erro
 	if m.Room == "" {
 		m.Room = chat.DefaultRoom
 	}
+	m.ClientID = chat.TrimName(m.ClientID)
 	m.Seq, m.SentAt, m.StoredAt = 0, chat.Micros(now()), time.Time{}
 	if err := m.Validate(); err != nil {
 		return m, err

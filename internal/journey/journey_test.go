@@ -33,7 +33,7 @@ func TestAccept_CompletesAndStampsWhatItPublishes(t *testing.T) {
 		Now:    func() time.Time { return now },
 		Broker: publisherFunc(func(_ context.Context, m chat.Message) error { published = m; return nil }),
 	}
-	m, err := a.Accept(t.Context(), chat.Message{ClientID: "ann", Msg: "hi", Seq: 9, StoredAt: now})
+	m, err := a.Accept(t.Context(), chat.Message{ClientID: "\u3000ann ", Msg: " hi ", Seq: 9, StoredAt: now})
 	if err != nil {
 		t.Fatalf("Accept: %v", err)
 	}
@@ -41,7 +41,7 @@ func TestAccept_CompletesAndStampsWhatItPublishes(t *testing.T) {
 		t.Errorf("answered %+v, published %+v", m, published)
 	}
 	want := chat.Message{
-		ID: m.ID, Room: chat.DefaultRoom, ClientID: "ann", Msg: "hi", SentAt: time.Date(2026, 1, 2, 2, 4, 5, 6000, time.UTC),
+		ID: m.ID, Room: chat.DefaultRoom, ClientID: "ann", Msg: " hi ", SentAt: time.Date(2026, 1, 2, 2, 4, 5, 6000, time.UTC),
 	}
 	if m != want {
 		t.Errorf("got %+v, want %+v", m, want)

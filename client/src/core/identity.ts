@@ -1,4 +1,4 @@
-import { isRecord } from "./message";
+import { byteLength, isRecord } from "./message";
 
 /** The client that uses the app, and its token if the server needs one. */
 export interface Identity {
@@ -44,7 +44,31 @@ export function identityOf(kept: string): Identity | null {
   }
 }
 
-/** Whether the server accepts a text as the name of a client: printable characters, and of all spaces only U+0020. */
+/** Returns what somebody typed as a name without the blanks at its ends, as the server does (TrimName in internal/chat/name.go). */
+export function trimName(typed: string): string {
+  return typed.replace(/^[\s\u0085\u200b\u2060\ufeff]+|[\s\u0085\u200b\u2060\ufeff]+$/g, "");
+}
+
+/**
+ * Whether the server accepts a text as the name of a client. The rule is that of ValidateName in internal/chat/name.go. The tests of
+ * both read the same table of cases.
+ */
 export function isName(name: string): boolean {
-  return new TextEncoder().encode(name).length <= longestName && /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u.test(name);
+  if (byteLength(name) > longestName || trimName(name) !== name) return false;
+  const characters = [...name];
+  return !characters.some(isRefused) && characters.some((character) => !unseen.test(character));
+}
+
+/** What shows nothing by itself: blanks, combining marks, and the characters that the server lists, too. */
+const unseen =
+  /[\s\p{M}\u0085\u00ad\u115f\u1160\u180b-\u180f\u200b-\u200f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
+
+/** The controls of the text direction, the ends of lines, the sign for damaged text, and halves of surrogate pairs. */
+const refused = /[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffd\ud800-\udfff]/u;
+
+/** Whether no name may have a character: it acts on a terminal, ends a line, turns the direction of text, or is none. */
+function isRefused(character: string): boolean {
+  const code = character.codePointAt(0) ?? 0;
+  const control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+  return control || (code & 0xfffe) === 0xfffe || refused.test(character);
 }

@@ -183,7 +183,7 @@ describe("a name", () => {
     await session.start();
     await session.enterName(" \n");
     expect(at(session)).toEqual({ is: "name", server, problem: "not a name" });
-    await session.enterName(" Ann B. ");
+    await session.enterName("\u3000Ann B. \ufeff");
     expect(at(session)).toEqual({ is: "chat", client: "Ann B." });
     expect(t.kept.get("identity")).toBe('{"client":"Ann B."}');
   });

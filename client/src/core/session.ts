@@ -3,7 +3,7 @@ import { Cell } from "./cell";
 import { Chat } from "./chat";
 import type { Platform } from "./device";
 import { Failure, type Trouble } from "./failure";
-import { claimsOf, identityOf, isName, type Identity } from "./identity";
+import { claimsOf, identityOf, isName, trimName, type Identity } from "./identity";
 
 /** The stage that the app is in, from opening to a chat. */
 export type Stage =
@@ -62,7 +62,7 @@ export class Session {
   }
 
   async enterName(name: string): Promise<void> {
-    const client = name.trim();
+    const client = trimName(name);
     if (!isName(client)) return this.stage.set({ is: "name", server: this.#server, problem: "not a name" });
     if (this.stage.get().is === "name") await this.#enter({ client });
   }

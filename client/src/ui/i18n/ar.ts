@@ -26,7 +26,7 @@ try-again = إعادة المحاولة
 
 problem-not-an-address = هذا ليس عنوان خادم.
 problem-no-answer = لا جواب من هذا العنوان.
-problem-not-a-name = طول الاسم من 1 إلى 128 بايت، بلا أحرف تحكم.
+problem-not-a-name = طول الاسم من 1 إلى 128 بايت، وفيه ما يُرى، بلا أحرف تحكم.
 problem-not-a-token = هذا ليس رمز دخول لخادم Restante.
 problem-expired = انتهت صلاحية هذا الرمز.
 problem-not-accepted = لا يقبل الخادم هذا الرمز.

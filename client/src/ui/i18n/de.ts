@@ -26,7 +26,7 @@ try-again = Noch einmal versuchen
 
 problem-not-an-address = Das ist nicht die Adresse eines Servers.
 problem-no-answer = Unter dieser Adresse antwortet niemand.
-problem-not-a-name = Ein Name hat 1 bis 128 Bytes und keine Steuerzeichen.
+problem-not-a-name = Ein Name hat 1 bis 128 Bytes, etwas, das man sieht, und keine Steuerzeichen.
 problem-not-a-token = Das ist kein Token eines Restante-Servers.
 problem-expired = Dieses Token ist abgelaufen.
 problem-not-accepted = Der Server nimmt dieses Token nicht an.

@@ -26,7 +26,7 @@ try-again = Try again
 
 problem-not-an-address = This is not the address of a server.
 problem-no-answer = There is no answer from this address.
-problem-not-a-name = A name has 1 to 128 bytes, and no control characters.
+problem-not-a-name = A name has 1 to 128 bytes, something that can be seen, and no control characters.
 problem-not-a-token = This is not a token of a Restante server.
 problem-expired = This token has expired.
 problem-not-accepted = The server does not accept this token.
