@@ -57,9 +57,9 @@ var arrows = map[string][]string{
 	"internal/logging": {},
 
 	// the edges
-	"internal/signalr": {"internal/errs"},                                         // the protocol: no chat
-	"internal/forward": {"internal/peer", "internal/remote", "internal/inflight"}, // requests that belong to another node
-	"internal/route":   {"internal/peer"},                                         // which requests there are, and who answers them
+	"internal/signalr": {"internal/errs"},                                                                                                                 // the protocol: no chat
+	"internal/forward": {"internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs"}, // requests that belong to another node
+	"internal/route":   {"internal/peer"},                                                                                                                 // which requests there are, and who answers them
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out

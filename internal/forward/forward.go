@@ -139,11 +139,12 @@ func (f *Forwarder) lastChoice(n peer.Node) int {
 // forward returns when the request has been answered; for a WebSocket, when it has been closed.
 func (f *Forwarder) forward(q *request, r *http.Request) {
 	q.outcome = aborted // if serve panics, as it does to cut an answer that has begun
+	q.message, q.client = messageOf(r), r.Context()
 	defer func() { f.metrics.count(q.target, q.outcome) }()
 	ctx, ok := f.begin(r.Context(), q)
 	if !ok {
 		q.outcome = unavailable
-		q.refuse()
+		q.refuse(r.Method, false)
 		return
 	}
 	defer f.end(q)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -25,6 +26,9 @@ type request struct {
 	target   target
 	nodes    []peer.Node             // to be tried in this order
 	lost     func(err error) outcome // the outcome when none of them has answered
+	message  *message                // that the request sends, or nil
+	client   context.Context         //nolint:containedctx // of the request as it came, to tell a client that has ended from Drain
+	asked    peer.Node               // the node that was tried last
 	answered bool                    // the node has begun to answer
 	outcome  outcome
 }
@@ -82,6 +86,9 @@ func (q *request) rewrite(pr *httputil.ProxyRequest) {
 		pr.Out.Header.Set("X-Request-Id", id) // both nodes log the request under one id
 	}
 	pr.Out.Header.Set(Header, proof(q.f.peers.Self()))
+	if q.message != nil {
+		pr.Out.Header.Set(idHeader, q.message.proposed)
+	}
 }
 
 // RoundTrip implements http.RoundTripper: it tries one node after the other until one is reached. Before that, nothing of
@@ -93,10 +100,11 @@ func (q *request) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 			err = &net.OpError{Op: "dial", Err: err}
 			continue
 		}
+		q.asked = node
 		out := r.Clone(r.Context())
 		out.URL.Scheme, out.URL.Host = base.Scheme, base.Host
 		if r.Body != nil {
-			out.Body = &body{r.Body, r.ContentLength, q.extend}
+			out.Body = &body{r.Body, r.ContentLength, q.extend, q.message.keep}
 		} else if q.target == targetNode {
 			// With a body, even an empty one, the transport does not repeat the request when the connection breaks. The
 			// node may have answered a poll already; a second answer would hide that the first was lost.
@@ -149,24 +157,43 @@ func (q *request) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		q.f.log.WarnContext(r.Context(), "request could not be forwarded",
 			slog.String("target", string(q.target)), slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
 	}
-	q.refuse()
+	if q.client.Err() != nil && r.Method == http.MethodGet {
+		q.w.WriteHeader(http.StatusOK) // the client has ended its side: nothing follows, as the other node would answer
+		return
+	}
+	q.refuse(r.Method, !isLoop(err) && !errors.Is(err, errNone) && !isDial(err))
 }
 
-// refuse writes a problem document (RFC 9457) like those of package api.
-func (q *request) refuse() {
-	status, code, detail := http.StatusServiceUnavailable, "unavailable", "the node that can answer this cannot be reached; try again"
+// refuse writes a problem document (RFC 9457) like those of package api. unknown says that the other node may have done what the
+// request asks for.
+func (q *request) refuse(method string, unknown bool) {
+	status, code, detail := http.StatusServiceUnavailable, "unavailable", "the node that can answer this cannot be reached"
+	if unknown {
+		detail = "the node that has this request has not answered"
+	}
+	problem := map[string]any{}
 	h := q.w.Header()
-	if q.outcome == ended {
+	h.Set("Retry-After", "1")
+	switch {
+	case q.outcome == ended:
 		status, code, detail = http.StatusNotFound, "not_found", "no connection with that ID: its node has ended; connect again"
-	} else {
-		h.Set("Retry-After", "1")
+		h.Del("Retry-After")
+	case q.message != nil:
+		id := q.message.id(q.f.peers.Self(), q.asked)
+		detail = q.message.told(unknown, detail, id)
+		if id != "" {
+			problem["id"] = id
+		}
+	case unknown && method != http.MethodGet && method != http.MethodHead:
+		detail += "; it may have done what the request asks for"
+	default:
+		detail += "; try again"
 	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	body, _ := json.Marshal(map[string]any{ // strings and an integer always encode
-		"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail,
-	})
+	maps.Copy(problem, map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail})
+	body, _ := json.Marshal(problem) // strings and an integer always encode
 	q.w.WriteHeader(status)
 	_, _ = fmt.Fprintf(q.w, "%s\n", body) // a client that has disconnected needs no answer
 }

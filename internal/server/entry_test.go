@@ -54,7 +54,7 @@ func TestEntry_RefusesFromTheOutsideIn(t *testing.T) {
 func TestGate_CloseWaitsForMessagesInProgressAndRefusesNewOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		confirm := make(chan error)
-		g := &gate{}
+		g := newGate()
 		accept := g.Admit(&journey.Accept{Broker: publisherFunc(func(context.Context, chat.Message) error { return <-confirm })})
 		m := chat.Message{ClientID: "ann", Msg: "hi"}
 		if err := g.check(t.Context()); err != nil {
@@ -85,7 +85,7 @@ func TestGate_CloseWaitsForMessagesInProgressAndRefusesNewOnes(t *testing.T) {
 func TestGate_CloseGivesUpWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		confirm := make(chan error)
-		g := &gate{}
+		g := newGate()
 		accept := g.Admit(&journey.Accept{Broker: publisherFunc(func(context.Context, chat.Message) error { return <-confirm })})
 		go func() { _, _ = accept.Accept(t.Context(), chat.Message{ClientID: "ann", Msg: "hi"}) }()
 		synctest.Wait()
