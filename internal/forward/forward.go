@@ -30,7 +30,7 @@ const Header = "Restante-Forwarded"
 
 const (
 	dialTimeout   = 2 * time.Second  // a node that takes longer cannot be reached
-	answerTimeout = 2 * time.Minute  // until an answer begins: longer than a long poll, which waits 90 s
+	answerTimeout = 2 * time.Minute  // until an answer begins: longer than a long poll, which waits 45 s, and than accepting, which takes 15 s
 	bodyTimeout   = 15 * time.Second // for the next piece of a request's body, as the hub has it
 	idleTimeout   = 30 * time.Second // of a kept connection: shorter than the server's, which must not close it first
 	probeEvery    = 5 * time.Second  // a quiet connection to a machine that has vanished is closed after three of these
