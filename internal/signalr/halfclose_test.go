@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -67,7 +68,7 @@ func TestHalfClose_WhatAClientSendsIsHandledAndAnswered(t *testing.T) {
 func TestHalfClose_AStreamEnds(t *testing.T) {
 	r := newRig(t, Config{})
 	a := r.halfClose("GET", "?id="+r.negotiate(), "", "Accept", "text/event-stream")
-	if a.status != 200 || a.body != ":\r\n" {
+	if a.status != 200 || strings.Contains(a.body, "data") {
 		t.Errorf("%d %q", a.status, a.body)
 	}
 }
