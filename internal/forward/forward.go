@@ -30,7 +30,8 @@ const Header = "Restante-Forwarded"
 
 const (
 	dialTimeout   = 2 * time.Second  // a node that takes longer cannot be reached
-	answerTimeout = 2 * time.Minute  // until an answer begins: longer than a long poll, which waits 45 s, and than accepting, which takes 15 s
+	answerTimeout = 2 * time.Minute  // until an answer begins: longer than a long poll, which waits 45 s
+	sendTimeout   = 20 * time.Second // from the end of a message's request until an answer begins: accepting takes 15 s at most
 	bodyTimeout   = 15 * time.Second // for the next piece of a request's body, as the hub has it
 	idleTimeout   = 30 * time.Second // of a kept connection: shorter than the server's, which must not close it first
 	probeEvery    = 5 * time.Second  // a quiet connection to a machine that has vanished is closed after three of these
@@ -55,7 +56,8 @@ type Forwarder struct {
 	metrics     *metrics
 	transport   *http.Transport
 	buffers     buffers
-	bodyTimeout time.Duration // the constant, but in tests
+	bodyTimeout time.Duration // the constants, but in tests
+	sendTimeout time.Duration
 	calls       inflight.Calls
 
 	mu       sync.Mutex
@@ -70,7 +72,7 @@ func New(peers *peer.Table, cfg Config) *Forwarder {
 	if cfg.Avoid == nil {
 		cfg.Avoid = func(peer.Node) bool { return false }
 	}
-	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, bodyTimeout: bodyTimeout, requests: make(map[*request]context.CancelFunc)}
+	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, bodyTimeout: bodyTimeout, sendTimeout: sendTimeout, requests: make(map[*request]context.CancelFunc)}
 	f.metrics = newMetrics(cfg.Metrics, f.inProgress, peers)
 	f.transport = &http.Transport{
 		DialContext: (&net.Dialer{
@@ -148,6 +150,10 @@ func (f *Forwarder) forward(q *request, r *http.Request) {
 		return
 	}
 	defer f.end(q)
+	if q.message != nil {
+		ctx = q.message.limit(ctx)
+		defer q.message.end()
+	}
 	q.serve(r.WithContext(ctx))
 }
 

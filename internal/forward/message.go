@@ -7,6 +7,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -27,8 +29,12 @@ const maxKept = 256 << 10
 // message is what this node knows of a message that it forwards. A nil message is another request.
 type message struct {
 	r        *http.Request
-	body     bytes.Buffer // what was sent of the body, up to maxKept bytes
-	proposed string       // the id that the message gets if it names none
+	proposed string                  // the id that the message gets if it names none
+	cancel   context.CancelCauseFunc // of the request
+
+	mu    sync.Mutex   // the transport may still read the body when the request has failed
+	body  bytes.Buffer // what was sent of the body, up to maxKept bytes
+	timer *time.Timer  // since the whole request was sent, otherwise nil
 }
 
 // messageOf returns the message that a request sends, nil if it sends none.
@@ -39,9 +45,41 @@ func messageOf(r *http.Request) *message {
 	return &message{r: r, proposed: uuid.Must(uuid.NewV7()).String()}
 }
 
+// limit returns a context for the request, which sent limits. The caller calls end when the request has been answered.
+func (m *message) limit(ctx context.Context) context.Context {
+	ctx, m.cancel = context.WithCancelCause(ctx)
+	return ctx
+}
+
+// sent notes that the whole request was sent. Its answer must begin within a time limit.
+func (m *message) sent(limit time.Duration) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.timer == nil {
+		m.timer = time.AfterFunc(limit, func() { m.cancel(errNoAnswer) })
+	}
+}
+
+func (m *message) end() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.timer != nil {
+		m.timer.Stop()
+	}
+	m.cancel(nil)
+}
+
 // keep keeps a piece of the body.
 func (m *message) keep(p []byte) {
-	if m != nil && m.body.Len()+len(p) <= maxKept {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.body.Len()+len(p) <= maxKept {
 		m.body.Write(p)
 	}
 }
@@ -60,6 +98,8 @@ func (m *message) id(self, to peer.Node) string {
 
 // named returns the id that the request names in its query or its body, "" if it names no valid one.
 func (m *message) named() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	id := m.r.URL.Query().Get("id")
 	body := bytes.TrimPrefix(m.body.Bytes(), []byte("\xef\xbb\xbf"))
 	switch mediaType, _, _ := mime.ParseMediaType(m.r.Header.Get("Content-Type")); {

@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -145,5 +146,27 @@ func TestFromPeer_TakesAnIDFromNodesOnly(t *testing.T) {
 		if got != want {
 			t.Errorf("%q says who it is: id %q, want %q", said, got, want)
 		}
+	}
+}
+
+// TestForwarder_AMessageDoesNotWaitForANodeThatHangs as long as other requests may.
+func TestForwarder_AMessageDoesNotWaitForANodeThatHangs(t *testing.T) {
+	for name, body := range map[string]string{"without a body": "", "with a body": `{"msg":"x"}`} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(f *Forwarder) http.Handler { return f.ToRole(peer.API) })
+			r.f.sendTimeout = 50 * time.Millisecond
+			r.serve("far", func(_ http.ResponseWriter, req *http.Request) {
+				_, _ = io.ReadAll(req.Body)
+				<-req.Context().Done()
+			}, peer.API)
+			resp, answer := r.do("POST", "/message?id="+anID, body)
+			wantProblem(t, resp, answer, 503, "unavailable")
+			if !strings.Contains(answer, "it is not known whether the message was accepted") || !strings.Contains(answer, anID) {
+				t.Error(answer)
+			}
+			if n := r.counted(target(peer.API), unavailable); n != 1 {
+				t.Errorf("%v were counted, want 1", n)
+			}
+		})
 	}
 }

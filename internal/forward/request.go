@@ -36,6 +36,8 @@ type request struct {
 var (
 	errLoop = errors.New("the request has been forwarded already")
 	errNone = errors.New("no node with this role is known")
+
+	errNoAnswer = errors.New("the node has not answered a message in time")
 )
 
 func isLoop(err error) bool    { return errors.Is(err, errLoop) }
@@ -103,6 +105,9 @@ func (q *request) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 		q.asked = node
 		out := r.Clone(r.Context())
 		out.URL.Scheme, out.URL.Host = base.Scheme, base.Host
+		if r.Body == nil {
+			q.message.sent(q.f.sendTimeout)
+		}
 		if r.Body != nil {
 			out.Body = &body{r.Body, r.ContentLength, q.extend, q.message.keep}
 		} else if q.target == targetNode {
@@ -124,6 +129,8 @@ func (q *request) extend(more bool) {
 	var deadline time.Time
 	if more {
 		deadline = time.Now().Add(q.f.bodyTimeout)
+	} else {
+		q.message.sent(q.f.sendTimeout)
 	}
 	_ = http.NewResponseController(q.w).SetReadDeadline(deadline) // fails only for writers without deadlines, such as recorders in tests
 }
@@ -146,6 +153,8 @@ func (q *request) keepOwnHeaders(resp *http.Response) error {
 func (q *request) failed(_ http.ResponseWriter, r *http.Request, err error) {
 	q.answered = false
 	switch {
+	case errors.Is(context.Cause(r.Context()), errNoAnswer):
+		q.outcome, err = unavailable, errNoAnswer
 	case errors.Is(err, context.Canceled): // the client has disconnected, or Drain ends the request
 		q.outcome = aborted
 	case isLoop(err) && q.target != targetNode:
