@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need besides Go and Node: the npm packages of test/e2e/js and of the app and, as root on Debian,
-# Chromium, RabbitMQ, PostgreSQL, HAProxy and promtool, none of which is started, and directories with the newest and the oldest
+# Installs what the tests need besides Go and Node: the npm packages of test/e2e/js, test/proxies/js and the app and, as root on
+# Debian, Chromium, RabbitMQ, PostgreSQL, HAProxy, nginx and promtool, none of which is started, and directories with the newest and the oldest
 # RabbitMQ and PostgreSQL. With the argument "versions" it makes instead the directories with those in between, with "packages" it
 # installs what the test of the deb and the rpm needs, with "release" what the check of a release needs. Its output is shown only
 # when something fails.
@@ -99,11 +99,13 @@ release)
   ;;
 esac
 npm_packages test/e2e/js "the tests with the official SignalR client"
+npm_packages test/proxies/js "the tests with a development proxy"
 npm_packages client "the checks of the app"
 debian chromium "the browser tests" chromium fonts-noto-color-emoji fonts-noto-cjk
 debian /usr/lib/rabbitmq/bin/rabbitmq-server "the tests on RabbitMQ" rabbitmq-server
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || debian initdb "the tests on PostgreSQL" postgresql
 debian /usr/sbin/haproxy "the tests of the load balancer" haproxy
+debian /usr/sbin/nginx "the tests of proxies" nginx
 debian promtool "the tests of the alerts" prometheus
 servers forky "the tests on the newest RabbitMQ and PostgreSQL"
 servers bookworm "the tests on the oldest RabbitMQ and PostgreSQL"

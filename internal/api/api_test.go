@@ -211,13 +211,14 @@ func TestAPI_TranslatesClassesOfErrors(t *testing.T) {
 		status int
 		detail string
 	}{
-		{errs.Wrap(errs.Unavailable, cause, "the disk is full"), 503, "the message was not accepted: the disk is full; send it again with the same id"},
+		{errs.Wrap(errs.Unavailable, cause, "no confirm came"), 503, "it is not known whether the message was accepted: no confirm came; send it again with the same id, " + anID + ","},
+		{errs.Undone(errs.Wrap(errs.Unavailable, cause, "the disk is full")), 503, "the message was not accepted: the disk is full; send it again with the same id, " + anID + ","},
 		{context.DeadlineExceeded, 503, "it took too long"},
 		{errs.Wrap(errs.Conflict, cause, "another node holds it"), 409, "another node holds it"},
 		{errs.Wrap(errs.Forbidden, cause, "not yours"), 403, "not yours"},
 		{errs.Wrap(errs.NotFound, cause, "not found"), 404, "not found"},
 		{errs.Wrap(errs.TooLarge, cause, "more than fits"), 413, "more than fits"},
-		{cause, 500, "the server made a mistake"},
+		{cause, 500, "it is not known whether the message was accepted: the server made a mistake"},
 	} {
 		var logged bytes.Buffer
 		a := newAPI(t, newMemory(), func(c *Config) {

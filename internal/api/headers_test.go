@@ -70,7 +70,7 @@ func checkHeaders(t *testing.T, name string, h http.Header) {
 	switch name {
 	case "docs", "document":
 		wantCache = "no-cache"
-	case "a stream":
+	case "a stream", "missed":
 		wantCache = "no-store, no-transform"
 	}
 	if got := h.Values("Cache-Control"); len(got) != 1 || got[0] != wantCache {

@@ -137,6 +137,7 @@ func (out *missedAnswer) send(ctx context.Context, a *API, w http.ResponseWriter
 
 func (out *missedAnswer) setHeaders(h http.Header) {
 	h.Set("Content-Type", jsonType)
+	h.Set("Cache-Control", "no-store, no-transform") // it is sent as it is read; a proxy that compresses would hold it back
 	h.Set(epochHeader, out.room.Epoch.ID)
 	if out.reset != nil {
 		b, _ := json.Marshal(out.reset) // texts of ASCII and integers always encode

@@ -44,7 +44,7 @@ var errorTexts = map[int]string{
 	422: "invalid: a parameter or field is not what it must be; errors names each",
 	429: "rate_limited: too often; or too_many: too many at a time",
 	500: "internal: a mistake of the server, named by request_id in its log",
-	503: "unavailable: it cannot be done now; a message was not accepted and can be sent again with the id that the answer names",
+	503: "unavailable: it cannot be done now; of a message, detail says whether it was not accepted or whether that is not known: either way it can be sent again with the id that the answer names",
 }
 
 // description is the document before any operation is in it.

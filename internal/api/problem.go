@@ -19,6 +19,7 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/journey"
 )
 
 const problemType = "application/problem+json"
@@ -31,7 +32,7 @@ type problem struct {
 	Detail    string       `json:"detail" doc:"what happened and what to do, for people" example:"the request has faults"`
 	Code      string       `json:"code" doc:"what happened, for programs; one of malformed, invalid, too_large, unsupported_media_type, not_found, method_not_allowed, unauthenticated, forbidden, conflict, timeout, rate_limited, too_many, unavailable, internal" example:"invalid"`
 	Errors    []fieldError `json:"errors,omitempty" doc:"the faults of the request, one by one"`
-	ID        string       `json:"id,omitempty" doc:"the id with which a message that could not be confirmed can be sent again without appearing twice"`
+	ID        string       `json:"id,omitempty" doc:"the id with which a message that was not confirmed can be sent again without appearing twice; it is always there when it is not known whether the message was accepted"`
 	RequestID string       `json:"request_id,omitempty" doc:"names the request in the server's log"`
 	Checks    []checked    `json:"checks,omitempty" doc:"of /readyz: the outcome of each check"`
 
@@ -174,6 +175,9 @@ func (a *API) problemOf(f *failure, w http.ResponseWriter) *problem {
 	switch code {
 	case errs.Internal:
 		p = internalProblem("")
+		if f.message.ID != "" {
+			p.Detail = journey.Told(f.err, p.Detail, f.message.ID)
+		}
 	case errs.Unavailable:
 		p.Detail = unavailable(f)
 	default:
@@ -215,11 +219,11 @@ func (a *API) logFailure(p *problem, f *failure) {
 	}
 }
 
-// unavailable tells a sender that its message was not accepted, and a reader that it may try again.
+// unavailable tells a sender what has become of its message, and a reader that it may try again.
 func unavailable(f *failure) string {
 	reason := publicText(f.err)
-	if f.message.ID != "" {
-		return "the message was not accepted: " + reason + "; send it again with the same id, that cannot make it appear twice"
+	if f.message.Msg != "" {
+		return journey.Told(f.err, reason, f.message.ID)
 	}
 	return reason + "; try again"
 }

@@ -58,12 +58,11 @@ var arrows = map[string][]string{
 	"internal/logging": {},
 
 	// the edges
-	"internal/signalr": {"internal/origin", "internal/errs"},                      // the protocol: no chat
-	"internal/forward": {"internal/peer", "internal/remote", "internal/inflight"}, // requests that belong to another node
-	"internal/route":   {"internal/peer"},                                         // which requests there are, and who answers them
+	"internal/signalr": {"internal/origin", "internal/errs"},                                                                                              // the protocol: no chat
+	"internal/forward": {"internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs"}, // requests that belong to another node
+	"internal/route":   {"internal/peer"},                                                                                                                 // which requests there are, and who answers them
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
-	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
-	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
+	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
 	"internal/remote":  {},                                                                       // addresses
 	"internal/origin":  {},                                                                       // which web pages are whose
@@ -72,8 +71,7 @@ var arrows = map[string][]string{
 	"client":           {}, // the web page, embedded
 
 	// the program
-	"internal/config":    {"internal/origin", "internal/peer"},
-	"internal/config":    {"internal/peer", "internal/timetext"},
+	"internal/config":    {"internal/origin", "internal/peer", "internal/timetext"},
 	"internal/telemetry": {"internal/route"},
 	"internal/server": {
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",

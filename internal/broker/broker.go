@@ -53,8 +53,8 @@ func New(d driver.Driver, cfg Config) *Broker {
 	return &Broker{d: d, cfg: cfg, metrics: newMetrics(cfg.Metrics), tracing: newTracing(cfg.Tracer)}
 }
 
-// Publish returns nil once m can no longer be lost. Otherwise the outcome is unknown, and publishing m again with the
-// same id is safe. It blocks for PublishTimeout at most; errors are classified.
+// Publish returns nil once m can no longer be lost. After an error errs.IsUnknown says whether m may be with the broker all the
+// same; publishing m again with the same id is safe. It blocks for PublishTimeout at most; errors are classified.
 func (b *Broker) Publish(ctx context.Context, m chat.Message) error {
 	b.metrics.accepted.Inc()
 	b.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "accepted", slog.String("id", m.ID), slog.String("room", m.Room))
@@ -66,7 +66,7 @@ func (b *Broker) Publish(ctx context.Context, m chat.Message) error {
 		m.Trace = "" // it is no traceparent
 	}
 	ctx, end := b.tracing.publish(ctx, &m)
-	err := classify(b.retry(ctx, func() error { return b.d.Publish(ctx, m) }))
+	err := b.publish(ctx, m)
 	end(err)
 	if err != nil {
 		b.metrics.failed.WithLabelValues(string(errs.CodeOf(err))).Inc()
@@ -76,6 +76,21 @@ func (b *Broker) Publish(ctx context.Context, m chat.Message) error {
 	b.metrics.confirmSeconds.Observe(time.Since(start).Seconds())
 	b.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "confirmed", slog.String("id", m.ID), slog.String("room", m.Room))
 	return nil
+}
+
+// publish tries until the driver has the message. If an earlier attempt may have succeeded, the outcome is not known, whatever
+// the last one says.
+func (b *Broker) publish(ctx context.Context, m chat.Message) error {
+	uncertain := false
+	err := classify(b.retry(ctx, func() error {
+		err := b.d.Publish(ctx, m)
+		uncertain = uncertain || errs.IsUnknown(err)
+		return err
+	}))
+	if last, ok := errors.AsType[*errs.Error](err); ok && uncertain && last.NotDone {
+		return errs.Wrap(last.Code, err, "%s", last.Msg)
+	}
+	return err
 }
 
 // Announce sends what has been stored to every subscriber of every node. It blocks until the broker has it.
@@ -169,7 +184,7 @@ func (b *Broker) retry(ctx context.Context, attempt func() error) error {
 // classify gives an error of the context, which says only that time ran out, a class.
 func classify(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return errs.Wrap(errs.Unavailable, err, "the broker has not confirmed in time")
+		return &errs.Error{Code: errs.Unavailable, Msg: "the broker has not confirmed in time", Err: err, NotDone: !errs.IsUnknown(err)}
 	}
 	return err
 }

@@ -85,3 +85,61 @@ func TestBroker_PublishGivesUpInTime(t *testing.T) {
 		})
 	})
 }
+
+// TestBroker_AnEarlierAttemptCanLeaveTheOutcomeOpen: the last attempt was refused before it began, but one before it may have
+// reached the queue.
+func TestBroker_AnEarlierAttemptCanLeaveTheOutcomeOpen(t *testing.T) {
+	lost := &errs.Error{Code: errs.Unavailable, Msg: "connection lost"}
+	for name, tc := range map[string]struct {
+		attempts []error
+		unknown  bool
+	}{
+		"lost, then refused":    {[]error{lost, errs.Undone(errors.Join(lost)), errs.Undone(errClosing)}, true},
+		"refused, then refused": {[]error{errs.Undone(lost), errs.Undone(errClosing)}, false},
+		"refused at once":       {[]error{errs.Undone(errClosing)}, false},
+		"lost, then for good":   {[]error{lost, errClosing}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &scripted{attempts: tc.attempts}
+				consumed(t, &s.flaky, broker.Config{}, func(*broker.Broker) {
+					err := broker.New(s, broker.Config{}).Publish(t.Context(), chat.Message{})
+					if errs.CodeOf(err) != errs.Unavailable || errs.IsUnknown(err) != tc.unknown || s.tries != len(tc.attempts) {
+						t.Errorf("%v after %d tries, unknown: %v, want %v", err, s.tries, errs.IsUnknown(err), tc.unknown)
+					}
+				})
+			})
+		})
+	}
+}
+
+// TestBroker_ATimeLimitKeepsWhatIsKnown: the time is up while no attempt could begin.
+func TestBroker_ATimeLimitKeepsWhatIsKnown(t *testing.T) {
+	for name, unknown := range map[string]bool{"never sent": false, "sent": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &flaky{failures: 1 << 30, err: &errs.Error{Code: errs.Unavailable, Msg: "out of reach", NotDone: !unknown}}
+				consumed(t, f, broker.Config{PublishTimeout: time.Second}, func(b *broker.Broker) {
+					if err := b.Publish(t.Context(), chat.Message{}); errs.CodeOf(err) != errs.Unavailable || errs.IsUnknown(err) != unknown {
+						t.Errorf("%v, unknown: %v, want %v", err, errs.IsUnknown(err), unknown)
+					}
+				})
+			})
+		})
+	}
+}
+
+var errClosing = &errs.Error{Code: errs.Unavailable, Msg: "closing"}
+
+// scripted is a broker whose attempts to publish fail with these errors, one after the other.
+type scripted struct {
+	flaky
+	attempts []error
+}
+
+func (s *scripted) Publish(context.Context, chat.Message) error {
+	s.tries++
+	return s.attempts[s.tries-1]
+}
+
+func (s *scripted) Retryable(error) bool { return s.tries < len(s.attempts) }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ type sendCmd struct {
 	target   `embed:""`
 	ClientID string        `name:"client-id" env:"RESTANTE_CLIENT_ID" placeholder:"NAME" help:"Name of the sender (default: your user name; with a token, the name in the token)."`
 	OnError  string        `name:"on-error" enum:"stop,continue" default:"stop" placeholder:"stop|continue" help:"What to do after a line of standard input that is refused: stop, or continue with the next line (default ${default})."`
-	Timeout  time.Duration `default:"30s" placeholder:"DURATION" help:"How long to retry a message that is not accepted (default ${default})."`
+	Timeout  time.Duration `default:"30s" placeholder:"DURATION" help:"How long to retry a message that is not confirmed (default ${default})."`
 	Quiet    bool          `short:"q" xor:"output" help:"Print nothing for an accepted message, instead of its id."`
 	JSON     bool          `xor:"output" help:"Print each accepted message as a line of JSON, instead of its id."`
 	Msg      []string      `arg:"" optional:"" help:"The message. Several words are joined by spaces. Without it, each line of standard input is a message."`
@@ -45,7 +46,8 @@ Exit codes:
   1    a message was refused, and a retry would not help; those before it, or with --on-error continue all others, were accepted
   2    the command line is wrong
   3    gave up after --timeout: the message of the last attempt may have been accepted; those after it were not sent
-  130  interrupted`
+  130  interrupted: the message that was being sent, if any, may have been accepted
+The error names the message by its id, and says whether it may have been accepted.`
 }
 
 // Run sends the message in the arguments, or those of standard input.
@@ -65,7 +67,7 @@ func (c *sendCmd) Run(ctx context.Context, s *streams) error {
 	}
 	defer cl.close()
 	sn := &sender{cmd: c, client: cl, out: s.out, retrier: newRetrier(c.Timeout, func(err error) {
-		fmt.Fprintf(s.err, "restante: not accepted yet, trying again: %s\n", printable(err.Error()))
+		fmt.Fprintf(s.err, "restante: not confirmed yet, trying again: %s\n", printable(err.Error()))
 	})}
 	if len(c.Msg) > 0 {
 		err = sn.send(ctx, strings.Join(c.Msg, " "))
@@ -150,6 +152,7 @@ func (sn *sender) send(ctx context.Context, text string) error {
 	if err != nil {
 		return fmt.Errorf("make an id: %w", err)
 	}
+	uncertain := false // an attempt may have been accepted
 	for {
 		answer, err := sn.post(ctx, id.String(), text)
 		if err == nil {
@@ -157,9 +160,32 @@ func (sn *sender) send(ctx context.Context, text string) error {
 			sn.sent++
 			return sn.print(id.String(), answer)
 		}
+		uncertain = uncertain || mayBeAccepted(err)
 		if err := sn.retrier.wait(ctx, err); err != nil {
-			return fmt.Errorf("message %s: %w", id, err)
+			return notConfirmed(id.String(), uncertain, err)
 		}
+	}
+}
+
+// mayBeAccepted reports whether the server may have accepted a message although its answer did not say so: there was none, or the
+// server has failed.
+func mayBeAccepted(err error) bool {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r.status >= 500
+	}
+	op, ok := errors.AsType[*net.OpError](err)
+	return !ok || op.Op != "dial"
+}
+
+// notConfirmed returns the error of a message that is not tried again.
+func notConfirmed(id string, uncertain bool, err error) error {
+	switch {
+	case !uncertain:
+		return fmt.Errorf("message %s: %w", id, err)
+	case errors.Is(err, context.Canceled):
+		return &exitError{exitInterrupted, fmt.Errorf("message %s, which may have been accepted: interrupted", id)}
+	default:
+		return fmt.Errorf("message %s, which may have been accepted: %w", id, err)
 	}
 }
 

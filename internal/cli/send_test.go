@@ -164,3 +164,54 @@ func TestRetrier_HonoursRetryAfterAndItsLimit(t *testing.T) {
 		}
 	})
 }
+
+// TestSend_SaysWhetherAMessageMayHaveBeenAccepted: an earlier attempt without an answer leaves that open, whatever the last says.
+func TestSend_SaysWhetherAMessageMayHaveBeenAccepted(t *testing.T) {
+	const text = "which may have been accepted"
+	for name, tc := range map[string]struct {
+		answers []int // 0: none; the last is repeated
+		code    int
+		want    bool
+	}{
+		"refused":                      {[]int{403}, exitFailed, false},
+		"too fast, then refused":       {[]int{429, 403}, exitFailed, false},
+		"no answer, then refused":      {[]int{0, 403}, exitFailed, true},
+		"unavailable, then refused":    {[]int{503, 403}, exitFailed, true},
+		"unavailable until the end":    {[]int{503}, exitUnavailable, true},
+		"without an answer until then": {[]int{0}, exitUnavailable, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var attempts atomic.Int32
+			fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				n := int(attempts.Add(1))
+				status := tc.answers[min(n, len(tc.answers))-1]
+				if status == 0 {
+					panic(http.ErrAbortHandler)
+				}
+				w.WriteHeader(status)
+			}))
+			defer fake.Close()
+			got := run(t.Context(), "", "send", "--url", fake.URL, "--timeout", "1500ms", "hi")
+			if got.code != tc.code || strings.Contains(got.err, text) != tc.want || !strings.Contains(got.err, "message 0") {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestSend_InterruptedWhileAMessageIsOnItsWay(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ids := make(chan string, 1)
+	fake := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var body struct{ ID string }
+		_ = json.NewDecoder(r.Body).Decode(&body)
+		ids <- body.ID
+		cancel()
+		<-r.Context().Done()
+	}))
+	defer fake.Close()
+	got := run(ctx, "", "send", "--url", fake.URL, "hi")
+	if want := "message " + <-ids + ", which may have been accepted: interrupted"; got.code != exitInterrupted || !strings.Contains(got.err, want) {
+		t.Errorf("%+v, want %q", got, want)
+	}
+}

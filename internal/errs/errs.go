@@ -23,7 +23,7 @@ const (
 	Conflict        Code = "conflict"        // 409
 	RateLimited     Code = "rate_limited"    // 429: too many requests; the same request can succeed after RetryAfter
 	TooMany         Code = "too_many"        // 429: too many at the same time; the same request can succeed when others have ended
-	Unavailable     Code = "unavailable"     // 503: the server cannot keep the message now; try again with the same id
+	Unavailable     Code = "unavailable"     // 503: it cannot be done now, or it is not known whether it was done (IsUnknown); try again with the same id
 	Internal        Code = "internal"        // 500: a fault of the server
 )
 
@@ -36,6 +36,7 @@ type Error struct {
 	Err   error
 
 	RetryAfter time.Duration // how long to wait before trying again; 0: not known
+	NotDone    bool          // of Unavailable and Internal: nothing was done of what was asked for; see IsUnknown
 }
 
 // Error returns the message and the cause.
@@ -44,7 +45,10 @@ func (e *Error) Error() string {
 	if e.Field != "" {
 		s = e.Field + ": " + s
 	}
-	if e.Err != nil {
+	switch {
+	case e.Err != nil && s == "":
+		return e.Err.Error()
+	case e.Err != nil:
 		s += ": " + e.Err.Error()
 	}
 	return s
@@ -76,6 +80,31 @@ func CodeOf(err error) Code {
 		return e.Code
 	}
 	return Internal
+}
+
+// IsUnknown reports whether what failed with err may have been done all the same. Only Unavailable and Internal leave that open,
+// unless the first Error in the chain says NotDone. It is false for nil.
+func IsUnknown(err error) bool {
+	switch CodeOf(err) {
+	case Unavailable, Internal:
+		e, ok := errors.AsType[*Error](err)
+		return !ok || !e.NotDone
+	}
+	return false
+}
+
+// Undone returns err with NotDone set, for a call that has failed before it did anything. It keeps the class, the message and
+// the cause, and returns nil when err is nil.
+func Undone(err error) error {
+	if err == nil {
+		return nil
+	}
+	marked := &Error{Code: Internal, Err: err, NotDone: true}
+	if e, ok := errors.AsType[*Error](err); ok {
+		*marked = *e
+		marked.NotDone = true
+	}
+	return marked
 }
 
 // All returns the classified errors in err, in order. An error that joins several faults has several.

@@ -50,3 +50,40 @@ func TestWrap_OfNilIsNil(t *testing.T) {
 		t.Errorf("the cause is lost: %v", err)
 	}
 }
+
+func TestIsUnknown_LeavesTheOutcomeOpenUnlessItIsSaid(t *testing.T) {
+	lost := errs.Wrap(errs.Unavailable, io.EOF, "no confirm came")
+	for _, tc := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"nothing", nil, false},
+		{"no class", io.EOF, true},
+		{"a fault of the server", errs.Wrap(errs.Internal, io.EOF, "x"), true},
+		{"unavailable", lost, true},
+		{"refused before", errs.Undone(lost), false},
+		{"refused before, wrapped", fmt.Errorf("accept: %w", errs.Undone(lost)), false},
+		{"no class, refused before", errs.Undone(io.EOF), false},
+		{"the outermost counts", errs.Wrap(errs.Unavailable, errs.Undone(lost), "an earlier attempt is open"), true},
+		{"invalid", errs.Field("msg", "is bad"), false},
+		{"too fast", &errs.Error{Code: errs.RateLimited}, false},
+	} {
+		if got := errs.IsUnknown(tc.err); got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestUndone_KeepsClassMessageAndCause(t *testing.T) {
+	if err := errs.Undone(nil); err != nil {
+		t.Errorf("of nil: %v", err)
+	}
+	err := errs.Undone(fmt.Errorf("op: %w", errs.Wrap(errs.Unavailable, io.EOF, "it is full")))
+	if errs.CodeOf(err) != errs.Unavailable || errs.Public(err) != "it is full" || !errors.Is(err, io.EOF) {
+		t.Errorf("%v", err)
+	}
+	if err = errs.Undone(io.EOF); errs.CodeOf(err) != errs.Internal || !errors.Is(err, io.EOF) || err.Error() != "EOF" {
+		t.Errorf("%v", err)
+	}
+}

@@ -10,6 +10,7 @@ type body struct {
 	from   io.Reader
 	left   int64           // bytes; negative when their number is unknown
 	extend func(more bool) // called with true before each read, and with false after the last
+	keep   func(p []byte)  // called with each piece
 }
 
 // Read implements io.Reader.
@@ -19,6 +20,7 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	b.extend(true)
 	n, err := b.from.Read(p)
+	b.keep(p[:n])
 	if b.left > 0 {
 		b.left = max(0, b.left-int64(n))
 	}

@@ -30,7 +30,8 @@ const Header = "Restante-Forwarded"
 
 const (
 	dialTimeout   = 2 * time.Second  // a node that takes longer cannot be reached
-	answerTimeout = 2 * time.Minute  // until an answer begins: longer than a long poll, which waits 90 s
+	answerTimeout = 2 * time.Minute  // until an answer begins: longer than a long poll, which waits 45 s
+	sendTimeout   = 20 * time.Second // from the end of a message's request until an answer begins: accepting takes 15 s at most
 	bodyTimeout   = 15 * time.Second // for the next piece of a request's body, as the hub has it
 	idleTimeout   = 30 * time.Second // of a kept connection: shorter than the server's, which must not close it first
 	probeEvery    = 5 * time.Second  // a quiet connection to a machine that has vanished is closed after three of these
@@ -55,7 +56,8 @@ type Forwarder struct {
 	metrics     *metrics
 	transport   *http.Transport
 	buffers     buffers
-	bodyTimeout time.Duration // the constant, but in tests
+	bodyTimeout time.Duration // the constants, but in tests
+	sendTimeout time.Duration
 	calls       inflight.Calls
 
 	mu       sync.Mutex
@@ -70,7 +72,7 @@ func New(peers *peer.Table, cfg Config) *Forwarder {
 	if cfg.Avoid == nil {
 		cfg.Avoid = func(peer.Node) bool { return false }
 	}
-	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, bodyTimeout: bodyTimeout, requests: make(map[*request]context.CancelFunc)}
+	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, bodyTimeout: bodyTimeout, sendTimeout: sendTimeout, requests: make(map[*request]context.CancelFunc)}
 	f.metrics = newMetrics(cfg.Metrics, f.inProgress, peers)
 	f.transport = &http.Transport{
 		DialContext: (&net.Dialer{
@@ -139,14 +141,19 @@ func (f *Forwarder) lastChoice(n peer.Node) int {
 // forward returns when the request has been answered; for a WebSocket, when it has been closed.
 func (f *Forwarder) forward(q *request, r *http.Request) {
 	q.outcome = aborted // if serve panics, as it does to cut an answer that has begun
+	q.message, q.client = messageOf(r), r.Context()
 	defer func() { f.metrics.count(q.target, q.outcome) }()
 	ctx, ok := f.begin(r.Context(), q)
 	if !ok {
 		q.outcome = unavailable
-		q.refuse()
+		q.refuse(r.Method, false)
 		return
 	}
 	defer f.end(q)
+	if q.message != nil {
+		ctx = q.message.limit(ctx)
+		defer q.message.end()
+	}
 	q.serve(r.WithContext(ctx))
 }
 

@@ -157,3 +157,23 @@ func (r *rig) upgrade() net.Conn {
 	}
 	return conn
 }
+
+// halfClose sends a request, ends the client's side of the connection, and returns the answer.
+func halfClose(t *testing.T, conn net.Conn, request string) (status int, body string) {
+	t.Helper()
+	_ = conn.SetDeadline(time.Now().Add(timeLimit))
+	_, _ = io.WriteString(conn, request)
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}

@@ -11,12 +11,13 @@ import (
 // proof returns the value of Header by which a node proves who it is: NODE.SECRET.
 func proof(n peer.Node) string { return n.ID + "." + string(n.Secret) }
 
-// FromPeer returns a function that reports whether a request was forwarded by a node that peers knows. It removes a Header
-// from anyone else, which would prevent the request from being forwarded.
+// FromPeer returns a function that reports whether a request was forwarded by a node that peers knows. It removes the headers
+// that nodes use among each other from those of anyone else: Header would prevent the request from being forwarded.
 func FromPeer(peers *peer.Table) func(r *http.Request) bool {
 	return func(r *http.Request) bool {
 		said := r.Header.Values(Header)
 		if len(said) == 0 {
+			r.Header.Del(idHeader)
 			return false
 		}
 		id, _, _ := strings.Cut(said[0], ".")
@@ -25,6 +26,7 @@ func FromPeer(peers *peer.Table) func(r *http.Request) bool {
 			return true
 		}
 		r.Header.Del(Header)
+		r.Header.Del(idHeader)
 		return false
 	}
 }

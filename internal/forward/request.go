@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -25,6 +26,9 @@ type request struct {
 	target   target
 	nodes    []peer.Node             // to be tried in this order
 	lost     func(err error) outcome // the outcome when none of them has answered
+	message  *message                // that the request sends, or nil
+	client   context.Context         //nolint:containedctx // of the request as it came, to tell a client that has ended from Drain
+	asked    peer.Node               // the node that was tried last
 	answered bool                    // the node has begun to answer
 	outcome  outcome
 }
@@ -32,6 +36,8 @@ type request struct {
 var (
 	errLoop = errors.New("the request has been forwarded already")
 	errNone = errors.New("no node with this role is known")
+
+	errNoAnswer = errors.New("the node has not answered a message in time")
 )
 
 func isLoop(err error) bool    { return errors.Is(err, errLoop) }
@@ -82,6 +88,9 @@ func (q *request) rewrite(pr *httputil.ProxyRequest) {
 		pr.Out.Header.Set("X-Request-Id", id) // both nodes log the request under one id
 	}
 	pr.Out.Header.Set(Header, proof(q.f.peers.Self()))
+	if q.message != nil {
+		pr.Out.Header.Set(idHeader, q.message.proposed)
+	}
 }
 
 // RoundTrip implements http.RoundTripper: it tries one node after the other until one is reached. Before that, nothing of
@@ -93,10 +102,14 @@ func (q *request) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 			err = &net.OpError{Op: "dial", Err: err}
 			continue
 		}
+		q.asked = node
 		out := r.Clone(r.Context())
 		out.URL.Scheme, out.URL.Host = base.Scheme, base.Host
+		if r.Body == nil {
+			q.message.sent(q.f.sendTimeout)
+		}
 		if r.Body != nil {
-			out.Body = &body{r.Body, r.ContentLength, q.extend}
+			out.Body = &body{r.Body, r.ContentLength, q.extend, q.message.keep}
 		} else if q.target == targetNode {
 			// With a body, even an empty one, the transport does not repeat the request when the connection breaks. The
 			// node may have answered a poll already; a second answer would hide that the first was lost.
@@ -116,6 +129,8 @@ func (q *request) extend(more bool) {
 	var deadline time.Time
 	if more {
 		deadline = time.Now().Add(q.f.bodyTimeout)
+	} else {
+		q.message.sent(q.f.sendTimeout)
 	}
 	_ = http.NewResponseController(q.w).SetReadDeadline(deadline) // fails only for writers without deadlines, such as recorders in tests
 }
@@ -138,6 +153,8 @@ func (q *request) keepOwnHeaders(resp *http.Response) error {
 func (q *request) failed(_ http.ResponseWriter, r *http.Request, err error) {
 	q.answered = false
 	switch {
+	case errors.Is(context.Cause(r.Context()), errNoAnswer):
+		q.outcome, err = unavailable, errNoAnswer
 	case errors.Is(err, context.Canceled): // the client has disconnected, or Drain ends the request
 		q.outcome = aborted
 	case isLoop(err) && q.target != targetNode:
@@ -149,24 +166,43 @@ func (q *request) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		q.f.log.WarnContext(r.Context(), "request could not be forwarded",
 			slog.String("target", string(q.target)), slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
 	}
-	q.refuse()
+	if q.client.Err() != nil && r.Method == http.MethodGet {
+		q.w.WriteHeader(http.StatusOK) // the client has ended its side: nothing follows, as the other node would answer
+		return
+	}
+	q.refuse(r.Method, !isLoop(err) && !errors.Is(err, errNone) && !isDial(err))
 }
 
-// refuse writes a problem document (RFC 9457) like those of package api.
-func (q *request) refuse() {
-	status, code, detail := http.StatusServiceUnavailable, "unavailable", "the node that can answer this cannot be reached; try again"
+// refuse writes a problem document (RFC 9457) like those of package api. unknown says that the other node may have done what the
+// request asks for.
+func (q *request) refuse(method string, unknown bool) {
+	status, code, detail := http.StatusServiceUnavailable, "unavailable", "the node that can answer this cannot be reached"
+	if unknown {
+		detail = "the node that has this request has not answered"
+	}
+	problem := map[string]any{}
 	h := q.w.Header()
-	if q.outcome == ended {
+	h.Set("Retry-After", "1")
+	switch {
+	case q.outcome == ended:
 		status, code, detail = http.StatusNotFound, "not_found", "no connection with that ID: its node has ended; connect again"
-	} else {
-		h.Set("Retry-After", "1")
+		h.Del("Retry-After")
+	case q.message != nil:
+		id := q.message.id(q.f.peers.Self(), q.asked)
+		detail = q.message.told(unknown, detail, id)
+		if id != "" {
+			problem["id"] = id
+		}
+	case unknown && method != http.MethodGet && method != http.MethodHead:
+		detail += "; it may have done what the request asks for"
+	default:
+		detail += "; try again"
 	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	body, _ := json.Marshal(map[string]any{ // strings and an integer always encode
-		"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail,
-	})
+	maps.Copy(problem, map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail})
+	body, _ := json.Marshal(problem) // strings and an integer always encode
 	q.w.WriteHeader(status)
 	_, _ = fmt.Fprintf(q.w, "%s\n", body) // a client that has disconnected needs no answer
 }

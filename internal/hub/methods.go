@@ -11,6 +11,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/journey"
 	"restante/internal/signalr"
 )
 
@@ -63,9 +64,27 @@ func (s *session) call(ctx context.Context, inv signalr.Invocation) (any, error)
 	return nil, fmt.Errorf("method %s is listed but not implemented", inv.Target)
 }
 
+// unconfirmed is the error of a message that was not confirmed.
+type unconfirmed struct {
+	error
+	id string
+}
+
+// Unwrap returns the error.
+func (u *unconfirmed) Unwrap() error { return u.error }
+
+// publicText returns what a client may read of an error. The sender of a message is told whether it was accepted, and its id.
+func publicText(err error) string {
+	text := errs.Public(err)
+	if sent, ok := errors.AsType[*unconfirmed](err); ok {
+		return journey.Told(err, text, sent.id)
+	}
+	return text
+}
+
 // hubError translates an error for a client: its class, a colon, and its public text.
 func hubError(err error) error {
-	text := string(errs.CodeOf(err)) + ": " + errs.Public(err)
+	text := string(errs.CodeOf(err)) + ": " + publicText(err)
 	if e, ok := errors.AsType[*errs.Error](err); ok && e.RetryAfter > 0 {
 		text += fmt.Sprintf("; try again in %.0f s", math.Ceil(e.RetryAfter.Seconds()))
 	}
@@ -101,7 +120,11 @@ func (s *session) sendMessage(ctx context.Context, args []json.RawMessage) (any,
 		return nil, errs.Field("client_id", "is missing: name the sender in the hub URL (?client_id=ann) or in the message")
 	}
 	m, err := s.hub.accept.Accept(ctx, chat.Message{ID: in.ID, Room: in.Room, ClientID: in.ClientID, Msg: in.Msg})
-	if err != nil {
+	switch errs.CodeOf(err) {
+	case "":
+	case errs.Unavailable, errs.Internal:
+		return nil, &unconfirmed{err, m.ID}
+	default:
 		return nil, err
 	}
 	return sent{ID: m.ID, SentAt: m.SentAt.Format(chat.TimeFormat)}, nil

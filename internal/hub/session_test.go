@@ -28,8 +28,13 @@ func newSession(t testing.TB) (*session, *peer, *[]chat.Message) {
 	h := start(t, log)
 	sent := new([]chat.Message)
 	h.accept = auth.CheckSender(&journey.Accept{Broker: publisherFunc(func(_ context.Context, m chat.Message) error {
-		if m.Msg == "fail" {
+		switch m.Msg {
+		case "fail":
 			return &errs.Error{Code: errs.Unavailable, Msg: "the disk is full", Err: errors.New("secret")}
+		case "stopping":
+			return &errs.Error{Code: errs.Unavailable, Msg: "the server is stopping", NotDone: true}
+		case "break":
+			return errors.New("secret")
 		}
 		*sent = append(*sent, m)
 		return nil
@@ -200,7 +205,10 @@ func TestSession_BadCallsGetAnErrorThatNamesTheFault(t *testing.T) {
 		{sendMessage, []string{`"a"`}, "invalid: message: must be an object"},
 		{sendMessage, []string{`{"msg":"hi","color":"red"}`}, `invalid: message: must be an object {room?, msg, id?, client_id?}: json: unknown field "color"`},
 		{sendMessage, []string{`{"msg":7}`}, "invalid: msg: has the wrong type"},
-		{sendMessage, []string{`"a"`, `"fail"`}, "unavailable: the disk is full"},
+		{sendMessage, []string{`"a"`, `"fail"`}, "unavailable: it is not known whether the message was accepted: the disk is full; send it again with the same id, "},
+		{sendMessage, []string{`{"room":"a","msg":"fail","id":"0192F0C1-5A2B-7C3D-8E4F-5A6B7C8D9E0F"}`}, "the disk is full; send it again with the same id, 0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f, that"},
+		{sendMessage, []string{`"a"`, `"stopping"`}, "unavailable: the message was not accepted: the server is stopping; send it again with the same id, "},
+		{sendMessage, []string{`"a"`, `"break"`}, "internal: it is not known whether the message was accepted: internal error; send it again with the same id, "},
 		{joinRoom, []string{`"a"`, `-1`}, "invalid: after: must be"},
 		{joinRoom, []string{`"a"`, `21`}, "invalid: after: must be from 0 to the number of the newest message, 20, is 21"},
 		{joinRoom, []string{`"a"`, `1.5`}, "invalid: after: has the wrong type"},

@@ -21,7 +21,8 @@ import (
 type Accepter interface {
 	// Accept returns the message as it was accepted: complete, valid, stamped, and safe with the broker. Errors are
 	// classified (package errs); after one that is not errs.Invalid, accepting the returned message again with its id is
-	// safe. It blocks until the broker has answered or ctx is done, and is called concurrently.
+	// safe, and errs.IsUnknown says whether the broker may have it all the same. It blocks until the broker has answered or ctx
+	// is done, and is called concurrently.
 	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
 }
 

@@ -1,6 +1,6 @@
 // Package route is the table of everything that the server answers over HTTP. A route states once what other packages need
 // to know: its pattern, which requests it answers, which role of a node answers it, whether its query may carry a token,
-// whether it is a probe, and whether it is traced. The API mounts handlers by these routes only; roles, limits, tokens and
+// whether its answer lasts as long as its client, whether it is a probe, and whether it is traced. The API mounts handlers by these routes only; roles, limits, tokens and
 // traces find the route of a request with Of. To add a route, add it here and mount its handler.
 package route
 
@@ -32,6 +32,7 @@ type Route struct {
 	probe        bool
 	traced       bool
 	below        bool // the route includes everything below its path
+	waits        bool // a GET is answered as long as its client waits
 }
 
 // The routes. OpenAPI operations have the names of their routes.
@@ -41,10 +42,10 @@ var (
 	SendToRoom        = add(Route{name: "SendToRoom", method: http.MethodPost, path: "/rooms/{room}/messages", role: peer.API, traced: true})
 	ListMessages      = add(Route{name: "ListMessages", method: http.MethodGet, path: "/rooms/{room}/messages", role: peer.API, traced: true})
 	ListRooms         = add(Route{name: "ListRooms", method: http.MethodGet, path: "/rooms", role: peer.API, traced: true})
-	StreamRoom        = add(Route{name: "StreamRoom", method: http.MethodGet, path: "/rooms/{room}/events", role: peer.Hub, tokenInQuery: true})
+	StreamRoom        = add(Route{name: "StreamRoom", method: http.MethodGet, path: "/rooms/{room}/events", role: peer.Hub, tokenInQuery: true, waits: true})
 
 	// MessageHub checks the client itself, since SignalR has its own answer to a refused negotiation.
-	MessageHub = add(Route{name: "MessageHub", path: "/messageHub", access: Public, role: peer.Hub, tokenInQuery: true, below: true})
+	MessageHub = add(Route{name: "MessageHub", path: "/messageHub", access: Public, role: peer.Hub, tokenInQuery: true, below: true, waits: true})
 
 	Healthz = add(Route{name: "Healthz", method: http.MethodGet, path: "/healthz", access: Public, probe: true})
 	Readyz  = add(Route{name: "Readyz", method: http.MethodGet, path: "/readyz", access: Public, probe: true})
@@ -131,6 +132,10 @@ func (r *Route) Role() peer.Role { return r.role }
 
 // TokenInQuery reports whether the query may carry the token, because browsers cannot set a header there.
 func (r *Route) TokenInQuery() bool { return r.tokenInQuery }
+
+// EndsWithClient reports whether a request with this method is answered as long as its client waits: a stream, a poll or a
+// WebSocket. Other requests have an answer that comes by itself.
+func (r *Route) EndsWithClient(method string) bool { return r.waits && method == http.MethodGet }
 
 // IsProbe reports whether the route is a health check, which load balancers call all the time: it has no limits.
 func (r *Route) IsProbe() bool { return r.probe }

@@ -11,7 +11,7 @@ import (
 )
 
 // drain is the first step of a stop: requests are still answered. It says that the node is not ready and goes on for
-// Config.DrainDelay. Then it refuses new messages, waits for those in progress, and ends connections and forwarded requests. It
+// Config.DrainDelay. Then it refuses new messages, waits for those in progress or ends their time, and ends connections and forwarded requests. It
 // and the http step leave a sixth of the time for the remaining parts.
 func (s *Server) drain(ctx context.Context) error {
 	s.leave(ctx)
@@ -19,7 +19,7 @@ func (s *Server) drain(ctx context.Context) error {
 	closeCtx, cancel := share(ctx, 0.2)
 	defer cancel()
 	if err := s.entry.gate.close(closeCtx); err != nil {
-		s.log.Warn("messages still wait for their confirmation; their senders will not know", "error", err)
+		s.log.Warn("messages were not confirmed in time; their senders are told that the outcome is not known", "error", err)
 	}
 	drainCtx, cancel := share(ctx, 0.6)
 	defer cancel()

@@ -54,7 +54,7 @@ func TestEntry_RefusesFromTheOutsideIn(t *testing.T) {
 func TestGate_CloseWaitsForMessagesInProgressAndRefusesNewOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		confirm := make(chan error)
-		g := &gate{}
+		g := newGate()
 		accept := g.Admit(&journey.Accept{Broker: publisherFunc(func(context.Context, chat.Message) error { return <-confirm })})
 		m := chat.Message{ClientID: "ann", Msg: "hi"}
 		if err := g.check(t.Context()); err != nil {
@@ -85,7 +85,7 @@ func TestGate_CloseWaitsForMessagesInProgressAndRefusesNewOnes(t *testing.T) {
 func TestGate_CloseGivesUpWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		confirm := make(chan error)
-		g := &gate{}
+		g := newGate()
 		accept := g.Admit(&journey.Accept{Broker: publisherFunc(func(context.Context, chat.Message) error { return <-confirm })})
 		go func() { _, _ = accept.Accept(t.Context(), chat.Message{ClientID: "ann", Msg: "hi"}) }()
 		synctest.Wait()
@@ -95,5 +95,59 @@ func TestGate_CloseGivesUpWithItsContext(t *testing.T) {
 			t.Error(err)
 		}
 		close(confirm)
+	})
+}
+
+// TestEntry_AcceptsInATimeOfItsOwn: the sender has gone, and its message is accepted all the same, by either way in.
+func TestEntry_AcceptsInATimeOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		broker := publisherFunc(func(ctx context.Context, _ chat.Message) error {
+			if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != acceptTimeout || ctx.Value(key{}) != 1 {
+				t.Errorf("the broker has %v (%v), want %v and the values of the request", time.Until(deadline), ok, acceptTimeout)
+			}
+			return ctx.Err()
+		})
+		e := newEntry(limit.New(limit.Config{}), nil, broker)
+		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, 1))
+		cancel()
+		ctx = auth.With(ctx, &auth.Client{ID: "ann", Rooms: auth.Rooms{"lobby"}, Publish: true})
+		for _, accept := range []journey.Accepter{e.clients, e.services} {
+			if _, err := accept.Accept(ctx, chat.Message{Room: "lobby", ClientID: "ann", Msg: "hi"}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestEntry_AnEndlessAcceptEnds: after its time, and when a stop has waited long enough. Both leave the outcome open.
+func TestEntry_AnEndlessAcceptEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broker := publisherFunc(func(ctx context.Context, _ chat.Message) error { <-ctx.Done(); return ctx.Err() })
+		e := newEntry(limit.New(limit.Config{}), nil, broker)
+		send := func() (took time.Duration) {
+			start := time.Now()
+			if _, err := e.services.Accept(t.Context(), chat.Message{ClientID: "ann", Msg: "hi"}); !errs.IsUnknown(err) {
+				t.Errorf("the outcome counts as known: %v", err)
+			}
+			return time.Since(start)
+		}
+		if took := send(); took != acceptTimeout {
+			t.Errorf("it took %v, want %v", took, acceptTimeout)
+		}
+		took := make(chan time.Duration, 1)
+		go func() { took <- send() }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := e.gate.close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if took := <-took; took != time.Second {
+			t.Errorf("it ended after %v, want when the stop has given up, after a second", took)
+		}
+		if _, err := e.services.Accept(t.Context(), chat.Message{ClientID: "ann", Msg: "hi"}); errs.IsUnknown(err) {
+			t.Errorf("refused before anything was done, and the outcome counts as unknown: %v", err)
+		}
 	})
 }

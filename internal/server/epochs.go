@@ -62,7 +62,7 @@ type owned struct {
 // Accept implements journey.Accepter.
 func (o owned) Accept(ctx context.Context, m chat.Message) (chat.Message, error) {
 	if err := o.judge.Check(); err != nil {
-		return m, errs.Wrap(errs.Unavailable, err, "this node takes no messages, because its database is not the one of the broker")
+		return m, errs.Undone(errs.Wrap(errs.Unavailable, err, "this node takes no messages, because its database is not the one of the broker"))
 	}
 	return o.next.Accept(ctx, m)
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"restante/internal/chat"
 	"restante/internal/errs"
@@ -9,11 +10,27 @@ import (
 	"restante/internal/journey"
 )
 
-// gate counts the messages that are being accepted, so that a server that stops refuses new ones and finishes the others.
-// The zero value is open.
-type gate struct{ calls inflight.Calls }
+// acceptTimeout is how long accepting one message may take. The broker has a shorter limit (10 s), so its error comes first.
+// Clients and load balancers wait longer than this.
+const acceptTimeout = 15 * time.Second
 
-// Admit returns the gate before next: once the gate is closed it refuses every message, with errs.Unavailable.
+// gate counts the messages that are being accepted, so that a server that stops refuses new ones and finishes the others.
+type gate struct {
+	calls  inflight.Calls
+	ended  context.Context // done when the messages behind the gate get no more time
+	giveUp context.CancelFunc
+}
+
+// newGate returns an open gate.
+func newGate() *gate {
+	g := &gate{}
+	g.ended, g.giveUp = context.WithCancel(context.Background())
+	return g
+}
+
+// Admit returns the gate before next: once the gate is closed it refuses every message, with errs.Unavailable. What it admits is
+// accepted in a time of its own (acceptTimeout), whatever becomes of the request or connection that has brought it: the store
+// may already have the message when its sender ends.
 func (g *gate) Admit(next journey.Accepter) journey.Accepter { return admitted{g, next} }
 
 type admitted struct {
@@ -27,6 +44,9 @@ func (a admitted) Accept(ctx context.Context, m chat.Message) (chat.Message, err
 		return m, errStopping()
 	}
 	defer a.gate.calls.End()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), acceptTimeout)
+	defer cancel()
+	defer context.AfterFunc(a.gate.ended, cancel)()
 	return a.next.Accept(ctx, m)
 }
 
@@ -38,12 +58,14 @@ func (g *gate) check(context.Context) error {
 	return nil
 }
 
-// close closes the gate and waits for the messages behind it until ctx is done.
+// close closes the gate and waits for the messages behind it until ctx is done. Then it ends their time: their senders are told
+// that the outcome is not known.
 func (g *gate) close(ctx context.Context) error {
+	defer g.giveUp()
 	g.calls.Close()
 	return g.calls.WaitContext(ctx)
 }
 
 func errStopping() error {
-	return &errs.Error{Code: errs.Unavailable, Msg: "the server is stopping; try again, with the same id"}
+	return &errs.Error{Code: errs.Unavailable, Msg: "the server is stopping", NotDone: true}
 }

@@ -141,7 +141,7 @@ func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler := s.lastAnswers(s.traces.Wrap(s.access.mark(byRole(s.peers.Self(), local, elsewhere(s.forwarder)))))
+	handler := s.lastAnswers(answerHalfClosed(s.traces.Wrap(s.access.mark(forward.KeepID(byRole(s.peers.Self(), local, elsewhere(s.forwarder)))))))
 	srv := newHTTPServer(handler, s.tls, s.log)
 	done := make(chan struct{})
 	go func() {

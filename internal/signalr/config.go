@@ -39,7 +39,7 @@ type Config struct {
 	KeepAlive        time.Duration // silence after which the server pings; default 15 s
 	ClientTimeout    time.Duration // silence after which a client that has pinged before is disconnected; default 30 s
 	HandshakeTimeout time.Duration // from opening a transport to a complete handshake; default 15 s
-	PollTimeout      time.Duration // longest wait of a long poll; default 90 s
+	PollTimeout      time.Duration // longest wait of a long poll: shorter than the 50 to 60 s after which proxies cut; default 45 s
 	IdleTimeout      time.Duration // longest pause between polls or within a POST, and life of an unused token; default 15 s
 
 	// MessageTimeout is how long a hub message, or a WebSocket frame, may take from its first byte to its last. The time of
@@ -116,7 +116,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.KeepAlive, 15*time.Second)
 	setDefault(&c.ClientTimeout, 30*time.Second)
 	setDefault(&c.HandshakeTimeout, 15*time.Second)
-	setDefault(&c.PollTimeout, 90*time.Second)
+	setDefault(&c.PollTimeout, 45*time.Second)
 	setDefault(&c.IdleTimeout, 15*time.Second)
 	setDefault(&c.MessageTimeout, 30*time.Second)
 	setDefault(&c.StallTimeout, 5*time.Minute)

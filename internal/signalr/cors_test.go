@@ -177,7 +177,7 @@ func TestServer_NoAnswerIsKept(t *testing.T) {
 		"preflight": r.do("OPTIONS", "", "", "Origin", r.http.URL, "Access-Control-Request-Method", "GET"), "delete": r.do("DELETE", p.suffix, ""),
 		"fault": r.do("POST", "/negotiate?negotiateVersion=x", ""),
 	} {
-		if a.header.Get("Cache-Control") != "no-cache, no-store" || a.header.Get("X-Content-Type-Options") != "nosniff" {
+		if a.header.Get("Cache-Control") != "no-cache, no-store, no-transform" || a.header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %d %v", what, a.status, a.header)
 		}
 	}

@@ -61,7 +61,7 @@ func TestEvents_Carry(t *testing.T) {
 	suffix := "?id=" + r.negotiate()
 	e := r.events(suffix + "&room=b")
 	for name, want := range map[string]string{
-		"Content-Type": "text/event-stream", "Cache-Control": "no-cache, no-store", "Content-Encoding": "identity",
+		"Content-Type": "text/event-stream", "Cache-Control": "no-cache, no-store, no-transform", "Content-Encoding": "identity",
 	} {
 		if got := e.resp.Header.Get(name); got != want {
 			t.Errorf("%s: %q", name, got)

@@ -72,7 +72,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, q *queue, stream *
 	defer timeout.Stop()
 	for {
 		if r.Context().Err() != nil {
-			return // a poll whose client has disconnected takes no bytes
+			return // a poll whose client has disconnected, or ended its side, is empty and takes no bytes
 		}
 		waiting, done := q.take()
 		switch {

@@ -76,7 +76,7 @@ func TestLongPolling_Carries(t *testing.T) {
 	a := p.get()
 	r.want(a, 200, "abc")
 	for name, want := range map[string]string{
-		"Content-Type": "application/octet-stream", "Content-Length": "3", "Cache-Control": "no-cache, no-store", "Pragma": "no-cache",
+		"Content-Type": "application/octet-stream", "Content-Length": "3", "Cache-Control": "no-cache, no-store, no-transform", "Pragma": "no-cache",
 		"Expires": "Thu, 01 Jan 1970 00:00:00 GMT",
 	} {
 		if a.header.Get(name) != want {

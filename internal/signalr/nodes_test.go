@@ -79,7 +79,7 @@ func TestNodes_LongPollingOverAny(t *testing.T) {
 			want(c.any().do("POST", suffix, voidCall), 200, "")
 			a := c.any().do("GET", suffix, "")
 			want(a, 200, `{"type":3,"invocationId":"0"}`+"\x1e")
-			if a.header.Get("Content-Type") != "application/octet-stream" || a.header.Get("Cache-Control") != "no-cache, no-store" {
+			if a.header.Get("Content-Type") != "application/octet-stream" || a.header.Get("Cache-Control") != "no-cache, no-store, no-transform" {
 				t.Errorf("header of a poll: %v", a.header)
 			}
 		}

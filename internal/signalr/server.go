@@ -52,7 +52,7 @@ func (s *Server) now() int64 { return int64(time.Since(s.epoch)) }
 // method and headers. A WebSocket outlives ServeHTTP; an event stream or a poll is answered inside it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Cache-Control", "no-cache, no-store")
+	h.Set("Cache-Control", "no-cache, no-store, no-transform") // proxies must not compress: they would hold bytes back
 	h.Set("X-Content-Type-Options", "nosniff")
 	if s.cors(w, r) {
 		return

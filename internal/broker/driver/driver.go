@@ -60,7 +60,7 @@ const (
 // Driver is a work queue of accepted messages and a fan-out of stored ones. All methods may be called concurrently.
 type Driver interface {
 	// Publish queues a message and returns nil once it can no longer be lost. After an error the queue may or may not have
-	// the message: publish it again with the same id. It blocks while the queue is full, until ctx is done.
+	// the message, unless errs.IsUnknown says that it has not: publish it again with the same id. It blocks while the queue is full, until ctx is done.
 	Publish(ctx context.Context, m chat.Message) error
 
 	// Consume calls handle with the published messages, in batches, the messages of a room in the order in which their

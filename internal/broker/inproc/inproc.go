@@ -72,23 +72,24 @@ func errClosed() error {
 	return &errs.Error{Code: errs.Unavailable, Msg: "the server is shutting down"}
 }
 
-// Publish implements driver.Driver. The error of a message whose batch failed is the handler's.
+// Publish implements driver.Driver. The error of a message whose batch failed is the handler's. When ctx ends while the message
+// waits for its batch, the message may still be stored.
 func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 	if err := ctx.Err(); err != nil {
-		return err
+		return errs.Undone(err)
 	}
 	it := &item{m: m, done: make(chan error, 1)}
 	select {
 	case <-d.closing:
-		return errClosed()
+		return errs.Undone(errClosed())
 	default:
 	}
 	select {
 	case d.queue <- it:
 	case <-d.closing:
-		return errClosed()
+		return errs.Undone(errClosed())
 	case <-ctx.Done():
-		return ctx.Err()
+		return errs.Undone(ctx.Err())
 	}
 	select {
 	case err := <-it.done:
@@ -101,7 +102,7 @@ func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 	case err := <-it.done: // it was in the last batch
 		return err
 	default:
-		return errClosed()
+		return errs.Undone(errClosed()) // it is still in the queue, which nobody reads any more
 	}
 }
 

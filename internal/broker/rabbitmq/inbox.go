@@ -218,7 +218,7 @@ func (in *inbox) finish(ctx context.Context, p posted) bool {
 		}
 		if pauses == nil {
 			pauses = retry.NewBackoff(minRetry, maxRetry)
-			in.d.cfg.Log.WarnContext(ctx, "a message of the inbox is not accepted now, trying on",
+			in.d.cfg.Log.WarnContext(ctx, "a message of the inbox is not confirmed, trying on",
 				slog.String("id", p.message.ID), slog.String("room", p.message.Room), slog.Any("error", err))
 		}
 		if pauses.Wait(ctx) != nil {
@@ -227,13 +227,13 @@ func (in *inbox) finish(ctx context.Context, p posted) bool {
 	}
 }
 
-// leave leaves a message that cannot be accepted now to the broker, and returns false. If the queue is deleted, the message is
-// lost, and the next one is tried.
+// leave leaves a message that is not confirmed to the broker, and returns false. If the queue is deleted, the message is lost
+// unless it was accepted without a confirm, and the next one is tried.
 func (in *inbox) leave(ctx context.Context, p posted, why error) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.gone {
-		in.d.cfg.Log.ErrorContext(ctx, "a message of a deleted queue is lost", slog.String("queue", link.InboxQueue),
+		in.d.cfg.Log.ErrorContext(ctx, "a message of a deleted queue is not confirmed", slog.String("queue", link.InboxQueue),
 			slog.String("id", p.message.ID), slog.String("room", p.message.Room), slog.Any("error", why))
 	}
 	return in.gone

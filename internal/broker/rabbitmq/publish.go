@@ -11,6 +11,7 @@ import (
 	"restante/internal/broker/rabbitmq/link"
 	"restante/internal/broker/rabbitmq/topology"
 	"restante/internal/chat"
+	"restante/internal/errs"
 	"restante/internal/peer"
 )
 
@@ -25,7 +26,7 @@ func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 	return d.publishing.Attempt(ctx, d.closing, func(ctx context.Context, s *link.Session) error {
 		record, known := d.keeper.Record()
 		if !known {
-			return d.keeper.Check()
+			return errs.Undone(d.keeper.Check())
 		}
 		q := link.Partition(m.Room, record.Partitions)
 		generation, number := record.Generations[q], record.Generation(q)
@@ -37,11 +38,11 @@ func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 		}
 		if account.owes.Load() {
 			if err := d.resend(ctx, s, q, number, account); err != nil {
-				return err
+				return errs.Undone(err) // of older messages
 			}
 		}
 		if err := account.await(ctx); err != nil {
-			return err
+			return errs.Undone(err)
 		}
 		o := &link.Outgoing{
 			Exchange: link.IntakeExchange, Key: topology.IntakeKey(q, number), Mandatory: true,
@@ -51,7 +52,7 @@ func (d *Driver) Publish(ctx context.Context, m chat.Message) error {
 			return err
 		}
 		if !account.confirm(o, time.Now()) {
-			return link.NotSent(errGone)
+			return link.Unconfirmed(errGone)
 		}
 		return nil
 	})

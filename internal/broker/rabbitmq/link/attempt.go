@@ -18,34 +18,41 @@ const confirmTimeLimit = 5 * time.Second
 
 // Attempt calls do once, with a session of the link, within the time limit of a confirm. It waits for a session. While
 // the broker has an alarm, and after end is closed, the error is not retryable. It does not begin after end is closed, or
-// when ctx is done.
+// when ctx is done. Its error says whether do may have published something, see errs.IsUnknown.
 func (l *Link) Attempt(ctx context.Context, end <-chan struct{}, do func(context.Context, *Session) error) error {
 	if err := ctx.Err(); err != nil {
-		return err
+		return errs.Undone(err)
 	}
 	if isClosed(end) {
-		return ErrClosed()
+		return errs.Undone(ErrClosed())
 	}
 	limited, cancel := context.WithTimeout(ctx, confirmTimeLimit)
 	defer cancel()
 	s, err := l.Session(limited)
-	if err == nil {
+	if err != nil {
+		err = errs.Undone(err)
+	} else {
 		if alarm := s.Alarm(); alarm != nil {
-			return alarm
+			return errs.Undone(alarm)
 		}
 		err = do(limited, s)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case isClosed(end):
-		return ErrClosed()
-	case ctx.Err() != nil:
-		return errs.Wrap(errs.Unavailable, errors.Join(ctx.Err(), err), "the broker has not confirmed in time")
-	case limited.Err() != nil:
-		return unconfirmed(fmt.Errorf("no answer within %v: %w", confirmTimeLimit, err))
 	}
-	return err
+	failed := err
+	switch {
+	case isClosed(end):
+		failed = ErrClosed()
+	case ctx.Err() != nil:
+		failed = errs.Wrap(errs.Unavailable, errors.Join(ctx.Err(), err), "the broker has not confirmed in time")
+	case limited.Err() != nil:
+		failed = Unconfirmed(fmt.Errorf("no answer within %v: %w", confirmTimeLimit, err))
+	}
+	if !errs.IsUnknown(err) {
+		return errs.Undone(failed)
+	}
+	return failed
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -68,14 +75,14 @@ func Retryable(err error) bool {
 	return ok
 }
 
-// unconfirmed returns the error of a message that the broker may or may not have.
-func unconfirmed(why error) error {
+// Unconfirmed returns the error of a message that the broker may or may not have.
+func Unconfirmed(why error) error {
 	return errs.Wrap(errs.Unavailable, retryable{why}, "the broker has not confirmed the message")
 }
 
 // NotSent returns the error of a message that cannot be sent now, and may be sent soon.
 func NotSent(why error) error {
-	return errs.Wrap(errs.Unavailable, retryable{why}, "the broker cannot take the message now")
+	return errs.Undone(errs.Wrap(errs.Unavailable, retryable{why}, "the broker cannot take the message now"))
 }
 
 // ErrClosed returns the error of a call that comes when the node is stopping.

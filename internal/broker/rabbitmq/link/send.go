@@ -9,6 +9,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"golang.org/x/sync/semaphore"
+
+	"restante/internal/errs"
 )
 
 // Sender publishes with confirms, many messages at once. Messages that are sent one after the other over one Sender reach
@@ -187,7 +189,7 @@ func (s *Sender) Send(ctx context.Context, o *Outgoing) (*Sent, error) {
 	}
 	weight := o.weight()
 	if err := s.acquire(ctx, weight); err != nil {
-		return nil, err
+		return nil, errs.Undone(err)
 	}
 	return s.transmit(o, weight)
 }
@@ -213,7 +215,7 @@ func (s *Sender) transmit(o *Outgoing, weight int64) (*Sent, error) {
 	if err != nil {
 		s.window.Release(weight)
 		s.renew(c)
-		return nil, unconfirmed(fmt.Errorf("publish: %w", err))
+		return nil, Unconfirmed(fmt.Errorf("publish: %w", err))
 	}
 	return &Sent{sender: s, channel: c, name: o.name(), weight: weight, at: time.Now(), confirm: confirm}, nil
 }
@@ -274,17 +276,17 @@ func (m *Sent) complete() error {
 	switch {
 	case returned:
 		m.sender.s.report(reason)
-		return unconfirmed(fmt.Errorf("there is no queue for it: %s", reason))
+		return errs.Undone(Unconfirmed(fmt.Errorf("there is no queue for it: %s", reason)))
 	case !m.confirm.Acked():
 		if why := m.sender.s.Why(); why != nil {
-			return unconfirmed(fmt.Errorf("the connection is lost: %w", why))
+			return Unconfirmed(fmt.Errorf("the connection is lost: %w", why))
 		}
 		refused := !m.channel.ch.IsClosed()
 		m.sender.renew(m.channel)
 		if refused {
-			return unconfirmed(errRefused)
+			return Unconfirmed(errRefused)
 		}
-		return unconfirmed(errors.New("the channel is closed"))
+		return Unconfirmed(errors.New("the channel is closed"))
 	}
 	return nil
 }
