@@ -18,8 +18,6 @@ import (
 // maxDepth is how deeply MessagePack arguments may be nested.
 const maxDepth = 64
 
-var errInvalidUTF8 = errors.New("text that is not UTF-8")
-
 // appendPackAsJSON appends the first MessagePack value of b as JSON and returns the rest after it. Binary becomes base64,
 // a timestamp becomes RFC 3339, another extension becomes the base64 of its data.
 func appendPackAsJSON(dst, b []byte, depth int) (out, rest []byte, err error) {
