@@ -135,7 +135,10 @@ func (s *Server) method(target string) *method {
 	if m := s.methods[target]; m != nil {
 		return m
 	}
-	return s.methods[strings.ToLower(target)]
+	if m := s.methods[strings.ToLower(target)]; m != nil && len(m.name) == len(target) {
+		return m // and not one whose letters only Unicode takes for these
+	}
+	return nil
 }
 
 // callOutcome is how a call ended: a label of the metrics.

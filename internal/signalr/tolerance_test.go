@@ -79,6 +79,8 @@ func TestTolerance_JSON(t *testing.T) {
 		{text(`{"type":4,"invocationId":"","target":"Echo","arguments":[]}` + "\x1e"), ""},
 		{text(`{"type":1,"invocationId":"1","target":"Echo","arguments":[1],"x\ud800":"\udc00"}` + "\x1e"), echoed},
 		{binaryOf("{\"type\":1,\"invocationId\":\"1\",\"target\":\"Echo\",\"arguments\":[1],\"\xff\":\"\xfe\"}\x1e"), echoed},
+		{text(`{"type":1,"invocationId":"1","target":"eCHO","arguments":[1]}` + "\x1e"), echoed},
+		{text(`{"type":1,"invocationId":"1","target":"Voİd","arguments":[]}` + "\x1e"), unknown("Voİd")},
 		{text(`{"type":6,"x":"\ud83d"}` + "\x1e"), ""},
 		{text(`{"type":2,"invocationId":"9","item":"\ud83d"}` + "\x1e"), ""},
 		{text(`{"type":6}{"type":6}` + "\x1e"), ""},
