@@ -19,8 +19,8 @@ func cursorArg(room, name string, raw json.RawMessage) (chat.Cursor, error) {
 	}
 	if isObject(raw) {
 		var in struct {
-			After *int64  `json:"after"`
-			Rev   *int64  `json:"rev"`
+			After *whole  `json:"after"`
+			Rev   *whole  `json:"rev"`
 			Epoch *string `json:"epoch"`
 		}
 		if err := decodeObject(raw, &in, name, "{after, rev?, epoch?}"); err != nil {
@@ -36,8 +36,8 @@ func cursorArg(room, name string, raw json.RawMessage) (chat.Cursor, error) {
 		case in.Epoch != nil:
 			c.Epoch = *in.Epoch
 		}
-		name, c.Seq = "after", *in.After
-	} else if err := json.Unmarshal(raw, &c.Seq); err != nil {
+		name, c.Seq = "after", int64(*in.After)
+	} else if err := json.Unmarshal(raw, (*whole)(&c.Seq)); err != nil {
 		return c, errs.Field(name, "has the wrong type: %v", typeFault(err))
 	}
 	if c.Seq < 0 {
@@ -48,13 +48,16 @@ func cursorArg(room, name string, raw json.RawMessage) (chat.Cursor, error) {
 
 func isObject(raw json.RawMessage) bool { return bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) }
 
+// noRoom in the hub URL asks for no room, like an empty name, which some clients drop from the URL. No room has this name.
+const noRoom = "-"
+
 // cursorsOf returns the cursors of the rooms that a client's hub URL names.
 func cursorsOf(query url.Values, client *auth.Client) ([]chat.Cursor, error) {
 	rooms := query["room"]
 	switch {
 	case len(rooms) == 0 && client.CanRead(chat.DefaultRoom) == nil:
 		rooms = []string{chat.DefaultRoom}
-	case len(rooms) == 1 && rooms[0] == "":
+	case len(rooms) == 1 && (rooms[0] == "" || rooms[0] == noRoom):
 		rooms = nil
 	}
 	for _, name := range []string{"after", "rev", "epoch"} {

@@ -167,6 +167,8 @@ func TestSession_GetMessagesSinceIsAPage(t *testing.T) {
 	}{
 		{[]string{`"a"`, `0`}, 1, 20},
 		{[]string{`"a"`, `15`, `3`}, 16, 3},
+		{[]string{`"a"`, `15.0`, `3e0`}, 16, 3},
+		{[]string{`"a"`, `{"after":1.5e1,"rev":-0.0}`, `30e-1`}, 16, 3},
 		{[]string{`"a"`, `20`}, 0, 0},
 		{[]string{`"empty"`, `0`, `null`}, 0, 0},
 	} {
@@ -195,6 +197,7 @@ func TestSession_BadCallsGetAnErrorThatNamesTheFault(t *testing.T) {
 		args   []string
 		want   string
 	}{
+		{ping, []string{`1`}, "Invocation provides 1 argument(s) but target expects 0."},
 		{sendMessage, nil, "Invocation provides 0 argument(s) but target expects 2 to 3."},
 		{sendMessage, []string{`"a"`, `"b"`, `null`, `null`}, "expects 2 to 3"},
 		{sendMessage, []string{`7`, `"hi"`}, "invalid: room: has the wrong type: a number where a string is expected"},
@@ -212,7 +215,7 @@ func TestSession_BadCallsGetAnErrorThatNamesTheFault(t *testing.T) {
 		{joinRoom, []string{`"a"`, `-1`}, "invalid: after: must be"},
 		{joinRoom, []string{`"a"`, `21`}, "invalid: after: must be from 0 to the number of the newest message, 20, is 21"},
 		{joinRoom, []string{`"a"`, `1.5`}, "invalid: after: has the wrong type"},
-		{joinRoom, []string{`"a"`, `"7"`}, "invalid: after: has the wrong type: a string where a int64 is expected"},
+		{joinRoom, []string{`"a"`, `"7"`}, "invalid: after: has the wrong type: a string where a whole number is expected"},
 		{joinRoom, []string{`"a"`, `{}`}, "invalid: after: is missing"},
 		{joinRoom, []string{`"a"`, `{"epoch":"aaaaaaaaaaaaaaaa"}`}, "invalid: after: is missing"},
 		{joinRoom, []string{`"a"`, `{"after":-1}`}, "invalid: after: must be the number of a message, or 0, is -1"},
@@ -246,6 +249,20 @@ func TestSession_BadCallsGetAnErrorThatNamesTheFault(t *testing.T) {
 	}
 }
 
+// Ping answers nothing, and needs no rights.
+func TestSession_Ping(t *testing.T) {
+	h := start(t, &history{})
+	nobody := auth.With(t.Context(), &auth.Client{ID: "ann"})
+	s, err := h.connect(nobody, newPeer(), signalrJSON, queryOf(t, "room=-"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got, err := invokeAs(nobody, t, s, ping); err != nil || got != "" {
+		t.Errorf("Ping is answered %q, %v", got, err)
+	}
+}
+
 func TestSession_SenderMustBeNamed(t *testing.T) {
 	s, _, _ := newSession(t)
 	s.clientID = ""
@@ -262,6 +279,8 @@ func TestCursorsOf_HubURL(t *testing.T) {
 	}{
 		{"", []chat.Cursor{{Room: "lobby", Seq: Now}}, true},
 		{"room=", []chat.Cursor{}, true},
+		{"room=-", []chat.Cursor{}, true},
+		{"room=-&after=1", nil, false},
 		{"after=7", []chat.Cursor{{Room: "lobby", Seq: 7}}, true},
 		{"room=a&room=b", []chat.Cursor{{Room: "a", Seq: Now}, {Room: "b", Seq: Now}}, true},
 		{"room=a&after=0&room=b", []chat.Cursor{{Room: "a", Seq: 0}, {Room: "b", Seq: Now}}, true},

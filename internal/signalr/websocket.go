@@ -12,6 +12,10 @@ import (
 // grown stack of the request are freed. Without an id in the query, the client has skipped the negotiation, and it makes a
 // new connection. It also does so for the token of another node.
 func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, sender Identity) {
+	if refused := checkUpgrade(r); refused != nil {
+		refused.write(w)
+		return
+	}
 	c, refused := s.claimWebSocket(r, sender)
 	if refused != nil {
 		refused.write(w)
@@ -73,7 +77,14 @@ func (s *Server) open(c *Conn, r *http.Request, out outlet, lag *backlog) {
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
 	s.metrics.opened(c.transport)
 	s.log.Debug("connection opened", "connection", c.id, "transport", c.transport.String(), "remote", r.RemoteAddr)
-	if draining := s.registry.activate(c); draining {
+	c.turn.Lock() // released by receiveEarly
+	before, draining := s.registry.activate(c)
+	if len(before) > 0 {
+		s.running.Go(func() { c.receiveEarly(before) }) // the answers may need the transport, which is not served yet
+	} else {
+		c.turn.Unlock()
+	}
+	if draining {
 		c.closeWith(causeDrain, "", true)
 	}
 }
