@@ -18,7 +18,6 @@ type Conn struct {
 	expires   time.Time // Identity.Expires of the opening request; what later ones show does not prolong it
 	transport Transport
 	out       outlet   // set before the connection is live
-	lag       *backlog // of out
 	query     string   // of the opening request, until the hub has seen it
 	openedAt  int64    // as Server.now
 
@@ -52,7 +51,12 @@ type Conn struct {
 // outlet is the writing half of a transport. Nothing in it blocks.
 type outlet interface {
 	// write accepts payload unless (too many) bytes are pending. With force it always accepts it. It does not keep payload.
-	write(payload []byte, force bool) outcome
+	// run says what it consists of: the zero Run is what no client numbers, such as a Ping.
+	write(payload []byte, run Run, force bool) outcome
+	// idle, congested and stuckSince are those of backlog.
+	idle() (written <-chan struct{}, ended bool)
+	congested() <-chan struct{}
+	stuckSince() (since int64, ok bool)
 	// finish accepts the last payload, which may be empty, and ends the transport when that is written.
 	finish(lastBytes []byte)
 	// abort ends the transport at once and drops pending bytes.
@@ -76,20 +80,23 @@ func (c *Conn) Protocol() Protocol { return c.protocol }
 // Transport returns the transport.
 func (c *Conn) Transport() Transport { return c.transport }
 
-// TryWrite sends payload (one or more whole hub messages in the connection's Protocol, up to 64 KiB or one larger
-// message) without ever blocking. It reports false, and accepts nothing, while earlier bytes are pending and until the
+// TryWrite sends payload (one whole hub message in the connection's Protocol) without ever blocking. It reports false, and accepts nothing, while earlier bytes are pending and until the
 // handshake is answered. Otherwise it accepts all of payload and reports true: it copies what the socket did not accept at
 // once, and writes it in the background. It does not keep payload. After the connection has ended it reports true and
 // drops the payload. It may be called concurrently with everything.
-func (c *Conn) TryWrite(payload []byte) bool {
+func (c *Conn) TryWrite(payload []byte) bool { return c.TryWriteRun(payload, own) }
+
+// TryWriteRun is TryWrite for messages of a log, up to 64 KiB or one larger message, which run names. A connection that may
+// outlive its WebSocket keeps no copy of them: if they do not arrive, they are asked for again (Session.Replay).
+func (c *Conn) TryWriteRun(payload []byte, run Run) bool {
 	if !c.handshakeDone.Load() && !c.stopped.Load() {
 		return false
 	}
-	return c.out.write(payload, false) != full
+	return c.out.write(payload, run, false) != full
 }
 
 // Wait blocks until the handshake is answered and some of the pending bytes (over WebSockets: all) are written, so that
-// TryWrite may accept more. It does not block when no bytes are pending. It returns the error of ctx, or ErrClosed when the
+// TryWrite may accept more. While the client of a connection that outlives its WebSocket is away, it blocks until that is back. It does not block when no bytes are pending. It returns the error of ctx, or ErrClosed when the
 // connection has ended.
 func (c *Conn) Wait(ctx context.Context) error {
 	select {
@@ -99,7 +106,7 @@ func (c *Conn) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	written, ended := c.lag.idle()
+	written, ended := c.out.idle()
 	if ended {
 		return ErrClosed
 	}

@@ -17,6 +17,9 @@ func (c *Conn) handle(content []byte) {
 		return
 	}
 	c.server.metrics.received(m.kind)
+	if r := c.resumable(); r != nil && !r.admit(&m, len(content)) {
+		return
+	}
 	switch m.kind {
 	case kindInvocation, kindStreamInvocation:
 		c.call(&m)
@@ -26,7 +29,7 @@ func (c *Conn) handle(content []byte) {
 		c.stop(causeClient, c.protocol.appendClose(nil, "", false))
 	default:
 		// The server opens no streams and makes no calls that are answered, so it does not know the ids of items,
-		// completions and cancellations. Acks and sequences belong to stateful reconnect, which it does not offer.
+		// completions and cancellations.
 	}
 }
 

@@ -15,7 +15,7 @@ const newestVersion = 2
 // first, so that everything that the client does once it is connected comes after Hub.Connect. What the hub writes
 // meanwhile waits for the answer, which is the first message on the wire (see TryWrite).
 func (c *Conn) handshake(request []byte) {
-	protocol, problem := parseHandshake(request)
+	protocol, version, problem := parseHandshake(request)
 	if problem == "" && protocol == MessagePack && c.transport == ServerSentEvents {
 		problem = "Cannot use the 'messagepack' protocol on the current transport. " +
 			"The transport does not support 'Binary' transfer format."
@@ -26,7 +26,10 @@ func (c *Conn) handshake(request []byte) {
 	}
 	c.speak(protocol)
 	session, err := c.connect()
-	c.accept()
+	if err == nil {
+		c.session = session
+	}
+	c.accept(version)
 	if err != nil {
 		text := closedText
 		if e, ok := errors.AsType[*HubError](err); ok {
@@ -35,9 +38,7 @@ func (c *Conn) handshake(request []byte) {
 			c.server.log.Warn("hub refused connection", "connection", c.id, "error", err)
 		}
 		c.stop(causeRefused, c.protocol.appendClose(nil, text, false))
-		return
 	}
-	c.session = session
 }
 
 // speak sets the protocol. It also chooses the type of frames: the answer to the handshake has that type already.
@@ -48,10 +49,13 @@ func (c *Conn) speak(protocol Protocol) {
 }
 
 // accept answers the handshake. From here on the client understands messages.
-func (c *Conn) accept() {
+func (c *Conn) accept(version int) {
 	c.phase.Lock()
 	defer c.phase.Unlock()
-	c.reply([]byte("{}\x1e"))
+	c.out.write([]byte("{}\x1e"), Run{}, true)
+	if r, ok := c.out.(*resumable); ok {
+		r.on.Store(version == newestVersion)
+	}
 	c.handshakeDone.Store(true)
 	close(c.accepted)
 }
@@ -62,14 +66,14 @@ func (c *Conn) connect() (session Session, err error) {
 	return c.server.hub.Connect(c.ctx, c, c.hubQuery())
 }
 
-// parseHandshake returns the protocol asked for, or the error text to answer.
-func parseHandshake(request []byte) (Protocol, string) {
+// parseHandshake returns the protocol and the version asked for, or the error text to answer.
+func parseHandshake(request []byte) (p Protocol, version int, problem string) {
 	var h struct {
 		Protocol *string `json:"protocol"`
 		Version  *int    `json:"version"`
 	}
 	if err := json.Unmarshal(request, &h); err != nil || h.Protocol == nil || h.Version == nil {
-		return JSON, "An unexpected error occurred during connection handshake."
+		return JSON, 0, "An unexpected error occurred during connection handshake."
 	}
 	protocol := JSON
 	switch *h.Protocol {
@@ -77,12 +81,12 @@ func parseHandshake(request []byte) (Protocol, string) {
 	case "messagepack":
 		protocol = MessagePack
 	default:
-		return JSON, "The protocol '" + *h.Protocol + "' is not supported."
+		return JSON, 0, "The protocol '" + *h.Protocol + "' is not supported."
 	}
 	if *h.Version > newestVersion {
-		return JSON, fmt.Sprintf("The server does not support version %d of the '%s' protocol.", *h.Version, *h.Protocol)
+		return JSON, 0, fmt.Sprintf("The server does not support version %d of the '%s' protocol.", *h.Version, *h.Protocol)
 	}
-	return protocol, ""
+	return protocol, *h.Version, ""
 }
 
 // handshakeError is the answer to a handshake that fails; it is JSON in every protocol.

@@ -53,7 +53,7 @@ func (d *jsonDecoder) decode(b []byte) (message, error) {
 }
 
 func (d *jsonDecoder) object() (message, error) {
-	m, seen := message{kind: -1}, false
+	m, seen := message{kind: -1, number: -1}, false
 	if tok, err := d.tokens.ReadToken(); err != nil {
 		return m, err
 	} else if tok.Kind() != '{' {
@@ -90,6 +90,8 @@ func (m *message) complete(hasArgs bool) error {
 		return fmt.Errorf("missing property 'arguments'")
 	case m.kind.needsID() && m.id == "":
 		return fmt.Errorf("missing property 'invocationId'")
+	case m.kind.counts() && m.number < 0:
+		return fmt.Errorf("missing property 'sequenceId'")
 	}
 	return nil
 }
@@ -118,6 +120,8 @@ func (d *jsonDecoder) property(m *message, name string) (hasArgs bool, err error
 		m.id, err = optionalString(v)
 	case "target":
 		m.target, err = optionalString(v)
+	case "sequenceId":
+		m.number, err = strconv.ParseInt(string(v), 10, 64)
 	}
 	return false, err
 }

@@ -21,7 +21,7 @@ func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, sender Identi
 	if first {
 		q := newQueue(c)
 		q.left.Store(s.now())
-		s.open(c, r, q, &q.backlog)
+		s.open(c, r, q)
 		w.WriteHeader(http.StatusOK)
 		return
 	}

@@ -41,6 +41,12 @@ func (k kind) String() string {
 // calls reports whether the message names a method.
 func (k kind) calls() bool { return k == kindInvocation || k == kindStreamInvocation }
 
+// counts reports whether the message is about the numbers of others.
+func (k kind) counts() bool { return k == kindAck || k == kindSequence }
+
+// numbered reports whether messages of this type have numbers in stateful reconnect.
+func (k kind) numbered() bool { return kindInvocation <= k && k <= kindCancel }
+
 // needsID reports whether the message makes no sense without an invocation id.
 func (k kind) needsID() bool {
 	return k == kindStreamItem || k == kindCompletion || k == kindStreamInvocation || k == kindCancel
@@ -54,6 +60,7 @@ type message struct {
 	args    []json.RawMessage
 	argErr  error // why the arguments cannot be given to the method; the message itself is valid
 	streams int   // number of upload streams announced
+	number  int64 // of an Ack or a Sequence
 }
 
 // maxArgs limits the arguments of a call: a list of very many small ones would take a hundred times their size.

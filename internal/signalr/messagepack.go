@@ -65,10 +65,13 @@ func packMessage(b []byte) (m message, err error) {
 	if m.kind.needsID() && m.id == "" {
 		return m, errors.New("no invocation id")
 	}
-	if m.kind.calls() {
+	switch {
+	case m.kind.calls():
 		return m, m.packCall(b, elements > 5)
+	case m.kind.counts():
+		m.number, _, err = msgp.ReadInt64Bytes(b)
 	}
-	return m, nil
+	return m, err
 }
 
 // packElements is the least number of elements of a message. streamIds, and elements of later versions, may be absent.

@@ -47,7 +47,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *Conn) {
 		_ = rc.SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // a recorder in tests has none
 		n, err := r.Body.Read(*buffer)
 		if n > 0 {
-			c.receive((*buffer)[:n], false)
+			c.receive((*buffer)[:n], false, nil)
 		}
 		if errors.Is(err, io.EOF) {
 			_ = rc.SetReadDeadline(time.Time{})

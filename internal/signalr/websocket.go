@@ -64,8 +64,8 @@ func (s *Server) claim(r *http.Request, sender Identity, t Transport) (c *Conn, 
 }
 
 // open makes a claimed connection live.
-func (s *Server) open(c *Conn, r *http.Request, out outlet, lag *backlog) {
-	c.out, c.lag = out, lag
+func (s *Server) open(c *Conn, r *http.Request, out outlet) {
+	c.out = out
 	c.query, c.openedAt = r.URL.RawQuery, s.now()
 	c.received.Store(c.openedAt)
 	c.sent.Store(c.openedAt)
