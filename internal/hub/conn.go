@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/retry"
 )
@@ -33,7 +35,8 @@ type conn struct {
 	lag  atomic.Int64 // messages that it does not have yet, of the room in which it is furthest behind; 0 while it is level
 
 	mu       sync.Mutex
-	readers  []*reader // few: one per joined room
+	client   *auth.Client // whose rights it has since a newer token was shown; nil before
+	readers  []*reader    // few: one per joined room
 	behind   bool
 	closed   bool
 	catching sync.WaitGroup     // the goroutine of a connection that is behind
@@ -79,6 +82,30 @@ func (c *conn) unfollow(name string) {
 			return
 		}
 	}
+}
+
+// renew gives the connection the rights of a newer token, and stops reading the rooms that it does not allow. From its return on
+// nothing of them is written.
+func (c *conn) renew(client *auth.Client) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.client = client
+	c.readers = slices.DeleteFunc(slices.Clone(c.readers), func(rd *reader) bool {
+		if client.CanRead(rd.room.name) == nil {
+			return false
+		}
+		c.drop(rd)
+		return true
+	})
+}
+
+// mayRead returns an errs.Forbidden error if a token that was shown while a call was running does not allow the room any more. The
+// caller holds mu.
+func (c *conn) mayRead(room string) error {
+	if c.client == nil {
+		return nil
+	}
+	return c.client.CanRead(room)
 }
 
 // close stops all reading and waits until nothing more is written.

@@ -39,7 +39,7 @@ func (c *Conn) call(m *message) {
 		c.reply(answer)
 	}
 	if c.session != nil {
-		c.session.Answered(c.ctx)
+		c.session.Answered(c.callsContext())
 	}
 }
 
@@ -93,7 +93,7 @@ func recovered(what string, err *error) {
 
 func (c *Conn) invoke(inv Invocation) (result any, err error) {
 	defer recovered(inv.Target, &err)
-	return c.session.Invoke(c.ctx, inv)
+	return c.session.Invoke(c.callsContext(), inv)
 }
 
 func failedText(target string) string {

@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -25,7 +26,11 @@ func (c *Conn) handshake(request []byte) {
 		return
 	}
 	c.speak(protocol)
-	session, err := c.connect()
+	ctx := c.callsContext()
+	session, err := c.connect(ctx)
+	if err == nil {
+		c.setSession(session, ctx)
+	}
 	c.accept()
 	if err != nil {
 		text := closedText
@@ -35,9 +40,7 @@ func (c *Conn) handshake(request []byte) {
 			c.server.log.Warn("hub refused connection", "connection", c.id, "error", err)
 		}
 		c.stop(causeRefused, c.protocol.appendClose(nil, text, false))
-		return
 	}
-	c.session = session
 }
 
 // speak sets the protocol. It also chooses the type of frames: the answer to the handshake has that type already.
@@ -57,9 +60,9 @@ func (c *Conn) accept() {
 }
 
 // connect tells the hub of the connection.
-func (c *Conn) connect() (session Session, err error) {
+func (c *Conn) connect(ctx context.Context) (session Session, err error) {
 	defer recovered("connect", &err)
-	return c.server.hub.Connect(c.ctx, c, c.hubQuery())
+	return c.server.hub.Connect(ctx, c, c.hubQuery())
 }
 
 // parseHandshake returns the protocol asked for, or the error text to answer.

@@ -31,10 +31,11 @@ const testTimeout = 10 * time.Second
 type echoHub struct {
 	conns   chan *Conn
 	queries chan url.Values
-	closed  chan string   // ids of the connections whose sessions were closed
-	entered chan struct{} // Block or Gate has begun
-	gate    chan struct{} // lets Gate return
-	refuse  error         // of Connect
+	closed  chan string          // ids of the connections whose sessions were closed
+	entered chan struct{}        // Block or Gate has begun
+	gate    chan struct{}        // lets Gate return
+	renewed chan context.Context // of Renewed
+	refuse  error                // of Connect
 
 	connecting func(c *Conn) // called by Connect; nil: nothing
 	closes     atomic.Int32
@@ -44,6 +45,7 @@ func newEchoHub() *echoHub {
 	return &echoHub{
 		conns: make(chan *Conn, 100), queries: make(chan url.Values, 100), closed: make(chan string, 1000),
 		entered: make(chan struct{}, 100), gate: make(chan struct{}),
+		renewed: make(chan context.Context, 100),
 	}
 }
 
@@ -69,6 +71,9 @@ type echoSession struct {
 	running atomic.Bool
 	after   string // is written after the answer
 }
+
+// Renewed notes the context.
+func (s *echoSession) Renewed(ctx context.Context) { s.hub.renewed <- ctx }
 
 // Answered writes the text that SayAfter left.
 func (s *echoSession) Answered(context.Context) {

@@ -14,6 +14,7 @@ type negotiation struct {
 	ID         string          `json:"connectionId"`
 	Token      string          `json:"connectionToken,omitempty"`
 	Transports []transportInfo `json:"availableTransports"`
+	lifetime
 }
 
 type transportInfo struct {
@@ -47,6 +48,7 @@ func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request, sender I
 		{ServerSentEvents.String(), []string{"Text"}},
 		{LongPolling.String(), []string{"Text", "Binary"}},
 	}}
+	answer.lifetime = s.lifetimeOf(sender.Expires)
 	if version == 0 { // such a client knows one id, which must be the secret
 		answer.ID, answer.Token = token, ""
 	}
@@ -74,7 +76,7 @@ const secretLength = 22 // of 128 bits in base64
 
 // newConn returns a connection that a request is opening; token is empty if it was not negotiated.
 func (s *Server) newConn(token string, sender Identity, t Transport) *Conn {
-	c := &Conn{server: s, token: token, owner: sender.Name, expires: sender.Expires, transport: t, openedAt: s.now(), accepted: make(chan struct{})}
+	c := &Conn{server: s, token: token, owner: sender.Name, issued: sender.Issued, expires: sender.Expires, transport: t, openedAt: s.now(), accepted: make(chan struct{})}
 	if token == "" {
 		c.id = newSecret()
 	} else {

@@ -27,8 +27,20 @@ func publicID(token string) string {
 // nodeOf returns the node that a token names; ok is false for tokens without one.
 func nodeOf(token string) (node string, ok bool) {
 	node, secret, _ := strings.Cut(token, ".")
-	return node, isNode(node) && len(secret) == secretLength
+	return node, isNode(node) && (len(secret) == secretLength || isStateful(token))
 }
+
+// isStateful reports whether a token is that of a connection that survives the cut of its socket. Its secret begins with
+// statefulMark, so that every node knows where the socket belongs that shows it.
+func isStateful(token string) bool {
+	_, secret, named := strings.Cut(token, ".")
+	if !named {
+		secret = token
+	}
+	return len(secret) == len(statefulMark)+secretLength && strings.HasPrefix(secret, statefulMark)
+}
+
+const statefulMark = "s"
 
 // isNode reports whether a name can be that of a node.
 func isNode(name string) bool {
@@ -54,10 +66,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, sender Identity
 	if !foreign || s.registry.find(token, sender.Name) != nil {
 		return false
 	}
-	var to http.Handler
-	if s.cfg.Forward != nil {
-		to = s.cfg.Forward(node)
-	}
+	to := s.cfg.Forward(node)
 	if to == nil {
 		errNoConnection.write(w)
 		return true
@@ -75,20 +84,42 @@ func withoutOrigin(r *http.Request) *http.Request {
 	return &out
 }
 
-// Elsewhere returns the hub's endpoint on a node that has no connections. Requests of a connection go to the node that its
-// token names, through forward, which returns nil for a node that it does not know. All others, such as negotiations and
-// WebSockets, go to next, which must find a node that has connections. Those nodes check the origins.
-func Elsewhere(forward func(node string) http.Handler, next http.Handler) http.Handler {
+// Elsewhere returns the hub's endpoint on a node that has no connections; of cfg it uses what concerns other nodes. Requests of a
+// connection go to the node that its token names, but refreshes to the node that has the connection. All others, such as
+// negotiations and WebSockets, go to next, which must find a node that has connections. Those nodes check the origins.
+func Elsewhere(cfg Config, next http.Handler) http.Handler {
+	cfg.knowNodes()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		node, named := nodeOf(queryValue(r.URL.Query(), "id"))
-		if !named || isUpgrade(r) || r.Method == http.MethodOptions || isNegotiate(r) {
+		token := queryValue(r.URL.Query(), "id")
+		node, named := nodeOf(token)
+		switch {
+		case !named || isUpgrade(r) || r.Method == http.MethodOptions || isNegotiate(r):
 			next.ServeHTTP(w, r)
 			return
+		case isRefresh(r):
+			place, err := cfg.refreshedBy(r, token)
+			switch {
+			case err != nil:
+				refuseRefresh(w, http.StatusServiceUnavailable, notAnsweredNow)
+				return
+			case place.Node == "": // the next node says what is wrong
+				next.ServeHTTP(w, r)
+				return
+			}
+			node = place.Node
 		}
-		if to := forward(node); to != nil {
+		if to := cfg.Forward(node); to != nil {
 			to.ServeHTTP(w, r)
 			return
 		}
 		errNoConnection.write(w)
 	})
+}
+
+// refreshedBy returns which node has the connection of a refresh; the zero Place if none has it, or the request is no refresh.
+func (c *Config) refreshedBy(r *http.Request, token string) (Place, error) {
+	if r.Method != http.MethodPost || c.FromNode(r) {
+		return Place{}, nil
+	}
+	return c.locate(r, token, false)
 }
