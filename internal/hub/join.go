@@ -74,6 +74,10 @@ func (c *conn) enroll(ctx context.Context, cursor chat.Cursor, tell bool) (at po
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.mayRead(cursor.Room); err != nil {
+		c.hub.leave(r)
+		return position{}, err
+	}
 	rd := c.reader(cursor.Room)
 	if c.closed || rd != nil {
 		c.hub.leave(r) // a reader has entered its room once

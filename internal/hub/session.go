@@ -96,6 +96,15 @@ func (s *session) Answered(ctx context.Context) {
 	}
 }
 
+// Renewed implements signalr.Session.
+func (s *session) Renewed(ctx context.Context) {
+	client, err := auth.From(ctx)
+	if err != nil {
+		client = &auth.Client{ID: s.clientID} // a request without a client may do nothing
+	}
+	s.conn.renew(client)
+}
+
 // Close implements signalr.Session.
 func (s *session) Close() {
 	s.conn.close()

@@ -75,7 +75,10 @@ func tokenInQuery(r *http.Request) bool {
 
 // identify returns the client of a request for package signalr, or why the request is refused.
 func (a *access) identify(r *http.Request) (signalr.Identity, *signalr.Refusal) {
-	err := a.limits.Allow(r)
+	var err error
+	if !signalr.IsQuestion(r) || !forward.FromNode(r) { // the question of a node is no request of the client
+		err = a.limits.Allow(r)
+	}
 	client, authErr := auth.From(r.Context())
 	if err == nil {
 		err = authErr
@@ -83,7 +86,7 @@ func (a *access) identify(r *http.Request) (signalr.Identity, *signalr.Refusal) 
 	if err != nil {
 		return signalr.Identity{}, refusal(err)
 	}
-	return signalr.Identity{Name: client.ID, Expires: client.Expires}, nil
+	return signalr.Identity{Name: client.ID, Issued: client.Issued, Expires: client.Expires}, nil
 }
 
 // refusal translates the error of a refused request for package signalr.

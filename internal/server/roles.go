@@ -27,10 +27,17 @@ func byRole(self peer.Node, local http.Handler, forward func(role peer.Role) htt
 func elsewhere(forwarder *forward.Forwarder) func(role peer.Role) http.Handler {
 	return func(role peer.Role) http.Handler {
 		if role == peer.Hub {
-			return signalr.Elsewhere(forwarder.ToNode, forwarder.ToRole(role))
+			return signalr.Elsewhere(nodes(forwarder, signalr.Config{}), forwarder.ToRole(role))
 		}
 		return forwarder.ToRole(role)
 	}
+}
+
+// nodes returns the hub's configuration with what it needs of other nodes.
+func nodes(forwarder *forward.Forwarder, cfg signalr.Config) signalr.Config {
+	cfg.Forward, cfg.FromNode, cfg.Ask = forwarder.ToNode, forward.FromNode, forwarder.Ask
+	cfg.Others = func() []string { return forwarder.Others(peer.Hub) }
+	return cfg
 }
 
 // joined writes roles as --roles takes them.

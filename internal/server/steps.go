@@ -95,10 +95,9 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
 		MaxRooms: s.cfg.Limit.Rooms, Turns: s.turns, Memory: int(s.cfg.Limit.Memory),
 		CompareEvery: s.compareEvery(), Look: s.look(),
-		SignalR: signalr.Config{
-			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure,
-			Node: s.peers.Self().ID, Forward: s.forwarder.ToNode,
-		},
+		SignalR: nodes(s.forwarder, signalr.Config{
+			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure, Node: s.peers.Self().ID,
+		}),
 	}, hub.Logs{Guarded: s.logs, Shared: s.store}, s.entry.clients)
 	if s.judge != nil {
 		s.judge.OnEnter(s.hub.Enter)

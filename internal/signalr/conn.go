@@ -13,24 +13,29 @@ import (
 type Conn struct {
 	server    *Server
 	id        string
-	token     string    // opens the connection; "" when negotiation was skipped
-	owner     string    // Identity.Name of the opening request, and of all later ones
-	expires   time.Time // Identity.Expires of the opening request; what later ones show does not prolong it
+	token     string // opens the connection; "" when negotiation was skipped
+	owner     string // Identity.Name of the opening request, and of all later ones
 	transport Transport
-	out       outlet   // set before the connection is live
-	query     string   // of the opening request, until the hub has seen it
-	openedAt  int64    // as Server.now
+	out       outlet // set before the connection is live
+	query     string // of the opening request, until the hub has seen it
+	openedAt  int64  // as Server.now
 
 	// Messages also arrive in requests of their own (POST), so no single call lasts as long as the connection and could
 	// pass a context down. The contexts of the hub's calls come from this one.
 	ctx    context.Context
 	cancel context.CancelFunc
 
+	rights  sync.Mutex   // held while the rights change, and while the session is set; see present
+	issued  time.Time    // Identity.Issued of the newest token that was shown
+	expires time.Time    // Identity.Expires of that token
+	expired bool         // the connection is ending because that token does
+	renewed *callContext // of the hub's calls after a newer token was shown; nil before
+
 	phase    sync.Mutex // held while the handshake is answered, and while the last bytes are chosen and sent
 	turn     sync.Mutex // held while received bytes are handled, and when the session is closed
 	inbox    inbox
-	due      int64 // when the client's messages are within their rate again, as Server.now; see pace
-	session  Session
+	due      int64         // when the client's messages are within their rate again, as Server.now; see pace
+	session  Session       // set under turn and rights
 	protocol Protocol      // set before handshakeDone
 	accepted chan struct{} // closed when the handshake has been answered
 
@@ -188,9 +193,7 @@ func (c *Conn) drop(why cause) {
 func (c *Conn) release() {
 	c.turn.Lock()
 	defer c.turn.Unlock()
-	if c.session != nil {
-		c.session.Close()
-	}
+	c.endSession()
 	c.inbox = inbox{}
 }
 

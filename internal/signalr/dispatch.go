@@ -42,7 +42,7 @@ func (c *Conn) call(m *message) {
 		c.reply(answer)
 	}
 	if c.session != nil {
-		c.session.Answered(c.ctx)
+		c.session.Answered(c.callsContext())
 	}
 }
 
@@ -96,7 +96,7 @@ func recovered(what string, err *error) {
 
 func (c *Conn) invoke(inv Invocation) (result any, err error) {
 	defer recovered(inv.Target, &err)
-	return c.session.Invoke(c.ctx, inv)
+	return c.session.Invoke(c.callsContext(), inv)
 }
 
 func failedText(target string) string {

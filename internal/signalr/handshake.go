@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -25,9 +26,10 @@ func (c *Conn) handshake(request []byte) {
 		return
 	}
 	c.speak(protocol)
-	session, err := c.connect()
+	ctx := c.callsContext()
+	session, err := c.connect(ctx)
 	if err == nil {
-		c.session = session
+		c.setSession(session, ctx)
 	}
 	c.accept(version)
 	if err != nil {
@@ -61,9 +63,9 @@ func (c *Conn) accept(version int) {
 }
 
 // connect tells the hub of the connection.
-func (c *Conn) connect() (session Session, err error) {
+func (c *Conn) connect(ctx context.Context) (session Session, err error) {
 	defer recovered("connect", &err)
-	return c.server.hub.Connect(c.ctx, c, c.hubQuery())
+	return c.server.hub.Connect(ctx, c, c.hubQuery())
 }
 
 // parseHandshake returns the protocol and the version asked for, or the error text to answer.

@@ -30,6 +30,7 @@ func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, sender Identi
 		w.WriteHeader(http.StatusOK)
 		return
 	}
+	c.present(r.Context(), sender) // a connection that has ended still has its last bytes
 	q.polls.Add(1)
 	defer func() {
 		q.left.Store(s.now())

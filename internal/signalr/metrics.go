@@ -14,6 +14,8 @@ type metrics struct {
 	bytes       counter
 	invocations *prometheus.CounterVec
 	unknown     counter
+	suspended   prometheus.Gauge
+	reconnects  [reconnectOutcomes]counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -34,6 +36,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "restante_signalr_invocations_total", Help: "Calls of hub methods, by method and outcome.",
 		}, []string{"method", "outcome"}),
 	}
+	m.suspended = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "restante_signalr_suspended_connections", Help: "Open connections without a WebSocket, whose clients may come back (stateful reconnect).",
+	})
+	reconnects := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "restante_signalr_stateful_reconnects_total", Help: "How stateful reconnects have ended, by outcome.",
+	}, []string{"outcome"})
+	for o := range m.reconnects {
+		m.reconnects[o] = reconnects.WithLabelValues(reconnectOutcome(o).String())
+	}
 	for t := WebSockets; t <= LongPolling; t++ {
 		m.connections[t] = connections.WithLabelValues(t.String())
 	}
@@ -45,7 +56,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	m.unknown = m.invocations.WithLabelValues("", callUnknown.String())
 	if reg != nil {
-		reg.MustRegister(connections, messages, ended, m.bytes, m.invocations)
+		reg.MustRegister(connections, messages, ended, m.bytes, m.invocations, m.suspended, reconnects)
 	}
 	return m
 }
@@ -64,6 +75,8 @@ func (m *metrics) closed(t Transport, why cause) {
 	m.connections[t].Dec()
 	m.ended[why].Inc()
 }
+
+func (m *metrics) reconnect(o reconnectOutcome) { m.reconnects[o].Inc() }
 
 func (m *metrics) received(k kind) { m.messages[k].Inc() }
 

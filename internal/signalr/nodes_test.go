@@ -274,7 +274,7 @@ func TestElsewhere_FindsTheNode(t *testing.T) {
 	table, f := newNode(t, "api")
 	c.introduce(table, "aa", "bb")
 	front := *c.nodes[0] // its methods, at another address
-	front.http = httptest.NewServer(Elsewhere(f.ToNode, f.ToRole(peer.Hub)))
+	front.http = httptest.NewServer(Elsewhere(Config{Forward: f.ToNode}, f.ToRole(peer.Hub)))
 	t.Cleanup(func() {
 		front.client.CloseIdleConnections()
 		front.http.Close()

@@ -24,7 +24,7 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request, sender Identi
 	case !live:
 		noTransport.write(w)
 		return
-	case c.stopped.Load():
+	case c.present(r.Context(), sender) != nil: // it has ended
 		errNoConnection.write(w)
 		return
 	}

@@ -63,7 +63,11 @@ func (r *resumable) again(run Run) (payload []byte, count int64, err error) {
 		return []byte(bytes), 1, nil
 	}
 	defer recovered("replay", &err)
-	return r.c.session.Replay(r.c.ctx, run)
+	session := r.c.liveSession()
+	if session == nil {
+		return nil, 0, ErrClosed
+	}
+	return session.Replay(r.c.ctx, run)
 }
 
 // repeat writes messages that follow those that were replayed, and reports whether s is still the present socket.

@@ -29,8 +29,8 @@ type resumable struct {
 	replayed  int64         // number of the last one of them
 	back      chan struct{} // closed when a socket accepts messages again, or nothing does any more; nil while no caller waits
 
-	reader   *socket  // whose bytes are handled; guarded by Conn.turn
-	received received // guarded by Conn.turn
+	reader   *socket      // whose bytes are handled; guarded by Conn.turn
+	received received     // guarded by Conn.turn
 	handled  atomic.Int64 // number of the client's last message that was handled
 	told     int64        // the last such number that the client was told over the present socket; guarded by mu
 }

@@ -46,7 +46,9 @@ type sent struct {
 func (s *sent) oldest() int64 { return s.acked + 1 }
 
 // whole reports whether all that has not been acknowledged can be sent again.
-func (s *sent) whole() bool { return s.oldest() > s.last || len(s.runs) > 0 && s.runs[0].number <= s.oldest() }
+func (s *sent) whole() bool {
+	return s.oldest() > s.last || len(s.runs) > 0 && s.runs[0].number <= s.oldest()
+}
 
 // add numbers messages that are sent now. payload is kept if they are not of a log.
 func (s *sent) add(run Run, payload []byte) {

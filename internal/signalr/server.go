@@ -54,6 +54,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	sender, refused := s.cfg.Identify(r)
 	if refused != nil {
+		if isRefresh(r) {
+			refused = asRefresh(refused)
+		}
 		refused.write(w)
 		return
 	}
@@ -61,7 +64,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveNegotiate(w, r, sender)
 		return
 	}
-	if s.forward(w, r, sender) {
+	if isRefresh(r) {
+		s.serveRefresh(w, r, sender)
+		return
+	}
+	if s.answerNode(w, r, sender) || s.forward(w, r, sender) {
 		return
 	}
 	switch r.Method {
@@ -84,7 +91,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // isNegotiate reports whether the request is for the negotiate path below the hub's, wherever the hub is mounted.
-func isNegotiate(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/negotiate") }
+func isNegotiate(r *http.Request) bool { return isBelow(r, "negotiate") }
+
+// isRefresh reports whether the request is for the refresh path below the hub's.
+func isRefresh(r *http.Request) bool { return isBelow(r, "refresh") }
+
+// isBelow reports whether the path of a request ends with the name, as ASP.NET compares it: in any case, with or without a slash.
+func isBelow(r *http.Request, name string) bool {
+	path := strings.TrimSuffix(r.URL.Path, "/")
+	return len(path) > len(name) && path[len(path)-len(name)-1] == '/' && strings.EqualFold(path[len(path)-len(name):], name)
+}
 
 func isUpgrade(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
 

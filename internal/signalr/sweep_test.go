@@ -37,7 +37,7 @@ func rawPipe(t *testing.T, s *Server, sender Identity) (near net.Conn, frames <-
 		t.Fatal(refused.Text)
 	}
 	socket := newSocket(c, far)
-	s.open(c, httptest.NewRequest("GET", "/hub", nil), socket, &socket.backlog)
+	s.open(c, httptest.NewRequest("GET", "/hub", nil), socket)
 	s.running.Go(func() { socket.run(nil) })
 	out := make(chan ws.Frame, 1000)
 	go func() {
@@ -161,7 +161,7 @@ func TestServer_CutsWhoTakesNothingAndSaysNothing(t *testing.T) {
 		c := s.newConn("", Identity{}, WebSockets)
 		s.registry.add(s, c)
 		socket := newSocket(c, far)
-		s.open(c, httptest.NewRequest("GET", "/hub", nil), socket, &socket.backlog)
+		s.open(c, httptest.NewRequest("GET", "/hub", nil), socket)
 		s.running.Go(func() { socket.run(nil) })
 		go func() { _ = ws.WriteFrame(near, ws.MaskFrame(ws.NewTextFrame([]byte(jsonHandshake)))) }()
 		if f, err := ws.ReadFrame(near); err != nil || string(f.Payload) != "{}\x1e" {
