@@ -14,6 +14,7 @@ type metrics struct {
 	bytes       counter
 	invocations *prometheus.CounterVec
 	unknown     counter
+	refreshes   [refreshOutcomes]counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -26,6 +27,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	ended := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "restante_signalr_connections_closed_total", Help: "Connections that have ended, by reason.",
 	}, []string{"reason"})
+	refreshes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "restante_signalr_refreshes_total", Help: "Refreshes of connections' tokens that this node has answered, by outcome.",
+	}, []string{"outcome"})
 	m := &metrics{
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_signalr_written_bytes_total", Help: "Bytes handed to connections, framing included.",
@@ -43,9 +47,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for why := range causes {
 		m.ended[why] = ended.WithLabelValues(why.String())
 	}
+	for o := range refreshOutcomes {
+		m.refreshes[o] = refreshes.WithLabelValues(o.String())
+	}
 	m.unknown = m.invocations.WithLabelValues("", callUnknown.String())
 	if reg != nil {
-		reg.MustRegister(connections, messages, ended, m.bytes, m.invocations)
+		reg.MustRegister(connections, messages, ended, m.bytes, m.invocations, refreshes)
 	}
 	return m
 }
