@@ -111,6 +111,13 @@ func (c *conn) mayRead(room string) error {
 	return c.client.CanRead(room)
 }
 
+// stillReads is mayRead for a call that has read the room by itself.
+func (c *conn) stillReads(room string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mayRead(room)
+}
+
 // close stops all reading and waits until nothing more is written.
 func (c *conn) close() {
 	c.cut()

@@ -34,8 +34,7 @@ func (c chatHub) Connect(ctx context.Context, sc *signalr.Conn, query url.Values
 	return s, nil
 }
 
-// connect returns the session of a new connection, with the rights of the client of ctx, which is that of the opening
-// request. Close it.
+// connect returns the session of a new connection, with the rights of the client of ctx until Renewed. Close it.
 func (h *Hub) connect(ctx context.Context, out sink, enc encoding, query url.Values) (*session, error) {
 	client, err := auth.From(ctx)
 	if err != nil {

@@ -90,8 +90,6 @@ func (m *message) complete(hasArgs bool) error {
 		return fmt.Errorf("missing property 'arguments'")
 	case m.kind.needsID() && m.id == "":
 		return fmt.Errorf("missing property 'invocationId'")
-	case m.kind.counts() && m.number < 0:
-		return fmt.Errorf("missing property 'sequenceId'")
 	}
 	return nil
 }

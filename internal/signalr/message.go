@@ -60,7 +60,7 @@ type message struct {
 	args    []json.RawMessage
 	argErr  error // why the arguments cannot be given to the method; the message itself is valid
 	streams int   // number of upload streams announced
-	number  int64 // of an Ack or a Sequence
+	number  int64 // of an Ack or a Sequence; -1: it has none
 }
 
 // maxArgs limits the arguments of a call: a list of very many small ones would take a hundred times their size.

@@ -14,8 +14,8 @@ type metrics struct {
 	bytes       counter
 	invocations *prometheus.CounterVec
 	unknown     counter
-	suspended   prometheus.Gauge
-	reconnects  [reconnectOutcomes]counter
+	stateful    statefulMetrics
+	refreshes   [refreshOutcomes]counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -28,6 +28,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	ended := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "restante_signalr_connections_closed_total", Help: "Connections that have ended, by reason.",
 	}, []string{"reason"})
+	refreshes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "restante_signalr_refreshes_total", Help: "Refreshes of connections' tokens that this node has answered, by outcome.",
+	}, []string{"outcome"})
 	m := &metrics{
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_signalr_written_bytes_total", Help: "Bytes handed to connections, framing included.",
@@ -35,15 +38,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		invocations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_signalr_invocations_total", Help: "Calls of hub methods, by method and outcome.",
 		}, []string{"method", "outcome"}),
-	}
-	m.suspended = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "restante_signalr_suspended_connections", Help: "Open connections without a WebSocket, whose clients may come back (stateful reconnect).",
-	})
-	reconnects := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "restante_signalr_stateful_reconnects_total", Help: "How stateful reconnects have ended, by outcome.",
-	}, []string{"outcome"})
-	for o := range m.reconnects {
-		m.reconnects[o] = reconnects.WithLabelValues(reconnectOutcome(o).String())
 	}
 	for t := WebSockets; t <= LongPolling; t++ {
 		m.connections[t] = connections.WithLabelValues(t.String())
@@ -54,9 +48,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for why := range causes {
 		m.ended[why] = ended.WithLabelValues(why.String())
 	}
+	for o := range refreshOutcomes {
+		m.refreshes[o] = refreshes.WithLabelValues(o.String())
+	}
+	m.stateful = newStatefulMetrics(reg)
 	m.unknown = m.invocations.WithLabelValues("", callUnknown.String())
 	if reg != nil {
-		reg.MustRegister(connections, messages, ended, m.bytes, m.invocations, m.suspended, reconnects)
+		reg.MustRegister(connections, messages, ended, m.bytes, m.invocations, refreshes)
 	}
 	return m
 }
@@ -75,8 +73,6 @@ func (m *metrics) closed(t Transport, why cause) {
 	m.connections[t].Dec()
 	m.ended[why].Inc()
 }
-
-func (m *metrics) reconnect(o reconnectOutcome) { m.reconnects[o].Inc() }
 
 func (m *metrics) received(k kind) { m.messages[k].Inc() }
 

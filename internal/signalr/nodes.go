@@ -109,7 +109,7 @@ func Elsewhere(cfg Config, next http.Handler) http.Handler {
 			place, err := cfg.refreshedBy(r, token)
 			switch {
 			case err != nil:
-				refuseRefresh(w, http.StatusServiceUnavailable, notAnsweredNow)
+				refusedRefresh(http.StatusServiceUnavailable, notAnsweredNow).write(w)
 				return
 			case place.Node == "": // the next node says what is wrong
 				next.ServeHTTP(w, r)

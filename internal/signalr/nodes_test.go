@@ -37,13 +37,21 @@ func newCluster(t *testing.T, cfg Config, names ...string) *cluster {
 	for _, name := range names {
 		table, f := newNode(t, name)
 		tables = append(tables, table)
-		cfg.Node, cfg.Forward = name, f.ToNode
+		cfg = knowing(f, cfg)
+		cfg.Node = name
 		c.nodes = append(c.nodes, newRig(t, cfg))
 	}
 	for _, table := range tables {
 		c.introduce(table, names...)
 	}
 	return c
+}
+
+// knowing returns the configuration with what it needs of other nodes.
+func knowing(f *forward.Forwarder, cfg Config) Config {
+	cfg.Forward, cfg.FromNode, cfg.Ask = f.ToNode, forward.FromNode, f.Ask
+	cfg.Others = func() []string { return f.Others(peer.Hub) }
+	return cfg
 }
 
 // introduce makes a node know the others.
@@ -274,7 +282,7 @@ func TestElsewhere_FindsTheNode(t *testing.T) {
 	table, f := newNode(t, "api")
 	c.introduce(table, "aa", "bb")
 	front := *c.nodes[0] // its methods, at another address
-	front.http = httptest.NewServer(Elsewhere(Config{Forward: f.ToNode}, f.ToRole(peer.Hub)))
+	front.http = httptest.NewServer(Elsewhere(knowing(f, Config{}), f.ToRole(peer.Hub)))
 	t.Cleanup(func() {
 		front.client.CloseIdleConnections()
 		front.http.Close()

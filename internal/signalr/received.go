@@ -49,7 +49,7 @@ func (r *resumable) admit(m *message, size int) bool {
 
 // restart sets the number of the next message, as the client's Sequence says.
 func (r *received) restart(number int64) error {
-	if number > r.next {
+	if number < 0 || number > r.next {
 		return fmt.Errorf("%w: sequence %d, but message %d is the next", errMalformed, number, r.next)
 	}
 	r.next = number

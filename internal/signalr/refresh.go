@@ -39,11 +39,11 @@ func (s *Server) serveRefresh(w http.ResponseWriter, r *http.Request, sender Ide
 	token := queryValue(r.URL.Query(), "id")
 	switch {
 	case token == "":
-		refuseRefresh(w, http.StatusBadRequest, noTokenNamed)
+		s.refuseRefresh(w, http.StatusBadRequest, noTokenNamed)
 		return
 	case sender.Name == "":
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-		refuseRefresh(w, http.StatusUnauthorized, invalidToken)
+		s.refuseRefresh(w, http.StatusUnauthorized, invalidToken)
 		return
 	}
 	if s.refreshHere(w, r, token, sender) {
@@ -52,14 +52,14 @@ func (s *Server) serveRefresh(w http.ResponseWriter, r *http.Request, sender Ide
 	place, err := s.locate(r, token, false)
 	switch {
 	case err != nil:
-		refuseRefresh(w, http.StatusServiceUnavailable, notAnsweredNow)
+		s.refuseRefresh(w, http.StatusServiceUnavailable, notAnsweredNow)
 	case place.Open:
 		s.refreshThere(w, r, place.Node)
 	case s.refreshUnused(w, r, token, sender):
 	case place.Unused:
 		s.refreshThere(w, r, place.Node)
 	default:
-		refuseRefresh(w, http.StatusNotFound, unknownToken)
+		s.refuseRefresh(w, http.StatusNotFound, unknownToken)
 	}
 }
 
@@ -70,11 +70,11 @@ func (s *Server) refreshHere(w http.ResponseWriter, r *http.Request, token strin
 	case c == nil:
 		return false
 	case c.owner != sender.Name:
-		refuseRefresh(w, http.StatusForbidden, anotherUser)
+		s.refuseRefresh(w, http.StatusForbidden, anotherUser)
 	case c.present(r.Context(), sender) != nil:
-		refuseRefresh(w, http.StatusNotFound, unknownToken)
+		s.refuseRefresh(w, http.StatusNotFound, unknownToken)
 	default:
-		writeJSON(w, s.lifetimeOf(c.expiry()))
+		s.refreshed(w, c.expiry())
 	}
 	return true
 }
@@ -87,9 +87,9 @@ func (s *Server) refreshUnused(w http.ResponseWriter, r *http.Request, token str
 	case !found:
 		return false
 	case owner != sender.Name:
-		refuseRefresh(w, http.StatusForbidden, anotherUser)
+		s.refuseRefresh(w, http.StatusForbidden, anotherUser)
 	default:
-		writeJSON(w, s.lifetimeOf(expires))
+		s.refreshed(w, expires)
 	}
 	return true
 }
@@ -98,7 +98,7 @@ func (s *Server) refreshUnused(w http.ResponseWriter, r *http.Request, token str
 func (s *Server) refreshThere(w http.ResponseWriter, r *http.Request, node string) {
 	to := s.cfg.Forward(node)
 	if to == nil {
-		refuseRefresh(w, http.StatusNotFound, unknownToken)
+		s.refuseRefresh(w, http.StatusNotFound, unknownToken)
 		return
 	}
 	out := withoutOrigin(r)
@@ -106,10 +106,26 @@ func (s *Server) refreshThere(w http.ResponseWriter, r *http.Request, node strin
 	to.ServeHTTP(w, out)
 }
 
-// asRefresh returns why the sender of a refresh was not identified, in the form of the other errors.
-func asRefresh(e *Refusal) *Refusal {
+// refreshed answers with what is left until the connection ends.
+func (s *Server) refreshed(w http.ResponseWriter, expires time.Time) {
+	s.metrics.refreshes[refreshOK].Inc()
+	writeJSON(w, s.lifetimeOf(expires))
+}
+
+// refuseRefresh answers that nothing was refreshed, as stock clients read it.
+func (s *Server) refuseRefresh(w http.ResponseWriter, status int, code string) {
+	s.metrics.refreshes[refreshRefused].Inc()
+	refusedRefresh(status, code).write(w)
+}
+
+func refusedRefresh(status int, code string) *Refusal {
+	return &Refusal{Status: status, Text: `{"error":"` + code + `"}`, Type: "application/json"}
+}
+
+// refuseSender answers a refresh whose sender was not identified.
+func (s *Server) refuseSender(w http.ResponseWriter, why *Refusal) {
 	code := notAnsweredNow
-	switch e.Status {
+	switch why.Status {
 	case http.StatusUnauthorized:
 		code = invalidToken
 	case http.StatusForbidden:
@@ -117,12 +133,20 @@ func asRefresh(e *Refusal) *Refusal {
 	case http.StatusTooManyRequests:
 		code = "rate_limited"
 	}
-	return &Refusal{Status: e.Status, Text: errorJSON(code), Type: "application/json", Header: e.Header}
+	s.metrics.refreshes[refreshRefused].Inc()
+	refused := refusedRefresh(why.Status, code)
+	refused.Header = why.Header
+	refused.write(w)
 }
 
-func errorJSON(code string) string { return `{"error":"` + code + `"}` }
+// refreshOutcome is how a refresh ended: a label of the metrics.
+type refreshOutcome int
 
-// refuseRefresh answers that nothing was refreshed, as stock clients read it.
-func refuseRefresh(w http.ResponseWriter, status int, code string) {
-	(&Refusal{Status: status, Text: errorJSON(code), Type: "application/json"}).write(w)
-}
+const (
+	refreshOK refreshOutcome = iota
+	refreshRefused
+	refreshOutcomes
+)
+
+// String is the value of the metrics' label.
+func (o refreshOutcome) String() string { return [refreshOutcomes]string{"ok", "refused"}[o] }

@@ -30,7 +30,7 @@ func (r *resumable) replay(s *socket) {
 		if err != nil {
 			if r.c.ctx.Err() == nil {
 				r.c.server.log.Debug("messages cannot be sent again", "connection", r.c.id, "error", err)
-				r.c.server.metrics.reconnect(outcomeOf(err))
+				r.c.server.metrics.stateful.ended(outcomeOf(err))
 				r.c.closeWith(causeServer, closedText, true)
 			}
 			return

@@ -197,7 +197,7 @@ func (r *resumable) end() *socket {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.socket == nil && !r.over {
-		r.c.server.metrics.suspended.Dec()
+		r.c.server.metrics.stateful.suspended.Dec()
 		r.c.server.running.Go(r.c.finished)
 	}
 	r.over = true
@@ -221,7 +221,7 @@ func (r *resumable) suspend(s *socket) bool {
 		r.wait = min(r.wait, cleanWait)
 	}
 	r.socket, r.leftAt, r.replaying = nil, r.c.server.now(), false
-	r.c.server.metrics.suspended.Inc()
+	r.c.server.metrics.stateful.suspended.Inc()
 	r.c.server.log.Debug("connection suspended", "connection", r.c.id)
 	return true
 }
@@ -250,7 +250,7 @@ func (r *resumable) replace(s *socket) (old *socket, ok bool) {
 	r.replaying, r.replayed = r.sent.oldest() <= r.sent.last, r.sent.acked
 	s.write(r.c.protocol.appendNumber(nil, kindSequence, r.sent.oldest()), Run{}, true)
 	if old == nil {
-		r.c.server.metrics.suspended.Dec()
+		r.c.server.metrics.stateful.suspended.Dec()
 	}
 	if r.replaying {
 		r.c.server.running.Go(func() { r.replay(s) })
@@ -316,7 +316,7 @@ func (r *resumable) check(now int64) (away bool) {
 	late := away && now-r.leftAt >= int64(r.wait)
 	r.mu.Unlock()
 	if late {
-		r.c.server.metrics.reconnect(reconnectLate)
+		r.c.server.metrics.stateful.ended(reconnectLate)
 		r.c.drop(causeGone)
 	}
 	if !away {

@@ -3,6 +3,8 @@ package signalr
 import (
 	"errors"
 	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // resume gives a connection that may outlive its WebSocket a new one: the client has come back with the token of the
@@ -15,7 +17,7 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request, sender Identity,
 	}
 	if err := to.canReplay(r); err != nil {
 		s.log.Debug("connection cannot be resumed", "connection", c.id, "error", err)
-		s.metrics.reconnect(outcomeOf(err))
+		s.metrics.stateful.ended(outcomeOf(err))
 		c.drop(causeGone) // the client connects anew
 		errNoConnection.write(w)
 		return
@@ -26,11 +28,11 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request, sender Identity,
 	}
 	socket := newSocket(c, conn)
 	if !to.attach(socket) {
-		s.metrics.reconnect(reconnectUnknown) // it has ended meanwhile
+		s.metrics.stateful.ended(reconnectUnknown) // it has ended meanwhile
 		_ = conn.Close()
 		return
 	}
-	s.metrics.reconnect(reconnectResumed)
+	s.metrics.stateful.ended(reconnectResumed)
 	s.log.Debug("connection resumed", "connection", c.id, "remote", r.RemoteAddr)
 	s.running.Go(func() { socket.run(early) })
 }
@@ -71,6 +73,30 @@ func (o reconnectOutcome) String() string {
 	return [reconnectOutcomes]string{"resumed", "late", "unknown", "forgotten", "removed", "forbidden"}[o]
 }
 
+// statefulMetrics are those of connections that may outlive their WebSockets.
+type statefulMetrics struct {
+	suspended  prometheus.Gauge
+	reconnects [reconnectOutcomes]counter
+}
+
+func newStatefulMetrics(reg prometheus.Registerer) (m statefulMetrics) {
+	m.suspended = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "restante_signalr_suspended_connections", Help: "Open connections without a WebSocket, whose clients may come back.",
+	})
+	reconnects := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "restante_signalr_stateful_reconnects_total", Help: "How stateful reconnects have ended, by outcome.",
+	}, []string{"outcome"})
+	for o := range m.reconnects {
+		m.reconnects[o] = reconnects.WithLabelValues(reconnectOutcome(o).String())
+	}
+	if reg != nil {
+		reg.MustRegister(m.suspended, reconnects)
+	}
+	return m
+}
+
+func (m *statefulMetrics) ended(o reconnectOutcome) { m.reconnects[o].Inc() }
+
 func outcomeOf(err error) reconnectOutcome {
 	switch {
 	case errors.Is(err, errForgotten):
@@ -104,7 +130,7 @@ func (s *Server) find(w http.ResponseWriter, r *http.Request, sender Identity, t
 	case place.Open:
 		s.serveThere(w, r, place.Node)
 	default:
-		s.metrics.reconnect(reconnectUnknown)
+		s.metrics.stateful.ended(reconnectUnknown)
 		errNoConnection.write(w)
 	}
 	return true

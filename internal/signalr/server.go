@@ -55,7 +55,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	sender, refused := s.cfg.Identify(r)
 	if refused != nil {
 		if isRefresh(r) {
-			refused = asRefresh(refused)
+			s.refuseSender(w, refused)
+			return
 		}
 		refused.write(w)
 		return

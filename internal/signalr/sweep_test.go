@@ -31,8 +31,14 @@ func pipe(t *testing.T, s *Server) (send func(text string), frames <-chan ws.Fra
 // rawPipe is pipe for a client of that identity that writes its own frames.
 func rawPipe(t *testing.T, s *Server, sender Identity) (near net.Conn, frames <-chan ws.Frame) {
 	t.Helper()
+	return tokenPipe(t, s, "", sender)
+}
+
+// tokenPipe is rawPipe for a connection that a token has opened.
+func tokenPipe(t *testing.T, s *Server, token string, sender Identity) (near net.Conn, frames <-chan ws.Frame) {
+	t.Helper()
 	near, far := net.Pipe()
-	c := s.newConn("", sender, WebSockets)
+	c := s.newConn(token, sender, WebSockets)
 	if refused := s.registry.add(s, c); refused != nil {
 		t.Fatal(refused.Text)
 	}
