@@ -54,10 +54,10 @@ func (c *Conn) speak(protocol Protocol) {
 func (c *Conn) accept(version int) {
 	c.phase.Lock()
 	defer c.phase.Unlock()
-	c.out.write([]byte("{}\x1e"), Run{}, true)
 	if r, ok := c.out.(*resumable); ok {
-		r.on.Store(version == newestVersion)
+		r.on.Store(version == newestVersion) // before the client knows that it may come back
 	}
+	c.out.write([]byte("{}\x1e"), Run{}, true)
 	c.handshakeDone.Store(true)
 	close(c.accepted)
 }

@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"context"
 	"errors"
 )
 
@@ -14,7 +15,7 @@ var (
 
 // replay writes to a new socket what its client may lack, at the pace of the peer, until nothing is left or the socket is
 // not the present one any more.
-func (r *resumable) replay(s *socket) {
+func (r *resumable) replay(ctx context.Context, s *socket) {
 	for {
 		if written, gone := s.idle(); gone {
 			return
@@ -26,9 +27,9 @@ func (r *resumable) replay(s *socket) {
 		if !ok {
 			return
 		}
-		payload, count, err := r.again(run)
+		payload, count, err := r.again(ctx, run)
 		if err != nil {
-			if r.c.ctx.Err() == nil {
+			if ctx.Err() == nil {
 				r.c.server.log.Debug("messages cannot be sent again", "connection", r.c.id, "error", err)
 				r.c.server.metrics.stateful.ended(outcomeOf(err))
 				r.c.closeWith(causeServer, closedText, true)
@@ -51,6 +52,7 @@ func (r *resumable) missing(s *socket) (run Run, ok bool) {
 	}
 	if run, ok = r.sent.after(r.replayed); !ok {
 		r.replaying = false
+		r.stopReplay()
 		r.forget()
 		r.wake()
 	}
@@ -58,7 +60,7 @@ func (r *resumable) missing(s *socket) (run Run, ok bool) {
 }
 
 // again returns the bytes of the first messages of a run, and their number.
-func (r *resumable) again(run Run) (payload []byte, count int64, err error) {
+func (r *resumable) again(ctx context.Context, run Run) (payload []byte, count int64, err error) {
 	if bytes, ok := run.Log.(kept); ok {
 		return []byte(bytes), 1, nil
 	}
@@ -67,7 +69,7 @@ func (r *resumable) again(run Run) (payload []byte, count int64, err error) {
 	if session == nil {
 		return nil, 0, ErrClosed
 	}
-	return session.Replay(r.c.ctx, run)
+	return session.Replay(ctx, run)
 }
 
 // repeat writes messages that follow those that were replayed, and reports whether s is still the present socket.

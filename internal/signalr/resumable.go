@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"context"
 	"encoding/binary"
 	"sync"
 	"sync/atomic"
@@ -25,9 +26,10 @@ type resumable struct {
 	wait      time.Duration
 	over      bool // nothing more is accepted
 	sent      sent
-	replaying bool          // messages that the client may lack are being written; new ones wait
-	replayed  int64         // number of the last one of them
-	back      chan struct{} // closed when a socket accepts messages again, or nothing does any more; nil while no caller waits
+	replaying bool               // messages that the client may lack are being written; new ones wait
+	replayed  int64              // number of the last one of them
+	stop      context.CancelFunc // ends the reading of such messages for a socket that has ended; nil before the first
+	back      chan struct{}      // closed when a socket accepts messages again, or nothing does any more; nil while no caller waits
 
 	reader   *socket      // whose bytes are handled; guarded by Conn.turn
 	received received     // guarded by Conn.turn
@@ -221,6 +223,7 @@ func (r *resumable) suspend(s *socket) bool {
 		r.wait = min(r.wait, cleanWait)
 	}
 	r.socket, r.leftAt, r.replaying = nil, r.c.server.now(), false
+	r.stopReplay()
 	r.c.server.metrics.stateful.suspended.Inc()
 	r.c.server.log.Debug("connection suspended", "connection", r.c.id)
 	return true
@@ -242,6 +245,7 @@ func (r *resumable) replace(s *socket) (old *socket, ok bool) {
 	if r.over || r.c.stopped.Load() || !r.sent.whole() {
 		return nil, false
 	}
+	r.stopReplay()
 	old, now := r.socket, r.c.server.now()
 	r.c.received.Store(now)
 	r.c.sent.Store(now)
@@ -253,11 +257,21 @@ func (r *resumable) replace(s *socket) (old *socket, ok bool) {
 		r.c.server.metrics.stateful.suspended.Dec()
 	}
 	if r.replaying {
-		r.c.server.running.Go(func() { r.replay(s) })
+		var ctx context.Context
+		ctx, r.stop = context.WithCancel(r.c.ctx)
+		r.c.server.running.Go(func() { r.replay(ctx, s) })
 	} else {
 		r.wake()
 	}
 	return old, true
+}
+
+// stopReplay ends the replay over a socket that is not the present one any more. The caller holds mu.
+func (r *resumable) stopReplay() {
+	if r.stop != nil {
+		r.stop()
+		r.stop = nil
+	}
 }
 
 // reads reports whether bytes of s are handled: those of the present socket, and what is left of the one before it until
