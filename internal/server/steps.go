@@ -96,7 +96,7 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 		MaxRooms: s.cfg.Limit.Rooms, Turns: s.turns, Memory: int(s.cfg.Limit.Memory),
 		CompareEvery: s.compareEvery(), Look: s.look(),
 		SignalR: nodes(s.forwarder, signalr.Config{
-			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure, Node: s.peers.Self().ID,
+			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure, Node: s.peers.Self().ID, ReconnectWindow: *s.cfg.ReconnectWindow,
 		}),
 	}, hub.Logs{Guarded: s.logs, Shared: s.store}, s.entry.clients)
 	if s.judge != nil {
