@@ -51,7 +51,7 @@ func (f *Forwarder) ask(r *http.Request, to peer.Node) (status int, body []byte,
 	where := *r.URL
 	where.Scheme, where.Host = base.Scheme, base.Host
 	out := (&http.Request{Method: r.Method, URL: &where, Host: r.Host, Header: http.Header{
-		Header: {proof(f.peers.Self())}, "Authorization": r.Header["Authorization"],
+		questionHeader: {proof(f.peers.Self())}, "Authorization": r.Header["Authorization"],
 	}}).WithContext(r.Context())
 	resp, err := f.transport.RoundTrip(out)
 	if err != nil {
@@ -72,7 +72,3 @@ func (f *Forwarder) Others(role peer.Role) []string {
 	}
 	return others
 }
-
-// FromNode reports whether another node has sent a request. The request must have passed FromPeer, which removes Header from
-// those of anyone else.
-func FromNode(r *http.Request) bool { return r.Header.Get(Header) != "" }

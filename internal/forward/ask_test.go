@@ -19,6 +19,7 @@ func questionTo(ctx context.Context, target string) *http.Request {
 	r.Header.Set("Authorization", "Bearer t")
 	r.Header.Set("Cookie", "secret")
 	r.Header.Set(Header, "guess")
+	r.Header.Set(questionHeader, "guess")
 	return r
 }
 
@@ -36,7 +37,7 @@ func TestAsk_SendsTheProofAndTheToken(t *testing.T) {
 	}
 	req := await(t, got)
 	if req.Method != "POST" || req.URL.RequestURI() != "/hub/whereis?id=x" || req.Host != "chat.example" ||
-		req.Header.Get(Header) != "near.s3cret" || req.Header.Get("Authorization") != "Bearer t" || req.Header.Get("Cookie") != "" {
+		req.Header.Get(questionHeader) != "near.s3cret" || req.Header.Get(Header) != "" || req.Header.Get("Authorization") != "Bearer t" || req.Header.Get("Cookie") != "" {
 		t.Errorf("the node got %s %s %s %v", req.Method, req.URL, req.Host, req.Header)
 	}
 	if n := r.counted(targetQuestion, answered); n != 1 {
@@ -85,7 +86,9 @@ func TestAsk_NodeThatHangs(t *testing.T) {
 
 func TestAsk_AnswersAreBounded(t *testing.T) {
 	r := newRig(t, toHub)
-	r.serve("far", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(strings.Repeat("x", maxAnswer+100))) })
+	r.serve("far", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(strings.Repeat("x", maxAnswer+100)))
+	})
 	if _, body, err := r.f.Ask(questionTo(t.Context(), "/hub/whereis"), "far"); len(body) != maxAnswer || err != nil {
 		t.Errorf("%d bytes, %v", len(body), err)
 	}

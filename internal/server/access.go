@@ -25,13 +25,14 @@ import (
 type access struct {
 	inForce string                          // for the start line
 	mark    func(http.Handler) http.Handler // gives every request its origin and its client
+	asked   func(*http.Request) bool        // a request is the question of another node
 	limits  *limit.Limits
 }
 
 const everybody = "none: everyone who reaches this address can read and send, in any name"
 
 func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error) {
-	a := &access{inForce: everybody}
+	a := &access{inForce: everybody, asked: forward.Asks(s.peers)}
 	a.limits = limit.New(limit.Config{
 		Sends:                 s.cfg.Limit.Sends,
 		Requests:              s.cfg.Limit.Requests,
@@ -76,7 +77,7 @@ func tokenInQuery(r *http.Request) bool {
 // identify returns the client of a request for package signalr, or why the request is refused.
 func (a *access) identify(r *http.Request) (signalr.Identity, *signalr.Refusal) {
 	var err error
-	if !signalr.IsQuestion(r) || !forward.FromNode(r) { // the question of a node is no request of the client
+	if !signalr.IsQuestion(r) || !a.asked(r) { // the question of a node is no request of the client
 		err = a.limits.Allow(r)
 	}
 	client, authErr := auth.From(r.Context())

@@ -23,8 +23,11 @@ type Config struct {
 	// that node are then unknown. It must forward a request at most once. Default: it knows no other node.
 	Forward func(node string) http.Handler
 
-	// FromNode reports whether another node has sent a request, which proves it. Default: never.
-	FromNode func(r *http.Request) bool
+	// Forwarded reports whether another node has forwarded a request. Default: never.
+	Forwarded func(r *http.Request) bool
+	// Asked reports whether a request is the question of another node (see Ask), which proves it. It must be false for requests
+	// that a node has forwarded for a client. Default: never.
+	Asked func(r *http.Request) bool
 	// Others returns the other living nodes that have connections. Default: there are none.
 	Others func() []string
 	// Ask sends a short request to another node, with proof that a node sends it and with the credentials of r, and returns the
@@ -154,8 +157,12 @@ func (c *Config) knowNodes() {
 	if c.Forward == nil {
 		c.Forward = func(string) http.Handler { return nil }
 	}
-	if c.FromNode == nil {
-		c.FromNode = func(*http.Request) bool { return false }
+	never := func(*http.Request) bool { return false }
+	if c.Forwarded == nil {
+		c.Forwarded = never
+	}
+	if c.Asked == nil {
+		c.Asked = never
 	}
 	if c.Others == nil {
 		c.Others = func() []string { return nil }

@@ -37,7 +37,7 @@ const (
 var errUnanswered = errors.New("a node has not answered")
 
 // IsQuestion reports whether a request is for one of the paths where nodes ask each other. They are no client's requests if
-// another node has sent them; see Config.FromNode.
+// another node has sent them; see Config.Asked.
 func IsQuestion(r *http.Request) bool { return isBelow(r, whereIs) || isBelow(r, takeOver) }
 
 // answerNode answers the question of another node about the token in the query, and reports whether it has. A client that asks
@@ -46,7 +46,7 @@ func (s *Server) answerNode(w http.ResponseWriter, r *http.Request, sender Ident
 	if !IsQuestion(r) {
 		return false
 	}
-	if r.Method != http.MethodPost || !s.cfg.FromNode(r) {
+	if r.Method != http.MethodPost || !s.cfg.Asked(r) {
 		errNoConnection.write(w)
 		return true
 	}
@@ -66,7 +66,7 @@ func (s *Server) answerNode(w http.ResponseWriter, r *http.Request, sender Ident
 // if no node has it, and errUnanswered if one that may have it does not answer. A request that another node has forwarded asks
 // nobody. It blocks for locateTimeout at most.
 func (s *Server) locate(r *http.Request, token string, take bool) (Place, error) {
-	if s.cfg.FromNode(r) {
+	if s.cfg.Forwarded(r) {
 		return Place{}, nil
 	}
 	return s.cfg.locate(r, token, take)

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"restante/internal/forward"
 	"restante/internal/peer"
 )
 
@@ -67,7 +66,7 @@ func TestElsewhere_RefreshFindsTheConnection(t *testing.T) {
 	table, f := newNode(t, "api")
 	c.introduce(table, "aa", "bb")
 	front := *c.nodes[0]
-	front.http = httptest.NewServer(Elsewhere(knowing(f, Config{}), f.ToRole(peer.Hub)))
+	front.http = httptest.NewServer(Elsewhere(knowing(table, f, Config{}), f.ToRole(peer.Hub)))
 	t.Cleanup(func() {
 		front.client.CloseIdleConnections()
 		front.http.Close()
@@ -112,15 +111,15 @@ func TestNodes_RefreshWhileANodeHangs(t *testing.T) {
 	defer listener.Close()
 	tableA, fa := newNode(t, "aa")
 	tableB, fb := newNode(t, "bb")
-	cfg := knowing(fa, tokens())
+	cfg := knowing(tableA, fa, tokens())
 	cfg.Node = "aa"
 	a := newRig(t, cfg)
-	cfg = knowing(fb, tokens())
+	cfg = knowing(tableB, fb, tokens())
 	cfg.Node = "bb"
 	b := newRig(t, cfg)
 	for _, table := range []*peer.Table{tableA, tableB} {
 		for name, url := range map[string]string{"aa": a.http.URL, "bb": b.http.URL, "hh": "http://" + listener.Addr().String()} {
-			table.Heard(peer.Node{ID: name, URL: url, Roles: peer.Roles()}, time.Now())
+			table.Heard(peer.Node{ID: name, URL: url, Roles: peer.Roles(), Secret: secretOf(name)}, time.Now())
 		}
 	}
 	token, newer := bearer("ann", 1, 60), bearer("ann", 2, 600)
@@ -138,15 +137,16 @@ func TestNodes_RefreshWhileANodeHangs(t *testing.T) {
 
 func TestNodes_QuestionsNeedTheProof(t *testing.T) {
 	cfg := tokens()
-	cfg.FromNode = func(r *http.Request) bool { return r.Header.Get(forward.Header) == "proof" }
+	cfg.Asked = func(r *http.Request) bool { return r.Header.Get("X-Proof") == "proof" }
+	cfg.Forwarded = func(r *http.Request) bool { return r.Header.Get("X-Proof") == "forwarded" }
 	r := newRig(t, cfg)
 	token := bearer("ann", 1, 60)
-	node := append([]string{forward.Header, "proof"}, token...)
+	node := append([]string{"X-Proof", "proof"}, token...)
 	for name, open := range opened {
 		suffix := open(r, token)
 		for _, path := range []string{"/whereis", "/takeover", "/WHEREIS", "/takeover/"} {
 			r.want(r.do("POST", path+suffix, "", token...), 404, errNoConnection.Text)
-			r.want(r.do("POST", path+suffix, "", append(token, forward.Header, "guess")...), 404, errNoConnection.Text)
+			r.want(r.do("POST", path+suffix, "", append(token, "X-Proof", "forwarded")...), 404, errNoConnection.Text)
 			r.want(r.do("GET", path+suffix, "", node...), 404, errNoConnection.Text)
 		}
 		want := `{"open":true}`
@@ -154,10 +154,10 @@ func TestNodes_QuestionsNeedTheProof(t *testing.T) {
 			want = `{"unused":true}`
 		}
 		r.want(r.do("POST", "/whereis"+suffix, "", node...), 200, want)
-		if a := r.do("POST", "/whereis"+suffix, "", forward.Header, "proof"); a.status != 401 {
+		if a := r.do("POST", "/whereis"+suffix, "", "X-Proof", "proof"); a.status != 401 {
 			t.Errorf("%s: a question without the client's token is answered %d", name, a.status)
 		}
-		r.want(r.do("POST", "/takeover"+suffix, "", append(bearer("bob", 1, 60), forward.Header, "proof")...), 200, map[bool]string{true: `{}`, false: want}[name == "not opened"])
+		r.want(r.do("POST", "/takeover"+suffix, "", append(bearer("bob", 1, 60), "X-Proof", "proof")...), 200, map[bool]string{true: `{}`, false: want}[name == "not opened"])
 		if name == "not opened" {
 			r.want(r.do("POST", "/takeover"+suffix, "", node...), 200, `{"taken":true}`)
 			r.want(r.do("POST", "/takeover"+suffix, "", node...), 200, `{}`)
@@ -209,7 +209,7 @@ func TestLocate_AsksNobody(t *testing.T) {
 	asked := 0
 	ask := func(*http.Request, string) (int, []byte, error) { asked++; return 200, []byte(`{"open":true}`), nil }
 	others := func() []string { return []string{"bb"} }
-	s := New(newEchoHub(), Config{Node: "aa", Ask: ask, Others: others, FromNode: func(r *http.Request) bool { return r.Header.Get("X-Node") != "" }})
+	s := New(newEchoHub(), Config{Node: "aa", Ask: ask, Others: others, Forwarded: func(r *http.Request) bool { return r.Header.Get("X-Node") != "" }})
 	defer s.Close()
 	for _, tc := range []struct {
 		id, node string

@@ -127,7 +127,7 @@ func Elsewhere(cfg Config, next http.Handler) http.Handler {
 
 // refreshedBy returns which node has the connection of a refresh; the zero Place if none has it, or the request is no refresh.
 func (c *Config) refreshedBy(r *http.Request, token string) (Place, error) {
-	if r.Method != http.MethodPost || c.FromNode(r) {
+	if r.Method != http.MethodPost || c.Forwarded(r) {
 		return Place{}, nil
 	}
 	return c.locate(r, token, false)

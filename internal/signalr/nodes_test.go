@@ -15,10 +15,13 @@ import (
 	"restante/internal/peer"
 )
 
+// secretOf is the secret of a node of that name.
+func secretOf(name string) peer.Secret { return peer.Secret("secret of " + name) }
+
 // newNode returns the forwarder of a node of that name. meet makes it know others.
 func newNode(t *testing.T, name string) (*peer.Table, *forward.Forwarder) {
 	t.Helper()
-	table := peer.NewTable(peer.Node{ID: name})
+	table := peer.NewTable(peer.Node{ID: name, Secret: secretOf(name)})
 	f := forward.New(table, forward.Config{})
 	t.Cleanup(func() { _ = f.Drain(context.Background()) })
 	return table, f
@@ -37,7 +40,7 @@ func newCluster(t *testing.T, cfg Config, names ...string) *cluster {
 	for _, name := range names {
 		table, f := newNode(t, name)
 		tables = append(tables, table)
-		cfg = knowing(f, cfg)
+		cfg := knowing(table, f, cfg)
 		cfg.Node = name
 		c.nodes = append(c.nodes, newRig(t, cfg))
 	}
@@ -48,8 +51,8 @@ func newCluster(t *testing.T, cfg Config, names ...string) *cluster {
 }
 
 // knowing returns the configuration with what it needs of other nodes.
-func knowing(f *forward.Forwarder, cfg Config) Config {
-	cfg.Forward, cfg.FromNode, cfg.Ask = f.ToNode, forward.FromNode, f.Ask
+func knowing(table *peer.Table, f *forward.Forwarder, cfg Config) Config {
+	cfg.Forward, cfg.Forwarded, cfg.Asked, cfg.Ask = f.ToNode, forward.Forwarded, forward.Asks(table), f.Ask
 	cfg.Others = func() []string { return f.Others(peer.Hub) }
 	return cfg
 }
@@ -57,7 +60,7 @@ func knowing(f *forward.Forwarder, cfg Config) Config {
 // introduce makes a node know the others.
 func (c *cluster) introduce(table *peer.Table, names ...string) {
 	for i, name := range names {
-		table.Heard(peer.Node{ID: name, URL: c.nodes[i].http.URL, Roles: peer.Roles()}, time.Now())
+		table.Heard(peer.Node{ID: name, URL: c.nodes[i].http.URL, Roles: peer.Roles(), Secret: secretOf(name)}, time.Now())
 	}
 }
 
@@ -282,7 +285,7 @@ func TestElsewhere_FindsTheNode(t *testing.T) {
 	table, f := newNode(t, "api")
 	c.introduce(table, "aa", "bb")
 	front := *c.nodes[0] // its methods, at another address
-	front.http = httptest.NewServer(Elsewhere(knowing(f, Config{}), f.ToRole(peer.Hub)))
+	front.http = httptest.NewServer(Elsewhere(knowing(table, f, Config{}), f.ToRole(peer.Hub)))
 	t.Cleanup(func() {
 		front.client.CloseIdleConnections()
 		front.http.Close()
