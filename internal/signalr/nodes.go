@@ -94,22 +94,23 @@ func withoutOrigin(r *http.Request) *http.Request {
 }
 
 // Elsewhere returns the hub's endpoint on a node that has no connections; of cfg it uses what concerns other nodes. Requests of a
-// connection go to the node that its token names, but refreshes to the node that has the connection. All others, such as
-// negotiations and WebSockets, go to next, which must find a node that has connections. Those nodes check the origins.
+// connection go to the node that its token names, but refreshes, and WebSockets that continue a connection, to the node that has
+// the connection. All others, such as negotiations and WebSockets, go to next, which must find a node that has connections.
+// Those nodes check the origins.
 func Elsewhere(cfg Config, next http.Handler) http.Handler {
 	cfg.knowNodes()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := queryValue(r.URL.Query(), "id")
 		node, named := nodeOf(token)
 		switch {
-		case !named || isUpgrade(r) || r.Method == http.MethodOptions || isNegotiate(r):
+		case !named || isUpgrade(r) && !isStateful(token) || r.Method == http.MethodOptions || isNegotiate(r):
 			next.ServeHTTP(w, r)
 			return
-		case isRefresh(r):
-			place, err := cfg.refreshedBy(r, token)
+		case isRefresh(r), isUpgrade(r):
+			place, err := cfg.placeOf(r, token)
 			switch {
 			case err != nil:
-				refusedRefresh(http.StatusServiceUnavailable, notAnsweredNow).write(w)
+				unanswered(r).write(w)
 				return
 			case place.Node == "": // the next node says what is wrong
 				next.ServeHTTP(w, r)
@@ -125,9 +126,18 @@ func Elsewhere(cfg Config, next http.Handler) http.Handler {
 	})
 }
 
-// refreshedBy returns which node has the connection of a refresh; the zero Place if none has it, or the request is no refresh.
-func (c *Config) refreshedBy(r *http.Request, token string) (Place, error) {
-	if r.Method != http.MethodPost || c.Forwarded(r) {
+// unanswered is the answer to a request whose connection a node may have that does not answer.
+func unanswered(r *http.Request) *Refusal {
+	if isRefresh(r) {
+		return refusedRefresh(http.StatusServiceUnavailable, notAnsweredNow)
+	}
+	return errUnknownYet
+}
+
+// placeOf returns which node has the connection of a refresh or a WebSocket; the zero Place if none has it, or the request is
+// neither.
+func (c *Config) placeOf(r *http.Request, token string) (Place, error) {
+	if r.Method != http.MethodPost && !isUpgrade(r) || c.Forwarded(r) {
 		return Place{}, nil
 	}
 	return c.locate(r, token, false)
