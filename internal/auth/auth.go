@@ -18,6 +18,7 @@ type Client struct {
 	Rooms   Rooms     // what it may read, and write if Publish
 	Publish bool      // it may send
 	Admin   bool      // it may use the operator's endpoints
+	Issued  time.Time // when the token was issued: the newest of several tokens counts; zero: not known
 	Expires time.Time // when its connections and streams end; zero: never
 }
 

@@ -88,11 +88,16 @@ func (v *Verifier) clientOf(payload []byte) (*Client, error) {
 	default:
 		return nil, refused(wrongClaims)
 	}
+	var issued time.Time
+	if c.IssuedAt != nil {
+		issued = c.IssuedAt.Time()
+	}
 	return &Client{
 		ID:      c.Subject,
 		Rooms:   c.Rooms,
 		Publish: c.Publish == nil || *c.Publish,
 		Admin:   c.Admin,
+		Issued:  issued,
 		Expires: c.Expiry.Time().Add(v.cfg.Leeway),
 	}, nil
 }

@@ -20,6 +20,9 @@ const (
 	DefaultDrain  = 10 * time.Second
 	DefaultLeeway = 5 * time.Second
 
+	defaultReconnectWindow = 30 * time.Second // clients notice the loss of a silent connection after up to 30 s
+	maxReconnectWindow     = 10 * time.Minute
+
 	defaultDrainDelay = 5 * time.Second // load balancers usually check every two seconds, and twice
 	InprocBroker      = "inproc:"
 )
@@ -48,6 +51,8 @@ type Config struct {
 	LogLevel     slog.Level    `env:"RESTANTE_LOG_LEVEL" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error (default info)."`
 	LogFormat    LogFormat     `env:"RESTANTE_LOG_FORMAT" placeholder:"FORMAT" help:"Format of the log on standard error: text, json or auto, which is text on a terminal and json elsewhere (default auto)."`
 	Drain        time.Duration `env:"RESTANTE_DRAIN" placeholder:"DURATION" help:"Longest time that a stop may take, for finishing requests and sending clients elsewhere (default 10s)."`
+
+	ReconnectWindow *time.Duration `env:"RESTANTE_RECONNECT_WINDOW" placeholder:"DURATION" help:"How long a connection of a SignalR client that asks for stateful reconnect outlives its WebSocket (default 30s, 10m at most; 0s: stateful reconnect is not offered)."`
 
 	DrainDelay *time.Duration `env:"RESTANTE_DRAIN_DELAY" placeholder:"DURATION" help:"First part of --drain, in which the server goes on while load balancers notice that /readyz is 503 (default 5s, or half of --drain if that is less; 0s for one machine without --trusted-proxy)."`
 }
@@ -144,6 +149,10 @@ func (c Config) Complete() Config {
 	}
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain
+	}
+	if c.ReconnectWindow == nil {
+		window := defaultReconnectWindow
+		c.ReconnectWindow = &window
 	}
 	if c.DrainDelay == nil {
 		delay := time.Duration(0)

@@ -40,6 +40,9 @@ func (c Config) Validate() error {
 	if c.Drain <= 0 {
 		faults = append(faults, fmt.Errorf("--drain: %v is not a time to wait; use one above zero, such as 10s", c.Drain))
 	}
+	if window := *c.ReconnectWindow; window < 0 || window > maxReconnectWindow {
+		faults = append(faults, fmt.Errorf("--reconnect-window: %v is not between 0s and %v", window, maxReconnectWindow))
+	}
 	if delay := *c.DrainDelay; delay < 0 || c.Drain > 0 && delay > c.Drain {
 		faults = append(faults, fmt.Errorf("--drain-delay: %v is not between 0s and the %v of --drain, of which it is a part", delay, c.Drain))
 	}

@@ -8,10 +8,14 @@ import (
 	"restante/internal/peer"
 )
 
-// target says where a request is forwarded to, a label of the metrics: a role, or the node of a connection.
+// target says where a request is forwarded to, a label of the metrics: a role, the node of a connection, or a node that is only
+// asked something.
 type target string
 
-const targetNode target = "node"
+const (
+	targetNode     target = "node"
+	targetQuestion target = "question"
+)
 
 // outcome says how that ended, a label of the metrics.
 type outcome string
@@ -28,9 +32,9 @@ type metrics struct{ forwarded *prometheus.CounterVec }
 
 func newMetrics(reg prometheus.Registerer, open func() float64, peers *peer.Table) *metrics {
 	m := &metrics{forwarded: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "restante_forwarded_total", Help: "Requests forwarded to other nodes, by target (node: that of the connection) and outcome.",
+		Name: "restante_forwarded_total", Help: "Requests forwarded to other nodes, by target (node: that of the connection; question: asked which connections it has) and outcome.",
 	}, []string{"target", "outcome"})}
-	targets := []target{targetNode}
+	targets := []target{targetNode, targetQuestion}
 	for _, role := range peer.Roles() {
 		targets = append(targets, target(role))
 	}

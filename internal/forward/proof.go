@@ -20,15 +20,35 @@ func FromPeer(peers *peer.Table) func(r *http.Request) bool {
 			r.Header.Del(idHeader)
 			return false
 		}
-		id, _, _ := strings.Cut(said[0], ".")
-		node, known := peers.Find(id)
-		if known && node.Secret != "" && len(said) == 1 && subtle.ConstantTimeCompare([]byte(said[0]), []byte(proof(node))) == 1 {
+		if proves(peers, said) {
 			return true
 		}
 		r.Header.Del(Header)
 		r.Header.Del(idHeader)
 		return false
 	}
+}
+
+// Forwarded reports whether another node has forwarded a request. The request must have passed FromPeer.
+func Forwarded(r *http.Request) bool { return r.Header.Get(Header) != "" }
+
+// Asks returns a function that reports whether a request is the question of a node that peers knows, see Forwarder.Ask. Requests
+// that a node forwards for a client have another header, so that no client can ask by way of a node.
+func Asks(peers *peer.Table) func(r *http.Request) bool {
+	return func(r *http.Request) bool { return proves(peers, r.Header.Values(questionHeader)) }
+}
+
+// questionHeader has the proof of the node that asks a question.
+const questionHeader = "Restante-Question"
+
+// proves reports whether the values of a header are the proof of one known node.
+func proves(peers *peer.Table, said []string) bool {
+	if len(said) != 1 {
+		return false
+	}
+	id, _, _ := strings.Cut(said[0], ".")
+	node, known := peers.Find(id)
+	return known && node.Secret != "" && subtle.ConstantTimeCompare([]byte(said[0]), []byte(proof(node))) == 1
 }
 
 func scheme(secure bool) string {

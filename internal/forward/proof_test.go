@@ -13,7 +13,7 @@ func TestFromPeer_BelievesNodesThatKnowTheSecret(t *testing.T) {
 	peers := peer.NewTable(peer.Node{ID: "self", Secret: "own"})
 	peers.Heard(peer.Node{ID: "far", Secret: "s3cret"}, time.Now())
 	peers.Heard(peer.Node{ID: "old"}, time.Now()) // of a version without secrets
-	fromPeer := FromPeer(peers)
+	fromPeer, asks := FromPeer(peers), Asks(peers)
 	for name, tc := range map[string]struct {
 		said []string
 		want bool
@@ -40,6 +40,26 @@ func TestFromPeer_BelievesNodesThatKnowTheSecret(t *testing.T) {
 		if left := r.Header.Get(Header); (left != "") != tc.want {
 			t.Errorf("%s: left is %q", name, left)
 		}
+		if asks(r) {
+			t.Errorf("%s: what a node has forwarded is taken for its question", name)
+		}
+		r.Header[http.CanonicalHeaderKey(questionHeader)] = tc.said
+		if got := asks(r); got != tc.want {
+			t.Errorf("%s: the question of a node: %v", name, got)
+		}
+	}
+}
+
+// A node forwards the question of a client without making it its own.
+func TestForwarder_ForwardsNoProofOfAQuestion(t *testing.T) {
+	r := newRig(t, toHub)
+	got := make(chan *http.Request, 1)
+	r.serve("far", func(_ http.ResponseWriter, req *http.Request) { got <- req }, peer.Hub)
+	peers := peer.NewTable(peer.Node{ID: "far"})
+	peers.Heard(r.table.Self(), time.Now())
+	r.do("POST", "/messageHub/whereis", "", questionHeader, "guess")
+	if req := await(t, got); !FromPeer(peers)(req) || Asks(peers)(req) {
+		t.Errorf("forwarded with %v", req.Header)
 	}
 }
 

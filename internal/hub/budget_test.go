@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"restante/internal/signalr"
 )
 
 // kept returns how much memory the tails and cached pages of a hub take, counted one by one.
@@ -128,6 +130,8 @@ func (greedy) Renew()                         {}
 func (greedy) TryWrite([]byte) bool           { return true }
 func (greedy) Wait(ctx context.Context) error { return ctx.Err() }
 
+func (g greedy) TryWriteRun(payload []byte, _ signalr.Run) bool { return g.TryWrite(payload) }
+
 // deaf is a sink whose peer reads nothing after the first bytes.
 type deaf struct{ full bool }
 
@@ -137,6 +141,8 @@ func (d *deaf) TryWrite([]byte) (ok bool) {
 	ok, d.full = !d.full, true
 	return ok
 }
+
+func (d *deaf) TryWriteRun(payload []byte, _ signalr.Run) bool { return d.TryWrite(payload) }
 
 func (*deaf) Wait(ctx context.Context) error {
 	<-ctx.Done()

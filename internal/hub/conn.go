@@ -4,19 +4,24 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/retry"
+	"restante/internal/signalr"
 )
 
-// sink takes a connection's bytes. TryWrite takes all of payload without blocking, or reports false and takes nothing
-// while earlier bytes wait for the peer. It does not keep payload. Wait blocks while such bytes wait. Its error means that
+// sink takes a connection's bytes. TryWrite takes all of payload, which is one message, without blocking, or reports false and
+// takes nothing while earlier bytes wait for the peer. It does not keep payload. TryWriteRun does the same with messages of
+// a room, which run names so that they can be read again. Wait blocks while such bytes wait. Its error means that
 // the connection has ended. Renew asks the peer to connect again, and ends the connection; it returns at once.
 type sink interface {
 	TryWrite(payload []byte) bool
+	TryWriteRun(payload []byte, run signalr.Run) bool
 	Wait(ctx context.Context) error
 	Renew()
 }
@@ -33,7 +38,8 @@ type conn struct {
 	lag  atomic.Int64 // messages that it does not have yet, of the room in which it is furthest behind; 0 while it is level
 
 	mu       sync.Mutex
-	readers  []*reader // few: one per joined room
+	client   *auth.Client // whose rights it has since a newer token was shown; nil before
+	readers  []*reader    // few: one per joined room
 	behind   bool
 	closed   bool
 	catching sync.WaitGroup     // the goroutine of a connection that is behind
@@ -81,6 +87,37 @@ func (c *conn) unfollow(name string) {
 	}
 }
 
+// renew gives the connection the rights of a newer token, and stops reading the rooms that it does not allow. From its return on
+// nothing of them is written.
+func (c *conn) renew(client *auth.Client) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.client = client
+	c.readers = slices.DeleteFunc(slices.Clone(c.readers), func(rd *reader) bool {
+		if client.CanRead(rd.room.name) == nil {
+			return false
+		}
+		c.drop(rd)
+		return true
+	})
+}
+
+// mayRead returns an errs.Forbidden error if a token that was shown while a call was running does not allow the room any more. The
+// caller holds mu.
+func (c *conn) mayRead(room string) error {
+	if c.client == nil {
+		return nil
+	}
+	return c.client.CanRead(room)
+}
+
+// stillReads is mayRead for a call that has read the room by itself.
+func (c *conn) stillReads(room string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mayRead(room)
+}
+
 // close stops all reading and waits until nothing more is written.
 func (c *conn) close() {
 	c.cut()
@@ -101,6 +138,13 @@ func (c *conn) cut() {
 		c.stop()
 	}
 	c.hub.lagging.remove(c)
+}
+
+// isClosed reports whether reading has been stopped.
+func (c *conn) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }
 
 func (c *conn) drop(rd *reader) {
@@ -134,7 +178,7 @@ func (c *conn) push(ctx context.Context, rd *reader) (pushed int) {
 			break
 		}
 		payload, upto := s.from(rd.next)
-		if !c.sink.TryWrite(payload) {
+		if !c.sink.TryWriteRun(payload, runOf(rd.room, rd.next, upto)) {
 			c.fallBehind(ctx)
 			break
 		}
@@ -279,13 +323,18 @@ func (c *conn) find(ctx context.Context, r *room, seq int64) (segment, *chat.Res
 func (c *conn) write(rd *reader, a advance) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if rd.left || rd.moves != a.moves || !c.sink.TryWrite(a.payload) {
+	if rd.left || rd.moves != a.moves {
+		return
+	}
+	if a.reset != nil {
+		if c.sink.TryWrite(a.payload) {
+			rd.next, rd.reset = a.upto+1, nil
+		}
+		return
+	}
+	if !c.sink.TryWriteRun(a.payload, runOf(rd.room, a.from, a.upto)) {
 		return
 	}
 	rd.next = a.upto + 1
-	if a.reset != nil {
-		rd.reset = nil
-		return
-	}
 	c.hub.metrics.delivered.Add(float64(a.upto - a.from + 1))
 }

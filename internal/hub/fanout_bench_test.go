@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"restante/internal/signalr"
 )
 
 // byteSink takes everything, and says when all readers together have what is expected.
@@ -20,6 +22,8 @@ func (s byteSink) TryWrite(payload []byte) bool {
 	}
 	return true
 }
+
+func (s byteSink) TryWriteRun(payload []byte, _ signalr.Run) bool { return s.TryWrite(payload) }
 
 func (byteSink) Wait(ctx context.Context) error { return ctx.Err() }
 

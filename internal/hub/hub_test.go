@@ -14,6 +14,7 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/signalr"
 	"restante/internal/store/driver"
 )
 
@@ -254,6 +255,8 @@ func (p *peer) TryWrite(payload []byte) (ok bool) {
 	})
 	return ok
 }
+
+func (p *peer) TryWriteRun(payload []byte, _ signalr.Run) bool { return p.TryWrite(payload) }
 
 func (p *peer) Wait(ctx context.Context) error {
 	return p.until(ctx, func() bool { return len(p.pending) == 0 })

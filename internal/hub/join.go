@@ -29,8 +29,8 @@ var errTurning = &errs.Error{
 }
 
 // follow begins to read a room after the cursor. If the room is joined already, follow moves its cursor. A Reset is written
-// before the messages. It returns what the store knows of the room, and blocks while it asks the store. ctx is that of the
-// connection's opening request, or has its values.
+// before the messages. It returns what the store knows of the room, and blocks while it asks the store. ctx has the
+// values of the request whose rights count.
 func (c *conn) follow(ctx context.Context, cursor chat.Cursor) (position, error) {
 	return c.enroll(ctx, cursor, true)
 }
@@ -57,7 +57,7 @@ func (c *conn) release(ctx context.Context, name string) {
 
 // enroll makes the reader. Only enroll makes readers, whatever the transport, and it checks the right of the client before it
 // reads anything: a reader of a room that the client may not read cannot exist, and even a refused cursor would tell how long
-// the room is.
+// the room is. It checks the right again before it makes the reader, because the client may have shown a newer token meanwhile.
 func (c *conn) enroll(ctx context.Context, cursor chat.Cursor, tell bool) (at position, err error) {
 	if err := c.mayJoin(cursor.Room); err != nil {
 		return at, err
@@ -74,6 +74,10 @@ func (c *conn) enroll(ctx context.Context, cursor chat.Cursor, tell bool) (at po
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.mayRead(cursor.Room); err != nil {
+		c.hub.leave(r)
+		return position{}, err
+	}
 	rd := c.reader(cursor.Room)
 	if c.closed || rd != nil {
 		c.hub.leave(r) // a reader has entered its room once

@@ -30,8 +30,8 @@ func (chatHub) Methods() []string {
 	return []string{sendMessage, joinRoom, leaveRoom, getMessagesSince, ping}
 }
 
-// Invoke implements signalr.Session. ctx has the values of the connection's opening request, not those of the request that
-// brought the call: the rights of a connection are those of the token that opened it, not of a later one.
+// Invoke implements signalr.Session. ctx has the values of the request that has shown the newest token of the connection, not
+// those of the request that brought the call: a connection has one set of rights at a time.
 func (s *session) Invoke(ctx context.Context, inv signalr.Invocation) (any, error) {
 	result, err := s.call(ctx, inv)
 	if err == nil {
@@ -190,6 +190,9 @@ func (s *session) getMessagesSince(ctx context.Context, args []json.RawMessage) 
 		return nil, err
 	}
 	p, err := s.hub.since(ctx, cursor, int(limit))
+	if err == nil {
+		err = s.conn.stillReads(room)
+	}
 	if e, ok := errors.AsType[*errs.Error](err); ok && e.Field == "after" && !isObject(seq) {
 		return nil, errs.Field("seq", "%s", e.Msg)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"restante/internal/chat"
+	"restante/internal/signalr"
 	"restante/internal/store"
 	"restante/internal/store/sqlite"
 )
@@ -25,6 +26,8 @@ func (s countSink) TryWrite([]byte) bool {
 	}
 	return true
 }
+
+func (s countSink) TryWriteRun(payload []byte, _ signalr.Run) bool { return s.TryWrite(payload) }
 
 func (countSink) Wait(ctx context.Context) error { return ctx.Err() }
 

@@ -37,6 +37,12 @@ func (s *segment) from(seq int64) (payload []byte, upto int64) {
 	return s.buf[start:s.ends[i+n-1]], seq + int64(n) - 1
 }
 
+// upTo returns the segment without the messages after last.
+func (s *segment) upTo(last int64) *segment {
+	n := min(int64(len(s.ends)), last-s.first+1)
+	return &segment{first: s.first, ends: s.ends[:n], buf: s.buf}
+}
+
 // size returns how much memory the segment takes, in bytes.
 func (s *segment) size() int { return cap(s.buf) + 4*cap(s.ends) }
 

@@ -35,8 +35,7 @@ func (c chatHub) Connect(ctx context.Context, sc *signalr.Conn, query url.Values
 	return s, nil
 }
 
-// connect returns the session of a new connection, with the rights of the client of ctx, which is that of the opening
-// request. Close it.
+// connect returns the session of a new connection, with the rights of the client of ctx until Renewed. Close it.
 func (h *Hub) connect(ctx context.Context, out sink, enc encoding, query url.Values) (*session, error) {
 	client, err := auth.From(ctx)
 	if err != nil {
@@ -98,6 +97,15 @@ func (s *session) Answered(ctx context.Context) {
 		s.conn.release(ctx, s.joined)
 		s.joined = ""
 	}
+}
+
+// Renewed implements signalr.Session.
+func (s *session) Renewed(ctx context.Context) {
+	client, err := auth.From(ctx)
+	if err != nil {
+		client = &auth.Client{ID: s.clientID} // a request without a client may do nothing
+	}
+	s.conn.renew(client)
 }
 
 // Close implements signalr.Session.

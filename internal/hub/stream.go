@@ -10,6 +10,7 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/signalr"
 )
 
 // StreamWriter takes the bytes of an event stream; http.ResponseController has all methods but Write. Write and Flush
@@ -161,6 +162,9 @@ func (s *stream) TryWrite(payload []byte) bool {
 	}
 	return true
 }
+
+// TryWriteRun implements sink: an event stream reads nothing again for its client, which comes back with its cursor.
+func (s *stream) TryWriteRun(payload []byte, _ signalr.Run) bool { return s.TryWrite(payload) }
 
 // Wait implements sink. One goroutine at a time may wait.
 func (s *stream) Wait(ctx context.Context) error {

@@ -25,13 +25,14 @@ import (
 type access struct {
 	inForce string                          // for the start line
 	mark    func(http.Handler) http.Handler // gives every request its origin and its client
+	asked   func(*http.Request) bool        // a request is the question of another node
 	limits  *limit.Limits
 }
 
 const everybody = "none: everyone who reaches this address can read and send, in any name"
 
 func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error) {
-	a := &access{inForce: everybody}
+	a := &access{inForce: everybody, asked: forward.Asks(s.peers)}
 	a.limits = limit.New(limit.Config{
 		Sends:                 s.cfg.Limit.Sends,
 		Requests:              s.cfg.Limit.Requests,
@@ -75,7 +76,10 @@ func tokenInQuery(r *http.Request) bool {
 
 // identify returns the client of a request for package signalr, or why the request is refused.
 func (a *access) identify(r *http.Request) (signalr.Identity, *signalr.Refusal) {
-	err := a.limits.Allow(r)
+	var err error
+	if !signalr.IsQuestion(r) || !a.asked(r) { // the question of a node is no request of the client
+		err = a.limits.Allow(r)
+	}
 	client, authErr := auth.From(r.Context())
 	if err == nil {
 		err = authErr
@@ -83,7 +87,7 @@ func (a *access) identify(r *http.Request) (signalr.Identity, *signalr.Refusal) 
 	if err != nil {
 		return signalr.Identity{}, refusal(err)
 	}
-	return signalr.Identity{Name: client.ID, Expires: client.Expires}, nil
+	return signalr.Identity{Name: client.ID, Issued: client.Issued, Expires: client.Expires}, nil
 }
 
 // refusal translates the error of a refused request for package signalr.

@@ -22,15 +22,21 @@ func byRole(self peer.Node, local http.Handler, forward func(role peer.Role) htt
 	})
 }
 
-// elsewhere returns the handlers that forward requests to other nodes: to the node that has the connection which the
-// request names, or else to any node with the role.
-func elsewhere(forwarder *forward.Forwarder) func(role peer.Role) http.Handler {
-	return func(role peer.Role) http.Handler {
-		if role == peer.Hub {
-			return signalr.Elsewhere(forwarder.ToNode, forwarder.ToRole(role))
-		}
-		return forwarder.ToRole(role)
+// elsewhere returns the handler that forwards requests which need a role to other nodes: to the node that has the connection which
+// the request names, or else to any node with the role.
+func (s *Server) elsewhere(role peer.Role) http.Handler {
+	if role == peer.Hub {
+		return signalr.Elsewhere(s.withNodes(signalr.Config{}), s.forwarder.ToRole(role))
 	}
+	return s.forwarder.ToRole(role)
+}
+
+// withNodes returns the hub's configuration with what it needs of other nodes.
+func (s *Server) withNodes(cfg signalr.Config) signalr.Config {
+	cfg.Forward, cfg.Ask = s.forwarder.ToNode, s.forwarder.Ask
+	cfg.Forwarded, cfg.Asked = forward.Forwarded, s.access.asked
+	cfg.Others = func() []string { return s.forwarder.Others(peer.Hub) }
+	return cfg
 }
 
 // joined writes roles as --roles takes them.

@@ -95,10 +95,10 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
 		MaxRooms: s.cfg.Limit.Rooms, Turns: s.turns, Memory: int(s.cfg.Limit.Memory),
 		CompareEvery: s.compareEvery(), Look: s.look(),
-		SignalR: signalr.Config{
-			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure,
-			Node: s.peers.Self().ID, Forward: s.forwarder.ToNode,
-		},
+		SignalR: s.withNodes(signalr.Config{
+			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure, Node: s.peers.Self().ID,
+			ReconnectWindow: *s.cfg.ReconnectWindow,
+		}),
 	}, hub.Logs{Guarded: s.logs, Shared: s.store}, s.entry.clients)
 	if s.judge != nil {
 		s.judge.OnEnter(s.hub.Enter)
@@ -141,7 +141,7 @@ func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler := s.lastAnswers(answerHalfClosed(s.traces.Wrap(s.access.mark(forward.KeepID(byRole(s.peers.Self(), local, elsewhere(s.forwarder)))))))
+	handler := s.lastAnswers(answerHalfClosed(s.traces.Wrap(s.access.mark(forward.KeepID(byRole(s.peers.Self(), local, s.elsewhere))))))
 	srv := newHTTPServer(handler, s.tls, s.log)
 	done := make(chan struct{})
 	go func() {

@@ -23,6 +23,18 @@ type Config struct {
 	// that node are then unknown. It must forward a request at most once. Default: it knows no other node.
 	Forward func(node string) http.Handler
 
+	// Forwarded reports whether another node has forwarded a request. Default: never.
+	Forwarded func(r *http.Request) bool
+	// Asked reports whether a request is the question of another node (see Ask), which proves it. It must be false for requests
+	// that a node has forwarded for a client. Default: never.
+	Asked func(r *http.Request) bool
+	// Others returns the other living nodes that have connections. Default: there are none.
+	Others func() []string
+	// Ask sends a short request to another node, with proof that a node sends it and with the credentials of r, and returns the
+	// answer. A node that has ended has answered 404. An error says that the node may be alive and has not answered. It blocks
+	// until the end of r's context at most, and is called concurrently. Default: all nodes have ended.
+	Ask func(r *http.Request, node string) (status int, body []byte, err error)
+
 	// Identify returns the sender of a request, or why it is refused. It is called concurrently, for every request to the
 	// hub except preflights and those of foreign pages, after the CORS headers of the answer are set. Default: an anonymous
 	// sender that never expires.
@@ -58,6 +70,10 @@ type Config struct {
 	// in the network. Negative: no limit. Default 1,000.
 	MessageRate int
 
+	// ReconnectWindow is how long a connection goes on after its WebSocket has ended without a Close message, for clients that
+	// ask for stateful reconnect. Meanwhile it counts as open. Default: stateful reconnect is not offered.
+	ReconnectWindow time.Duration
+
 	// MaxUnused limits the tokens that negotiate has issued and that are not used yet; beyond it negotiate answers 503. The
 	// token of a client that opens its WebSocket on another node than it negotiated with stays unused until IdleTimeout. A
 	// token takes about 120 bytes and the name of its client. Default 100,000.
@@ -90,7 +106,7 @@ func (c Config) Validate() error {
 	for name, d := range map[string]time.Duration{
 		"keep-alive": c.KeepAlive, "client timeout": c.ClientTimeout, "handshake timeout": c.HandshakeTimeout,
 		"poll timeout": c.PollTimeout, "idle timeout": c.IdleTimeout, "stall timeout": c.StallTimeout,
-		"message timeout": c.MessageTimeout,
+		"message timeout": c.MessageTimeout, "reconnect window": c.ReconnectWindow,
 	} {
 		if d < 0 {
 			faults = append(faults, fmt.Errorf("%s %s: must not be negative", name, d))
@@ -110,6 +126,7 @@ func (c Config) withDefaults() Config {
 	if c.Identify == nil {
 		c.Identify = func(*http.Request) (Identity, *Refusal) { return Identity{}, nil }
 	}
+	c.knowNodes()
 	if c.Secure == nil {
 		c.Secure = func(*http.Request) (secure, known bool) { return false, false }
 	}
@@ -125,6 +142,26 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxUnused, 100_000)
 	setDefault(&c.SendBuffer, 128<<10)
 	return c
+}
+
+// knowNodes sets the defaults of what concerns other nodes.
+func (c *Config) knowNodes() {
+	if c.Forward == nil {
+		c.Forward = func(string) http.Handler { return nil }
+	}
+	never := func(*http.Request) bool { return false }
+	if c.Forwarded == nil {
+		c.Forwarded = never
+	}
+	if c.Asked == nil {
+		c.Asked = never
+	}
+	if c.Others == nil {
+		c.Others = func() []string { return nil }
+	}
+	if c.Ask == nil {
+		c.Ask = func(*http.Request, string) (int, []byte, error) { return http.StatusNotFound, nil, nil }
+	}
 }
 
 func setDefault[T comparable](field *T, value T) {

@@ -13,25 +13,29 @@ import (
 type Conn struct {
 	server    *Server
 	id        string
-	token     string    // opens the connection; "" when negotiation was skipped
-	owner     string    // Identity.Name of the opening request, and of all later ones
-	expires   time.Time // Identity.Expires of the opening request; what later ones show does not prolong it
+	token     string // opens the connection; "" when negotiation was skipped
+	owner     string // Identity.Name of the opening request, and of all later ones
 	transport Transport
-	out       outlet   // set before the connection is live
-	lag       *backlog // of out
-	query     string   // of the opening request, until the hub has seen it
-	openedAt  int64    // as Server.now
+	out       outlet // set before the connection is live
+	query     string // of the opening request, until the hub has seen it
+	openedAt  int64  // as Server.now
 
 	// Messages also arrive in requests of their own (POST), so no single call lasts as long as the connection and could
 	// pass a context down. The contexts of the hub's calls come from this one.
 	ctx    context.Context
 	cancel context.CancelFunc
 
+	rights  sync.Mutex   // held while the rights change, and while the session is set; see present
+	issued  time.Time    // Identity.Issued of the newest token that was shown
+	expires time.Time    // Identity.Expires of that token
+	expired bool         // the connection is ending because that token does
+	renewed *callContext // of the hub's calls after a newer token was shown; nil before
+
 	phase    sync.Mutex // held while the handshake is answered, and while the last bytes are chosen and sent
 	turn     sync.Mutex // held while received bytes are handled, and when the session is closed
 	inbox    inbox
-	due      int64 // when the client's messages are within their rate again, as Server.now; see pace
-	session  Session
+	due      int64         // when the client's messages are within their rate again, as Server.now; see pace
+	session  Session       // set under turn and rights
 	protocol Protocol      // set before handshakeDone
 	accepted chan struct{} // closed when the handshake has been answered
 
@@ -52,7 +56,12 @@ type Conn struct {
 // outlet is the writing half of a transport. Nothing in it blocks.
 type outlet interface {
 	// write accepts payload unless (too many) bytes are pending. With force it always accepts it. It does not keep payload.
-	write(payload []byte, force bool) outcome
+	// run says what it consists of: the zero Run is what no client numbers, such as a Ping.
+	write(payload []byte, run Run, force bool) outcome
+	// idle, congested and stuckSince are those of backlog.
+	idle() (written <-chan struct{}, ended bool)
+	congested() <-chan struct{}
+	stuckSince() (since int64, ok bool)
 	// finish accepts the last payload, which may be empty, and ends the transport when that is written.
 	finish(lastBytes []byte)
 	// abort ends the transport at once and drops pending bytes.
@@ -76,20 +85,23 @@ func (c *Conn) Protocol() Protocol { return c.protocol }
 // Transport returns the transport.
 func (c *Conn) Transport() Transport { return c.transport }
 
-// TryWrite sends payload (one or more whole hub messages in the connection's Protocol, up to 64 KiB or one larger
-// message) without ever blocking. It reports false, and accepts nothing, while earlier bytes are pending and until the
+// TryWrite sends payload (one whole hub message in the connection's Protocol) without ever blocking. It reports false, and accepts nothing, while earlier bytes are pending and until the
 // handshake is answered. Otherwise it accepts all of payload and reports true: it copies what the socket did not accept at
 // once, and writes it in the background. It does not keep payload. After the connection has ended it reports true and
 // drops the payload. It may be called concurrently with everything.
-func (c *Conn) TryWrite(payload []byte) bool {
+func (c *Conn) TryWrite(payload []byte) bool { return c.TryWriteRun(payload, own) }
+
+// TryWriteRun is TryWrite for messages of a log, up to 64 KiB or one larger message, which run names. A connection that may
+// outlive its WebSocket keeps no copy of them: if they do not arrive, they are asked for again (Session.Replay).
+func (c *Conn) TryWriteRun(payload []byte, run Run) bool {
 	if !c.handshakeDone.Load() && !c.stopped.Load() {
 		return false
 	}
-	return c.out.write(payload, false) != full
+	return c.out.write(payload, run, false) != full
 }
 
 // Wait blocks until the handshake is answered and some of the pending bytes (over WebSockets: all) are written, so that
-// TryWrite may accept more. It does not block when no bytes are pending. It returns the error of ctx, or ErrClosed when the
+// TryWrite may accept more. While the client of a connection that outlives its WebSocket is away, it blocks until that is back. It does not block when no bytes are pending. It returns the error of ctx, or ErrClosed when the
 // connection has ended.
 func (c *Conn) Wait(ctx context.Context) error {
 	select {
@@ -99,7 +111,7 @@ func (c *Conn) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	written, ended := c.lag.idle()
+	written, ended := c.out.idle()
 	if ended {
 		return ErrClosed
 	}
@@ -181,9 +193,7 @@ func (c *Conn) drop(why cause) {
 func (c *Conn) release() {
 	c.turn.Lock()
 	defer c.turn.Unlock()
-	if c.session != nil {
-		c.session.Close()
-	}
+	c.endSession()
 	c.inbox = inbox{}
 }
 

@@ -32,6 +32,9 @@ func (c *Conn) handle(content []byte) (rest []byte) {
 		return nil
 	}
 	c.server.metrics.received(m.kind)
+	if r := c.resumable(); r != nil && !r.admit(&m, len(content)) {
+		return
+	}
 	switch m.kind {
 	case kindInvocation, kindStreamInvocation:
 		c.call(&m)
@@ -41,7 +44,7 @@ func (c *Conn) handle(content []byte) (rest []byte) {
 		c.stop(causeClient, c.protocol.appendClose(nil, "", false))
 	default:
 		// The server opens no streams and makes no calls that are answered, so it does not know the ids of items,
-		// completions and cancellations. Acks and sequences belong to stateful reconnect, which it does not offer.
+		// completions and cancellations.
 	}
 	return m.rest
 }
@@ -55,7 +58,7 @@ func (c *Conn) call(m *message) {
 		c.reply(answer)
 	}
 	if c.session != nil {
-		c.session.Answered(c.ctx)
+		c.session.Answered(c.callsContext())
 	}
 }
 
@@ -109,7 +112,7 @@ func recovered(what string, err *error) {
 
 func (c *Conn) invoke(inv Invocation) (result any, err error) {
 	defer recovered(inv.Target, &err)
-	return c.session.Invoke(c.ctx, inv)
+	return c.session.Invoke(c.callsContext(), inv)
 }
 
 func failedText(target string) string {

@@ -85,7 +85,7 @@ func (s *Server) serveEarly(w http.ResponseWriter, r *http.Request, token string
 		refused.write(w)
 	case c != nil:
 		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), r.Body))
-		s.receivePost(w, r, c)
+		s.receivePost(w, r, c, sender)
 	default:
 		_ = rc.SetReadDeadline(time.Time{})
 		w.WriteHeader(http.StatusOK)

@@ -18,7 +18,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, sender Iden
 	stream := http.NewResponseController(w)
 	_ = stream.SetReadDeadline(time.Time{})  // the server's limits for requests
 	_ = stream.SetWriteDeadline(time.Time{}) // are too short for a stream
-	s.open(c, r, q, &q.backlog)
+	s.open(c, r, q)
 	q.attach(stream)
 	defer func() {
 		q.attach(nil)

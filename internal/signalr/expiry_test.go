@@ -131,69 +131,58 @@ func TestConn_ExpiresBeforeItsHandshake(t *testing.T) {
 
 // renewed is the identity of a client whose every request has a token for another minute.
 func renewed(*http.Request) (Identity, *Refusal) {
-	return Identity{Name: "ann", Expires: time.Now().Add(time.Minute)}, nil
+	return Identity{Name: "ann", Issued: time.Now(), Expires: time.Now().Add(time.Minute)}, nil
 }
 
-func TestLongPolling_ExpiresWhateverLaterRequestsShow(t *testing.T) {
+func TestLongPolling_LastsAsLongAsItsNewestToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(newEchoHub(), Config{Identify: renewed})
 		token := newSecret()
 		s.registry.reserve(s, token, "ann")
-		do := func(method, body string) (int, string) {
-			w := serve(s, t.Context(), method, token, body)
-			return w.Code, w.Body.String()
-		}
-		want := func(code int, text string, wantCode int, wantText string) {
+		want := func(method, body string, wantCode int, wantText string) {
 			t.Helper()
-			if code != wantCode || text != wantText {
-				t.Fatalf("%d %q", code, text)
+			if w := serve(s, t.Context(), method, token, body); w.Code != wantCode || w.Body.String() != wantText {
+				t.Fatalf("%d %q", w.Code, w.Body)
 			}
 		}
-		start := time.Now()
-		code, text := do("GET", "")
-		want(code, text, 200, "")
-		code, text = do("POST", jsonHandshake)
-		want(code, text, 200, "")
-		code, text = do("GET", "")
-		want(code, text, 200, "{}\x1e")
-		for range 5 {
+		want("GET", "", 200, "")
+		want("POST", jsonHandshake, 200, "")
+		want("GET", "", 200, "{}\x1e")
+		for range 30 {
 			time.Sleep(10 * time.Second) // fake time
-			code, text = do("POST", voidCall)
-			want(code, text, 200, "")
-			code, text = do("GET", "")
-			want(code, text, 200, `{"type":3,"invocationId":"0"}`+"\x1e")
+			want("POST", voidCall, 200, "")
+			want("GET", "", 200, `{"type":3,"invocationId":"0"}`+"\x1e")
 		}
-		code, text = do("GET", "") // waits
-		want(code, text, 200, expiredClose+"\x1e")
-		if at := time.Since(start); at < 59*time.Second || at > time.Minute {
-			t.Errorf("ended after %s", at)
+		last := time.Now()
+		want("GET", "", 200, expiredClose+"\x1e") // waits
+		if at := time.Since(last); at < 59*time.Second || at > time.Minute {
+			t.Errorf("ended %s after the last token was issued", at)
 		}
-		code, text = do("POST", voidCall)
-		want(code, text, 404, errNoConnection.Text)
-		code, text = do("GET", "")
-		want(code, text, 204, "")
+		want("POST", voidCall, 404, errNoConnection.Text)
+		want("GET", "", 204, "")
 		s.Close()
 	})
 }
 
-func TestEvents_ExpireWhateverLaterRequestsShow(t *testing.T) {
+func TestEvents_LastAsLongAsTheNewestToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(newEchoHub(), Config{Identify: renewed})
 		token := newSecret()
 		s.registry.reserve(s, token, "ann")
-		start := time.Now()
 		stream := make(chan string, 1)
 		go func() { stream <- serve(s, t.Context(), "GET", token, "", "Accept", "text/event-stream").Body.String() }()
 		synctest.Wait()
-		for _, body := range []string{jsonHandshake, voidCall} {
+		var last time.Time
+		for _, body := range []string{jsonHandshake, voidCall, voidCall, voidCall} {
+			last = time.Now()
 			if w := serve(s, t.Context(), "POST", token, body); w.Code != 200 {
 				t.Fatal(w.Code, w.Body)
 			}
 			time.Sleep(25 * time.Second) // fake time
 		}
 		got := <-stream
-		if at := time.Since(start); at < 59*time.Second || at > time.Minute {
-			t.Errorf("ended after %s", at)
+		if at := time.Since(last); at < 59*time.Second || at > time.Minute {
+			t.Errorf("ended %s after the last token was issued", at)
 		}
 		if !strings.HasSuffix(got, "data: "+expiredClose+"\x1e\r\n\r\n") {
 			t.Errorf("%q", got)

@@ -2,6 +2,7 @@ package signalr
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,7 +19,7 @@ const newestVersion = 2
 // first, so that everything that the client does once it is connected comes after Hub.Connect. What the hub writes
 // meanwhile waits for the answer, which is the first message on the wire (see TryWrite).
 func (c *Conn) handshake(request []byte) {
-	protocol, problem := parseHandshake(request)
+	protocol, version, problem := parseHandshake(request)
 	if problem == "" && protocol == MessagePack && c.transport == ServerSentEvents {
 		problem = "Cannot use the 'messagepack' protocol on the current transport. " +
 			"The transport does not support 'Binary' transfer format."
@@ -28,8 +29,12 @@ func (c *Conn) handshake(request []byte) {
 		return
 	}
 	c.speak(protocol)
-	session, err := c.connect()
-	c.accept()
+	ctx := c.callsContext()
+	session, err := c.connect(ctx)
+	if err == nil {
+		c.setSession(session, ctx)
+	}
+	c.accept(version)
 	if err != nil {
 		text := closedText
 		if e, ok := errors.AsType[*HubError](err); ok {
@@ -38,9 +43,7 @@ func (c *Conn) handshake(request []byte) {
 			c.server.log.Warn("hub refused connection", "connection", c.id, "error", err)
 		}
 		c.stop(causeRefused, c.protocol.appendClose(nil, text, false))
-		return
 	}
-	c.session = session
 }
 
 // speak sets the protocol. It also chooses the type of frames: the answer to the handshake has that type already.
@@ -51,22 +54,25 @@ func (c *Conn) speak(protocol Protocol) {
 }
 
 // accept answers the handshake. From here on the client understands messages.
-func (c *Conn) accept() {
+func (c *Conn) accept(version int) {
 	c.phase.Lock()
 	defer c.phase.Unlock()
-	c.reply([]byte("{}\x1e"))
+	if r, ok := c.out.(*resumable); ok {
+		r.on.Store(version == newestVersion) // before the client knows that it may come back
+	}
+	c.out.write([]byte("{}\x1e"), Run{}, true)
 	c.handshakeDone.Store(true)
 	close(c.accepted)
 }
 
 // connect tells the hub of the connection.
-func (c *Conn) connect() (session Session, err error) {
+func (c *Conn) connect(ctx context.Context) (session Session, err error) {
 	defer recovered("connect", &err)
-	return c.server.hub.Connect(c.ctx, c, c.hubQuery())
+	return c.server.hub.Connect(ctx, c, c.hubQuery())
 }
 
-// parseHandshake returns the protocol asked for, or the error text to answer.
-func parseHandshake(request []byte) (Protocol, string) {
+// parseHandshake returns the protocol and the version asked for, or the error text to answer.
+func parseHandshake(request []byte) (p Protocol, version int, problem string) {
 	var h struct {
 		Protocol *string `json:"protocol"`
 		Version  *int    `json:"version"`
@@ -74,7 +80,7 @@ func parseHandshake(request []byte) (Protocol, string) {
 	// What follows the object is ignored, and of repeated names the last one counts, as in stock servers.
 	d := jsontext.NewDecoder(bytes.NewReader(request), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if err := json.UnmarshalDecode(d, &h); err != nil || h.Protocol == nil || h.Version == nil {
-		return JSON, "An unexpected error occurred during connection handshake."
+		return JSON, 0, "An unexpected error occurred during connection handshake."
 	}
 	protocol := JSON
 	switch strings.ToLower(*h.Protocol) {
@@ -82,12 +88,12 @@ func parseHandshake(request []byte) (Protocol, string) {
 	case "messagepack":
 		protocol = MessagePack
 	default:
-		return JSON, "The protocol '" + *h.Protocol + "' is not supported."
+		return JSON, 0, "The protocol '" + *h.Protocol + "' is not supported."
 	}
 	if *h.Version > newestVersion {
-		return JSON, fmt.Sprintf("The server does not support version %d of the '%s' protocol.", *h.Version, *h.Protocol)
+		return JSON, 0, fmt.Sprintf("The server does not support version %d of the '%s' protocol.", *h.Version, *h.Protocol)
 	}
-	return protocol, ""
+	return protocol, *h.Version, ""
 }
 
 // handshakeError is the answer to a handshake that fails; it is JSON in every protocol.

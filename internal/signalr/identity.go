@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"time"
@@ -10,7 +11,8 @@ import (
 // end.
 type Identity struct {
 	Name    string    // requests of another name do not find the connections of this one; "" is anonymous
-	Expires time.Time // when a connection that the request opens must have ended; zero: never
+	Issued  time.Time // when its token was issued, which tells which of two tokens is newer; zero: not known
+	Expires time.Time // when a connection that has shown nothing newer must have ended; zero: never
 }
 
 // expiryGrace is how long a call may still take that is in progress when its connection expires.
@@ -19,9 +21,9 @@ const expiryGrace = 2 * time.Second
 // expiredText tells a client that its connection has expired. It may connect again with a new token.
 const expiredText = "The token has expired"
 
-// overdue reports whether the connection must end because the identity that opened it expires. It ends one check of the
+// overdue reports whether the connection must end because its newest token does. It ends one check of the
 // sweeper early: a client whose requests with the same token are refused already would not fetch a new token before it has
-// seen the end of the connection. It uses the wall clock, so that a machine that was asleep does not prolong connections.
+// seen the end of the connection. It uses the wall clock, so that a machine that was asleep does not prolong connections. The caller holds rights.
 func (c *Conn) overdue() bool {
 	if c.expires.IsZero() {
 		return false
@@ -32,7 +34,11 @@ func (c *Conn) overdue() bool {
 
 // expire ends the connection if it is overdue.
 func (c *Conn) expire() bool {
-	if !c.overdue() {
+	c.rights.Lock()
+	overdue := c.overdue()
+	c.expired = c.expired || overdue // from here on no token prolongs it
+	c.rights.Unlock()
+	if !overdue {
 		return false
 	}
 	c.closeWith(causeExpired, expiredText, true)
@@ -44,6 +50,7 @@ type Refusal struct {
 	Status int
 	Text   string      // the body; stock clients show it only to developers
 	Header http.Header // further headers; default: none
+	Type   string      // of the body; default: plain text
 }
 
 // write answers the request.
@@ -55,7 +62,7 @@ func (e *Refusal) write(w http.ResponseWriter) {
 	for name, values := range e.Header {
 		h[name] = values
 	}
-	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Type", cmp.Or(e.Type, "text/plain; charset=utf-8"))
 	w.WriteHeader(e.Status)
 	_, _ = io.WriteString(w, e.Text) //nolint:gosec // declared as plain text; a client that has disconnected needs no answer
 }
@@ -66,6 +73,7 @@ var (
 	errNoID         = &Refusal{Status: http.StatusBadRequest, Text: "Connection ID required"}
 	errNoConnection = &Refusal{Status: http.StatusNotFound, Text: "No Connection with that ID"}
 	errGoingDown    = &Refusal{Status: http.StatusServiceUnavailable, Text: "The server is going down"}
+	errUnknownYet   = &Refusal{Status: http.StatusServiceUnavailable, Text: "A node that may have the connection does not answer"}
 	errIsOpen       = &Refusal{Status: http.StatusConflict, Text: "The connection is open already"}
 	errForeignPage  = &Refusal{Status: http.StatusForbidden, Text: "Pages of this origin may not connect; the operator can allow it"}
 )

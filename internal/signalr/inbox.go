@@ -51,11 +51,14 @@ func (in *inbox) complete(p Protocol, limit int, data []byte) (content, rest []b
 
 // receive handles bytes from the client. It runs every message that they complete, in order, and returns when the answers
 // are sent or pending, there is space for more, and the client is within its rate. The caller may then reuse data. open
-// says that the frame of data, which may be empty, is not complete. Calls wait for each other.
-func (c *Conn) receive(data []byte, open bool) {
+// says that the frame of data, which may be empty, is not complete. from is the socket that has received it; nil for other
+// transports. Calls wait for each other.
+func (c *Conn) receive(data []byte, open bool, from *socket) {
 	c.turn.Lock()
 	defer c.turn.Unlock()
-	c.receiveInTurn(data, open)
+	if r := c.resumable(); r == nil || r.reads(from) {
+		c.receiveInTurn(data, open)
+	}
 }
 
 // receiveInTurn is receive for a caller that holds turn.
@@ -155,11 +158,11 @@ func (c *Conn) fail(err error) {
 }
 
 // reply sends an answer even if many bytes are pending: the client's next message is not read before there is space.
-func (c *Conn) reply(payload []byte) { c.out.write(payload, true) }
+func (c *Conn) reply(payload []byte) { c.out.write(payload, own, true) }
 
 // awaitSpace is the back-pressure on a client that calls methods and does not read the answers.
 func (c *Conn) awaitSpace() {
-	for space := c.lag.congested(); space != nil; space = c.lag.congested() {
+	for space := c.out.congested(); space != nil; space = c.out.congested() {
 		<-space // closed when the connection ends, too
 	}
 }

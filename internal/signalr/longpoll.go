@@ -21,7 +21,7 @@ func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, sender Identi
 	if first {
 		q := newQueue(c)
 		q.left.Store(s.now())
-		s.open(c, r, q, &q.backlog)
+		s.open(c, r, q)
 		answerOK(w)
 		return
 	}
@@ -30,6 +30,7 @@ func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, sender Identi
 		answerOK(w)
 		return
 	}
+	c.present(r.Context(), sender) // a connection that has ended still has its last bytes
 	q.polls.Add(1)
 	defer func() {
 		q.left.Store(s.now())

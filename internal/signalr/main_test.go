@@ -31,12 +31,15 @@ const testTimeout = 10 * time.Second
 type echoHub struct {
 	conns   chan *Conn
 	queries chan url.Values
-	closed  chan string   // ids of the connections whose sessions were closed
-	entered chan struct{} // Block or Gate has begun
-	gate    chan struct{} // lets Gate return
-	refuse  error         // of Connect
+	closed  chan string          // ids of the connections whose sessions were closed
+	entered chan struct{}        // Block or Gate has begun
+	gate    chan struct{}        // lets Gate return
+	renewed chan context.Context // of Renewed
+	refuse  error                // of Connect
 
-	connecting func(c *Conn) // called by Connect; nil: nothing
+	connecting func(c *Conn)                            // called by Connect; nil: nothing
+	replayable func(runs []Run) error                   // Replayable; nil: always
+	replaying  func(ctx context.Context, run Run) error // called by Replay; nil: nothing
 	closes     atomic.Int32
 }
 
@@ -44,6 +47,7 @@ func newEchoHub() *echoHub {
 	return &echoHub{
 		conns: make(chan *Conn, 100), queries: make(chan url.Values, 100), closed: make(chan string, 1000),
 		entered: make(chan struct{}, 100), gate: make(chan struct{}),
+		renewed: make(chan context.Context, 100),
 	}
 }
 
@@ -68,6 +72,28 @@ type echoSession struct {
 	c       *Conn
 	running atomic.Bool
 	after   string // is written after the answer
+}
+
+// Renewed notes the context.
+func (s *echoSession) Renewed(ctx context.Context) { s.hub.renewed <- ctx }
+
+// Replayable asks the test, if it has something to say.
+func (s *echoSession) Replayable(_ context.Context, runs []Run) error {
+	if s.hub.replayable == nil {
+		return nil
+	}
+	return s.hub.replayable(runs)
+}
+
+// Replay gives up to three messages of a log.
+func (s *echoSession) Replay(ctx context.Context, run Run) (payload []byte, count int64, err error) {
+	if s.hub.replaying != nil {
+		if err := s.hub.replaying(ctx, run); err != nil {
+			return nil, 0, err
+		}
+	}
+	count = min(run.Count, 3)
+	return run.Log.(*testLog).messages(s.c.Protocol(), run.First, count), count, nil
 }
 
 // Answered writes the text that SayAfter left.

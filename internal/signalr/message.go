@@ -44,6 +44,9 @@ func (k kind) calls() bool { return k == kindInvocation || k == kindStreamInvoca
 // counts reports whether the message is about the numbers of others.
 func (k kind) counts() bool { return k == kindAck || k == kindSequence }
 
+// numbered reports whether messages of this type have numbers in stateful reconnect.
+func (k kind) numbered() bool { return kindInvocation <= k && k <= kindCancel }
+
 // needsID reports whether the message makes no sense without an invocation id.
 func (k kind) needsID() bool {
 	return k == kindStreamItem || k == kindCompletion || k == kindStreamInvocation || k == kindCancel

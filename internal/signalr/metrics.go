@@ -15,6 +15,8 @@ type metrics struct {
 	early       prometheus.Gauge
 	invocations *prometheus.CounterVec
 	unknown     counter
+	stateful    statefulMetrics
+	refreshes   [refreshOutcomes]counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -27,6 +29,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	ended := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "restante_signalr_connections_closed_total", Help: "Connections that have ended, by reason.",
 	}, []string{"reason"})
+	refreshes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "restante_signalr_refreshes_total", Help: "Refreshes of connections' tokens that this node has answered, by outcome.",
+	}, []string{"outcome"})
 	m := &metrics{
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_signalr_written_bytes_total", Help: "Bytes handed to connections, framing included.",
@@ -47,9 +52,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for why := range causes {
 		m.ended[why] = ended.WithLabelValues(why.String())
 	}
+	for o := range refreshOutcomes {
+		m.refreshes[o] = refreshes.WithLabelValues(o.String())
+	}
+	m.stateful = newStatefulMetrics(reg)
 	m.unknown = m.invocations.WithLabelValues("", callUnknown.String())
 	if reg != nil {
-		reg.MustRegister(connections, messages, ended, m.bytes, m.early, m.invocations)
+		reg.MustRegister(connections, messages, ended, m.bytes, m.early, m.invocations, refreshes)
 	}
 	return m
 }

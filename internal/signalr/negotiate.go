@@ -12,12 +12,14 @@ import (
 	"strings"
 )
 
-// negotiation is the answer to negotiate. It does not offer stateful reconnect.
+// negotiation is the answer to negotiate.
 type negotiation struct {
 	Version    int             `json:"negotiateVersion"`
 	ID         string          `json:"connectionId"`
 	Token      string          `json:"connectionToken,omitempty"`
+	Stateful   bool            `json:"useStatefulReconnect,omitempty"`
 	Transports []transportInfo `json:"availableTransports"`
+	lifetime
 }
 
 type transportInfo struct {
@@ -37,7 +39,8 @@ func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request, sender I
 		writeJSON(w, map[string]string{"error": problem})
 		return
 	}
-	token := s.newToken()
+	stateful := s.cfg.ReconnectWindow > 0 && strings.EqualFold(queryValue(r.URL.Query(), "useStatefulReconnect"), "true")
+	token := s.newToken(stateful)
 	if refused := s.registry.reserve(s, token, sender.Name); refused != nil {
 		refused.write(w)
 		return
@@ -47,6 +50,8 @@ func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request, sender I
 		{ServerSentEvents.String(), []string{"Text"}},
 		{LongPolling.String(), []string{"Text", "Binary"}},
 	}}
+	answer.Stateful = stateful
+	answer.lifetime = s.lifetimeOf(sender.Expires)
 	if version == 0 { // such a client knows one id, which must be the secret
 		answer.ID, answer.Token = token, ""
 	}
@@ -98,7 +103,7 @@ const secretLength = 22 // of 128 bits in base64
 
 // newConn returns a connection that a request is opening; token is empty if it was not negotiated.
 func (s *Server) newConn(token string, sender Identity, t Transport) *Conn {
-	c := &Conn{server: s, token: token, owner: sender.Name, expires: sender.Expires, transport: t, openedAt: s.now(), accepted: make(chan struct{})}
+	c := &Conn{server: s, token: token, owner: sender.Name, issued: sender.Issued, expires: sender.Expires, transport: t, openedAt: s.now(), accepted: make(chan struct{})}
 	if token == "" {
 		c.id = newSecret()
 	} else {

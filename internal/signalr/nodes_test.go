@@ -15,10 +15,13 @@ import (
 	"restante/internal/peer"
 )
 
+// secretOf is the secret of a node of that name.
+func secretOf(name string) peer.Secret { return peer.Secret("secret of " + name) }
+
 // newNode returns the forwarder of a node of that name. meet makes it know others.
 func newNode(t *testing.T, name string) (*peer.Table, *forward.Forwarder) {
 	t.Helper()
-	table := peer.NewTable(peer.Node{ID: name})
+	table := peer.NewTable(peer.Node{ID: name, Secret: secretOf(name)})
 	f := forward.New(table, forward.Config{})
 	t.Cleanup(func() { _ = f.Drain(context.Background()) })
 	return table, f
@@ -37,7 +40,8 @@ func newCluster(t *testing.T, cfg Config, names ...string) *cluster {
 	for _, name := range names {
 		table, f := newNode(t, name)
 		tables = append(tables, table)
-		cfg.Node, cfg.Forward = name, f.ToNode
+		cfg := knowing(table, f, cfg)
+		cfg.Node = name
 		c.nodes = append(c.nodes, newRig(t, cfg))
 	}
 	for _, table := range tables {
@@ -46,10 +50,17 @@ func newCluster(t *testing.T, cfg Config, names ...string) *cluster {
 	return c
 }
 
+// knowing returns the configuration with what it needs of other nodes.
+func knowing(table *peer.Table, f *forward.Forwarder, cfg Config) Config {
+	cfg.Forward, cfg.Forwarded, cfg.Asked, cfg.Ask = f.ToNode, forward.Forwarded, forward.Asks(table), f.Ask
+	cfg.Others = func() []string { return f.Others(peer.Hub) }
+	return cfg
+}
+
 // introduce makes a node know the others.
 func (c *cluster) introduce(table *peer.Table, names ...string) {
 	for i, name := range names {
-		table.Heard(peer.Node{ID: name, URL: c.nodes[i].http.URL, Roles: peer.Roles()}, time.Now())
+		table.Heard(peer.Node{ID: name, URL: c.nodes[i].http.URL, Roles: peer.Roles(), Secret: secretOf(name)}, time.Now())
 	}
 }
 
@@ -275,7 +286,7 @@ func (c *cluster) front(t *testing.T, names ...string) *rig {
 	table, f := newNode(t, "api")
 	c.introduce(table, names...)
 	front := *c.nodes[0] // its methods, at another address
-	front.http = httptest.NewServer(Elsewhere(f.ToNode, f.ToRole(peer.Hub)))
+	front.http = httptest.NewServer(Elsewhere(knowing(table, f, Config{}), f.ToRole(peer.Hub)))
 	t.Cleanup(func() {
 		front.client.CloseIdleConnections()
 		front.http.Close()

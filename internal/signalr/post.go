@@ -23,17 +23,17 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request, sender Identi
 		s.serveEarly(w, r, queryValue(r.URL.Query(), "id"), sender)
 		return
 	}
-	s.receivePost(w, r, c)
+	s.receivePost(w, r, c, sender)
 }
 
 // receivePost answers when all messages in the body have been handled. Requests of one connection wait for each other. The
 // body is handled as it arrives and may have any length; the length of each message is limited.
-func (s *Server) receivePost(w http.ResponseWriter, r *http.Request, c *Conn) {
+func (s *Server) receivePost(w http.ResponseWriter, r *http.Request, c *Conn, sender Identity) {
 	switch {
 	case c.transport == WebSockets:
 		notAllowed(w, "GET", "POST requests are not allowed for WebSocket connections.")
 		return
-	case c.stopped.Load():
+	case c.present(r.Context(), sender) != nil: // it has ended
 		errNoConnection.write(w)
 		return
 	}
@@ -56,7 +56,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *Conn) {
 		_ = rc.SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // a recorder in tests has none
 		n, err := r.Body.Read(*buffer)
 		if n > 0 {
-			c.receive((*buffer)[:n], false)
+			c.receive((*buffer)[:n], false, nil)
 		}
 		if errors.Is(err, io.EOF) {
 			_ = rc.SetReadDeadline(time.Time{})

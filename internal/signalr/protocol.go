@@ -3,6 +3,8 @@ package signalr
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/tinylib/msgp/msgp"
 )
 
 // Protocol is the encoding of hub messages.
@@ -71,6 +73,14 @@ func (p Protocol) appendClose(dst []byte, text string, allowReconnect bool) []by
 		return appendPackClose(dst, text, allowReconnect)
 	}
 	return appendJSONClose(dst, text, allowReconnect)
+}
+
+// appendNumber appends an Ack or a Sequence.
+func (p Protocol) appendNumber(dst []byte, k kind, number int64) []byte {
+	if p == MessagePack {
+		return appendPack(dst, msgp.AppendInt64([]byte{0x92, byte(k)}, number))
+	}
+	return append(fmt.Appendf(dst, `{"type":%d,"sequenceId":%d}`, k, number), recordSeparator)
 }
 
 // ping returns a Ping message.

@@ -25,7 +25,7 @@ func newQueue(c *Conn) *queue {
 }
 
 // write implements outlet.
-func (q *queue) write(payload []byte, force bool) outcome {
+func (q *queue) write(payload []byte, _ Run, force bool) outcome {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {

@@ -1,8 +1,10 @@
 package signalr
 
 import (
+	"context"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // registry has the connections, and the tokens that may open one. It decides what a token may open.
@@ -22,6 +24,13 @@ type registry struct {
 type unused struct {
 	since int64  // when it was issued, as Server.now
 	owner string // the client that got it
+	shown *shown // the newest token in a refresh; nil: there was none
+}
+
+// shown is what a request has shown before its connection was opened.
+type shown struct {
+	ctx    context.Context // has the values of the request
+	sender Identity
 }
 
 func (g *registry) init(maxUnused int) {
@@ -41,7 +50,7 @@ func (g *registry) reserve(s *Server, token, owner string) *Refusal {
 	if len(g.unused) >= g.maxUnused {
 		return &Refusal{Status: http.StatusServiceUnavailable, Text: "Too many negotiated connections wait to be opened"}
 	}
-	g.unused[token] = unused{s.now(), owner}
+	g.unused[token] = unused{since: s.now(), owner: owner}
 	g.watch(s)
 	return nil
 }
@@ -98,6 +107,60 @@ func (g *registry) find(token, owner string) *Conn {
 	return nil
 }
 
+// resumable returns the open connection of a token and its owner if it may outlive its WebSocket, or nil.
+func (g *registry) resumable(token, owner string) *resumable {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c := g.tokens[token]; c != nil && c.owner == owner && c.live && c.survives() {
+		return c.resumable()
+	}
+	return nil
+}
+
+// opened returns the connection that a token has opened, whoever its owner is, or nil.
+func (g *registry) opened(token string) *Conn {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.tokens[token]
+}
+
+// presentUnused notes the newest token that is shown before a connection is opened. It returns when that ends, and the owner, to
+// whom alone it is noted. found is false if no such token of a connection waits here.
+func (g *registry) presentUnused(token string, ctx context.Context, sender Identity) (expires time.Time, owner string, found bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	u, found := g.unused[token]
+	if !found || u.owner != sender.Name {
+		return expires, u.owner, found
+	}
+	if u.shown == nil || sender.newerThan(u.shown.sender) {
+		u.shown = &shown{context.WithoutCancel(ctx), sender}
+		g.unused[token] = u
+	}
+	return u.shown.sender.Expires, u.owner, true
+}
+
+// take forgets a token of that owner that has opened nothing yet, and reports whether there was one: only one caller gets it.
+func (g *registry) take(s *Server, token, owner string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	u, waits := g.unused[token]
+	if !waits || u.owner != owner {
+		return false
+	}
+	delete(g.unused, token)
+	g.takeEarly(s, token)
+	return true
+}
+
+// waits reports whether a token has opened nothing yet, whoever its owner is.
+func (g *registry) waits(token string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, waits := g.unused[token]
+	return waits
+}
+
 // claim opens the connection of a token, or finds the one that the token has opened. WebSockets and Server-Sent Events
 // claim it once; long polling claims it with each poll.
 func (g *registry) claim(s *Server, token string, sender Identity, t Transport) (c *Conn, first bool, refused *Refusal) {
@@ -106,6 +169,9 @@ func (g *registry) claim(s *Server, token string, sender Identity, t Transport) 
 	if u, waits := g.unused[token]; waits && u.owner == sender.Name {
 		delete(g.unused, token)
 		c = s.newConn(token, sender, t)
+		if u.shown != nil {
+			c.present(u.shown.ctx, u.shown.sender)
+		}
 		g.insert(s, c)
 		return c, true, nil
 	}

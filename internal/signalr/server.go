@@ -59,6 +59,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	sender, refused := s.cfg.Identify(r)
 	if refused != nil {
+		if isRefresh(r) {
+			s.refuseSender(w, refused)
+			return
+		}
 		refused.write(w)
 		return
 	}
@@ -67,7 +71,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveNegotiate(w, r, sender)
 		return
 	}
-	if s.forward(w, r, sender) {
+	if isRefresh(r) {
+		s.serveRefresh(w, r, sender)
+		return
+	}
+	if s.answerNode(w, r, sender) || s.forward(w, r, sender) {
 		return
 	}
 	switch r.Method {
@@ -91,6 +99,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // isNegotiate reports whether the request is for the negotiate path below the hub's, wherever the hub is mounted.
 func isNegotiate(r *http.Request) bool { return isBelow(r, "/negotiate") }
+
+// isRefresh reports whether the request is for the refresh path below the hub's.
+func isRefresh(r *http.Request) bool { return isBelow(r, "/refresh") }
 
 // isBelow reports whether the path of a request ends with the suffix. As in ASP.NET, case and a slash at the end do not matter.
 func isBelow(r *http.Request, suffix string) bool {

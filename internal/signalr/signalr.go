@@ -24,7 +24,7 @@ type Hub interface {
 	// Connect is called once for a connection, when its handshake is valid and before it is answered: the client knows only
 	// afterwards that it is connected. What is written to c meanwhile follows the answer (see Conn.TryWrite). query is that
 	// of the hub URL in the transport's opening request, without the connection's secrets. ctx carries the values of that
-	// request and ends with the connection. An error closes the connection; the client is shown the text of a *HubError.
+	// request, or of the one that has shown a newer token since, and ends with the connection. An error closes the connection; the client is shown the text of a *HubError.
 	Connect(ctx context.Context, c *Conn, query url.Values) (Session, error)
 }
 
@@ -35,6 +35,21 @@ type Session interface {
 	// and of an *ArgumentError, which says that the arguments do not fit. Any other error is logged, and the client learns
 	// only that the call has failed. ctx ends with the connection.
 	Invoke(ctx context.Context, inv Invocation) (result any, err error)
+
+	// Renewed is called when the client has shown a newer token than before. ctx has the values of that request and ends with the
+	// connection; Invoke gets its values from then on. It must not block. It is called while a call of Invoke may run, after
+	// Hub.Connect has returned the session and before Close, not by two goroutines at a time.
+	Renewed(ctx context.Context)
+
+	// Replayable reports whether the messages of the runs, which were written to the connection, can be read again by a client
+	// that has come back: nil, ErrRemoved, or ErrForbidden. ctx has the values of its request. While that cannot be known, the
+	// answer is nil. It may be called at any time, by several goroutines at a time.
+	Replayable(ctx context.Context, runs []Run) error
+
+	// Replay returns the first messages of a run, encoded as they were when they were written, in up to 64 KiB or one larger
+	// message, and their number. It blocks while they cannot be read, and returns ErrRemoved if they are not there any more, or
+	// the error of ctx, which ends with the connection. It may be called at any time, also after Close.
+	Replay(ctx context.Context, run Run) (payload []byte, count int64, err error)
 
 	// Answered is called after each call, when its answer has been written, or dropped because the client wants none. What is
 	// written to the connection from then on follows the answer. ctx is as that of Invoke. It must not block.

@@ -19,6 +19,7 @@ type socket struct {
 	header     [10]byte      // of the frame being written, where it needs no allocation
 	text       textCheck     // of the message being received; used by the reader only
 	unreadable bool          // the peer's frames are not valid any more; used by the reader only
+	left       bool          // the peer has sent a Close frame, and its client may come back; used by the reader only
 	surplus    int           // bytes read since the end has begun; used by the reader only
 	flushing   chan struct{} // closed when the flusher has ended; nil while none runs
 }
@@ -52,8 +53,13 @@ func (s *socket) read() {
 	}
 }
 
-// leave ends the socket when nothing more is read from the peer.
+// leave ends the socket when nothing more is read from the peer, and the connection unless that may go on without it.
 func (s *socket) leave() {
+	r, ok := s.c.out.(*resumable)
+	if ok && r.suspend(s) {
+		s.shut()
+		return
+	}
 	s.c.stop(causeGone, nil)
 	s.mu.Lock()
 	flushing := s.flushing
@@ -86,17 +92,19 @@ func (s *socket) consume(data []byte) bool {
 		}
 		switch {
 		case !whole:
-			s.c.receive(nil, true)
+			s.c.receive(nil, true, s)
 		case op == ws.OpClose:
-			s.c.stop(causeClient, nil)
+			if !s.closesOnly(payload) {
+				s.c.stop(causeClient, nil)
+			}
 			return false
 		case op == ws.OpPing:
 			s.pong(payload)
-			s.c.receive(nil, s.frames.open())
+			s.c.receive(nil, s.frames.open(), s)
 		case op == ws.OpPong:
-			s.c.receive(nil, s.frames.open())
+			s.c.receive(nil, s.frames.open(), s)
 		default:
-			s.c.receive(payload, s.frames.open())
+			s.c.receive(payload, s.frames.open(), s)
 		}
 	}
 	return true
@@ -136,7 +144,9 @@ func (s *socket) protocolError(err error) {
 		code = ws.StatusInvalidFramePayloadData
 	}
 	if s.c.begin(why) {
-		s.end(nil, code)
+		if told := s.closing(); told != nil {
+			told.end(nil, code)
+		}
 		s.c.server.running.Go(s.c.release)
 	}
 	_, moving := s.stuckSince()
@@ -163,7 +173,7 @@ func (s *socket) pong(payload []byte) {
 }
 
 // write implements outlet. The fast path is one system call from the caller's bytes.
-func (s *socket) write(payload []byte, force bool) outcome {
+func (s *socket) write(payload []byte, _ Run, force bool) outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -237,9 +247,18 @@ func (s *socket) broken() {
 	s.ended, s.pending = true, nil
 	s.spaceFreed()
 	_ = s.conn.Close()
-	if s.c.begin(causeGone) {
+	if !s.c.survives() && s.c.begin(causeGone) {
 		s.c.server.running.Go(s.c.release)
 	}
+}
+
+// shut ends the socket, and not the connection, at once. It may have to wait for the peer, over TLS.
+func (s *socket) shut() {
+	s.mu.Lock()
+	s.ended, s.pending = true, nil
+	s.spaceFreed()
+	s.mu.Unlock()
+	_ = s.conn.Close()
 }
 
 // finish implements outlet. It sends the last bytes and a Close frame, and gives the peer some time to accept them and to

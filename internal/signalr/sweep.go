@@ -35,6 +35,9 @@ func (c *Conn) check(now int64) {
 	if c.expire() {
 		return
 	}
+	if r := c.resumable(); r != nil && r.check(now) {
+		return
+	}
 	cfg := &c.server.cfg
 	if q, ok := c.out.(*queue); ok && c.transport == LongPolling && q.polls.Load() == 0 && past(q.left.Load(), cfg.IdleTimeout) {
 		c.drop(causeTimeout)
@@ -52,7 +55,7 @@ func (c *Conn) check(now int64) {
 		return
 	}
 	heard := c.received.Load()
-	if since, stuck := c.lag.stuckSince(); stuck && past(since, cfg.StallTimeout) && past(heard, cfg.StallTimeout) {
+	if since, stuck := c.out.stuckSince(); stuck && past(since, cfg.StallTimeout) && past(heard, cfg.StallTimeout) {
 		c.drop(causeStalled)
 		return
 	}
@@ -60,10 +63,14 @@ func (c *Conn) check(now int64) {
 		return // polls are its keep-alive
 	}
 	if c.pinged.Load() && !c.busy.Load() && past(heard, cfg.ClientTimeout) {
+		if r := c.resumable(); r != nil {
+			r.cut()
+			return
+		}
 		c.stop(causeTimeout, c.protocol.appendClose(nil, "", true))
 		return
 	}
 	if past(c.sent.Load(), cfg.KeepAlive) {
-		c.TryWrite([]byte(c.protocol.ping())) // if bytes are pending, they serve as a ping
+		c.out.write([]byte(c.protocol.ping()), Run{}, false) // if bytes are pending, they serve as a ping
 	}
 }

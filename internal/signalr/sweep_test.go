@@ -31,13 +31,19 @@ func pipe(t *testing.T, s *Server) (send func(text string), frames <-chan ws.Fra
 // rawPipe is pipe for a client of that identity that writes its own frames.
 func rawPipe(t *testing.T, s *Server, sender Identity) (near net.Conn, frames <-chan ws.Frame) {
 	t.Helper()
+	return tokenPipe(t, s, "", sender)
+}
+
+// tokenPipe is rawPipe for a connection that a token has opened.
+func tokenPipe(t *testing.T, s *Server, token string, sender Identity) (near net.Conn, frames <-chan ws.Frame) {
+	t.Helper()
 	near, far := net.Pipe()
-	c := s.newConn("", sender, WebSockets)
+	c := s.newConn(token, sender, WebSockets)
 	if refused := s.registry.add(s, c); refused != nil {
 		t.Fatal(refused.Text)
 	}
 	socket := newSocket(c, far)
-	s.open(c, httptest.NewRequest("GET", "/hub", nil), socket, &socket.backlog)
+	s.open(c, httptest.NewRequest("GET", "/hub", nil), socket)
 	s.running.Go(func() { socket.run(nil) })
 	out := make(chan ws.Frame, 1000)
 	go func() {
@@ -161,7 +167,7 @@ func TestServer_CutsWhoTakesNothingAndSaysNothing(t *testing.T) {
 		c := s.newConn("", Identity{}, WebSockets)
 		s.registry.add(s, c)
 		socket := newSocket(c, far)
-		s.open(c, httptest.NewRequest("GET", "/hub", nil), socket, &socket.backlog)
+		s.open(c, httptest.NewRequest("GET", "/hub", nil), socket)
 		s.running.Go(func() { socket.run(nil) })
 		go func() { _ = ws.WriteFrame(near, ws.MaskFrame(ws.NewTextFrame([]byte(jsonHandshake)))) }()
 		if f, err := ws.ReadFrame(near); err != nil || string(f.Payload) != "{}\x1e" {

@@ -3,6 +3,7 @@ package signalr
 import (
 	"bytes"
 	"context"
+	"net"
 	"net/http"
 
 	"github.com/gobwas/ws"
@@ -10,10 +11,14 @@ import (
 
 // serveWebSocket upgrades the request and serves the connection in a new goroutine, so that net/http's buffers and the
 // grown stack of the request are freed. Without an id in the query, the client has skipped the negotiation, and it makes a
-// new connection. It also does so for the token of another node.
+// new connection. It also does so for the token of another node. Connections that may outlive their WebSockets are found on
+// any node first.
 func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, sender Identity) {
 	if refused := checkUpgrade(r); refused != nil {
 		refused.write(w)
+		return
+	}
+	if token := queryValue(r.URL.Query(), "id"); isStateful(token) && s.find(w, r, sender, token) {
 		return
 	}
 	c, refused := s.claimWebSocket(r, sender)
@@ -21,23 +26,35 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, sender I
 		refused.write(w)
 		return
 	}
+	conn, early, ok := s.upgrade(w, r, c)
+	if !ok {
+		s.registry.remove(c)
+		return
+	}
+	socket := newSocket(c, conn)
+	if isStateful(c.token) && s.cfg.ReconnectWindow > 0 {
+		s.open(c, r, newResumable(c, socket))
+	} else {
+		s.open(c, r, socket)
+	}
+	s.running.Go(func() { socket.run(early) })
+}
+
+// upgrade answers a request for a WebSocket of a connection. early are bytes that have come with the request.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) (conn net.Conn, early []byte, ok bool) {
 	conn, rw, _, err := ws.HTTPUpgrader{}.Upgrade(r, w)
 	if err != nil {
 		s.log.Debug("websocket upgrade failed", "connection", c.id, "error", err)
 		if conn != nil {
 			_ = conn.Close()
 		}
-		s.registry.remove(c)
-		return
+		return nil, nil, false
 	}
 	if tcp, ok := conn.(interface{ SetWriteBuffer(int) error }); ok && s.cfg.SendBuffer > 0 {
 		_ = tcp.SetWriteBuffer(s.cfg.SendBuffer) // a hint: the system's default works, too
 	}
-	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	early = bytes.Clone(early)
-	socket := newSocket(c, conn)
-	s.open(c, r, socket, &socket.backlog)
-	s.running.Go(func() { socket.run(early) })
+	early, _ = rw.Reader.Peek(rw.Reader.Buffered())
+	return conn, bytes.Clone(early), true
 }
 
 func (s *Server) claimWebSocket(r *http.Request, sender Identity) (*Conn, *Refusal) {
@@ -68,8 +85,8 @@ func (s *Server) claim(r *http.Request, sender Identity, t Transport) (c *Conn, 
 }
 
 // open makes a claimed connection live.
-func (s *Server) open(c *Conn, r *http.Request, out outlet, lag *backlog) {
-	c.out, c.lag = out, lag
+func (s *Server) open(c *Conn, r *http.Request, out outlet) {
+	c.out = out
 	c.query, c.openedAt = r.URL.RawQuery, s.now()
 	c.received.Store(c.openedAt)
 	c.sent.Store(c.openedAt)

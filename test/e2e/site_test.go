@@ -23,19 +23,20 @@ type site struct {
 	t      *testing.T
 	url    string
 	client *http.Client
+	limit  time.Duration // for a request, and for a connection: requestLimit, or longer
 }
 
 func newSite(t *testing.T, url string) *site {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 8}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &site{t: t, url: url, client: &http.Client{
+	return &site{t: t, url: url, limit: requestLimit, client: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// requestLimit is how long a request may take, and how long a connection may be silent.
+// requestLimit is how long a request may take, and how long a connection lasts that is made of requests, unless a test needs it longer.
 const requestLimit = 20 * time.Second
 
 // send sends a request and returns the answer, whose body is not read yet. header has names and values.
@@ -49,7 +50,7 @@ func (s *site) send(b bearer, method, path, body string, header ...string) *http
 		path += separator + "access_token=" + url.QueryEscape(token)
 	}
 	ctx, cancel := context.WithCancel(s.t.Context())
-	timer := time.AfterFunc(requestLimit, cancel)
+	timer := time.AfterFunc(s.limit, cancel)
 	s.t.Cleanup(func() { timer.Stop(); cancel() })
 	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
 	if err != nil {
