@@ -136,7 +136,7 @@ func renewed(*http.Request) (Identity, *Refusal) {
 
 func TestLongPolling_LastsAsLongAsItsNewestToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(newEchoHub(), Config{Identify: renewed})
+		s := New(newEchoHub(), Config{Identify: renewed, PollTimeout: 2 * time.Minute})
 		token := newSecret()
 		s.registry.reserve(s, token, "ann")
 		want := func(method, body string, wantCode int, wantText string) {
