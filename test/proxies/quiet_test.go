@@ -28,7 +28,9 @@ func TestProxies_QuietConnectionsLast(t *testing.T) {
 		sse := openSSE(t, client, base)
 		defer sse.Body.Close()
 		lines := []<-chan string{linesOf(t, events), linesOf(t, sse)}
-		pollUntil(t, client, base, time.Now().Add(quietFor))
+		silence := time.After(quietFor)
+		idlePoll(t, client, base)
+		<-silence
 
 		sent := time.Now()
 		post(t, client, base, "quiet", "after the silence")
@@ -72,21 +74,26 @@ func handshake(t *testing.T, client *http.Client, hub string) {
 	}
 }
 
-// pollUntil polls over a hub connection without rooms. Every answer must be the hub's.
-func pollUntil(t *testing.T, client *http.Client, base string, end time.Time) {
+// idlePoll polls over a hub connection without rooms until a poll was answered because its time was over. Every answer must be the
+// hub's.
+func idlePoll(t *testing.T, client *http.Client, base string) {
 	t.Helper()
 	hub := negotiate(t, client, base, "room=")
-	for polls := 0; time.Now().Before(end); polls++ {
-		if polls == 1 {
-			handshake(t, client, hub)
-		}
+	poll := func(want string) (took time.Duration) {
 		begun := time.Now()
 		resp := request(t, client, "GET", hub, "", "Accept-Encoding", "gzip, deflate, br")
+		defer resp.Body.Close()
 		body, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Encoding") != "" {
-			t.Fatalf("poll %d after %v: %s %s %q (%v)", polls, time.Since(begun), resp.Status, resp.Header.Get("Content-Encoding"), body, err)
+		if err != nil || resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Encoding") != "" || string(body) != want {
+			t.Fatalf("a poll of %v: %s %s %q (%v), want %q", time.Since(begun), resp.Status, resp.Header.Get("Content-Encoding"), body, err, want)
 		}
+		return time.Since(begun)
+	}
+	poll("")
+	handshake(t, client, hub)
+	poll("{}\x1e")
+	if took := poll(""); took < 40*time.Second || took > 50*time.Second {
+		t.Errorf("an idle poll was answered after %v", took)
 	}
 }
 

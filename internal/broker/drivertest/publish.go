@@ -37,9 +37,11 @@ func testBatches(t *testing.T, h Harness) {
 		return c.handle(ctx, batch)
 	})
 	const senders, each = 64, 20
-	var wg sync.WaitGroup
+	var wg, begun sync.WaitGroup
+	begun.Add(senders)
 	for s := range senders {
 		wg.Go(func() {
+			begun.Done()
 			for i := 1; i <= each; i++ {
 				if err := d.Publish(t.Context(), message(fmt.Sprint("room-", s), i)); err != nil {
 					t.Errorf("Publish: %v", err)
@@ -47,6 +49,7 @@ func testBatches(t *testing.T, h Harness) {
 			}
 		})
 	}
+	begun.Wait() // otherwise the first sender can be done before the others begin
 	close(busy)
 	wg.Wait()
 	got := c.waitFor(t, senders*each)
