@@ -1,0 +1,13 @@
+package clients
+
+import "testing"
+
+// python runs a program of the folder python in the environment that scripts/deps.sh has made.
+func python(t *testing.T, name string) []string {
+	t.Helper()
+	return []string{need(t, "../../.cache/python/bin/python"), "python/" + name}
+}
+
+func TestPython_Pysignalr(t *testing.T) {
+	follow(t, client{"pysignalr", python(t, "with_pysignalr.py"), []way{{"ws", "json"}, {"ws", "messagepack"}}})
+}
