@@ -8,6 +8,9 @@ func python(t *testing.T, name string) []string {
 	return []string{need(t, "../../.cache/python/bin/python"), "python/" + name}
 }
 
-func TestPython_Pysignalr(t *testing.T) {
-	follow(t, client{"pysignalr", python(t, "with_pysignalr.py"), []way{{"ws", "json"}, {"ws", "messagepack"}}})
+func TestPython_Clients(t *testing.T) {
+	follow(t,
+		client{"pysignalr", python(t, "with_pysignalr.py"), []way{{"ws", "json"}, {"ws", "messagepack"}}},
+		client{"signalrcore", python(t, "with_signalrcore.py"), []way{{"ws", "json"}, {"ws", "messagepack"}, {"sse", "json"}, {"lp", "json"}}},
+	)
 }

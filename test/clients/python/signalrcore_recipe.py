@@ -1,0 +1,57 @@
+import logging
+import threading
+import time
+from contextlib import suppress
+from uuid import uuid4
+
+from signalrcore.hub_connection_builder import HubConnectionBuilder
+
+
+class Room:
+    def __init__(self, builder, room, seen, show, stored):
+        """Follows room from the message after seen; show(message) and stored(id, text, error) are the application's."""
+        self.builder, self.room, self.seen, self.show, self.stored = builder, room, seen, show, stored
+        self.epoch, self.outbox = None, {}  # the outbox has what is not known to be stored
+
+    def run(self):
+        while True:  # with a new connection: with_automatic_reconnect gives up after a reset or a refused attempt
+            self.hub = self.builder().build()
+            self.hub.on("ReceiveMessage", self.receive)
+            self.hub.on_open(self.join)
+            self.hub.on_error(self.failed)
+            try:
+                self.hub.start()
+                while self.hub.transport.is_running():
+                    time.sleep(0.2)
+            except Exception as e:
+                logging.warning("connecting again: %r", e)
+            time.sleep(1)
+
+    def join(self):
+        self.hub.invoke("JoinRoom", [self.room, {"after": self.seen, "epoch": self.epoch}], self.joined)
+
+    def joined(self, answer):
+        self.epoch = answer.result["epoch"]
+        self.seen = answer.result.get("reset", {"after": self.seen})["after"]
+        for id, text in list(self.outbox.items()):
+            self.send(text, id)
+
+    def receive(self, messages):
+        for m in messages:
+            if m["seq"] > self.seen:
+                self.seen = m["seq"]
+                self.show(m)
+
+    def send(self, text, id=None):
+        id = id or str(uuid4())
+        self.outbox[id] = text
+        with suppress(Exception):  # joined sends it again
+            self.hub.invoke("SendMessage", [self.room, text, id], self.answered, invocation_id=id)
+
+    def answered(self, answer):  # the id of the call is that of the message
+        if (text := self.outbox.pop(answer.invocation_id, None)) is not None:
+            self.stored(answer.invocation_id, text, answer.error)
+
+    def failed(self, answer):
+        logging.warning("a call failed: %s", answer.error)
+        self.answered(answer)
