@@ -186,7 +186,7 @@ func TestAPI_OfThisMachineAnswersUnderItsNamesOnly(t *testing.T) {
 		"evil.example:8080": true, "evil.example": true, "localhost.evil.example": true, "127.0.0.1.evil.example": true,
 		"evillocalhost": true, "localhost:8080:80": true, "": true,
 	} {
-		for _, path := range []string{"/rooms", "/", "/healthz", "/messageHub/negotiate"} {
+		for _, path := range []string{"/rooms", "/", "/healthz", "/messageHub/negotiate", "/MESSAGEHUB/negotiate/"} {
 			r := httptest.NewRequest("GET", path, nil)
 			r = r.WithContext(auth.With(r.Context(), auth.Anyone()))
 			r.Host = host

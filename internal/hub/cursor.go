@@ -48,13 +48,16 @@ func cursorArg(room, name string, raw json.RawMessage) (chat.Cursor, error) {
 
 func isObject(raw json.RawMessage) bool { return bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) }
 
+// noRoom in the hub URL asks for no room, like an empty name, which some clients drop from the URL. No room has this name.
+const noRoom = "-"
+
 // cursorsOf returns the cursors of the rooms that a client's hub URL names.
 func cursorsOf(query url.Values, client *auth.Client) ([]chat.Cursor, error) {
 	rooms := query["room"]
 	switch {
 	case len(rooms) == 0 && client.CanRead(chat.DefaultRoom) == nil:
 		rooms = []string{chat.DefaultRoom}
-	case len(rooms) == 1 && rooms[0] == "":
+	case len(rooms) == 1 && (rooms[0] == "" || rooms[0] == noRoom):
 		rooms = nil
 	}
 	for _, name := range []string{"after", "rev", "epoch"} {

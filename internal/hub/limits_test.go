@@ -45,13 +45,13 @@ func TestSession_CallsThatComeTooOftenAreRefused(t *testing.T) {
 	h.accept = auth.CheckSender(&journey.Accept{Broker: publisherFunc(func(context.Context, chat.Message) error { return nil })})
 	s := connect(t, h, newPeer(), "room=&client_id=ann")
 	for method, args := range map[string][]string{
-		joinRoom: {`"a"`}, leaveRoom: {`"a"`}, getMessagesSince: {`"a"`, "0"},
+		joinRoom: {`"a"`}, leaveRoom: {`"a"`}, getMessagesSince: {`"a"`, "0"}, ping: nil,
 	} {
 		if _, err := invoke(t, s, method, args...); err == nil || err.Error() != "rate_limited: too often; try again in 2 s" {
 			t.Errorf("%s: %v", method, err)
 		}
 	}
-	if _, err := invoke(t, s, sendMessage, `"a"`, `"hi"`); err != nil || asked != 3 {
+	if _, err := invoke(t, s, sendMessage, `"a"`, `"hi"`); err != nil || asked != 4 {
 		t.Errorf("a message, which has a limit of its own: %v; asked %d times", err, asked)
 	}
 	if n := h.openRooms(); n != 0 {
@@ -86,7 +86,7 @@ func TestHub_ConnectIsCountedWhileItLasts(t *testing.T) {
 	for _, tc := range []struct {
 		url     string
 		counted int
-	}{{"room=a", 1}, {"room=", 1}, {"room=A", 1}, {"after=x", 0}} {
+	}{{"room=a", 1}, {"room=", 1}, {"room=-", 1}, {"room=A", 1}, {"after=x", 0}} {
 		var count counter
 		h := startWith(t, Config{Connect: count.connect}, &history{})
 		s, err := h.connect(anyone(t.Context()), newPeer(), signalrJSON, queryOf(t, tc.url))

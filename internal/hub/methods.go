@@ -20,11 +20,12 @@ const (
 	joinRoom         = "JoinRoom"
 	leaveRoom        = "LeaveRoom"
 	getMessagesSince = "GetMessagesSince"
+	ping             = "Ping"
 )
 
 // Methods implements signalr.Hub.
 func (chatHub) Methods() []string {
-	return []string{sendMessage, joinRoom, leaveRoom, getMessagesSince}
+	return []string{sendMessage, joinRoom, leaveRoom, getMessagesSince, ping}
 }
 
 // Invoke implements signalr.Session. ctx has the values of the connection's opening request, not those of the request that
@@ -59,6 +60,8 @@ func (s *session) call(ctx context.Context, inv signalr.Invocation) (any, error)
 		return nil, s.leaveRoom(inv.Args)
 	case getMessagesSince:
 		return s.getMessagesSince(ctx, inv.Args)
+	case ping:
+		return nil, decode(inv.Args, 0) // for clients that measure how long an answer takes
 	}
 	return nil, fmt.Errorf("method %s is listed but not implemented", inv.Target)
 }

@@ -25,7 +25,7 @@ type session struct {
 
 // Connect implements signalr.Hub. The hub URL may name rooms and cursors (?room=a&after=7&epoch=…&room=b): the nth after, rev and
 // epoch belong to the nth room. Without room it is the default room from now on, if the client may read it; with an empty
-// one it is none.
+// one, or "-", it is none.
 func (c chatHub) Connect(ctx context.Context, sc *signalr.Conn, query url.Values) (signalr.Session, error) {
 	s, err := c.hub.connect(ctx, sc, encodingOf(sc.Protocol()), query)
 	if err != nil {

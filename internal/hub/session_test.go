@@ -190,6 +190,7 @@ func TestSession_BadCallsGetAnErrorThatNamesTheFault(t *testing.T) {
 		args   []string
 		want   string
 	}{
+		{ping, []string{`1`}, "Invocation provides 1 argument(s) but target expects 0."},
 		{sendMessage, nil, "Invocation provides 0 argument(s) but target expects 2 to 3."},
 		{sendMessage, []string{`"a"`, `"b"`, `null`, `null`}, "expects 2 to 3"},
 		{sendMessage, []string{`7`, `"hi"`}, "invalid: room: has the wrong type: a number where a string is expected"},
@@ -238,6 +239,20 @@ func TestSession_BadCallsGetAnErrorThatNamesTheFault(t *testing.T) {
 	}
 }
 
+// Ping answers nothing, and needs no rights.
+func TestSession_Ping(t *testing.T) {
+	h := start(t, &history{})
+	nobody := auth.With(t.Context(), &auth.Client{ID: "ann"})
+	s, err := h.connect(nobody, newPeer(), signalrJSON, queryOf(t, "room=-"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got, err := invokeAs(nobody, t, s, ping); err != nil || got != "" {
+		t.Errorf("Ping is answered %q, %v", got, err)
+	}
+}
+
 func TestSession_SenderMustBeNamed(t *testing.T) {
 	s, _, _ := newSession(t)
 	s.clientID = ""
@@ -254,6 +269,8 @@ func TestCursorsOf_HubURL(t *testing.T) {
 	}{
 		{"", []chat.Cursor{{Room: "lobby", Seq: Now}}, true},
 		{"room=", []chat.Cursor{}, true},
+		{"room=-", []chat.Cursor{}, true},
+		{"room=-&after=1", nil, false},
 		{"after=7", []chat.Cursor{{Room: "lobby", Seq: 7}}, true},
 		{"room=a&room=b", []chat.Cursor{{Room: "a", Seq: Now}, {Room: "b", Seq: Now}}, true},
 		{"room=a&after=0&room=b", []chat.Cursor{{Room: "a", Seq: 0}, {Room: "b", Seq: Now}}, true},

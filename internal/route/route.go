@@ -31,7 +31,7 @@ type Route struct {
 	tokenInQuery bool
 	probe        bool
 	traced       bool
-	below        bool // the route includes everything below its path
+	below        bool // the route includes everything below its path, whose case does not matter, as in ASP.NET
 }
 
 // The routes. OpenAPI operations have the names of their routes.
@@ -89,7 +89,7 @@ func Of(r *http.Request) *Route {
 	candidates := paths[r.URL.Path]
 	if candidates == nil {
 		for _, route := range subtrees {
-			if strings.HasPrefix(r.URL.Path, route.path+"/") {
+			if route.includes(r.URL.Path) {
 				return route
 			}
 		}
@@ -105,6 +105,13 @@ func Of(r *http.Request) *Route {
 		}
 	}
 	return candidates[0]
+}
+
+// includes reports whether a path is that of the route, or below it. All slices of as many bytes as the path of the route that
+// are equal to it but for their case are ASCII, too.
+func (r *Route) includes(path string) bool {
+	n := len(r.path)
+	return len(path) >= n && strings.EqualFold(path[:n], r.path) && (len(path) == n || path[n] == '/')
 }
 
 func (r *Route) answers(method string) bool {

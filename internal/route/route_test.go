@@ -26,7 +26,13 @@ func TestOf_FindsTheRouteOfARequest(t *testing.T) {
 		{"POST", "/messageHub", route.MessageHub},
 		{"POST", "/messageHub/negotiate?negotiateVersion=1", route.MessageHub},
 		{"GET", "/messageHub/x/y", route.MessageHub},
+		{"POST", "/messagehub", route.MessageHub},
+		{"POST", "/messageHub/", route.MessageHub},
+		{"POST", "/MESSAGEHUB/NEGOTIATE/", route.MessageHub},
+		{"POST", "/%6DessageHub/negotiate", route.MessageHub},
+		{"POST", "/meſſageHub/negotiate", route.Site}, // letters that only Unicode folds to s
 		{"GET", "/messageHubs", route.Site},
+		{"GET", "/messagehubs/negotiate", route.Site},
 		{"POST", "/messageHub//negotiate", route.MessageHub},
 		{"GET", "/messageHub/../healthz", route.MessageHub},
 		{"GET", "/x/../healthz", route.Site},

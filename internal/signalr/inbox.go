@@ -55,6 +55,11 @@ func (in *inbox) complete(p Protocol, limit int, data []byte) (content, rest []b
 func (c *Conn) receive(data []byte, open bool) {
 	c.turn.Lock()
 	defer c.turn.Unlock()
+	c.receiveInTurn(data, open)
+}
+
+// receiveInTurn is receive for a caller that holds turn.
+func (c *Conn) receiveInTurn(data []byte, open bool) {
 	c.received.Store(c.server.now())
 	c.busy.Store(true)
 	defer func() {

@@ -12,6 +12,7 @@ type metrics struct {
 	messages    [kindSequence + 1]counter
 	ended       [causes]counter
 	bytes       counter
+	early       prometheus.Gauge
 	invocations *prometheus.CounterVec
 	unknown     counter
 }
@@ -30,6 +31,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_signalr_written_bytes_total", Help: "Bytes handed to connections, framing included.",
 		}),
+		early: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "restante_signalr_early_bytes", Help: "Bytes that clients sent before they opened their transport, and that wait for it.",
+		}),
 		invocations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_signalr_invocations_total", Help: "Calls of hub methods, by method and outcome.",
 		}, []string{"method", "outcome"}),
@@ -45,7 +49,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	m.unknown = m.invocations.WithLabelValues("", callUnknown.String())
 	if reg != nil {
-		reg.MustRegister(connections, messages, ended, m.bytes, m.invocations)
+		reg.MustRegister(connections, messages, ended, m.bytes, m.early, m.invocations)
 	}
 	return m
 }

@@ -99,7 +99,6 @@ func TestServer_Statuses(t *testing.T) {
 	}
 
 	unopened := "?id=" + r.negotiate()
-	r.want(r.do("POST", unopened, "x"), 400, "The connection has no transport yet.")
 	r.want(r.do("DELETE", unopened, ""), 400, "Cannot terminate this connection using the DELETE endpoint.")
 
 	socket := "?id=" + r.negotiate()
@@ -153,4 +152,19 @@ func TestConfig_Validate(t *testing.T) {
 	if err == nil || strings.Count(err.Error(), "\n") != 5 {
 		t.Errorf("not every fault is named: %v", err)
 	}
+}
+
+// As in ASP.NET, the case of the path and a slash at its end do not matter.
+func TestPaths_InAnySpelling(t *testing.T) {
+	r := newRig(t, Config{})
+	for _, path := range []string{"/negotiate", "/NEGOTIATE", "/Negotiate/", "//negotiate"} {
+		var n negotiation
+		a := r.do("POST", path+"?negotiateVersion=1", "")
+		if err := json.Unmarshal([]byte(a.body), &n); err != nil || n.Token == "" {
+			t.Errorf("%s is answered %d %q", path, a.status, a.body)
+			continue
+		}
+		r.want(r.do("GET", "/?id="+n.Token, ""), 200, "")
+	}
+	r.want(r.do("POST", "/renegotiate", ""), 400, "Connection ID required")
 }

@@ -7,22 +7,27 @@ import (
 	"time"
 )
 
-// servePost is the client-to-server half of Server-Sent Events and long polling: it answers when all messages in the body
-// have been handled. Requests of one connection wait for each other. The body is handled as it arrives and may have any
-// length; the length of each message is limited.
+// servePost is the client-to-server half of Server-Sent Events and long polling. Bytes that come before the connection is
+// open are kept for it, see serveEarly.
 func (s *Server) servePost(w http.ResponseWriter, r *http.Request, sender Identity) {
-	noTransport := &Refusal{Status: http.StatusBadRequest, Text: "The connection has no transport yet."}
-	c, refused := s.lookup(r, sender, noTransport)
+	c, refused := s.lookup(r, sender, nil)
 	if refused != nil {
 		refused.write(w)
 		return
 	}
-	switch transport, live := s.registry.state(c); {
-	case transport == WebSockets:
-		notAllowed(w, "GET", "POST requests are not allowed for WebSocket connections.")
+	if c == nil || !s.registry.isLive(c) {
+		s.serveEarly(w, r, queryValue(r.URL.Query(), "id"), sender)
 		return
-	case !live:
-		noTransport.write(w)
+	}
+	s.receivePost(w, r, c)
+}
+
+// receivePost answers when all messages in the body have been handled. Requests of one connection wait for each other. The
+// body is handled as it arrives and may have any length; the length of each message is limited.
+func (s *Server) receivePost(w http.ResponseWriter, r *http.Request, c *Conn) {
+	switch {
+	case c.transport == WebSockets:
+		notAllowed(w, "GET", "POST requests are not allowed for WebSocket connections.")
 		return
 	case c.stopped.Load():
 		errNoConnection.write(w)

@@ -1,7 +1,6 @@
 package signalr
 
 import (
-	"maps"
 	"net/http"
 	"sync"
 )
@@ -12,6 +11,7 @@ type registry struct {
 	conns     map[*Conn]struct{}
 	tokens    map[string]*Conn // that have opened a connection
 	unused    map[string]unused
+	early     early
 	maxUnused int
 	sweeping  bool
 	closed    bool          // no new connections
@@ -26,6 +26,7 @@ type unused struct {
 
 func (g *registry) init(maxUnused int) {
 	g.conns, g.tokens, g.unused = map[*Conn]struct{}{}, map[string]*Conn{}, map[string]unused{}
+	g.early.bytes = map[string][]byte{}
 	g.empty = make(chan struct{})
 	g.maxUnused = maxUnused
 }
@@ -123,20 +124,30 @@ func (g *registry) claim(s *Server, token string, sender Identity, t Transport) 
 	}
 }
 
-// activate makes a complete connection visible to the sweeper and to requests. draining says that the server has begun to
-// drain.
-func (g *registry) activate(c *Conn) (draining bool) {
+// activate makes a complete connection visible to the sweeper and to requests. It returns the bytes that came before, and
+// whether the server has begun to drain.
+func (g *registry) activate(c *Conn) (before []byte, draining bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c.live = true
-	return g.closed
+	return g.takeEarly(c.server, c.token), g.closed
 }
 
-// state returns the connection's transport, and whether it has been opened completely.
-func (g *registry) state(c *Conn) (Transport, bool) {
+// takeEarly removes and returns the bytes that came early with a token. The caller holds mu.
+func (g *registry) takeEarly(s *Server, token string) []byte {
+	if token == "" || len(g.early.bytes) == 0 {
+		return nil
+	}
+	before := g.early.take(token)
+	s.metrics.early.Set(float64(g.early.size))
+	return before
+}
+
+// isLive reports whether the connection has been opened completely.
+func (g *registry) isLive(c *Conn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return c.transport, c.live
+	return c.live
 }
 
 // queue returns the outlet of an open connection over Server-Sent Events or long polling, otherwise nil.
@@ -158,6 +169,7 @@ func (g *registry) remove(c *Conn) {
 	}
 	delete(g.conns, c)
 	delete(g.tokens, c.token)
+	g.takeEarly(c.server, c.token)
 	g.announceEmpty()
 }
 
@@ -178,6 +190,7 @@ func (g *registry) close() []*Conn {
 	defer g.mu.Unlock()
 	g.closed = true
 	clear(g.unused)
+	g.early = early{bytes: map[string][]byte{}}
 	g.announceEmpty()
 	return g.liveConns(nil)
 }
@@ -194,10 +207,15 @@ func (g *registry) liveConns(dst []*Conn) []*Conn {
 
 // inspect forgets unused tokens that were issued before the time given, and appends the live connections. The sweeper must
 // end when more is false: no connection and no unused token is left.
-func (g *registry) inspect(dst []*Conn, issuedBefore int64) (live []*Conn, more bool) {
+func (g *registry) inspect(s *Server, dst []*Conn, issuedBefore int64) (live []*Conn, more bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	maps.DeleteFunc(g.unused, func(_ string, u unused) bool { return u.since < issuedBefore })
+	for token, u := range g.unused {
+		if u.since < issuedBefore {
+			delete(g.unused, token)
+			g.takeEarly(s, token)
+		}
+	}
 	g.sweeping = len(g.conns)+len(g.unused) > 0
 	return g.liveConns(dst), g.sweeping
 }

@@ -84,11 +84,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // isNegotiate reports whether the request is for the negotiate path below the hub's, wherever the hub is mounted.
-func isNegotiate(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/negotiate") }
+func isNegotiate(r *http.Request) bool { return isBelow(r, "/negotiate") }
+
+// isBelow reports whether the path of a request ends with the suffix. As in ASP.NET, case and a slash at the end do not matter.
+func isBelow(r *http.Request, suffix string) bool {
+	path := strings.TrimSuffix(r.URL.Path, "/")
+	return len(path) >= len(suffix) && strings.EqualFold(path[len(path)-len(suffix):], suffix)
+}
 
 func isUpgrade(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
 
-// lookup finds the open connection that a request names. unopened is the answer for a token that has opened none yet.
+// lookup finds the connection that a request names. unopened is the answer for a token that has opened none yet; without
+// one, lookup returns nil for such a token.
 func (s *Server) lookup(r *http.Request, sender Identity, unopened *Refusal) (*Conn, *Refusal) {
 	token := queryValue(r.URL.Query(), "id")
 	if token == "" {

@@ -15,7 +15,7 @@ func (s *Server) sweep() {
 			return
 		}
 		now := s.now()
-		live, more = s.registry.inspect(live[:0], now-int64(s.cfg.IdleTimeout))
+		live, more = s.registry.inspect(s, live[:0], now-int64(s.cfg.IdleTimeout))
 		for _, c := range live {
 			c.check(now)
 		}

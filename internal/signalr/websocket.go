@@ -73,7 +73,14 @@ func (s *Server) open(c *Conn, r *http.Request, out outlet, lag *backlog) {
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
 	s.metrics.opened(c.transport)
 	s.log.Debug("connection opened", "connection", c.id, "transport", c.transport.String(), "remote", r.RemoteAddr)
-	if draining := s.registry.activate(c); draining {
+	c.turn.Lock() // released by receiveEarly
+	before, draining := s.registry.activate(c)
+	if len(before) > 0 {
+		s.running.Go(func() { c.receiveEarly(before) }) // the answers may need the transport, which is not served yet
+	} else {
+		c.turn.Unlock()
+	}
+	if draining {
 		c.closeWith(causeDrain, "", true)
 	}
 }
