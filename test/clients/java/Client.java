@@ -12,6 +12,7 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.UUID;
 
 /** The recipe for com.microsoft.signalr as a program of the tests. */
 public class Client {
@@ -77,7 +78,7 @@ public class Client {
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)).lines().forEach(line -> {
             JsonObject command = JsonParser.parseString(line).getAsJsonObject();
             if (command.has("send")) {
-                room.send(text(command, "send"));
+                room.send(UUID.randomUUID().toString(), text(command, "send"));
             } else {
                 System.exit(0);
             }
