@@ -27,7 +27,7 @@ func java(t *testing.T) []string {
 	for _, folder := range []string{javaPackages, javaMessagePack} {
 		path += string(filepath.ListSeparator) + filepath.Join(folder, javaClassPathAll)
 	}
-	out, err := exec.CommandContext(t.Context(), javac, "-cp", path, "-d", classes, "java/Room.java", "java/Client.java").CombinedOutput() //nolint:gosec // the compiler that the test needs
+	out, err := exec.CommandContext(t.Context(), javac, "-cp", path, "-d", classes, "java/Room.java", "java/Client.java").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
