@@ -1,6 +1,5 @@
 import com.google.gson.Gson;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import com.microsoft.signalr.HttpHubConnectionBuilder;
 import com.microsoft.signalr.HubConnection;
 import com.microsoft.signalr.HubConnectionBuilder;
@@ -24,7 +23,7 @@ public class Client {
     }
 
     public static void main(String[] args) throws Exception {
-        JsonObject settings = JsonParser.parseString(args[0]).getAsJsonObject();
+        JsonObject settings = GSON.fromJson(args[0], JsonObject.class);
         Room room = new Room(() -> connection(settings), text(settings, "room"), settings.get("after").getAsLong()) {
             @Override
             protected void joined(Map<?, ?> answer) {
@@ -76,7 +75,7 @@ public class Client {
 
     private static void obey(Room room) {
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)).lines().forEach(line -> {
-            JsonObject command = JsonParser.parseString(line).getAsJsonObject();
+            JsonObject command = GSON.fromJson(line, JsonObject.class);
             if (command.has("send")) {
                 room.send(UUID.randomUUID().toString(), text(command, "send"));
             } else {
