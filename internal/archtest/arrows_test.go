@@ -95,6 +95,7 @@ var arrows = map[string][]string{
 	"test/nodes":             {"internal/testkit/nodes"},
 	"test/rerun":             {},
 	"internal/archtest":      {},
+	"test/clients":           {},
 	"test/e2e":               {},
 	"test/faults":            {},
 	"test/observe":           {},

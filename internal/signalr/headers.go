@@ -77,9 +77,9 @@ func wantsEvents(r *http.Request) bool {
 	})
 }
 
-// isEncoded reports whether the body of a request has a content coding. Its bytes would be taken for messages.
+// isEncoded reports whether a request has a body with a content coding. Its bytes would be taken for messages.
 func isEncoded(r *http.Request) bool {
-	return slices.ContainsFunc(elements(r.Header, "Content-Encoding"), func(e string) bool { return !strings.EqualFold(e, "identity") })
+	return r.ContentLength != 0 && slices.ContainsFunc(elements(r.Header, "Content-Encoding"), func(e string) bool { return !strings.EqualFold(e, "identity") })
 }
 
 var errEncoded = &Refusal{
