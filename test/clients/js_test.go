@@ -1,0 +1,24 @@
+package clients
+
+import (
+	"testing"
+
+	"restante/internal/testkit"
+)
+
+// node runs a program of the folder js, with arguments before its settings.
+func node(t *testing.T, name string, args ...string) []string {
+	t.Helper()
+	need(t, "js/node_modules/.package-lock.json")
+	return append([]string{testkit.Need(t, "node"), "js/" + name}, args...)
+}
+
+// The ages of the official client, of which each has the newest version.
+func TestJavaScript_SignalR(t *testing.T) {
+	ways := []way{{"ws", "json"}, {"ws", "messagepack"}, {"sse", "json"}, {"lp", "json"}, {"lp", "messagepack"}}
+	var all []client
+	for _, age := range []string{"1.0", "1.1", "3.0", "3.1", "5", "6", "7", "8", "9", "10"} {
+		all = append(all, client{"signalr " + age, node(t, "with_signalr.mjs", age), ways})
+	}
+	follow(t, all...)
+}
