@@ -5,11 +5,18 @@ import {follow, send} from './signalr_recipe.mjs';
 
 const require = createRequire(import.meta.url);
 const [age] = args;
-if (age === '1.0') { // it runs in browsers only, and takes these from there
-  globalThis.XMLHttpRequest = require('xmlhttprequest-ssl').XMLHttpRequest;
+if (age === '1.0') { // it is made for browsers, and takes these from there
+  const {XMLHttpRequest} = require('xmlhttprequest-ssl');
+  globalThis.XMLHttpRequest = function () {
+    const request = new XMLHttpRequest();
+    const send = request.send.bind(request);
+    request.send = body => send(body instanceof ArrayBuffer ? Buffer.from(body) : body);
+    return request;
+  };
   globalThis.WebSocket = require('ws');
   globalThis.EventSource = require('eventsource-1');
 }
+if (age === '5') globalThis.self = globalThis; // it takes a Node that has fetch for a browser
 const {HubConnectionBuilder, HttpTransportType, LogLevel} = require(`signalr-${age}`);
 const {MessagePackHubProtocol} = require(`msgpack-${age}`);
 
