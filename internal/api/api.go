@@ -127,7 +127,7 @@ type API struct {
 	cfg     Config
 	log     *slog.Logger
 	routes  *router
-	origins origins
+	origins *origins
 	metrics metrics
 	ids     requestIDs
 
@@ -146,7 +146,7 @@ func New(cfg Config) (*API, error) {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if a.origins, err = newOrigins(cfg.AllowedOrigins); err != nil {
+	if a.origins, err = newOrigins(cfg.AllowedOrigins, a.log); err != nil {
 		return nil, err
 	}
 	if a.metrics, err = newMetrics(cfg.Metrics, newChecksUp(a.outcomes), newBuildInfo(cfg.Build)); err != nil {

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -42,7 +44,7 @@ func TestAPI_AnswersPreflightsOfListedOrigins(t *testing.T) {
 		t.Errorf("preflight: %d %v", w.Code, h)
 	}
 	allowed := strings.Split(h.Get("Access-Control-Allow-Headers"), ", ")
-	for _, want := range []string{"Authorization", "Content-Type", "Last-Event-ID"} {
+	for _, want := range []string{"Authorization", "Content-Type", "Last-Event-ID", "traceparent", "tracestate"} {
 		if !strings.Contains(strings.Join(allowed, " "), want) {
 			t.Errorf("%s is not allowed: %v", want, allowed)
 		}
@@ -67,9 +69,9 @@ type pageOrigin struct {
 
 // A page of a foreign origin may not send, and cannot read: its browser gets no CORS headers. The requests are for
 // http://example.com.
-func TestAPI_ComparesOriginsExactly(t *testing.T) {
+func TestAPI_ComparesSchemeHostAndPort(t *testing.T) {
 	a := newAPI(t, newMemory(), func(c *Config) {
-		c.AllowedOrigins = []string{friend, "http://localhost:8081"}
+		c.AllowedOrigins = []string{friend, "http://localhost:8081", "https://bücher.example"}
 	})
 	for _, tt := range []pageOrigin{
 		{"", "", own},
@@ -82,7 +84,16 @@ func TestAPI_ComparesOriginsExactly(t *testing.T) {
 		{"https://example.com", "", own}, // the scheme is not known: a proxy may have ended TLS
 		{"http://example.com", "same-site", foreign},
 		{"http://example.com", "cross-site", foreign},
-		{"http://example.com:80", "", foreign},
+		{"http://example.com:80", "", own}, // React Native on Android
+		{"https://example.com:443", "", own},
+		{"HTTP://Example.COM", "", own},
+		{"http://example.com:80", "cross-site", foreign},
+		{"https://example.com:80", "", foreign},
+		{"http://example.com:443", "", foreign},
+		{"http://example.com:0080", "", foreign},
+		{"http://example.com:", "", foreign},
+		{"http://example.com/", "", foreign},
+		{"ftp://example.com", "", foreign},
 		{"http://example.com:8080", "", foreign},
 		{"http://example.com.", "", foreign},
 		{"http://sub.example.com", "", foreign},
@@ -97,8 +108,14 @@ func TestAPI_ComparesOriginsExactly(t *testing.T) {
 		{"http://localhost:8082", "", foreign},
 		{"https://localhost:8081", "", foreign},
 		{"http://chat.example.org", "", foreign},
-		{"https://Chat.Example.org", "", foreign},
-		{friend + ":443", "", foreign},
+		{"https://Chat.Example.org", "", listed},
+		{friend + ":443", "", listed},
+		{friend + ":443", "cross-site", listed},
+		{friend + ":80", "", foreign},
+		{friend + ":8443", "", foreign},
+		{"https://xn--bcher-kva.example", "cross-site", listed},
+		{"https://bücher.example", "cross-site", listed},
+		{"https://bucher.example", "cross-site", foreign},
 		{friend + ".", "", foreign},
 		{friend + "/", "", foreign},
 		{friend + ".evil.org", "", foreign},
@@ -145,6 +162,8 @@ func TestAPI_ComparesTheSchemeWhereItIsKnown(t *testing.T) {
 		status        int
 	}{
 		{"https://example.com", "https", 202}, {"http://example.com", "https", 403},
+		{"https://example.com:443", "https", 202}, {"http://example.com:80", "https", 403}, {"http://example.com:443", "https", 403},
+		{"http://example.com:80", "http", 202}, {"https://example.com:80", "http", 403}, {"https://example.com:443", "http", 403},
 		{"http://example.com", "http", 202}, {"https://example.com", "http", 403},
 		{friend, "http", 202}, {"", "https", 202},
 	} {
@@ -172,6 +191,32 @@ func TestAPI_RefusedPagesReachNothing(t *testing.T) {
 	do(a, "POST", "/message?msg=a&client_id=b", "", "Origin", "https://evil.example.org")
 	if rooms, _ := s.Rooms(context.Background(), "", 1); len(rooms) > 0 || asked > 0 {
 		t.Errorf("stored %v, counted %d", rooms, asked)
+	}
+}
+
+// Whoever is refused for an origin, or cannot read an answer, is named in the log, with what to set. Own and listed pages are not.
+func TestAPI_LogsPagesOfForeignOrigins(t *testing.T) {
+	var logged bytes.Buffer
+	a := newAPI(t, newMemory(), befriend, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&logged, nil)) })
+	post := func(origin, site string) {
+		do(a, "POST", "/message?msg=a&client_id=b", "", "Origin", origin, "Sec-Fetch-Site", site)
+	}
+	post("http://example.com:80", "")
+	post("https://chat.example.org", "cross-site")
+	post("", "")
+	do(a, "GET", "/rooms", "", "Origin", "https://elsewhere.example", "Sec-Fetch-Site", "same-origin") // a proxy has changed Host
+	if logged.Len() > 0 {
+		t.Errorf("logged %s", &logged)
+	}
+	for range 3 {
+		post("https://evil.example", "cross-site")
+		do(a, "GET", "/rooms", "", "Origin", "http://reader.example", "Sec-Fetch-Site", "cross-site")
+		as(nil, a, "OPTIONS", "/message", "", "Origin", "http://asker.example", "Access-Control-Request-Method", "POST")
+	}
+	for _, origin := range []string{"https://evil.example", "http://reader.example", "http://asker.example"} {
+		if got := logged.String(); strings.Count(got, " origin="+origin+" ") != 1 || !strings.Contains(got, "--cors-origin "+origin) {
+			t.Errorf("of %s: %s", origin, got)
+		}
 	}
 }
 

@@ -47,7 +47,7 @@ func FuzzAPI(f *testing.F) {
 			return m, err
 		})
 		c.Follow = func(_ context.Context, _ chat.Cursor, w StreamWriter) error {
-			_, err := w.Write([]byte(":\n\n"))
+			_, err := w.Write([]byte(":\n"))
 			return err
 		}
 	}))

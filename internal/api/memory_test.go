@@ -227,7 +227,7 @@ func (s *memory) follow(ctx context.Context, c chat.Cursor, w StreamWriter) erro
 	if err != nil {
 		return err
 	}
-	out := []byte(":\n\n")
+	out := []byte(":\n")
 	if reset != nil {
 		data, _ := json.Marshal(reset)
 		out = fmt.Appendf(out, "id: %s\nevent: reset\ndata: %s\n\n", chat.AppendEventID(nil, after, room.Epoch), data)

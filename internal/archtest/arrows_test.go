@@ -57,19 +57,20 @@ var arrows = map[string][]string{
 	"internal/logging": {},
 
 	// the edges
-	"internal/signalr": {"internal/errs"},                                         // the protocol: no chat
+	"internal/signalr": {"internal/origin", "internal/errs"},                      // the protocol: no chat
 	"internal/forward": {"internal/peer", "internal/remote", "internal/inflight"}, // requests that belong to another node
 	"internal/route":   {"internal/peer"},                                         // which requests there are, and who answers them
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
-	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
+	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/chat", "internal/errs"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
 	"internal/remote":  {},                                                                       // addresses
+	"internal/origin":  {},                                                                       // which web pages are whose
 	"internal/limit":   {"internal/auth", "internal/remote", "internal/route", "internal/journey", "internal/chat", "internal/errs"},
 	"internal/cert":    {}, // TLS
 	"client":           {}, // the web page, embedded
 
 	// the program
-	"internal/config":    {"internal/peer"},
+	"internal/config":    {"internal/origin", "internal/peer"},
 	"internal/telemetry": {"internal/route"},
 	"internal/server": {
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",

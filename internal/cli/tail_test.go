@@ -164,7 +164,7 @@ func TestTail_HidesRepeatsAndReportsGaps(t *testing.T) {
 	event := func(seq int) string {
 		return fmt.Sprintf("id: %d\nevent: message\ndata: {\"seq\":%d,\"client_id\":\"ann\",\"msg\":\"m%d\"}\n\n", seq, seq, seq)
 	}
-	url := fakeEvents(t, "text/event-stream", ":\n\n"+event(5)+event(5)+event(6)+"event: other\ndata: x\n\n"+event(4)+event(7))
+	url := fakeEvents(t, "text/event-stream", ":\n"+event(5)+event(5)+event(6)+"event: other\ndata: x\n\n"+event(4)+event(7))
 	tl := startTail(t, "--url", url, "--after", "2", "--json")
 	tl.err.wait(t, 2) // the gap, and the end of the stream
 	got := tl.out.wait(t, 3)
@@ -240,7 +240,7 @@ func TestTail_GoesOnWithTheIdOfTheLastEventAndTellsResets(t *testing.T) {
 
 func TestTail_TakesACursorWithItsEpoch(t *testing.T) {
 	for after, want := range map[string]string{"41;e1": "after=41&epoch=e1 ", "41": "after=41 ", "41.7;e1": "after=41&epoch=e1 "} {
-		s := startScripted(t, ":\n\n")
+		s := startScripted(t, ":\n")
 		tl := startTail(t, "--url", s.url, "--after", after)
 		if got := <-s.asked; got != want {
 			t.Errorf("%s: asked with %q, want %q", after, got, want)
@@ -283,7 +283,7 @@ func (h heartbeats) Read(p []byte) (int, error) {
 	}
 	*h.left--
 	time.Sleep(15 * time.Second) // fake time
-	return copy(p, ":\n\n"), nil
+	return copy(p, ":\n"), nil
 }
 
 func (h heartbeats) Close() error { return nil }

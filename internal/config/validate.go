@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"restante/internal/origin"
 	"restante/internal/peer"
 )
 
@@ -160,21 +161,13 @@ func isLoopback(ctx context.Context, host string) (bool, error) {
 	return len(ips) > 0, nil
 }
 
-// validateOrigin accepts only the exact text that a browser sends in an Origin header, since the two are compared as texts.
-func validateOrigin(origin string) error {
-	if origin == "*" {
+// validateOrigin accepts what can be the origin of a page, in any spelling: they are compared as origins.
+func validateOrigin(text string) error {
+	if text == "*" {
 		return errors.New("--cors-origin: '*' would let every web page act for its visitors; name each origin")
 	}
-	u, err := url.Parse(origin)
-	if err != nil || u.Scheme == "" || u.Hostname() == "" || u.User != nil {
-		return fmt.Errorf("--cors-origin: %q is not an origin such as https://chat.example.org or http://localhost:8081", origin)
-	}
-	host := strings.ToLower(u.Host)
-	if u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443" {
-		host = strings.TrimSuffix(host, ":"+u.Port()) // browsers leave the scheme's own port out
-	}
-	if want := u.Scheme + "://" + host; origin != want {
-		return fmt.Errorf("--cors-origin: %q never equals what a browser sends; use %s", origin, want)
+	if _, err := origin.Parse(text); err != nil {
+		return fmt.Errorf("--cors-origin: %q is not an origin: %w", text, err)
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func wantStream(t *testing.T, h *Hub, cursor chat.Cursor, first int64, reset str
 	ended := make(chan error, 1)
 	cursor.Room = "a"
 	go func() { ended <- h.Follow(ctx, cursor, w) }()
-	want := ":\n\n"
+	want := ":\n"
 	if reset != "" {
 		want += fmt.Sprintf("id: %d;bbbbbbbbbbbbbbbb\nevent: reset\ndata: %s\n\n", first-1, reset)
 	}

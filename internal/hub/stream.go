@@ -122,8 +122,9 @@ func writeEvents(ctx context.Context, w StreamWriter, payload []byte, stall time
 	return nil
 }
 
-// comment is a line that clients ignore (WHATWG HTML section 9.2.6).
-const comment = ":\n\n"
+// comment is a line that clients ignore (WHATWG HTML section 9.2.6). No blank line follows it: some clients take a blank line
+// for the end of a message, also of one without data.
+const comment = ":\n"
 
 // stream is the sink of an event stream. It keeps bytes between pumps, which must not wait, and the goroutine of the
 // request, which waits for the peer.

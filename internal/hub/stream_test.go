@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -87,6 +88,36 @@ func TestHub_FollowEndsWithTheTokenThoughThePeerIsSlow(t *testing.T) {
 		}
 		if took := time.Since(begun); took < time.Minute || took > time.Minute+2*time.Second {
 			t.Errorf("the stream lasted %v, want a minute", took)
+		}
+	})
+}
+
+// Some clients take each blank line for the end of a message, so each must end an event with data, comments in between or not.
+func TestHub_FollowWritesBlankLinesAfterEventsOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &history{}
+		log.append("a", 2)
+		h := startWith(t, Config{StreamKeepAlive: 10 * time.Second}, log)
+		w := newWire(t)
+		got := w.read()
+		time.AfterFunc(25*time.Second, func() { h.Deliver(log.append("a", 1)) })
+		if err := h.Follow(until(t, time.Minute), at("a", 0), w); err != nil {
+			t.Errorf("Follow: %v", err)
+		}
+		w.Close()
+		all := string(<-got)
+		comments, data := 0, false
+		for line := range strings.SplitSeq(strings.TrimSuffix(all, "\n"), "\n") {
+			if line == "" && !data {
+				t.Errorf("a blank line that ends no event, in %q", all)
+			}
+			data = line != "" && (data || strings.HasPrefix(line, "data:"))
+			if line == ":" {
+				comments++
+			}
+		}
+		if !strings.HasPrefix(all, ":\n") || comments != 1+5 {
+			t.Errorf("%d comments in %q, want one at the head and one after each 10 s of silence", comments, all)
 		}
 	})
 }

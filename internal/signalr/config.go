@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"restante/internal/origin"
 )
 
 // Config is the server's configuration. The zero value is usable and means the documented defaults.
@@ -84,11 +84,8 @@ func (c Config) Validate() error {
 	if c.Node != "" && !isNode(c.Node) {
 		faults = append(faults, fmt.Errorf("node %q: want 1 to %d letters a-z and digits", c.Node, maxNode))
 	}
-	for _, o := range c.AllowedOrigins {
-		u, err := url.Parse(o)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != o {
-			faults = append(faults, fmt.Errorf("origin %q: want scheme://host or scheme://host:port", o))
-		}
+	if _, err := origin.ParseList(c.AllowedOrigins); err != nil {
+		faults = append(faults, err)
 	}
 	for name, d := range map[string]time.Duration{
 		"keep-alive": c.KeepAlive, "client timeout": c.ClientTimeout, "handshake timeout": c.HandshakeTimeout,
@@ -127,11 +124,6 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MessageRate, 1000)
 	setDefault(&c.MaxUnused, 100_000)
 	setDefault(&c.SendBuffer, 128<<10)
-	origins := make([]string, len(c.AllowedOrigins))
-	for i, o := range c.AllowedOrigins {
-		origins[i] = strings.ToLower(o)
-	}
-	c.AllowedOrigins = origins
 	return c
 }
 

@@ -2,12 +2,12 @@ package signalr
 
 import (
 	"net/http"
-	"slices"
-	"strings"
+
+	"restante/internal/origin"
 )
 
-// allowedHeaders are those that stock clients set in a browser.
-const allowedHeaders = "Authorization, Cache-Control, Content-Type, X-Requested-With, X-SignalR-User-Agent"
+// allowedHeaders are those that stock clients set in a browser, and those of tracing.
+const allowedHeaders = "Authorization, Cache-Control, Content-Type, traceparent, tracestate, X-Requested-With, X-SignalR-User-Agent"
 
 // cors allows web pages of the allowed origins to read the answers, errors included, with credentials, and rejects all
 // other pages. Browsers do not apply CORS to WebSockets, so without this check any page could read a server that its
@@ -15,15 +15,16 @@ const allowedHeaders = "Authorization, Cache-Control, Content-Type, X-Requested-
 func (s *Server) cors(w http.ResponseWriter, r *http.Request) (answered bool) {
 	h := w.Header()
 	h.Add("Vary", "Origin")
-	origin := r.Header.Get("Origin")
-	if origin == "" {
+	page := r.Header.Get("Origin")
+	if page == "" {
 		return false // not a browser, or a page of the server
 	}
-	if !s.originAllowed(r, origin) {
+	if !s.originAllowed(r, page) {
+		s.refusals.Log(s.log, page, r.Host)
 		errForeignPage.write(w)
 		return true
 	}
-	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Origin", page)
 	h.Set("Access-Control-Allow-Credentials", "true")
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
@@ -37,14 +38,11 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) (answered bool) {
 
 // originAllowed reports whether a page of this origin may use the hub: the hub's own pages may, and the configured ones.
 // Most browsers say which pages are the hub's own (Sec-Fetch-Site), and a page cannot change what they say.
-func (s *Server) originAllowed(r *http.Request, origin string) bool {
-	if slices.Contains(s.cfg.AllowedOrigins, strings.ToLower(origin)) || r.Header.Get("Sec-Fetch-Site") == "same-origin" {
+func (s *Server) originAllowed(r *http.Request, page string) bool {
+	if s.origins.Has(page) || r.Header.Get("Sec-Fetch-Site") == "same-origin" {
 		return true
 	}
-	scheme, host, ok := strings.Cut(strings.ToLower(origin), "://")
-	if !ok || scheme != "http" && scheme != "https" || !strings.EqualFold(host, r.Host) {
-		return false
-	}
 	secure, known := s.cfg.Secure(r)
-	return !known || secure == (scheme == "https")
+	o, err := origin.Parse(page)
+	return err == nil && o.IsOf(r.Host, secure, known)
 }

@@ -1,9 +1,12 @@
 package signalr
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -14,14 +17,16 @@ import (
 // http://localhost:8081 besides its own pages at http://HOST, and does not know by which scheme its clients come.
 var pages = map[string]bool{
 	"https://chat.example": true, "HTTPS://Chat.Example": true, "http://localhost:8081": true, "http://HOST": true, "https://HOST": true,
+	"https://chat.example:443": true, "https://xn--bcher-kva.example": true, "https://bücher.example": true,
+	"https://chat.example:80": false, "http://chat.example:443": false, "https://bucher.example": false, "http://HOST0": false, "http://HOST:80": false,
 	"https://evil.example": false, "http://chat.example": false, "https://chat.example.evil": false, "https://chat.example.": false,
-	"https://chat.example:444": false, "https://chat.example:443": false, "https://chat.example/": false, "https://evil-chat.example": false,
+	"https://chat.example:444": false, "https://chat.example:0443": false, "https://chat.example:": false, "https://chat.example/": false, "https://evil-chat.example": false,
 	"https://x.chat.example": false, "http://localhost": false, "http://localhost:80810": false, "http://HOST1": false, "http://HOST/": false,
 	"ftp://HOST": false, "//HOST": false, "HOST": false, "http://evil@HOST": false, "http://HOST http://HOST": false, "null": false, "*": false,
 }
 
 func newPagesRig(t *testing.T) (r *rig, allowed map[string]bool) {
-	r = newRig(t, Config{AllowedOrigins: []string{"https://Chat.example", "http://localhost:8081"}})
+	r = newRig(t, Config{AllowedOrigins: []string{"https://Chat.example", "http://localhost:8081", "https://bücher.example"}})
 	allowed = map[string]bool{}
 	for origin, ok := range pages {
 		allowed[strings.ReplaceAll(origin, "HOST", r.http.Listener.Addr().String())] = ok
@@ -48,7 +53,7 @@ func TestServer_CORS(t *testing.T) {
 		for _, path := range []string{"", "/negotiate"} {
 			a := r.do("OPTIONS", path, "", "Origin", origin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "x-requested-with,x-other")
 			check(a, origin, 204, allowed)
-			methods, names := "GET, POST, DELETE", "Authorization, Cache-Control, Content-Type, X-Requested-With, X-SignalR-User-Agent"
+			methods, names := "GET, POST, DELETE", "Authorization, Cache-Control, Content-Type, traceparent, tracestate, X-Requested-With, X-SignalR-User-Agent"
 			if !allowed {
 				methods, names = "", ""
 			}
@@ -120,6 +125,45 @@ func TestServer_OwnPagesBehindAProxy(t *testing.T) {
 		if a := r.do("POST", "/negotiate", "", "Origin", "https://chat.example", "Sec-Fetch-Site", site); a.status != want {
 			t.Errorf("%q: %d, want %d", site, a.status, want)
 		}
+	}
+}
+
+// negotiateFrom negotiates from a page, with a server that is asked as host, and returns the status.
+func (r *rig) negotiateFrom(host, page string) int {
+	req := httptest.NewRequest("POST", "/hub/negotiate", nil)
+	req.Host = host
+	req.Header.Set("Origin", page)
+	w := httptest.NewRecorder()
+	r.http.Config.Handler.ServeHTTP(w, req)
+	return w.Code
+}
+
+// Clients that are not browsers write the port of the scheme into Origin, or into Host, or into both, or into none.
+func TestServer_TheSchemesOwnPortMayBeLeftOut(t *testing.T) {
+	r := newRig(t, Config{})
+	for _, tc := range []struct {
+		host, origin string
+		status       int
+	}{
+		{"localhost", "http://localhost:80", 200}, {"localhost:80", "http://localhost", 200}, {"localhost", "https://localhost:443", 200},
+		{"localhost", "http://localhost:8080", 403}, {"localhost", "https://localhost:80", 403}, {"localhost:80", "https://localhost", 403},
+		{"localhost:8080", "http://localhost", 403}, {"localhost:8080", "http://localhost:80", 403},
+	} {
+		if status := r.negotiateFrom(tc.host, tc.origin); status != tc.status {
+			t.Errorf("%s on %s: %d, want %d", tc.origin, tc.host, status, tc.status)
+		}
+	}
+}
+
+func TestServer_LogsPagesOfForeignOrigins(t *testing.T) {
+	var logged bytes.Buffer
+	r := newRig(t, Config{Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	for range 3 {
+		r.negotiateFrom("chat.example", "https://evil.example")
+		r.negotiateFrom("chat.example", "https://chat.example")
+	}
+	if got := logged.String(); strings.Count(got, "a web page of another origin was refused") != 1 || !strings.Contains(got, "--cors-origin https://evil.example") {
+		t.Errorf("logged %s", got)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"restante/internal/origin"
 )
 
 // Server is the hub's endpoint. It is an http.Handler for the hub's path and for the negotiate path below it. Its
@@ -16,6 +18,8 @@ type Server struct {
 	cfg      Config
 	log      *slog.Logger
 	metrics  *metrics
+	origins  origin.List // of Config.AllowedOrigins
+	refusals origin.Refusals
 	methods  map[string]*method // by canonical and by lower-case name
 	registry registry
 	epoch    time.Time
@@ -32,6 +36,7 @@ func New(hub Hub, cfg Config) *Server {
 	s.buffers.New = func() any { b := make([]byte, readBuffer); return &b }
 	s.decoders.New = func() any { return newJSONDecoder() }
 	s.metrics = newMetrics(cfg.Metrics)
+	s.origins, _ = origin.ParseList(cfg.AllowedOrigins) // Validate has checked them
 	for _, name := range hub.Methods() {
 		m := &method{name: name, outcomes: s.metrics.method(name)}
 		s.methods[name], s.methods[strings.ToLower(name)] = m, m
