@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"path"
 	"testing"
 
 	"restante/internal/testkit"
@@ -19,6 +20,17 @@ func TestJavaScript_SignalR(t *testing.T) {
 	var all []client
 	for _, age := range []string{"1.0", "1.1", "3.0", "3.1", "5", "6", "7", "8", "9", "10"} {
 		all = append(all, client{"signalr " + age, node(t, "with_signalr.mjs", age), ways})
+	}
+	follow(t, all...)
+}
+
+func TestJavaScript_EventSource(t *testing.T) {
+	var all []client
+	for _, name := range []string{
+		"eventsource-1", "eventsource-2", "eventsource-3", "eventsource-4", "eventsource-5", "event-source-polyfill",
+		"@microsoft/fetch-event-source", "eventsource-client", "react-native-sse", "undici-6", "undici-7",
+	} {
+		all = append(all, client{path.Base(name), node(t, "with_events.mjs", name), []way{{"events", "json"}}})
 	}
 	follow(t, all...)
 }
