@@ -9,22 +9,21 @@ const room = `${settings.url}/rooms/${settings.room}`;
 const headers = () => settings.token ? {Authorization: `Bearer ${settings.token}`} : {};
 const events = `${room}/events?after=${settings.after}`;
 
-/** Reports what the harness wants to know, and returns the source. */
-function watch(source) {
-  source.addEventListener('open', () => say({ready: true}));
-  source.addEventListener('error', () => say({down: true}));
-  return source;
-}
-
 /** standard follows with a class that is like EventSource. */
 async function standard(EventSource) {
   const {follow} = await import('./eventsource_recipe.mjs');
+  function Watched(url) {
+    const source = new EventSource(url);
+    source.addEventListener('open', () => say({ready: true}));
+    source.addEventListener('error', () => say({down: true}));
+    return source;
+  }
   const address = () => {
     const url = new URL(`${room}/events`);
     if (settings.token) url.searchParams.set('access_token', settings.token);
     return url;
   };
-  follow(function (url) { return watch(new EventSource(url)); }, address, settings.after, show);
+  follow(Watched, address, settings.after, show);
 }
 
 /** reporting is fetch that says when a stream begins. */
@@ -55,10 +54,6 @@ switch (name) {
   case 'eventsource-client':
     reporting();
     (await import('./eventsource_client_recipe.mjs')).follow(events, headers, show);
-    break;
-  case 'react-native-sse':
-    globalThis.XMLHttpRequest = Object.assign(require('xmlhttprequest-ssl').XMLHttpRequest, {LOADING: 3, DONE: 4});
-    watch((await import('./react_native_sse_recipe.mjs')).follow(events, headers(), show));
     break;
   default:
     await standard((await import(name)).EventSource);
