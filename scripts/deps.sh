@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests need besides Go and Node: the npm packages of test/e2e/js and of the app and, as root on Debian,
-# Chromium, RabbitMQ, PostgreSQL, HAProxy and promtool, none of which is started, and directories with the newest and the oldest
-# RabbitMQ and PostgreSQL. With the argument "versions" it makes instead the directories with those in between, with "packages" it
+# Installs what the tests need besides Go and Node: the npm packages of test/e2e/js and of the app, the packages of the Python and
+# Java programs of test/clients and, as root on Debian, Python's venv, a JDK, Maven, Chromium, RabbitMQ, PostgreSQL, HAProxy and
+# promtool, none of which is started, and directories with the newest and the oldest RabbitMQ and PostgreSQL. With the argument "versions" it makes instead the directories with those in between, with "packages" it
 # installs what the test of the deb and the rpm needs, with "release" what the check of a release needs. Its output is shown only
 # when something fails.
 set -euo pipefail
@@ -48,6 +48,43 @@ debian() {
   if command -v systemctl >/dev/null; then
     systemctl disable --quiet "$1" >>"$log" 2>&1 || true # not a service, or systemd does not run
   fi
+}
+
+# missing says what cannot be installed, and what that means.
+missing() {
+  echo "MISSING: $1: $2 will be skipped; .cache/deps.log says why"
+}
+
+# python_packages installs the packages of a requirements.txt in .cache/python, which has a copy of it when that is done.
+python_packages() {
+  local dir=$1 purpose=$2 to=.cache/python
+  cmp -s "$dir/requirements.txt" "$to/requirements.txt" && return 0
+  python3 -c 'import ensurepip, venv' 2>>"$log" || debian python3-venv "$purpose" python3-venv
+  python3 -c 'import ensurepip, venv' 2>>"$log" || return 0 # debian has said what is missing
+  echo "installing the Python packages of $dir"
+  rm -rf "$to"
+  if { python3 -m venv "$to" && "$to/bin/pip" install --disable-pip-version-check -r "$dir/requirements.txt"; } >>"$log" 2>&1; then
+    cp "$dir/requirements.txt" "$to/"
+    return 0
+  fi
+  missing "the Python packages of $dir" "$purpose"
+}
+
+# java_packages installs what a pom.xml depends on in a folder of .cache, which has a copy of it when that is done.
+java_packages() {
+  local dir=$1 to=.cache/$2 purpose=$3
+  cmp -s "$dir/pom.xml" "$to/pom.xml" && return 0
+  debian javac "$purpose" default-jdk-headless
+  debian mvn "$purpose" maven
+  command -v javac >/dev/null && command -v mvn >/dev/null || return 0 # debian has said what is missing
+  echo "installing the Java packages of $dir"
+  rm -rf "$to"
+  if mvn -B -f "$dir/pom.xml" "-Dmaven.repo.local=$PWD/.cache/m2" "-DoutputDirectory=$PWD/$to" \
+    org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies >>"$log" 2>&1; then
+    cp "$dir/pom.xml" "$to/"
+    return 0
+  fi
+  missing "the Java packages of $dir" "$purpose"
 }
 
 # servers makes a root with RabbitMQ and PostgreSQL of a release of Debian. If it cannot, it says what that means. In CI it fails.
@@ -100,6 +137,9 @@ release)
 esac
 npm_packages test/e2e/js "the tests with the official SignalR client"
 npm_packages client "the checks of the app"
+python_packages test/clients/python "the tests of the Python clients"
+java_packages test/clients/java java "the tests of the Java client"
+java_packages test/clients/java/messagepack java-messagepack "the test of the Java client over MessagePack"
 debian chromium "the browser tests" chromium fonts-noto-color-emoji fonts-noto-cjk
 debian /usr/lib/rabbitmq/bin/rabbitmq-server "the tests on RabbitMQ" rabbitmq-server
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || debian initdb "the tests on PostgreSQL" postgresql

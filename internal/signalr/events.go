@@ -40,7 +40,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, sender Iden
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, q *queue, stream *http.ResponseController) {
 	var event []byte
 	for {
-		waiting, done := q.take()
+		waiting, done := q.take(false)
 		if len(waiting) > 0 {
 			event = appendEvent(event[:0], waiting)
 			failed := q.send(w, event) != nil || stream.Flush() != nil

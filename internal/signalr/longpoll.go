@@ -66,7 +66,11 @@ func (q *queue) supersede(ctx context.Context) (superseded <-chan struct{}, ok b
 	return nil, false
 }
 
-// poll answers with all pending bytes as soon as there are some.
+// oneByOne reports whether a poll must be answered with one message. signalrcore for Python hands on only the first message of
+// an answer, and keeps the others until later polls are answered. Its polls are known by their Accept header.
+func oneByOne(r *http.Request) bool { return r.Header.Get("Accept") == "Text" }
+
+// poll answers with the pending bytes as soon as there are some.
 func (s *Server) poll(w http.ResponseWriter, r *http.Request, q *queue, stream *http.ResponseController, superseded <-chan struct{}) {
 	timeout := time.NewTimer(s.cfg.PollTimeout)
 	defer timeout.Stop()
@@ -74,7 +78,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, q *queue, stream *
 		if r.Context().Err() != nil {
 			return // a poll whose client has disconnected takes no bytes
 		}
-		waiting, done := q.take()
+		waiting, done := q.take(oneByOne(r))
 		switch {
 		case len(waiting) > 0:
 			s.answerPoll(w, q, stream, waiting)

@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"bytes"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -56,11 +57,15 @@ func (q *queue) signal() {
 	}
 }
 
-// take returns all pending bytes. The caller writes them and then calls wrote. done is true when nothing follows.
-func (q *queue) take() (waiting []byte, done bool) {
+// take returns all pending bytes, or with one only those of the first JSON message. The caller writes them and then calls
+// wrote. done is true when no more bytes will be accepted.
+func (q *queue) take(one bool) (waiting []byte, done bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	waiting, q.pending = q.pending, nil
+	if end := bytes.IndexByte(waiting, recordSeparator) + 1; one && end > 0 {
+		waiting, q.pending = waiting[:end:end], waiting[end:]
+	}
 	q.moving = len(waiting) > 0
 	q.spaceFreed()
 	return waiting, q.ended

@@ -76,20 +76,20 @@ func follow(t *testing.T, clients ...client) {
 				newScenario(t, open.Addr(), nil).run(c.command, w)
 			})
 		}
-		t.Run(c.name+" with a token", func(t *testing.T) {
+		first := c.ways[0]
+		t.Run(strings.Join([]string{c.name, first.transport, "with a token"}, " "), func(t *testing.T) {
 			t.Parallel()
-			newScenario(t, guarded.Addr(), issuer).run(c.command, c.ways[0])
+			newScenario(t, guarded.Addr(), issuer).run(c.command, first)
 		})
 	}
 }
 
-// need returns the path of a file that scripts/deps.sh makes. Without it the test is skipped, or fails in CI.
-func need(t *testing.T, file string) string {
+// need skips the test, or fails it in CI, if scripts/deps.sh has not made a file.
+func need(t *testing.T, file string) {
 	t.Helper()
 	if _, err := os.Stat(file); err != nil {
 		testkit.Missing(t, "scripts/deps.sh has not made it: %v", err)
 	}
-	return file
 }
 
 func encode(t *testing.T, v any) string {

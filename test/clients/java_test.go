@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -8,16 +9,25 @@ import (
 	"restante/internal/testkit"
 )
 
-// java compiles the program of the folder java, and returns how it is run with the packages in some folders of .cache.
-func java(t *testing.T, folders ...string) []string {
+// The folders of .cache with the packages of the Java program. Not every mirror of Maven Central has the one for MessagePack.
+const (
+	javaPackages     = "../../.cache/java"
+	javaMessagePack  = "../../.cache/java-messagepack"
+	javaIsWhole      = "pom.xml" // scripts/deps.sh copies it there last
+	javaClassPathAll = "*"       // all jars of a folder
+)
+
+// java compiles the program of the folder java, and returns how to run it.
+func java(t *testing.T) []string {
 	t.Helper()
 	javac, run := testkit.Need(t, "javac"), testkit.Need(t, "java")
-	path := t.TempDir()
-	classes := path
-	for _, folder := range folders {
-		path += string(filepath.ListSeparator) + filepath.Join(need(t, filepath.Join("../../.cache", folder)), "*")
+	need(t, filepath.Join(javaPackages, javaIsWhole))
+	classes := t.TempDir()
+	path := classes
+	for _, folder := range []string{javaPackages, javaMessagePack} {
+		path += string(filepath.ListSeparator) + filepath.Join(folder, javaClassPathAll)
 	}
-	out, err := exec.CommandContext(t.Context(), javac, "-cp", path, "-d", classes, "java/Room.java", "java/Client.java").CombinedOutput() //nolint:gosec // see above
+	out, err := exec.CommandContext(t.Context(), javac, "-cp", path, "-d", classes, "java/Room.java", "java/Client.java").CombinedOutput() //nolint:gosec // the compiler that the test needs
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -25,5 +35,11 @@ func java(t *testing.T, folders ...string) []string {
 }
 
 func TestJava_Client(t *testing.T) {
-	follow(t, client{"signalr", java(t, "java"), []way{{"ws", "json"}, {"lp", "json"}}})
+	ways := []way{{"ws", "json"}, {"lp", "json"}}
+	if _, err := os.Stat(filepath.Join(javaMessagePack, javaIsWhole)); err == nil {
+		ways = append(ways, way{"ws", "messagepack"}, way{"lp", "messagepack"})
+	} else {
+		t.Logf("MISSING: the Java client is not tried with MessagePack: %v", err)
+	}
+	follow(t, client{"signalr", java(t), ways})
 }

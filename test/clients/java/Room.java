@@ -10,6 +10,7 @@ public abstract class Room {
     private final String room;
     private final Map<String, String> outbox = Collections.synchronizedMap(new LinkedHashMap<>()); // not known to be stored
     private volatile HubConnection hub;
+    private volatile CountDownLatch over;
     private long seen;
     private Object epoch;
 
@@ -25,18 +26,17 @@ public abstract class Room {
 
     public void run() throws InterruptedException {
         while (true) { // this package does not reconnect by itself
-            CountDownLatch closed = new CountDownLatch(1);
-            hub = connections.get();
-            hub.on("ReceiveMessage", this::receive, Map.class);
-            hub.onClosed(error -> closed.countDown());
-            try {
+            over = new CountDownLatch(1);
+            try (HubConnection hub = connections.get()) {
+                this.hub = hub;
+                hub.on("ReceiveMessage", this::receive, Map.class);
+                hub.onClosed(error -> over.countDown());
                 hub.start().blockingAwait();
                 hub.invoke(Map.class, "JoinRoom", room, cursor()).doOnSuccess(this::joined).blockingGet();
-                closed.await();
+                over.await();
             } catch (RuntimeException e) {
                 System.err.println("connecting again: " + e);
             }
-            hub.close();
             Thread.sleep(1000);
         }
     }
@@ -57,9 +57,11 @@ public abstract class Room {
 
     private synchronized void receive(Map<?, ?> message) {
         long seq = ((Number) message.get("seq")).longValue();
-        if (seq > seen) {
+        if (seq == seen + 1) {
             seen = seq;
             show(message);
+        } else if (seq > seen) {
+            over.countDown(); // OkHttp repeats a poll whose answer was lost in a cut: connect again, from seen
         }
     }
 

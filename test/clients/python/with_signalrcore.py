@@ -22,10 +22,12 @@ class Program(Room):
 
 
 def builder():
-    options = {"transport": TRANSPORTS[settings["transport"]]}
-    if settings["token"]:
+    url, options = hub_url, {"transport": TRANSPORTS[settings["transport"]]}
+    if settings["token"] and settings["transport"] == "lp":
+        url += f"&access_token={settings['token']}"  # polls do not send the header
+    elif settings["token"]:
         options["access_token_factory"] = lambda: settings["token"]
-    return HubConnectionBuilder().with_url(hub_url, options).with_hub_protocol(PROTOCOLS[settings["protocol"]])
+    return HubConnectionBuilder().with_url(url, options).with_hub_protocol(PROTOCOLS[settings["protocol"]])
 
 
 room = Program(builder, settings["room"], settings["after"], show, stored)
