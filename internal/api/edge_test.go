@@ -51,7 +51,9 @@ func TestAPI_LogsRequestsWithoutTheirQueries(t *testing.T) {
 	a := newAPI(t, newMemory(), func(c *Config) {
 		c.Log = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
-	w := do(a, "POST", "/message?msg=private&client_id=ann&access_token=token", "", "X-Request-Id", "bad\nid")
+	w := do(a, "POST", "/message?msg=private&client_id=ann", "", "X-Request-Id", "bad\nid", "Authorization", "Bearer token")
+	do(a, "HEAD", "/rooms/lobby/events?access_token=token", "")
+	do(a, "POST", "/message?msg=private&access_token=token", "")
 	id := w.Header().Get("X-Request-Id")
 	if !regexp.MustCompile(`^[0-9a-f]{8}-1$`).MatchString(id) {
 		t.Errorf("request id %q", id)

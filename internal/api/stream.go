@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,7 +21,8 @@ type streamInput struct {
 	Room  string   `path:"room" example:"lobby"`
 	After seqParam `query:"after" doc:"begin with the messages after this number; without it, with those yet to come" example:"42"`
 	CursorParams
-	LastEventID string `header:"Last-Event-ID" doc:"what an EventSource sends when it comes back: the id of its last event, SEQ[.REV][;EPOCH]; goes before after, rev and epoch" example:"57"`
+	Resume      string `query:"lastEventId" doc:"the same as the header Last-Event-ID, for packages that cannot set headers; also read as lastEventID, Last-Event-ID and evs_last_event_id, and the last one counts; goes before after, rev and epoch" example:"57"`
+	LastEventID string `header:"Last-Event-ID" doc:"what an EventSource sends when it comes back: the id of its last event, SEQ[.REV][;EPOCH]; of several the last one counts; goes before lastEventId, after, rev and epoch" example:"57"`
 }
 
 func (a *API) streamRoom(h huma.API) {
@@ -42,7 +44,7 @@ func (a *API) streamRoom(h huma.API) {
 			}},
 		}},
 	}, readErrors, func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
-		cursor, err := in.cursor()
+		start, err := in.start()
 		if err := errors.Join(chat.ValidateRoom(in.Room), err); err != nil {
 			return nil, failed(err)
 		}
@@ -51,30 +53,48 @@ func (a *API) streamRoom(h huma.API) {
 		}
 		return &huma.StreamResponse{Body: func(h huma.Context) {
 			r, w := humago.Unwrap(h)
-			a.stream(r, w, cursor)
+			a.stream(r, w, start)
 		}}, nil
 	})
 }
 
-// cursor returns where the stream begins. The header takes precedence, because an EventSource that reconnects repeats its
-// first query.
-func (in *streamInput) cursor() (c chat.Cursor, err error) {
-	if err := in.check(in.After.Set, in.After.Set); err != nil {
-		return c, err
-	}
-	switch {
-	case in.LastEventID != "":
-		c, err = chat.ParseEventID(lastEventID, in.LastEventID)
-	case in.After.Set:
-		c = chat.Cursor{Seq: in.After.Value, Epoch: in.Epoch}
-	default:
-		c = chat.Cursor{Seq: chat.Now}
-	}
-	c.Room = in.Room
-	return c, err
+// streamStart is where a stream begins, and the parameter that said so.
+type streamStart struct {
+	chat.Cursor
+	from string
 }
 
-func (a *API) stream(r *http.Request, w http.ResponseWriter, cursor chat.Cursor) {
+// start returns where the stream begins. What a package adds when it comes back takes precedence over what the page has written
+// into the URL, which is repeated every time: first the header, then lastEventId, then after. A fault in any of them is an error.
+func (in *streamInput) start() (s streamStart, err error) {
+	s = streamStart{chat.Cursor{Seq: chat.Now}, "after"}
+	if in.After.Set {
+		s.Cursor = chat.Cursor{Seq: in.After.Value, Epoch: in.Epoch}
+	}
+	faults := []error{in.check(in.After.Set, in.After.Set)}
+	for _, id := range []struct{ from, text string }{{chat.ResumeParam, in.Resume}, {lastEventID, in.LastEventID}} {
+		if id.text == "" {
+			continue
+		}
+		cursor, err := chat.ParseEventID(id.from, id.text)
+		s, faults = streamStart{cursor, id.from}, append(faults, err)
+	}
+	s.Room = in.Room
+	return s, errors.Join(faults...)
+}
+
+// lastOf returns the last element of a header that is a list: packages append what they add to what the page has set. sent is
+// whether there is such a header.
+func lastOf(h http.Header, name string) (value string, sent bool) {
+	values := h.Values(name)
+	if len(values) == 0 {
+		return "", false
+	}
+	list := values[len(values)-1]
+	return strings.TrimSpace(list[strings.LastIndexByte(list, ',')+1:]), true
+}
+
+func (a *API) stream(r *http.Request, w http.ResponseWriter, start streamStart) {
 	events := &eventWriter{w: w, rc: http.NewResponseController(w)}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -86,14 +106,11 @@ func (a *API) stream(r *http.Request, w http.ResponseWriter, cursor chat.Cursor)
 	_ = events.rc.SetReadDeadline(time.Time{}) // a stream lasts longer than other requests; a recorder in tests has no deadline
 	ctx, cancel := auth.UntilExpiry(r.Context())
 	defer cancel()
-	err := a.cfg.Follow(ctx, cursor, events)
+	err := a.cfg.Follow(ctx, start.Cursor, events)
 	if err == nil || ctx.Err() != nil || events.err != nil {
 		return // the reader has disconnected, its token has expired, or the server stops
 	}
-	if cursor.Written {
-		err = nameField(lastEventID, err)
-	}
-	a.refuse(w, err) // does nothing if the stream has begun: its reader reconnects
+	a.refuse(w, nameField(start.from, err)) // does nothing if the stream has begun: its reader reconnects
 }
 
 // eventWriter keeps the first error of a write: such an end of the stream is not the server's fault.

@@ -9,15 +9,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"restante/internal/errs"
+	"restante/internal/route"
 )
 
 const (
@@ -49,6 +48,10 @@ func (r *request) Header(name string) string {
 	switch name {
 	case "Content-Type", "Accept":
 		return jsonType
+	case lastEventID:
+		r, _ := humago.Unwrap(r.inner)
+		value, _ := lastOf(r.Header, name)
+		return value
 	}
 	return r.inner.Header(name)
 }
@@ -61,8 +64,13 @@ func (a *API) strict(ctx huma.Context, next func(huma.Context)) {
 	op := ctx.Operation()
 	req := &request{inner: ctx}
 	var p *problem
-	if req.query, p = readQuery(r.URL.RawQuery, op.Parameters); p == nil && op.RequestBody != nil {
+	req.query, p = readQuery(r.URL.RawQuery, op)
+	switch id, sent := lastOf(r.Header, lastEventID); {
+	case p != nil:
+	case op.RequestBody != nil:
 		req.body, p = a.readBody(w, r)
+	case sent && id == "" && op.OperationID == route.StreamRoom.Name():
+		p = fieldProblem(http.StatusUnprocessableEntity, string(errs.Invalid), lastEventID, "is empty; leave it out or give it a value")
 	}
 	if p != nil {
 		w.(*recorder).problem(p)
@@ -71,43 +79,8 @@ func (a *API) strict(ctx huma.Context, next func(huma.Context)) {
 	next(req)
 }
 
-// query is a parsed query, in the order of the request.
-type query []parameter
-
-type parameter struct{ name, value string }
-
-func (q query) get(name string) string {
-	for _, p := range q {
-		if p.name == name {
-			return p.value
-		}
-	}
-	return ""
-}
-
-// readQuery parses a query. It ignores unknown parameters; a known one must come once, escaped properly, in UTF-8. A ';'
-// is an ordinary character, as in the WHATWG's URLs.
-func readQuery(raw string, known []*huma.Param) (query, *problem) {
-	q := make(query, 0, 8)
-	for pair := range strings.SplitSeq(raw, "&") {
-		rawName, rawValue, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(rawName)
-		if err != nil || !slices.ContainsFunc(known, func(p *huma.Param) bool { return p.In == "query" && p.Name == name }) {
-			continue
-		}
-		value, err := url.QueryUnescape(rawValue)
-		switch {
-		case err != nil:
-			return nil, fieldProblem(http.StatusBadRequest, codeMalformed, name, "has a '%' that no two hexadecimal digits follow; a '%' of the text is written %25")
-		case !utf8.ValidString(value):
-			return nil, fieldProblem(http.StatusUnprocessableEntity, string(errs.Invalid), name, "must be valid UTF-8")
-		case slices.ContainsFunc(q, func(p parameter) bool { return p.name == name }):
-			return nil, fieldProblem(http.StatusUnprocessableEntity, string(errs.Invalid), name, "is given more than once")
-		}
-		q = append(q, parameter{name, value})
-	}
-	return q, nil
-}
+// byteOrderMark is what some editors and .NET's UTF-8 encoder write before a text. It is not a part of it.
+const byteOrderMark = "\ufeff"
 
 // readBody reads the body, limited in size, and returns it as JSON. limitTime limits its time.
 func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
@@ -118,6 +91,10 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem
 	if r.Body == nil || r.ContentLength == 0 {
 		return nil, nil
 	}
+	if coding := codingOf(r.Header); coding != "" {
+		w.Header().Set("Accept-Encoding", "identity") // RFC 9110 section 15.5.16
+		return nil, fieldProblem(http.StatusUnsupportedMediaType, codeMediaType, "Content-Encoding", "is "+cut(strings.ToValidUTF8(coding, "?"))+"; a body must have no content coding")
+	}
 	var buf bytes.Buffer
 	if r.ContentLength > 0 {
 		buf.Grow(int(r.ContentLength) + bytes.MinRead)
@@ -125,14 +102,27 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem
 	if _, err := buf.ReadFrom(http.MaxBytesReader(w.(*recorder).ResponseWriter, r.Body, maxBody)); err != nil {
 		return nil, a.bodyProblem(err)
 	}
-	if buf.Len() == 0 {
+	text := bytes.TrimPrefix(buf.Bytes(), []byte(byteOrderMark))
+	if len(text) == 0 {
 		return nil, nil
 	}
-	body, p := asJSON(r.Header.Get("Content-Type"), buf.Bytes())
+	body, p := asJSON(r.Header.Get("Content-Type"), text)
 	if p == nil && tooDeep(body) {
 		return nil, fieldProblem(http.StatusBadRequest, codeMalformed, "body", fmt.Sprintf("must not be nested beyond a depth of %d", maxDepth))
 	}
 	return body, p
+}
+
+// codingOf returns the first content coding of a body, "" if it has none.
+func codingOf(h http.Header) string {
+	for _, line := range h.Values("Content-Encoding") {
+		for coding := range strings.SplitSeq(line, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				return coding
+			}
+		}
+	}
+	return ""
 }
 
 // maxDepth is more than any sensible body needs. A deeper one would cost a hundred times as much to read.
@@ -180,9 +170,8 @@ func asJSON(contentType string, body []byte) ([]byte, *problem) {
 		return body, nil
 	}
 	mediaType, params, err := mime.ParseMediaType(contentType)
-	charset := strings.ToLower(params["charset"])
-	switch {
-	case err != nil || charset != "" && charset != "utf-8" && charset != "us-ascii":
+	switch charset := strings.ToLower(params["charset"]); {
+	case err != nil || charset != "" && charset != "utf-8" && charset != "utf8" && charset != "us-ascii":
 	case mediaType == jsonType || strings.HasSuffix(mediaType, "+json"):
 		return body, nil
 	case mediaType == formType && body[0] == '{':

@@ -1,0 +1,24 @@
+package chat_test
+
+import (
+	"testing"
+
+	"restante/internal/chat"
+)
+
+func TestMisspelt(t *testing.T) {
+	known := []string{"room", "after", "rev", "epoch", "client_id", chat.ResumeParam}
+	for name, want := range map[string]string{
+		"room": "", "client_id": "", "lastEventId": "",
+		"rooms": "room", "Room": "room", "ROOM": "room", "ROOMS": "room", "room[]": "room", "rooms[]": "room", "room[0]": "room", " room": "room",
+		"After": "after", "EPOCH": "epoch", "Rev": "rev", "a_f-ter": "after",
+		"clientId": "client_id", "clientID": "client_id", "ClientId": "client_id", "client-id": "client_id", "clientid": "client_id", "client.id": "client_id",
+		"lastEventID": "lastEventId", "lasteventid": "lastEventId", "Last-Event-ID": "lastEventId", "last_event_id": "lastEventId",
+		// an application's own
+		"": "", "_": "", "s": "", "[]": "", "ref": "", "rom": "", "roomy": "", "chatroom": "", "client": "", "id": "", "version": "", "v": "", "reviewer": "", "epochal": "", "hereafter": "",
+	} {
+		if got := chat.Misspelt(name, known); got != want {
+			t.Errorf("%q is taken for %q, want %q", name, got, want)
+		}
+	}
+}
