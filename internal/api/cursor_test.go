@@ -44,6 +44,11 @@ func serving(t *testing.T, s *memory) *httptest.Server {
 
 func ask(t *testing.T, srv *httptest.Server, target string, header ...string) (*http.Response, answered) {
 	t.Helper()
+	return send(t, requestOf(t, srv, target, header...))
+}
+
+func requestOf(t *testing.T, srv *httptest.Server, target string, header ...string) *http.Request {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), "GET", srv.URL+target, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +56,12 @@ func ask(t *testing.T, srv *httptest.Server, target string, header ...string) (*
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	res, err := srv.Client().Do(r)
+	return r
+}
+
+func send(t *testing.T, r *http.Request) (*http.Response, answered) {
+	t.Helper()
+	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +70,7 @@ func ask(t *testing.T, srv *httptest.Server, target string, header ...string) (*
 	if res.StatusCode != 200 {
 		var p problem
 		if err := json.NewDecoder(res.Body).Decode(&p); err != nil || p.Code != "invalid" && res.StatusCode == 422 || len(p.Errors) == 0 {
-			t.Fatalf("%s: %v, %+v", target, err, p)
+			t.Fatalf("%s: %v, %+v", r.URL, err, p)
 		}
 		got.field = p.Errors[0].Field
 	}
@@ -113,7 +123,13 @@ func readMissed(t *testing.T, srv *httptest.Server, query string) answered {
 // readStream reads until the first message. The id of its event must go on where the stream stands.
 func readStream(t *testing.T, srv *httptest.Server, query string, header ...string) answered {
 	t.Helper()
-	res, got := ask(t, srv, "/rooms/lobby/events?"+query, header...)
+	return firstOf(t, requestOf(t, srv, "/rooms/lobby/events?"+query, header...))
+}
+
+// firstOf is readStream for a request.
+func firstOf(t *testing.T, r *http.Request) answered {
+	t.Helper()
+	res, got := send(t, r)
 	if got.status != 200 {
 		return got
 	}

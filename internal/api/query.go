@@ -113,7 +113,7 @@ func (r *queryReader) read(pair string) {
 		r.fault(name, "is given more than once")
 	default:
 		if r.op.Parameters[i].Schema.Type == huma.TypeInteger {
-			value = whole(value)
+			value = chat.Whole(value)
 		}
 		r.out = append(r.out, parameter{name, value})
 	}
@@ -157,13 +157,4 @@ func (r *queryReader) fault(name, text string) {
 		name = "=" // a value without a name
 	}
 	r.faults = append(r.faults, fieldError{cut(strings.ToValidUTF8(name, "?")), text})
-}
-
-// whole removes the fraction of zeros that some languages write after a whole number: 18.0 is 18.
-func whole(text string) string {
-	number, fraction, found := strings.Cut(text, ".")
-	if found && number != "" && fraction != "" && strings.Trim(fraction, "0") == "" {
-		return number
-	}
-	return text
 }

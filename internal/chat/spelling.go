@@ -31,3 +31,12 @@ func fold(name string) string {
 	name, _, _ = strings.Cut(name, "[")
 	return separators.Replace(strings.ToLower(name))
 }
+
+// Whole removes the fraction of zeros that some languages write after a whole number: 18.0 is 18. Other texts stay as they are.
+func Whole(text string) string {
+	number, fraction, found := strings.Cut(text, ".")
+	if found && number != "" && fraction != "" && strings.Trim(fraction, "0") == "" {
+		return number
+	}
+	return text
+}

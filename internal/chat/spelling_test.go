@@ -6,6 +6,17 @@ import (
 	"restante/internal/chat"
 )
 
+func TestWhole(t *testing.T) {
+	for text, want := range map[string]string{
+		"18": "18", "18.0": "18", "18.000": "18", "-1.0": "-1", "0.0": "0",
+		"18.5": "18.5", "18.": "18.", ".0": ".0", ".": ".", "1.0.0": "1.0.0", "1e2": "1e2", "": "", "a.0": "a",
+	} {
+		if got := chat.Whole(text); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestMisspelt(t *testing.T) {
 	known := []string{"room", "after", "rev", "epoch", "client_id", chat.ResumeParam}
 	for name, want := range map[string]string{

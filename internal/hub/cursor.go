@@ -75,8 +75,8 @@ func cursorsOf(query url.Values, client *auth.Client) ([]chat.Cursor, error) {
 	return cursors, nil
 }
 
-// cursorAt returns the cursor of the ith room of a hub URL. An empty rev or epoch, which keeps the place of a room that has none,
-// counts as missing.
+// cursorAt returns the cursor of the ith room of a hub URL that checkQuery has seen. An empty rev or epoch, which keeps the place of
+// a room that has none, counts as missing.
 func cursorAt(query url.Values, room string, i int) (c chat.Cursor, err error) {
 	nth := func(name string) string {
 		if values := query[name]; i < len(values) {
@@ -89,13 +89,13 @@ func cursorAt(query url.Values, room string, i int) (c chat.Cursor, err error) {
 		return c, errs.Field("epoch", "must be the id of an epoch")
 	}
 	if rev := nth("rev"); rev != "" {
-		if _, err := chat.ParseSeq("rev", rev); err != nil {
+		if _, err := chat.ParseSeq("rev", chat.Whole(rev)); err != nil {
 			return c, err
 		}
 	}
 	switch {
 	case i < len(query["after"]):
-		c.Seq, err = chat.ParseSeq("after", nth("after"))
+		c.Seq, err = chat.ParseSeq("after", chat.Whole(nth("after")))
 	case c.Epoch != "":
 		err = errs.Field("epoch", "needs the after of its room")
 	case nth("rev") != "":

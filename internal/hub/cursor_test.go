@@ -37,7 +37,7 @@ func TestHub_CursorOfAnotherEpoch(t *testing.T) {
 	}{
 		{`{"after":15,"epoch":"bbbbbbbbbbbbbbbb"}`, "after=15&epoch=bbbbbbbbbbbbbbbb", chat.Cursor{Seq: 15, Epoch: secondEpoch.ID}, "", 16},
 		{`{"after":15}`, "after=15", chat.Cursor{Seq: 15}, "", 16},
-		{`15`, "after=15&rev=3&epoch=", chat.Cursor{Seq: 15}, "", 16},
+		{`15`, "after=15&rev=3", chat.Cursor{Seq: 15}, "", 16},
 		{`{"after":15,"rev":7,"epoch":"aaaaaaaaaaaaaaaa"}`, "after=15&rev=7&epoch=aaaaaaaaaaaaaaaa", chat.Cursor{Seq: 15, Epoch: firstEpoch.ID}, resetOf12, 13},
 		{`{"after":1000,"epoch":"aaaaaaaaaaaaaaaa"}`, "after=1000&epoch=aaaaaaaaaaaaaaaa", chat.Cursor{Seq: 1000, Written: true}, resetOf12, 13},
 		{`{"after":7,"epoch":"aaaaaaaaaaaaaaaa"}`, "after=7&epoch=aaaaaaaaaaaaaaaa", chat.Cursor{Seq: 7, Written: true}, strings.Replace(resetOf12, `:12}`, `:7}`, 1), 8},

@@ -41,6 +41,9 @@ func (h *Hub) connect(ctx context.Context, out sink, enc encoding, query url.Val
 	if err != nil {
 		return nil, err
 	}
+	if err := checkQuery(query); err != nil {
+		return nil, err
+	}
 	clientID, err := clientIDOf(query, client)
 	if err != nil {
 		return nil, err

@@ -274,6 +274,8 @@ func TestCursorsOf_HubURL(t *testing.T) {
 		{"after=7", []chat.Cursor{{Room: "lobby", Seq: 7}}, true},
 		{"room=a&room=b", []chat.Cursor{{Room: "a", Seq: Now}, {Room: "b", Seq: Now}}, true},
 		{"room=a&after=0&room=b", []chat.Cursor{{Room: "a", Seq: 0}, {Room: "b", Seq: Now}}, true},
+		{"room=a&after=1.0&rev=2.0", []chat.Cursor{{Room: "a", Seq: 1}}, true},
+		{"room=a&after=1.5", nil, false},
 		{"room=a&after=1&after=2", nil, false},
 		{"room=&after=1", nil, false},
 		{"room=a&after=1&epoch=x1&rev=0", []chat.Cursor{{Room: "a", Seq: 1, Epoch: "x1"}}, true},

@@ -202,7 +202,7 @@ func (c *Conn) finished() {
 
 // hubQuery returns the opening request's query without its secrets.
 func (c *Conn) hubQuery() url.Values {
-	query, _ := url.ParseQuery(c.query) // without malformed parts, as in net/http
+	query := parseQuery(c.query)
 	for name := range query {
 		if strings.EqualFold(name, "id") || strings.EqualFold(name, "access_token") {
 			delete(query, name)
