@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need besides Go and Node: the npm packages of test/e2e/js and of the app, the packages of the Python and
-# Java programs of test/clients and, as root on Debian, Python's venv, a JDK, Maven, Chromium, RabbitMQ, PostgreSQL, HAProxy and
+# Installs what the tests need besides Go and Node: the npm packages of test/e2e/js, of test/clients/js and of the app, the packages of the
+# Python and Java programs of test/clients and, as root on Debian, Python's venv, a JDK, Maven, Chromium, RabbitMQ, PostgreSQL, HAProxy and
 # promtool, none of which is started, and directories with the newest and the oldest RabbitMQ and PostgreSQL. With the argument "versions" it makes instead the directories with those in between, with "packages" it
 # installs what the test of the deb and the rpm needs, with "release" what the check of a release needs. Its output is shown only
 # when something fails.
@@ -135,8 +135,10 @@ release)
   exit
   ;;
 esac
+clients="the tests of the JavaScript clients"
 npm_packages test/e2e/js "the tests with the official SignalR client"
 npm_packages client "the checks of the app"
+npm_packages test/clients/js "$clients" || missing "the npm packages of test/clients/js" "$clients"
 python_packages test/clients/python "the tests of the Python clients"
 java_packages test/clients/java java "the tests of the Java client"
 java_packages test/clients/java/messagepack java-messagepack "the test of the Java client over MessagePack"

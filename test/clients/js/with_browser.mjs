@@ -1,5 +1,5 @@
-// The recipes for EventSource packages as a program of the tests, in Chromium. Its arguments are the package, as in package.json
-// (or "EventSource", the browser's own), and the browser's path.
+// The recipes for the browser's own EventSource and for react-native-sse as a program of the tests, in Chromium. Its arguments are
+// which of them, and the browser's path.
 import {readFile} from 'node:fs/promises';
 import {chromium} from 'playwright-core';
 import {args, obey, say, settings, show} from './program.mjs';
@@ -10,7 +10,6 @@ const modules = {
   '/eventsource_recipe.mjs': 'eventsource_recipe.mjs',
   '/react_native_sse_recipe.mjs': 'react_native_sse_recipe.mjs',
   '/react-native-sse': 'node_modules/react-native-sse/src/EventSource.js',
-  '/event-source-polyfill': 'node_modules/event-source-polyfill/src/eventsource.min.js',
 };
 const html = '<script type="importmap">{"imports": {"react-native-sse": "/react-native-sse"}}</script>';
 
@@ -26,7 +25,7 @@ for (const [path, file] of Object.entries(modules)) {
 await page.exposeFunction('say', say);
 await page.exposeFunction('show', show);
 await page.goto(`${settings.url}/page`);
-await page.evaluate(name === 'react-native-sse' ? followWithReactNative : follow, {name, settings});
+await page.evaluate(name === 'react-native-sse' ? followWithReactNative : follow, settings);
 await obey((msg, id) => send(`${settings.url}/rooms/${settings.room}/messages`, () => ({
   ...settings.token && {Authorization: `Bearer ${settings.token}`},
 }), {id, msg, client_id: settings.client_id}));
@@ -34,10 +33,8 @@ await browser.close();
 process.exit(0);
 
 /** follow runs in the page. */
-async function follow({name, settings}) {
+async function follow(settings) {
   const {follow} = await import('/eventsource_recipe.mjs');
-  if (name !== 'EventSource') await import(`/${name}`);
-  const EventSource = window[name === 'EventSource' ? name : 'EventSourcePolyfill'];
   function Watched(url) {
     const source = new EventSource(url);
     source.addEventListener('open', () => say({ready: true}));
@@ -53,7 +50,7 @@ async function follow({name, settings}) {
 }
 
 /** followWithReactNative runs in the page, whose XMLHttpRequest is like that of React Native. */
-async function followWithReactNative({settings}) {
+async function followWithReactNative(settings) {
   const {follow} = await import('/react_native_sse_recipe.mjs');
   const headers = {...settings.token && {Authorization: `Bearer ${settings.token}`}};
   const source = follow(`/rooms/${settings.room}/events?after=${settings.after}`, headers, show);
