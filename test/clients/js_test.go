@@ -1,6 +1,8 @@
 package clients
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"path"
 	"testing"
 
@@ -24,15 +26,56 @@ func TestJavaScript_SignalR(t *testing.T) {
 	follow(t, all...)
 }
 
-func TestJavaScript_EventSource(t *testing.T) {
-	var all []client
+// eventPackages follow /rooms/{room}/events.
+func eventPackages(t *testing.T) (all []client) {
+	t.Helper()
 	for _, name := range []string{
 		"eventsource-1", "eventsource-2", "eventsource-3", "eventsource-4", "eventsource-5", "event-source-polyfill",
 		"@microsoft/fetch-event-source", "eventsource-client", "undici-6", "undici-7",
 	} {
 		all = append(all, client{path.Base(name), node(t, "with_events.mjs", name), []way{{"events", "json"}}})
 	}
-	follow(t, all...)
+	return all
+}
+
+func TestJavaScript_Events(t *testing.T) {
+	follow(t, eventPackages(t)...)
+}
+
+// A proxy answers 503 for a while, as when the server restarts. Most packages give up then; their recipe opens a new source.
+func TestJavaScript_EventsAfterA503(t *testing.T) {
+	server := testkit.Start(t, testkit.Options{})
+	for _, c := range eventPackages(t) {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			newScenario(t, server.Addr(), nil).runUnavailable(c.command, c.ways[0], server.Addr())
+		})
+	}
+}
+
+// runUnavailable tries whether a client comes back after an answer 503 in place of that of the server at addr.
+func (s *scenario) runUnavailable(command []string, w way, addr string) {
+	s.t.Helper()
+	asked := make(chan struct{}, 100)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked <- struct{}{}
+		http.Error(w, "no server is available", http.StatusServiceUnavailable)
+	}))
+	s.t.Cleanup(proxy.Close)
+	p := s.begin(command, w)
+	s.awaitMessages(p)
+	s.proxy.Retarget(proxy.Listener.Addr().String())
+	s.proxy.Cut()
+	s.post(5)
+	select {
+	case <-asked:
+	case <-s.ctx.Done():
+		s.t.Fatal("the client does not come back")
+	}
+	s.proxy.Retarget(addr)
+	s.proxy.Cut() // otherwise a connection to the proxy that answers 503 stays
+	s.awaitMessages(p)
+	s.check(p.stop(), nil)
 }
 
 // react-native-sse needs an XMLHttpRequest that hands over what it has received so far, which no package for Node does.
