@@ -67,13 +67,15 @@ func (s *scenario) runUnavailable(command []string, w way, addr string) {
 	s.proxy.Retarget(proxy.Listener.Addr().String())
 	s.proxy.Cut()
 	s.post(5)
-	select {
-	case <-asked:
-	case <-s.ctx.Done():
-		s.t.Fatal("the client does not come back")
+	for range 2 { // the second request shows that the client has read the first answer
+		select {
+		case <-asked:
+		case <-s.ctx.Done():
+			s.t.Fatal("the client does not come back")
+		}
 	}
 	s.proxy.Retarget(addr)
-	s.proxy.Cut() // otherwise a connection to the proxy that answers 503 stays
+	s.proxy.Cut() // the connection to the proxy that answers 503
 	s.awaitMessages(p)
 	s.check(p.stop(), nil)
 }
