@@ -38,14 +38,28 @@ func eventPackages(t *testing.T) (all []client) {
 	return all
 }
 
+// browserPackages follow /rooms/{room}/events in Chromium: its own class, and react-native-sse, which needs an XMLHttpRequest that hands
+// over what it has received so far. No package for Node has one.
+func browserPackages(t *testing.T) (all []client) {
+	t.Helper()
+	for _, name := range []string{"EventSource", "react-native-sse"} {
+		all = append(all, client{name, node(t, "with_browser.mjs", name, testkit.Need(t, "chromium")), []way{{"events", "json"}}})
+	}
+	return all
+}
+
 func TestJavaScript_Events(t *testing.T) {
 	follow(t, eventPackages(t)...)
+}
+
+func TestChromium_Events(t *testing.T) {
+	follow(t, browserPackages(t)...)
 }
 
 // A proxy answers 503 for a while, as when the server restarts. Most packages give up then; their recipe opens a new source.
 func TestJavaScript_EventsAfterA503(t *testing.T) {
 	server := testkit.Start(t, testkit.Options{})
-	for _, c := range eventPackages(t) {
+	for _, c := range append(eventPackages(t), browserPackages(t)...) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			newScenario(t, server.Addr(), nil).runUnavailable(c.command, c.ways[0], server.Addr())
@@ -80,11 +94,3 @@ func (s *scenario) runUnavailable(command []string, w way, addr string) {
 	s.check(p.stop(), nil)
 }
 
-// react-native-sse needs an XMLHttpRequest that hands over what it has received so far, which no package for Node does.
-func TestChromium_Events(t *testing.T) {
-	var all []client
-	for _, name := range []string{"EventSource", "react-native-sse"} {
-		all = append(all, client{name, node(t, "with_browser.mjs", name, testkit.Need(t, "chromium")), []way{{"events", "json"}}})
-	}
-	follow(t, all...)
-}
