@@ -93,4 +93,3 @@ func (s *scenario) runUnavailable(command []string, w way, addr string) {
 	s.awaitMessages(p)
 	s.check(p.stop(), nil)
 }
-
