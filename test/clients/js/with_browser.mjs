@@ -1,19 +1,23 @@
-// The recipes for the browser's own EventSource and for react-native-sse as a program of the tests, in Chromium. Its arguments are
-// which of them, and the browser's path.
+// Recipes as a program of the tests, in Chromium. Its arguments are whose recipe ("EventSource", the browser's own,
+// "react-native-sse", or "signalr", the newest), and the browser's path.
 import {readFile} from 'node:fs/promises';
 import {chromium} from 'playwright-core';
 import {args, obey, say, settings, show} from './program.mjs';
-import {send} from './post_recipe.mjs';
 
 const [name, executablePath] = args;
 const modules = {
   '/eventsource_recipe.mjs': 'eventsource_recipe.mjs',
+  '/post_recipe.mjs': 'post_recipe.mjs',
+  '/signalr_recipe.mjs': 'signalr_recipe.mjs',
   '/react_native_sse_recipe.mjs': 'react_native_sse_recipe.mjs',
   '/react-native-sse': 'node_modules/react-native-sse/src/EventSource.js',
 };
 const html = '<script type="importmap">{"imports": {"react-native-sse": "/react-native-sse"}}</script>';
 
-const browser = await chromium.launch({executablePath, args: ['--no-sandbox', '--disable-gpu', '--no-first-run']});
+const browser = await chromium.launch({executablePath, args: [
+  '--no-sandbox', '--disable-gpu', '--no-first-run',
+  '--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets', // the page below comes from no network
+]});
 const page = await browser.newPage();
 page.on('pageerror', error => say({note: String(error)}));
 await page.route(`${settings.url}/page`, route => route.fulfill({contentType: 'text/html', body: html}));
@@ -25,15 +29,16 @@ for (const [path, file] of Object.entries(modules)) {
 await page.exposeFunction('say', say);
 await page.exposeFunction('show', show);
 await page.goto(`${settings.url}/page`);
-await page.evaluate(name === 'react-native-sse' ? followWithReactNative : follow, settings);
-await obey((msg, id) => send(`${settings.url}/rooms/${settings.room}/messages`, () => ({
-  ...settings.token && {Authorization: `Bearer ${settings.token}`},
-}), {id, msg, client_id: settings.client_id}));
+await page.addScriptTag({path: new URL('node_modules/signalr-10/dist/browser/signalr.js', import.meta.url).pathname});
+await page.addScriptTag({path: new URL('node_modules/msgpack-10/dist/browser/signalr-protocol-msgpack.js', import.meta.url).pathname});
+await page.evaluate(usePost, settings);
+await page.evaluate({EventSource: followWithEventSource, 'react-native-sse': followWithReactNative, signalr: connect}[name], settings);
+await obey((text, id) => page.evaluate(([text, id]) => send(text, id), [text, id]));
 await browser.close();
 process.exit(0);
 
-/** follow runs in the page. */
-async function follow(settings) {
+/** followWithEventSource runs in the page, as do those below. */
+async function followWithEventSource(settings) {
   const {follow} = await import('/eventsource_recipe.mjs');
   function Watched(url) {
     const source = new EventSource(url);
@@ -49,11 +54,32 @@ async function follow(settings) {
   follow(Watched, address, settings.after, show);
 }
 
-/** followWithReactNative runs in the page, whose XMLHttpRequest is like that of React Native. */
+/** followWithReactNative has the XMLHttpRequest of the browser, which is like that of React Native. */
 async function followWithReactNative(settings) {
   const {follow} = await import('/react_native_sse_recipe.mjs');
   const headers = {...settings.token && {Authorization: `Bearer ${settings.token}`}};
   const source = follow(`/rooms/${settings.room}/events?after=${settings.after}`, headers, show);
   source.addEventListener('open', () => say({ready: true}));
   source.addEventListener('error', () => say({down: true}));
+}
+
+/** usePost lets the page send by POST. */
+async function usePost({url, room, client_id, token}) {
+  const {send} = await import('/post_recipe.mjs');
+  const headers = () => ({...token && {Authorization: `Bearer ${token}`}});
+  window.send = (msg, id) => send(`${url}/rooms/${room}/messages`, headers, {id, msg, client_id});
+}
+
+/** connect follows and sends over the hub. */
+async function connect({url, room, after, transport, protocol, client_id, token}) {
+  const {follow, send} = await import('/signalr_recipe.mjs');
+  const transports = {ws: signalR.HttpTransportType.WebSockets, sse: signalR.HttpTransportType.ServerSentEvents, lp: signalR.HttpTransportType.LongPolling};
+  const builder = new signalR.HubConnectionBuilder()
+    .withUrl(`${url}/messageHub?room=-&client_id=${client_id}`, {transport: transports[transport], accessTokenFactory: () => token})
+    .withAutomaticReconnect({nextRetryDelayInMilliseconds: () => 500})
+    .configureLogging({log: (level, text) => { if (level >= signalR.LogLevel.Information) say({note: text}); }});
+  if (protocol === 'messagepack') builder.withHubProtocol(new signalR.protocols.msgpack.MessagePackHubProtocol());
+  const hub = follow(builder, room, {after}, show);
+  window.send = (text, id) => send(hub, room, text, id);
+  say({ready: true});
 }
