@@ -194,7 +194,8 @@ func TestAPI_RefusedPagesReachNothing(t *testing.T) {
 	}
 }
 
-// Whoever is refused for an origin, or cannot read an answer, is named in the log, with what to set. Own and listed pages are not.
+// The log names pages that are refused for their origin, or cannot read an answer, and says what to set. It does not name own and
+// listed pages.
 func TestAPI_LogsPagesOfForeignOrigins(t *testing.T) {
 	var logged bytes.Buffer
 	a := newAPI(t, newMemory(), befriend, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&logged, nil)) })

@@ -45,7 +45,7 @@ func (a *API) postMessage(h huma.API) {
 	register(h, route.PostMessage, huma.Operation{
 		Tags:    []string{tagShort},
 		Summary: "Send a message",
-		Description: "Takes the fields from the query, from a JSON body or from a form, each from one of them. " +
+		Description: "Takes the fields from the query, from a JSON body or from a form, each from one of them; others are refused. " +
 			"Answers once the message is on stable storage: nothing loses it after a 202. " +
 			"Sending the same id to the same room again, at any time, adds nothing and is answered 202 again.",
 		DefaultStatus: http.StatusAccepted, BodyReadTimeout: -1, MaxBodyBytes: -1, // strict has read the body already

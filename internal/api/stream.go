@@ -29,7 +29,7 @@ func (a *API) streamRoom(h huma.API) {
 	register(h, route.StreamRoom, huma.Operation{
 		Tags:    []string{tagRooms},
 		Summary: "Follow a room",
-		Description: "Server-sent events, for any EventSource: `event` is `message`, `data` the message as JSON, and `id` is opaque: send it back as `Last-Event-ID` to go on. " +
+		Description: "Server-sent events, for any EventSource: `event` is `message`, `data` the message as JSON, and `id` is opaque: send it back as `Last-Event-ID`, or as `lastEventId` in the query, to go on. " +
 			"(It is the message's number, and after the store has gone back for the first time also the epoch.) " +
 			"An event `reset`, whose `data` is a Reset and whose `id` is where the stream goes on, comes before the messages if they do not follow the cursor, because it is of another epoch or what follows it is not kept any more. " +
 			"A cursor beyond the end of the room is an error. " +

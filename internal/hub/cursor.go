@@ -19,8 +19,8 @@ func cursorArg(room, name string, raw json.RawMessage) (chat.Cursor, error) {
 	}
 	if isObject(raw) {
 		var in struct {
-			After *int64  `json:"after"`
-			Rev   *int64  `json:"rev"`
+			After *whole  `json:"after"`
+			Rev   *whole  `json:"rev"`
 			Epoch *string `json:"epoch"`
 		}
 		if err := decodeObject(raw, &in, name, "{after, rev?, epoch?}"); err != nil {
@@ -36,8 +36,8 @@ func cursorArg(room, name string, raw json.RawMessage) (chat.Cursor, error) {
 		case in.Epoch != nil:
 			c.Epoch = *in.Epoch
 		}
-		name, c.Seq = "after", *in.After
-	} else if err := json.Unmarshal(raw, &c.Seq); err != nil {
+		name, c.Seq = "after", int64(*in.After)
+	} else if err := json.Unmarshal(raw, (*whole)(&c.Seq)); err != nil {
 		return c, errs.Field(name, "has the wrong type: %v", typeFault(err))
 	}
 	if c.Seq < 0 {

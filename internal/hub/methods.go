@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"reflect"
 
 	"restante/internal/chat"
 	"restante/internal/errs"
@@ -153,7 +154,7 @@ func (s *session) leaveRoom(args []json.RawMessage) error {
 func (s *session) getMessagesSince(ctx context.Context, args []json.RawMessage) (any, error) {
 	var room string
 	var seq json.RawMessage
-	limit := chat.DefaultPage
+	limit := whole(chat.DefaultPage)
 	if err := decode(args, 2, arg{"room", &room}, arg{"seq", &seq}, arg{"limit", &limit}); err != nil {
 		return nil, err
 	}
@@ -165,7 +166,7 @@ func (s *session) getMessagesSince(ctx context.Context, args []json.RawMessage) 
 	if err := errors.Join(chat.ValidateRoom(room), cursorErr, limitErr); err != nil {
 		return nil, err
 	}
-	p, err := s.hub.since(ctx, cursor, limit)
+	p, err := s.hub.since(ctx, cursor, int(limit))
 	if e, ok := errors.AsType[*errs.Error](err); ok && e.Field == "after" && !isObject(seq) {
 		return nil, errs.Field("seq", "%s", e.Msg)
 	}
@@ -216,7 +217,11 @@ func decodeObject(raw json.RawMessage, to any, name, shape string) error {
 // typeFault describes what is wrong with a value, without quoting the value.
 func typeFault(err error) string {
 	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Sprintf("a %s where a %s is expected", t.Value, t.Type.Kind())
+		expected := t.Type.Kind().String()
+		if t.Type == reflect.TypeFor[whole]() {
+			expected = "whole number"
+		}
+		return fmt.Sprintf("a %s where a %s is expected", t.Value, expected)
 	}
 	return err.Error()
 }

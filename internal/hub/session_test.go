@@ -162,6 +162,8 @@ func TestSession_GetMessagesSinceIsAPage(t *testing.T) {
 	}{
 		{[]string{`"a"`, `0`}, 1, 20},
 		{[]string{`"a"`, `15`, `3`}, 16, 3},
+		{[]string{`"a"`, `15.0`, `3e0`}, 16, 3},
+		{[]string{`"a"`, `{"after":1.5e1,"rev":-0.0}`, `30e-1`}, 16, 3},
 		{[]string{`"a"`, `20`}, 0, 0},
 		{[]string{`"empty"`, `0`, `null`}, 0, 0},
 	} {
@@ -205,7 +207,7 @@ func TestSession_BadCallsGetAnErrorThatNamesTheFault(t *testing.T) {
 		{joinRoom, []string{`"a"`, `-1`}, "invalid: after: must be"},
 		{joinRoom, []string{`"a"`, `21`}, "invalid: after: must be from 0 to the number of the newest message, 20, is 21"},
 		{joinRoom, []string{`"a"`, `1.5`}, "invalid: after: has the wrong type"},
-		{joinRoom, []string{`"a"`, `"7"`}, "invalid: after: has the wrong type: a string where a int64 is expected"},
+		{joinRoom, []string{`"a"`, `"7"`}, "invalid: after: has the wrong type: a string where a whole number is expected"},
 		{joinRoom, []string{`"a"`, `{}`}, "invalid: after: is missing"},
 		{joinRoom, []string{`"a"`, `{"epoch":"aaaaaaaaaaaaaaaa"}`}, "invalid: after: is missing"},
 		{joinRoom, []string{`"a"`, `{"after":-1}`}, "invalid: after: must be the number of a message, or 0, is -1"},

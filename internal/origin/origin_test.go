@@ -164,7 +164,7 @@ func TestRefusals_LogEachOriginOnceAMinuteAndFewAtAll(t *testing.T) {
 		if lines() != perWindow || logged.Len() > perWindow*2000 {
 			t.Errorf("%d lines of %d bytes in a minute", lines(), logged.Len())
 		}
-		time.Sleep(window)
+		<-time.After(window)
 		r.Log(log, "https://evil.example", "chat.example")
 		if lines() != perWindow+1 {
 			t.Errorf("%d lines a minute later", lines())

@@ -5,16 +5,31 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+
+	"restante/internal/errs"
 )
 
-// handle decodes a message and acts on it.
-func (c *Conn) handle(content []byte) {
+// handleRecord handles the messages of a record, which is usually one. Each of several counts towards the rate.
+func (c *Conn) handleRecord(record []byte) {
+	for {
+		rest := c.handle(record)
+		if len(rest) == 0 || c.stopped.Load() {
+			return
+		}
+		c.awaitSpace()
+		c.pace(len(record) - len(rest))
+		record = rest
+	}
+}
+
+// handle decodes the first message of a record, acts on it, and returns the rest, nil if no other message follows.
+func (c *Conn) handle(content []byte) (rest []byte) {
 	decoder := c.server.decoders.Get().(*jsonDecoder)
 	m, err := c.protocol.decode(decoder, content)
 	c.server.decoders.Put(decoder)
 	if err != nil {
 		c.fail(err)
-		return
+		return nil
 	}
 	c.server.metrics.received(m.kind)
 	switch m.kind {
@@ -28,6 +43,7 @@ func (c *Conn) handle(content []byte) {
 		// The server opens no streams and makes no calls that are answered, so it does not know the ids of items,
 		// completions and cancellations. Acks and sequences belong to stateful reconnect, which it does not offer.
 	}
+	return m.rest
 }
 
 // call runs an invocation and answers it if it has an id.
@@ -56,7 +72,7 @@ func (c *Conn) answer(m *message, method *method) (completion []byte, outcome ca
 		return failed(failedText(m.target) + fmt.Sprintf(" HubException: Client sent %d stream(s), Hub method expects 0.",
 			m.streams)), callInvalid
 	case m.argErr != nil:
-		return failed(argumentText(m.target, m.argErr.Error())), callInvalid
+		return failed(failedText(m.target) + " HubException: " + string(errs.Invalid) + ": " + m.argErr.Error()), callInvalid
 	}
 	result, err := c.invoke(Invocation{Target: method.name, Args: m.args})
 	if err == nil {
@@ -119,7 +135,10 @@ func (s *Server) method(target string) *method {
 	if m := s.methods[target]; m != nil {
 		return m
 	}
-	return s.methods[strings.ToLower(target)]
+	if m := s.methods[strings.ToLower(target)]; m != nil && len(m.name) == len(target) {
+		return m // and not one whose letters only Unicode takes for these
+	}
+	return nil
 }
 
 // callOutcome is how a call ended: a label of the metrics.

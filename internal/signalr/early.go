@@ -17,7 +17,7 @@ const (
 var (
 	errEarlyTooLarge = &Refusal{
 		Status: http.StatusRequestEntityTooLarge,
-		Text:   "The connection has no transport yet, and more than 8 KiB wait for it; open the transport first",
+		Text:   "The connection has no transport yet, and more than 8 KiB would wait for it; open the transport first",
 	}
 	errEarlyTooMany = &Refusal{Status: http.StatusServiceUnavailable, Text: "Too many bytes wait for connections without a transport"}
 )

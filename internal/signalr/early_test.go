@@ -65,8 +65,9 @@ func TestEarly_BytesWaitOnTheNodeOfTheToken(t *testing.T) {
 	c.nodes[0].want(c.nodes[2].do("POST", suffix, voidCall), 200, "")
 	c.nodes[0].want(c.nodes[1].do("GET", suffix, ""), 200, "")
 	c.nodes[0].nextConn()
-	c.nodes[0].want(c.nodes[2].do("POST", suffix, ""), 200, "")
-	c.nodes[0].want(c.nodes[2].do("GET", suffix, ""), 200, "{}\x1e"+`{"type":3,"invocationId":"0"}`+"\x1e")
+	c.nodes[0].want(c.nodes[2].do("POST", suffix, echoCall("1", "a")), 200, "") // waits until what came early is handled
+	const all = "{}\x1e" + `{"type":3,"invocationId":"0"}` + "\x1e" + `{"type":3,"invocationId":"1","result":"a"}` + "\x1e"
+	c.nodes[0].want(c.nodes[2].do("GET", suffix, ""), 200, all)
 }
 
 func TestEarly_IsBounded(t *testing.T) {

@@ -3,6 +3,7 @@ package signalr
 import (
 	"encoding/binary"
 	"errors"
+	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
@@ -12,8 +13,11 @@ import (
 // would send.
 const maxFrame = 64 << 20
 
-// errFrame says that the client breaks the WebSocket protocol.
-var errFrame = errors.New("websocket protocol error")
+// The faults of frames that end a WebSocket, but for errTooLarge.
+var (
+	errFrame = errors.New("websocket protocol error")
+	errText  = errors.New("websocket text that is not UTF-8")
+)
 
 // frameReader parses WebSocket frames as their bytes arrive. It keeps no payload except that of an incomplete control
 // frame.
@@ -23,6 +27,7 @@ type frameReader struct {
 	inFrame    bool // the header is complete
 	fragmented bool // a data message is open
 	fin        bool
+	text       bool // the data message that is open, or was the last, is text
 	op         ws.OpCode
 	mask       [4]byte
 	read, size int64  // payload bytes so far, and in all
@@ -54,6 +59,68 @@ func (f *frameReader) next(data []byte) (op ws.OpCode, payload, rest []byte, who
 	}
 	f.control = nil
 	return f.op, payload, rest, true, nil
+}
+
+// checkClose checks the payload of a Close frame (RFC 6455, sections 5.5.1 and 7.4).
+func checkClose(payload []byte) error {
+	if len(payload) == 0 {
+		return nil
+	}
+	if len(payload) == 1 || !utf8.Valid(payload[2:]) {
+		return errFrame
+	}
+	switch code := binary.BigEndian.Uint16(payload); {
+	case 1000 <= code && code <= 1003, 1007 <= code && code <= 1014, 3000 <= code && code <= 4999:
+		return nil
+	}
+	return errFrame
+}
+
+// textCheck checks that the text of a message is UTF-8 as its pieces arrive. It keeps the beginning of a character that is cut
+// between pieces.
+type textCheck struct {
+	cut [utf8.UTFMax - 1]byte
+	n   uint8 // bytes in cut
+}
+
+// next checks the next piece; last says that the message ends with it.
+func (t *textCheck) next(piece []byte, last bool) error {
+	for t.n > 0 && len(piece) > 0 {
+		begun := append(append(make([]byte, 0, utf8.UTFMax), t.cut[:t.n]...), piece[0])
+		piece = piece[1:]
+		switch {
+		case !utf8.FullRune(begun):
+			t.n = uint8(copy(t.cut[:], begun))
+		case !utf8.Valid(begun):
+			return errText
+		default:
+			t.n = 0
+		}
+	}
+	if t.n == 0 {
+		whole := wholeRunes(piece)
+		if !utf8.Valid(piece[:whole]) {
+			return errText
+		}
+		t.n = uint8(copy(t.cut[:], piece[whole:]))
+	}
+	if last && t.n > 0 {
+		return errText
+	}
+	return nil
+}
+
+// wholeRunes returns the length of a piece of text without the character that is cut at its end, if there is one.
+func wholeRunes(piece []byte) int {
+	for i := len(piece) - 1; i >= max(0, len(piece)-utf8.UTFMax+1); i-- {
+		if utf8.RuneStart(piece[i]) {
+			if utf8.FullRune(piece[i:]) {
+				return len(piece)
+			}
+			return i
+		}
+	}
+	return len(piece)
 }
 
 // open reports whether a frame, or a message in several frames, has begun and not ended.
@@ -121,6 +188,9 @@ func (f *frameReader) check() error {
 		return errFrame // a continuation of nothing, or a new message inside another
 	}
 	f.fragmented = !f.fin
+	if f.op != ws.OpContinuation {
+		f.text = f.op == ws.OpText
+	}
 	return nil
 }
 

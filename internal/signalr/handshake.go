@@ -1,10 +1,13 @@
 package signalr
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // newestVersion is the newest version of the handshake. Clients that ask for stateful reconnect send 2, others 1, some old
@@ -68,11 +71,13 @@ func parseHandshake(request []byte) (Protocol, string) {
 		Protocol *string `json:"protocol"`
 		Version  *int    `json:"version"`
 	}
-	if err := json.Unmarshal(request, &h); err != nil || h.Protocol == nil || h.Version == nil {
+	// What follows the object is ignored, and of repeated names the last one counts, as in stock servers.
+	d := jsontext.NewDecoder(bytes.NewReader(request), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if err := json.UnmarshalDecode(d, &h); err != nil || h.Protocol == nil || h.Version == nil {
 		return JSON, "An unexpected error occurred during connection handshake."
 	}
 	protocol := JSON
-	switch *h.Protocol {
+	switch strings.ToLower(*h.Protocol) {
 	case "json":
 	case "messagepack":
 		protocol = MessagePack

@@ -46,7 +46,7 @@ func TestWebSocket_WhatDoesNotEndIsCut(t *testing.T) {
 		"a header":        once(text[:6]),
 		"half a frame":    once(text[:10]),
 		"half a message":  once(frameBytes(t, ws.NewTextFrame([]byte(`{"type":`)))),
-		"rest of a frame": once(frameBytes(t, ws.NewTextFrame([]byte(`{"type":9}`+"\x1e ")))[:17]),
+		"rest of a frame": once(frameBytes(t, ws.NewTextFrame([]byte(`{"type":0}`+"\x1e ")))[:17]),
 		"one-byte writes": bytewise(text),
 		"half a ping":     once(frameBytes(t, ws.NewPingFrame([]byte("hello")))[:8]),
 		"one-byte frames": func(int) []byte { return frameBytes(t, ws.NewTextFrame([]byte(" "))) },
@@ -104,18 +104,18 @@ func TestWebSocket_WhatEndsInTimeIsNotCut(t *testing.T) {
 		for range 3 {
 			sendText(t, near, `{"type":`)
 			time.Sleep(20 * time.Second) // fake time
-			sendText(t, near, `9}`+"\x1e")
+			sendText(t, near, `0}`+"\x1e")
 			time.Sleep(20 * time.Second) // fake time
 		}
 		// One frame, in which messages end again and again.
-		all := frameBytes(t, ws.NewTextFrame([]byte(strings.Repeat(`{"type":9}`+"\x1e", 10))))
+		all := frameBytes(t, ws.NewTextFrame([]byte(strings.Repeat(`{"type":0}`+"\x1e", 10))))
 		for i := range all {
 			if _, err := near.Write(all[i : i+1]); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(1500 * time.Millisecond) // fake time
 		}
-		all = frameBytes(t, ws.NewTextFrame([]byte(`{"type":1,"target":"Gate","arguments":[]}`+"\x1e"+`{"type":9}`+"\x1e")))
+		all = frameBytes(t, ws.NewTextFrame([]byte(`{"type":1,"target":"Gate","arguments":[]}`+"\x1e"+`{"type":0}`+"\x1e")))
 		if _, err := near.Write(all[:len(all)-3]); err != nil {
 			t.Fatal(err)
 		}

@@ -96,7 +96,7 @@ func (c *Conn) handleAll(data []byte) (some bool) {
 		some = true
 		c.incompleteSince.Store(0) // the next message begins after this one has been handled
 		if c.handshakeDone.Load() {
-			c.handle(content)
+			c.handleRecord(content)
 		} else {
 			c.handshake(content)
 		}

@@ -3,10 +3,9 @@ package signalr
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -27,33 +26,43 @@ func nextJSON(b []byte, limit int) ([]byte, int, error) {
 
 // jsonDecoder reads one JSON hub message at a time. It is reused because its tokenizer is large.
 type jsonDecoder struct {
-	tokens *jsontext.Decoder
-	source bytes.Buffer
-	text   []byte // the message being read
+	tokens  *jsontext.Decoder
+	source  bytes.Buffer
+	text    []byte // the message being read
+	lenient bool   // take text that is not Unicode where the server has no use for it
 }
 
-// newJSONDecoder returns a decoder that refuses text that the hub could not get unchanged (bytes that are not UTF-8, lone
-// surrogates). Of repeated names the last one counts, as in stock servers.
+// newJSONDecoder returns a decoder. Of repeated names the last one counts, as in stock servers.
 func newJSONDecoder() *jsonDecoder {
 	d := &jsonDecoder{}
 	d.tokens = jsontext.NewDecoder(&d.source, jsontext.AllowDuplicateNames(true))
 	return d
 }
 
-// decode reads one message. Every byte of it is checked.
+// decode reads the first message of a record. A message that contains text that is not Unicode (bytes that are not UTF-8, or half
+// of a surrogate pair) is read a second time, to find out whether the text is needed: in arguments it fails the call, and
+// where the server has no use for it, it is skipped.
 func (d *jsonDecoder) decode(b []byte) (message, error) {
-	d.source, d.text = *bytes.NewBuffer(b), b
-	d.tokens.Reset(&d.source, jsontext.AllowDuplicateNames(true))
-	m, err := d.object()
-	d.source, d.text = bytes.Buffer{}, nil
+	m, err := d.read(b, false)
+	if err != nil {
+		m, err = d.read(b, true)
+	}
 	if err != nil {
 		return message{}, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	return m, nil
 }
 
+func (d *jsonDecoder) read(b []byte, lenient bool) (message, error) {
+	d.source, d.text, d.lenient = *bytes.NewBuffer(b), b, lenient
+	d.tokens.Reset(&d.source, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(lenient))
+	m, err := d.object()
+	d.source, d.text = bytes.Buffer{}, nil
+	return m, err
+}
+
 func (d *jsonDecoder) object() (message, error) {
-	m, seen := message{kind: -1}, false
+	m, seen := message{kind: -1, number: -1}, members(0)
 	if tok, err := d.tokens.ReadToken(); err != nil {
 		return m, err
 	} else if tok.Kind() != '{' {
@@ -64,62 +73,102 @@ func (d *jsonDecoder) object() (message, error) {
 		if err != nil {
 			return m, err
 		}
-		hasArgs, err := d.property(&m, unquoted(name))
+		member, err := d.property(&m, unquoted(name))
 		if err != nil {
-			return m, fmt.Errorf("property %.20s: %w", name, err)
+			return m, fmt.Errorf("property %.20q: %w", name, err)
 		}
-		seen = seen || hasArgs
+		seen |= member
 	}
 	if _, err := d.tokens.ReadToken(); err != nil {
 		return m, err
 	}
-	if _, err := d.tokens.ReadToken(); !errors.Is(err, io.EOF) {
-		return m, fmt.Errorf("more after the message")
-	}
+	m.rest = nextObject(d.text[d.tokens.InputOffset():])
 	return m, m.complete(seen)
 }
 
+// nextObject returns what follows a message in its record if it is another one. Some clients end records with a zero byte, or
+// forget the separator; stock servers ignore all that follows.
+func nextObject(b []byte) []byte {
+	if b = bytes.TrimLeft(b, " \t\r\n"); len(b) > 0 && b[0] == '{' {
+		return b
+	}
+	return nil
+}
+
+// members is the set of properties that a message has.
+type members uint8
+
+const (
+	hasID members = 1 << iota
+	hasTarget
+	hasArgs
+	hasItem
+	hasResult
+	hasError
+)
+
 // complete checks that the message has the properties that its type needs.
-func (m *message) complete(hasArgs bool) error {
+func (m *message) complete(seen members) error {
 	switch {
 	case m.kind < 0:
 		return fmt.Errorf("missing property 'type'")
-	case m.kind.calls() && m.target == "":
+	case m.kind.calls() && seen&hasTarget == 0:
 		return fmt.Errorf("missing property 'target'")
-	case m.kind.calls() && !hasArgs:
+	case m.kind.calls() && seen&hasArgs == 0:
 		return fmt.Errorf("missing property 'arguments'")
-	case m.kind.needsID() && m.id == "":
+	case m.kind.needsID() && (seen&hasID == 0 || m.id == "" && !m.kind.calls()):
 		return fmt.Errorf("missing property 'invocationId'")
+	case m.kind == kindStreamItem && seen&hasItem == 0:
+		return fmt.Errorf("missing property 'item'")
+	case m.kind == kindCompletion && seen&(hasResult|hasError) == hasResult|hasError:
+		return fmt.Errorf("both 'result' and 'error'")
+	case m.kind.counts() && m.number < 0:
+		return fmt.Errorf("missing property 'sequenceId'")
 	}
 	return nil
 }
 
 // property reads the value of one property into m, or skips it when the server has no use for it.
-func (d *jsonDecoder) property(m *message, name string) (hasArgs bool, err error) {
+func (d *jsonDecoder) property(m *message, name string) (member members, err error) {
 	switch name {
 	case "arguments":
-		return true, d.arguments(m)
+		return hasArgs, d.arguments(m)
 	case "streamIds":
 		m.streams, err = d.count()
-		return false, err
+		return 0, err
 	}
 	v, err := d.value()
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	switch name {
 	case "type":
 		n, err := strconv.ParseInt(string(v), 10, 64)
 		if err != nil {
-			return false, fmt.Errorf("not an integer")
+			return 0, fmt.Errorf("not an integer")
 		}
 		m.kind = kindOf(n)
 	case "invocationId":
-		m.id, err = optionalString(v)
+		m.id, member, err = d.optionalString(v, hasID)
 	case "target":
-		m.target, err = optionalString(v)
+		m.target, member, err = d.optionalString(v, hasTarget)
+	case "item":
+		member = hasItem
+	case "result":
+		member = hasResult
+	case "error":
+		_, member, err = d.optionalString(v, hasError)
+		if err == nil && member == 0 {
+			err = fmt.Errorf("not a string")
+		}
+	case "allowReconnect":
+		if k := jsontext.Value(v).Kind(); k != 't' && k != 'f' {
+			err = fmt.Errorf("not true or false")
+		}
+	case "sequenceId":
+		m.number, err = strconv.ParseInt(string(v), 10, 64)
 	}
-	return false, err
+	return member, err
 }
 
 // count reads an array of strings, or null, and returns how many there are.
@@ -132,7 +181,11 @@ func (d *jsonDecoder) count() (n int, err error) {
 		return 0, fmt.Errorf("not an array")
 	}
 	for ; d.tokens.PeekKind() == '"'; n++ {
-		if err := d.tokens.SkipValue(); err != nil {
+		v, err := d.value()
+		if err == nil {
+			err = d.check(v)
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -142,6 +195,7 @@ func (d *jsonDecoder) count() (n int, err error) {
 	return n, err
 }
 
+// arguments reads the arguments of a call. Those that cannot be given to the method are an error of the call only.
 func (d *jsonDecoder) arguments(m *message) error {
 	m.args, m.argErr = nil, nil
 	if tok, err := d.tokens.ReadToken(); err != nil {
@@ -149,14 +203,17 @@ func (d *jsonDecoder) arguments(m *message) error {
 	} else if tok.Kind() != '[' {
 		return fmt.Errorf("not an array")
 	}
-	for d.tokens.PeekKind() != ']' {
+	for n := 1; d.tokens.PeekKind() != ']'; n++ {
 		v, err := d.value()
 		if err != nil {
 			return err
 		}
-		if len(m.args) == maxArgs {
+		if n > maxArgs {
 			m.argErr = errTooManyArgs
 			continue
+		}
+		if err := d.check(v); err != nil && m.argErr == nil {
+			m.argErr = fmt.Errorf("argument %d: %w", n, err)
 		}
 		m.args = append(m.args, json.RawMessage(v))
 	}
@@ -174,18 +231,31 @@ func (d *jsonDecoder) value() ([]byte, error) {
 	return d.text[end-len(v) : end : end], nil
 }
 
-// optionalString reads a string or null.
-func optionalString(v []byte) (string, error) {
-	switch jsontext.Value(v).Kind() {
-	case '"':
-		return unquoted(v), nil
-	case 'n':
-		return "", nil
+// check returns an error if texts in a value are not Unicode, so that the hub could not get them unchanged. The tokenizer has
+// checked that already unless it is lenient.
+func (d *jsonDecoder) check(v []byte) error {
+	switch {
+	case !d.lenient || jsontext.Value(v).IsValid(jsontext.AllowDuplicateNames(true)):
+		return nil
+	case !utf8.Valid(v):
+		return errInvalidUTF8
+	default:
+		return errHalfPair
 	}
-	return "", fmt.Errorf("not a string")
 }
 
-// unquoted returns the text of a JSON string that is known to be valid.
+// optionalString reads a string, or null. member is given back if it is a string.
+func (d *jsonDecoder) optionalString(v []byte, member members) (string, members, error) {
+	switch jsontext.Value(v).Kind() {
+	case '"':
+		return unquoted(v), member, d.check(v)
+	case 'n':
+		return "", 0, nil
+	}
+	return "", 0, fmt.Errorf("not a string")
+}
+
+// unquoted returns the text of a JSON string whose syntax is known to be valid.
 func unquoted(v []byte) string {
 	if bytes.IndexByte(v, '\\') < 0 {
 		return string(v[1 : len(v)-1])

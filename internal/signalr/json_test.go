@@ -49,13 +49,17 @@ func TestProtocol_DecodesJSON(t *testing.T) {
 func TestProtocol_RefusesMalformedJSON(t *testing.T) {
 	d := newJSONDecoder()
 	for _, in := range []string{
-		``, `{`, `[]`, `null`, `1`, `{"type":6}{"type":6}`, `{"type":6} x`, `{}`, `{"type":"1"}`, `{"type":1.5}`,
+		``, `{`, `[]`, `null`, `1`, `{}`, `{"type":"1"}`, `{"type":1.5}`,
 		`{"type":99999999999999999999}`, `{"type":1,"target":"X"}`, `{"type":1,"arguments":[]}`, `{"type":1,"target":null,"arguments":[]}`,
 		`{"type":1,"target":5,"arguments":[]}`, `{"type":1,"target":"X","arguments":{}}`, `{"type":1,"target":"X","arguments":[1,]}`,
 		`{"type":1,"target":"X","arguments":[}`, `{"type":1,"invocationId":7,"target":"X","arguments":[]}`,
 		`{"type":1,"target":"X","arguments":[],"streamIds":"1"}`, `{"type":4,"target":"X","arguments":[]}`, `{"type":3}`, `{"type":2,"item":1}`, `{"type":5}`,
-		"{\"type\":1,\"target\":\"X\",\"arguments\":[\"\xff\"]}", `{"type":1,"target":"X","arguments":["\ud800"]}`,
-		`{"type":6,"other":"\udc00"}`, "{\"type\":6,\"\xc0\":1}",
+		`{"type":1,"target":"\ud800","arguments":[]}`, `{"type":1,"invocationId":"\udc00","target":"X","arguments":[]}`,
+		"{\"type\":1,\"target\":\"\xff\",\"arguments\":[]}", `{"type":1,"target":"X","arguments":[],"streamIds":["\ud800"]}`,
+		`{"type":1,"target":"X","arguments":[],"streamIds":[1]}`, `{"type":1,"target":"X","arguments":["\x"]}`, "{\"type\":6\xff}",
+		`{"type":2,"invocationId":"1"}`, `{"type":2,"invocationId":"","item":1}`, `{"type":3,"invocationId":"1","result":1,"error":"x"}`,
+		`{"type":3,"invocationId":"1","error":5}`, `{"type":3,"invocationId":"1","error":null}`, `{"type":7,"error":"\ud800"}`,
+		`{"type":7,"error":null}`, `{"type":7,"allowReconnect":null}`, `{"type":8}`, `{"type":9,"sequenceId":"1"}`, `{"type":9,"sequenceId":1.0}`,
 	} {
 		if m, err := JSON.decode(d, []byte(in)); !errors.Is(err, errMalformed) {
 			t.Errorf("%s: got %+v, %v", in, m, err)

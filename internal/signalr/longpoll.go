@@ -22,12 +22,12 @@ func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, sender Identi
 		q := newQueue(c)
 		q.left.Store(s.now())
 		s.open(c, r, q, &q.backlog)
-		w.WriteHeader(http.StatusOK)
+		answerOK(w)
 		return
 	}
 	q := s.registry.queue(c)
 	if q == nil { // the first poll is being answered
-		w.WriteHeader(http.StatusOK)
+		answerOK(w)
 		return
 	}
 	q.polls.Add(1)
@@ -44,6 +44,12 @@ func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, sender Identi
 	} else if r.Context().Err() == nil {
 		w.WriteHeader(http.StatusNoContent)
 	}
+}
+
+// answerOK begins the answer of a poll that the client repeats.
+func answerOK(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.WriteHeader(http.StatusOK)
 }
 
 // supersede ends the poll in progress and waits until it has ended, so that one poll at a time takes bytes and they stay in
@@ -95,7 +101,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, q *queue, stream *
 			w.WriteHeader(http.StatusNoContent)
 			return
 		case <-timeout.C:
-			w.WriteHeader(http.StatusOK)
+			answerOK(w)
 			return
 		}
 	}
@@ -105,9 +111,8 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, q *queue, stream *
 func (s *Server) answerPoll(w http.ResponseWriter, q *queue, stream *http.ResponseController, waiting []byte) {
 	q.attach(stream)
 	defer q.attach(nil)
-	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Length", strconv.Itoa(len(waiting)))
-	w.WriteHeader(http.StatusOK)
+	answerOK(w)
 	if q.send(w, waiting) != nil || stream.Flush() != nil {
 		q.wrote(waiting) // all of it: the client discards an incomplete answer
 		return

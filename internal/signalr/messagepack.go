@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tinylib/msgp/msgp"
 )
@@ -65,26 +66,36 @@ func packMessage(b []byte) (m message, err error) {
 	if m.kind.needsID() && m.id == "" {
 		return m, errors.New("no invocation id")
 	}
-	if m.kind.calls() {
-		return m, m.packCall(b, elements > 5)
-	}
-	return m, nil
+	return m, m.packBody(b, elements)
 }
 
-// packElements is the least number of elements of a message. streamIds, and elements of later versions, may be absent.
+// packElements is the least number of elements of a message. Arguments, streamIds, and elements of later versions may be absent.
 func packElements(k kind) uint32 {
 	switch k {
-	case kindInvocation, kindStreamInvocation:
-		return 5
-	case kindStreamItem, kindCompletion:
+	case kindInvocation, kindStreamInvocation, kindCompletion:
 		return 4
-	case kindCancel:
+	case kindStreamItem, kindCancel:
 		return 3
-	case kindAck, kindSequence:
+	case kindClose, kindAck, kindSequence:
 		return 2
 	default:
 		return 1
 	}
+}
+
+// packBody reads what follows the type, or the invocation id.
+func (m *message) packBody(b []byte, elements uint32) (err error) {
+	switch m.kind {
+	case kindInvocation, kindStreamInvocation:
+		return m.packCall(b, elements)
+	case kindCompletion:
+		return checkPackResult(b, elements)
+	case kindClose:
+		return checkPackClose(b, elements)
+	case kindAck, kindSequence:
+		m.number, _, err = msgp.ReadInt64Bytes(b)
+	}
+	return err
 }
 
 // packID reads a string or nil.
@@ -96,32 +107,68 @@ func packID(b []byte) (string, []byte, error) {
 	return string(v), rest, err
 }
 
-// packCall reads target, arguments and stream ids.
-func (m *message) packCall(b []byte, hasStreams bool) error {
+// checkPackResult checks what follows the invocation id of a completion.
+func checkPackResult(b []byte, elements uint32) error {
+	resultKind, b, err := msgp.ReadIntBytes(b)
+	if err != nil {
+		return fmt.Errorf("kind of result: %w", err)
+	}
+	switch resultKind {
+	case packError:
+		_, _, err = msgp.ReadStringZC(b)
+	case packResult:
+		if elements < 5 {
+			return errors.New("no result")
+		}
+		_, err = skipPack(b, 1)
+	case packVoid:
+	default:
+		err = fmt.Errorf("result of kind %d", resultKind)
+	}
+	return err
+}
+
+// checkPackClose checks what follows the type of a Close.
+func checkPackClose(b []byte, elements uint32) error {
+	_, b, err := packID(b)
+	if err == nil && elements > 2 {
+		_, _, err = msgp.ReadBoolBytes(b)
+	}
+	return err
+}
+
+// packCall reads target, arguments and stream ids. Arguments that cannot be read are an error of the call and not of the message;
+// what follows them is then not read.
+func (m *message) packCall(b []byte, elements uint32) error {
 	target, b, err := msgp.ReadStringZC(b)
-	if err != nil || len(target) == 0 {
-		return fmt.Errorf("target: %w", errors.Join(err, errMalformed))
+	if err != nil {
+		return fmt.Errorf("target: %w", err)
 	}
-	m.target = string(target)
+	m.target = strings.ToValidUTF8(string(target), "\ufffd")
+	if elements < 5 {
+		m.argErr = errNoArgs
+		return nil
+	}
 	if b, err = m.packArgs(b); err != nil {
-		return fmt.Errorf("arguments: %w", err)
+		m.args, m.argErr = nil, errBadArgs
+		return nil
 	}
-	if !hasStreams || msgp.IsNil(b) {
+	if elements < 6 || msgp.IsNil(b) {
 		return nil
 	}
 	count, b, err := msgp.ReadArrayHeaderBytes(b)
-	if err != nil {
-		return fmt.Errorf("stream ids: %w", err)
+	for i := uint32(0); i < count && err == nil; i++ {
+		_, b, err = msgp.ReadStringZC(b)
 	}
-	if _, err = skipPack(b, uint64(count)); err != nil {
+	if err != nil {
 		return fmt.Errorf("stream ids: %w", err)
 	}
 	m.streams = int(count)
 	return nil
 }
 
-// packArgs transcodes the arguments into one buffer. An argument that cannot be JSON, or too many arguments, is an error of
-// the call and not of the message, so that the rest of the message is still read.
+// packArgs transcodes the arguments into one buffer. An argument that cannot be JSON, or too many arguments, leave the rest of the
+// message readable. An error says that the end of the arguments cannot be found.
 func (m *message) packArgs(b []byte) ([]byte, error) {
 	count, b, err := msgp.ReadArrayHeaderBytes(b)
 	if err != nil {

@@ -65,10 +65,11 @@ func TestProtocol_DecodesMessagePack(t *testing.T) {
 
 func TestProtocol_RefusesMalformedMessagePack(t *testing.T) {
 	for _, in := range []string{
-		"", "c0", "80", "90", "91 a1 31", "91 01", "94 01 80 c0 a1 53", "95 01 80 c0 c0 90", "95 01 80 c0 a0 90", "95 01 80 05 a1 53 90",
-		"95 01 80 c0 a1 53 80", "95 01 80 c0 a1 53 dd ff ff ff ff", "95 01 df ff ff ff ff", "95 01 80 db ff ff ff ff", "95 01 80 c0 a1 53 91",
-		"96 01 80 c0 a1 53 90 dd 00 10 00 00", "95 04 80 c0 a1 53 90", "93 05 80 c0", "95 01 80 c0 a1 53 91 c6 ff ff ff ff", "dd ff ff ff ff 01",
-		"95 01 80 c0 a1 53 91 c1",
+		"", "c0", "80", "90", "91 a1 31", "91 01", "93 01 80 c0", "95 01 80 c0 c0 90", "95 01 80 05 a1 53 90", "95 01 80 c0 c4 01 53 90",
+		"95 01 df ff ff ff ff", "95 01 80 db ff ff ff ff", "96 01 80 c0 a1 53 90 dd 00 10 00 00", "96 01 80 c0 a1 53 90 91 05",
+		"96 01 80 c0 a1 53 90 91 c0", "95 04 80 c0 a1 53 90", "93 05 80 c0", "dd ff ff ff ff 01",
+		"93 03 80 a1 31", "94 03 80 a1 31 03", "94 03 80 a1 31 09", "95 03 80 a1 31 01 05", "94 03 80 a1 31 a1 78",
+		"91 07", "92 07 05", "93 07 c0 05", "91 08", "92 08 a1 78", "92 09 cb 3f f0 00 00 00 00 00 00",
 	} {
 		if m, err := decodePack(unhex(t, in)); !errors.Is(err, errMalformed) {
 			t.Errorf("%s: got %+v, %v", in, m, err)
@@ -167,6 +168,9 @@ func TestTranscode_TakesWhatJSONLacks(t *testing.T) {
 		"c9 00 00 00 01 2a 09":       `"CQ=="`,
 		"cb 40 45 00 00 00 00 00 00": `42`,
 		"ca 3f c0 00 00":             `1.5`,
+		"cb 80 00 00 00 00 00 00 00": `0`,
+		"cb 43 40 00 00 00 00 00 00": `9007199254740992`,
+		"cb 43 40 00 00 00 00 00 01": `9.007199254740994e+15`,
 		"81 01 02":                   `{"1":2}`,
 		"cf ff ff ff ff ff ff ff ff": `18446744073709551615`,
 	} {

@@ -4,8 +4,12 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // negotiation is the answer to negotiate. It does not offer stateful reconnect.
@@ -28,14 +32,10 @@ func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request, sender I
 		notAllowed(w, "POST, OPTIONS", "Method not allowed")
 		return
 	}
-	version := 0
-	if v := queryValue(r.URL.Query(), "negotiateVersion"); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil {
-			writeJSON(w, map[string]string{"error": "The client requested a non-integer protocol version."})
-			return
-		}
-		version = max(0, min(n, 1))
+	version, problem := negotiateVersion(r.URL.Query())
+	if problem != "" {
+		writeJSON(w, map[string]string{"error": problem})
+		return
 	}
 	token := s.newToken()
 	if refused := s.registry.reserve(s, token, sender.Name); refused != nil {
@@ -51,6 +51,30 @@ func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request, sender I
 		answer.ID, answer.Token = token, ""
 	}
 	writeJSON(w, answer)
+}
+
+// negotiateVersion returns the version of the negotiation that a client gets, or the error text to answer. It reads the parameter
+// as ASP.NET does: without regard to the case of its name, and several values as one with commas.
+func negotiateVersion(query url.Values) (version int, problem string) {
+	var values []string
+	found := false
+	for name, given := range query {
+		if strings.EqualFold(name, "negotiateVersion") {
+			found = true
+			values = append(values, slices.DeleteFunc(given, func(v string) bool { return v == "" })...)
+		}
+	}
+	if !found {
+		return 0, ""
+	}
+	n, err := strconv.ParseInt(strings.Trim(strings.Join(values, ","), " \t\n\v\f\r"), 10, 32)
+	switch {
+	case err != nil:
+		return 0, "The client requested a non-integer protocol version."
+	case n < 0:
+		return 0, fmt.Sprintf("The client requested version '%d', but the server does not support this version.", n)
+	}
+	return min(int(n), 1), ""
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -80,6 +80,7 @@ func withoutOrigin(r *http.Request) *http.Request {
 // WebSockets, go to next, which must find a node that has connections. Those nodes check the origins.
 func Elsewhere(forward func(node string) http.Handler, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = plainUpgrade(r)
 		node, named := nodeOf(queryValue(r.URL.Query(), "id"))
 		if !named || isUpgrade(r) || r.Method == http.MethodOptions || isNegotiate(r) {
 			next.ServeHTTP(w, r)

@@ -269,16 +269,23 @@ func TestNodes_OneNodeAsEver(t *testing.T) {
 	}
 }
 
-func TestElsewhere_FindsTheNode(t *testing.T) {
-	c := newCluster(t, Config{AllowedOrigins: []string{"https://chat.example"}}, "aa", "bb")
+// front returns a node without connections, in front of those of the names.
+func (c *cluster) front(t *testing.T, names ...string) *rig {
+	t.Helper()
 	table, f := newNode(t, "api")
-	c.introduce(table, "aa", "bb")
+	c.introduce(table, names...)
 	front := *c.nodes[0] // its methods, at another address
 	front.http = httptest.NewServer(Elsewhere(f.ToNode, f.ToRole(peer.Hub)))
 	t.Cleanup(func() {
 		front.client.CloseIdleConnections()
 		front.http.Close()
 	})
+	return &front
+}
+
+func TestElsewhere_FindsTheNode(t *testing.T) {
+	c := newCluster(t, Config{AllowedOrigins: []string{"https://chat.example"}}, "aa", "bb")
+	front := c.front(t, "aa", "bb")
 	for range 6 {
 		suffix := "?id=" + front.negotiate()
 		front.want(front.do("GET", suffix, ""), 200, "")

@@ -10,6 +10,10 @@ import (
 // servePost is the client-to-server half of Server-Sent Events and long polling. Bytes that come before the connection is
 // open are kept for it, see serveEarly.
 func (s *Server) servePost(w http.ResponseWriter, r *http.Request, sender Identity) {
+	if isEncoded(r) {
+		errEncoded.write(w)
+		return
+	}
 	c, refused := s.lookup(r, sender, nil)
 	if refused != nil {
 		refused.write(w)

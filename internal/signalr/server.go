@@ -62,6 +62,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
+	r = plainUpgrade(r)
 	if isNegotiate(r) {
 		s.serveNegotiate(w, r, sender)
 		return
@@ -74,7 +75,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case isUpgrade(r):
 			s.serveWebSocket(w, r, sender)
-		case strings.Contains(r.Header.Get("Accept"), "text/event-stream"):
+		case wantsEvents(r):
 			s.serveEvents(w, r, sender)
 		default:
 			s.servePoll(w, r, sender)
@@ -96,8 +97,6 @@ func isBelow(r *http.Request, suffix string) bool {
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	return len(path) >= len(suffix) && strings.EqualFold(path[len(path)-len(suffix):], suffix)
 }
-
-func isUpgrade(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
 
 // lookup finds the connection that a request names. unopened is the answer for a token that has opened none yet; without
 // one, lookup returns nil for such a token.

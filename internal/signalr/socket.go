@@ -17,6 +17,7 @@ type socket struct {
 	io         rawIO
 	frames     frameReader
 	header     [10]byte      // of the frame being written, where it needs no allocation
+	text       textCheck     // of the message being received; used by the reader only
 	unreadable bool          // the peer's frames are not valid any more; used by the reader only
 	surplus    int           // bytes read since the end has begun; used by the reader only
 	flushing   chan struct{} // closed when the flusher has ended; nil while none runs
@@ -76,6 +77,13 @@ func (s *socket) consume(data []byte) bool {
 			return true
 		}
 		data = rest
+		if whole {
+			err = s.checkPayload(op, payload)
+		}
+		if err != nil {
+			s.protocolError(err)
+			return true
+		}
 		switch {
 		case !whole:
 			s.c.receive(nil, true)
@@ -94,6 +102,17 @@ func (s *socket) consume(data []byte) bool {
 	return true
 }
 
+// checkPayload checks a piece of data, or a control frame.
+func (s *socket) checkPayload(op ws.OpCode, payload []byte) error {
+	switch {
+	case op == ws.OpClose:
+		return checkClose(payload)
+	case op.IsData() && s.frames.text:
+		return s.text.next(payload, !s.frames.open())
+	}
+	return nil
+}
+
 // throttle slows down a peer that goes on sending after the end has begun. Bytes up to the size of one message may have
 // been on their way. Reading and dropping more at full speed until closeWait would take time from other connections.
 func (s *socket) throttle(size int) {
@@ -110,8 +129,11 @@ func (s *socket) protocolError(err error) {
 	s.c.server.log.Debug("connection failed", "connection", s.c.id, "error", err)
 	s.unreadable = true
 	why, code := causeMalformed, ws.StatusProtocolError
-	if errors.Is(err, errTooLarge) {
+	switch {
+	case errors.Is(err, errTooLarge):
 		why, code = causeTooLarge, ws.StatusMessageTooBig
+	case errors.Is(err, errText):
+		code = ws.StatusInvalidFramePayloadData
 	}
 	if s.c.begin(why) {
 		s.end(nil, code)

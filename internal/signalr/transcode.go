@@ -18,8 +18,6 @@ import (
 // maxDepth is how deeply MessagePack arguments may be nested.
 const maxDepth = 64
 
-var errInvalidUTF8 = errors.New("text that is not UTF-8")
-
 // appendPackAsJSON appends the first MessagePack value of b as JSON and returns the rest after it. Binary becomes base64,
 // a timestamp becomes RFC 3339, another extension becomes the base64 of its data.
 func appendPackAsJSON(dst, b []byte, depth int) (out, rest []byte, err error) {
@@ -89,10 +87,10 @@ func appendPackNumber(dst, b []byte, t msgp.Type) (out, rest []byte, err error) 
 	return appendJSONFloat(dst, v, bits), rest, nil
 }
 
-// appendJSONFloat writes whole numbers of moderate size without exponent or fraction: JavaScript encodes some whole numbers
-// as floats, and methods that take an integer must be able to read them.
+// appendJSONFloat writes whole numbers without exponent or fraction: JavaScript encodes some whole numbers as floats, and methods
+// that take an integer must be able to read them. Beyond 2^53 a float may stand for another number.
 func appendJSONFloat(dst []byte, v float64, bits int) []byte {
-	if v == math.Trunc(v) && math.Abs(v) < 1<<63 {
+	if v == math.Trunc(v) && math.Abs(v) <= 1<<53 {
 		return strconv.AppendInt(dst, int64(v), 10)
 	}
 	return strconv.AppendFloat(dst, v, 'g', -1, bits)

@@ -12,6 +12,10 @@ import (
 // grown stack of the request are freed. Without an id in the query, the client has skipped the negotiation, and it makes a
 // new connection. It also does so for the token of another node.
 func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, sender Identity) {
+	if refused := checkUpgrade(r); refused != nil {
+		refused.write(w)
+		return
+	}
 	c, refused := s.claimWebSocket(r, sender)
 	if refused != nil {
 		refused.write(w)

@@ -147,15 +147,15 @@ func (r *rig) dialRaw(text string) *wsClient {
 func TestWebSocket_MessagePack(t *testing.T) {
 	r := newRig(t, Config{})
 	c := r.connect("messagepack")
-	c.frame(ws.NewBinaryFrame(unhex(t, "0b 95 01 80 a1 30 a4 4563686f 91 c3"))) // the length is one short
+	c.frame(ws.NewBinaryFrame(unhex(t, "04 95 01 80 a1 30 a4 4563686f 91 c3"))) // the length is too short
 	c.expect(ws.OpBinary, closeOf(MessagePack))
 	c.expectEnd(ws.StatusNormalClosure)
 
 	c = r.connect("messagepack")
-	c.frame(ws.NewTextFrame(unhex(t, "0c 95 01 80 a1 30 a4 4563686f 91 c3 02 91 06")))
+	c.frame(ws.NewBinaryFrame(unhex(t, "0c 95 01 80 a1 30 a4 4563686f 91 c3 02 91 06")))
 	c.expect(ws.OpBinary, string(unhex(t, "07 95 03 80 a1 30 03 c3")))
 	c.frame(ws.NewBinaryFrame(unhex(t, "0e 95 01 80 a1 30 a4 4563686f 91 a2 fffe")))
-	if f := c.read(); !strings.Contains(string(f.Payload), "Failed to invoke 'Echo' due to an error on the server. InvalidDataException: argument 1: text that is not UTF-8") {
+	if f := c.read(); !strings.Contains(string(f.Payload), "An unexpected error occurred invoking 'Echo' on the server. HubException: invalid: argument 1: text that is not UTF-8") {
 		t.Errorf("%q", f.Payload)
 	}
 	c.frame(ws.NewBinaryFrame(unhex(t, "03 92 07 c0")))
@@ -205,7 +205,7 @@ func TestWebSocket_Ends(t *testing.T) {
 	}{
 		"client's Close message": {func(c *wsClient) { c.send(`{"type":7}` + "\x1e") }, `{"type":7}` + "\x1e", 1000},
 		"malformed":              {func(c *wsClient) { c.send("{\x1e") }, closeOf(JSON), 1000},
-		"broken UTF-8":           {func(c *wsClient) { c.send("{\"type\":6,\"x\":\"\xff\"}\x1e") }, closeOf(JSON), 1000},
+		"broken UTF-8":           {func(c *wsClient) { c.send("{\"type\":6,\"x\":\"\xff\"}\x1e") }, "", 1007},
 		"too large":              {func(c *wsClient) { c.send(strings.Repeat(" ", 2000)) }, closeOf(JSON), 1000},
 		"Close frame":            {func(c *wsClient) { c.frame(ws.NewCloseFrame(ws.NewCloseFrameBody(1000, "x"))) }, "", 1000},
 		"hub":                    {func(c *wsClient) { c.send(`{"type":1,"target":"Bye","arguments":[]}` + "\x1e") }, `{"type":7,"error":"bye"}` + "\x1e", 1000},

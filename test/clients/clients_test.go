@@ -4,7 +4,7 @@
 //
 // A program gets its settings as JSON in its first argument, see settings. It prints lines of JSON, see line, and reads
 // lines of JSON: {"send":"text"} sends a message to the room, {"stop":true} ends it with exit code 0. It reconnects by
-// itself. The newest version of each package is pinned; scripts/deps.sh installs what the programs need.
+// itself. Versions are pinned; scripts/deps.sh installs what the programs need.
 package clients
 
 import (

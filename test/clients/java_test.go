@@ -27,19 +27,31 @@ func java(t *testing.T) []string {
 	for _, folder := range []string{javaPackages, javaMessagePack} {
 		path += string(filepath.ListSeparator) + filepath.Join(folder, javaClassPathAll)
 	}
-	out, err := exec.CommandContext(t.Context(), javac, "-cp", path, "-d", classes, "java/Room.java", "java/Client.java").CombinedOutput() //nolint:gosec // the compiler that the test needs
+	out, err := exec.CommandContext(t.Context(), javac, "-cp", path, "-d", classes, "java/Room.java", "java/Client.java").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return []string{run, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", path, "Client"}
 }
 
-func TestJava_Client(t *testing.T) {
-	ways := []way{{"ws", "json"}, {"lp", "json"}}
+func javaClients(t *testing.T) []client {
+	t.Helper()
+	websockets, polling := []way{{"ws", "json"}}, []way{{"lp", "json"}}
 	if _, err := os.Stat(filepath.Join(javaMessagePack, javaIsWhole)); err == nil {
-		ways = append(ways, way{"ws", "messagepack"}, way{"lp", "messagepack"})
+		websockets, polling = append(websockets, way{"ws", "messagepack"}), append(polling, way{"lp", "messagepack"})
 	} else {
 		t.Logf("MISSING: the Java client is not tried with MessagePack: %v", err)
 	}
-	follow(t, client{"signalr", java(t), ways})
+	program := java(t)
+	return []client{{"signalr", program, websockets}, {"signalr", program, polling}}
+}
+
+func TestJava_ClientsComeBack(t *testing.T) {
+	t.Parallel()
+	follow(t, javaClients(t)...)
+}
+
+func TestJava_ServerRestarts(t *testing.T) {
+	t.Parallel()
+	restart(t, javaClients(t)...)
 }

@@ -33,7 +33,7 @@ func start(t *testing.T, command []string, s settings) *program {
 	t.Helper()
 	p := &program{t: t, began: time.Now(), exited: make(chan struct{}), changed: make(chan struct{})}
 	args := append(command[1:len(command):len(command)], encode(t, s))
-	p.cmd = exec.Command(command[0], args...) //nolint:gosec,noctx // a client of this test, which stop and the cleanup end
+	p.cmd = exec.Command(command[0], args...)
 	p.cmd.Stderr = logged{p}
 	p.cmd.WaitDelay = 5 * time.Second
 	output, err := p.cmd.StdoutPipe()

@@ -9,11 +9,24 @@ func python(t *testing.T, name string) []string {
 	return []string{"../../.cache/python/bin/python", "python/" + name}
 }
 
-func TestPython_Clients(t *testing.T) {
-	follow(t,
-		client{"pysignalr", python(t, "with_pysignalr.py"), []way{{"ws", "json"}, {"ws", "messagepack"}}},
-		client{"signalrcore", python(t, "with_signalrcore.py"), []way{{"ws", "json"}, {"ws", "messagepack"}}},
-		client{"signalrcore", python(t, "with_signalrcore.py"), []way{{"sse", "json"}}},
-		client{"signalrcore", python(t, "with_signalrcore.py"), []way{{"lp", "json"}}},
-	)
+// pythonClients are in groups, because the first way of each is also tried with a token.
+func pythonClients(t *testing.T) []client {
+	t.Helper()
+	pysignalr, signalrcore := python(t, "with_pysignalr.py"), python(t, "with_signalrcore.py")
+	return []client{
+		{"pysignalr", pysignalr, []way{{"ws", "json"}, {"ws", "messagepack"}}},
+		{"signalrcore", signalrcore, []way{{"ws", "json"}, {"ws", "messagepack"}}},
+		{"signalrcore", signalrcore, []way{{"sse", "json"}}},
+		{"signalrcore", signalrcore, []way{{"lp", "json"}}},
+	}
+}
+
+func TestPython_ClientsComeBack(t *testing.T) {
+	t.Parallel()
+	follow(t, pythonClients(t)...)
+}
+
+func TestPython_ServerRestarts(t *testing.T) {
+	t.Parallel()
+	restart(t, pythonClients(t)...)
 }

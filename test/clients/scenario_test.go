@@ -15,7 +15,7 @@ import (
 )
 
 // scenarioLimit bounds a scenario. Most of the time a client waits before it reconnects.
-const scenarioLimit = 90 * time.Second
+const scenarioLimit = 2 * time.Minute
 
 // whileAway is sent while no connection is possible. Some packages refuse that at once.
 const whileAway = "while it is away"

@@ -110,6 +110,14 @@ func TestContract_ErrorsNameTheField(t *testing.T) {
 			"/rooms/lobby/events?after=1000":                       {"GET", 422, "after"},
 			"/rooms/lobby/events?epoch=a":                          {"GET", 422, "epoch"},
 			"/nowhere":                                             {"GET", 404, "not_found"},
+			"/message?msg=x&client_id=ann&rom=management":          {"POST", 422, "rom"},
+			"/message?msg=R&D+budget&client_id=ann&room=r5":        {"POST", 422, "D budget"},
+			"/rooms/lobby/events?afer=1":                           {"GET", 422, "afer"},
+			"/rooms/lobby/events?lastEventId=1000":                 {"GET", 422, "lastEventId"},
+			"/rooms/lobby/events?after=":                           {"GET", 422, "after"},
+			"/rooms/lobby/messages?Room=a":                         {"GET", 422, "Room"},
+			"/messages/since?since=":                               {"GET", 422, "since"},
+			"/rooms?limit=":                                        {"GET", 422, "limit"},
 			"/message?msg=x&client_id=" + strings.Repeat("x", 129): {"POST", 422, "client_id"},
 		} {
 			body, header := get(t, c.method, s.URL()+path, c.status)

@@ -51,6 +51,47 @@ func (c *originCase) askFrom(site *site, b bearer, origin string) (answer, allow
 	return answer, allowed
 }
 
+// Clients that are not browsers write the port of the scheme into Origin and leave it out of Host, or the other way round. Pages of
+// another port or scheme stay foreign.
+func TestOrigin_LeavesOutTheSchemesOwnPort(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, testkit.Options{Args: []string{"--cors-origin", "https://Bücher.example:443"}})
+	status := func(method, path, host, origin string) int {
+		req, err := http.NewRequestWithContext(t.Context(), method, s.URL()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		req.Header.Set("Origin", origin)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	for _, tc := range []struct {
+		host, origin string
+		own          bool
+	}{
+		{"localhost", "http://localhost", true}, {"localhost", "http://localhost:80", true}, {"localhost:80", "http://localhost", true},
+		{"localhost", "https://localhost:443", true}, {"localhost:80", "http://localhost:80", true},
+		{"localhost", "https://xn--bcher-kva.example", true}, {"localhost", "https://bücher.example:443", true},
+		{"localhost", "http://localhost:8080", false}, {"localhost", "https://localhost:80", false}, {"localhost", "http://localhost:443", false},
+		{"localhost:8080", "http://localhost", false}, {"localhost:8080", "http://localhost:80", false}, {"localhost:80", "https://localhost", false},
+		{"localhost", "https://bücher.example:80", false}, {"localhost", "http://xn--bcher-kva.example", false}, {"localhost", "https://bucher.example", false},
+	} {
+		for path, want := range map[string]int{"/message?msg=hi&client_id=ann": 202, "/messageHub/negotiate?negotiateVersion=1": 200} {
+			if !tc.own {
+				want = http.StatusForbidden
+			}
+			if got := status(http.MethodPost, path, tc.host, tc.origin); got != want {
+				t.Errorf("POST %s from %s to %s: %d, want %d", path, tc.origin, tc.host, got, want)
+			}
+		}
+	}
+}
+
 // What pages of an origin may do. The browser decides by the CORS headers whether a page may read an answer.
 func TestOrigin_DecidesWhatPagesMayDo(t *testing.T) {
 	t.Parallel()
@@ -60,7 +101,9 @@ func TestOrigin_DecidesWhatPagesMayDo(t *testing.T) {
 	site := newSite(t, s.URL())
 	right := inHeader(issuer.Token(testkit.NewClaims("ann", "lobby")))
 	foreign := []string{
-		"https://evil.example", "http://chat.example.org", "https://chat.example.org:8443", "https://chat.example.org.evil.example",
+		"https://evil.example", "http://chat.example.org", "https://chat.example.org:8443", "https://chat.example.org:80", "http://chat.example.org:443",
+		"https://chat.example.org:0443", "https://chat.example.org:", "https://chat.example.org/", "https://chat.example.org.", "https://a@chat.example.org",
+		"https://chat.example.org.evil.example",
 		"https://evil.chat.example.org", "https://chat.example.orgs", "https://xchat.example.org", "null", "file://",
 		strings.Replace(s.URL(), "http:", "https:", 1) + "0", "http://127.0.0.1", "http://localhost:1",
 	}

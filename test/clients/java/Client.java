@@ -1,6 +1,5 @@
 import com.google.gson.Gson;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import com.microsoft.signalr.HttpHubConnectionBuilder;
 import com.microsoft.signalr.HubConnection;
 import com.microsoft.signalr.HubConnectionBuilder;
@@ -12,6 +11,7 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.UUID;
 
 /** The recipe for com.microsoft.signalr as a program of the tests. */
 public class Client {
@@ -23,7 +23,7 @@ public class Client {
     }
 
     public static void main(String[] args) throws Exception {
-        JsonObject settings = JsonParser.parseString(args[0]).getAsJsonObject();
+        JsonObject settings = GSON.fromJson(args[0], JsonObject.class);
         Room room = new Room(() -> connection(settings), text(settings, "room"), settings.get("after").getAsLong()) {
             @Override
             protected void joined(Map<?, ?> answer) {
@@ -75,9 +75,9 @@ public class Client {
 
     private static void obey(Room room) {
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)).lines().forEach(line -> {
-            JsonObject command = JsonParser.parseString(line).getAsJsonObject();
+            JsonObject command = GSON.fromJson(line, JsonObject.class);
             if (command.has("send")) {
-                room.send(text(command, "send"));
+                room.send(UUID.randomUUID().toString(), text(command, "send"));
             } else {
                 System.exit(0);
             }

@@ -65,8 +65,7 @@ public abstract class Room {
         }
     }
 
-    public void send(String text) {
-        String id = UUID.randomUUID().toString();
+    public void send(String id, String text) {
         outbox.put(id, text);
         deliver(id, text);
     }

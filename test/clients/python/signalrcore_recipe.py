@@ -60,4 +60,7 @@ class Room:
 
     def failed(self, answer):
         logging.warning("a call failed: %s", answer.error)
-        self.answered(answer)
+        if answer.invocation_id in self.outbox:
+            self.answered(answer)
+        else:
+            self.over.set()  # it was JoinRoom: connect again
