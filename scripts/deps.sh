@@ -136,9 +136,11 @@ release)
   exit
   ;;
 esac
+clients="the tests of the JavaScript clients"
 npm_packages test/e2e/js "the tests with the official SignalR client"
 npm_packages test/proxies/js "the tests with a development proxy"
 npm_packages client "the checks of the app"
+npm_packages test/clients/js "$clients" || missing "the npm packages of test/clients/js" "$clients"
 python_packages test/clients/python "the tests of the Python clients"
 java_packages test/clients/java java "the tests of the Java client"
 java_packages test/clients/java/messagepack java-messagepack "the test of the Java client over MessagePack"

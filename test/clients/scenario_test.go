@@ -57,10 +57,7 @@ func newScenario(t *testing.T, addr string, issuer *testkit.Issuer) *scenario {
 // run tries a client in one of its ways.
 func (s *scenario) run(command []string, w way) {
 	s.t.Helper()
-	s.Transport, s.Protocol = w.transport, w.protocol
-	s.post(10)
-	p := start(s.t, command, s.settings)
-	p.await(s.ctx, "ready", func(lines []line) bool { return slices.ContainsFunc(lines, func(l line) bool { return l.Ready }) })
+	p := s.begin(command, w)
 	s.post(5)
 	texts := []string{"one", "two: ü € 👩🏽‍💻", `three "quoted" \ <b>&amp; + %2B` + "\nline"}
 	for _, text := range texts {
@@ -83,6 +80,16 @@ func (s *scenario) run(command []string, w way) {
 	s.post(20)
 	s.awaitMessages(p)
 	s.check(p.stop(), texts)
+}
+
+// begin starts a client in a room with ten messages, and waits until it follows it.
+func (s *scenario) begin(command []string, w way) *program {
+	s.t.Helper()
+	s.Transport, s.Protocol = w.transport, w.protocol
+	s.post(10)
+	p := start(s.t, command, s.settings)
+	p.await(s.ctx, "ready", func(lines []line) bool { return slices.ContainsFunc(lines, func(l line) bool { return l.Ready }) })
+	return p
 }
 
 // awaitOutcomes waits until the program has said of each of n texts whether it was sent.
