@@ -5,7 +5,7 @@ export function follow(builder, room, cursor, show) {
   const hub = builder.build();
   let turn = Promise.resolve(); // messages wait until the answer to JoinRoom is taken
   let gap = false;
-  const inTurn = (act) => (value) => { turn = turn.then(() => act(value)).catch(() => { hub.stop(); }); };
+  const inTurn = (act) => (value) => { turn = turn.then(() => act(value)).catch(() => { hub.stop().catch(() => {}); }); };
   hub.on("ReceiveMessage", inTurn((m) => {
     if (gap || m.seq <= cursor.after) return;
     gap = m.seq > cursor.after + 1;
