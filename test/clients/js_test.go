@@ -16,14 +16,18 @@ func node(t *testing.T, name string, args ...string) []string {
 	return append([]string{testkit.Need(t, "node"), "js/" + name}, args...)
 }
 
-// The ages of the official client, of which each has the newest version.
-func TestJavaScript_SignalR(t *testing.T) {
+// signalr is the official client of some ages, of which each has the newest version.
+func signalr(t *testing.T, ages ...string) (all []client) {
+	t.Helper()
 	ways := []way{{"ws", "json"}, {"ws", "messagepack"}, {"sse", "json"}, {"lp", "json"}, {"lp", "messagepack"}}
-	var all []client
-	for _, age := range []string{"1.0", "1.1", "3.0", "3.1", "5", "6", "7", "8", "9", "10"} {
+	for _, age := range ages {
 		all = append(all, client{"signalr " + age, node(t, "with_signalr.mjs", age), ways})
 	}
-	follow(t, all...)
+	return all
+}
+
+func TestJavaScript_SignalR(t *testing.T) {
+	follow(t, signalr(t, "1.0", "1.1", "3.0", "3.1", "5", "6", "7", "8", "9", "10")...)
 }
 
 // Browsers repeat a poll whose answer was lost in a cut, so that messages are missing.
@@ -60,6 +64,10 @@ func TestJavaScript_Events(t *testing.T) {
 
 func TestChromium_Events(t *testing.T) {
 	follow(t, browserPackages(t)...)
+}
+
+func TestJavaScript_Restarts(t *testing.T) {
+	restart(t, append(signalr(t, "1.0", "10"), eventPackages(t)...)...)
 }
 
 // A proxy answers 503 for a while, as when the server restarts. Most packages give up then; their recipe opens a new source.

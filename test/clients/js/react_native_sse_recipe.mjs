@@ -1,5 +1,4 @@
-import sse from "react-native-sse";
-const EventSource = sse.default ?? sse; // Node has it as a CommonJS module
+import EventSource from "react-native-sse";
 
 /** Follows a room. url is that of /rooms/ROOM/events?after=SEQ, headers may have Authorization. */
 export function follow(url, headers, show) {
@@ -7,7 +6,8 @@ export function follow(url, headers, show) {
   source.addEventListener("message", (event) => show(JSON.parse(event.data)));
   source.addEventListener("reset", () => {}); // what you have after its data.after is gone
   source.addEventListener("error", (error) => {
-    if (error.xhrStatus === 0) setTimeout(() => source.open(), 2000); // the network: it does not come back by itself
+    if (error.xhrStatus !== 0) return;
+    setTimeout(() => { if (source.status !== 2) source.open(); }, 2000); // after a cut it does not come back by itself
   });
   return source;
 }

@@ -1,11 +1,11 @@
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Follows a room from a cursor, { after, epoch }, for as long as the program runs. show(message) is the application's. */
+/** Follows a room from a cursor, { after, epoch }, until stop is called. show(message) is the application's. */
 export function follow(builder, room, cursor, show) {
   const hub = builder.build();
   let turn = Promise.resolve(); // messages wait until the answer to JoinRoom is taken
-  let gap = false;
-  const inTurn = (act) => (value) => { turn = turn.then(() => act(value)).catch(() => { hub.stop(); }); };
+  let gap = false, ended = false;
+  const inTurn = (act) => (value) => { turn = turn.then(() => act(value)).catch(() => { hub.stop().catch(() => {}); }); };
   hub.on("ReceiveMessage", inTurn((m) => {
     if (gap || m.seq <= cursor.after) return;
     gap = m.seq > cursor.after + 1;
@@ -19,11 +19,11 @@ export function follow(builder, room, cursor, show) {
     const { epoch, reset } = await hub.invoke("JoinRoom", room, cursor);
     cursor = { after: (reset ?? cursor).after, epoch };
   });
-  const begin = () => hub.start().then(join, () => pause(1000).then(begin));
+  const begin = () => ended || hub.start().then(join, () => pause(1000).then(begin));
   hub.onreconnected?.(join); // 1.x does not reconnect by itself: it comes to onclose
   hub.onclose(() => pause(1000).then(begin));
   begin();
-  return hub;
+  return { hub, stop: () => { ended = true; return hub.stop(); } };
 }
 
 /** Resolves when the text is stored. It is stored once, however often it is sent, because the id stays the same. */

@@ -73,13 +73,15 @@ async function usePost({url, room, client_id, token}) {
 /** connect follows and sends over the hub. */
 async function connect({url, room, after, transport, protocol, client_id, token}) {
   const {follow, send} = await import('/signalr_recipe.mjs');
-  const transports = {ws: signalR.HttpTransportType.WebSockets, sse: signalR.HttpTransportType.ServerSentEvents, lp: signalR.HttpTransportType.LongPolling};
+  const {WebSockets, ServerSentEvents, LongPolling} = signalR.HttpTransportType;
   const builder = new signalR.HubConnectionBuilder()
-    .withUrl(`${url}/messageHub?room=-&client_id=${client_id}`, {transport: transports[transport], accessTokenFactory: () => token})
+    .withUrl(`${url}/messageHub?room=-&client_id=${client_id}`, {
+      transport: {ws: WebSockets, sse: ServerSentEvents, lp: LongPolling}[transport], accessTokenFactory: () => token,
+    })
     .withAutomaticReconnect({nextRetryDelayInMilliseconds: () => 500})
     .configureLogging({log: (level, text) => { if (level >= signalR.LogLevel.Information) say({note: text}); }});
   if (protocol === 'messagepack') builder.withHubProtocol(new signalR.protocols.msgpack.MessagePackHubProtocol());
-  const hub = follow(builder, room, {after}, show);
+  const {hub} = follow(builder, room, {after}, show);
   window.send = (text, id) => send(hub, room, text, id);
   say({ready: true});
 }

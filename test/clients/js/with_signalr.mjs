@@ -45,7 +45,7 @@ function build() {
   return hub;
 }
 
-const hub = follow({build}, settings.room, {after: settings.after}, show);
+const {hub, stop} = follow({build}, settings.room, {after: settings.after}, show);
 await obey((text, id) => send(hub, settings.room, text, id));
-await hub.stop();
+await stop();
 process.exit(0);
