@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 )
@@ -36,7 +37,7 @@ func (s *Server) serveRefresh(w http.ResponseWriter, r *http.Request, sender Ide
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // also for what net/http reads of the body
-	token := queryValue(r.URL.Query(), "id")
+	token := refreshedToken(r)
 	switch {
 	case token == "":
 		s.refuseRefresh(w, http.StatusBadRequest, noTokenNamed)
@@ -61,6 +62,14 @@ func (s *Server) serveRefresh(w http.ResponseWriter, r *http.Request, sender Ide
 	default:
 		s.refuseRefresh(w, http.StatusNotFound, unknownToken)
 	}
+}
+
+// tokenHeader is where clients of .NET 11 name the connection in a refresh.
+const tokenHeader = "X-SignalR-Connection-Token"
+
+// refreshedToken returns the token of the connection that a refresh names, in a header or as id in the query.
+func refreshedToken(r *http.Request) string {
+	return cmp.Or(r.Header.Get(tokenHeader), queryValue(r.URL.Query(), "id"))
 }
 
 // refreshHere answers if the connection is on this node, and reports whether it has answered.
