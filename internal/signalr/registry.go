@@ -106,7 +106,7 @@ func (g *registry) find(token, owner string) *Conn {
 	return nil
 }
 
-// opened returns the connection that a token has opened, whoever its owner is, or nil.
+// opened returns the connection that a token has opened, also of another owner, or nil.
 func (g *registry) opened(token string) *Conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -141,7 +141,7 @@ func (g *registry) take(token, owner string) bool {
 	return true
 }
 
-// waits reports whether a token has opened nothing yet, whoever its owner is.
+// waits reports whether a token has opened nothing yet, also of another owner.
 func (g *registry) waits(token string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
