@@ -336,7 +336,7 @@ func TestRefresh_DuringTheHandshake(t *testing.T) {
 	}
 }
 
-// A call that takes long does not keep the session from being told, and keeps the values that it has.
+// A call that takes long does not keep the session from being told. Later calls have the values of the refresh.
 func TestRefresh_DuringACall(t *testing.T) {
 	r := newRig(t, tokens())
 	token := bearer("ann", 1, 60)
@@ -349,4 +349,6 @@ func TestRefresh_DuringACall(t *testing.T) {
 	await(t, r.hub.renewed)
 	close(r.hub.gate)
 	w.expectText(`{"type":3,"invocationId":"1"}`)
+	w.send(`{"type":1,"invocationId":"2","target":"Claim","arguments":[]}` + "\x1e")
+	w.expectText(`{"type":3,"invocationId":"2","result":"Bearer ann 2 600"}`)
 }
