@@ -23,8 +23,8 @@ type Place struct {
 // The paths below the hub's where nodes ask each other about the token in the query. They are POST requests, because a node of a
 // version that does not know them takes those for empty messages.
 const (
-	whereIs  = "whereis"  // answered with a Place
-	takeOver = "takeover" // the same, but an unused token of the sender is taken, once
+	whereIs  = "/whereis"  // answered with a Place
+	takeOver = "/takeover" // the same, but an unused token of the sender is taken, once
 )
 
 // locateTimeout is how long the other nodes have to answer. locateFirst is how long the node that the token names has before the
@@ -153,15 +153,13 @@ func asQuestion(r *http.Request, token string, take bool) *http.Request {
 	}
 	where := *r.URL
 	path := strings.TrimSuffix(where.Path, "/")
-	for _, last := range []string{"refresh", "negotiate"} {
-		if isBelow(r, last) {
-			path = path[:len(path)-len(last)-1]
-		}
+	if isRefresh(r) {
+		path = path[:len(path)-len("/refresh")]
 	}
 	query := where.Query()
 	maps.DeleteFunc(query, func(name string, _ []string) bool { return strings.EqualFold(name, "id") })
 	query.Set("id", token)
-	where.Path, where.RawPath, where.RawQuery = path+"/"+name, "", query.Encode()
+	where.Path, where.RawPath, where.RawQuery = path+name, "", query.Encode()
 	out.Method, out.URL, out.Body, out.ContentLength, out.TransferEncoding = http.MethodPost, &where, http.NoBody, 0, nil
 	return out
 }

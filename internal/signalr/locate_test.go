@@ -40,7 +40,7 @@ func TestNodes_RefreshFindsTheConnection(t *testing.T) {
 			t.Errorf("the connection has the rights of %v", got)
 		}
 		node.wantRefused(node.do("POST", "/refresh"+suffix, "", bearer("bob", 3, 60)...), 403, "another_user")
-		inHeader := append(bearer("ann", 2, 600), tokenHeader, strings.TrimPrefix(suffix, "?id="))
+		inHeader := append(bearer("ann", 2, 600), connectionHeader, strings.TrimPrefix(suffix, "?id="))
 		node.wantRefreshed(node.do("POST", "/refresh?id=7", "", inHeader...), 600)
 	}
 	for _, node := range c.nodes {
@@ -83,7 +83,7 @@ func TestElsewhere_RefreshFindsTheConnection(t *testing.T) {
 	w.expectText("{}")
 	front.wantRefreshed(front.do("POST", "/refresh"+suffix, "", newer...), 600)
 	await(t, c.nodes[1].hub.renewed)
-	inHeader := append(bearer("ann", 2, 600), tokenHeader, strings.TrimPrefix(suffix, "?id="))
+	inHeader := append(bearer("ann", 2, 600), connectionHeader, strings.TrimPrefix(suffix, "?id="))
 	front.wantRefreshed(front.do("POST", "/refresh?room=a", "", inHeader...), 600)
 	front.wantRefused(front.do("POST", "/refresh"+suffix, ""), 401, "invalid_token")
 	front.wantRefused(front.do("POST", "/refresh", "", newer...), 400, "missing_connection_token")

@@ -64,12 +64,12 @@ func (s *Server) serveRefresh(w http.ResponseWriter, r *http.Request, sender Ide
 	}
 }
 
-// tokenHeader is where clients of .NET 11 name the connection in a refresh.
-const tokenHeader = "X-SignalR-Connection-Token"
+// connectionHeader is where clients of .NET 11 name the connection in a refresh.
+const connectionHeader = "X-SignalR-Connection-Token"
 
 // refreshedToken returns the token of the connection that a refresh names, in a header or as id in the query.
 func refreshedToken(r *http.Request) string {
-	return cmp.Or(r.Header.Get(tokenHeader), queryValue(r.URL.Query(), "id"))
+	return cmp.Or(r.Header.Get(connectionHeader), queryValue(r.URL.Query(), "id"))
 }
 
 // refreshHere answers if the connection is on this node, and reports whether it has answered.
@@ -91,7 +91,7 @@ func (s *Server) refreshHere(w http.ResponseWriter, r *http.Request, token strin
 // refreshUnused answers if this node has issued the token and it has opened nothing yet. What the client shows then counts when
 // it opens the connection, unless it shows something newer there.
 func (s *Server) refreshUnused(w http.ResponseWriter, r *http.Request, token string, sender Identity) bool {
-	expires, owner, found := s.registry.presentUnused(token, r.Context(), sender)
+	expires, owner, found := s.registry.presentUnused(r.Context(), token, sender)
 	switch {
 	case !found:
 		return false

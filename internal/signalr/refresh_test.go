@@ -142,11 +142,11 @@ func TestRefresh_OverEveryTransport(t *testing.T) {
 func TestRefresh_NamesTheConnectionInAHeader(t *testing.T) {
 	r := newRig(t, tokens())
 	suffix := opened["websocket"](r, bearer("ann", 1, 60))
-	named := append(bearer("ann", 2, 600), tokenHeader, strings.TrimPrefix(suffix, "?id="))
+	named := append(bearer("ann", 2, 600), connectionHeader, strings.TrimPrefix(suffix, "?id="))
 	for _, query := range []string{"", "?room=a", "?id=7"} {
 		r.wantRefreshed(r.do("POST", "/refresh"+query, "", named...), 600)
 	}
-	r.wantRefused(r.do("POST", "/refresh"+suffix, "", append(bearer("ann", 2, 600), tokenHeader, newSecret())...), 404, "unknown_connection_token")
+	r.wantRefused(r.do("POST", "/refresh"+suffix, "", append(bearer("ann", 2, 600), connectionHeader, newSecret())...), 404, "unknown_connection_token")
 }
 
 // Whatever was shown before the connection opens counts as if it was shown afterwards.
@@ -192,7 +192,7 @@ func TestRefresh_Refusals(t *testing.T) {
 	if preflight.status != 204 || preflight.header.Get("Access-Control-Allow-Credentials") != "true" {
 		t.Errorf("preflight: %d %v", preflight.status, preflight.header)
 	}
-	if allowed := preflight.header.Get("Access-Control-Allow-Headers"); !strings.Contains(allowed, tokenHeader) {
+	if allowed := preflight.header.Get("Access-Control-Allow-Headers"); !strings.Contains(allowed, connectionHeader) {
 		t.Errorf("a page may send %s", allowed)
 	}
 	r.want(r.do("POST", "/refresh"+suffix, "", append([]string{"Origin", "https://evil.example"}, token...)...), 403, errForeignPage.Text)

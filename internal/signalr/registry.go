@@ -115,7 +115,7 @@ func (g *registry) opened(token string) *Conn {
 
 // presentUnused notes the newest token that is shown before a connection is opened. It returns when that ends, and the owner, to
 // whom alone it is noted. found is false if no such token of a connection waits here.
-func (g *registry) presentUnused(token string, ctx context.Context, sender Identity) (expires time.Time, owner string, found bool) {
+func (g *registry) presentUnused(ctx context.Context, token string, sender Identity) (expires time.Time, owner string, found bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	u, found := g.unused[token]
