@@ -175,6 +175,8 @@ func TestVerifier_ClientHasWhatTheTokenSays(t *testing.T) {
 		{map[string]any{"publish": true, "admin": true}, Client{ID: "ann", Rooms: Rooms{"lobby", "team-*"}, Publish: true, Admin: true}},
 		{map[string]any{"publish": false, "rooms": []string{}}, Client{ID: "ann"}},
 		{map[string]any{"rooms": nil, "sub": "Ünïcode 日本"}, Client{ID: "Ünïcode 日本", Publish: true}},
+		{map[string]any{"iat": 1_700_000_000, "rooms": nil}, Client{ID: "ann", Publish: true, Issued: time.Unix(1_700_000_000, 0)}},
+		{map[string]any{"iat": nil, "rooms": nil}, Client{ID: "ann", Publish: true}},
 	} {
 		change := map[string]any{"exp": exp.Unix()}
 		for k, value := range tc.change {
@@ -182,7 +184,7 @@ func TestVerifier_ClientHasWhatTheTokenSays(t *testing.T) {
 		}
 		got := wantClient(t, v, secretToken(t, secret32, change), tc.want.ID)
 		tc.want.Expires = exp.Add(10 * time.Second)
-		if !got.Expires.Equal(tc.want.Expires) || got.Publish != tc.want.Publish || got.Admin != tc.want.Admin ||
+		if !got.Expires.Equal(tc.want.Expires) || !got.Issued.Equal(tc.want.Issued) || got.Publish != tc.want.Publish || got.Admin != tc.want.Admin ||
 			strings.Join(got.Rooms, ",") != strings.Join(tc.want.Rooms, ",") {
 			t.Errorf("%v: %+v, want %+v", tc.change, got, tc.want)
 		}

@@ -186,10 +186,12 @@ func TestSession_RightsChangeUnderLoad(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
+		pace := time.NewTicker(100 * time.Microsecond)
+		defer pace.Stop()
 		for ctx.Err() == nil {
 			h.Deliver(log.append("a", 1))
 			h.Deliver(log.append("b", 1))
-			time.Sleep(100 * time.Microsecond) // the pace of the senders
+			<-pace.C
 		}
 	})
 	running.Go(func() { // calls come one at a time, each with the rights of its moment

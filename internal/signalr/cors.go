@@ -7,7 +7,7 @@ import (
 )
 
 // allowedHeaders are those that stock clients set in a browser.
-const allowedHeaders = "Authorization, Cache-Control, Content-Type, X-Requested-With, X-SignalR-User-Agent"
+const allowedHeaders = "Authorization, Cache-Control, Content-Type, X-Requested-With, X-SignalR-Connection-Token, X-SignalR-User-Agent"
 
 // cors allows web pages of the allowed origins to read the answers, errors included, with credentials, and rejects all
 // other pages. Browsers do not apply CORS to WebSockets, so without this check any page could read a server that its

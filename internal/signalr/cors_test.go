@@ -48,7 +48,7 @@ func TestServer_CORS(t *testing.T) {
 		for _, path := range []string{"", "/negotiate"} {
 			a := r.do("OPTIONS", path, "", "Origin", origin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "x-requested-with,x-other")
 			check(a, origin, 204, allowed)
-			methods, names := "GET, POST, DELETE", "Authorization, Cache-Control, Content-Type, X-Requested-With, X-SignalR-User-Agent"
+			methods, names := "GET, POST, DELETE", "Authorization, Cache-Control, Content-Type, X-Requested-With, X-SignalR-Connection-Token, X-SignalR-User-Agent"
 			if !allowed {
 				methods, names = "", ""
 			}

@@ -29,7 +29,7 @@ func (c *Conn) handshake(request []byte) {
 	ctx := c.callsContext()
 	session, err := c.connect(ctx)
 	if err == nil {
-		c.setSession(session, ctx)
+		c.setSession(ctx, session)
 	}
 	c.accept(version)
 	if err != nil {

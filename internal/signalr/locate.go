@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,8 +23,8 @@ type Place struct {
 // The paths below the hub's where nodes ask each other about the token in the query. They are POST requests, because a node of a
 // version that does not know them takes those for empty messages.
 const (
-	whereIs  = "whereis"  // answered with a Place
-	takeOver = "takeover" // the same, but an unused token of the sender is taken, once
+	whereIs  = "/whereis"  // answered with a Place
+	takeOver = "/takeover" // the same, but an unused token of the sender is taken, once
 )
 
 // locateTimeout is how long the other nodes have to answer. locateFirst is how long the node that the token names has before the
@@ -79,7 +80,7 @@ func (c *Config) locate(r *http.Request, token string, take bool) (found Place, 
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), locateTimeout)
 	others := slices.DeleteFunc(c.Others(), func(node string) bool { return node == issuer })
-	q := question{ask: c.Ask, request: asQuestion(r.WithContext(ctx), take), answers: make(chan nodeAnswer, 1+len(others))}
+	q := question{ask: c.Ask, request: asQuestion(r.WithContext(ctx), token, take), answers: make(chan nodeAnswer, 1+len(others))}
 	defer q.running.Wait()
 	defer cancel()
 	if issuer != c.Node {
@@ -142,8 +143,9 @@ func (q *question) send(nodes ...string) {
 	}
 }
 
-// asQuestion returns the request that is sent to other nodes: the client's, but for its path, body and page.
-func asQuestion(r *http.Request, take bool) *http.Request {
+// asQuestion returns the request that is sent to other nodes: the client's, but for its path, body and page. Its query names the
+// token.
+func asQuestion(r *http.Request, token string, take bool) *http.Request {
 	out := withoutOrigin(r)
 	name := whereIs
 	if take {
@@ -151,12 +153,13 @@ func asQuestion(r *http.Request, take bool) *http.Request {
 	}
 	where := *r.URL
 	path := strings.TrimSuffix(where.Path, "/")
-	for _, last := range []string{"refresh", "negotiate"} {
-		if isBelow(r, last) {
-			path = path[:len(path)-len(last)-1]
-		}
+	if isRefresh(r) {
+		path = path[:len(path)-len("/refresh")]
 	}
-	where.Path, where.RawPath = path+"/"+name, ""
+	query := where.Query()
+	maps.DeleteFunc(query, func(name string, _ []string) bool { return strings.EqualFold(name, "id") })
+	query.Set("id", token)
+	where.Path, where.RawPath, where.RawQuery = path+name, "", query.Encode()
 	out.Method, out.URL, out.Body, out.ContentLength, out.TransferEncoding = http.MethodPost, &where, http.NoBody, 0, nil
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,6 +40,8 @@ func TestNodes_RefreshFindsTheConnection(t *testing.T) {
 			t.Errorf("the connection has the rights of %v", got)
 		}
 		node.wantRefused(node.do("POST", "/refresh"+suffix, "", bearer("bob", 3, 60)...), 403, "another_user")
+		inHeader := append(bearer("ann", 2, 600), connectionHeader, strings.TrimPrefix(suffix, "?id="))
+		node.wantRefreshed(node.do("POST", "/refresh?id=7", "", inHeader...), 600)
 	}
 	for _, node := range c.nodes {
 		for _, unknown := range []string{"aa." + newSecret(), "zz." + newSecret(), newSecret(), "aa." + statefulMark + newSecret()} {
@@ -65,6 +68,7 @@ func TestElsewhere_RefreshFindsTheConnection(t *testing.T) {
 	c := newCluster(t, tokens(), "aa", "bb")
 	table, f := newNode(t, "api")
 	c.introduce(table, "aa", "bb")
+	c.believe("api")
 	front := *c.nodes[0]
 	front.http = httptest.NewServer(Elsewhere(knowing(table, f, Config{}), f.ToRole(peer.Hub)))
 	t.Cleanup(func() {
@@ -79,6 +83,8 @@ func TestElsewhere_RefreshFindsTheConnection(t *testing.T) {
 	w.expectText("{}")
 	front.wantRefreshed(front.do("POST", "/refresh"+suffix, "", newer...), 600)
 	await(t, c.nodes[1].hub.renewed)
+	inHeader := append(bearer("ann", 2, 600), connectionHeader, strings.TrimPrefix(suffix, "?id="))
+	front.wantRefreshed(front.do("POST", "/refresh?room=a", "", inHeader...), 600)
 	front.wantRefused(front.do("POST", "/refresh"+suffix, ""), 401, "invalid_token")
 	front.wantRefused(front.do("POST", "/refresh", "", newer...), 400, "missing_connection_token")
 	front.wantRefused(front.do("POST", "/refresh?id=aa."+newSecret(), "", newer...), 404, "unknown_connection_token")

@@ -52,7 +52,7 @@ func newEchoHub() *echoHub {
 }
 
 func (h *echoHub) Methods() []string {
-	return []string{"Echo", "Void", "Refuse", "BadArgs", "Fail", "Panic", "Block", "Gate", "Bye", "Unencodable", "SayAfter"}
+	return []string{"Echo", "Void", "Refuse", "BadArgs", "Fail", "Panic", "Block", "Gate", "Bye", "Unencodable", "SayAfter", "Claim"}
 }
 
 func (h *echoHub) Connect(ctx context.Context, c *Conn, query url.Values) (Session, error) {
@@ -118,6 +118,8 @@ func (s *echoSession) Invoke(ctx context.Context, inv Invocation) (any, error) {
 			return nil, &ArgumentError{"Invocation provides " + string(rune('0'+len(inv.Args))) + " argument(s) but target expects 1."}
 		}
 		return json.RawMessage(bytes.Clone(inv.Args[0])), nil
+	case "Claim":
+		return ctx.Value(claimKey{}), nil
 	case "Refuse":
 		return nil, &HubError{"no"}
 	case "BadArgs":

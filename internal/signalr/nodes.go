@@ -101,6 +101,9 @@ func Elsewhere(cfg Config, next http.Handler) http.Handler {
 	cfg.knowNodes()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := queryValue(r.URL.Query(), "id")
+		if isRefresh(r) {
+			token = refreshedToken(r)
+		}
 		node, named := nodeOf(token)
 		switch {
 		case !named || isUpgrade(r) && !isStateful(token) || r.Method == http.MethodOptions || isNegotiate(r):

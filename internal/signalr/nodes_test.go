@@ -29,25 +29,32 @@ func newNode(t *testing.T, name string) (*peer.Table, *forward.Forwarder) {
 
 // cluster is nodes that know each other, in one process, with real HTTP between them.
 type cluster struct {
-	nodes []*rig
-	next  int
+	nodes  []*rig
+	tables []*peer.Table
+	next   int
 }
 
 func newCluster(t *testing.T, cfg Config, names ...string) *cluster {
 	t.Helper()
 	c := &cluster{}
-	var tables []*peer.Table
 	for _, name := range names {
 		table, f := newNode(t, name)
-		tables = append(tables, table)
+		c.tables = append(c.tables, table)
 		cfg := knowing(table, f, cfg)
 		cfg.Node = name
 		c.nodes = append(c.nodes, newRig(t, cfg))
 	}
-	for _, table := range tables {
+	for _, table := range c.tables {
 		c.introduce(table, names...)
 	}
 	return c
+}
+
+// believe makes the nodes know another one, so that they believe its proof.
+func (c *cluster) believe(name string) {
+	for _, table := range c.tables {
+		table.Heard(peer.Node{ID: name, Secret: secretOf(name)}, time.Now())
+	}
 }
 
 // knowing returns the configuration with what it needs of other nodes.

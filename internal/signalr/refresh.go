@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 )
@@ -36,7 +37,7 @@ func (s *Server) serveRefresh(w http.ResponseWriter, r *http.Request, sender Ide
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // also for what net/http reads of the body
-	token := queryValue(r.URL.Query(), "id")
+	token := refreshedToken(r)
 	switch {
 	case token == "":
 		s.refuseRefresh(w, http.StatusBadRequest, noTokenNamed)
@@ -63,6 +64,14 @@ func (s *Server) serveRefresh(w http.ResponseWriter, r *http.Request, sender Ide
 	}
 }
 
+// connectionHeader is where clients of .NET 11 name the connection in a refresh.
+const connectionHeader = "X-SignalR-Connection-Token"
+
+// refreshedToken returns the token of the connection that a refresh names, in a header or as id in the query.
+func refreshedToken(r *http.Request) string {
+	return cmp.Or(r.Header.Get(connectionHeader), queryValue(r.URL.Query(), "id"))
+}
+
 // refreshHere answers if the connection is on this node, and reports whether it has answered.
 func (s *Server) refreshHere(w http.ResponseWriter, r *http.Request, token string, sender Identity) bool {
 	c := s.registry.opened(token)
@@ -82,7 +91,7 @@ func (s *Server) refreshHere(w http.ResponseWriter, r *http.Request, token strin
 // refreshUnused answers if this node has issued the token and it has opened nothing yet. What the client shows then counts when
 // it opens the connection, unless it shows something newer there.
 func (s *Server) refreshUnused(w http.ResponseWriter, r *http.Request, token string, sender Identity) bool {
-	expires, owner, found := s.registry.presentUnused(token, r.Context(), sender)
+	expires, owner, found := s.registry.presentUnused(r.Context(), token, sender)
 	switch {
 	case !found:
 		return false

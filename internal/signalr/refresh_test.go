@@ -138,6 +138,17 @@ func TestRefresh_OverEveryTransport(t *testing.T) {
 	}
 }
 
+// Clients of .NET 11 name the connection in a header. An id in their query is the application's.
+func TestRefresh_NamesTheConnectionInAHeader(t *testing.T) {
+	r := newRig(t, tokens())
+	suffix := opened["websocket"](r, bearer("ann", 1, 60))
+	named := append(bearer("ann", 2, 600), connectionHeader, strings.TrimPrefix(suffix, "?id="))
+	for _, query := range []string{"", "?room=a", "?id=7"} {
+		r.wantRefreshed(r.do("POST", "/refresh"+query, "", named...), 600)
+	}
+	r.wantRefused(r.do("POST", "/refresh"+suffix, "", append(bearer("ann", 2, 600), connectionHeader, newSecret())...), 404, "unknown_connection_token")
+}
+
 // Whatever was shown before the connection opens counts as if it was shown afterwards.
 func TestRefresh_BeforeTheConnectionOpens(t *testing.T) {
 	r := newRig(t, tokens())
@@ -180,6 +191,9 @@ func TestRefresh_Refusals(t *testing.T) {
 	preflight := r.do("OPTIONS", "/refresh"+suffix, "", append(page, "Access-Control-Request-Method", "POST")...)
 	if preflight.status != 204 || preflight.header.Get("Access-Control-Allow-Credentials") != "true" {
 		t.Errorf("preflight: %d %v", preflight.status, preflight.header)
+	}
+	if allowed := preflight.header.Get("Access-Control-Allow-Headers"); !strings.Contains(allowed, connectionHeader) {
+		t.Errorf("a page may send %s", allowed)
 	}
 	r.want(r.do("POST", "/refresh"+suffix, "", append([]string{"Origin", "https://evil.example"}, token...)...), 403, errForeignPage.Text)
 	for _, path := range []string{"/refresh/", "/REFRESH", "/Refresh/"} {
@@ -322,7 +336,7 @@ func TestRefresh_DuringTheHandshake(t *testing.T) {
 	}
 }
 
-// A call that takes long does not keep the session from being told, and keeps the values that it has.
+// A call that takes long does not keep the session from being told. Later calls have the values of the refresh.
 func TestRefresh_DuringACall(t *testing.T) {
 	r := newRig(t, tokens())
 	token := bearer("ann", 1, 60)
@@ -335,4 +349,6 @@ func TestRefresh_DuringACall(t *testing.T) {
 	await(t, r.hub.renewed)
 	close(r.hub.gate)
 	w.expectText(`{"type":3,"invocationId":"1"}`)
+	w.send(`{"type":1,"invocationId":"2","target":"Claim","arguments":[]}` + "\x1e")
+	w.expectText(`{"type":3,"invocationId":"2","result":"Bearer ann 2 600"}`)
 }

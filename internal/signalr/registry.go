@@ -116,7 +116,7 @@ func (g *registry) resumable(token, owner string) *resumable {
 	return nil
 }
 
-// opened returns the connection that a token has opened, whoever its owner is, or nil.
+// opened returns the connection that a token has opened, also of another owner, or nil.
 func (g *registry) opened(token string) *Conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -125,7 +125,7 @@ func (g *registry) opened(token string) *Conn {
 
 // presentUnused notes the newest token that is shown before a connection is opened. It returns when that ends, and the owner, to
 // whom alone it is noted. found is false if no such token of a connection waits here.
-func (g *registry) presentUnused(token string, ctx context.Context, sender Identity) (expires time.Time, owner string, found bool) {
+func (g *registry) presentUnused(ctx context.Context, token string, sender Identity) (expires time.Time, owner string, found bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	u, found := g.unused[token]
@@ -151,7 +151,7 @@ func (g *registry) take(token, owner string) bool {
 	return true
 }
 
-// waits reports whether a token has opened nothing yet, whoever its owner is.
+// waits reports whether a token has opened nothing yet, also of another owner.
 func (g *registry) waits(token string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -77,9 +77,9 @@ func (c *Conn) callsContext() context.Context {
 	return c.ctx
 }
 
-// setSession sets the session that the hub has made with a context of calls. If a newer token was shown meanwhile, the session
+// setSession sets the session that the hub has made with the context of calls made. If a newer token was shown meanwhile, the session
 // is told of it. The caller holds turn.
-func (c *Conn) setSession(session Session, made context.Context) {
+func (c *Conn) setSession(made context.Context, session Session) {
 	c.rights.Lock()
 	defer c.rights.Unlock()
 	c.session = session

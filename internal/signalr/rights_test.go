@@ -64,6 +64,34 @@ func TestPresent_ByPollsAndPosts(t *testing.T) {
 	}
 }
 
+func TestPresent_Refusals(t *testing.T) {
+	hub := newEchoHub()
+	s := New(hub, Config{})
+	defer s.Close()
+	for name, tc := range map[string]struct {
+		sender Identity
+		change func(*Conn)
+		want   *Refusal
+	}{
+		"its client":         {Identity{Name: "ann", Issued: after(2)}, func(*Conn) {}, nil},
+		"another client":     {Identity{Name: "bob", Issued: after(2)}, func(*Conn) {}, errNoConnection},
+		"no name":            {Identity{Issued: after(2)}, func(*Conn) {}, errNoConnection},
+		"while it expires":   {Identity{Name: "ann", Issued: after(2)}, func(c *Conn) { c.expired = true }, errNoConnection},
+		"after its end":      {Identity{Name: "ann", Issued: after(2)}, func(c *Conn) { c.stopped.Store(true) }, errNoConnection},
+		"with an older one":  {Identity{Name: "ann", Issued: after(0)}, func(*Conn) {}, nil},
+		"with the same time": {Identity{Name: "ann", Issued: after(1)}, func(*Conn) {}, nil},
+	} {
+		c := s.newConn("", Identity{Name: "ann", Issued: after(1)}, WebSockets)
+		tc.change(c)
+		if got := c.present(t.Context(), tc.sender); got != tc.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if renewed := name == "its client"; (c.renewed != nil) != renewed || c.issued.Equal(after(2)) != renewed {
+			t.Errorf("%s: renewed is %v", name, c.renewed)
+		}
+	}
+}
+
 // The context of calls ends with the connection, not with the request that has shown the token, and contexts that come from it
 // need no goroutine.
 func TestCallContext_EndsWithTheConnection(t *testing.T) {

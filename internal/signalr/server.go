@@ -92,15 +92,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // isNegotiate reports whether the request is for the negotiate path below the hub's, wherever the hub is mounted.
-func isNegotiate(r *http.Request) bool { return isBelow(r, "negotiate") }
+func isNegotiate(r *http.Request) bool { return isBelow(r, "/negotiate") }
 
 // isRefresh reports whether the request is for the refresh path below the hub's.
-func isRefresh(r *http.Request) bool { return isBelow(r, "refresh") }
+func isRefresh(r *http.Request) bool { return isBelow(r, "/refresh") }
 
-// isBelow reports whether the path of a request ends with the name, as ASP.NET compares it: in any case, with or without a slash.
-func isBelow(r *http.Request, name string) bool {
+// isBelow reports whether the path of a request ends with the suffix. As in ASP.NET, case and a slash at the end do not matter.
+func isBelow(r *http.Request, suffix string) bool {
 	path := strings.TrimSuffix(r.URL.Path, "/")
-	return len(path) > len(name) && path[len(path)-len(name)-1] == '/' && strings.EqualFold(path[len(path)-len(name):], name)
+	return len(path) >= len(suffix) && strings.EqualFold(path[len(path)-len(suffix):], suffix)
 }
 
 func isUpgrade(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
