@@ -60,6 +60,7 @@ type statefulClient struct {
 	token    string
 	protocol Protocol
 	buffer   []byte
+	mute     bool // it does not answer pings
 }
 
 var statefulConfig = Config{ReconnectWindow: 30 * time.Second}
@@ -180,6 +181,12 @@ func (c *statefulClient) any() record {
 			return m
 		}
 		f := c.read()
+		if f.Header.OpCode == ws.OpPing {
+			if !c.mute {
+				c.frame(ws.NewPongFrame(f.Payload))
+			}
+			continue
+		}
 		if f.Header.OpCode == ws.OpClose {
 			return record(fmt.Sprint("closed ", binary.BigEndian.Uint16(f.Payload)))
 		}

@@ -47,10 +47,11 @@ func (r *resumable) admit(m *message, size int) bool {
 	return true
 }
 
-// restart sets the number of the next message, as the client's Sequence says.
+// restart sets the number of the next message, as the client's Sequence says. A client that is cut while it sends again goes on
+// after what was acknowledged, although that did not come again.
 func (r *received) restart(number int64) error {
-	if number < 0 || number > r.next {
-		return fmt.Errorf("%w: sequence %d, but message %d is the next", errMalformed, number, r.next)
+	if next := max(r.next, r.latest+1); number < 0 || number > next {
+		return fmt.Errorf("%w: sequence %d, but message %d is the next", errMalformed, number, next)
 	}
 	r.next = number
 	return nil

@@ -102,6 +102,9 @@ func (s *socket) consume(data []byte) bool {
 			s.pong(payload)
 			s.c.receive(nil, s.frames.open(), s)
 		case op == ws.OpPong:
+			if r := s.c.resumable(); r != nil {
+				r.answered(s, payload)
+			}
 			s.c.receive(nil, s.frames.open(), s)
 		default:
 			s.c.receive(payload, s.frames.open(), s)
@@ -170,6 +173,15 @@ func (s *socket) pong(payload []byte) {
 	}
 	s.mu.Unlock()
 	s.c.awaitSpace()
+}
+
+// ping asks the peer for an answer with the same payload, which says that it has got all before it.
+func (s *socket) ping(payload string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.put(ws.OpPing, []byte(payload))
+	}
 }
 
 // write implements outlet. The fast path is one system call from the caller's bytes.

@@ -197,24 +197,56 @@ func TestStateful_CutsDuringTheReplay(t *testing.T) {
 	})
 }
 
-func TestStateful_LateAcknowledgementDoesNotSkipTheReplay(t *testing.T) {
+// acked waits until the server has taken over an acknowledgement.
+func (c *statefulClient) acked(conn *Conn, number int64) {
+	c.t.Helper()
+	c.r.until(func() bool {
+		r := conn.resumable()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.sent.acked == number
+	})
+}
+
+// Stock clients acknowledge what they have ever got, also when they do not have all of the replay, and then refuse to go on
+// after it.
+func TestStateful_EarlyAcknowledgementCountsAfterTheReplay(t *testing.T) {
 	r := newRig(t, statefulConfig)
 	steps := make(chan struct{})
-	r.hub.replaying = func(context.Context, Run) error { <-steps; return nil }
+	r.hub.replaying = func(ctx context.Context, _ Run) error {
+		select {
+		case <-steps:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	c, conn := r.stateful(JSON)
 	a := &testLog{"a"}
 	mustPush(t, conn, a, 1, 10)
 	c.expectAll(gots(a, 1, 10)...)
-	c.cut()
-	c.redial()
-	c.expectAll("sequence 1")
-	c.say(c.ack(10))
-	r.until(func() bool { s := conn.resumable(); s.mu.Lock(); defer s.mu.Unlock(); return s.sent.acked == 10 })
+	for range 2 {
+		c.cut()
+		c.redial()
+		c.expectAll("sequence 1")
+		c.say(c.sequence(conn.resumable().received.latest+1), c.ack(10), c.call("1", "Echo", "1"))
+		steps <- struct{}{}
+		c.expectAll(gots(a, 1, 3)...)
+	}
 	close(steps)
-	c.expectAll(gots(a, 1, 10)...)
+	c.expectAll(gots(a, 4, 7)...)
+	c.expectAll("answer 1", "answer 1")
+	c.say(c.call("2", "Echo", "2"))
+	c.expectAll("answer 2") // and the ping before it is answered
+	c.acked(conn, 10)
 	c.cut()
 	c.redial()
-	c.expectAll("sequence 11")
+	c.expectAll("sequence 11", "answer 1", "answer 1", "answer 2")
+	c.mute = true
+	mustPush(t, conn, a, 11, 2)
+	c.expectAll("Got a11", "Got a12")
+	c.say(c.ack(14)) // a client that answers no pings acknowledges what followed the replay
+	c.acked(conn, 14)
 }
 
 func TestStateful_WhatEndsTheConnectionEndsItsToken(t *testing.T) {
