@@ -80,16 +80,17 @@ func (o Origin) IsOf(host string, secure, known bool) bool {
 // List are origins that an operator has named.
 type List []Origin
 
-// ParseList reads the origins of a list. The error names the first text that is none.
+// ParseList reads the origins of a list. The error names every text that is none.
 func ParseList(texts []string) (List, error) {
 	list := make(List, len(texts))
+	var faults []error
 	for i, text := range texts {
 		var err error
 		if list[i], err = Parse(text); err != nil {
-			return nil, fmt.Errorf("origin %q: %w", text, err)
+			faults = append(faults, fmt.Errorf("origin %q: %w", text, err))
 		}
 	}
-	return list, nil
+	return list, errors.Join(faults...)
 }
 
 // Has reports whether the text of an Origin header means an origin of the list.

@@ -139,8 +139,8 @@ func TestList_HasEverySpellingOfItsOriginsAndNoOther(t *testing.T) {
 			t.Errorf("%q is in the list: %v", text, !want)
 		}
 	}
-	if _, err := ParseList([]string{"https://ok.example", "null"}); err == nil || !strings.Contains(err.Error(), `"null"`) {
-		t.Errorf("a list with null: %v", err)
+	if _, err := ParseList([]string{"null", "https://ok.example", "*"}); err == nil || !strings.Contains(err.Error(), `"null"`) || !strings.Contains(err.Error(), `"*"`) {
+		t.Errorf("a list with null and *: %v", err)
 	}
 }
 
