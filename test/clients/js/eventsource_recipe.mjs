@@ -18,5 +18,5 @@ export function follow(EventSource, address, seen, show) {
     }, 2000));
   };
   open();
-  return () => { const open = source; source = null; open.close(); }; // ends it
+  return () => { source?.close(); source = null; }; // ends it
 }

@@ -1,6 +1,6 @@
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Follows a room from a cursor, { after, epoch }, until stop is called. show(message) is the application's. */
+/** Follows a room from a cursor, { after, epoch }. show(message) is the application's. Returns the connection, and stop. */
 export function follow(builder, room, cursor, show) {
   const hub = builder.build();
   let turn = Promise.resolve(); // messages wait until the answer to JoinRoom is taken
