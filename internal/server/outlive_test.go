@@ -67,12 +67,12 @@ func TestLater_EndsAWhileAfterItsParent(t *testing.T) {
 			t.Error("it has ended before its parent")
 		}
 		end()
-		time.Sleep(readOn - 1) // fake time
+		time.Sleep(readOn - time.Millisecond) // fake time
 		synctest.Wait()
 		if ctx.Err() != nil {
 			t.Error("it has ended too early")
 		}
-		time.Sleep(1) // fake time
+		time.Sleep(time.Millisecond) // fake time
 		synctest.Wait()
 		if ctx.Err() == nil {
 			t.Error("it has not ended")
