@@ -76,7 +76,10 @@ func (s *scenario) run(command []string, w way) {
 	s.awaitMessages(p)
 
 	s.post(20)
+	s.proxy.Stall(testkit.Down)
+	s.post(10) // the cut loses what the server has sent
 	s.proxy.Cut()
+	s.proxy.Resume(testkit.Down)
 	s.post(20)
 	s.awaitMessages(p)
 	s.check(p.stop(), texts)
