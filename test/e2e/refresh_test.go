@@ -157,18 +157,21 @@ func TestRefresh_ConnectionsOutliveTheirTokens(t *testing.T) {
 	if testkit.Long() {
 		lifetime, duration = time.Minute, 10*time.Minute
 	}
+	var running sync.WaitGroup // not parallel subtests, of which only a few would run at a time
 	for _, rig := range testkit.Rigs() {
 		issuer := testkit.NewIssuer(t)
 		s := rig.Start(t, issuer.Options("--jwt-leeway", leeway.String()))
 		for _, wire := range []string{"websockets json", "sse json", "longpolling json"} {
-			t.Run(rig.Name+" "+wire, func(t *testing.T) {
-				t.Parallel()
-				site := newSite(t, s.URL())
-				site.limit = duration + requestLimit + lifetime
-				site.enterFor(issuer, site, wire, strings.ReplaceAll(wire, " ", "-"), lifetime).check(duration, leeway)
+			running.Go(func() {
+				t.Run(rig.Name+" "+wire, func(t *testing.T) {
+					site := newSite(t, s.URL())
+					site.limit = duration + requestLimit + lifetime
+					site.enterFor(issuer, site, wire, strings.ReplaceAll(wire, " ", "-"), lifetime).check(duration, leeway)
+				})
 			})
 		}
 	}
+	running.Wait()
 }
 
 // The refresh comes to a node that neither has the connection nor knows who has it: the WebSocket was opened on another node than
