@@ -52,7 +52,7 @@ func (r *resumable) missing(s *socket) (run Run, ok bool) {
 	}
 	if run, ok = r.sent.after(r.replayed); !ok {
 		r.replaying = false
-		s.ping(replayedPing)
+		r.probe()
 		r.stopReplay()
 		r.forget()
 		r.wake()

@@ -3,6 +3,7 @@ package signalr
 import (
 	"context"
 	"encoding/binary"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type resumable struct {
 	replaying bool               // messages that the client may lack are being written; new ones wait
 	replayed  int64              // number of the last one of them
 	doubtful  bool               // the client may not have got all that was written again, whatever it acknowledges; see ack
+	probing   bool               // a ping waits for its answer
 	held      int64              // its acknowledgement meanwhile
 	stop      context.CancelFunc // ends the reading of such messages for a socket that has ended; nil before the first
 	back      chan struct{}      // closed when a socket accepts messages again, or nothing does any more; nil while no caller waits
@@ -91,6 +93,9 @@ func (r *resumable) number(run Run, payload []byte, numbered bool) {
 	}
 	r.sent.add(run, payload)
 	r.forget()
+	if r.socket != nil && !r.replaying && r.sent.isLarge() {
+		r.probe()
+	}
 }
 
 // forget drops what the client has acknowledged and what is beyond the bounds, but nothing that it has not been sent again.
@@ -124,15 +129,23 @@ func (r *resumable) settle(number int64) {
 	r.forget()
 }
 
-// replayedPing is the payload of the ping that follows what was written again.
-const replayedPing = "replayed"
+// probe pings the peer of the present socket. The answer says that it has got all that was written before. It is asked when
+// much waits for an acknowledgement, since clients send those once a second. The caller holds mu.
+func (r *resumable) probe() {
+	if !r.probing {
+		r.probing = true
+		r.socket.ping(strconv.AppendInt(nil, r.sent.last, 10))
+	}
+}
 
 // answered notes that the peer of s has answered a ping.
 func (r *resumable) answered(s *socket, payload []byte) {
+	number, err := strconv.ParseInt(string(payload), 10, 64)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.socket == s && r.doubtful && !r.replaying && string(payload) == replayedPing {
-		r.settle(r.held)
+	if err == nil && r.socket == s && r.probing && !r.replaying {
+		r.probing = false
+		r.settle(number)
 	}
 }
 
@@ -279,7 +292,7 @@ func (r *resumable) replace(s *socket) (old *socket, ok bool) {
 	r.c.incompleteSince.Store(0)
 	r.socket, r.told = s, 0 // the last acknowledgement may be lost
 	r.replaying, r.replayed = r.sent.oldest() <= r.sent.last, r.sent.acked
-	r.doubtful, r.held = r.replaying, 0
+	r.doubtful, r.held, r.probing = r.replaying, 0, false
 	s.write(r.c.protocol.appendNumber(nil, kindSequence, r.sent.oldest()), Run{}, true)
 	if old == nil {
 		r.c.server.metrics.stateful.suspended.Dec()

@@ -42,6 +42,9 @@ type sent struct {
 	bytes int       // kept
 }
 
+// isLarge reports whether much waits for an acknowledgement.
+func (s *sent) isLarge() bool { return s.bytes > keptBound/2 || len(s.runs) > runsBound/2 }
+
 // oldest returns the number of the first message that has not been acknowledged, which may not have been sent yet.
 func (s *sent) oldest() int64 { return s.acked + 1 }
 

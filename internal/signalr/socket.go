@@ -176,11 +176,11 @@ func (s *socket) pong(payload []byte) {
 }
 
 // ping asks the peer for an answer with the same payload, which says that it has got all before it.
-func (s *socket) ping(payload string) {
+func (s *socket) ping(payload []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.ended {
-		s.put(ws.OpPing, []byte(payload))
+		s.put(ws.OpPing, payload)
 	}
 }
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,14 +52,25 @@ func TestCuts_StatefulReconnectLosesNothing(t *testing.T) {
 // once.
 func cutOften(t *testing.T, s *testkit.Server, proxy *testkit.Proxy, cuts int, random *rand.Rand) {
 	t.Helper()
-	connected := func() bool { return s.Metric(`restante_signalr_connections{transport="WebSockets"}`) == 1 }
-	await(t, "the client", connected)
+	eventually(t, func() bool { return metric(t, s, `restante_signalr_connections{transport="WebSockets"}`) == 1 })
 	<-time.After(time.Second) // under load
 	for n := range cuts {
 		proxy.Cut()
-		await(t, "the client to come back", func() bool {
-			return s.Metric(`restante_signalr_stateful_reconnects_total{outcome="resumed"}`) == float64(n+1)
+		eventually(t, func() bool {
+			return metric(t, s, `restante_signalr_stateful_reconnects_total{outcome="resumed"}`) == n+1
 		})
 		<-time.After(time.Duration(5+random.IntN(120)) * time.Millisecond) // a moment of the seed
 	}
+}
+
+// metric returns the value of a series of a server.
+func metric(t *testing.T, s *testkit.Server, series string) (value int) {
+	t.Helper()
+	body, _ := get(t, http.MethodGet, s.URL()+"/metrics", http.StatusOK)
+	for line := range strings.Lines(string(body)) {
+		if text, ok := strings.CutPrefix(line, series+" "); ok {
+			value, _ = strconv.Atoi(strings.TrimSpace(text))
+		}
+	}
+	return value
 }

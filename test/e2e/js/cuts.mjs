@@ -17,7 +17,7 @@ const hub = new HubConnectionBuilder()
   .build();
 let closed = false;
 hub.onclose(error => { closed = error ?? true; });
-hub.on('ReceiveMessage', m => seqs[m.room].push(m.seq));
+hub.on('ReceiveMessage', m => { seqs[m.room].push(m.seq); });
 await hub.start();
 const id = hub.connectionId;
 console.log('ready');
