@@ -90,6 +90,7 @@ func TestElsewhere_StatefulClientComesBack(t *testing.T) {
 	cl := newCluster(t, statefulConfig, "aa", "bb")
 	table, f := newNode(t, "api")
 	cl.introduce(table, "aa", "bb")
+	cl.believe("api")
 	front := *cl.nodes[0]
 	front.http = httptest.NewServer(Elsewhere(knowing(table, f, Config{}), f.ToRole(peer.Hub)))
 	t.Cleanup(front.http.Close)
