@@ -1,11 +1,11 @@
-// A client that asks for stateful reconnect, whose connections are cut: node cuts.mjs HUB PROTOCOL. It prints "ready", sends
+// A client that asks for stateful reconnect, whose connections are cut: node cuts.mjs HUB PROTOCOL [PREFIX]. It prints "ready", sends
 // until a line comes from standard input, and checks that its rooms came complete, once and in order, without a reconnect.
 import {createInterface} from 'node:readline';
 import {HubConnectionBuilder, HttpTransportType, LogLevel} from '@microsoft/signalr';
 import {args, assert, limit, protocols} from './common.mjs';
 
-const [url, protocol] = args;
-const rooms = ['a', 'b', 'c', 'd'];
+const [url, protocol, prefix = ''] = args; // the names of its rooms begin with the prefix
+const rooms = ['a', 'b', 'c', 'd'].map(room => prefix + room);
 const seqs = Object.fromEntries(rooms.map(room => [room, []]));
 const sent = Object.fromEntries(rooms.map(room => [room, 0]));
 
@@ -36,11 +36,11 @@ const sender = async room => {
 await Promise.all(rooms.flatMap(room => [sender(room), sender(room)]));
 await Promise.all(answers);
 
-const {last_seq: last} = await hub.invoke('GetMessagesSince', rooms[0], 0, 1);
-assert.equal(last, sent[rooms[0]], 'what was sent is stored once');
 await limit(20, 'all messages', (async () => {
   while (rooms.some(room => seqs[room].length < sent[room])) await new Promise(resolve => setTimeout(resolve, 20));
 })());
+const {last_seq: last} = await hub.invoke('GetMessagesSince', rooms[0], 0, 1);
+assert.equal(last, sent[rooms[0]], 'what was sent is stored once');
 for (const room of rooms) assert.deepEqual(seqs[room], Array.from({length: sent[room]}, (_, n) => n + 1), room);
 assert.equal(closed, false, 'the connection has never been lost');
 assert.equal(hub.connectionId, id);
