@@ -33,9 +33,14 @@ func (q query) index(name string) int {
 // tokenParam is the parameter with which browsers bring a token where they can set no header.
 const tokenParam = "access_token"
 
+var tokenSpellings = chat.SpellingsOf(tokenParam)
+
 // The parameters of cursors and pages. A request that has one which its operation does not read means something else than it
 // would be answered with.
-var readingParams = []string{"room", "after", "before", "since", "rev", "epoch", "limit", chat.ResumeParam}
+var (
+	readingParams    = []string{"room", "after", "before", "since", "rev", "epoch", "limit", chat.ResumeParam}
+	readingSpellings = chat.SpellingsOf(readingParams...)
+)
 
 // additions are parameters that EventSource packages add to every URL, and the one that hides a request from Angular's service
 // worker, which no EventSource can say in a header. They are ignored.
@@ -55,6 +60,7 @@ func mayBeEmpty(name string) bool {
 // queryReader reads the query of one request.
 type queryReader struct {
 	op        *huma.Operation
+	spellings chat.Spellings // of the operation's parameters; nil until the first unknown one
 	out       query
 	faults    []fieldError
 	malformed bool // one of the faults is that the query cannot be read
@@ -62,10 +68,13 @@ type queryReader struct {
 
 // readQuery parses a query. The parameters of the operation must come once, escaped properly, in UTF-8. What other parameters
 // are is said by unknown. A ';' is an ordinary character, as in the WHATWG's URLs. A parameter without '=' is empty. The problem
-// names every fault.
+// names every fault, of very many the first ones.
 func readQuery(raw string, op *huma.Operation) (query, *problem) {
 	r := queryReader{op: op, out: make(query, 0, 8)}
 	for pair := range strings.SplitSeq(raw, "&") {
+		if len(r.faults) == maxFieldErrors {
+			break
+		}
 		if pair != "" {
 			r.read(pair)
 		}
@@ -77,7 +86,7 @@ func readQuery(raw string, op *huma.Operation) (query, *problem) {
 	if r.malformed {
 		p = newProblem(http.StatusBadRequest, codeMalformed, detailFaults)
 	}
-	p.Errors = r.faults[:min(len(r.faults), maxFieldErrors)]
+	p.Errors = r.faults
 	return nil, p
 }
 
@@ -123,7 +132,7 @@ func (r *queryReader) read(pair string) {
 // take no unknown parameter, since a misspelt room would be the default room, and a text with '&' would be cut; nor do event
 // streams, since a cursor that is not read loses messages. Other requests ignore those that do not look like one of the API.
 func (r *queryReader) unknown(name string) string {
-	isToken := name == tokenParam || chat.Misspelt(name, []string{tokenParam}) != ""
+	isToken := name == tokenParam || tokenSpellings.Meant(name) != ""
 	switch {
 	case r.isStream() && (name == tokenParam || slices.Contains(additions, name)):
 		return ""
@@ -132,22 +141,30 @@ func (r *queryReader) unknown(name string) string {
 	case isToken:
 		return "is not read here: a token belongs into the header Authorization"
 	}
-	var known []string
-	for _, p := range r.op.Parameters {
-		if p.In == "query" {
-			known = append(known, p.Name)
-		}
-	}
-	if meant := chat.Misspelt(name, known); meant != "" {
+	if meant := r.known().Meant(name); meant != "" {
 		return "is not a parameter of this request; it is written " + meant
 	}
 	switch {
 	case r.op.OperationID == route.PostMessage.Name():
 		return "is not a parameter of this request; an '&' of a text is written %26"
-	case r.op.Method == http.MethodPost || r.isStream(), slices.Contains(readingParams, name), chat.Misspelt(name, readingParams) != "":
+	case r.op.Method == http.MethodPost || r.isStream(), slices.Contains(readingParams, name), readingSpellings.Meant(name) != "":
 		return "is not a parameter of this request"
 	}
 	return ""
+}
+
+// known returns the spellings of the operation's parameters.
+func (r *queryReader) known() chat.Spellings {
+	if r.spellings == nil {
+		var names []string
+		for _, p := range r.op.Parameters {
+			if p.In == "query" {
+				names = append(names, p.Name)
+			}
+		}
+		r.spellings = chat.SpellingsOf(names...)
+	}
+	return r.spellings
 }
 
 func (r *queryReader) isStream() bool { return r.op.OperationID == route.StreamRoom.Name() }

@@ -71,6 +71,18 @@ func TestAPI_RefusesUnknownParameters(t *testing.T) {
 	}
 }
 
+// A query of 256 KiB, the longest that the server reads, costs little and is answered shortly.
+func TestReadQuery_OfVeryManyParameters(t *testing.T) {
+	a := newAPI(t, newMemory())
+	many := strings.Repeat("&X_", 256<<10/3)
+	if w := do(a, "POST", "/message?"+many, ""); w.Code != 422 || w.Body.Len() > 4<<10 || len(problemIn(t, w).Errors) != maxFieldErrors {
+		t.Errorf("%d, %d bytes", w.Code, w.Body.Len())
+	}
+	if w := do(a, "GET", "/rooms?"+many, ""); w.Code != 200 {
+		t.Errorf("%d %.500s", w.Code, w.Body)
+	}
+}
+
 func TestAPI_SaysHowParametersAreWritten(t *testing.T) {
 	a := newAPI(t, newMemory())
 	for target, want := range map[string]string{

@@ -6,22 +6,27 @@ import "strings"
 // event.
 const ResumeParam = "lastEventId"
 
-// Misspelt returns which of the known parameters of a query somebody has meant who wrote name, or "" if none or if name itself is
-// known. Other case, '-' and '_', a plural and the brackets of an array are misspellings: read as unknown parameters, they would
-// silently change which messages are read.
-func Misspelt(name string, known []string) (meant string) {
-	for _, k := range known {
-		if name == k {
-			return ""
-		}
+// Spellings finds parameters of a query that are misspelt. Read as unknown parameters, they would silently change which messages are
+// read. It does not change, and may be used concurrently.
+type Spellings map[string]string // the parameters by what their misspellings have in common
+
+// SpellingsOf returns the spellings of parameters.
+func SpellingsOf(names ...string) Spellings {
+	s := make(Spellings, 2*len(names))
+	for _, name := range names {
+		s[fold(name)], s[fold(name)+"s"] = name, name
 	}
-	folded := fold(name)
-	for _, k := range known {
-		if f := fold(k); folded == f || folded == f+"s" {
-			return k
-		}
+	return s
+}
+
+// Meant returns which parameter somebody has meant who wrote name, or "" if none or if it is written so. Other case, '-' and '_', a
+// plural and the brackets of an array are misspellings.
+func (s Spellings) Meant(name string) string {
+	meant := s[fold(name)]
+	if meant == name {
+		return ""
 	}
-	return ""
+	return meant
 }
 
 var separators = strings.NewReplacer("-", "", "_", "", " ", "", ".", "")

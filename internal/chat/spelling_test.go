@@ -17,8 +17,8 @@ func TestWhole(t *testing.T) {
 	}
 }
 
-func TestMisspelt(t *testing.T) {
-	known := []string{"room", "after", "rev", "epoch", "client_id", chat.ResumeParam}
+func TestSpellings(t *testing.T) {
+	known := chat.SpellingsOf("room", "after", "rev", "epoch", "client_id", chat.ResumeParam)
 	for name, want := range map[string]string{
 		"room": "", "client_id": "", "lastEventId": "",
 		"rooms": "room", "Room": "room", "ROOM": "room", "ROOMS": "room", "room[]": "room", "rooms[]": "room", "room[0]": "room", " room": "room",
@@ -28,7 +28,7 @@ func TestMisspelt(t *testing.T) {
 		// an application's own
 		"": "", "_": "", "s": "", "[]": "", "ref": "", "rom": "", "roomy": "", "chatroom": "", "client": "", "id": "", "version": "", "v": "", "reviewer": "", "epochal": "", "hereafter": "",
 	} {
-		if got := chat.Misspelt(name, known); got != want {
+		if got := known.Meant(name); got != want {
 			t.Errorf("%q is taken for %q, want %q", name, got, want)
 		}
 	}

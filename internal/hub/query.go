@@ -12,7 +12,10 @@ import (
 )
 
 // The parameters of the hub URL. It may carry an application's own besides them.
-var urlParams = []string{"room", "after", "rev", "epoch", "client_id"}
+var (
+	urlSpellings    = chat.SpellingsOf("room", "after", "rev", "epoch", "client_id")
+	resumeSpellings = chat.SpellingsOf(chat.ResumeParam)
+)
 
 const (
 	maxFaults = 10 // of a query that are told
@@ -26,10 +29,10 @@ func checkQuery(query url.Values) error {
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		told := strings.ToValidUTF8(name[:min(len(name), maxName)], "?")
-		if meant := chat.Misspelt(name, urlParams); meant != "" {
+		if meant := urlSpellings.Meant(name); meant != "" {
 			faults = append(faults, errs.Field(told, "is not a parameter of the hub; it is written %s", meant))
 		}
-		if name == chat.ResumeParam || chat.Misspelt(name, []string{chat.ResumeParam}) != "" {
+		if name == chat.ResumeParam || resumeSpellings.Meant(name) != "" {
 			faults = append(faults, errs.Field(told, "is not a parameter of the hub; a cursor is written after and epoch"))
 		}
 	}
