@@ -67,7 +67,7 @@ func TestChromium_Events(t *testing.T) {
 }
 
 func TestJavaScript_Restarts(t *testing.T) {
-	restart(t, append(signalr(t, "1.0", "10"), eventPackages(t)...)...)
+	restart(t, append(signalr(t, "1.0", "3.1", "10"), eventPackages(t)...)...)
 }
 
 // A proxy answers 503 for a while, as when the server restarts. Most packages give up then; their recipe opens a new source.

@@ -13,6 +13,7 @@ if (age === '1.0') { // it is made for browsers, and takes these from there
     request.send = body => send(body instanceof ArrayBuffer ? Buffer.from(body) : body);
     return request;
   };
+  process.on('unhandledRejection', error => say({note: String(error)})); // a browser logs it, too; Node would end
   globalThis.WebSocket = require('ws');
   globalThis.EventSource = require('eventsource-1');
 }
