@@ -90,9 +90,13 @@ func TestElsewhere_StatefulClientComesBack(t *testing.T) {
 	cl := newCluster(t, statefulConfig, "aa", "bb")
 	table, f := newNode(t, "api")
 	cl.introduce(table, "aa", "bb")
+	cl.believe("api")
 	front := *cl.nodes[0]
 	front.http = httptest.NewServer(Elsewhere(knowing(table, f, Config{}), f.ToRole(peer.Hub)))
-	t.Cleanup(front.http.Close)
+	t.Cleanup(func() {
+		front.client.CloseIdleConnections()
+		front.http.Close()
+	})
 	for _, first := range []*rig{cl.nodes[0], cl.nodes[1]} {
 		c, conn := statefulAt(t, cl.nodes[0], first) // the second takes the token over
 		mustPush(t, conn, &testLog{"a"}, 1, 1)
