@@ -42,9 +42,10 @@ func TestNodes_StatefulClientComesBackAnywhere(t *testing.T) {
 			c.say(c.sequence(int64(i+1)), c.call("1", "Echo", "1"))
 			seq++
 			c.expectAll("answer 1")
-			conn.resumable().ack(seq)
-			conn.resumable().sent = sent{} // begin anew
-			seq = 0
+			out := conn.resumable()
+			out.mu.Lock()
+			out.sent, seq = sent{}, 0 // begin anew
+			out.mu.Unlock()
 		}
 	}
 	for _, node := range cl.nodes {
