@@ -98,6 +98,27 @@ func TestConfig_DrainDelay(t *testing.T) {
 	}
 }
 
+func TestConfig_ReconnectWindow(t *testing.T) {
+	for args, want := range map[string]time.Duration{"": 30 * time.Second, "0s": 0, "2m": 2 * time.Minute} {
+		line := []string{"serve"}
+		if args != "" {
+			line = append(line, "--reconnect-window", args)
+		}
+		c, err := parse(t, line...)
+		if err != nil {
+			t.Fatal(args, err)
+		}
+		if got := *c.Complete().ReconnectWindow; got != want {
+			t.Errorf("%q: %v, want %v", args, got, want)
+		}
+	}
+	for _, wrong := range []string{"--reconnect-window=-1s", "--reconnect-window=11m"} {
+		if _, err := parse(t, "serve", wrong); err == nil || !strings.Contains(err.Error(), "--reconnect-window") {
+			t.Errorf("%s: %v", wrong, err)
+		}
+	}
+}
+
 func TestConfig_FlagsGoBeforeEnvironmentBeforeFile(t *testing.T) {
 	file := writeFile(t, `
 listen: 127.0.0.1:1111

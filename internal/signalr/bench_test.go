@@ -41,9 +41,22 @@ func BenchmarkConn_Echo(b *testing.B) {
 	}
 }
 
-// BenchmarkConn_Idle is the memory of an idle connection, the client's end in the same process included.
+// BenchmarkConn_Idle is the memory of an idle connection, the client's end in the same process included. A stateful one may
+// outlive its WebSocket.
 func BenchmarkConn_Idle(b *testing.B) {
-	r := newRigWith(b, newEchoHub(), Config{})
+	b.Run("ordinary", func(b *testing.B) { benchIdle(b, func(r *rig) { r.connect("json").in = nil }) })
+	b.Run("stateful", func(b *testing.B) {
+		benchIdle(b, func(r *rig) {
+			c := r.dial("?id=" + r.negotiateStateful())
+			c.send(statefulHandshake)
+			c.expectText("{}")
+			c.in = nil
+		})
+	})
+}
+
+func benchIdle(b *testing.B, connect func(r *rig)) {
+	r := newRigWith(b, newEchoHub(), statefulConfig)
 	memory := func() uint64 {
 		runtime.GC()
 		runtime.GC()
@@ -54,8 +67,7 @@ func BenchmarkConn_Idle(b *testing.B) {
 	before := memory()
 	const n = 500
 	for range n {
-		c := r.connect("json")
-		c.in = nil
+		connect(r)
 		<-r.hub.conns
 		<-r.hub.queries
 	}

@@ -115,7 +115,7 @@ func (r *resumable) forget() {
 func (r *resumable) ack(number int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.doubtful && (r.replaying || number <= r.replayed) {
+	if r.doubtful && (r.replaying || r.socket == nil || number <= r.replayed) {
 		r.held = max(r.held, number)
 		return
 	}

@@ -42,9 +42,10 @@ func TestNodes_StatefulClientComesBackAnywhere(t *testing.T) {
 			c.say(c.sequence(int64(i+1)), c.call("1", "Echo", "1"))
 			seq++
 			c.expectAll("answer 1")
-			conn.resumable().ack(seq)
-			conn.resumable().sent = sent{} // begin anew
-			seq = 0
+			out := conn.resumable()
+			out.mu.Lock()
+			out.sent, seq = sent{}, 0 // begin anew
+			out.mu.Unlock()
 		}
 	}
 	for _, node := range cl.nodes {
@@ -93,7 +94,10 @@ func TestElsewhere_StatefulClientComesBack(t *testing.T) {
 	cl.believe("api")
 	front := *cl.nodes[0]
 	front.http = httptest.NewServer(Elsewhere(knowing(table, f, Config{}), f.ToRole(peer.Hub)))
-	t.Cleanup(front.http.Close)
+	t.Cleanup(func() {
+		front.client.CloseIdleConnections()
+		front.http.Close()
+	})
 	for _, first := range []*rig{cl.nodes[0], cl.nodes[1]} {
 		c, conn := statefulAt(t, cl.nodes[0], first) // the second takes the token over
 		mustPush(t, conn, &testLog{"a"}, 1, 1)

@@ -46,7 +46,7 @@ func TestStateful_ClientThatComesBackGetsWhatItLacks(t *testing.T) {
 		mustPush(t, conn, a, 3, 5)
 		c.expectAll("Got b7")
 		c.say(c.ack(2), c.call("2", "Echo", `"x"`)) // the answer may be lost, or not
-		r.until(func() bool { return conn.resumable().received.latest == 2 })
+		r.until(func() bool { return conn.resumable().handled.Load() == 2 })
 		c.cut()
 		c.suspended(conn)
 		if push(conn, a, 8, 1) {
@@ -100,7 +100,7 @@ func TestStateful_HalfOfAnythingIsDiscarded(t *testing.T) {
 				c.cut()
 				c.suspended(conn)
 				c.redial()
-				done := conn.resumable().received.latest
+				done := conn.resumable().handled.Load()
 				want := []record{"sequence 1"}
 				if done == 1 {
 					want = append(want, "answer 0")
@@ -224,7 +224,7 @@ func TestStateful_EarlyAcknowledgementCountsAfterTheReplay(t *testing.T) {
 		c.cut()
 		c.redial()
 		c.expectAll("sequence 1")
-		c.say(c.sequence(conn.resumable().received.latest+1), c.ack(10), c.call("1", "Echo", "1"))
+		c.say(c.sequence(conn.resumable().handled.Load()+1), c.ack(10), c.call("1", "Echo", "1"))
 		steps <- struct{}{}
 		c.expectAll(gots(a, 1, 3)...)
 	}

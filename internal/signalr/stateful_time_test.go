@@ -215,7 +215,7 @@ func TestStateful_WaitsWhileAway(t *testing.T) {
 		a, waited := &testLog{"a"}, make(chan error, 1)
 		go func() {
 			waited <- c.Wait(t.Context())
-			push(c, a, 1, 1)
+			mustPush(t, c, a, 1, 1)
 		}()
 		time.Sleep(20 * time.Second) // fake time
 		if len(waited) > 0 {
