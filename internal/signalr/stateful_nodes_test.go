@@ -17,7 +17,7 @@ func (c *statefulClient) at(r *rig) *statefulClient {
 // statefulAt connects a client at a node with a token of another one.
 func statefulAt(t *testing.T, issuer, node *rig) (*statefulClient, *Conn) {
 	t.Helper()
-	c := &statefulClient{r: node, token: issuer.negotiateStateful(), protocol: JSON}
+	c := &statefulClient{r: node, token: issuer.negotiateStateful(), protocol: JSON, mute: true}
 	c.wsClient = node.dial("?id=" + c.token)
 	c.send(statefulHandshake)
 	c.expectText("{}")
