@@ -40,7 +40,6 @@ func TestNodes_StatefulClientComesBackAnywhere(t *testing.T) {
 			c.expectAll("sequence 1")
 			c.expectAll(gots(a, 1, seq)...)
 			c.say(c.sequence(int64(i+1)), c.call("1", "Echo", "1"))
-			seq++
 			c.expectAll("answer 1")
 			out := conn.resumable()
 			out.mu.Lock()
