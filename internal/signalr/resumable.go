@@ -31,7 +31,6 @@ type resumable struct {
 	replayed  int64              // number of the last one of them
 	doubtful  bool               // the client may not have got all that was written again, whatever it acknowledges; see ack
 	probing   bool               // a ping waits for its answer
-	held      int64              // its acknowledgement meanwhile
 	stop      context.CancelFunc // ends the reading of such messages for a socket that has ended; nil before the first
 	back      chan struct{}      // closed when a socket accepts messages again, or nothing does any more; nil while no caller waits
 
@@ -111,12 +110,11 @@ func (r *resumable) forget() {
 // ack notes what the client has acknowledged. Stock clients acknowledge the last message that they have ever got, also while
 // they get older ones again; if their WebSocket ends then, they refuse to go on after a later one than the last that they got
 // again. So what was written again counts as acknowledged only when they have got all of it: when they acknowledge a
-// message that followed, or answer a ping that followed.
+// message that followed, or answer the ping that followed.
 func (r *resumable) ack(number int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.doubtful && (r.replaying || r.socket == nil || number <= r.replayed) {
-		r.held = max(r.held, number)
 		return
 	}
 	r.settle(number)
@@ -124,7 +122,7 @@ func (r *resumable) ack(number int64) {
 
 // settle takes over an acknowledgement. The caller holds mu.
 func (r *resumable) settle(number int64) {
-	r.doubtful, r.held = false, 0
+	r.doubtful = false
 	r.sent.ack(number)
 	r.forget()
 }
@@ -292,7 +290,7 @@ func (r *resumable) replace(s *socket) (old *socket, ok bool) {
 	r.c.incompleteSince.Store(0)
 	r.socket, r.told = s, 0 // the last acknowledgement may be lost
 	r.replaying, r.replayed = r.sent.oldest() <= r.sent.last, r.sent.acked
-	r.doubtful, r.held, r.probing = r.replaying, 0, false
+	r.doubtful, r.probing = r.replaying, false
 	s.write(r.c.protocol.appendNumber(nil, kindSequence, r.sent.oldest()), Run{}, true)
 	if old == nil {
 		r.c.server.metrics.stateful.suspended.Dec()
