@@ -55,6 +55,13 @@ func startBytes(t *testing.T, base string) (stop func()) {
 	if err := c.dial(t.Context(), func() { c.write(`{"protocol":"json","version":2}`) }); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.fault != nil {
+			t.Errorf("the client that speaks bytes: %v", c.fault)
+		}
+	})
 	sending, stopSending := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { c.read(t.Context()) })
@@ -156,6 +163,9 @@ func (c *bytesClient) receive(data string) {
 				c.write(fmt.Sprintf(`{"type":8,"sequenceId":%d}`, number))
 			}
 		case 7:
+			if c.done {
+				return // its answer to the client's own
+			}
 			c.fault = fmt.Errorf("the server has ended the connection: %s", text)
 		case 8:
 			c.kept = c.kept[max(0, len(c.kept)-c.calls+int(m.SequenceID)):]
@@ -207,9 +217,6 @@ func (c *bytesClient) end() {
 
 func (c *bytesClient) check(t *testing.T) {
 	t.Helper()
-	if c.fault != nil {
-		t.Errorf("the client that speaks bytes: %v", c.fault)
-	}
 	if len(c.seqs) != c.calls {
 		t.Errorf("it got %d messages, and has sent %d", len(c.seqs), c.calls)
 	}

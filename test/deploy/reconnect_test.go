@@ -76,13 +76,18 @@ func startOfficial(t *testing.T, url, protocol string) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the official client over %s:\n%s", protocol, out)
+		}
+	})
 	return func() {
 		t.Helper()
 		if _, err := io.WriteString(line, "\n"); err != nil {
 			t.Error(err)
 		}
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("the official client over %s: %v\n%s", protocol, err, out)
+			t.Errorf("the official client over %s: %v", protocol, err)
 		}
 	}
 }
