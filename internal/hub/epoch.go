@@ -50,8 +50,9 @@ func (h *Hub) turn(e chat.Epoch) (over []*conn) {
 	return over
 }
 
-// epoch returns the present epoch: the one of the last Enter, before that the one that the store says.
-func (h *Hub) epoch() (chat.Epoch, error) {
+// epoch returns the present epoch: the one of the last Enter, before that the one that the store says. It may have to wait for the
+// store, which may still be finding out.
+func (h *Hub) epoch(ctx context.Context) (chat.Epoch, error) {
 	h.mu.RLock()
 	present := h.present
 	h.mu.RUnlock()
@@ -59,6 +60,11 @@ func (h *Hub) epoch() (chat.Epoch, error) {
 		return *present, nil
 	}
 	e, err := h.logs.Shared.Epoch()
+	if err != nil { // it still finds out: reads wait for it
+		var known chat.Room
+		known, err = h.firstLooks.share(ctx, func() (chat.Room, error) { return h.logs.Shared.Room(ctx, chat.DefaultRoom) })
+		e = known.Epoch
+	}
 	if err != nil {
 		return e, err
 	}

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -311,6 +312,7 @@ func TestHub_EpochIsNotKnownYet(t *testing.T) {
 	}
 	h.Deliver(inEpoch(secondEpoch, []chat.Message{message("a", 1, "hi")}))
 	h.Enter(firstEpoch)
+	log.known = true
 	if _, err := c.join(anyone(t.Context()), at("a", Now)); err != nil {
 		t.Errorf("join: %v", err)
 	}
@@ -319,9 +321,57 @@ func TestHub_EpochIsNotKnownYet(t *testing.T) {
 	}
 }
 
-// unknown is a store that does not know its epoch.
-type unknown struct{ *history }
+// unknown is a store that does not know its epoch yet.
+type unknown struct {
+	*history
+	known bool
+}
 
-func (unknown) Epoch() (chat.Epoch, error) {
-	return chat.Epoch{}, &errs.Error{Code: errs.Unavailable, Msg: "the store was not reached yet"}
+func (u *unknown) Epoch() (chat.Epoch, error) {
+	_, err := u.Room(context.Background(), chat.DefaultRoom)
+	return firstEpoch, err
+}
+
+func (u *unknown) Room(ctx context.Context, name string) (chat.Room, error) {
+	if !u.known {
+		return chat.Room{}, &errs.Error{Code: errs.Unavailable, Msg: "the store was not reached yet"}
+	}
+	return u.history.Room(ctx, name)
+}
+
+// undecided is a store whose reads wait until its epoch is known, as those of a driver that has not looked at its database yet.
+type undecided struct {
+	*history
+	known chan struct{}
+}
+
+func (s *undecided) Epoch() (chat.Epoch, error) {
+	return chat.Epoch{}, &errs.Error{Code: errs.Unavailable, Msg: "it is being looked at"}
+}
+
+func (s *undecided) Room(ctx context.Context, name string) (chat.Room, error) {
+	<-s.known
+	return s.history.Room(ctx, name)
+}
+
+// A join waits for a store that still finds out which epoch it is in, as every other read does.
+func TestHub_JoinWaitsUntilTheEpochIsKnown(t *testing.T) {
+	log := &undecided{&history{}, make(chan struct{})}
+	h := start(t, log)
+	c := h.newConn(newPeer(), eventStream)
+	defer c.close()
+	joined := make(chan error, 1)
+	go func() {
+		_, err := c.join(anyone(t.Context()), at("a", Now))
+		joined <- err
+	}()
+	select {
+	case err := <-joined:
+		t.Fatalf("join: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(log.known)
+	if err := <-joined; err != nil {
+		t.Errorf("join: %v", err)
+	}
 }

@@ -32,8 +32,9 @@ type Hub struct {
 
 	resyncAsked chan struct{} // buffered: one element
 
-	entering sync.Mutex // one Enter at a time
-	renewals renewals
+	entering   sync.Mutex // one Enter at a time
+	firstLooks looks      // at the store, while its epoch is not known
+	renewals   renewals
 
 	mu       sync.RWMutex
 	present  *chat.Epoch        // nil until it is known
@@ -185,8 +186,8 @@ func (h *Hub) forget(c *conn) {
 
 // open returns the room in the present epoch, and keeps it open until leave has been called as often as open. If the room was
 // open already, its tail may be behind the store, because announcements are late or the broker is away; see resolve.
-func (h *Hub) open(name string) (*room, error) {
-	if _, err := h.epoch(); err != nil {
+func (h *Hub) open(ctx context.Context, name string) (*room, error) {
+	if _, err := h.epoch(ctx); err != nil {
 		return nil, err
 	}
 	h.mu.Lock()

@@ -109,7 +109,7 @@ func (c *conn) enroll(ctx context.Context, cursor chat.Cursor, tell bool) (at po
 func (h *Hub) enter(ctx context.Context, cursor chat.Cursor) (r *room, after int64, at position, err error) {
 	pauses := retry.NewBackoff(20*time.Millisecond, 500*time.Millisecond)
 	for n := 1; ; n++ {
-		if r, err = h.open(cursor.Room); err != nil {
+		if r, err = h.open(context.WithoutCancel(ctx), cursor.Room); err != nil {
 			return nil, 0, at, err
 		}
 		if after, at, err = h.resolve(ctx, r, cursor); err == nil {

@@ -16,8 +16,8 @@ func runOf(r *room, from, upto int64) signalr.Run {
 	return signalr.Run{Log: r, First: from, Count: upto - from + 1}
 }
 
-// Replayable implements signalr.Session: what was written of the rooms must still be there, and the client of ctx must be allowed
-// to read it.
+// Replayable implements signalr.Session: what was written of the rooms must still be there, and both the token of ctx and the newest
+// one of the connection must allow to read it.
 func (s *session) Replayable(ctx context.Context, runs []signalr.Run) error {
 	if s.conn.isClosed() {
 		return signalr.ErrRemoved // the store is in another epoch
@@ -33,7 +33,7 @@ func (s *session) Replayable(ctx context.Context, runs []signalr.Run) error {
 		}
 	}
 	for r, first := range oldest {
-		if err := auth.Require(ctx, r.name); err != nil {
+		if auth.Require(ctx, r.name) != nil || s.conn.stillReads(r.name) != nil {
 			return signalr.ErrForbidden
 		}
 		if _, ok := r.tail.Load().find(s.conn.enc, first); ok {
@@ -60,6 +60,8 @@ func (s *session) Replay(ctx context.Context, run signalr.Run) (payload []byte, 
 	for {
 		found, reset, err := s.conn.find(ctx, r, run.First)
 		switch {
+		case s.conn.stillReads(r.name) != nil:
+			return nil, 0, signalr.ErrForbidden
 		case err == nil && reset != nil:
 			return nil, 0, signalr.ErrRemoved
 		case err == nil:

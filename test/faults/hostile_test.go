@@ -85,7 +85,7 @@ func attacks() []attack {
 		{"MessagePack array of 4 G", upgrade + text(packHello) + frame(0x82, "\x06\xdd\xff\xff\xff\xff\x01"), true, "101"},
 		{"MessagePack map of 4 G", upgrade + text(packHello) + frame(0x82, "\x07\x96\x01\xdf\xff\xff\xff\xff"), true, "101"},
 		{"MessagePack string of 4 G", upgrade + text(packHello) + frame(0x82, "\x09\x96\x01\x80\xc0\xdb\xff\xff\xff\xff"), true, "101"},
-		{"deep MessagePack", upgrade + text(packHello) + frame(0x82, "\xe9\x92\x0c"+"\x96\x01\x80\xa1\x31\xabSendMessage"+strings.Repeat("\x91", 199_000)), true, "101"},
+		{"deep MessagePack", upgrade + text(packHello) + frame(0x82, "\xe9\x92\x0c"+"\x96\x01\x80\xa1\x31\xabSendMessage"+strings.Repeat("\x91", 199_000)), false, "101"}, // its call fails
 		{"flood of pings", upgrade + text(jsonHello) + strings.Repeat(frame(0x89, "p"), 10_000), false, "101"},
 		{"flood of tiny frames", upgrade + strings.Repeat(text("{"), 10_000), false, "101"},
 		{"headers that never end", "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", false, ""},
