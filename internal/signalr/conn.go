@@ -43,7 +43,7 @@ type Conn struct {
 	handshakeDone   atomic.Bool  // the handshake has been answered
 	pinged          atomic.Bool  // the client has pinged before, so its silence is a timeout
 	busy            atomic.Bool  // a message is being handled, so silence is no timeout
-	stopped         atomic.Bool  // the end has incompleteSince
+	stopped         atomic.Bool  // the end has begun
 	over            atomic.Bool  // the end is complete
 	posts           atomic.Int32 // POST requests that are being handled, or wait
 	received        atomic.Int64 // when bytes last came, as Server.now

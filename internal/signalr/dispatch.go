@@ -32,8 +32,8 @@ func (c *Conn) handle(content []byte) (rest []byte) {
 		return nil
 	}
 	c.server.metrics.received(m.kind)
-	if r := c.resumable(); r != nil && !r.admit(&m, len(content)) {
-		return
+	if r := c.resumable(); r != nil && !r.admit(&m, len(content)-len(m.rest)) {
+		return m.rest
 	}
 	switch m.kind {
 	case kindInvocation, kindStreamInvocation:

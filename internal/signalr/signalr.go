@@ -3,9 +3,11 @@
 // methods to call, and gets connections to write to. In the journey of a message it is the entry point of SendMessage at
 // one end, and what Deliver writes to at the other.
 //
-// Files in the order of what happens: server (routing) → cors, identity (checks) → nodes (other nodes) → negotiate →
-// websocket, events, longpoll, post (transports) → inbox (bytes to messages) → handshake → json, messagepack (codecs) →
-// dispatch (messages to the hub) → conn, socket, queue (writing) → sweep (timeouts) → drain (the end).
+// Files in the order of what happens: server (routing) → cors, headers, identity (checks) → nodes, locate (other nodes) → negotiate,
+// refresh → websocket, events, longpoll, post, early (transports) → inbox (bytes to messages) → handshake → json, messagepack
+// (codecs) → dispatch (messages to the hub), rights (of its calls) → conn, socket, queue (writing) → sweep (timeouts) → drain (the
+// end). Connections that outlive their WebSockets: resume (the client comes back) → resumable (their outlet) → sent, replay,
+// received (what is numbered).
 package signalr
 
 import (

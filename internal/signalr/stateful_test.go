@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
@@ -76,6 +77,20 @@ func TestStateful_NothingIsMissing(t *testing.T) {
 	c.cut()
 	c.redial()
 	c.expectAll("sequence 2")
+}
+
+// A record of JSON may hold several messages. The second one is new, although the first one was handled already.
+func TestStateful_HandledMessageDoesNotHideTheRestOfItsRecord(t *testing.T) {
+	r := newRig(t, statefulConfig)
+	c, conn := r.stateful(JSON)
+	first := c.call("1", "Echo", "1")
+	c.say(first)
+	c.expectAll("answer 1")
+	c.cut()
+	c.suspended(conn)
+	c.redial()
+	c.say(c.sequence(1), append(bytes.TrimSuffix(first, []byte{recordSeparator}), c.call("2", "Echo", "2")...))
+	c.expectAll("sequence 1", "answer 1", "answer 2")
 }
 
 func TestStateful_HalfOfAnythingIsDiscarded(t *testing.T) {
