@@ -49,7 +49,7 @@ func (o *origins) handled(rec *recorder, r *http.Request) bool {
 		return false
 	}
 	if page != "" {
-		o.refusals.Log(o.log, page, r.Host)
+		o.refusals.Note(o.log, page, r.Host)
 	}
 	if isSafe(r.Method) {
 		return false // the page cannot read the answer

@@ -151,21 +151,21 @@ func TestRefusals_LogEachOriginOnceAMinuteAndFewAtAll(t *testing.T) {
 		var r Refusals
 		lines := func() int { return strings.Count(logged.String(), "\n") }
 		for range 3 {
-			r.Log(log, "https://evil.example", "chat.example")
+			r.Note(log, "https://evil.example", "chat.example")
 		}
-		r.Log(log, "null", "chat.example")
+		r.Note(log, "null", "chat.example")
 		if got := logged.String(); lines() != 2 || !strings.Contains(got, "origin=https://evil.example host=chat.example") ||
 			!strings.Contains(got, "--cors-origin https://evil.example") || !strings.Contains(got, "cannot be allowed") {
 			t.Errorf("logged %s", got)
 		}
 		for i := range 1000 {
-			r.Log(log, fmt.Sprintf("https://%d.%s", i, strings.Repeat("x", 10_000)), "chat.example")
+			r.Note(log, fmt.Sprintf("https://%d.%s", i, strings.Repeat("x", 10_000)), "chat.example")
 		}
 		if lines() != perWindow || logged.Len() > perWindow*2000 {
 			t.Errorf("%d lines of %d bytes in a minute", lines(), logged.Len())
 		}
 		<-time.After(window)
-		r.Log(log, "https://evil.example", "chat.example")
+		r.Note(log, "https://evil.example", "chat.example")
 		if lines() != perWindow+1 {
 			t.Errorf("%d lines a minute later", lines())
 		}

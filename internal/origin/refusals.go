@@ -21,8 +21,8 @@ type Refusals struct {
 	seen  map[string]bool
 }
 
-// Log logs that a page of the origin in the text of an Origin header was refused, on a server that was asked as host.
-func (r *Refusals) Log(log *slog.Logger, text, host string) {
+// Note logs that a page of the origin in the text of an Origin header was refused, on a server that was asked as host.
+func (r *Refusals) Note(log *slog.Logger, text, host string) {
 	text, host = cut(text), cut(host)
 	if !r.isNews(text) {
 		return

@@ -21,7 +21,7 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) (answered bool) {
 		return false // not a browser, or a page of the server
 	}
 	if !s.originAllowed(r, page) {
-		s.refusals.Log(s.log, page, r.Host)
+		s.refusals.Note(s.log, page, r.Host)
 		errForeignPage.write(w)
 		return true
 	}

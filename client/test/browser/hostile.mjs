@@ -19,13 +19,15 @@ const texts = {
   backticks: "`".repeat(20_000),
   controls: "\u0001\u0007\u0008\u001b[31m\u007f",
 };
-/** The server rejects invisible characters in names. */
+/** The server rejects names in which nothing can be seen, and trims the others. */
 const names = {
   long: "W".repeat(128),
   rightToLeft: "שם ארוך מימין לשמאל",
   markup: "<b onclick=globalThis.harmed=7>bold</b>",
   combining: "Z" + "\u0301\u0327".repeat(30),
-  spaces: " ".repeat(100),
+  spaces: `a${" ".repeat(100)}b`,
+  joiners: `\u200d${"\u200c".repeat(30)}a`,
+  wideSpace: `a${"\u3000".repeat(30)}b`,
 };
 
 /** Checks the layout of the room, and returns its faults. */
