@@ -132,9 +132,11 @@ func (r *queryReader) read(pair string) {
 // take no unknown parameter, since a misspelt room would be the default room, and a text with '&' would be cut; nor do event
 // streams, since a cursor that is not read loses messages. Other requests ignore those that do not look like one of the API.
 func (r *queryReader) unknown(name string) string {
-	isToken := name == tokenParam || tokenSpellings.Meant(name) != ""
+	isToken := tokenSpellings.Meant(name) != ""
 	switch {
-	case r.isStream() && (name == tokenParam || slices.Contains(additions, name)):
+	case name == tokenParam: // where it is not read, the header says who the client is, or nothing does
+		return ""
+	case r.isStream() && slices.Contains(additions, name):
 		return ""
 	case isToken && r.isStream():
 		return "is not a parameter of this request; it is written " + tokenParam
