@@ -134,10 +134,8 @@ func (r *queryReader) read(pair string) {
 func (r *queryReader) unknown(name string) string {
 	isToken := tokenSpellings.Meant(name) != ""
 	switch {
-	case name == tokenParam: // where it is not read, the header says who the client is, or nothing does
-		return ""
-	case r.isStream() && slices.Contains(additions, name):
-		return ""
+	case name == tokenParam, r.isStream() && slices.Contains(additions, name):
+		return "" // where the token is not read, the header says who the client is, or nothing does
 	case isToken && r.isStream():
 		return "is not a parameter of this request; it is written " + tokenParam
 	case isToken:

@@ -76,6 +76,20 @@ func (r *rig) negotiateStateful(headers ...string) string {
 	return n.Token
 }
 
+// stepReplay makes each step of a replay wait for a value of the channel that it returns, or for its end.
+func (r *rig) stepReplay() (steps chan struct{}) {
+	steps = make(chan struct{})
+	r.hub.replaying = func(ctx context.Context, _ Run) error {
+		select {
+		case <-steps:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return steps
+}
+
 // stateful connects a client that may come back.
 func (r *rig) stateful(p Protocol, headers ...string) (*statefulClient, *Conn) {
 	r.t.Helper()

@@ -66,15 +66,7 @@ func TestNodes_RefreshKeepsItsOrigin(t *testing.T) {
 // A node without connections finds the one that has it, and lets another one refuse what cannot be found.
 func TestElsewhere_RefreshFindsTheConnection(t *testing.T) {
 	c := newCluster(t, tokens(), "aa", "bb")
-	table, f := newNode(t, "api")
-	c.introduce(table, "aa", "bb")
-	c.believe("api")
-	front := *c.nodes[0]
-	front.http = httptest.NewServer(Elsewhere(knowing(table, f, Config{}), f.ToRole(peer.Hub)))
-	t.Cleanup(func() {
-		front.client.CloseIdleConnections()
-		front.http.Close()
-	})
+	front := c.front(t, "aa", "bb")
 	token, newer := bearer("ann", 1, 60), bearer("ann", 2, 600)
 	suffix := "?id=" + c.nodes[0].negotiate(token...)
 	front.wantRefreshed(front.do("POST", "/refresh"+suffix, "", token...), 60)

@@ -287,11 +287,12 @@ func TestNodes_OneNodeAsEver(t *testing.T) {
 	}
 }
 
-// front returns a node without connections, in front of those of the names.
+// front returns a node without connections, in front of those of the names. They believe its questions.
 func (c *cluster) front(t *testing.T, names ...string) *rig {
 	t.Helper()
 	table, f := newNode(t, "api")
 	c.introduce(table, names...)
+	c.believe("api")
 	front := *c.nodes[0] // its methods, at another address
 	front.http = httptest.NewServer(Elsewhere(knowing(table, f, Config{}), f.ToRole(peer.Hub)))
 	t.Cleanup(func() {

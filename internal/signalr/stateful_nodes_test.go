@@ -1,11 +1,8 @@
 package signalr
 
 import (
-	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"restante/internal/peer"
 )
 
 // at makes the client dial another node from now on.
@@ -88,21 +85,13 @@ func TestNodes_StatefulConnectionWhoseNodeIsGone(t *testing.T) {
 
 func TestElsewhere_StatefulClientComesBack(t *testing.T) {
 	cl := newCluster(t, statefulConfig, "aa", "bb")
-	table, f := newNode(t, "api")
-	cl.introduce(table, "aa", "bb")
-	cl.believe("api")
-	front := *cl.nodes[0]
-	front.http = httptest.NewServer(Elsewhere(knowing(table, f, Config{}), f.ToRole(peer.Hub)))
-	t.Cleanup(func() {
-		front.client.CloseIdleConnections()
-		front.http.Close()
-	})
+	front := cl.front(t, "aa", "bb")
 	for _, first := range []*rig{cl.nodes[0], cl.nodes[1]} {
 		c, conn := statefulAt(t, cl.nodes[0], first) // the second takes the token over
 		mustPush(t, conn, &testLog{"a"}, 1, 1)
 		c.cut()
 		c.suspended(conn)
-		c.at(&front).redial()
+		c.at(front).redial()
 		c.expectAll("sequence 1", "Got a1")
 		c.cut()
 	}

@@ -2,7 +2,6 @@ package signalr
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -175,15 +174,7 @@ func TestStateful_LivingSocketIsDisplaced(t *testing.T) {
 func TestStateful_CutsDuringTheReplay(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, p Protocol) {
 		r := newRig(t, statefulConfig)
-		steps := make(chan struct{})
-		r.hub.replaying = func(ctx context.Context, _ Run) error {
-			select {
-			case <-steps:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
+		steps := r.stepReplay()
 		c, conn := r.stateful(p)
 		a := &testLog{"a"}
 		mustPush(t, conn, a, 1, 30)
@@ -222,15 +213,7 @@ func (c *statefulClient) acked(conn *Conn, number int64) {
 // after it.
 func TestStateful_EarlyAcknowledgementCountsAfterTheReplay(t *testing.T) {
 	r := newRig(t, statefulConfig)
-	steps := make(chan struct{})
-	r.hub.replaying = func(ctx context.Context, _ Run) error {
-		select {
-		case <-steps:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	steps := r.stepReplay()
 	c, conn := r.stateful(JSON)
 	a := &testLog{"a"}
 	mustPush(t, conn, a, 1, 10)
