@@ -10,7 +10,7 @@ import (
 
 // Message is one message of a room. Until it is stored, Seq and StoredAt are zero.
 type Message struct {
-	ID       string    // UUID in canonical lower-case form; with Room, the idempotency key
+	ID       string    // UUID in canonical lower-case form; with Room and ClientID, the idempotency key
 	Room     string    // see ValidateRoom
 	Seq      int64     // the number in the room: 1, 2, 3, … without gaps
 	ClientID string    // the name of the sender, see ValidateName
@@ -25,6 +25,10 @@ type Message struct {
 	// Origin says which queue of the broker the message was delivered from. A store compares it, and neither stores nor
 	// returns it.
 	Origin Origin
+
+	// IDTaken says that a message of another sender, with a lower number, has the same id in the room. Only the messages that a
+	// store returns from an append have it: readers tell messages apart by their numbers.
+	IDTaken bool
 
 	// Epoch is the id of the store's epoch in which the message was stored or read; "" until it is stored, and in announcements
 	// of earlier versions. It is not shown with the message: pages and answers name it once.

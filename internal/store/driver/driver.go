@@ -20,9 +20,10 @@ import (
 type Driver interface {
 	// Append stores a batch in one transaction and returns when that is on stable storage. It stores all of the batch, or
 	// nothing when it returns an error (after a lost connection: nothing or all; appending again is always safe). Under
-	// the lock of each room it drops the messages whose (Room, ID) is stored already, also within the batch, and gives
+	// the lock of each room it drops the messages whose (Room, ClientID, ID) is stored already, also within the batch, and gives
 	// the others the next numbers of their room in batch order, without gaps, and a StoredAt of now in microseconds, or
-	// one microsecond after the room's newest if the clock is not past that. It neither changes batch nor reads it after
+	// one microsecond after the room's newest if the clock is not past that. A dropped message is a repeat if its Msg is that of
+	// the stored one, otherwise a conflict, see Appended; neither makes the batch fail. It neither changes batch nor reads it after
 	// it has returned, even when ctx ended first; then the commit in flight may still take place.
 	//
 	// A batch with a message that is not stored yet, and whose Origin has a lower generation than one that was appended for
@@ -175,11 +176,14 @@ func CheckNames(rooms []string) error {
 
 // Appended is the outcome of one Append.
 type Appended struct {
-	// Messages has one entry per message of the batch, in its order: as stored, with Seq and StoredAt. For a repeat it
-	// is the message that was stored first.
+	// Messages has one entry per message of the batch, in its order: as stored, with Seq, StoredAt and IDTaken. For a repeat or
+	// a conflict it is the message that was stored first.
 	Messages []chat.Message
-	// Fresh counts the messages that were not repeats.
+	// Fresh counts the messages that were stored by this call.
 	Fresh int
+	// Conflicts are the indexes, ascending, of the messages of the batch that are not stored and never will be: their sender has
+	// used their id in the room for another text, in the store or earlier in the batch.
+	Conflicts []int
 }
 
 // ErrClosed is the error of a call after Close.
