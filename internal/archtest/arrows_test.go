@@ -17,9 +17,10 @@ var arrows = map[string][]string{
 	"internal/broker/inproc":     {"internal/broker/driver", "internal/inflight", "internal/chat", "internal/errs"},
 	"internal/store":             {"internal/store/driver", "internal/retry", "internal/chat", "internal/errs"},
 	"internal/store/driver":      {"internal/build", "internal/chat", "internal/errs"},
+	"internal/store/idfilter":    {},
 	"internal/store/drivertest":  {"internal/store/driver", "internal/chat", "internal/errs"},
-	"internal/store/sqlite":      {"internal/store/driver", "internal/build", "internal/inflight", "internal/chat", "internal/errs"},
-	"internal/store/postgres":    {"internal/store/driver", "internal/build", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
+	"internal/store/sqlite":      {"internal/store/driver", "internal/store/idfilter", "internal/build", "internal/inflight", "internal/chat", "internal/errs"},
+	"internal/store/postgres":    {"internal/store/driver", "internal/store/idfilter", "internal/build", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
 
 	// the broker of many machines: connections, dead letters, queues
 	"internal/broker/rabbitmq/link":       {"internal/retry", "internal/errs"},
@@ -123,4 +124,5 @@ var pure = map[string][]string{
 	"internal/journey":       {"github.com/google/uuid"},
 	"internal/broker/driver": {},
 	"internal/store/driver":  {},
+	"internal/store/idfilter": {},
 }
