@@ -119,10 +119,10 @@ var keepers = map[string][]string{
 
 // pure lists the packages that import only this module and the standard library, with the exceptions given.
 var pure = map[string][]string{
-	"internal/errs":          {},
-	"internal/chat":          {"github.com/go-json-experiment/json"},
-	"internal/journey":       {"github.com/google/uuid"},
-	"internal/broker/driver": {},
-	"internal/store/driver":  {},
+	"internal/errs":           {},
+	"internal/chat":           {"github.com/go-json-experiment/json"},
+	"internal/journey":        {"github.com/google/uuid"},
+	"internal/broker/driver":  {},
+	"internal/store/driver":   {},
 	"internal/store/idfilter": {},
 }
