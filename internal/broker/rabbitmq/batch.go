@@ -228,7 +228,7 @@ func (w *worker) store(r *registration, batch []entry, size int) (done int) {
 		case !isFinal(err):
 			return i
 		case errors.Is(err, chat.ErrConflict):
-			err = w.d.conflict(ctx, batch[i].Delivery, sender)
+			err = w.d.conflict(ctx, &batch[i], sender)
 		default:
 			err = w.d.deadLetter(ctx, batch[i].Delivery, err, deadletter.FromIntake)
 		}

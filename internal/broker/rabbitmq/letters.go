@@ -2,6 +2,8 @@ package rabbitmq
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -33,24 +35,40 @@ func (d *Driver) deadLetter(ctx context.Context, original *amqp.Delivery, why er
 // errConflict is the reason of the dead letter of a conflict, for an operator. It begins with the word that programs look for.
 var errConflict error = &errs.Error{Code: errs.Conflict, Msg: "conflict: its sender has used the id for another text in the room, and that text is kept"}
 
-// conflict dead-letters a message whose sender has used its id for another text. A sender could make any number of them, so
-// it gets a bounded number of letters; beyond that the message is dropped and counted. It returns nil when the message is
-// done.
-func (d *Driver) conflict(ctx context.Context, original *amqp.Delivery, sender string) error {
-	verdict := d.conflicts.take(sender, time.Now())
-	if verdict == letter {
-		err := d.deadLetter(ctx, original, errConflict, deadletter.FromIntake)
+// conflict dead-letters an entry because one of its messages is a conflict, whose sender could make any number of them. So a
+// sender gets one letter for the same entry and a bounded number of letters in all; an entry beyond that is dropped and counted.
+// An entry that comes from a letter always becomes one again. It returns nil when the entry is done.
+func (d *Driver) conflict(ctx context.Context, e *entry, sender string) error {
+	if deadletter.IsReplay(e.Headers) {
+		return d.deadLetter(ctx, e.Delivery, errConflict, deadletter.FromIntake)
+	}
+	key := keyOf(e)
+	switch d.conflicts.take(sender, key, time.Now()) {
+	case newLetter:
+		err := d.deadLetter(ctx, e.Delivery, errConflict, deadletter.FromIntake)
 		if err != nil {
-			d.conflicts.giveBack(sender)
+			d.conflicts.giveBack(sender, key)
 		}
 		return err
+	case sameLetter:
+		return nil
+	case firstDrop:
+		d.cfg.Log.WarnContext(ctx, "conflicts get no more dead letters for up to an hour, and are dropped", slog.String("client", sender))
 	}
 	d.metrics.conflictsDropped.Inc()
-	if verdict == firstDrop {
-		d.cfg.Log.WarnContext(ctx, "conflicts get no more dead letters for an hour", slog.String("client", sender),
-			slog.Int("letters", senderLetters))
-	}
 	return nil
+}
+
+// entryKey stands for the messages of an entry.
+type entryKey [sha256.Size]byte
+
+func keyOf(e *entry) entryKey {
+	var b []byte
+	for i := range e.messages {
+		m := &e.messages[i]
+		b = fmt.Appendf(b, "%q %q %q %q ", m.Room, m.ClientID, m.ID, m.Msg)
+	}
+	return sha256.Sum256(b)
 }
 
 const (
@@ -62,51 +80,62 @@ const (
 	lettersWindow = time.Hour
 )
 
-// conflicts counts the dead letters that conflicts have got. Its methods may be called concurrently.
+// conflicts knows the dead letters that conflicts have got. Its methods may be called concurrently.
 type conflicts struct {
 	mu      sync.Mutex
-	since   time.Time      // when the hour began
-	senders map[string]int // letters by sender, and one more when a message was dropped
-	all     int            // letters of all senders, likewise
+	since   time.Time // when the hour began
+	senders map[string]map[entryKey]bool
+	all     int             // letters of all senders
+	told    map[string]bool // senders with as many letters as a sender gets of whose drop the log says something
+	toldAll bool            // the log says that there are no more letters for anybody
 }
 
 // outcome is what becomes of a conflict.
 type outcome int
 
 const (
-	letter    outcome = iota // it gets a dead letter
-	firstDrop                // it is dropped, as the first one of its sender, or of all senders, in this hour
-	drop                     // it is dropped
+	newLetter  outcome = iota // it gets a dead letter
+	sameLetter                // it has one already
+	firstDrop                 // it is dropped, and the log has not said so yet
+	drop                      // it is dropped
 )
 
-// take returns what becomes of a conflict of sender, and counts it.
-func (c *conflicts) take(sender string, now time.Time) outcome {
+// take returns what becomes of a conflict of sender, and counts its letter.
+func (c *conflicts) take(sender string, key entryKey, now time.Time) outcome {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.senders == nil || now.Sub(c.since) >= lettersWindow {
-		c.since, c.senders, c.all = now, map[string]int{}, 0
+		c.since, c.senders, c.all = now, map[string]map[entryKey]bool{}, 0
+		c.told, c.toldAll = map[string]bool{}, false
 	}
-	switch n := c.senders[sender]; {
-	case n > senderLetters || c.all > allLetters:
+	letters := c.senders[sender]
+	switch {
+	case letters[key]:
+		return sameLetter
+	case c.all >= allLetters && c.toldAll, len(letters) >= senderLetters && c.told[sender]:
 		return drop
-	case n == senderLetters:
-		c.senders[sender]++
+	case c.all >= allLetters:
+		c.toldAll = true
 		return firstDrop
-	case c.all == allLetters:
-		c.all++
+	case len(letters) >= senderLetters:
+		c.told[sender] = true
 		return firstDrop
 	}
-	c.senders[sender]++
+	if letters == nil {
+		letters = map[entryKey]bool{}
+		c.senders[sender] = letters
+	}
+	letters[key] = true
 	c.all++
-	return letter
+	return newLetter
 }
 
 // giveBack undoes a take whose letter could not be sent.
-func (c *conflicts) giveBack(sender string) {
+func (c *conflicts) giveBack(sender string, key entryKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.senders[sender] > 0 { // not if another hour has begun
-		c.senders[sender]--
+	if c.senders[sender][key] { // not if another hour has begun
+		delete(c.senders[sender], key)
 		c.all--
 	}
 }
