@@ -53,7 +53,7 @@ func (w *writer) probe(ctx context.Context, r *request, now int64) error {
 	return nil
 }
 
-// insertAndForget inserts a message into a room that no client can have, which is not in w.rooms.
+// insertAndForget inserts a message of a sender and into a room that no client can have, which are not in w.senders and w.rooms.
 func (w *writer) insertAndForget(ctx context.Context, now int64) error {
 	res, err := w.tx.addRoom.ExecContext(ctx, "\x01probe")
 	if err != nil {
@@ -63,7 +63,19 @@ func (w *writer) insertAndForget(ctx context.Context, now int64) error {
 	if err != nil {
 		return err
 	}
-	if err := exec(ctx, w.tx.insert, room, 1, make([]byte, 16), "probe", "", now, now); err != nil {
+	res, err = w.tx.addSender.ExecContext(ctx, "\x01probe")
+	if err != nil {
+		return err
+	}
+	sender, err := res.LastInsertId()
+	if err != nil {
+		return err
+	}
+	one := len(runs) - 1
+	if err := exec(ctx, w.tx.insertTexts[one], w.next, ""); err != nil {
+		return err
+	}
+	if err := exec(ctx, w.tx.insertMessages[one], room, 1, w.next, make([]byte, 16), sender, now, now); err != nil {
 		return err
 	}
 	return exec(ctx, w.tx.moveRoom, 1, now, room)
