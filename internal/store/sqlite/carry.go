@@ -231,7 +231,7 @@ func (c *carrier) move(ctx context.Context, r run) error {
 		return err
 	}
 	for segment := idfilter.SegmentOf(c.next); segment < idfilter.SegmentOf(c.next+n); segment++ {
-		f, err := buildFilter(ctx, c.conn, segment)
+		f, err := readIDs(ctx, c.conn, segment)
 		if err != nil {
 			return err
 		}

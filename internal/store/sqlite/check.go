@@ -44,13 +44,25 @@ func (w *writer) probe(ctx context.Context, r *request, now int64) error {
 		func() error { return exec(ctx, w.tx.savepoint) },
 		func() error { return w.insertAndForget(ctx, now) },
 		func() error { return exec(ctx, w.tx.rollbackTo) },
-		func() error { return exec(ctx, w.tx.probe, now, r.size) },
+		func() error { return w.resize(ctx, now, r.size) },
 	} {
 		if err := step(); err != nil {
 			return fmt.Errorf("probe: %w", err)
 		}
 	}
 	return nil
+}
+
+// resize makes the row of probes so large. What was there is zeros already: writing more zeros over them would need the space twice.
+func (w *writer) resize(ctx context.Context, now int64, size int) error {
+	if _, err := w.tx.conn.ExecContext(ctx, "PRAGMA secure_delete = 0"); err != nil {
+		return err
+	}
+	if err := exec(ctx, w.tx.probe, now, size); err != nil {
+		return err
+	}
+	_, err := w.tx.conn.ExecContext(ctx, "PRAGMA secure_delete = 1")
+	return err
 }
 
 // insertAndForget inserts a message of a sender and into a room that no client can have, which are not in w.senders and w.rooms.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"restante/internal/store/idfilter"
 )
 
@@ -19,7 +21,7 @@ const (
 // segments says in which segments of the texts the id of a message may stand. Only the writer uses it.
 type segments struct {
 	number  int                      // of the present segment, which the next text belongs to
-	present *idfilter.Filter         // of the present segment
+	present *idfilter.Filter         // of the present segment; nil if its ids cannot be read: then it perhaps has every id
 	known   *idfilter.Set            // the filters of those before it
 	unsaved map[int]*idfilter.Filter // those of them that the table lacks
 	turned  bool                     // the transaction in progress has begun a segment
@@ -38,6 +40,9 @@ func loadSegments(ctx context.Context, q querier, next int64) (*segments, error)
 		if f == nil {
 			if f, err = buildFilter(ctx, q, segment); err != nil {
 				return nil, err
+			}
+			if f == nil {
+				continue
 			}
 			s.unsaved[segment] = f
 		}
@@ -69,8 +74,17 @@ func readFilters(ctx context.Context, q querier, below int) (found map[int]*idfi
 	return found, rows.Err()
 }
 
-// buildFilter builds the filter of a segment from the index.
-func buildFilter(ctx context.Context, q querier, segment int) (f *idfilter.Filter, err error) {
+// buildFilter builds the filter of a segment from the index. It returns nil if a page of the index is damaged: then only the messages
+// that need this page fail, and not the whole store.
+func buildFilter(ctx context.Context, q querier, segment int) (*idfilter.Filter, error) {
+	f, err := readIDs(ctx, q, segment)
+	if result(err)&0xff == sqlite3.SQLITE_CORRUPT {
+		return nil, nil //nolint:nilnil // that it cannot be known is an answer
+	}
+	return f, err
+}
+
+func readIDs(ctx context.Context, q querier, segment int) (f *idfilter.Filter, err error) {
 	rows, err := q.QueryContext(ctx, selectIDs, segment)
 	if err != nil {
 		return nil, fmt.Errorf("read the ids of a segment: %w", err)
@@ -93,7 +107,7 @@ func buildFilter(ctx context.Context, q querier, segment int) (f *idfilter.Filte
 // perhaps appends the segments that perhaps have an id to dst.
 func (s *segments) perhaps(id *[16]byte, dst []int) []int {
 	dst = s.known.Perhaps(id, s.number, dst)
-	if s.present.Perhaps(id) {
+	if s.present == nil || s.present.Perhaps(id) {
 		dst = append(dst, s.number)
 	}
 	return dst
@@ -102,11 +116,15 @@ func (s *segments) perhaps(id *[16]byte, dst []int) []int {
 // add notes the id of the text with a number. If that begins a segment, the filter of the one before is due to be saved.
 func (s *segments) add(number int64, id *[16]byte) {
 	if n := idfilter.SegmentOf(number); n != s.number {
-		s.known.Put(s.number, s.present)
-		s.unsaved[s.number] = s.present
+		if s.present != nil {
+			s.known.Put(s.number, s.present)
+			s.unsaved[s.number] = s.present
+		}
 		s.number, s.present, s.turned = n, &idfilter.Filter{}, true
 	}
-	s.present.Add(id)
+	if s.present != nil {
+		s.present.Add(id)
+	}
 }
 
 // save writes the filters that the table lacks, in the transaction in progress.

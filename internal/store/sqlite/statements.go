@@ -68,9 +68,8 @@ type prepared struct {
 }
 
 // prepareMarks prepares what marks the database and ends an epoch: that works in every schema that has marks.
-func prepareMarks(ctx context.Context, conn *sql.Conn) (*statements, error) {
-	s := &statements{conn: conn}
-	return s, s.prepare(ctx, []prepared{
+func (s *statements) prepareMarks(ctx context.Context) error {
+	return s.prepare(ctx, []prepared{
 		{&s.begin, "BEGIN IMMEDIATE"},
 		{&s.commit, "COMMIT"},
 		{&s.setMark, "UPDATE store SET mark = ?, closed = ?"},
@@ -80,11 +79,10 @@ func prepareMarks(ctx context.Context, conn *sql.Conn) (*statements, error) {
 	})
 }
 
-// prepare prepares all statements.
-func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
-	s, err := prepareMarks(ctx, conn)
-	if err != nil {
-		return nil, err
+// prepareAll prepares all statements.
+func (s *statements) prepareAll(ctx context.Context) error {
+	if err := s.prepareMarks(ctx); err != nil {
+		return err
 	}
 	all := []prepared{
 		{&s.savepoint, "SAVEPOINT probe"},
@@ -104,15 +102,15 @@ func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
 	for i, rows := range runs {
 		all = append(all, prepared{&s.insertTexts[i], values(insertTexts, rows, 2)}, prepared{&s.insertMessages[i], values(insertMessages, rows, 7)})
 	}
-	return s, s.prepare(ctx, all)
+	return s.prepare(ctx, all)
 }
 
-// prepare prepares statements. After an error s is closed.
+// prepare prepares statements.
 func (s *statements) prepare(ctx context.Context, all []prepared) error {
 	for _, p := range all {
 		stmt, err := s.conn.PrepareContext(ctx, p.query)
 		if err != nil {
-			return errors.Join(fmt.Errorf("prepare %q: %w", p.query, err), s.close())
+			return fmt.Errorf("prepare %q: %w", p.query, err)
 		}
 		*p.stmt = stmt
 		s.prepared = append(s.prepared, stmt)

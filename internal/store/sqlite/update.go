@@ -32,11 +32,13 @@ func (w *writer) update(ctx context.Context, from origin) (_ origin, err error) 
 	if err != nil || !due {
 		return from, errors.Join(err, conn.Close(), db.Close())
 	}
-	if w.tx, err = prepareMarks(ctx, conn); err != nil {
-		return from, errors.Join(err, db.Close())
-	}
-	w.db = db
+	w.db, w.tx = db, &statements{conn: conn}
 	defer func() { err = errors.Join(err, w.disconnect()) }()
+	if marked {
+		if err := w.tx.prepareMarks(ctx); err != nil {
+			return from, err
+		}
+	}
 	if w.marks = from.marks; marked && !w.staysAsIs(from) {
 		if err := w.enter(ctx, from.ends); err != nil {
 			return from, err
@@ -57,5 +59,8 @@ func (f *file) isOld(ctx context.Context, conn *sql.Conn) (due, marked bool, err
 		return false, false, err
 	}
 	carrying, err := isCarrying(ctx, conn)
-	return version < len(known) || carrying, version >= marksSchema, err
+	if err == nil && version >= marksSchema {
+		err = conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM store)").Scan(&marked)
+	}
+	return version < len(known) || carrying, marked, err
 }

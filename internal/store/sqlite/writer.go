@@ -245,19 +245,16 @@ func (w *writer) connect(ctx context.Context) error {
 		return err
 	}
 	conn, err := db.Conn(ctx)
-	var tx *statements
-	if err == nil {
-		if err = w.file.migrate(ctx, conn, w.cfg.Log); err == nil {
-			tx, err = prepare(ctx, conn)
-		} else {
-			err = errors.Join(err, conn.Close())
-		}
-	}
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	w.db, w.tx, w.rooms, w.senders = db, tx, map[string]*counter{}, map[string]int64{}
-	if err := w.openSegments(ctx, conn); err != nil {
+	w.db, w.tx, w.rooms, w.senders = db, &statements{conn: conn}, map[string]*counter{}, map[string]int64{}
+	if err = w.file.migrate(ctx, conn, w.cfg.Log); err == nil {
+		if err = w.tx.prepareAll(ctx); err == nil {
+			err = w.openSegments(ctx, conn)
+		}
+	}
+	if err != nil {
 		return errors.Join(err, w.disconnect())
 	}
 	return nil
