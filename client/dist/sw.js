@@ -1,16 +1,16 @@
-const version = "d89692b023d1";
+const version = "85d7fd8f5576";
 const files = [
  [
   "/_expo/static/css/base-36814da4fdf6728ee9d7ee2554f2b2ae.css",
   "sha256-LB2YltCLEUGt0uwsLUXRxoUsJ2GgzacEHD2OXLLHTtE="
  ],
  [
-  "/_expo/static/js/web/index-5828dccc373086e6f7115c5d7590b007.js",
-  "sha256-YU+zCu8cgrT2GLxzUvNPIbUJ2KPjGZnREXo0Vcw3www="
+  "/_expo/static/js/web/index-904b034f81ac9d58e20a0729f2fc7329.js",
+  "sha256-FmHrtj8fviFD2NCg1BuqPW/MLhkPnnvHr68D9CZRGGw="
  ],
  [
   "/",
-  "sha256-wv+j1LV42Kkg3vRacOHgI6XVruIrhbpFD1ChZj5Zldk="
+  "sha256-jm3V3DvacGyOQ3vlfqPEP9y7eJO78UWjAOVhkOuhAEU="
  ]
 ];
 

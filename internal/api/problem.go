@@ -90,7 +90,7 @@ func (p *problem) setHeaders(set func(name, value string)) {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		set("WWW-Authenticate", p.challenge)
-	case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		seconds := int64((p.retry + time.Second - 1) / time.Second) // rounded up, or the client would retry too early
 		set("Retry-After", strconv.FormatInt(max(seconds, 1), 10))
 	}

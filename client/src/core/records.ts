@@ -50,8 +50,9 @@ export class Records {
     void this.#device.begin(this.#room, epoch).catch(() => undefined); // on failure the next start finds the old epoch, and begins this one again
   }
 
-  keep(messages: readonly Message[]): void {
-    void this.#device.keep(this.#room, messages, this.#epoch).catch(() => undefined); // on failure they can be fetched again
+  /** Keeps messages, and removes the client's own ones, whose ids are given, from the outbox. */
+  keep(messages: readonly Message[], own: readonly string[]): void {
+    void this.#device.keep(this.#room, messages, own, this.#epoch).catch(() => undefined); // on failure they can be fetched again
     this.#unpruned += messages.length;
     if (this.#unpruned >= kept) this.prune();
   }

@@ -243,7 +243,7 @@ export class Room {
   #adopt(epoch: string | undefined): void {
     if (epoch === undefined || epoch === this.#records.epoch) return;
     this.#records.begin(epoch);
-    this.#records.keep(this.#log.messages);
+    this.#records.keep(this.#log.messages, this.#ownIDs(this.#log.messages));
   }
 
   /** Throws if a page is of another epoch than the log. The next connection then shows in which one the server is. */
@@ -288,7 +288,7 @@ export class Room {
   /** Shows the log and stores its new messages. */
   #keep(added: readonly Message[]): void {
     if (added.length === 0) return;
-    this.#records.keep(added);
+    this.#records.keep(added, this.#ownIDs(added));
     if (this.#opened === 0) this.#log.trim(remembered);
     this.#reportArrived(added);
     this.#show({});
@@ -298,8 +298,12 @@ export class Room {
   /** Reports to the outbox which messages are in the log now. */
   #reportArrived(added: readonly Message[]): void {
     const newest = added.at(-1);
-    const own = added.filter((m) => m.client_id === this.#o.client).map((m) => m.id);
-    if (newest !== undefined) this.#o.outbox.arrived(this.name, own, newest.sent_at);
+    if (newest !== undefined) this.#o.outbox.arrived(this.name, this.#ownIDs(added), newest.sent_at);
+  }
+
+  /** Returns the ids of the client's own messages. Others may have the same ids. */
+  #ownIDs(messages: readonly Message[]): string[] {
+    return messages.filter((m) => m.client_id === this.#o.client).map((m) => m.id);
   }
 
   /** Marks the client's own messages as read if all messages before them are read. */
@@ -347,7 +351,7 @@ export class Room {
     this.#mustBePresent(page);
     const before = page.messages.at(-1)?.seq === first - 1;
     this.#oldest = before ? Math.max(1, page.oldest_seq) : first; // otherwise the server no longer has the messages before it
-    this.#records.keep(page.messages);
+    this.#records.keep(page.messages, this.#ownIDs(page.messages));
     return this.#prepend(page.messages);
   }
 

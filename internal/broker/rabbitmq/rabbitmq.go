@@ -53,7 +53,9 @@ type Driver struct {
 	accounts accounts
 	unknowns *unknowns
 	refusals refusals
-	policies *policies
+
+	conflicts conflicts
+	policies  *policies
 
 	broker     *link.Broker
 	publishing *link.Link
