@@ -16,7 +16,7 @@ const (
 	maxLimit  = 10_000_000 // a greater number is a mistake, or meant as no limit
 	maxPages  = 10_000     // catch-ups at a time: each is an open query
 
-	minMemory Bytes = 1 << 20 // with less, hardly a page of history would be kept
+	minMemory Bytes = 8 << 20 // with less, a client with a few connections would be refused
 )
 
 // validateAuth checks that the settings for tokens are complete, and not given without a use.
@@ -133,6 +133,7 @@ func (l Limit) validate() (err error) {
 		{"--limit-connections-per-address", l.ConnectionsPerAddress},
 		{"--limit-connections-per-client", l.ConnectionsPerClient},
 		{"--limit-rooms", l.Rooms},
+		{"--limit-rooms-per-client", l.RoomsPerClient},
 	} {
 		if limit.value > maxLimit {
 			err = errors.Join(err, fmt.Errorf("%s: %d is more than %d; -1 is no limit", limit.flag, limit.value, maxLimit))

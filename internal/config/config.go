@@ -96,12 +96,13 @@ type ACME struct {
 type Limit struct {
 	Sends                 int   `env:"RESTANTE_LIMIT_SENDS" placeholder:"N" help:"Messages per second of one client, twice as many at once (default 100; -1: no limit). A client is a token's sub, or without authentication an address."`
 	Requests              int   `env:"RESTANTE_LIMIT_REQUESTS" placeholder:"N" help:"Other requests per second of one client, twice as many at once (default 300; -1: no limit)."`
-	Connections           int   `env:"RESTANTE_LIMIT_CONNECTIONS" placeholder:"N" help:"Connections in all (default nine tenths of the files that the process may open; -1: no limit)."`
+	Connections           int   `env:"RESTANTE_LIMIT_CONNECTIONS" placeholder:"N" help:"Connections in all (default nine tenths of the files that the process may open, but no more than fit into --limit-memory; -1: no limit)."`
 	ConnectionsPerAddress int   `env:"RESTANTE_LIMIT_CONNECTIONS_PER_ADDRESS" placeholder:"N" help:"Connections from one address, unless it is a trusted proxy (default 2000; -1: no limit)."`
 	ConnectionsPerClient  int   `env:"RESTANTE_LIMIT_CONNECTIONS_PER_CLIENT" placeholder:"N" help:"Hub connections and event streams of one client (default 100; -1: no limit)."`
 	Rooms                 int   `env:"RESTANTE_LIMIT_ROOMS" placeholder:"N" help:"Rooms that one hub connection may have joined (default 200; -1: no limit)."`
+	RoomsPerClient        int   `env:"RESTANTE_LIMIT_ROOMS_PER_CLIENT" placeholder:"N" help:"Different rooms that all hub connections and event streams of one client may have joined on a node (default 2000; -1: no limit)."`
 	CatchUps              int   `env:"RESTANTE_LIMIT_CATCH_UPS" placeholder:"N" help:"Pages of history that are read from the store at a time for readers that are behind; the others wait for their turn (default 32)."`
-	Memory                Bytes `env:"RESTANTE_LIMIT_MEMORY" placeholder:"SIZE" help:"Memory that the newest messages of all rooms with readers, and the history that was read for readers that are behind, may take together on a hub, such as 64MiB or 1GiB (default 64MiB). What was not used for the longest time is read from the store again."`
+	Memory                Bytes `env:"RESTANTE_LIMIT_MEMORY" placeholder:"SIZE" help:"Memory for all that clients can make the server keep, such as 64MiB or 1GiB: requests, connections, bytes that wait, and the newest messages of rooms (default half of what the container or GOMEMLIMIT allows, otherwise a quarter of the machine). What is cached gives way first; beyond it the server answers 503."`
 }
 
 // Auth is who may use a server.

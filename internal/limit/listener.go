@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"restante/internal/errs"
+	"restante/internal/memory"
 )
 
 // Listener returns a listener that counts the TCP connections of next until they are closed. It rejects connections beyond
@@ -34,11 +35,12 @@ func (l *listener) Accept() (net.Conn, error) {
 			return c, nil
 		}
 		from := addrOf(c.RemoteAddr())
-		if beyond := l.limits.admit(from); beyond != "" {
+		held, beyond := l.limits.admit(from)
+		if beyond != "" {
 			l.limits.reject(tcp, from, beyond)
 			continue
 		}
-		return &conn{TCPConn: tcp, limits: l.limits, from: from}, nil
+		return &conn{TCPConn: tcp, limits: l.limits, from: from, held: held}, nil
 	}
 }
 
@@ -47,6 +49,7 @@ type conn struct {
 	*net.TCPConn
 	limits *Limits
 	from   netip.Addr
+	held   *memory.Holding
 	closed atomic.Bool
 }
 
@@ -54,6 +57,7 @@ type conn struct {
 func (c *conn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {
 		c.limits.leave(c.from)
+		c.held.Release()
 	}
 	return c.TCPConn.Close()
 }
@@ -66,8 +70,25 @@ func addrOf(addr net.Addr) netip.Addr {
 	return tcp.AddrPort().Addr().Unmap().WithZone("")
 }
 
-// admit counts a connection, or returns the limit that it exceeds.
-func (l *Limits) admit(from netip.Addr) (beyond limit) {
+// admit counts a connection, or returns the limit that it exceeds. What it takes is held until it is closed.
+func (l *Limits) admit(from netip.Addr) (held *memory.Holding, beyond limit) {
+	if beyond := l.count(from); beyond != "" {
+		return nil, beyond
+	}
+	owner := OwnerOf(from)
+	if l.exempt(from) {
+		owner = "" // a proxy has many clients
+	}
+	held = l.cfg.Memory.Hold(memory.Connection, owner)
+	if held.Grow(l.cfg.price()) != nil {
+		l.leave(from)
+		return nil, limitMemory
+	}
+	return held, ""
+}
+
+// count counts a connection, or returns the limit on numbers that it exceeds.
+func (l *Limits) count(from netip.Addr) (beyond limit) {
 	network := networkOf(from)
 	l.mu.Lock()
 	defer l.mu.Unlock()

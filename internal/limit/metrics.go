@@ -11,6 +11,7 @@ const (
 	limitConnections limit = "connections"
 	limitPerAddress  limit = "connections_per_address"
 	limitPerClient   limit = "connections_per_client"
+	limitMemory      limit = "memory"
 )
 
 type metrics struct{ counts map[limit]prometheus.Counter }
@@ -21,7 +22,7 @@ func newMetrics(r prometheus.Registerer, most int, open func() float64) *metrics
 		Name: "restante_limited_total", Help: "Messages, requests and connections refused because of a limit.",
 	}, []string{"limit"})
 	m := &metrics{counts: make(map[limit]prometheus.Counter)}
-	for _, l := range []limit{limitSends, limitRequests, limitConnections, limitPerAddress, limitPerClient} {
+	for _, l := range []limit{limitSends, limitRequests, limitConnections, limitPerAddress, limitPerClient, limitMemory} {
 		m.counts[l] = refused.WithLabelValues(string(l))
 	}
 	if r != nil {

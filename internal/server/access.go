@@ -41,6 +41,7 @@ func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error
 		ConnectionsPerClient:  s.cfg.Limit.ConnectionsPerClient,
 		Exempt:                s.cfg.TrustedProxies(),
 		TLS:                   s.cfg.ServesTLS(),
+		Memory:                s.memory,
 		Log:                   s.log,
 		Metrics:               s.metrics,
 	})

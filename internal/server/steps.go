@@ -16,6 +16,7 @@ import (
 	"restante/internal/hub"
 	"restante/internal/journey"
 	"restante/internal/lifecycle"
+	"restante/internal/limit"
 	"restante/internal/peer"
 	"restante/internal/signalr"
 	"restante/internal/store"
@@ -93,7 +94,8 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
-		MaxRooms: s.cfg.Limit.Rooms, Turns: s.turns, Memory: int(s.cfg.Limit.Memory),
+		MaxRooms: s.cfg.Limit.Rooms, MaxRoomsPerClient: s.cfg.Limit.RoomsPerClient, Turns: s.turns,
+		Memory: s.memory, Owner: limit.Owner,
 		CompareEvery: s.compareEvery(), Look: s.look(),
 		SignalR: s.withNodes(signalr.Config{
 			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure, Node: s.peers.Self().ID,
