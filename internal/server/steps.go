@@ -143,12 +143,12 @@ func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler := s.lastAnswers(answerHalfClosed(s.traces.Wrap(s.access.mark(forward.KeepID(byRole(s.peers.Self(), local, s.elsewhere))))))
-	srv := newHTTPServer(handler, s.tls, s.log)
+	handler := limit.Compact(s.lastAnswers(answerHalfClosed(s.access.mark(forward.KeepID(byRole(s.peers.Self(), local, s.elsewhere))))))
+	srv := newHTTPServer(handler, s.access.limits, s.log)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := serveOn(srv, s.access.limits.Listener(s.listener)); !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(s.access.limits.Listener(s.listener, s.tls)); !errors.Is(err, http.ErrServerClosed) {
 			s.parts.Fail(fmt.Errorf("serve on %s: %w", s.Addr(), err))
 		}
 	}()
