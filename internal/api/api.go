@@ -96,10 +96,6 @@ type Config struct {
 
 	AllowedOrigins []string // other origins whose pages may use the API, such as https://chat.example.org; default none
 
-	// ThisMachine says that the server asks for no tokens because only this machine can reach it. Requests are then answered
-	// only under the names of this machine: otherwise a foreign page could pretend to be the server's own.
-	ThisMachine bool
-
 	// Allow is called for every request except those of the hub, probes and preflights. An error refuses the request. It is
 	// called concurrently. Default: every request is allowed.
 	Allow func(*http.Request) error

@@ -51,23 +51,24 @@ var arrows = map[string][]string{
 	"internal/inflight":  {},
 	"internal/retry":     {},
 	"internal/lifecycle": {},
-	"internal/turn":      {}, // of reads of history
-	"internal/timetext":  {}, // times and durations that people write
+	"internal/turn":      {},                // of reads of history
+	"internal/memory":    {"internal/errs"}, // for what clients make the server keep
+	"internal/timetext":  {},                // times and durations that people write
 
 	// whether a node can be used now, and its log
 	"internal/health":  {"internal/errs"},
 	"internal/logging": {},
 
 	// the edges
-	"internal/signalr": {"internal/origin", "internal/errs"},                                                                                              // the protocol: no chat
+	"internal/signalr": {"internal/memory", "internal/origin", "internal/errs"},                                                                           // the protocol: no chat
 	"internal/forward": {"internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs"}, // requests that belong to another node
 	"internal/route":   {"internal/peer"},                                                                                                                 // which requests there are, and who answers them
-	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
+	"internal/hub":     {"internal/memory", "internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
 	"internal/remote":  {},                                                                       // addresses
 	"internal/origin":  {},                                                                       // which web pages are whose
-	"internal/limit":   {"internal/auth", "internal/remote", "internal/route", "internal/journey", "internal/chat", "internal/errs"},
+	"internal/limit":   {"internal/memory", "internal/auth", "internal/remote", "internal/route", "internal/journey", "internal/chat", "internal/errs"},
 	"internal/cert":    {}, // TLS
 	"client":           {}, // the web page, embedded
 
@@ -80,7 +81,7 @@ var arrows = map[string][]string{
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/epoch", "internal/forward", "internal/telemetry",
 		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route",
-		"internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client",
+		"internal/memory", "internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"restante/internal/origin"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 	maxLimit  = 10_000_000 // a greater number is a mistake, or meant as no limit
 	maxPages  = 10_000     // catch-ups at a time: each is an open query
 
-	minMemory Bytes = 1 << 20 // with less, hardly a page of history would be kept
+	minMemory Bytes = 8 << 20 // with less, a client with a few connections would be refused
 )
 
 // validateAuth checks that the settings for tokens are complete, and not given without a use.
@@ -90,6 +92,21 @@ func isSafeURL(raw string) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && local
 }
 
+// Hosts returns the names under which the server answers, besides those of every machine: those that were given as such, and those
+// that others were told. The configuration must be valid.
+func (c Config) Hosts() (names origin.Hosts) {
+	said := slices.Concat(c.Host, c.ACME.Domain)
+	if u, err := url.Parse(c.Advertise); err == nil && u.Hostname() != "" {
+		said = append(said, u.Hostname())
+	}
+	for _, text := range said {
+		if name, err := origin.ParseHost(text); err == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // TrustedProxies returns the networks of TrustedProxy. The configuration must be valid.
 func (c Config) TrustedProxies() []netip.Prefix {
 	networks := make([]netip.Prefix, 0, len(c.TrustedProxy))
@@ -133,6 +150,7 @@ func (l Limit) validate() (err error) {
 		{"--limit-connections-per-address", l.ConnectionsPerAddress},
 		{"--limit-connections-per-client", l.ConnectionsPerClient},
 		{"--limit-rooms", l.Rooms},
+		{"--limit-rooms-per-client", l.RoomsPerClient},
 	} {
 		if limit.value > maxLimit {
 			err = errors.Join(err, fmt.Errorf("%s: %d is more than %d; -1 is no limit", limit.flag, limit.value, maxLimit))

@@ -92,7 +92,7 @@ func TestValidate_TrustedProxies(t *testing.T) {
 
 func TestValidate_Limits(t *testing.T) {
 	most := config.Limit{
-		Sends: 1e7, Requests: 1e7, Connections: 1e7, ConnectionsPerAddress: 1e7, ConnectionsPerClient: 1e7, Rooms: 1e7, CatchUps: 1e4, Memory: 1 << 50,
+		Sends: 1e7, Requests: 1e7, Connections: 1e7, ConnectionsPerAddress: 1e7, ConnectionsPerClient: 1e7, Rooms: 1e7, RoomsPerClient: 1e7, CatchUps: 1e4, Memory: 1 << 50,
 	}
 	none := config.Limit{Sends: -1, Requests: -1, Connections: -1, ConnectionsPerAddress: -1, ConnectionsPerClient: -1, Rooms: -7}
 	for _, valid := range []config.Limit{{}, most, none} {
@@ -103,7 +103,7 @@ func TestValidate_Limits(t *testing.T) {
 	for flag, absurd := range map[string]config.Limit{
 		"--limit-sends": {Sends: 1e7 + 1}, "--limit-requests": {Requests: 1e7 + 1}, "--limit-connections": {Connections: 1e7 + 1},
 		"--limit-connections-per-address": {ConnectionsPerAddress: 1e7 + 1}, "--limit-connections-per-client": {ConnectionsPerClient: 1e7 + 1},
-		"--limit-rooms": {Rooms: 1e7 + 1}, "--limit-catch-ups": {CatchUps: 1e4 + 1}, "--limit-memory": {Memory: 1<<20 - 1},
+		"--limit-rooms": {Rooms: 1e7 + 1}, "--limit-rooms-per-client": {RoomsPerClient: 1e7 + 1}, "--limit-catch-ups": {CatchUps: 1e4 + 1}, "--limit-memory": {Memory: 8<<20 - 1},
 	} {
 		if err := (config.Config{Limit: absurd}).Validate(); err == nil || !strings.HasPrefix(err.Error(), flag+": ") {
 			t.Errorf("%s: %v", flag, err)

@@ -36,15 +36,15 @@ func TestBytes_Forms(t *testing.T) {
 
 func TestBytes_AsAFlagAndInAFile(t *testing.T) {
 	for _, args := range [][]string{
-		{"--limit-memory", "2MiB"}, {"--limit-memory=2097152"},
-		{"--config", writeFile(t, "limit-memory: 2MiB\n")}, {"--config", writeFile(t, "limit-memory: 2097152\n")},
+		{"--limit-memory", "16MiB"}, {"--limit-memory=16777216"},
+		{"--config", writeFile(t, "limit-memory: 16MiB\n")}, {"--config", writeFile(t, "limit-memory: 16777216\n")},
 	} {
-		if c, err := parse(t, append([]string{"serve"}, args...)...); err != nil || c.Limit.Memory != 2<<20 {
+		if c, err := parse(t, append([]string{"serve"}, args...)...); err != nil || c.Limit.Memory != 16<<20 {
 			t.Errorf("%q: %v, %v", args, c.Limit.Memory, err)
 		}
 	}
 	for _, args := range [][]string{
-		{"--limit-memory", "2MB"}, {"--limit-memory=-1"}, {"--limit-memory", "1KiB"}, {"--config", writeFile(t, "limit-memory: [1]\n")},
+		{"--limit-memory", "16MB"}, {"--limit-memory=-1"}, {"--limit-memory", "1KiB"}, {"--config", writeFile(t, "limit-memory: [1]\n")},
 	} {
 		if _, err := parse(t, append([]string{"serve"}, args...)...); err == nil || !strings.Contains(err.Error(), "--limit-memory") {
 			t.Errorf("%q: %v", args, err)

@@ -41,6 +41,7 @@ type Config struct {
 	Partitions   int           `env:"RESTANTE_PARTITIONS" placeholder:"N" help:"Number of intake queues that a new RabbitMQ gets (default 8). One that has them keeps their number, which 'restante broker partitions' changes. One that an earlier version has used needs the number once."`
 	Advertise    string        `env:"RESTANTE_ADVERTISE" placeholder:"URL" help:"Where the other nodes reach this one, http://HOST:PORT (default: the address of --listen, with this machine's name when that is all of its interfaces). A node with a certificate needs it: https://NAME:PORT, with a name of the certificate."`
 	Auth         Auth          `env:"RESTANTE_AUTH" placeholder:"MODE" help:"Who may read and send. 'jwt': bearers of a valid token. 'none': everyone who reaches the address, under any client_id. Must be given when --listen is not a loopback address."`
+	Host         []string      `env:"RESTANTE_HOST" placeholder:"NAME" help:"Name under which clients reach this server, such as chat.example.org, without a port. Without authentication only such names, localhost and addresses are answered: otherwise a web page whose name was made to lead here could read and send. The names of --acme-domain and --advertise count too. With authentication it restricts as soon as it is given. Repeat it, or separate several by commas."`
 	JWT          JWT           `embed:"" prefix:"jwt-"`
 	JWKSURL      string        `name:"jwks-url" env:"RESTANTE_JWKS_URL" placeholder:"URL" help:"Key set (JWKS) whose keys sign valid tokens; fetched at the start, refreshed, and fetched again for a key that is not in it."`
 	CORSOrigin   []string      `name:"cors-origin" env:"RESTANTE_CORS_ORIGIN" placeholder:"ORIGIN" help:"Web page origin that may use this server from a browser, such as https://chat.example.org. Repeat it, or separate several by commas."`
@@ -96,12 +97,13 @@ type ACME struct {
 type Limit struct {
 	Sends                 int   `env:"RESTANTE_LIMIT_SENDS" placeholder:"N" help:"Messages per second of one client, twice as many at once (default 100; -1: no limit). A client is a token's sub, or without authentication an address."`
 	Requests              int   `env:"RESTANTE_LIMIT_REQUESTS" placeholder:"N" help:"Other requests per second of one client, twice as many at once (default 300; -1: no limit)."`
-	Connections           int   `env:"RESTANTE_LIMIT_CONNECTIONS" placeholder:"N" help:"Connections in all (default nine tenths of the files that the process may open; -1: no limit)."`
+	Connections           int   `env:"RESTANTE_LIMIT_CONNECTIONS" placeholder:"N" help:"Connections in all (default nine tenths of the files that the process may open, but no more than fit into --limit-memory; -1: no limit)."`
 	ConnectionsPerAddress int   `env:"RESTANTE_LIMIT_CONNECTIONS_PER_ADDRESS" placeholder:"N" help:"Connections from one address, unless it is a trusted proxy (default 2000; -1: no limit)."`
 	ConnectionsPerClient  int   `env:"RESTANTE_LIMIT_CONNECTIONS_PER_CLIENT" placeholder:"N" help:"Hub connections and event streams of one client (default 100; -1: no limit)."`
 	Rooms                 int   `env:"RESTANTE_LIMIT_ROOMS" placeholder:"N" help:"Rooms that one hub connection may have joined (default 200; -1: no limit)."`
+	RoomsPerClient        int   `env:"RESTANTE_LIMIT_ROOMS_PER_CLIENT" placeholder:"N" help:"Different rooms that all hub connections and event streams of one client may have joined on a node (default 2000; -1: no limit)."`
 	CatchUps              int   `env:"RESTANTE_LIMIT_CATCH_UPS" placeholder:"N" help:"Pages of history that are read from the store at a time for readers that are behind; the others wait for their turn (default 32)."`
-	Memory                Bytes `env:"RESTANTE_LIMIT_MEMORY" placeholder:"SIZE" help:"Memory that the newest messages of all rooms with readers, and the history that was read for readers that are behind, may take together on a hub, such as 64MiB or 1GiB (default 64MiB). What was not used for the longest time is read from the store again."`
+	Memory                Bytes `env:"RESTANTE_LIMIT_MEMORY" placeholder:"SIZE" help:"Memory for all that clients can make the server keep, such as 64MiB or 1GiB: requests, connections, bytes that wait, and the newest messages of rooms (default half of what the container or GOMEMLIMIT allows, otherwise a quarter of the machine). What is cached gives way first; beyond it the server answers 503."`
 }
 
 // Auth is who may use a server.

@@ -35,7 +35,7 @@ func TestValues_AreTheSameEverywhere(t *testing.T) {
 		{"limit-catch-ups", "-1", "--limit-catch-ups: -1 is not between"},
 		{"partitions", "-1", "--partitions: -1 is not between"},
 		{"limit-memory", "-1", "is not an amount of memory"},
-		{"limit-memory", "2097152", config.Bytes(2 << 20)},
+		{"limit-memory", "16777216", config.Bytes(16 << 20)},
 		{"jwt-leeway", "90s", 90 * time.Second},
 		{"drain", "1d", 24 * time.Hour},
 		{"drain", "1d12h", 36 * time.Hour},

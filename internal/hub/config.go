@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"restante/internal/memory"
 	"restante/internal/signalr"
 	"restante/internal/turn"
 )
@@ -19,9 +20,11 @@ type Config struct {
 	Metrics prometheus.Registerer
 	// TailBytes is how much of the newest end of each room is kept in memory, per encoding in use. Default 512 KiB.
 	TailBytes int
-	// Memory is how much memory the newest ends of all rooms and the pages of history that were read take together, in bytes.
-	// What was not used for the longest time gives way. Default 64 MiB.
-	Memory int
+	// Memory is where the hub counts what it keeps: the newest ends of rooms and pages of history, which give way, and what
+	// connections take. Default: a budget of 64 MiB.
+	Memory *memory.Budget
+	// Owner returns the client for which something is kept in Memory. Default: all is the server's own.
+	Owner func(ctx context.Context) string
 	// StreamKeepAlive is how often a quiet event stream gets a comment. Default 15 s.
 	StreamKeepAlive time.Duration
 	// StreamStall is how long the peer of an event stream may read nothing before the stream is ended. Default 5 min.
@@ -34,6 +37,9 @@ type Config struct {
 	Allow func(ctx context.Context) error
 	// MaxRooms is how many rooms a connection may have joined at a time. Negative: any number. Default 200.
 	MaxRooms int
+	// MaxRoomsPerClient is how many different rooms the connections of an owner may have joined at a time. Negative: any number.
+	// Default DefaultRoomsPerClient. Rooms without an owner are not counted.
+	MaxRoomsPerClient int
 	// Turns are what reads of history wait for. Default: turns of the hub alone, whose metrics are not registered.
 	Turns *turn.Turns
 	// CompareEvery is how often the open rooms are compared with the store although Resync was not called. It finds
@@ -45,6 +51,9 @@ type Config struct {
 	SignalR signalr.Config
 }
 
+// DefaultRoomsPerClient is the default of Config.MaxRoomsPerClient.
+const DefaultRoomsPerClient = 2000
+
 // withDefaults returns the configuration with the documented defaults in place of zero values.
 func (c Config) withDefaults() Config {
 	if c.Log == nil {
@@ -53,8 +62,11 @@ func (c Config) withDefaults() Config {
 	if c.TailBytes == 0 {
 		c.TailBytes = 512 << 10
 	}
-	if c.Memory == 0 {
-		c.Memory = 64 << 20
+	if c.Memory == nil {
+		c.Memory = memory.New(memory.Config{Limit: 64 << 20})
+	}
+	if c.Owner == nil {
+		c.Owner = func(context.Context) string { return "" }
 	}
 	if c.StreamKeepAlive == 0 {
 		c.StreamKeepAlive = 15 * time.Second
@@ -70,6 +82,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxRooms == 0 {
 		c.MaxRooms = 200
+	}
+	if c.MaxRoomsPerClient == 0 {
+		c.MaxRoomsPerClient = DefaultRoomsPerClient
 	}
 	if c.Turns == nil {
 		c.Turns = turn.New(turn.Config{})

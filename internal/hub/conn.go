@@ -11,6 +11,7 @@ import (
 
 	"restante/internal/auth"
 	"restante/internal/chat"
+	"restante/internal/memory"
 	"restante/internal/retry"
 	"restante/internal/signalr"
 )
@@ -31,11 +32,13 @@ type sink interface {
 // peer, and ends when the connection is level again. Joining with an old cursor, catching up, and being slow are this one
 // state. The connection queues no messages in it.
 type conn struct {
-	hub  *Hub
-	sink sink
-	enc  encoding
-	pump *pump
-	lag  atomic.Int64 // messages that it does not have yet, of the room in which it is furthest behind; 0 while it is level
+	hub    *Hub
+	sink   sink
+	enc    encoding
+	pump   *pump
+	owner  string          // of what is kept for it, see Config.Owner
+	joined *memory.Holding // what its readers take
+	lag    atomic.Int64    // messages that it does not have yet, of the room in which it is furthest behind; 0 while it is level
 
 	mu       sync.Mutex
 	client   *auth.Client // whose rights it has since a newer token was shown; nil before
@@ -123,6 +126,7 @@ func (c *conn) close() {
 	c.cut()
 	c.catching.Wait()
 	c.hub.forget(c)
+	c.joined.Release()
 }
 
 // cut stops all reading. From its return on nothing is written.
@@ -149,6 +153,8 @@ func (c *conn) isClosed() bool {
 
 func (c *conn) drop(rd *reader) {
 	rd.left = true
+	c.hub.quota.give(c.owner, rd.room.name)
+	c.joined.Shrink(priceOfReader)
 	rd.room.remove(rd)
 	c.hub.leave(rd.room)
 }

@@ -53,7 +53,7 @@ func waitUntil(t *testing.T, ok func() bool) {
 // join opens a connection for p that reads room "a" after seq.
 func join(t *testing.T, h *Hub, p *peer, seq int64) *conn {
 	t.Helper()
-	c := h.newConn(p, eventStream)
+	c := h.newConn(t.Context(), p, eventStream)
 	t.Cleanup(func() { p.end(); c.close() })
 	if _, err := c.follow(anyone(t.Context()), at("a", seq)); err != nil {
 		t.Fatalf("follow: %v", err)

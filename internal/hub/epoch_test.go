@@ -89,7 +89,7 @@ func TestHub_JoinWhileTheEpochChanges(t *testing.T) {
 				stays, sc := follow(t, h, "a", 20)
 				log.goBack("a", 10, secondEpoch)
 				joined := make(chan error, 1)
-				c := h.newConn(newPeer(), eventStream)
+				c := h.newConn(t.Context(), newPeer(), eventStream)
 				go func() {
 					at, err := c.join(anyone(t.Context()), at("a", 5))
 					if err == nil && (at.Epoch != secondEpoch || at.LastSeq != 10) {
@@ -132,7 +132,7 @@ func TestHub_JoinInProgressWhenTheEpochEnds(t *testing.T) {
 		})
 		joined := make(chan error, 1)
 		late := newPeer()
-		slow := h.newConn(late, eventStream)
+		slow := h.newConn(t.Context(), late, eventStream)
 		go func() {
 			_, err := slow.follow(anyone(t.Context()), at("a", 5))
 			joined <- err
@@ -214,7 +214,7 @@ func TestHub_JoinsAndEpochsAtRandom(t *testing.T) {
 
 func joinOnce(t *testing.T, h *Hub) {
 	p := newPeer()
-	c := h.newConn(p, eventStream)
+	c := h.newConn(t.Context(), p, eventStream)
 	defer c.close()
 	defer p.end()
 	at, err := c.follow(anyone(t.Context()), at("a", 100))
@@ -305,7 +305,7 @@ func TestHub_EnterRenewsOneAfterTheOther(t *testing.T) {
 func TestHub_EpochIsNotKnownYet(t *testing.T) {
 	log := &unknown{history: &history{}}
 	h := start(t, log)
-	c := h.newConn(newPeer(), eventStream)
+	c := h.newConn(t.Context(), newPeer(), eventStream)
 	defer c.close()
 	if _, err := c.join(anyone(t.Context()), at("a", Now)); errs.CodeOf(err) != errs.Unavailable {
 		t.Errorf("join: %v", err)
@@ -358,7 +358,7 @@ func (s *undecided) Room(ctx context.Context, name string) (chat.Room, error) {
 func TestHub_JoinWaitsUntilTheEpochIsKnown(t *testing.T) {
 	log := &undecided{&history{}, make(chan struct{})}
 	h := start(t, log)
-	c := h.newConn(newPeer(), eventStream)
+	c := h.newConn(t.Context(), newPeer(), eventStream)
 	defer c.close()
 	joined := make(chan error, 1)
 	go func() {

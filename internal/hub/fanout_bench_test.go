@@ -44,7 +44,7 @@ func benchFanOut(b *testing.B, cfg Config) {
 	var expected atomic.Int64
 	all := make(chan struct{}, 1)
 	open := func(room string) {
-		c := h.newConn(byteSink{&expected, all}, eventStream)
+		c := h.newConn(b.Context(), byteSink{&expected, all}, eventStream)
 		b.Cleanup(c.close)
 		if _, err := c.follow(anyone(b.Context()), at(room, 0)); err != nil {
 			b.Fatal(err)

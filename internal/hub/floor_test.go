@@ -19,7 +19,7 @@ func TestConn_BelowTheFloorAtTheJoin(t *testing.T) {
 	log.raise(50)
 	h := start(t, log)
 	p := newPeer()
-	c := h.newConn(p, eventStream)
+	c := h.newConn(t.Context(), p, eventStream)
 	t.Cleanup(func() { p.end(); c.close() })
 	if got, err := c.follow(anyone(t.Context()), at("a", 10)); err != nil || got.reset == nil || got.reset.After != 50 {
 		t.Fatalf("follow: %+v, %v", got, err)

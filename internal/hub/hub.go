@@ -14,6 +14,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/journey"
+	"restante/internal/memory"
 	"restante/internal/signalr"
 )
 
@@ -22,8 +23,8 @@ type Hub struct {
 	cfg     Config
 	logs    Logs
 	accept  journey.Accepter
-	budget  *budget
 	pages   *pages
+	quota   *quota
 	lagging *lagging
 	pumps   []*pump
 	signalr *signalr.Server
@@ -52,10 +53,10 @@ func New(cfg Config, logs Logs, accept journey.Accepter) *Hub {
 		cfg: cfg, logs: logs, accept: accept,
 		rooms: make(map[string]*room), conns: make(map[*conn]struct{}), streams: make(map[*stream]context.CancelFunc),
 		resyncAsked: make(chan struct{}, 1), renewals: renewals{wake: make(chan struct{}, 1)},
-		lagging: newLagging(), budget: newBudget(cfg.Memory),
+		lagging: newLagging(), quota: newQuota(cfg.MaxRoomsPerClient),
 	}
-	h.metrics = newMetrics(cfg.Metrics, gauges{lag: h.lagging.slowest, rooms: h.openRooms, streams: h.openStreams}, h.budget)
-	h.pages = newPages(logs.Shared, h.budget, cfg.Turns, h.metrics)
+	h.metrics = newMetrics(cfg.Metrics, gauges{lag: h.lagging.slowest, rooms: h.openRooms, streams: h.openStreams})
+	h.pages = newPages(logs.Shared, cfg.Memory, cfg.Turns, h.metrics)
 	for i := range runtime.NumCPU() {
 		h.pumps = append(h.pumps, newPump(i, h.metrics))
 	}
@@ -86,7 +87,7 @@ func (h *Hub) Deliver(stored []chat.Message) {
 	}
 	for r, messages := range groups {
 		readers, repeated, over := r.extend(messages, h.cfg.TailBytes)
-		h.budget.evict(over)
+		memory.Evict(over)
 		if repeated > 0 {
 			h.pages.announced(r.name, repeated)
 		}
@@ -167,10 +168,11 @@ func (h *Hub) Drain(ctx context.Context) error {
 // ServeHTTP serves the SignalR endpoint and its /negotiate.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.signalr.ServeHTTP(w, r) }
 
-// newConn returns a connection that follows no room yet. Close it.
-func (h *Hub) newConn(s sink, e encoding) *conn {
+// newConn returns a connection of the client of ctx that follows no room yet. Close it.
+func (h *Hub) newConn(ctx context.Context, s sink, e encoding) *conn {
 	n := int(h.opened.Add(1)) % len(h.pumps)
-	c := &conn{hub: h, sink: s, enc: e, pump: h.pumps[n]}
+	c := &conn{hub: h, sink: s, enc: e, pump: h.pumps[n], owner: h.cfg.Owner(ctx)}
+	c.joined = h.cfg.Memory.Hold(memory.Room, c.owner)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.conns[c] = struct{}{}
@@ -194,7 +196,12 @@ func (h *Hub) open(ctx context.Context, name string) (*room, error) {
 	defer h.mu.Unlock()
 	r := h.rooms[name]
 	if r == nil {
-		r = newRoom(name, *h.present, len(h.pumps), h.budget)
+		held := h.cfg.Memory.Hold(memory.Room, h.cfg.Owner(ctx))
+		if err := held.Grow(priceOfRoom); err != nil {
+			return nil, err
+		}
+		r = newRoom(name, *h.present, len(h.pumps), h.cfg.Memory)
+		r.held = held
 		h.rooms[name] = r
 	}
 	r.refs++

@@ -14,6 +14,7 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/memory"
 	"restante/internal/signalr"
 	"restante/internal/store/driver"
 )
@@ -188,7 +189,9 @@ func (s storeOf) Beginning(ctx context.Context, room, epoch string) (int64, erro
 }
 
 // roomNamed is a room of the first epoch, for reading its pages.
-func roomNamed(name string) *room { return newRoom(name, firstEpoch, 1, newBudget(1<<20)) }
+func roomNamed(name string) *room {
+	return newRoom(name, firstEpoch, 1, memory.New(memory.Config{Limit: 1 << 20}))
+}
 
 // at is a cursor that names no epoch.
 func at(room string, seq int64) chat.Cursor { return chat.Cursor{Room: room, Seq: seq} }

@@ -81,6 +81,9 @@ func (c *conn) enroll(ctx context.Context, cursor chat.Cursor, tell bool) (at po
 	rd := c.reader(cursor.Room)
 	if c.closed || rd != nil {
 		c.hub.leave(r) // a reader has entered its room once
+	} else if err := c.takeSpace(cursor.Room); err != nil {
+		c.hub.leave(r)
+		return position{}, err
 	}
 	switch {
 	case c.closed:

@@ -78,7 +78,7 @@ func (w *wanderer) wander(log *history, writing *sync.WaitGroup) {
 // visit connects at the cursor, does something, disconnects, and checks what was received.
 func (w *wanderer) visit(do func(*conn, *peer)) {
 	p := newPeer()
-	c := w.hub.newConn(p, eventStream)
+	c := w.hub.newConn(w.t.Context(), p, eventStream)
 	from := w.seen
 	if _, err := c.follow(anyone(w.t.Context()), at("a", from)); err != nil {
 		w.t.Errorf("follow: %v", err)

@@ -13,7 +13,7 @@ func (l *lagging) count() int {
 
 func followRooms(t testing.TB, h *Hub, s sink, rooms int, after int64) *conn {
 	t.Helper()
-	c := h.newConn(s, eventStream)
+	c := h.newConn(t.Context(), s, eventStream)
 	t.Cleanup(c.close)
 	for r := range rooms {
 		if _, err := c.follow(anyone(t.Context()), at(fmt.Sprint("r", r), after)); err != nil {

@@ -33,7 +33,7 @@ func TestLooks_JoinsShareThoseThatBeginAfterThem(t *testing.T) {
 				<-time.After(130 * time.Millisecond)
 			}
 			stored := log.append("a", 1)[0].Seq
-			c := h.newConn(newPeer(), eventStream)
+			c := h.newConn(t.Context(), newPeer(), eventStream)
 			joining.Go(func() {
 				defer c.close()
 				at, err := c.join(anyone(t.Context()), at("a", Now))

@@ -21,7 +21,7 @@ type metrics struct {
 // gauges are read when the metrics are.
 type gauges struct{ lag, rooms, streams func() float64 }
 
-func newMetrics(reg prometheus.Registerer, g gauges, b *budget) *metrics {
+func newMetrics(reg prometheus.Registerer, g gauges) *metrics {
 	m := &metrics{
 		delivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_delivered_total", Help: "Messages written to readers, counted once per reader.",
@@ -65,7 +65,7 @@ func newMetrics(reg prometheus.Registerer, g gauges, b *budget) *metrics {
 		m.resets.WithLabelValues(string(reason))
 	}
 	if reg != nil {
-		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, b.evicted, m.deliverSeconds, m.resyncs,
+		reg.MustRegister(m.delivered, m.fallenBehind, m.pageReads, m.deliverSeconds, m.resyncs,
 			m.roomsBehind, m.roomsUnheard, m.doubts, m.resets,
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_slowest_reader_lag_messages", Help: "How many messages the slowest reader is behind.",
@@ -75,10 +75,7 @@ func newMetrics(reg prometheus.Registerer, g gauges, b *budget) *metrics {
 			}, g.rooms),
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "restante_event_streams", Help: "Open event streams (GET /rooms/{room}/events) of this node.",
-			}, g.streams),
-			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-				Name: "restante_hub_memory_bytes", Help: "Memory that the newest ends of rooms and the pages of history take.",
-			}, b.bytes))
+			}, g.streams))
 	}
 	return m
 }

@@ -61,7 +61,7 @@ func writeThroughOutages(rnd *rand.Rand, h *Hub, log *history) {
 func joinFromNow(t *testing.T, h *Hub, log *history, writing *sync.WaitGroup) {
 	for range 10 {
 		p := newPeer()
-		c := h.newConn(p, eventStream)
+		c := h.newConn(t.Context(), p, eventStream)
 		known, err := c.follow(anyone(t.Context()), at("a", Now))
 		if err != nil {
 			t.Errorf("join: %v", err)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"restante/internal/chat"
+	"restante/internal/memory"
 	"restante/internal/turn"
 )
 
@@ -22,7 +23,7 @@ const pageMessages = 128
 // cached pages do not. Its methods may be called concurrently.
 type pages struct {
 	history SharedHistory
-	budget  *budget
+	memory  *memory.Budget
 	reading singleflight.Group
 	turns   *turn.Turns
 	metrics *metrics
@@ -53,14 +54,14 @@ type block struct {
 
 type cachedPage struct {
 	segment
-	share share
+	share *memory.Share
 }
 
 // pageOverhead is about what a cached page takes besides its messages, in bytes.
 const pageOverhead = 512
 
-func newPages(h SharedHistory, b *budget, turns *turn.Turns, m *metrics) *pages {
-	return &pages{history: h, budget: b, turns: turns, metrics: m, rooms: make(map[string]*cachedRoom)}
+func newPages(h SharedHistory, b *memory.Budget, turns *turn.Turns, m *metrics) *pages {
+	return &pages{history: h, memory: b, turns: turns, metrics: m, rooms: make(map[string]*cachedRoom)}
 }
 
 // errNotReadable is why a message that was announced is not in the page that should hold it.
@@ -155,7 +156,7 @@ func (p *pages) cached(room string, key blockKey, seq int64) (segment, bool) {
 	if r := p.rooms[room]; r != nil && r.blocks[key] != nil {
 		for _, page := range r.blocks[key].pages {
 			if page.holds(seq) {
-				p.budget.touch(&page.share)
+				page.share.Touch()
 				return page.segment, true
 			}
 		}
@@ -178,17 +179,17 @@ func (p *pages) keep(room string, key blockKey, s segment, changes uint64) {
 	b.pages = slices.DeleteFunc(b.pages, func(old *cachedPage) bool {
 		replaced := old.first <= s.last() && s.first <= old.last()
 		if replaced {
-			p.budget.set(&old.share, 0)
+			old.share.Set(0)
 		}
 		return replaced
 	})
 	page := &cachedPage{segment: s}
-	page.share = share{what: keptPage, drop: func() { p.drop(room, key, page) }}
+	page.share = p.memory.Share(memory.Page, func() { p.drop(room, key, page) })
 	b.pages = append(b.pages, page)
 	r.last = max(r.last, s.last())
-	over := p.budget.set(&page.share, s.size()+pageOverhead)
+	over := page.share.Set(s.size() + pageOverhead)
 	p.mu.Unlock()
-	p.budget.evict(over)
+	memory.Evict(over)
 }
 
 // drop removes a page that gave way.
@@ -244,7 +245,7 @@ func (p *pages) forget(room string) {
 	r.last = 0
 	for key, b := range r.blocks {
 		for _, page := range b.pages {
-			p.budget.set(&page.share, 0)
+			page.share.Set(0)
 		}
 		b.pages = nil
 		p.tidy(room, key)

@@ -91,7 +91,7 @@ func benchCompare(b *testing.B, st *store.Store) {
 	h := start(b, st)
 	var expected atomic.Int64
 	for i := range rooms {
-		c := h.newConn(countSink{&expected, nil}, eventStream)
+		c := h.newConn(b.Context(), countSink{&expected, nil}, eventStream)
 		defer c.close()
 		if _, err := c.follow(anyone(b.Context()), at(fmt.Sprint("room", i), 1)); err != nil {
 			b.Fatal(err)
@@ -122,7 +122,7 @@ func benchResync(b *testing.B, roundTrip time.Duration) {
 	var expected atomic.Int64
 	all := make(chan struct{})
 	for i := range rooms {
-		c := h.newConn(countSink{&expected, all}, eventStream)
+		c := h.newConn(b.Context(), countSink{&expected, all}, eventStream)
 		defer c.close()
 		if _, err := c.follow(anyone(b.Context()), at(fmt.Sprint("room", i), 0)); err != nil {
 			b.Fatal(err)

@@ -92,7 +92,7 @@ func runningWith(t *testing.T, cfg Config, log SharedHistory) (h *Hub, stop func
 func follow(t *testing.T, h *Hub, room string, seq int64) (*peer, *conn) {
 	t.Helper()
 	p := newPeer()
-	c := h.newConn(p, eventStream)
+	c := h.newConn(t.Context(), p, eventStream)
 	if _, err := c.follow(anyone(t.Context()), at(room, seq)); err != nil {
 		t.Fatalf("follow %s: %v", room, err)
 	}
@@ -319,7 +319,7 @@ func TestHub_ResyncFindsARoomThatIsBeingOpened(t *testing.T) {
 		}
 		log.set(opens)
 		p := newPeer()
-		c := h.newConn(p, eventStream)
+		c := h.newConn(t.Context(), p, eventStream)
 		opening := make(chan error, 1)
 		go func() {
 			_, err := c.follow(anyone(t.Context()), at("a", 1))

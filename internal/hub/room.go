@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"restante/internal/chat"
+	"restante/internal/memory"
 )
 
 // room is a room that has readers. Its tail is replaced under mu and read without a lock.
@@ -12,13 +13,13 @@ type room struct {
 	name   string
 	epoch  chat.Epoch // of all that the room has; a room of another epoch is another one
 	tail   atomic.Pointer[tail]
-	stored atomic.Int64 // the greatest last seq that a join has read from the store; the tail may be behind it
-	budget *budget
-	marked []atomic.Bool // per pump: it has not written the newest messages yet
-	refs   int           // readers, and joins in progress; guarded by Hub.mu
+	stored atomic.Int64    // the greatest last seq that a join has read from the store; the tail may be behind it
+	held   *memory.Holding // what the room takes but for its tail, of the client that has opened it
+	marked []atomic.Bool   // per pump: it has not written the newest messages yet
+	refs   int             // readers, and joins in progress; guarded by Hub.mu
 
 	mu      sync.Mutex
-	share   share          // of the tail in the budget
+	share   *memory.Share  // of the tail
 	closed  bool           // it has no readers any more, and keeps no tail
 	using   [encodings]int // readers per encoding
 	readers [][]*reader    // one list per pump
@@ -26,9 +27,9 @@ type room struct {
 	loaded  bool // the tail's last seq has been compared with the store
 }
 
-func newRoom(name string, epoch chat.Epoch, pumps int, b *budget) *room {
-	r := &room{name: name, epoch: epoch, budget: b, marked: make([]atomic.Bool, pumps), readers: make([][]*reader, pumps)}
-	r.share = share{what: keptTail, drop: r.dropTail}
+func newRoom(name string, epoch chat.Epoch, pumps int, b *memory.Budget) *room {
+	r := &room{name: name, epoch: epoch, marked: make([]atomic.Bool, pumps), readers: make([][]*reader, pumps)}
+	r.share = b.Share(memory.Tail, r.dropTail)
 	r.tail.Store(&tail{})
 	return r
 }
@@ -53,7 +54,7 @@ func (r *room) jump(last int64) bool {
 // empty replaces the tail with an empty one that ends at last. The caller holds mu.
 func (r *room) empty(last int64) {
 	r.tail.Store(&tail{last: last})
-	r.budget.set(&r.share, 0)
+	r.share.Set(0)
 }
 
 // dropTail lets the messages of the tail go. Readers then read them from the store.
@@ -69,6 +70,7 @@ func (r *room) close() {
 	defer r.mu.Unlock()
 	r.closed = true
 	r.empty(r.tail.Load().last)
+	r.held.Release()
 }
 
 // saw notes the last number that a join has read from the store. The first one is where the tail of the room begins: messages
@@ -99,7 +101,7 @@ func (r *room) fallBack(heard, last int64) bool {
 
 // extend adds stored messages to the tail, of up to limit bytes per encoding. It returns how many readers the room has, the least
 // number of a message that is not new, 0 if all are, and what must give way to the tail: the caller evicts that.
-func (r *room) extend(messages []chat.Message, limit int) (readers int, repeated int64, over []*share) {
+func (r *room) extend(messages []chat.Message, limit int) (readers int, repeated int64, over []*memory.Share) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -111,7 +113,7 @@ func (r *room) extend(messages []chat.Message, limit int) (readers int, repeated
 	for _, n := range r.using {
 		readers += n
 	}
-	return readers, before.repeated(messages), r.budget.set(&r.share, t.size())
+	return readers, before.repeated(messages), r.share.Set(t.size())
 }
 
 // last returns the seq of the newest message that is known to be stored.

@@ -59,7 +59,7 @@ func (h *Hub) connect(ctx context.Context, out sink, enc encoding, query url.Val
 	if err != nil {
 		return nil, err
 	}
-	s := &session{hub: h, conn: h.newConn(out, enc), clientID: clientID, release: release}
+	s := &session{hub: h, conn: h.newConn(ctx, out, enc), clientID: clientID, release: release}
 	for _, cursor := range cursors {
 		if _, err := s.conn.follow(ctx, cursor); err != nil {
 			s.Close()

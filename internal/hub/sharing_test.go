@@ -227,8 +227,8 @@ func TestPages_OfARoomWithoutReaders(t *testing.T) {
 		t.Errorf("listens: %v; pages of %d rooms", h.Listens("a"), len(h.pages.rooms))
 	}
 	h.Passed(chat.Message{Room: "a", Seq: 2})
-	if len(h.pages.rooms) != 0 || h.budget.bytes() != 0 {
-		t.Errorf("pages of %d rooms are kept, %v bytes", len(h.pages.rooms), h.budget.bytes())
+	if len(h.pages.rooms) != 0 || h.cfg.Memory.Used() != 0 {
+		t.Errorf("pages of %d rooms are kept, %v bytes", len(h.pages.rooms), h.cfg.Memory.Used())
 	}
 	c = join(t, h, newPeer(), Now)
 	if !h.Listens("a") || h.Listens("b") {

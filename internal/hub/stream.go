@@ -38,7 +38,7 @@ func (h *Hub) Follow(ctx context.Context, cursor chat.Cursor, w StreamWriter) er
 	ctx, cancel := auth.UntilExpiry(ctx)
 	defer cancel()
 	s := newStream(cancel)
-	c := h.newConn(s, eventStream)
+	c := h.newConn(ctx, s, eventStream)
 	defer c.close()
 	if _, err := c.follow(ctx, cursor); err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/journey"
+	"restante/internal/memory"
 	"restante/internal/remote"
 	"restante/internal/route"
 )
@@ -35,9 +36,11 @@ const (
 type Config struct {
 	Sends                 int // messages per second of a client, twice as many at once; default DefaultSends
 	Requests              int // HTTP requests, and calls over the hub but for messages, per second of a client, twice as many at once; default DefaultRequests
-	Connections           int // TCP connections in all; default nine tenths of the files that the process may open
+	Connections           int // TCP connections in all; default nine tenths of the files that the process may open, and no more than fit into Memory
 	ConnectionsPerAddress int // TCP connections of one address; default DefaultConnectionsPerAddress
 	ConnectionsPerClient  int // hub connections and event streams of a client; default DefaultConnectionsPerClient
+
+	Memory *memory.Budget // what connections, heads and bodies are counted in; default: no limit
 
 	Exempt []netip.Prefix // networks without ConnectionsPerAddress, such as those of proxies; default none
 	TLS    bool           // connections are encrypted: a rejected one gets no answer
@@ -48,7 +51,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	for value, standard := range map[*int]int{
-		&c.Sends: DefaultSends, &c.Requests: DefaultRequests, &c.Connections: openFiles() * 9 / 10,
+		&c.Sends: DefaultSends, &c.Requests: DefaultRequests, &c.Connections: c.mostConnections(),
 		&c.ConnectionsPerAddress: DefaultConnectionsPerAddress, &c.ConnectionsPerClient: DefaultConnectionsPerClient,
 	} {
 		if *value == 0 {
@@ -61,6 +64,29 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// What a connection takes besides the bytes that wait in it, in bytes: buffers and a stack at first, and under TLS its state.
+const (
+	priceOfTCP = 10 << 10
+	priceOfTLS = 32 << 10
+)
+
+// price returns what a connection takes.
+func (c Config) price() int {
+	if c.TLS {
+		return priceOfTLS
+	}
+	return priceOfTCP
+}
+
+// mostConnections returns how many connections there may be when nothing is said.
+func (c Config) mostConnections() int {
+	most := openFiles() * 9 / 10
+	if c.Memory != nil {
+		most = min(most, c.Memory.Limit()/c.price())
+	}
+	return most
+}
+
 // Limits counts. Its methods may be called concurrently.
 type Limits struct {
 	cfg             Config
@@ -68,6 +94,7 @@ type Limits struct {
 	sends, requests *buckets
 	delays          chan struct{} // buffered: one element for each refusal that is being delayed
 	rejected        warnings
+	heads           *heads
 
 	mu      sync.Mutex
 	opened  map[clientKey]int  // hub connections and event streams
@@ -82,7 +109,8 @@ func New(cfg Config) *Limits {
 		delays: make(chan struct{}, maxDelays), opened: make(map[clientKey]int), sockets: make(map[netip.Addr]int),
 	}
 	l.sends, l.requests = newBuckets(l.cfg.Sends), newBuckets(l.cfg.Requests)
-	l.metrics = newMetrics(l.cfg.Metrics, l.cfg.Connections, l.connections)
+	l.heads = newHeads(l.cfg)
+	l.metrics = newMetrics(l.cfg.Metrics, l.cfg.Connections, l.connections, l.heads.count)
 	return l
 }
 
@@ -98,6 +126,21 @@ func clientOf(ctx context.Context) clientKey {
 	}
 	return clientKey{network: networkOf(remote.From(ctx).Addr)}
 }
+
+// Owner returns the name under which what the client of ctx makes the server keep is held: the sub of its token, or its network.
+func Owner(ctx context.Context) string {
+	client := clientOf(ctx)
+	if client.id != "" {
+		return ownerOfID + client.id
+	}
+	return OwnerOf(client.network)
+}
+
+// ownerOfID begins the names of owners with a token, so that none is the name of a network.
+const ownerOfID = "sub "
+
+// OwnerOf is Owner for a connection from an address, of which no request is known yet.
+func OwnerOf(addr netip.Addr) string { return networkOf(addr).String() }
 
 // networkOf returns the address that limits count for addr: addr itself for IPv4, the first address of its network of
 // 64 bits for IPv6, since one client usually has all of that network.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"restante/internal/memory"
 )
 
 // serve accepts connections until the listener is closed, and keeps them.
@@ -22,7 +25,7 @@ func serve(t *testing.T, l *Limits) (addr string, accepted chan net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener := l.Listener(plain)
+	listener := l.Listener(plain, nil)
 	accepted = make(chan net.Conn, 100)
 	done := make(chan struct{})
 	go func() {
@@ -112,11 +115,61 @@ restante_tcp_connections_limit 5
 	}
 }
 
+// A connection takes memory of its address until it is closed. One address gets a part of it.
+func TestListener_RejectsConnectionsBeyondTheMemory(t *testing.T) {
+	metrics := prometheus.NewRegistry()
+	budget := memory.New(memory.Config{Limit: 20 * priceOfTCP})
+	l := New(Config{Memory: budget, Connections: -1, Metrics: metrics, Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.9/32")}})
+	addr, accepted := serve(t, l)
+	var open []net.Conn
+	for range 3 {
+		dial(t, "127.0.0.2", addr)
+		open = append(open, <-accepted)
+	}
+	if got := answer(t, dial(t, "127.0.0.2", addr)); !strings.HasPrefix(got, "HTTP/1.1 503 ") {
+		t.Errorf("beyond the part of an address: %q", got)
+	}
+	dial(t, "127.0.0.3", addr)
+	open = append(open, <-accepted)
+	for range 16 { // all that is left, since a proxy is no client
+		dial(t, "127.0.0.9", addr)
+		open = append(open, <-accepted)
+	}
+	answer(t, dial(t, "127.0.0.9", addr))
+	if n := refusals(t, metrics, "memory"); n != 2 || budget.Of(memory.Connection) != 20*priceOfTCP {
+		t.Errorf("%v are counted, %d bytes are held", n, budget.Used())
+	}
+	for _, c := range open {
+		_ = c.Close()
+		_ = c.Close()
+	}
+	if budget.Used() != 0 || l.all != 0 {
+		t.Errorf("%d bytes of %d connections are held at the end", budget.Used(), l.all)
+	}
+	if c := (Config{Memory: budget}).withDefaults(); c.Connections != 20 {
+		t.Errorf("%d connections are more than fit", c.Connections)
+	}
+}
+
+// The same client has one name, and no client has the name of another.
+func TestOwner(t *testing.T) {
+	names := map[string]bool{}
+	for _, r := range []*http.Request{
+		requestOf(t, "ann", "192.0.2.1", "/"), requestOf(t, "ann", "192.0.2.2", "/"), requestOf(t, "192.0.2.3", "192.0.2.1", "/"),
+		requestOf(t, "", "192.0.2.3", "/"), requestOf(t, "", "2001:db8::1", "/"), requestOf(t, "", "2001:db8::2", "/"),
+	} {
+		names[Owner(r.Context())] = true
+	}
+	if len(names) != 4 || !names[OwnerOf(netip.MustParseAddr("2001:db8::9"))] {
+		t.Errorf("the owners are %v", names)
+	}
+}
+
 func TestLimits_ForgetsAddressesThatHaveLeft(t *testing.T) {
 	l := New(Config{})
 	addrs := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")}
 	for _, addr := range addrs {
-		if beyond := l.admit(addr); beyond != "" {
+		if _, beyond := l.admit(addr, OwnerOf(addr)); beyond != "" {
 			t.Fatal(beyond)
 		}
 	}

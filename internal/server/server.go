@@ -28,6 +28,7 @@ import (
 	"restante/internal/health"
 	"restante/internal/hub"
 	"restante/internal/lifecycle"
+	"restante/internal/memory"
 	"restante/internal/peer"
 	"restante/internal/store"
 	"restante/internal/telemetry"
@@ -46,6 +47,7 @@ type Server struct {
 	failed  atomic.Bool // a part has ended by itself, so that the stop need not wait for load balancers
 
 	// The steps of a start set these, each for the steps after it.
+	memory       *memory.Budget // for what clients make the process keep
 	listener     net.Listener
 	peers        *peer.Table
 	traces       *telemetry.Telemetry
@@ -73,8 +75,9 @@ type Server struct {
 func (s *Server) steps() []lifecycle.Step {
 	noHub, noConsumer := !s.hasRole(peer.Hub), !s.hasRole(peer.Consumer)
 	return []lifecycle.Step{
-		{Name: "listener", Start: s.listen}, // first: the node tells the others its address; requests wait until http
-		{Name: "node", Start: s.identify},   // its id, address and features, and the table of its peers
+		{Name: "memory", Start: s.openMemory}, // the budget for clients
+		{Name: "listener", Start: s.listen},   // first: the node tells the others its address; requests wait until http
+		{Name: "node", Start: s.identify},     // its id, address and features, and the table of its peers
 		{Name: "traces", Start: s.startTraces},
 		{Name: "broker", Start: s.openBroker}, // first: its record says which store it belongs to
 		{Name: "store", Start: s.openStore},

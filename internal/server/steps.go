@@ -16,6 +16,7 @@ import (
 	"restante/internal/hub"
 	"restante/internal/journey"
 	"restante/internal/lifecycle"
+	"restante/internal/limit"
 	"restante/internal/peer"
 	"restante/internal/signalr"
 	"restante/internal/store"
@@ -93,7 +94,8 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
-		MaxRooms: s.cfg.Limit.Rooms, Turns: s.turns, Memory: int(s.cfg.Limit.Memory),
+		MaxRooms: s.cfg.Limit.Rooms, MaxRoomsPerClient: s.cfg.Limit.RoomsPerClient, Turns: s.turns,
+		Memory: s.memory, Owner: limit.Owner,
 		CompareEvery: s.compareEvery(), Look: s.look(),
 		SignalR: s.withNodes(signalr.Config{
 			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure, Node: s.peers.Self().ID,
@@ -141,12 +143,12 @@ func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler := s.lastAnswers(answerHalfClosed(s.traces.Wrap(s.access.mark(forward.KeepID(byRole(s.peers.Self(), local, s.elsewhere))))))
-	srv := newHTTPServer(handler, s.tls, s.log)
+	handler := limit.Compact(s.lastAnswers(answerHalfClosed(s.access.mark(forward.KeepID(byRole(s.peers.Self(), local, s.elsewhere))))))
+	srv := newHTTPServer(handler, s.access.limits, s.log)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := serveOn(srv, s.access.limits.Listener(s.listener)); !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(s.access.limits.Listener(s.listener, s.tls)); !errors.Is(err, http.ErrServerClosed) {
 			s.parts.Fail(fmt.Errorf("serve on %s: %w", s.Addr(), err))
 		}
 	}()
