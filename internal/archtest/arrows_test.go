@@ -56,6 +56,7 @@ var arrows = map[string][]string{
 	// whether a node can be used now, and its log
 	"internal/health":  {"internal/errs"},
 	"internal/logging": {},
+	"internal/audit":   {}, // what those who look after security ask about
 
 	// the edges
 	"internal/signalr": {"internal/origin", "internal/errs"},                                                                                              // the protocol: no chat
