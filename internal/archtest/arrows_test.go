@@ -51,6 +51,7 @@ var arrows = map[string][]string{
 	"internal/retry":     {},
 	"internal/lifecycle": {},
 	"internal/turn":      {}, // of reads of history
+	"internal/filestate": {}, // whether files have changed
 	"internal/timetext":  {}, // times and durations that people write
 
 	// whether a node can be used now, and its log
@@ -64,15 +65,15 @@ var arrows = map[string][]string{
 	"internal/route":   {"internal/peer"},                                                                                                                 // which requests there are, and who answers them
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
-	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
-	"internal/remote":  {},                                                                       // addresses
-	"internal/origin":  {},                                                                       // which web pages are whose
+	"internal/auth":    {"internal/filestate", "internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
+	"internal/remote":  {},                                                                                             // addresses
+	"internal/origin":  {},                                                                                             // which web pages are whose
 	"internal/limit":   {"internal/auth", "internal/remote", "internal/route", "internal/journey", "internal/chat", "internal/errs"},
-	"internal/cert":    {}, // TLS
-	"client":           {}, // the web page, embedded
+	"internal/cert":    {"internal/filestate"}, // TLS
+	"client":           {},                     // the web page, embedded
 
 	// the program
-	"internal/config":    {"internal/origin", "internal/peer", "internal/timetext"},
+	"internal/config":    {"internal/auth", "internal/origin", "internal/peer", "internal/timetext"},
 	"internal/telemetry": {"internal/route"},
 	"internal/server": {
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
