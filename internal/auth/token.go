@@ -51,6 +51,15 @@ func refused(why refusal) error {
 	return errs.Wrap(errs.Unauthenticated, why, "%s", text)
 }
 
+// Reason returns in one word why a request has no client, for the audit log: that of the metric restante_tokens_total. err is
+// the error of From.
+func Reason(err error) string {
+	if why, ok := errors.AsType[refusal](err); ok {
+		return string(why)
+	}
+	return "unavailable"
+}
+
 // Challenge returns the WWW-Authenticate header of a 401 (RFC 6750 section 3). It tells only whether the request had a token.
 // err is the error of From.
 func Challenge(err error) string {
