@@ -54,10 +54,12 @@ var arrows = map[string][]string{
 	"internal/turn":      {},                // of reads of history
 	"internal/memory":    {"internal/errs"}, // for what clients make the server keep
 	"internal/timetext":  {},                // times and durations that people write
+	"internal/filestate": {},                // whether files have changed
 
 	// whether a node can be used now, and its log
 	"internal/health":  {"internal/errs"},
 	"internal/logging": {},
+	"internal/audit":   {"internal/auth", "internal/remote"}, // what those who look after security ask about
 
 	// the edges
 	"internal/signalr": {"internal/memory", "internal/origin", "internal/errs"},                                                                           // the protocol: no chat
@@ -65,27 +67,26 @@ var arrows = map[string][]string{
 	"internal/route":   {"internal/peer"},                                                                                                                 // which requests there are, and who answers them
 	"internal/hub":     {"internal/memory", "internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
-	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
-	"internal/remote":  {},                                                                       // addresses
-	"internal/origin":  {},                                                                       // which web pages are whose
+	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs", "internal/filestate"}, // tokens in, client out
+	"internal/remote":  {},                                                                                             // addresses
+	"internal/origin":  {},                                                                                             // which web pages are whose
 	"internal/limit":   {"internal/memory", "internal/auth", "internal/remote", "internal/route", "internal/journey", "internal/chat", "internal/errs"},
-	"internal/cert":    {}, // TLS
-	"client":           {}, // the web page, embedded
+	"internal/cert":    {"internal/filestate"}, // TLS
+	"client":           {},                     // the web page, embedded
 
 	// the program
-	"internal/config":    {"internal/origin", "internal/peer", "internal/timetext"},
+	"internal/config":    {"internal/auth", "internal/origin", "internal/peer", "internal/timetext"},
 	"internal/telemetry": {"internal/route"},
 	"internal/server": {
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
 		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/epoch", "internal/forward", "internal/telemetry",
-		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route",
-		"internal/memory", "internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client",
+		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route", "internal/memory", "internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client", "internal/audit",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/logging", "internal/retry", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
+		"internal/audit", "internal/config", "internal/logging", "internal/retry", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/operate", "internal/auth",
 	},

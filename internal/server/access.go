@@ -54,11 +54,13 @@ func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error
 		}
 		stop = func(context.Context) error { v.Close(); return nil }
 		a.inForce = v.String()
-		identify = func(next http.Handler) http.Handler { return v.Wrap(next, tokenInQuery) }
+		identify = func(next http.Handler) http.Handler {
+			return v.Wrap(s.notingRefusals(a.asked, next), tokenInQuery)
+		}
 	}
 	origins := remote.Config{Trusted: s.cfg.TrustedProxies(), Peer: forward.FromPeer(s.peers)}
 	a.mark = func(next http.Handler) http.Handler {
-		return remote.Wrap(origins, a.limits.Heads(a.checkHost(s.cfg, s.traces.Wrap(identify(next)))))
+		return remote.Wrap(origins, a.limits.Heads(a.checkHost(s.cfg, s.deniedHost, s.traces.Wrap(identify(next)))))
 	}
 	s.access = a
 	return stop, nil
@@ -66,18 +68,18 @@ func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error
 
 // checkHost returns a handler that refuses requests under names that are not the server's, where that matters: without
 // authentication, or because names were given.
-func (a *access) checkHost(cfg config.Config, next http.Handler) http.Handler {
+func (a *access) checkHost(cfg config.Config, denied func(*http.Request), next http.Handler) http.Handler {
 	if cfg.Auth == config.AuthJWT && len(cfg.Host) == 0 {
 		return next
 	}
-	return api.CheckHost(cfg.Hosts(), func(r *http.Request) bool { return forward.Forwarded(r) || a.asked(r) }, next)
+	return api.CheckHost(cfg.Hosts(), func(r *http.Request) bool { return forward.Forwarded(r) || a.asked(r) }, denied, next)
 }
 
 func (s *Server) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 	return auth.NewVerifier(ctx, auth.Config{
-		Secrets: s.cfg.JWT.Secret, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL,
-		Issuer: s.cfg.JWT.Issuer, Audience: s.cfg.JWT.Audience, Leeway: s.cfg.JWT.Leeway,
-		Log: s.log, Metrics: s.metrics,
+		Secrets: s.cfg.JWT.Secret, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL, JWKSMaxAge: s.cfg.JWKSMaxAge,
+		Issuer: s.cfg.JWT.Issuer, Audience: s.cfg.JWT.Audience, Leeway: s.cfg.JWT.Leeway, MaxTTL: s.cfg.JWT.MaxTTL,
+		SignedIn: s.signedIn, Log: s.log, Metrics: s.metrics,
 	})
 }
 
