@@ -58,9 +58,9 @@ var arrows = map[string][]string{
 	"internal/logging": {},
 
 	// the edges
-	"internal/signalr": {"internal/origin", "internal/errs"},                                                                                              // the protocol: no chat
-	"internal/forward": {"internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs"}, // requests that belong to another node
-	"internal/route":   {"internal/peer"},                                                                                                                 // which requests there are, and who answers them
+	"internal/signalr": {"internal/origin", "internal/errs"},                                                                                                                  // the protocol: no chat
+	"internal/forward": {"internal/peer", "internal/nodetls", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs"}, // requests that belong to another node
+	"internal/route":   {"internal/peer"},                                                                                                                                     // which requests there are, and who answers them
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
@@ -68,6 +68,7 @@ var arrows = map[string][]string{
 	"internal/origin":  {},                                                                       // which web pages are whose
 	"internal/limit":   {"internal/auth", "internal/remote", "internal/route", "internal/journey", "internal/chat", "internal/errs"},
 	"internal/cert":    {}, // TLS
+	"internal/nodetls": {}, // TLS between nodes
 	"client":           {}, // the web page, embedded
 
 	// the program
@@ -78,7 +79,7 @@ var arrows = map[string][]string{
 		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/epoch", "internal/forward", "internal/telemetry",
-		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route",
+		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/nodetls", "internal/route",
 		"internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does

@@ -20,6 +20,7 @@ import (
 	"restante/internal/chat"
 	"restante/internal/config"
 	"restante/internal/lifecycle"
+	"restante/internal/nodetls"
 	"restante/internal/remote"
 )
 
@@ -77,6 +78,17 @@ func newHTTPServer(handler http.Handler, certificates *tls.Config, log *slog.Log
 		HTTP2:             &http.HTTP2Config{SendPingTimeout: 15 * time.Second}, // ends streams to clients that have vanished
 		ErrorLog:          stdlog.New(&errorLog{log}, "", 0),
 	}
+}
+
+// forNodes lets other nodes speak to a server that is not serving yet, over TLS with their own keys, on the port of the clients. It
+// returns the listener to serve on.
+func forNodes(srv *http.Server, listener net.Listener, own *nodetls.Identity) net.Listener {
+	if srv.TLSConfig != nil {
+		srv.TLSConfig.GetConfigForClient = own.Answer
+		return listener
+	}
+	srv.ConnContext = nodetls.ConnContext
+	return own.Listener(listener)
 }
 
 // serveOn serves until the server is shut down.

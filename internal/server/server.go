@@ -28,6 +28,7 @@ import (
 	"restante/internal/health"
 	"restante/internal/hub"
 	"restante/internal/lifecycle"
+	"restante/internal/nodetls"
 	"restante/internal/peer"
 	"restante/internal/store"
 	"restante/internal/telemetry"
@@ -47,6 +48,7 @@ type Server struct {
 
 	// The steps of a start set these, each for the steps after it.
 	listener     net.Listener
+	own          *nodetls.Identity // for connections with other nodes; nil on one machine
 	peers        *peer.Table
 	traces       *telemetry.Telemetry
 	broker       *broker.Broker

@@ -15,6 +15,7 @@ import (
 	"restante/internal/chat"
 	"restante/internal/config"
 	"restante/internal/epoch"
+	"restante/internal/nodetls"
 	"restante/internal/peer"
 	storedriver "restante/internal/store/driver"
 	"restante/internal/store/postgres"
@@ -62,14 +63,14 @@ func (s *Server) openBrokerDriver(ctx context.Context) (brokerdriver.Driver, rea
 }
 
 // newNode returns what this node, which listens on addr, tells its peers about itself. The only node of a cluster has no
-// name.
-func newNode(cfg config.Config, addr net.Addr) (peer.Node, error) {
+// name and no key.
+func newNode(cfg config.Config, addr net.Addr, own *nodetls.Identity) (peer.Node, error) {
 	self := peer.Node{Roles: cfg.Roles, Knows: chat.Features(), Release: build.Version()}
 	if !cfg.ManyMachines() {
 		return self, nil
 	}
 	var err error
-	self.ID, self.Secret = peer.NewID(), peer.NewSecret()
+	self.ID, self.Secret, self.Key = peer.NewID(), peer.NewSecret(), own.Fingerprint()
 	self.URL, err = advertised(cfg, addr)
 	return self, err
 }

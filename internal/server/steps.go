@@ -16,6 +16,7 @@ import (
 	"restante/internal/hub"
 	"restante/internal/journey"
 	"restante/internal/lifecycle"
+	"restante/internal/nodetls"
 	"restante/internal/peer"
 	"restante/internal/signalr"
 	"restante/internal/store"
@@ -40,8 +41,13 @@ func (s *Server) listen(ctx context.Context) (lifecycle.Stop, error) {
 	}, nil
 }
 
-func (s *Server) identify(context.Context) (lifecycle.Stop, error) {
-	self, err := newNode(s.cfg, s.listener.Addr())
+func (s *Server) identify(context.Context) (_ lifecycle.Stop, err error) {
+	if !s.alone() {
+		if s.own, err = nodetls.New(); err != nil {
+			return nil, err
+		}
+	}
+	self, err := newNode(s.cfg, s.listener.Addr(), s.own)
 	s.peers = peer.NewTable(self)
 	return nil, err
 }
@@ -89,7 +95,7 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.entry = newEntry(s.access.limits, s.judge, s.broker)
 	s.logs = auth.Log{Next: s.store}
 	s.turns = turn.New(turn.Config{Reads: s.cfg.Limit.CatchUps, Metrics: s.metrics})
-	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics, Avoid: isLeaving})
+	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics, Avoid: isLeaving, Own: s.own})
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
@@ -143,10 +149,14 @@ func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	}
 	handler := s.lastAnswers(answerHalfClosed(s.traces.Wrap(s.access.mark(forward.KeepID(byRole(s.peers.Self(), local, s.elsewhere))))))
 	srv := newHTTPServer(handler, s.tls, s.log)
+	listener := s.access.limits.Listener(s.listener)
+	if s.own != nil {
+		listener = forNodes(srv, listener, s.own)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := serveOn(srv, s.access.limits.Listener(s.listener)); !errors.Is(err, http.ErrServerClosed) {
+		if err := serveOn(srv, listener); !errors.Is(err, http.ErrServerClosed) {
 			s.parts.Fail(fmt.Errorf("serve on %s: %w", s.Addr(), err))
 		}
 	}()
