@@ -51,6 +51,7 @@ var arrows = map[string][]string{
 	"internal/retry":     {},
 	"internal/lifecycle": {},
 	"internal/turn":      {}, // of reads of history
+	"internal/secret":    {}, // from files
 	"internal/timetext":  {}, // times and durations that people write
 
 	// whether a node can be used now, and its log
@@ -72,7 +73,7 @@ var arrows = map[string][]string{
 	"client":           {}, // the web page, embedded
 
 	// the program
-	"internal/config":    {"internal/origin", "internal/peer", "internal/timetext"},
+	"internal/config":    {"internal/origin", "internal/peer", "internal/secret", "internal/timetext"},
 	"internal/telemetry": {"internal/route"},
 	"internal/server": {
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
@@ -84,7 +85,7 @@ var arrows = map[string][]string{
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/logging", "internal/retry", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
+		"internal/config", "internal/logging", "internal/retry", "internal/secret", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/operate", "internal/auth",
 	},

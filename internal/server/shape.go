@@ -34,7 +34,9 @@ func (s *Server) openStoreDriver(ctx context.Context) (storedriver.Driver, error
 		}
 		return database, nil
 	}
-	database, err := postgres.Open(ctx, s.cfg.Store, postgres.Config{Config: storedriver.Config{Log: s.log}, Metrics: s.metrics, Judge: s.judge})
+	database, err := postgres.Open(ctx, s.cfg.Store, postgres.Config{
+		Config: storedriver.Config{Log: s.log}, Metrics: s.metrics, Judge: s.judge, Password: s.cfg.StorePassword(),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("--store: %w", err)
 	}
@@ -51,7 +53,7 @@ func (s *Server) openBrokerDriver(ctx context.Context) (brokerdriver.Driver, rea
 		return inproc.New(inproc.Config{}), nil, nil
 	}
 	rabbit, err := rabbitmq.Open(ctx, rabbitmq.Config{
-		URLs: s.cfg.Broker, Partitions: s.cfg.Partitions, Peers: s.peers, Log: s.log, Metrics: s.metrics,
+		URLs: s.cfg.Broker, Password: s.cfg.BrokerPassword(), Partitions: s.cfg.Partitions, Peers: s.peers, Log: s.log, Metrics: s.metrics,
 		Switched: func(ctx context.Context, f chat.Feature) (bool, error) { return s.switches.Switched(ctx, f) }, // asked by consumers, which start later
 	})
 	if err != nil {
