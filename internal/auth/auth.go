@@ -15,6 +15,7 @@ import (
 // Client is the sender of a request and what it may do. It is shared and never changes.
 type Client struct {
 	ID      string    // the token's sub; "" without authentication, where a request may come with any client_id
+	TokenID string    // the token's jti; "" if it has none
 	Rooms   Rooms     // what it may read, and write if Publish
 	Publish bool      // it may send
 	Admin   bool      // it may use the operator's endpoints
