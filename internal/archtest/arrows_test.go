@@ -55,6 +55,7 @@ var arrows = map[string][]string{
 	"internal/memory":    {"internal/errs"}, // for what clients make the server keep
 	"internal/timetext":  {},                // times and durations that people write
 	"internal/filestate": {},                // whether files have changed
+	"internal/secret":    {},                // from files
 
 	// whether a node can be used now, and its log
 	"internal/health":  {"internal/errs"},
@@ -62,9 +63,9 @@ var arrows = map[string][]string{
 	"internal/audit":   {"internal/auth", "internal/remote"}, // what those who look after security ask about
 
 	// the edges
-	"internal/signalr": {"internal/memory", "internal/origin", "internal/errs"},                                                                           // the protocol: no chat
-	"internal/forward": {"internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs"}, // requests that belong to another node
-	"internal/route":   {"internal/peer"},                                                                                                                 // which requests there are, and who answers them
+	"internal/signalr": {"internal/memory", "internal/origin", "internal/errs"},                                                                                               // the protocol: no chat
+	"internal/forward": {"internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs", "internal/nodetls"}, // requests that belong to another node
+	"internal/route":   {"internal/peer"},                                                                                                                                     // which requests there are, and who answers them
 	"internal/hub":     {"internal/memory", "internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs", "internal/filestate"}, // tokens in, client out
@@ -72,21 +73,23 @@ var arrows = map[string][]string{
 	"internal/origin":  {},                                                                                             // which web pages are whose
 	"internal/limit":   {"internal/memory", "internal/auth", "internal/remote", "internal/route", "internal/journey", "internal/chat", "internal/errs"},
 	"internal/cert":    {"internal/filestate"}, // TLS
+	"internal/nodetls": {},                     // TLS between nodes
 	"client":           {},                     // the web page, embedded
 
 	// the program
-	"internal/config":    {"internal/auth", "internal/origin", "internal/peer", "internal/timetext"},
+	"internal/config":    {"internal/auth", "internal/origin", "internal/peer", "internal/secret", "internal/timetext"},
 	"internal/telemetry": {"internal/route"},
 	"internal/server": {
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
 		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/epoch", "internal/forward", "internal/telemetry",
-		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route", "internal/memory", "internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client", "internal/audit",
+		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route", "internal/memory", "internal/build", "internal/health",
+		"internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client", "internal/audit", "internal/nodetls", "internal/secret",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/audit", "internal/config", "internal/logging", "internal/retry", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
+		"internal/audit", "internal/config", "internal/logging", "internal/retry", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs", "internal/secret",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/operate", "internal/auth",
 	},

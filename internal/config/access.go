@@ -36,7 +36,7 @@ func (c Config) validateAuth() error {
 		}
 		return nil
 	default:
-		return fmt.Errorf("--auth: %q is not known; use jwt or none", c.Auth)
+		return fmt.Errorf("--auth: %s is not known; use jwt or none", wordShown(c.Auth))
 	}
 }
 
@@ -48,6 +48,7 @@ func (c Config) tokenFlags() []string {
 		given bool
 	}{
 		{"--jwt-secret", len(c.JWT.Secret) > 0},
+		{"--jwt-secret-file", len(c.JWT.SecretFile) > 0},
 		{"--jwt-key", len(c.JWT.Key) > 0},
 		{"--jwks-url", len(c.JWKSURL) > 0},
 		{"--jwks-max-age", c.JWKSMaxAge != auth.DefaultJWKSMaxAge},
@@ -65,8 +66,8 @@ func (c Config) tokenFlags() []string {
 
 // validateJWT checks the form of what --auth jwt needs. Key files and key sets are read by package auth.
 func (c Config) validateJWT() (err error) {
-	if len(c.JWT.Secret) == 0 && len(c.JWT.Key) == 0 && len(c.JWKSURL) == 0 {
-		err = errors.New("--auth: jwt needs to know which tokens are valid; add --jwt-secret, --jwt-key FILE or --jwks-url URL")
+	if len(c.JWT.Secret) == 0 && len(c.JWT.SecretFile) == 0 && len(c.JWT.Key) == 0 && len(c.JWKSURL) == 0 {
+		err = errors.New("--auth: jwt needs to know which tokens are valid; add --jwt-secret-file FILE, --jwt-secret, --jwt-key FILE or --jwks-url URL")
 	}
 	for i, secret := range c.JWT.Secret {
 		if len(secret) < minSecret {
@@ -142,7 +143,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	}
 	switch {
 	case err != nil:
-		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %q is not an address or network, such as 127.0.0.1 or 10.0.0.0/8", text)
+		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %s is not an address or network, such as 127.0.0.1 or 10.0.0.0/8", addressShown(text))
 	case network.Bits() == 0:
 		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %s is everybody: any client could claim to come from anywhere; name the network of your proxies", text)
 	case network.Addr().Is4In6():

@@ -36,7 +36,7 @@ func TestValidate_Tokens(t *testing.T) {
 		"tokens of a century": {func(c *config.Config) { c.JWT.MaxTTL, c.JWKSMaxAge = 100*365*24*time.Hour, 10*time.Minute }, ""},
 		"on every interface":  {func(c *config.Config) { c.Listen = ":8080" }, ""},
 
-		"nothing":                 {func(c *config.Config) { c.JWT = config.JWT{} }, "--auth: jwt needs to know which tokens are valid; add --jwt-secret, --jwt-key FILE or --jwks-url"},
+		"nothing":                 {func(c *config.Config) { c.JWT = config.JWT{} }, "--auth: jwt needs to know which tokens are valid; add --jwt-secret-file FILE, --jwt-secret, --jwt-key FILE or --jwks-url"},
 		"a short secret":          {func(c *config.Config) { c.JWT.Secret = config.Secrets{secret, "correct-horse"} }, "--jwt-secret: secret 2 of 2 has fewer than 32 bytes"},
 		"one byte short":          {func(c *config.Config) { c.JWT.Secret = config.Secrets{secret[:31]} }, "--jwt-secret: secret 1 of 1"},
 		"an empty key":            {func(c *config.Config) { c.JWT.Key = []string{""} }, "--jwt-key"},

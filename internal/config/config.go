@@ -58,6 +58,9 @@ type Config struct {
 
 	ReconnectWindow *time.Duration `env:"RESTANTE_RECONNECT_WINDOW" placeholder:"DURATION" help:"How long a connection of a SignalR client that asks for stateful reconnect outlives its WebSocket (default 30s, 10m at most; 0s: stateful reconnect is not offered)."`
 
+	BrokerPasswordFile string `env:"RESTANTE_BROKER_PASSWORD_FILE" placeholder:"FILE" type:"path" help:"File with the password of --broker, whose addresses then have a user name only. It is read for each new connection."`
+	StorePasswordFile  string `env:"RESTANTE_STORE_PASSWORD_FILE" placeholder:"FILE" type:"path" help:"File with the password of --store, whose URL then has a user name only. It is read for each new connection."`
+
 	DrainDelay *time.Duration `env:"RESTANTE_DRAIN_DELAY" placeholder:"DURATION" help:"First part of --drain, in which the server goes on while load balancers notice that /readyz is 503 (default 5s, or half of --drain if that is less; 0s for one machine without --trusted-proxy)."`
 }
 
@@ -75,12 +78,14 @@ func (s Secrets) MarshalText() ([]byte, error) { return []byte(s.String()), nil 
 
 // JWT says which tokens are valid. See package auth.
 type JWT struct {
-	Secret   Secrets       `env:"RESTANTE_JWT_SECRET" sep:"none" placeholder:"SECRET" help:"Secret of tokens that are signed with HS256 (32 bytes or more; 48 for HS384, 64 for HS512). Better in the environment, or in a file: other users of the machine see command lines. Repeat it (in a file: a list) while changing it."`
+	Secret   Secrets       `env:"RESTANTE_JWT_SECRET" sep:"none" placeholder:"SECRET" help:"Secret of tokens that are signed with HS256 (32 bytes or more; 48 for HS384, 64 for HS512). Better in a file (--jwt-secret-file) or in the environment: other users of the machine see command lines. Repeat it (in --config: a list) while changing it."`
 	Key      []string      `env:"RESTANTE_JWT_KEY" placeholder:"FILE" help:"File with the public key (PEM or JWK) of tokens that are signed with RS, PS, ES or EdDSA; a new one is taken when the file changes. ISSUER=FILE: it signs tokens of this 'iss' only, and no other key does. Repeat it, or separate several by commas."`
 	Issuer   string        `env:"RESTANTE_JWT_ISSUER" placeholder:"TEXT" help:"The 'iss' of the tokens of every secret, key and key set that is given without an issuer (default: any, but for those with keys of their own)."`
 	Audience string        `env:"RESTANTE_JWT_AUDIENCE" placeholder:"TEXT" help:"The 'aud' that every token must have, perhaps among others (default: any)."`
 	Leeway   time.Duration `env:"RESTANTE_JWT_LEEWAY" placeholder:"DURATION" help:"By how much clocks may differ when the times of a token are checked (default 5s)."`
 	MaxTTL   time.Duration `name:"max-ttl" env:"RESTANTE_JWT_MAX_TTL" placeholder:"DURATION" help:"The longest time for which a token may be valid, from its 'iat', or from now without one (default 400d)."`
+
+	SecretFile []string `env:"RESTANTE_JWT_SECRET_FILE" placeholder:"FILE" help:"File with such a secret, instead of --jwt-secret, as systemd, Docker and Kubernetes make them; a new secret is taken when the file changes. Repeat it, or separate several by commas."`
 }
 
 // TLS is the server's own certificate.

@@ -54,6 +54,8 @@ func countedOf(c net.Conn) *conn {
 		return c
 	case *secured:
 		return c.counted
+	case interface{ NetConn() net.Conn }: // of another node
+		return countedOf(c.NetConn())
 	}
 	return nil
 }

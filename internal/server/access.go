@@ -18,6 +18,7 @@ import (
 	"restante/internal/limit"
 	"restante/internal/remote"
 	"restante/internal/route"
+	"restante/internal/secret"
 	"restante/internal/signalr"
 )
 
@@ -77,10 +78,16 @@ func (a *access) checkHost(cfg config.Config, denied func(*http.Request), next h
 
 func (s *Server) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 	return auth.NewVerifier(ctx, auth.Config{
-		Secrets: s.cfg.JWT.Secret, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL, JWKSMaxAge: s.cfg.JWKSMaxAge,
+		Secrets: s.cfg.JWT.Secret, SecretFiles: s.cfg.JWT.SecretFile, ReadSecret: readSecret, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL, JWKSMaxAge: s.cfg.JWKSMaxAge,
 		Issuer: s.cfg.JWT.Issuer, Audience: s.cfg.JWT.Audience, Leeway: s.cfg.JWT.Leeway, MaxTTL: s.cfg.JWT.MaxTTL,
 		SignedIn: s.signedIn, Log: s.log, Metrics: s.metrics,
 	})
+}
+
+// readSecret reads the secret of tokens in a file.
+func readSecret(path string) ([]byte, error) {
+	text, err := secret.Read(path)
+	return []byte(text), err
 }
 
 // tokenInQuery reports whether a request may carry its token in the query: where browsers cannot set a header.

@@ -30,6 +30,7 @@ import (
 	"restante/internal/hub"
 	"restante/internal/lifecycle"
 	"restante/internal/memory"
+	"restante/internal/nodetls"
 	"restante/internal/peer"
 	"restante/internal/store"
 	"restante/internal/telemetry"
@@ -50,6 +51,7 @@ type Server struct {
 	// The steps of a start set these, each for the steps after it.
 	memory       *memory.Budget // for what clients make the process keep
 	listener     net.Listener
+	own          *nodetls.Identity // for connections with other nodes; nil on one machine
 	peers        *peer.Table
 	audit        *audit.Log
 	traces       *telemetry.Telemetry

@@ -17,6 +17,7 @@ import (
 	"restante/internal/journey"
 	"restante/internal/lifecycle"
 	"restante/internal/limit"
+	"restante/internal/nodetls"
 	"restante/internal/peer"
 	"restante/internal/signalr"
 	"restante/internal/store"
@@ -41,8 +42,13 @@ func (s *Server) listen(ctx context.Context) (lifecycle.Stop, error) {
 	}, nil
 }
 
-func (s *Server) identify(context.Context) (lifecycle.Stop, error) {
-	self, err := newNode(s.cfg, s.listener.Addr())
+func (s *Server) identify(context.Context) (_ lifecycle.Stop, err error) {
+	if !s.alone() {
+		if s.own, err = nodetls.New(); err != nil {
+			return nil, err
+		}
+	}
+	self, err := newNode(s.cfg, s.listener.Addr(), s.own)
 	s.peers = peer.NewTable(self)
 	return nil, err
 }
@@ -90,7 +96,7 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.entry = newEntry(s.access.limits, s.judge, s.broker)
 	s.logs = auth.Log{Next: s.store}
 	s.turns = turn.New(turn.Config{Reads: s.cfg.Limit.CatchUps, Metrics: s.metrics})
-	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics, Avoid: isLeaving})
+	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics, Avoid: isLeaving, Own: s.own})
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
@@ -145,10 +151,11 @@ func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	}
 	handler := limit.Compact(s.lastAnswers(answerHalfClosed(s.access.mark(forward.KeepID(byRole(s.peers.Self(), local, s.elsewhere))))))
 	srv := newHTTPServer(handler, s.access.limits, s.log)
+	listener := s.connections(srv)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := srv.Serve(s.access.limits.Listener(s.listener, s.tls)); !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.parts.Fail(fmt.Errorf("serve on %s: %w", s.Addr(), err))
 		}
 	}()

@@ -50,6 +50,8 @@ type Config struct {
 	Judge driver.Judge
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
+	// Password is read for each new connection, and takes the place of the URL's password. Default: none.
+	Password func() (string, error)
 	// MaxConns is how many connections the node opens at most; an operation that needs one more waits. Default:
 	// pool_max_conns of the URL, or 16.
 	MaxConns int
