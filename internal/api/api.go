@@ -79,6 +79,10 @@ type Config struct {
 	Rooms   Directory
 	Follow  Follow
 
+	// StoresFirst says that a message is stored when Accept returns. Otherwise it may still turn out that the client has used its id
+	// for another text: then the answer to a message whose id the client has named does not show the text.
+	StoresFirst bool
+
 	// Epoch returns the present epoch of the store, or an error while it is not known. It does not block and is called
 	// concurrently.
 	Epoch func() (chat.Epoch, error)

@@ -94,9 +94,8 @@ func (a *API) sendToRoom(h huma.API) {
 const againText = "The same client sending the same id to the same room again, at any time, adds nothing and is answered 202 again. " +
 	"With another text it is a conflict, and that text is not kept: 409 on one machine, a dead letter on many."
 
-// accept sends a message into the journey and answers with what was accepted. It has no number yet: the store gives it. The
-// answer shows no text under an id that the client has named: on many machines the store may find that the client has used the id for another
-// text, which is the one that is kept.
+// accept sends a message into the journey and answers with what was accepted, without the number, which the store gives. It shows no
+// text that may not be kept, see Config.StoresFirst.
 func (a *API) accept(ctx context.Context, m chat.Message) (*accepted, error) {
 	named := m.ID != ""
 	m, err := a.cfg.Accept.Accept(ctx, m)
@@ -104,7 +103,7 @@ func (a *API) accept(ctx context.Context, m chat.Message) (*accepted, error) {
 		return nil, &failure{err: err, message: m}
 	}
 	r := receipt{ID: m.ID, Room: m.Room, ClientID: m.ClientID, SentAt: m.SentAt.Format(chat.TimeFormat)}
-	if !named {
+	if a.cfg.StoresFirst || !named {
 		r.Msg = m.Msg
 	}
 	return &accepted{r}, nil

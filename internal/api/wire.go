@@ -41,7 +41,7 @@ type receipt struct {
 	ID       string `json:"id" format:"uuid" doc:"the id, which the server has made if the request names none" example:"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"`
 	Room     string `json:"room" example:"lobby"`
 	ClientID string `json:"client_id" doc:"who has sent it, as it is kept" example:"ann"`
-	Msg      string `json:"msg,omitempty" doc:"the text, exactly as sent; absent if the request names the id, since the client may have used it for another text" example:"hello"`
+	Msg      string `json:"msg,omitempty" doc:"the text, exactly as sent; on many machines it is absent if the request names the id, since the client may have used that for another text" example:"hello"`
 	SentAt   string `json:"sent_at" format:"date-time" doc:"when it was accepted; UTC" example:"2026-01-02T15:04:05.123456Z"`
 }
 

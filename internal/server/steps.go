@@ -143,7 +143,7 @@ func (s *Server) runInbox(ctx context.Context) error {
 // serve answers what comes to the listener.
 func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	local, err := newHandler(s.cfg, api.Config{
-		Accept: s.entry.clients, History: s.logs, Rooms: s.logs, Follow: s.follow, Epoch: s.store.Epoch, Turns: s.turns, Hub: s.hub, Allow: s.access.limits.Allow,
+		Accept: s.entry.clients, StoresFirst: s.alone(), History: s.logs, Rooms: s.logs, Follow: s.follow, Epoch: s.store.Epoch, Turns: s.turns, Hub: s.hub, Allow: s.access.limits.Allow,
 		Checks: s.health.Outcomes, Gather: s.metrics, Metrics: s.metrics, Denied: s.deniedRequest, Operated: s.operated, Log: s.log,
 	})
 	if err != nil {
