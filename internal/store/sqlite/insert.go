@@ -22,9 +22,11 @@ type row struct {
 // runs are how many rows one statement inserts, the most first: a statement for many rows costs less for each of them.
 var runs = [...]int{32, 8, 1}
 
+// A row that cannot be inserted ends the transaction, whose connection is closed then: SQLite need not be able to take back one
+// statement, so it does not write every page a second time for that.
 const (
-	insertTexts    = "INSERT INTO texts (number, msg) VALUES "
-	insertMessages = "INSERT INTO messages (room, seq, text, id, sender, sent_at, stored_at) VALUES "
+	insertTexts    = "INSERT OR ROLLBACK INTO texts (number, msg) VALUES "
+	insertMessages = "INSERT OR ROLLBACK INTO messages (room, seq, text, id, sender, sent_at, stored_at) VALUES "
 )
 
 // values returns the statement that inserts so many rows of so many columns.

@@ -52,6 +52,8 @@ type Config struct {
 	Restored string
 	// AsIs lets a tool read a copy of a database, such as a backup, without ending its epoch or giving it another mark.
 	AsIs bool
+	// carrying is called by tests in each step of carrying over, before and after its commit.
+	carrying func(committed bool) error
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 }

@@ -288,6 +288,9 @@ func (w *writer) write(ctx context.Context, group []*request) error {
 	}
 	w.fresh = w.fresh || len(w.changed) > 0
 	w.changed = w.changed[:0]
+	if w.ids.turned {
+		w.metrics.filters.Set(float64(w.ids.known.Bytes()))
+	}
 	w.ids.committed()
 	if len(w.rooms) > maxCounters {
 		clear(w.rooms)
