@@ -50,9 +50,9 @@ var arrows = map[string][]string{
 	"internal/inflight":  {},
 	"internal/retry":     {},
 	"internal/lifecycle": {},
-	"internal/turn":      {},                // of reads of history
-	"internal/memory":    {"internal/errs"}, // for what clients make the server keep
-	"internal/timetext":  {},                // times and durations that people write
+	"internal/turn":      {"internal/memory"}, // of reads of history
+	"internal/memory":    {"internal/errs"},   // for what clients make the server keep
+	"internal/timetext":  {},                  // times and durations that people write
 
 	// whether a node can be used now, and its log
 	"internal/health":  {"internal/errs"},

@@ -46,7 +46,7 @@ const RetryAfter = time.Second
 // ErrRefused is an errs.Unavailable error: there is no space in the budget for what was asked.
 var ErrRefused error = &errs.Error{
 	Code: errs.Unavailable, NotDone: true, RetryAfter: RetryAfter,
-	Msg: "the server has no memory left for this; try again",
+	Msg: "the server has no memory left for this",
 }
 
 // Config configures a Budget.

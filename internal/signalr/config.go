@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"restante/internal/memory"
 	"restante/internal/origin"
 )
 
@@ -75,9 +76,17 @@ type Config struct {
 	ReconnectWindow time.Duration
 
 	// MaxUnused limits the tokens that negotiate has issued and that are not used yet; beyond it negotiate answers 503. The
-	// token of a client that opens its WebSocket on another node than it negotiated with stays unused until IdleTimeout. A
-	// token takes about 120 bytes and the name of its client. Default 100,000.
+	// token of a client that opens its WebSocket on another node than it negotiated with stays unused until IdleTimeout.
+	// Default 100,000.
 	MaxUnused int
+
+	// MaxUnusedPerClient limits those tokens for one Identity.Owner; beyond it negotiate answers 429. Negative: any number.
+	// Default 200.
+	MaxUnusedPerClient int
+
+	// Memory is where the server counts what it keeps for its clients: connections, tokens that are not used yet, and bytes that
+	// wait. What does not fit is refused; a connection ends when there is no space for its bytes. Default: no limit.
+	Memory *memory.Budget
 
 	// SendBuffer is the size in bytes of a WebSocket's send buffer in the kernel, so that a slow peer costs little. Negative:
 	// the system's default. Default 128 KiB.
@@ -140,6 +149,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxMessage, 256<<10)
 	setDefault(&c.MessageRate, 1000)
 	setDefault(&c.MaxUnused, 100_000)
+	setDefault(&c.MaxUnusedPerClient, 200)
 	setDefault(&c.SendBuffer, 128<<10)
 	return c
 }

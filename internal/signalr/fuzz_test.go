@@ -234,7 +234,7 @@ func FuzzConversation(f *testing.F) {
 		hub := newEchoHub()
 		s := New(hub, Config{MessageRate: -1})
 		token := newSecret()
-		s.registry.reserve(s, token, "")
+		s.registry.reserve(s, token, Identity{Name: ""})
 		target := "/hub?id=" + token
 		s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", target, nil))
 		if pack {

@@ -73,6 +73,9 @@ func (c *Conn) receiveInTurn(data []byte, open bool) {
 	if !c.handleAll(data) {
 		c.pace(len(data)) // pieces cost as much as messages
 	}
+	if !c.stopped.Load() { // otherwise release gives it back
+		_ = c.followPartial(cap(c.inbox.partial)) // no more than before
+	}
 	switch {
 	case !open && len(c.inbox.partial) == 0:
 		c.incompleteSince.Store(0)
@@ -94,6 +97,9 @@ func (c *Conn) handleAll(data []byte) (some bool) {
 			return some
 		}
 		if !found {
+			if c.followPartial(cap(c.inbox.partial)) != nil {
+				c.closeWith(causeMemory, closedText, true)
+			}
 			return some
 		}
 		some = true

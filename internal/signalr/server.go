@@ -41,7 +41,7 @@ func New(hub Hub, cfg Config) *Server {
 		m := &method{name: name, outcomes: s.metrics.method(name)}
 		s.methods[name], s.methods[strings.ToLower(name)] = m, m
 	}
-	s.registry.init(cfg.MaxUnused)
+	s.registry.init(unusedLimits{cfg.MaxUnused, cfg.MaxUnusedPerClient})
 	return s
 }
 
