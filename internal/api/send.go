@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -92,6 +93,7 @@ func (a *API) sendToRoom(h huma.API) {
 
 // accept sends a message into the journey and answers with what was accepted. It has no number yet: the store gives it.
 func (a *API) accept(ctx context.Context, m chat.Message) (*accepted, error) {
+	m.Room, m.ClientID, m.ID = strings.Clone(m.Room), strings.Clone(m.ClientID), strings.Clone(m.ID) // they may be kept; the request may not
 	m, err := a.cfg.Accept.Accept(ctx, m)
 	if err != nil {
 		return nil, &failure{err: err, message: m}

@@ -6,14 +6,14 @@ import (
 )
 
 // parseQuery reads a query as browsers write it: a ';' is an ordinary character. What is escaped wrongly is kept as it is, so that
-// the hub can refuse it, instead of reading a query without it.
+// the hub can refuse it, instead of reading a query without it. The values can be kept: each has memory of its own.
 func parseQuery(raw string) url.Values {
 	query := url.Values{}
 	for pair := range strings.SplitSeq(raw, "&") {
 		if pair != "" {
 			name, value, _ := strings.Cut(pair, "=")
-			name = unescaped(name)
-			query[name] = append(query[name], unescaped(value))
+			name = strings.Clone(unescaped(name))
+			query[name] = append(query[name], strings.Clone(unescaped(value)))
 		}
 	}
 	return query
