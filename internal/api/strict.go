@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -152,8 +153,9 @@ func tooDeep(body []byte) bool {
 func (a *API) bodyProblem(w http.ResponseWriter, r *http.Request, err error) *problem {
 	if errors.Is(err, memory.ErrRefused) {
 		if r.ProtoMajor == 1 {
-			w.Header().Set("Connection", "close") // the rest of the body is not read
+			w.Header().Set("Connection", "close")
 		}
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(memory.RestTime)) // net/http would wait for the rest
 		p := newProblem(http.StatusServiceUnavailable, string(errs.Unavailable), publicText(err))
 		p.retry = memory.RetryAfter
 		return p

@@ -172,8 +172,11 @@ func (q *request) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	noMemory := errors.Is(err, memory.ErrRefused)
-	if noMemory && r.ProtoMajor == 1 {
-		q.w.Header().Set("Connection", "close") // the rest of the body is not read
+	if noMemory {
+		if r.ProtoMajor == 1 {
+			q.w.Header().Set("Connection", "close")
+		}
+		_ = http.NewResponseController(q.w).SetReadDeadline(time.Now().Add(memory.RestTime)) // net/http would wait for the rest
 	}
 	q.refuse(r.Method, !noMemory && !isLoop(err) && !errors.Is(err, errNone) && !isDial(err))
 }

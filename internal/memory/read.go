@@ -3,7 +3,11 @@ package memory
 import (
 	"errors"
 	"io"
+	"time"
 )
+
+// RestTime is how long a client may go on with a body that was refused, before its connection ends.
+const RestTime = 250 * time.Millisecond
 
 const (
 	firstRead = 512     // bytes of the first buffer
