@@ -1,30 +1,29 @@
 package api
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
-	"strings"
 
 	"restante/internal/errs"
+	"restante/internal/origin"
 	"restante/internal/route"
 )
 
-// namesForeignHost reports whether a request names another host, on a server that only this machine can reach. An attacker
-// can make the name of a foreign page resolve to this machine (DNS rebinding). A browser then takes the page for the
-// server's own, and it could read and send everything.
-func (a *API) namesForeignHost(rt *route.Route, r *http.Request) bool {
-	if !a.cfg.ThisMachine || rt.IsProbe() { // probes may use any name, or none
-		return false
-	}
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	name := strings.ToLower(host)
-	return err != nil && name != "localhost" && !strings.HasSuffix(name, ".localhost")
+// CheckHost returns a handler that answers 403 to requests whose Host is none of the names, and calls next for the others. Probes may
+// use any name, or none. node reports whether another node has sent a request: that node has checked its Host. Package origin says
+// what the check is for.
+func CheckHost(names origin.Hosts, node func(*http.Request) bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if names.Answer(r.Host) || route.Of(r).IsProbe() || node(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		setHeaders(w.Header(), r)
+		p := newProblem(http.StatusForbidden, string(errs.Forbidden), foreignHost)
+		p.setHeaders(w.Header().Set)
+		w.Header().Set("Content-Type", problemType)
+		w.WriteHeader(p.Status)
+		_, _ = w.Write(append(p.appendJSON(nil), '\n')) //nolint:gosec // declared as JSON; a client that has disconnected needs no answer
+	})
 }
 
-var errForeignHost = &errs.Error{Code: errs.Forbidden, Msg: "this server answers under the names of its own machine only, such as localhost; " +
-	"its operator can change that (--auth, --trusted-proxy)"}
+const foreignHost = "this server answers only under localhost, addresses, and the names that its operator has given (--host NAME)"

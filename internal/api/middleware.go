@@ -17,8 +17,7 @@ import (
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header(), r)
 	rt := route.Of(r)
-	foreign := a.namesForeignHost(rt, r)
-	if a.cfg.Hub != nil && rt == route.MessageHub && !foreign {
+	if a.cfg.Hub != nil && rt == route.MessageHub {
 		a.cfg.Hub.ServeHTTP(w, r)
 		return
 	}
@@ -35,10 +34,6 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Request-Id", rec.id)
 	end := a.limitTime(w, r)
 	defer end()
-	if foreign {
-		a.refuse(rec, errForeignHost)
-		return
-	}
 	if a.origins.handled(rec, r) || !a.allowed(rec, rt, r) {
 		return
 	}

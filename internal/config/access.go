@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"restante/internal/origin"
 )
 
 const (
@@ -88,6 +90,21 @@ func isSafeURL(raw string) bool {
 	ip, err := netip.ParseAddr(u.Hostname())
 	local := err == nil && ip.Unmap().IsLoopback() || u.Hostname() == "localhost"
 	return u.Scheme == "https" || u.Scheme == "http" && local
+}
+
+// Hosts returns the names under which the server answers, besides those of every machine: those that were given as such, and those
+// that others were told. The configuration must be valid.
+func (c Config) Hosts() (names origin.Hosts) {
+	said := slices.Concat(c.Host, c.ACME.Domain)
+	if u, err := url.Parse(c.Advertise); err == nil && u.Hostname() != "" {
+		said = append(said, u.Hostname())
+	}
+	for _, text := range said {
+		if name, err := origin.ParseHost(text); err == nil {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // TrustedProxies returns the networks of TrustedProxy. The configuration must be valid.

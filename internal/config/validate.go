@@ -29,6 +29,11 @@ func (c Config) Validate() error {
 		_, err := parseNetwork(network)
 		faults = append(faults, err)
 	}
+	for _, name := range c.Host {
+		if _, err := origin.ParseHost(name); err != nil {
+			faults = append(faults, fmt.Errorf("--host: %q: %w", name, err))
+		}
+	}
 	for _, origin := range c.CORSOrigin {
 		faults = append(faults, validateOrigin(origin))
 	}

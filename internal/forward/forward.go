@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/inflight"
+	"restante/internal/memory"
 	"restante/internal/peer"
 )
 
@@ -44,6 +45,8 @@ type Config struct {
 	Log *slog.Logger
 	// Avoid reports whether a node is asked only if no other node with the role can be. Default: none.
 	Avoid func(peer.Node) bool
+	// HoldBody returns where what is kept of the body of a request is counted, for its client. Default: nowhere.
+	HoldBody func(ctx context.Context) *memory.Holding
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 }
@@ -53,6 +56,7 @@ type Forwarder struct {
 	peers       *peer.Table
 	log         *slog.Logger
 	avoid       func(peer.Node) bool
+	holdBody    func(context.Context) *memory.Holding
 	metrics     *metrics
 	transport   *http.Transport
 	buffers     buffers
@@ -72,7 +76,10 @@ func New(peers *peer.Table, cfg Config) *Forwarder {
 	if cfg.Avoid == nil {
 		cfg.Avoid = func(peer.Node) bool { return false }
 	}
-	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, bodyTimeout: bodyTimeout, sendTimeout: sendTimeout, requests: make(map[*request]context.CancelFunc)}
+	if cfg.HoldBody == nil {
+		cfg.HoldBody = func(context.Context) *memory.Holding { return nil }
+	}
+	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, holdBody: cfg.HoldBody, bodyTimeout: bodyTimeout, sendTimeout: sendTimeout, requests: make(map[*request]context.CancelFunc)}
 	f.metrics = newMetrics(cfg.Metrics, f.inProgress, peers)
 	f.transport = &http.Transport{
 		DialContext: (&net.Dialer{
@@ -142,6 +149,9 @@ func (f *Forwarder) lastChoice(n peer.Node) int {
 func (f *Forwarder) forward(q *request, r *http.Request) {
 	q.outcome = aborted // if serve panics, as it does to cut an answer that has begun
 	q.message, q.client = messageOf(r), r.Context()
+	if q.message != nil {
+		q.message.held = f.holdBody(r.Context())
+	}
 	defer func() { f.metrics.count(q.target, q.outcome) }()
 	ctx, ok := f.begin(r.Context(), q)
 	if !ok {

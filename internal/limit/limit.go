@@ -40,7 +40,7 @@ type Config struct {
 	ConnectionsPerAddress int // TCP connections of one address; default DefaultConnectionsPerAddress
 	ConnectionsPerClient  int // hub connections and event streams of a client; default DefaultConnectionsPerClient
 
-	Memory *memory.Budget // what connections are counted in; default: no limit
+	Memory *memory.Budget // what connections, heads and bodies are counted in; default: no limit
 
 	Exempt []netip.Prefix // networks without ConnectionsPerAddress, such as those of proxies; default none
 	TLS    bool           // connections are encrypted: a rejected one gets no answer
@@ -94,6 +94,7 @@ type Limits struct {
 	sends, requests *buckets
 	delays          chan struct{} // buffered: one element for each refusal that is being delayed
 	rejected        warnings
+	heads           *heads
 
 	mu      sync.Mutex
 	opened  map[clientKey]int  // hub connections and event streams
@@ -108,7 +109,8 @@ func New(cfg Config) *Limits {
 		delays: make(chan struct{}, maxDelays), opened: make(map[clientKey]int), sockets: make(map[netip.Addr]int),
 	}
 	l.sends, l.requests = newBuckets(l.cfg.Sends), newBuckets(l.cfg.Requests)
-	l.metrics = newMetrics(l.cfg.Metrics, l.cfg.Connections, l.connections)
+	l.heads = newHeads(l.cfg)
+	l.metrics = newMetrics(l.cfg.Metrics, l.cfg.Connections, l.connections, l.heads.count)
 	return l
 }
 

@@ -172,7 +172,7 @@ func TestLimits_NegativeIsNone(t *testing.T) {
 		if err := errors.Join(err, l.Allow(r), connectErr); err != nil {
 			t.Fatal(err)
 		}
-		if _, beyond := l.admit(netip.MustParseAddr("192.0.2.1")); beyond != "" {
+		if _, beyond := l.admit(netip.MustParseAddr("192.0.2.1"), ""); beyond != "" {
 			t.Fatal(beyond)
 		}
 	}

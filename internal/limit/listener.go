@@ -1,7 +1,7 @@
 package limit
 
 import (
-	"fmt"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -9,17 +9,19 @@ import (
 	"sync/atomic"
 	"time"
 
-	"restante/internal/errs"
 	"restante/internal/memory"
 )
 
 // Listener returns a listener that counts the TCP connections of next until they are closed. It rejects connections beyond
-// the limits with an answer of HTTP/1.1, status 503; under TLS it just closes them.
-func (l *Limits) Listener(next net.Listener) net.Listener { return &listener{next, l} }
+// the limits with an answer of HTTP/1.1, status 503; under TLS it just closes them. With certificates its connections use TLS.
+func (l *Limits) Listener(next net.Listener, certificates *tls.Config) net.Listener {
+	return &listener{next, l, certificates}
+}
 
 type listener struct {
 	net.Listener
-	limits *Limits
+	limits       *Limits
+	certificates *tls.Config // nil: no TLS
 }
 
 // Accept implements net.Listener. It returns the errors of the underlying listener as they are: net/http knows which of
@@ -34,32 +36,85 @@ func (l *listener) Accept() (net.Conn, error) {
 		if !ok {
 			return c, nil
 		}
-		from := addrOf(c.RemoteAddr())
-		held, beyond := l.limits.admit(from)
-		if beyond != "" {
-			l.limits.reject(tcp, from, beyond)
-			continue
+		counted, beyond := l.limits.open(tcp)
+		switch {
+		case beyond != "":
+			l.limits.reject(tcp, addrOf(c.RemoteAddr()), beyond)
+		case l.certificates != nil:
+			return secure(counted, l.certificates), nil
+		default:
+			return counted, nil
 		}
-		return &conn{TCPConn: tcp, limits: l.limits, from: from, held: held}, nil
 	}
 }
 
-// conn is a counted connection. It has every method of a TCP connection, also those for its file descriptor.
+// open counts a new connection, also as one that is unfinished, or returns the limit that it exceeds.
+func (l *Limits) open(tcp *net.TCPConn) (c *conn, beyond limit) {
+	from := addrOf(tcp.RemoteAddr())
+	c = &conn{TCPConn: tcp, limits: l, from: from, network: networkOf(from), exempt: l.exempt(from)}
+	if c.held, beyond = l.admit(from, c.owner()); beyond != "" {
+		return nil, beyond
+	}
+	c.head.entered = true
+	oldest, beyond := l.heads.enter(c, time.Now(), false)
+	if beyond != "" {
+		c.held.Release()
+		l.leave(from)
+		return nil, beyond
+	}
+	l.giveWay(oldest)
+	return c, ""
+}
+
+// giveWay ends a connection that is unfinished for too long, if there is one.
+func (l *Limits) giveWay(oldest *conn) {
+	if oldest != nil {
+		l.reject(oldest.TCPConn, oldest.from, limitUnfinished)
+	}
+}
+
+// conn is a counted connection. It has every method of a TCP connection, also those for its file descriptor. It counts what it
+// reads of heads.
 type conn struct {
 	*net.TCPConn
-	limits *Limits
-	from   netip.Addr
-	held   *memory.Holding
-	closed atomic.Bool
+	limits  *Limits
+	from    netip.Addr
+	network netip.Addr      // what limits count
+	exempt  bool            // it comes from a proxy: limits of one address do not count
+	held    *memory.Holding // what the connection takes
+	closed  atomic.Bool
+	head    head
+
+	decrypted atomic.Bool          // TLS over this connection counts what is read
+	state     *tls.ConnectionState // what the handshake has agreed on; nil without TLS
 }
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {
+		c.rest(serving).Release()
 		c.limits.leave(c.from)
 		c.held.Release()
 	}
 	return c.TCPConn.Close()
+}
+
+// Read implements net.Conn. It ends with an error when a head takes more than there is memory for.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.decrypted.Load() {
+		return c.TCPConn.Read(p)
+	}
+	c.wait(p)
+	n, err := c.TCPConn.Read(p)
+	switch beyond := c.counted(n); {
+	case beyond == "":
+		return n, err
+	case c.limits.cfg.TLS:
+		c.limits.note(c.from, beyond)
+		return 0, errRefused
+	default:
+		return 0, c.refuse(c.TCPConn, p, beyond)
+	}
 }
 
 func addrOf(addr net.Addr) netip.Addr {
@@ -70,14 +125,10 @@ func addrOf(addr net.Addr) netip.Addr {
 	return tcp.AddrPort().Addr().Unmap().WithZone("")
 }
 
-// admit counts a connection, or returns the limit that it exceeds. What it takes is held until it is closed.
-func (l *Limits) admit(from netip.Addr) (held *memory.Holding, beyond limit) {
+// admit counts a connection, or returns the limit that it exceeds. What it takes is held for owner until it is closed.
+func (l *Limits) admit(from netip.Addr, owner string) (held *memory.Holding, beyond limit) {
 	if beyond := l.count(from); beyond != "" {
 		return nil, beyond
-	}
-	owner := OwnerOf(from)
-	if l.exempt(from) {
-		owner = "" // a proxy has many clients
 	}
 	held = l.cfg.Memory.Hold(memory.Connection, owner)
 	if held.Grow(l.cfg.price()) != nil {
@@ -129,26 +180,23 @@ func (l *Limits) connections() float64 {
 	return float64(l.all)
 }
 
-// rejection is the answer to a connection beyond the limits.
-var rejection = func() []byte {
-	body := fmt.Sprintf(`{"type":"about:blank","title":"Service Unavailable","status":503,`+
-		`"detail":"there are too many connections; try again","code":%q}`+"\n", errs.TooMany)
-	return fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n"+
-		"Retry-After: 1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-}()
-
-// reject answers and closes a connection that was not admitted. It does not block: the buffer of a new socket is empty.
+// reject answers and closes a connection that is not served. It does not block: the buffer of a new socket is empty.
 func (l *Limits) reject(c *net.TCPConn, from netip.Addr, beyond limit) {
-	l.metrics.refused(beyond)
-	if n := l.rejected.count(beyond, time.Now()); n > 0 {
-		l.cfg.Log.Warn("rejected connections", slog.String("limit", string(beyond)), slog.Int("connections", n),
-			slog.String("last_from", from.String()))
-	}
+	l.note(from, beyond)
 	if !l.cfg.TLS {
 		_ = c.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
 		_, _ = c.Write(rejection) // a client that has disconnected needs no answer
 	}
 	_ = c.Close()
+}
+
+// note counts a connection that is not served, and logs it.
+func (l *Limits) note(from netip.Addr, beyond limit) {
+	l.metrics.refused(beyond)
+	if n := l.rejected.count(beyond, time.Now()); n > 0 {
+		l.cfg.Log.Warn("rejected connections", slog.String("limit", string(beyond)), slog.Int("connections", n),
+			slog.String("last_from", from.String()))
+	}
 }
 
 // warnings limits the log lines about rejected connections to one a minute for each limit.

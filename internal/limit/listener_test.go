@@ -25,7 +25,7 @@ func serve(t *testing.T, l *Limits) (addr string, accepted chan net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener := l.Listener(plain)
+	listener := l.Listener(plain, nil)
 	accepted = make(chan net.Conn, 100)
 	done := make(chan struct{})
 	go func() {
@@ -169,7 +169,7 @@ func TestLimits_ForgetsAddressesThatHaveLeft(t *testing.T) {
 	l := New(Config{})
 	addrs := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")}
 	for _, addr := range addrs {
-		if _, beyond := l.admit(addr); beyond != "" {
+		if _, beyond := l.admit(addr, OwnerOf(addr)); beyond != "" {
 			t.Fatal(beyond)
 		}
 	}

@@ -1,5 +1,5 @@
 // Package remote finds out where a request really comes from: the address of the client, which a proxy in between writes into
-// X-Forwarded-For, and the scheme that the client has used. Such headers count only from proxies that the operator trusts
+// X-Forwarded-For, the scheme that the client has used, and the trace that the request belongs to. Such headers count only from proxies that the operator trusts
 // and from nodes that have forwarded the request: any other client could write anything into them.
 package remote
 
@@ -31,8 +31,12 @@ func From(ctx context.Context) Origin {
 	return origin
 }
 
-// claims are the headers in which proxies write where a request comes from. Only the first two are read.
-var claims = []string{forwardedFor, forwardedProto, "Forwarded", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-Ip"}
+// claims are the headers in which proxies write where a request comes from, of which only the first two are read, and those in which
+// they write to which trace it belongs (W3C Trace Context and Baggage): the one that sets those decides what is recorded.
+var claims = []string{
+	forwardedFor, forwardedProto, "Forwarded", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-Ip",
+	"Traceparent", "Tracestate", "Baggage",
+}
 
 const (
 	forwardedFor   = "X-Forwarded-For"

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"restante/internal/api"
 	"restante/internal/auth"
 	"restante/internal/config"
 	"restante/internal/errs"
@@ -24,7 +25,7 @@ import (
 // that client may ask. What the client may do is decided where it is done, see package auth.
 type access struct {
 	inForce string                          // for the start line
-	mark    func(http.Handler) http.Handler // gives every request its origin and its client
+	mark    func(http.Handler) http.Handler // gives every request its origin, its span and its client
 	asked   func(*http.Request) bool        // a request is the question of another node
 	limits  *limit.Limits
 }
@@ -56,9 +57,20 @@ func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error
 		identify = func(next http.Handler) http.Handler { return v.Wrap(next, tokenInQuery) }
 	}
 	origins := remote.Config{Trusted: s.cfg.TrustedProxies(), Peer: forward.FromPeer(s.peers)}
-	a.mark = func(next http.Handler) http.Handler { return remote.Wrap(origins, identify(next)) }
+	a.mark = func(next http.Handler) http.Handler {
+		return remote.Wrap(origins, a.limits.Heads(a.checkHost(s.cfg, s.traces.Wrap(identify(next)))))
+	}
 	s.access = a
 	return stop, nil
+}
+
+// checkHost returns a handler that refuses requests under names that are not the server's, where that matters: without
+// authentication, or because names were given.
+func (a *access) checkHost(cfg config.Config, next http.Handler) http.Handler {
+	if cfg.Auth == config.AuthJWT && len(cfg.Host) == 0 {
+		return next
+	}
+	return api.CheckHost(cfg.Hosts(), func(r *http.Request) bool { return forward.Forwarded(r) || a.asked(r) }, next)
 }
 
 func (s *Server) newVerifier(ctx context.Context) (*auth.Verifier, error) {

@@ -3,12 +3,10 @@ package server
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	stdlog "log"
 	"log/slog"
-	"net"
 	"net/http"
 	"path/filepath"
 	"syscall"
@@ -20,6 +18,7 @@ import (
 	"restante/internal/chat"
 	"restante/internal/config"
 	"restante/internal/lifecycle"
+	"restante/internal/limit"
 	"restante/internal/remote"
 )
 
@@ -34,7 +33,6 @@ func newHandler(cfg config.Config, parts api.Config) (http.Handler, error) {
 		parts.Site = site
 	}
 	parts.Build, parts.AllowedOrigins = ReadBuild(), cfg.CORSOrigin
-	parts.ThisMachine = cfg.Auth == config.AuthUnsaid && len(cfg.TrustedProxy) == 0
 	handler, err := api.New(parts)
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
@@ -65,39 +63,26 @@ func (s *Server) openCertificates(context.Context) (_ lifecycle.Stop, err error)
 
 func (s *Server) runCertificates(ctx context.Context) error { return s.certificates.Run(ctx) }
 
-// newHTTPServer returns a server that uses TLS unless certificates is nil. It has no limit on the time to write, since
-// streams last: handlers set one for each write.
-func newHTTPServer(handler http.Handler, certificates *tls.Config, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           handler,
-		TLSConfig:         certificates,
-		ReadHeaderTimeout: api.ReadHeaderTimeout,
-		IdleTimeout:       api.IdleTimeout,
-		MaxHeaderBytes:    api.MaxHeaderBytes,
-		HTTP2:             &http.HTTP2Config{SendPingTimeout: 15 * time.Second}, // ends streams to clients that have vanished
-		ErrorLog:          stdlog.New(&errorLog{log}, "", 0),
+// newHTTPServer returns a server for the connections of limits. It has no limit on the time to write, since streams last:
+// handlers set one for each write.
+func newHTTPServer(handler http.Handler, limits *limit.Limits, log *slog.Logger) *http.Server {
+	srv := &http.Server{
+		Handler:        handler,
+		IdleTimeout:    api.IdleTimeout,
+		MaxHeaderBytes: api.MaxHeaderBytes,
+		HTTP2:          &http.HTTP2Config{SendPingTimeout: 15 * time.Second}, // ends streams to clients that have vanished
+		ErrorLog:       stdlog.New(&errorLog{log}, "", 0),
 	}
+	limits.Serve(srv)
+	return srv
 }
 
-// serveOn serves until the server is shut down.
-func serveOn(srv *http.Server, listener net.Listener) error {
-	if srv.TLSConfig != nil {
-		return srv.ServeTLS(listener, "", "")
-	}
-	return srv.Serve(listener)
-}
-
-// errorLog takes the error lines of net/http. Failed handshakes are logged at debug: every open port gets them from
-// scanners.
+// errorLog takes the error lines of net/http.
 type errorLog struct{ log *slog.Logger }
 
 // Write implements io.Writer.
 func (e *errorLog) Write(line []byte) (int, error) {
-	level := slog.LevelWarn
-	if bytes.HasPrefix(line, []byte("http: TLS handshake error")) {
-		level = slog.LevelDebug
-	}
-	e.log.Log(context.Background(), level, "net/http complains", slog.String("error", string(bytes.TrimSpace(line))))
+	e.log.Warn("net/http complains", slog.String("error", string(bytes.TrimSpace(line))))
 	return len(line), nil
 }
 

@@ -90,7 +90,7 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.entry = newEntry(s.access.limits, s.judge, s.broker)
 	s.logs = auth.Log{Next: s.store}
 	s.turns = turn.New(turn.Config{Reads: s.cfg.Limit.CatchUps, Memory: s.memory, Metrics: s.metrics})
-	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics, Avoid: isLeaving})
+	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics, Avoid: isLeaving, HoldBody: s.access.limits.HoldBody})
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
@@ -100,7 +100,7 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 		SignalR: s.withNodes(signalr.Config{
 			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure, Node: s.peers.Self().ID,
 			ReconnectWindow: *s.cfg.ReconnectWindow,
-			Memory:          s.memory, MaxUnusedPerClient: unusedPerClient(s.cfg.Limit.ConnectionsPerClient),
+			Forget:          limit.Forget, Memory: s.memory, MaxUnusedPerClient: unusedPerClient(s.cfg.Limit.ConnectionsPerClient),
 		}),
 	}, hub.Logs{Guarded: s.logs, Shared: s.store}, s.entry.clients)
 	if s.judge != nil {
@@ -139,17 +139,18 @@ func (s *Server) runInbox(ctx context.Context) error {
 func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	local, err := newHandler(s.cfg, api.Config{
 		Accept: s.entry.clients, History: s.logs, Rooms: s.logs, Follow: s.follow, Epoch: s.store.Epoch, Turns: s.turns, Hub: s.hub, Allow: s.access.limits.Allow,
+		HoldBody: s.access.limits.HoldBody, Forget: limit.Forget,
 		Checks: s.health.Outcomes, Gather: s.metrics, Metrics: s.metrics, Log: s.log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	handler := s.lastAnswers(answerHalfClosed(s.traces.Wrap(s.access.mark(forward.KeepID(byRole(s.peers.Self(), local, s.elsewhere))))))
-	srv := newHTTPServer(handler, s.tls, s.log)
+	handler := limit.Compact(s.lastAnswers(answerHalfClosed(s.access.mark(forward.KeepID(byRole(s.peers.Self(), local, s.elsewhere))))))
+	srv := newHTTPServer(handler, s.access.limits, s.log)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := serveOn(srv, s.access.limits.Listener(s.listener)); !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(s.access.limits.Listener(s.listener, s.tls)); !errors.Is(err, http.ErrServerClosed) {
 			s.parts.Fail(fmt.Errorf("serve on %s: %w", s.Addr(), err))
 		}
 	}()

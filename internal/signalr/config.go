@@ -84,6 +84,14 @@ type Config struct {
 	// Default 200.
 	MaxUnusedPerClient int
 
+	// Keeps reports whether the hub reads a parameter of the URL that opens a connection. The others are not kept until the
+	// handshake. Default: it reads all.
+	Keeps func(name string) bool
+
+	// Forget is called with a request whose answer lasts as long as its connection, when nothing more is needed of the request but
+	// its context and the headers Accept, Authorization and Origin. Default: nothing.
+	Forget func(*http.Request)
+
 	// Memory is where the server counts what it keeps for its clients: connections, tokens that are not used yet, and bytes that
 	// wait. What does not fit is refused; a connection ends when there is no space for its bytes. Default: no limit.
 	Memory *memory.Budget
@@ -138,6 +146,9 @@ func (c Config) withDefaults() Config {
 	c.knowNodes()
 	if c.Secure == nil {
 		c.Secure = func(*http.Request) (secure, known bool) { return false, false }
+	}
+	if c.Forget == nil {
+		c.Forget = func(*http.Request) {}
 	}
 	setDefault(&c.KeepAlive, 15*time.Second)
 	setDefault(&c.ClientTimeout, 30*time.Second)

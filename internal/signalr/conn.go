@@ -3,7 +3,6 @@ package signalr
 import (
 	"context"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -219,14 +218,10 @@ func (c *Conn) finished() {
 	c.server.registry.remove(c)
 }
 
-// hubQuery returns the opening request's query without its secrets.
+// hubQuery returns what the hub needs of the opening request's query.
 func (c *Conn) hubQuery() url.Values {
 	query := parseQuery(c.query)
-	for name := range query {
-		if strings.EqualFold(name, "id") || strings.EqualFold(name, "access_token") {
-			delete(query, name)
-		}
-	}
+	c.held.Shrink(len(c.query))
 	c.query = ""
 	return query
 }

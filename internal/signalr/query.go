@@ -25,3 +25,35 @@ func unescaped(text string) string {
 	}
 	return text
 }
+
+const maxKeptValue = 1 << 10 // bytes of a value, as it was written: more than any that the hub takes
+
+// keepQuery returns what the hub needs of the query of a request that opens a connection, in memory of its own: neither the secrets
+// nor what Config.Keeps does not name. A value that is too long is cut, and stays too long for the hub.
+func (s *Server) keepQuery(raw string) string {
+	var kept strings.Builder
+	for pair := range strings.SplitSeq(raw, "&") {
+		written, value, given := strings.Cut(pair, "=")
+		if len(written) > maxKeptValue {
+			continue
+		}
+		name := unescaped(written)
+		if pair == "" || isSecret(name) || s.cfg.Keeps != nil && !s.cfg.Keeps(name) {
+			continue
+		}
+		if kept.Len() > 0 {
+			kept.WriteByte('&')
+		}
+		kept.WriteString(written)
+		if given {
+			kept.WriteByte('=')
+			kept.WriteString(value[:min(len(value), maxKeptValue)])
+		}
+	}
+	return kept.String()
+}
+
+// isSecret reports whether a parameter has the token of a client or of a connection.
+func isSecret(name string) bool {
+	return strings.EqualFold(name, "id") || strings.EqualFold(name, "access_token")
+}

@@ -93,7 +93,8 @@ func (s *Server) claim(r *http.Request, sender Identity, t Transport) (c *Conn, 
 // open makes a claimed connection live.
 func (s *Server) open(c *Conn, r *http.Request, out outlet) {
 	c.out = out
-	c.query, c.openedAt = r.URL.RawQuery, s.now()
+	c.query, c.openedAt = s.keepQuery(r.URL.RawQuery), s.now()
+	c.held.Charge(len(c.query)) // until the hub has seen it
 	c.received.Store(c.openedAt)
 	c.sent.Store(c.openedAt)
 	c.due = c.openedAt - int64(rateBurst)

@@ -136,13 +136,17 @@ func (t *Telemetry) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Wrap returns handler with a span around each request whose route is traced.
+// Wrap returns handler with a span around each request whose route is traced. It believes what the headers of a request say of its
+// trace, so package remote must have removed those of clients. The address of the client is the RemoteAddr of the request.
 func (t *Telemetry) Wrap(handler http.Handler) http.Handler {
 	if t.provider == nil {
 		return handler
 	}
 	propagator := propagation.TraceContext{}
 	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if said, ok := r.Context().Value(saidKey{}).([]string); ok {
+			r.Header[forwardedFor] = said // for the node to which it may be forwarded
+		}
 		trace.SpanFromContext(r.Context()).SetAttributes(attribute.String("http.route", route.Of(r).Path()))
 		propagator.Inject(r.Context(), propagation.HeaderCarrier(r.Header)) // for the node to which it may be forwarded
 		handler.ServeHTTP(w, r)
@@ -156,9 +160,18 @@ func (t *Telemetry) Wrap(handler http.Handler) http.Handler {
 			handler.ServeHTTP(w, r)
 			return
 		}
+		if said, ok := r.Header[forwardedFor]; ok { // its first address, which a client can make up, would become the span's
+			r = r.WithContext(context.WithValue(r.Context(), saidKey{}, said))
+			delete(r.Header, forwardedFor)
+		}
 		traced.ServeHTTP(w, r)
 	})
 }
+
+const forwardedFor = "X-Forwarded-For"
+
+// saidKey is the key of the addresses that a trusted proxy has said.
+type saidKey struct{}
 
 // failures logs that traces cannot be sent, at most once a minute.
 type failures struct {
