@@ -97,6 +97,8 @@ type Config struct {
 
 	AllowedOrigins []string // other origins whose pages may use the API, such as https://chat.example.org; default none
 
+	// HoldAnswer returns where a page of history is counted while it is sent to the client of ctx. Default: nowhere.
+	HoldAnswer func(ctx context.Context) *memory.Holding
 	// HoldBody returns where the body of a request is counted, for its client. Default: nowhere.
 	HoldBody func(ctx context.Context) *memory.Holding
 
@@ -143,8 +145,12 @@ func New(cfg Config) (*API, error) {
 		return nil, fmt.Errorf("api: Accept, History, Rooms, Follow, Epoch and Turns are required")
 	}
 	a := &API{cfg: cfg, log: cfg.Log, ids: newRequestIDs(), bodyTimeout: defaultBodyTimeout}
+	nowhere := func(context.Context) *memory.Holding { return nil }
 	if a.cfg.HoldBody == nil {
-		a.cfg.HoldBody = func(context.Context) *memory.Holding { return nil }
+		a.cfg.HoldBody = nowhere
+	}
+	if a.cfg.HoldAnswer == nil {
+		a.cfg.HoldAnswer = nowhere
 	}
 	if a.cfg.Forget == nil {
 		a.cfg.Forget = func(*http.Request) {}

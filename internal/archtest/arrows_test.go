@@ -59,9 +59,9 @@ var arrows = map[string][]string{
 	"internal/logging": {},
 
 	// the edges
-	"internal/signalr": {"internal/memory", "internal/origin", "internal/errs"},                                                                           // the protocol: no chat
+	"internal/signalr": {"internal/memory", "internal/origin", "internal/errs"},                                                                                              // the protocol: no chat
 	"internal/forward": {"internal/memory", "internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs"}, // requests that belong to another node
-	"internal/route":   {"internal/peer"},                                                                                                                 // which requests there are, and who answers them
+	"internal/route":   {"internal/peer"},                                                                                                                                    // which requests there are, and who answers them
 	"internal/hub":     {"internal/memory", "internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/memory", "internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out

@@ -204,6 +204,11 @@ func Forget(r *http.Request) {
 	}
 }
 
+// HoldAnswer returns a holding for what is sent to the client of a request. Release it when the request is answered.
+func (l *Limits) HoldAnswer(ctx context.Context) *memory.Holding {
+	return l.cfg.Memory.Hold(memory.Answer, Owner(ctx))
+}
+
 // HoldBody returns a holding for the body of a request, of its client. Release it when the request is answered.
 func (l *Limits) HoldBody(ctx context.Context) *memory.Holding {
 	return l.cfg.Memory.Hold(memory.Body, Owner(ctx))

@@ -29,14 +29,15 @@ const (
 	Partial                // a message of a connection that is not complete yet, or is being handled
 	Pending                // bytes that a peer has not taken yet
 	Kept                   // bytes that are kept until a client has acknowledged them
-	Read                   // a page of history while a reader is given it
+	Read                   // a page of history while it is read
+	Answer                 // a page of history while it is sent to a client
 	kinds                  // the number of kinds
 )
 
 // String returns the value of the label "what".
 func (k Kind) String() string {
 	return [kinds]string{
-		"tail", "page", "connection", "head", "body", "handshake", "negotiated", "room", "partial", "pending", "kept", "read",
+		"tail", "page", "connection", "head", "body", "handshake", "negotiated", "room", "partial", "pending", "kept", "read", "answer",
 	}[k]
 }
 

@@ -43,7 +43,7 @@ func memoryLimit(given config.Bytes, machine memory.Machine) (int, error) {
 	}
 	if most := config.Bytes(machine.Most()); most > 0 && given > most {
 		return 0, fmt.Errorf("--limit-memory: %v is more than the %v that this process may use (the limit of its container or service, or "+
-			"GOMEMLIMIT); leave it out for half of that, or give the process more", given, most)
+			"GOMEMLIMIT); leave it out for a third of that, or give the process more", given, most)
 	}
 	return int(given), nil
 }

@@ -139,7 +139,7 @@ func (s *Server) runInbox(ctx context.Context) error {
 func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	local, err := newHandler(s.cfg, api.Config{
 		Accept: s.entry.clients, History: s.logs, Rooms: s.logs, Follow: s.follow, Epoch: s.store.Epoch, Turns: s.turns, Hub: s.hub, Allow: s.access.limits.Allow,
-		HoldBody: s.access.limits.HoldBody, Forget: limit.Forget,
+		HoldBody: s.access.limits.HoldBody, HoldAnswer: s.access.limits.HoldAnswer, Forget: limit.Forget,
 		Checks: s.health.Outcomes, Gather: s.metrics, Metrics: s.metrics, Log: s.log,
 	})
 	if err != nil {

@@ -119,7 +119,7 @@ func split(p Protocol, limit int, data, cuts []byte) (messages []string, err err
 		piece := bytes.Clone(data[:n])
 		data = data[n:]
 		for len(piece) > 0 {
-			content, rest, found, err := in.next(p, limit, piece)
+			content, rest, found, err := in.next(p, limit, piece, endless{})
 			if err != nil {
 				return messages, err
 			}

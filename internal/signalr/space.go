@@ -17,15 +17,15 @@ func (b *backlog) follow(c *Conn, size int) error {
 	return b.level.To(c.server.cfg.Memory, memory.Pending, c.payer, size)
 }
 
-// followPartial says how large the message is that is not complete yet, or is being handled. The caller holds turn.
-func (c *Conn) followPartial(size int) error {
+// reserve says how large the message is that is not complete yet, or is being handled. The caller holds turn.
+func (c *Conn) reserve(size int) error {
 	return c.partial.To(c.server.cfg.Memory, memory.Partial, c.payer, size)
 }
 
 // hold counts what a call of size bytes takes while it runs, which may be long: its arguments and the buffer that they came in. It
 // returns the error of the call if there is no space. The caller holds turn.
 func (c *Conn) hold(size int) error {
-	if c.followPartial(cap(c.inbox.partial)+readBuffer+size) == nil {
+	if c.reserve(cap(c.inbox.partial)+readBuffer+size) == nil {
 		return nil
 	}
 	return &HubError{Msg: fmt.Sprintf("%s: %s; try again in %.0f s", errs.CodeOf(memory.ErrRefused), errs.Public(memory.ErrRefused),

@@ -190,3 +190,8 @@ func TestStateful_WhatHasNoSpaceIsForgotten(t *testing.T) {
 	c.redial()
 	rest.Release()
 }
+
+// endless is a reserver that has space for everything.
+type endless struct{}
+
+func (endless) reserve(int) error { return nil }
