@@ -20,6 +20,7 @@ import (
 	"restante/internal/errs"
 	"restante/internal/health"
 	"restante/internal/journey"
+	"restante/internal/memory"
 	"restante/internal/route"
 )
 
@@ -100,6 +101,14 @@ type Config struct {
 
 	AllowedOrigins []string // other origins whose pages may use the API, such as https://chat.example.org; default none
 
+	// HoldAnswer returns where a page of history is counted while it is sent to the client of ctx. Default: nowhere.
+	HoldAnswer func(ctx context.Context) *memory.Holding
+	// HoldBody returns where the body of a request is counted, for its client. Default: nowhere.
+	HoldBody func(ctx context.Context) *memory.Holding
+
+	// Forget is called with the request of a stream when nothing more is needed of it but its context. Default: nothing.
+	Forget func(*http.Request)
+
 	// Allow is called for every request except those of the hub, probes and preflights. An error refuses the request. It is
 	// called concurrently. Default: every request is allowed.
 	Allow func(*http.Request) error
@@ -123,9 +132,8 @@ const (
 
 // Limits that belong to the http.Server which serves the API.
 const (
-	ReadHeaderTimeout = 10 * time.Second // enough for the headers of every client
-	IdleTimeout       = 2 * time.Minute  // between the requests of a connection
-	MaxHeaderBytes    = 256 << 10        // the query may hold a whole message, each byte escaped as three
+	IdleTimeout    = 2 * time.Minute // between the requests of a connection
+	MaxHeaderBytes = 256 << 10       // the query may hold a whole message, each byte escaped as three
 )
 
 // API is the handler of everything that the server answers over HTTP. Its write time limits are per write, so the
@@ -148,6 +156,16 @@ func New(cfg Config) (*API, error) {
 		return nil, fmt.Errorf("api: Accept, History, Rooms, Follow, Epoch and Turns are required")
 	}
 	a := &API{cfg: cfg, log: cfg.Log, ids: newRequestIDs(), bodyTimeout: defaultBodyTimeout}
+	nowhere := func(context.Context) *memory.Holding { return nil }
+	if a.cfg.HoldBody == nil {
+		a.cfg.HoldBody = nowhere
+	}
+	if a.cfg.HoldAnswer == nil {
+		a.cfg.HoldAnswer = nowhere
+	}
+	if a.cfg.Forget == nil {
+		a.cfg.Forget = func(*http.Request) {}
+	}
 	a.routes = newRouter(a)
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)

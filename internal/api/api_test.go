@@ -35,7 +35,7 @@ func (f accepterFunc) Accept(ctx context.Context, m chat.Message) (chat.Message,
 const anID = "0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"
 
 // newAPI returns an API over s, through the real journey.Accept.
-func newAPI(t testing.TB, s *memory, change ...func(*Config)) *API {
+func newAPI(t testing.TB, s *memoryLog, change ...func(*Config)) *API {
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	cfg := Config{
@@ -53,7 +53,7 @@ func newAPI(t testing.TB, s *memory, change ...func(*Config)) *API {
 }
 
 // fill stores n messages in a room.
-func fill(t testing.TB, s *memory, room string, n int) {
+func fill(t testing.TB, s *memoryLog, room string, n int) {
 	t.Helper()
 	accept := journey.Accept{Broker: s}
 	for range n {

@@ -36,7 +36,7 @@ var doors = map[string]door{
 }
 
 // serving returns a server of the API over s. It ends after the requests of the test have ended.
-func serving(t *testing.T, s *memory) *httptest.Server {
+func serving(t *testing.T, s *memoryLog) *httptest.Server {
 	srv := httptest.NewServer(auth.Open(newAPI(t, s)))
 	t.Cleanup(srv.Close)
 	return srv
@@ -161,7 +161,7 @@ func firstOf(t *testing.T, r *http.Request) answered {
 }
 
 // beenBack is a store whose room had 10 messages, went back to 6, had 9, went back to 8, and has 12.
-func beenBack(t *testing.T) *memory {
+func beenBack(t *testing.T) *memoryLog {
 	s := newMemory()
 	fill(t, s, "lobby", 10)
 	s.goBack("lobby", 6)

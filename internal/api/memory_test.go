@@ -12,8 +12,8 @@ import (
 	"restante/internal/chat"
 )
 
-// memory is a store, a broker that delivers at once, and a hub, all in memory. With err set, every call fails.
-type memory struct {
+// memoryLog is a store, a broker that delivers at once, and a hub, all in memory. With err set, every call fails.
+type memoryLog struct {
 	mu      sync.Mutex
 	rooms   map[string][]chat.Message
 	removed map[string]int64 // up to which number the messages of a room have been removed
@@ -32,15 +32,15 @@ type memoryEpoch struct {
 // The epochs of a memory: the first one, and those that goBack begins.
 var epochIDs = []string{"e0e0e0e0e0e0e0e0", "e1e1e1e1e1e1e1e1", "e2e2e2e2e2e2e2e2"}
 
-func newMemory() *memory {
-	return &memory{
+func newMemory() *memoryLog {
+	return &memoryLog{
 		rooms: map[string][]chat.Message{}, removed: map[string]int64{}, epochs: []memoryEpoch{{id: epochIDs[0]}},
 		changed: make(chan struct{}),
 	}
 }
 
 // goBack takes the store back to a state in which the room had n messages, and begins the next epoch.
-func (s *memory) goBack(room string, n int) {
+func (s *memoryLog) goBack(room string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rooms[room] = s.rooms[room][:n]
@@ -52,24 +52,24 @@ func (s *memory) goBack(room string, n int) {
 }
 
 // remove removes the messages of a room up to a number.
-func (s *memory) remove(room string, upTo int64) {
+func (s *memoryLog) remove(room string, upTo int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.removed[room] = upTo
 }
 
-func (s *memory) epoch() (chat.Epoch, error) {
+func (s *memoryLog) epoch() (chat.Epoch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.present(), s.fails("Epoch")
 }
 
-func (s *memory) present() chat.Epoch {
+func (s *memoryLog) present() chat.Epoch {
 	return chat.Epoch{Store: "0192f0c1-0000-7c3d-8e4f-5a6b7c8d9e0f", ID: s.epochs[len(s.epochs)-1].id, First: len(s.epochs) == 1}
 }
 
 // Beginning is that of driver.Driver.
-func (s *memory) Beginning(_ context.Context, room, epoch string) (int64, error) {
+func (s *memoryLog) Beginning(_ context.Context, room, epoch string) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if epoch == "" {
@@ -88,14 +88,14 @@ func (s *memory) Beginning(_ context.Context, room, epoch string) (int64, error)
 	return least, s.fails("Beginning")
 }
 
-func (s *memory) fails(call string) error {
+func (s *memoryLog) fails(call string) error {
 	if s.err != nil && (s.failing == nil || s.failing[call]) {
 		return s.err
 	}
 	return nil
 }
 
-func (s *memory) Publish(_ context.Context, m chat.Message) error {
+func (s *memoryLog) Publish(_ context.Context, m chat.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.fails("Publish"); err != nil {
@@ -119,7 +119,7 @@ func (s *memory) Publish(_ context.Context, m chat.Message) error {
 // epoch is one microsecond before the first message of a memory is stored.
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func (s *memory) After(_ context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
+func (s *memoryLog) After(_ context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.fails("After"); err != nil {
@@ -130,7 +130,7 @@ func (s *memory) After(_ context.Context, room string, seq int64, limit int) ([]
 	return s.read(log[from:min(from+limit, len(log))], false), nil
 }
 
-func (s *memory) Before(_ context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
+func (s *memoryLog) Before(_ context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.fails("Before"); err != nil {
@@ -142,7 +142,7 @@ func (s *memory) Before(_ context.Context, room string, seq int64, limit int) ([
 }
 
 // read returns as much of a log, from its first message on or else up to its last one, as fits into a page.
-func (s *memory) read(log []chat.Message, newest bool) []chat.Message {
+func (s *memoryLog) read(log []chat.Message, newest bool) []chat.Message {
 	size := func() (sum int) {
 		for _, m := range log {
 			sum += len(m.Msg)
@@ -163,7 +163,7 @@ func (s *memory) read(log []chat.Message, newest bool) []chat.Message {
 	return log
 }
 
-func (s *memory) SeqAt(_ context.Context, room string, t time.Time) (int64, error) {
+func (s *memoryLog) SeqAt(_ context.Context, room string, t time.Time) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.fails("SeqAt"); err != nil {
@@ -178,7 +178,7 @@ func (s *memory) SeqAt(_ context.Context, room string, t time.Time) (int64, erro
 	return seq, nil
 }
 
-func (s *memory) Room(_ context.Context, name string) (chat.Room, error) {
+func (s *memoryLog) Room(_ context.Context, name string) (chat.Room, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.fails("Room"); err != nil {
@@ -187,7 +187,7 @@ func (s *memory) Room(_ context.Context, name string) (chat.Room, error) {
 	return s.room(name), nil
 }
 
-func (s *memory) room(name string) chat.Room {
+func (s *memoryLog) room(name string) chat.Room {
 	r := chat.Room{Name: name, Epoch: s.present()}
 	if log := s.rooms[name]; len(log) > 0 {
 		last := log[len(log)-1]
@@ -199,7 +199,7 @@ func (s *memory) room(name string) chat.Room {
 	return r
 }
 
-func (s *memory) Rooms(_ context.Context, after string, limit int) ([]chat.Room, error) {
+func (s *memoryLog) Rooms(_ context.Context, after string, limit int) ([]chat.Room, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.fails("Rooms"); err != nil {
@@ -221,7 +221,7 @@ func (s *memory) Rooms(_ context.Context, after string, limit int) ([]chat.Room,
 }
 
 // follow is what hub.Hub does, without its tails.
-func (s *memory) follow(ctx context.Context, c chat.Cursor, w StreamWriter) error {
+func (s *memoryLog) follow(ctx context.Context, c chat.Cursor, w StreamWriter) error {
 	room, err := s.Room(ctx, c.Room)
 	if err != nil {
 		return err

@@ -81,6 +81,9 @@ func (a *API) missed(ctx context.Context, in *missedInput) (*missedAnswer, error
 	}
 	if in.Limit == 0 {
 		out.until = out.room.LastSeq
+		if n := len(out.messages); n > 0 && out.messages[n-1].Seq < out.until { // the next pages may be larger
+			return out, a.holdAnswer(ctx, chat.MaxPageBytes)
+		}
 		return out, nil
 	}
 	if n := len(out.messages); n > 0 && out.messages[n-1].Seq < out.room.LastSeq {

@@ -54,10 +54,36 @@ func (a *API) readPage(ctx context.Context, q *wanted) (logPage, error) {
 	if err == nil && (p.torn(q) || p.skips(q)) {
 		p, err = a.readOnce(ctx, q)
 	}
-	if err == nil && p.torn(q) {
+	switch {
+	case err != nil:
+		return p, err
+	case p.torn(q):
 		return p, errTorn
+	default:
+		return p, a.holdAnswer(ctx, sizeOf(p.messages))
 	}
-	return p, err
+}
+
+// besidesText is about what a message takes besides its text, in bytes.
+const besidesText = 512
+
+// sizeOf returns about how many bytes messages take while they are sent: they are in memory as they were read, as they are sent, and
+// encoded.
+func sizeOf(messages []chat.Message) (size int) {
+	for i := range messages {
+		size += 3*len(messages[i].Msg) + besidesText
+	}
+	return size
+}
+
+// holdAnswer counts what is sent to the client of a request until the request has ended: a client may take long.
+func (a *API) holdAnswer(ctx context.Context, size int) error {
+	held := a.cfg.HoldAnswer(ctx)
+	if err := held.Grow(size); err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, held.Release) // net/http ends the context of a request when it has been answered
+	return nil
 }
 
 // torn reports whether the messages are not those of the room as it was looked at: they are of another epoch, or missing.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -98,6 +99,7 @@ const againText = "The same client sending the same id to the same room again, a
 // text that may not be kept, see Config.StoresFirst.
 func (a *API) accept(ctx context.Context, m chat.Message) (*accepted, error) {
 	named := m.ID != ""
+	m.Room, m.ClientID, m.ID = strings.Clone(m.Room), strings.Clone(m.ClientID), strings.Clone(m.ID) // they may be kept; the request may not
 	m, err := a.cfg.Accept.Accept(ctx, m)
 	if err != nil {
 		return nil, &failure{err: err, message: m}

@@ -22,7 +22,7 @@ func listen(t *testing.T, bodyTimeout time.Duration, change ...func(*Config)) (a
 	a := newAPI(t, newMemory(), change...)
 	a.bodyTimeout = bodyTimeout
 	srv := httptest.NewUnstartedServer(auth.Open(a))
-	srv.Config.ReadHeaderTimeout, srv.Config.IdleTimeout, srv.Config.MaxHeaderBytes = ReadHeaderTimeout, IdleTimeout, MaxHeaderBytes
+	srv.Config.ReadHeaderTimeout, srv.Config.IdleTimeout, srv.Config.MaxHeaderBytes = 10*time.Second, IdleTimeout, MaxHeaderBytes
 	srv.Start()
 	t.Cleanup(srv.Close)
 	return srv.Listener.Addr().String()

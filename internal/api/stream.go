@@ -106,6 +106,8 @@ func (a *API) stream(r *http.Request, w http.ResponseWriter, start streamStart) 
 	_ = events.rc.SetReadDeadline(time.Time{}) // a stream lasts longer than other requests; a recorder in tests has no deadline
 	ctx, cancel := auth.UntilExpiry(r.Context())
 	defer cancel()
+	start.Room, start.Epoch = strings.Clone(start.Room), strings.Clone(start.Epoch) // they were parts of the line of the request
+	a.cfg.Forget(r)
 	err := a.cfg.Follow(ctx, start.Cursor, events)
 	if err == nil || ctx.Err() != nil || events.err != nil {
 		return // the reader has disconnected, its token has expired, or the server stops

@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"restante/internal/errs"
+	"restante/internal/memory"
 	"restante/internal/route"
 )
 
@@ -68,7 +70,9 @@ func (a *API) strict(ctx huma.Context, next func(huma.Context)) {
 	switch id, sent := lastOf(r.Header, lastEventID); {
 	case p != nil:
 	case op.RequestBody != nil:
-		req.body, p = a.readBody(w, r)
+		held := a.cfg.HoldBody(r.Context())
+		defer held.Release()
+		req.body, p = a.readBody(w, r, held)
 	case sent && id == "" && op.OperationID == route.StreamRoom.Name():
 		p = fieldProblem(http.StatusUnprocessableEntity, string(errs.Invalid), lastEventID, "is empty; leave it out or give it a value")
 	}
@@ -82,8 +86,8 @@ func (a *API) strict(ctx huma.Context, next func(huma.Context)) {
 // byteOrderMark is what some editors and .NET's UTF-8 encoder write before a text. It is not a part of it.
 const byteOrderMark = "\ufeff"
 
-// readBody reads the body, limited in size, and returns it as JSON. limitTime limits its time.
-func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
+// readBody reads the body, limited in size and held in memory, and returns it as JSON. limitTime limits its time.
+func (a *API) readBody(w http.ResponseWriter, r *http.Request, held *memory.Holding) ([]byte, *problem) {
 	if r.ContentLength > maxBody {
 		w.Header().Set("Connection", "close") // the rest of the body is not read
 		return nil, tooLarge()
@@ -95,14 +99,11 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem
 		w.Header().Set("Accept-Encoding", "identity") // RFC 9110 section 15.5.16
 		return nil, fieldProblem(http.StatusUnsupportedMediaType, codeMediaType, "Content-Encoding", "is "+cut(strings.ToValidUTF8(coding, "?"))+"; a body must have no content coding")
 	}
-	var buf bytes.Buffer
-	if r.ContentLength > 0 {
-		buf.Grow(int(r.ContentLength) + bytes.MinRead)
+	body, err := memory.ReadAll(http.MaxBytesReader(w.(*recorder).ResponseWriter, r.Body, maxBody), held)
+	if err != nil {
+		return nil, a.bodyProblem(w, r, err)
 	}
-	if _, err := buf.ReadFrom(http.MaxBytesReader(w.(*recorder).ResponseWriter, r.Body, maxBody)); err != nil {
-		return nil, a.bodyProblem(err)
-	}
-	text := bytes.TrimPrefix(buf.Bytes(), []byte(byteOrderMark))
+	text := bytes.TrimPrefix(body, []byte(byteOrderMark))
 	if len(text) == 0 {
 		return nil, nil
 	}
@@ -149,7 +150,16 @@ func tooDeep(body []byte) bool {
 	return false
 }
 
-func (a *API) bodyProblem(err error) *problem {
+func (a *API) bodyProblem(w http.ResponseWriter, r *http.Request, err error) *problem {
+	if errors.Is(err, memory.ErrRefused) {
+		if r.ProtoMajor == 1 {
+			w.Header().Set("Connection", "close")
+		}
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(memory.RestTime)) // net/http would wait for the rest
+		p := newProblem(http.StatusServiceUnavailable, string(errs.Unavailable), publicText(err))
+		p.retry = memory.RetryAfter
+		return p
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return tooLarge()
 	}

@@ -100,11 +100,11 @@ func TestReads_GiveUpTheirTurnWithTheRequest(t *testing.T) {
 
 // A long answer whose rest is of another epoch, or was removed, ends with the connection: its headers are sent.
 func TestGetMissedMessages_BreaksOffWhenTheLogBecomesAnotherOne(t *testing.T) {
-	for name, change := range map[string]func(*memory){
-		"went back":               func(s *memory) { s.goBack("lobby", 10) },
-		"went back and grew":      func(s *memory) { s.goBack("lobby", 10); fill(t, s, "lobby", 3*chat.MaxPage) },
-		"lost the rest":           func(s *memory) { s.remove("lobby", 3*chat.MaxPage) },
-		"lost some of what comes": func(s *memory) { s.remove("lobby", 2*chat.MaxPage+3) },
+	for name, change := range map[string]func(*memoryLog){
+		"went back":               func(s *memoryLog) { s.goBack("lobby", 10) },
+		"went back and grew":      func(s *memoryLog) { s.goBack("lobby", 10); fill(t, s, "lobby", 3*chat.MaxPage) },
+		"lost the rest":           func(s *memoryLog) { s.remove("lobby", 3*chat.MaxPage) },
+		"lost some of what comes": func(s *memoryLog) { s.remove("lobby", 2*chat.MaxPage+3) },
 	} {
 		s := newMemory()
 		fill(t, s, "lobby", 3*chat.MaxPage)

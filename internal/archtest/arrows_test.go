@@ -51,11 +51,11 @@ var arrows = map[string][]string{
 	"internal/inflight":  {},
 	"internal/retry":     {},
 	"internal/lifecycle": {},
-	"internal/turn":      {},                // of reads of history
-	"internal/memory":    {"internal/errs"}, // for what clients make the server keep
-	"internal/timetext":  {},                // times and durations that people write
-	"internal/filestate": {},                // whether files have changed
-	"internal/secret":    {},                // from files
+	"internal/turn":      {"internal/memory"}, // of reads of history
+	"internal/memory":    {"internal/errs"},   // for what clients make the server keep
+	"internal/timetext":  {},                  // times and durations that people write
+	"internal/filestate": {},                  // whether files have changed
+	"internal/secret":    {},                  // from files
 
 	// whether a node can be used now, and its log
 	"internal/health":  {"internal/errs"},
@@ -63,11 +63,11 @@ var arrows = map[string][]string{
 	"internal/audit":   {"internal/auth", "internal/remote"}, // what those who look after security ask about
 
 	// the edges
-	"internal/signalr": {"internal/memory", "internal/origin", "internal/errs"},                                                                                               // the protocol: no chat
-	"internal/forward": {"internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs", "internal/nodetls"}, // requests that belong to another node
-	"internal/route":   {"internal/peer"},                                                                                                                                     // which requests there are, and who answers them
+	"internal/signalr": {"internal/memory", "internal/origin", "internal/errs"},                                                                                                                  // the protocol: no chat
+	"internal/forward": {"internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs", "internal/nodetls", "internal/memory"}, // requests that belong to another node
+	"internal/route":   {"internal/peer"},                                                                                                                                                        // which requests there are, and who answers them
 	"internal/hub":     {"internal/memory", "internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
-	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
+	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs", "internal/memory"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs", "internal/filestate"}, // tokens in, client out
 	"internal/remote":  {},                                                                                             // addresses
 	"internal/origin":  {},                                                                                             // which web pages are whose

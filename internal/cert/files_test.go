@@ -344,3 +344,28 @@ func TestSource_TLSConfig(t *testing.T) {
 		}
 	}
 }
+
+// A client that has only suites with CBC, or without keys that are forgotten, is refused; one with an AEAD suite of TLS 1.2 is not.
+func TestSource_TakesAEADSuitesOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := newFiles(t)
+		files.write(newPair(t, "only", year))
+		s, _, _ := open(t, files.config())
+		for suite, want := range map[uint16]bool{
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: true, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: true,
+			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: true,
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA:          false, tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA: false,
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256: false,
+		} {
+			_, err := handshake(t, s, &tls.Config{ServerName: domain, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}})
+			if (err == nil) != want {
+				t.Errorf("%s: %v", tls.CipherSuiteName(suite), err)
+			}
+		}
+		for _, suite := range s.TLSConfig().CipherSuites {
+			if name := tls.CipherSuiteName(suite); !strings.Contains(name, "ECDHE") || !strings.Contains(name, "GCM") && !strings.Contains(name, "POLY1305") {
+				t.Errorf("%s is offered", name)
+			}
+		}
+	})
+}

@@ -112,7 +112,7 @@ type Limit struct {
 	Rooms                 int   `env:"RESTANTE_LIMIT_ROOMS" placeholder:"N" help:"Rooms that one hub connection may have joined (default 200; -1: no limit)."`
 	RoomsPerClient        int   `env:"RESTANTE_LIMIT_ROOMS_PER_CLIENT" placeholder:"N" help:"Different rooms that all hub connections and event streams of one client may have joined on a node (default 2000; -1: no limit)."`
 	CatchUps              int   `env:"RESTANTE_LIMIT_CATCH_UPS" placeholder:"N" help:"Pages of history that are read from the store at a time for readers that are behind; the others wait for their turn (default 32)."`
-	Memory                Bytes `env:"RESTANTE_LIMIT_MEMORY" placeholder:"SIZE" help:"Memory for all that clients can make the server keep, such as 64MiB or 1GiB: requests, connections, bytes that wait, and the newest messages of rooms (default half of what the container or GOMEMLIMIT allows, otherwise a quarter of the machine). What is cached gives way first; beyond it the server answers 503."`
+	Memory                Bytes `env:"RESTANTE_LIMIT_MEMORY" placeholder:"SIZE" help:"Memory for all that clients can make the server keep, such as 64MiB or 1GiB: requests, connections, bytes that wait, and the newest messages of rooms (default a third of what the container or GOMEMLIMIT allows, otherwise a quarter of the machine). What is cached gives way first; beyond it the server answers 503."`
 }
 
 // Auth is who may use a server.

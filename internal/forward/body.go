@@ -8,9 +8,9 @@ import "io"
 // answer.
 type body struct {
 	from   io.Reader
-	left   int64           // bytes; negative when their number is unknown
-	extend func(more bool) // called with true before each read, and with false after the last
-	keep   func(p []byte)  // called with each piece
+	left   int64                // bytes; negative when their number is unknown
+	extend func(more bool)      // called with true before each read, and with false after the last
+	keep   func(p []byte) error // called with each piece; an error ends the request
 }
 
 // Read implements io.Reader.
@@ -20,7 +20,9 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	b.extend(true)
 	n, err := b.from.Read(p)
-	b.keep(p[:n])
+	if refused := b.keep(p[:n]); refused != nil {
+		return 0, refused
+	}
 	if b.left > 0 {
 		b.left = max(0, b.left-int64(n))
 	}

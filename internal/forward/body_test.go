@@ -39,7 +39,7 @@ func TestForwarder_BodyThatStopsComing(t *testing.T) {
 
 func TestBody_DoesNotReadPastItsEnd(t *testing.T) {
 	for _, length := range []int64{5, -1} {
-		b := &body{io.MultiReader(strings.NewReader("hello"), failing{length < 0}), length, func(bool) {}, func([]byte) {}}
+		b := &body{io.MultiReader(strings.NewReader("hello"), failing{length < 0}), length, func(bool) {}, func([]byte) error { return nil }}
 		got, err := io.ReadAll(b)
 		if string(got) != "hello" || err != nil {
 			t.Errorf("length %d: %q, %v", length, got, err)

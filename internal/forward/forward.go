@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/inflight"
+	"restante/internal/memory"
 	"restante/internal/nodetls"
 	"restante/internal/peer"
 )
@@ -41,6 +42,8 @@ type Config struct {
 	Avoid func(peer.Node) bool
 	// Own is the key of this node, for connections with nodes that have announced theirs. Default: none, and such nodes cannot be reached.
 	Own *nodetls.Identity
+	// HoldBody returns where what is kept of the body of a request is counted, for its client. Default: nowhere.
+	HoldBody func(ctx context.Context) *memory.Holding
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 }
@@ -50,6 +53,7 @@ type Forwarder struct {
 	peers       *peer.Table
 	log         *slog.Logger
 	avoid       func(peer.Node) bool
+	holdBody    func(context.Context) *memory.Holding
 	metrics     *metrics
 	nodes       *nodes
 	buffers     buffers
@@ -69,7 +73,10 @@ func New(peers *peer.Table, cfg Config) *Forwarder {
 	if cfg.Avoid == nil {
 		cfg.Avoid = func(peer.Node) bool { return false }
 	}
-	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, bodyTimeout: bodyTimeout, sendTimeout: sendTimeout, requests: make(map[*request]context.CancelFunc)}
+	if cfg.HoldBody == nil {
+		cfg.HoldBody = func(context.Context) *memory.Holding { return nil }
+	}
+	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, holdBody: cfg.HoldBody, bodyTimeout: bodyTimeout, sendTimeout: sendTimeout, requests: make(map[*request]context.CancelFunc)}
 	f.metrics = newMetrics(cfg.Metrics, f.inProgress, peers)
 	f.nodes = newNodes(peers, cfg.Own, cfg.Log, f.metrics.wrongKeys)
 	return f
@@ -129,6 +136,9 @@ func (f *Forwarder) lastChoice(n peer.Node) int {
 func (f *Forwarder) forward(q *request, r *http.Request) {
 	q.outcome = aborted // if serve panics, as it does to cut an answer that has begun
 	q.message, q.client = messageOf(r), r.Context()
+	if q.message != nil {
+		q.message.held = f.holdBody(r.Context())
+	}
 	defer func() { f.metrics.count(q.target, q.outcome) }()
 	ctx, ok := f.begin(r.Context(), q)
 	if !ok {

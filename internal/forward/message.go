@@ -15,6 +15,7 @@ import (
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/journey"
+	"restante/internal/memory"
 	"restante/internal/peer"
 	"restante/internal/route"
 )
@@ -26,15 +27,21 @@ const idHeader = "Restante-Message-Id"
 // maxKept is how much of a body is kept to find the id in it. It is the longest body that the API takes.
 const maxKept = 256 << 10
 
+const (
+	freeKept = 8 << 10 // bytes of a body that cost nothing
+	copies   = 2       // of a body at a time, while its buffer grows
+)
+
 // message is what this node knows of a message that it forwards. A nil message is another request.
 type message struct {
 	r        *http.Request
 	proposed string                  // the id that the message gets if it names none
 	cancel   context.CancelCauseFunc // of the request
 
-	mu    sync.Mutex   // the transport may still read the body when the request has failed
-	body  bytes.Buffer // what was sent of the body, up to maxKept bytes
-	timer *time.Timer  // since the whole request was sent, otherwise nil
+	mu    sync.Mutex      // the transport may still read the body when the request has failed
+	body  bytes.Buffer    // what was sent of the body, up to maxKept bytes
+	held  *memory.Holding // of it
+	timer *time.Timer     // since the whole request was sent, otherwise nil
 }
 
 // messageOf returns the message that a request sends, nil if it sends none.
@@ -69,19 +76,28 @@ func (m *message) end() {
 	if m.timer != nil {
 		m.timer.Stop()
 	}
+	m.held.Release()
 	m.cancel(nil)
 }
 
-// keep keeps a piece of the body.
-func (m *message) keep(p []byte) {
+// keep keeps a piece of the body. It returns memory.ErrRefused when there is no memory for it.
+func (m *message) keep(p []byte) error {
 	if m == nil {
-		return
+		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.body.Len()+len(p) <= maxKept {
-		m.body.Write(p)
+	size := m.body.Len() + len(p)
+	if size > maxKept {
+		return nil
 	}
+	if need := copies*(size-freeKept) - m.held.Size(); need > 0 {
+		if err := m.held.Grow(max(need, freeKept)); err != nil {
+			return err
+		}
+	}
+	m.body.Write(p)
+	return nil
 }
 
 // id returns the id of a message that node to may have accepted, "" if it is not known. A node of another release may not take the

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"restante/internal/memory"
 	"restante/internal/peer"
 )
 
@@ -168,5 +169,36 @@ func TestForwarder_AMessageDoesNotWaitForANodeThatHangs(t *testing.T) {
 				t.Errorf("%v were counted, want 1", n)
 			}
 		})
+	}
+}
+
+// What is kept of a body is held, and a message whose body has no memory is refused: it has not been accepted.
+func TestForwarder_RefusesABodyWithoutMemory(t *testing.T) {
+	budget := memory.New(memory.Config{Limit: 256 << 10})
+	r := newRig(t, func(f *Forwarder) http.Handler {
+		f.holdBody = func(context.Context) *memory.Holding { return budget.Hold(memory.Body, "ann") }
+		return f.ToRole(peer.API)
+	})
+	held := make(chan int, 1)
+	r.serve("far", func(w http.ResponseWriter, req *http.Request) {
+		if _, err := io.Copy(io.Discard, req.Body); err != nil {
+			return
+		}
+		held <- budget.Used()
+		w.WriteHeader(http.StatusAccepted)
+	}, peer.API)
+	if resp, _ := r.do("POST", "/message", strings.Repeat("x", 16<<10)); resp.StatusCode != http.StatusAccepted {
+		t.Errorf("a body with memory: %s", resp.Status)
+	}
+	if got := await(t, held); got < 16<<10 {
+		t.Errorf("%d bytes are held", got)
+	}
+	resp, body := r.do("POST", "/message", strings.Repeat("x", 200<<10))
+	wantProblem(t, resp, body, 503, "unavailable")
+	if !resp.Close || strings.Contains(body, "not known") || !strings.Contains(body, "not accepted") {
+		t.Errorf("close %v: %s", resp.Close, body)
+	}
+	if budget.Used() != 0 {
+		t.Errorf("%d bytes are held at the end", budget.Used())
 	}
 }

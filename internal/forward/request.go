@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"restante/internal/memory"
 	"restante/internal/peer"
 	"restante/internal/remote"
 )
@@ -163,7 +164,14 @@ func (q *request) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		q.w.WriteHeader(http.StatusOK) // the client has ended its side: nothing follows, as the other node would answer
 		return
 	}
-	q.refuse(r.Method, !isLoop(err) && !errors.Is(err, errNone) && !isDial(err))
+	noMemory := errors.Is(err, memory.ErrRefused)
+	if noMemory {
+		if r.ProtoMajor == 1 {
+			q.w.Header().Set("Connection", "close")
+		}
+		_ = http.NewResponseController(q.w).SetReadDeadline(time.Now().Add(memory.RestTime)) // net/http would wait for the rest
+	}
+	q.refuse(r.Method, !noMemory && !isLoop(err) && !errors.Is(err, errNone) && !isDial(err))
 }
 
 // refuse writes a problem document (RFC 9457) like those of package api. unknown says that the other node may have done what the

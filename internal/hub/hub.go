@@ -60,6 +60,7 @@ func New(cfg Config, logs Logs, accept journey.Accepter) *Hub {
 	for i := range runtime.NumCPU() {
 		h.pumps = append(h.pumps, newPump(i, h.metrics))
 	}
+	cfg.SignalR.Keeps = keepsParam
 	h.signalr = signalr.New(chatHub{h}, cfg.SignalR)
 	return h
 }

@@ -13,7 +13,8 @@ import (
 
 // The parameters of the hub URL. It may carry an application's own besides them.
 var (
-	urlSpellings    = chat.SpellingsOf("room", "after", "rev", "epoch", "client_id")
+	urlParams       = []string{"room", "after", "rev", "epoch", "client_id"}
+	urlSpellings    = chat.SpellingsOf(urlParams...)
 	resumeSpellings = chat.SpellingsOf(chat.ResumeParam)
 )
 
@@ -21,6 +22,11 @@ const (
 	maxFaults = 10 // of a query that are told
 	maxName   = 40 // bytes of the name of a parameter that are told
 )
+
+// keepsParam reports whether checkQuery, or a join, reads a parameter.
+func keepsParam(name string) bool {
+	return slices.Contains(urlParams, name) || urlSpellings.Meant(name) != "" || name == chat.ResumeParam || resumeSpellings.Meant(name) != ""
+}
 
 // checkQuery returns an error for each parameter of the hub URL that looks like one of the hub's and is none, for a cursor that is
 // there but empty, and for two senders. Ignored, they would change in silence which messages are read, and under which name others

@@ -10,6 +10,7 @@ import (
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/memory"
 	"restante/internal/signalr"
 )
 
@@ -35,10 +36,17 @@ func (h *Hub) Follow(ctx context.Context, cursor chat.Cursor, w StreamWriter) er
 		return err
 	}
 	defer release()
+	held := h.cfg.Memory.Hold(memory.Connection, h.cfg.Owner(ctx))
+	if err := held.Grow(priceOfStream); err != nil {
+		return err
+	}
+	defer held.Release()
 	ctx, cancel := auth.UntilExpiry(ctx)
 	defer cancel()
 	s := newStream(cancel)
+	defer s.close()
 	c := h.newConn(ctx, s, eventStream)
+	s.memory, s.owner = h.cfg.Memory, c.owner
 	defer c.close()
 	if _, err := c.follow(ctx, cursor); err != nil {
 		return err
@@ -97,6 +105,7 @@ func (h *Hub) writeAll(ctx context.Context, s *stream, w StreamWriter) error {
 			payload = []byte(comment)
 		}
 		err := writeEvents(ctx, w, payload, h.cfg.StreamStall)
+		s.wrote()
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -134,8 +143,14 @@ type stream struct {
 	filled  chan struct{} // buffered: one element; bytes are pending
 	emptied chan struct{} // buffered: one element; the pending bytes were taken
 
+	memory *memory.Budget // where pending bytes are counted, for the owner
+	owner  string
+
 	mu      sync.Mutex
 	pending []byte
+	inHand  int          // bytes that are being written
+	level   memory.Level // of both
+	shed    bool         // there was no space for a payload: nothing may follow it, and the stream ends
 }
 
 func newStream(end context.CancelFunc) *stream {
@@ -152,8 +167,18 @@ func newStream(end context.CancelFunc) *stream {
 func (s *stream) TryWrite(payload []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.pending) > 0 && len(s.pending)+len(payload) > maxWrite {
+	switch {
+	case s.shed:
+		return true
+	case len(s.pending) > 0 && len(s.pending)+len(payload) > maxWrite:
 		return false
+	case s.follow(len(payload)) == nil:
+	case len(s.pending) > 0:
+		return false
+	default: // its client comes back with its cursor
+		s.shed = true
+		s.end()
+		return true
 	}
 	s.pending = append(s.pending, payload...)
 	select {
@@ -161,6 +186,18 @@ func (s *stream) TryWrite(payload []byte) bool {
 	default:
 	}
 	return true
+}
+
+// follow counts the bytes of the stream, with so many more. The caller holds mu.
+func (s *stream) follow(more int) error {
+	return s.level.To(s.memory, memory.Pending, s.owner, s.inHand+len(s.pending)+more)
+}
+
+// close gives back what the stream takes. Nothing is written to it after that.
+func (s *stream) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.level.End()
 }
 
 // TryWriteRun implements sink: an event stream reads nothing again for its client, which comes back with its cursor.
@@ -186,12 +223,20 @@ func (s *stream) Wait(ctx context.Context) error {
 // Renew implements sink: the client of a stream that has ended connects again by itself.
 func (s *stream) Renew() { s.end() }
 
+// wrote notes that what take has returned is written.
+func (s *stream) wrote() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inHand = 0
+	_ = s.follow(0) // no more than before
+}
+
 // take returns the pending bytes and drops the buffer: a quiet stream keeps none.
 func (s *stream) take() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	payload := s.pending
-	s.pending = nil
+	s.pending, s.inHand = nil, len(s.pending)
 	select {
 	case s.emptied <- struct{}{}:
 	default:

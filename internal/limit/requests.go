@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"restante/internal/errs"
 	"restante/internal/memory"
@@ -21,6 +22,9 @@ const (
 	receiveConn   = 64 << 10 // bytes that wait for handlers, of all requests of a connection
 	receiveStream = 32 << 10 // of one request
 )
+
+// bodyTime is how long a body may take, also one that no handler reads: net/http waits for its end before it answers.
+const bodyTime = 30 * time.Second
 
 // Serve sets up srv for the connections of Listener. Its handler must begin with Compact and Heads.
 func (l *Limits) Serve(srv *http.Server) {
@@ -78,6 +82,9 @@ func (l *Limits) Heads(next http.Handler) http.Handler {
 		if c == nil {
 			next.ServeHTTP(w, r)
 			return
+		}
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // a handler that reads for longer sets its own
 		}
 		held, ok := l.begin(c, r)
 		defer held.Release()
@@ -138,8 +145,9 @@ func refuseHead(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Retry-After", "1")
 	if r.ProtoMajor == 1 {
-		h.Set("Connection", "close") // the body is not read
+		h.Set("Connection", "close")
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(memory.RestTime)) // net/http would wait for the body
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -196,6 +204,11 @@ func Forget(r *http.Request) {
 		}
 		held.Shrink(held.Size() - left)
 	}
+}
+
+// HoldAnswer returns a holding for what is sent to the client of a request. Release it when the request is answered.
+func (l *Limits) HoldAnswer(ctx context.Context) *memory.Holding {
+	return l.cfg.Memory.Hold(memory.Answer, Owner(ctx))
 }
 
 // HoldBody returns a holding for the body of a request, of its client. Release it when the request is answered.

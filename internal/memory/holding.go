@@ -30,7 +30,7 @@ func (h *Holding) Grow(n int) error {
 	if h == nil {
 		return nil
 	}
-	over, err := h.grow(n)
+	over, err := h.grow(n, false)
 	Evict(over)
 	if err != nil {
 		h.budget.refused.WithLabelValues(h.kind.String()).Inc()
@@ -38,12 +38,12 @@ func (h *Holding) Grow(n int) error {
 	return err
 }
 
-// grow is Grow without the eviction and the metric.
-func (h *Holding) grow(n int) (over []*Share, err error) {
+// grow is Grow without the eviction and the metric. With first it does not fail while nothing of its kind is held.
+func (h *Holding) grow(n int, first bool) (over []*Share, err error) {
 	b := h.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if h.released || !b.fits(h.owner, n) {
+	if h.released || !b.fits(h.owner, n) && !(first && b.by[h.kind] == 0) {
 		return nil, ErrRefused
 	}
 	h.size += n
@@ -51,14 +51,15 @@ func (h *Holding) grow(n int) (over []*Share, err error) {
 }
 
 // Await holds n bytes more as soon as there is space for them. It blocks until then, or until ctx is done, whose error it returns.
-// Of several that wait, any may be the first.
+// Of several that wait, any may be the first. While nothing of its kind is held it does not wait, so that what waits goes on however
+// little is free.
 func (h *Holding) Await(ctx context.Context, n int) error {
 	if h == nil {
 		return nil
 	}
 	for counted := false; ; {
 		freed := h.budget.waitFreed() // before the attempt, so that what is freed after it is seen
-		over, err := h.grow(n)
+		over, err := h.grow(n, true)
 		Evict(over)
 		if err == nil {
 			return nil
@@ -86,7 +87,7 @@ func (b *Budget) waitFreed() <-chan struct{} {
 }
 
 // Charge holds n bytes more whether there is space or not. It is for what is in memory already and is small, or is bounded by
-// something else: it is the only way in which more than the limit can be held. It has no effect after Release.
+// something else. With the first of a kind that waits (see Await) it is the only way in which more than the limit can be held. It has no effect after Release.
 func (h *Holding) Charge(n int) {
 	if h == nil {
 		return

@@ -48,13 +48,13 @@ func (m Machine) Most() int64 {
 	}
 }
 
-// Default returns the limit of a budget when none is given: half of what is allowed, since Go's collector needs space, too, and so
-// does what no client makes the server keep; or a quarter of the machine, which has other work.
+// Default returns the limit of a budget when none is given: a third of what is allowed, since Go's collector needs about as much
+// again, and so does what no client makes the server keep; or a quarter of the machine, which has other work.
 func (m Machine) Default() int {
 	limit := int64(unknownDefault)
 	switch most := m.Most(); {
 	case most > 0:
-		limit = most / 2
+		limit = most / 3
 	case m.Physical > 0:
 		limit = m.Physical / 4
 	}

@@ -29,14 +29,15 @@ const (
 	Partial                // a message of a connection that is not complete yet, or is being handled
 	Pending                // bytes that a peer has not taken yet
 	Kept                   // bytes that are kept until a client has acknowledged them
-	Read                   // a page of history while a reader is given it
+	Read                   // a page of history while it is read
+	Answer                 // a page of history while it is sent to a client
 	kinds                  // the number of kinds
 )
 
 // String returns the value of the label "what".
 func (k Kind) String() string {
 	return [kinds]string{
-		"tail", "page", "connection", "head", "body", "handshake", "negotiated", "room", "partial", "pending", "kept", "read",
+		"tail", "page", "connection", "head", "body", "handshake", "negotiated", "room", "partial", "pending", "kept", "read", "answer",
 	}[k]
 }
 
@@ -46,7 +47,7 @@ const RetryAfter = time.Second
 // ErrRefused is an errs.Unavailable error: there is no space in the budget for what was asked.
 var ErrRefused error = &errs.Error{
 	Code: errs.Unavailable, NotDone: true, RetryAfter: RetryAfter,
-	Msg: "the server has no memory left for this; try again",
+	Msg: "the server has no memory left for this",
 }
 
 // Config configures a Budget.

@@ -125,6 +125,13 @@ func TestHolding_AwaitWaitsForSpace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(Config{Limit: 100})
 		first, second := b.Hold(Read, ""), b.Hold(Read, "")
+		other := b.Hold(Body, "")
+		other.Charge(100)
+		if err := first.Await(t.Context(), 60); err != nil || b.Used() != 160 {
+			t.Errorf("the first of its kind waits: %v, %d", err, b.Used())
+		}
+		other.Release()
+		first.Shrink(60)
 		if err := first.Grow(80); err != nil {
 			t.Fatal(err)
 		}
@@ -226,5 +233,30 @@ func BenchmarkHolding(b *testing.B) {
 	for b.Loop() {
 		_ = h.Grow(4 << 10)
 		h.Shrink(4 << 10)
+	}
+}
+
+func TestLevel_FollowsInSteps(t *testing.T) {
+	b := New(Config{Limit: 100 << 10})
+	var l Level
+	to := func(n int) error { return l.To(b, Pending, "", n) }
+	for _, step := range []struct{ size, held int }{
+		{levelFree, 0}, {levelFree + 1, levelStep}, {levelStep, levelStep}, {60_000, 8 * levelStep}, {40_000, 8 * levelStep},
+		{20_000, 3 * levelStep}, {0, 0}, {levelStep + 1, 2 * levelStep},
+	} {
+		if err := to(step.size); err != nil || b.Of(Pending) != step.held {
+			t.Errorf("of %d bytes %d are held, want %d, %v", step.size, b.Of(Pending), step.held, err)
+		}
+	}
+	if err := to(200 << 10); !errors.Is(err, ErrRefused) || b.Used() != 2*levelStep {
+		t.Errorf("beyond the limit: %v, %d bytes are held", err, b.Used())
+	}
+	l.End()
+	l.End()
+	if b.Used() != 0 {
+		t.Errorf("%d bytes are held at the end", b.Used())
+	}
+	if err := to(50_000); err != nil {
+		t.Error(err)
 	}
 }

@@ -76,7 +76,7 @@ func TestWrap_TheClientIsTheLastAddressThatIsNoProxy(t *testing.T) {
 func TestWrap_RemovesHeadersOfUntrustedNeighbours(t *testing.T) {
 	claimed := []string{
 		"X-Forwarded-For", "10.0.0.1", "X-Forwarded-Proto", "https", "Forwarded", "for=10.0.0.1", "X-Forwarded-Host", "a",
-		"X-Forwarded-Port", "1", "X-Real-IP", "10.0.0.1", "Accept", "text/html",
+		"X-Forwarded-Port", "1", "X-Real-IP", "10.0.0.1", "traceparent", "00-1-2-01", "tracestate", "a=b", "baggage", "c=d", "Accept", "text/html",
 	}
 	got := pass(proxies, request("192.0.2.1:1000", claimed...))
 	if len(got.header) != 1 || got.header.Get("Accept") == "" {

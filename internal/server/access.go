@@ -109,7 +109,7 @@ func (a *access) identify(r *http.Request) (signalr.Identity, *signalr.Refusal) 
 	if err != nil {
 		return signalr.Identity{}, refusal(err)
 	}
-	return signalr.Identity{Name: client.ID, Issued: client.Issued, Expires: client.Expires}, nil
+	return signalr.Identity{Owner: limit.Owner(r.Context()), Name: client.ID, Issued: client.Issued, Expires: client.Expires}, nil
 }
 
 // refusal translates the error of a refused request for package signalr.

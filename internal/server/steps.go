@@ -95,8 +95,10 @@ func (s *Server) openBroker(ctx context.Context) (lifecycle.Stop, error) {
 func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.entry = newEntry(s.access.limits, s.judge, s.broker)
 	s.logs = auth.Log{Next: s.store}
-	s.turns = turn.New(turn.Config{Reads: s.cfg.Limit.CatchUps, Metrics: s.metrics})
-	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics, Avoid: isLeaving, Own: s.own})
+	s.turns = turn.New(turn.Config{Reads: s.cfg.Limit.CatchUps, Memory: s.memory, Metrics: s.metrics})
+	s.forwarder = forward.New(s.peers, forward.Config{
+		Log: s.log, Metrics: s.metrics, Avoid: isLeaving, Own: s.own, HoldBody: s.access.limits.HoldBody,
+	})
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
@@ -106,6 +108,7 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 		SignalR: s.withNodes(signalr.Config{
 			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Denied: s.deniedHub, Secure: secure, Node: s.peers.Self().ID,
 			ReconnectWindow: *s.cfg.ReconnectWindow,
+			Forget:          limit.Forget, Memory: s.memory, MaxUnusedPerClient: unusedPerClient(s.cfg.Limit.ConnectionsPerClient),
 		}),
 	}, hub.Logs{Guarded: s.logs, Shared: s.store}, s.entry.clients)
 	if s.judge != nil {
@@ -144,6 +147,7 @@ func (s *Server) runInbox(ctx context.Context) error {
 func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	local, err := newHandler(s.cfg, api.Config{
 		Accept: s.entry.clients, StoresFirst: s.alone(), History: s.logs, Rooms: s.logs, Follow: s.follow, Epoch: s.store.Epoch, Turns: s.turns, Hub: s.hub, Allow: s.access.limits.Allow,
+		HoldBody: s.access.limits.HoldBody, HoldAnswer: s.access.limits.HoldAnswer, Forget: limit.Forget,
 		Checks: s.health.Outcomes, Gather: s.metrics, Metrics: s.metrics, Denied: s.deniedRequest, Operated: s.operated, Log: s.log,
 	})
 	if err != nil {

@@ -1,6 +1,10 @@
 package signalr
 
-import "sync"
+import (
+	"sync"
+
+	"restante/internal/memory"
+)
 
 // backlog is the bytes that an outlet has accepted and its transport has not written yet. Callers wait in it for space.
 // mu guards all of it, so that no wake-up is lost between the check and the wait.
@@ -11,6 +15,7 @@ type backlog struct {
 	space   chan struct{} // closed and set to nil when space is free again; nil while no caller waits
 	ended   bool          // nothing more is accepted
 	moving  bool          // a goroutine is writing to the peer
+	level   memory.Level  // of the bytes that wait
 	since   int64         // when it began to write, or when the peer last accepted bytes, as Server.now
 }
 

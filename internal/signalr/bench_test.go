@@ -87,7 +87,7 @@ func BenchmarkServer_UnusedToken(b *testing.B) {
 	runtime.ReadMemStats(&before)
 	const n = 50_000
 	for range n {
-		if refused := s.registry.reserve(s, s.newToken(false), "ann@example.org"); refused != nil {
+		if refused := s.registry.reserve(s, s.newToken(false), Identity{Name: "ann@example.org"}); refused != nil {
 			b.Fatal(refused.Text)
 		}
 	}

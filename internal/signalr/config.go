@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"restante/internal/memory"
 	"restante/internal/origin"
 )
 
@@ -80,9 +81,25 @@ type Config struct {
 	ReconnectWindow time.Duration
 
 	// MaxUnused limits the tokens that negotiate has issued and that are not used yet; beyond it negotiate answers 503. The
-	// token of a client that opens its WebSocket on another node than it negotiated with stays unused until IdleTimeout. A
-	// token takes about 120 bytes and the name of its client. Default 100,000.
+	// token of a client that opens its WebSocket on another node than it negotiated with stays unused until IdleTimeout.
+	// Default 100,000.
 	MaxUnused int
+
+	// MaxUnusedPerClient limits those tokens for one Identity.Owner; beyond it negotiate answers 429. Negative: any number.
+	// Default 200.
+	MaxUnusedPerClient int
+
+	// Keeps reports whether the hub reads a parameter of the URL that opens a connection. The others are not kept until the
+	// handshake. Default: it reads all.
+	Keeps func(name string) bool
+
+	// Forget is called with a request whose answer lasts as long as its connection, when nothing more is needed of the request but
+	// its context and the headers Accept, Authorization and Origin. Default: nothing.
+	Forget func(*http.Request)
+
+	// Memory is where the server counts what it keeps for its clients: connections, tokens that are not used yet, and bytes that
+	// wait. What does not fit is refused; a connection ends when there is no space for its bytes. Default: no limit.
+	Memory *memory.Budget
 
 	// SendBuffer is the size in bytes of a WebSocket's send buffer in the kernel, so that a slow peer costs little. Negative:
 	// the system's default. Default 128 KiB.
@@ -138,6 +155,9 @@ func (c Config) withDefaults() Config {
 	if c.Secure == nil {
 		c.Secure = func(*http.Request) (secure, known bool) { return false, false }
 	}
+	if c.Forget == nil {
+		c.Forget = func(*http.Request) {}
+	}
 	setDefault(&c.KeepAlive, 15*time.Second)
 	setDefault(&c.ClientTimeout, 30*time.Second)
 	setDefault(&c.HandshakeTimeout, 15*time.Second)
@@ -148,6 +168,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxMessage, 256<<10)
 	setDefault(&c.MessageRate, 1000)
 	setDefault(&c.MaxUnused, 100_000)
+	setDefault(&c.MaxUnusedPerClient, 200)
 	setDefault(&c.SendBuffer, 128<<10)
 	return c
 }

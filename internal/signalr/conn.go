@@ -3,18 +3,21 @@ package signalr
 import (
 	"context"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"restante/internal/memory"
 )
 
 // Conn is one client's connection, over whichever transport. Its methods may be called concurrently.
 type Conn struct {
 	server    *Server
 	id        string
-	token     string // opens the connection; "" when negotiation was skipped
-	owner     string // Identity.Name of the opening request, and of all later ones
+	token     string          // opens the connection; "" when negotiation was skipped
+	owner     string          // Identity.Name of the opening request, and of all later ones
+	payer     string          // Identity.Owner of the opening request
+	held      *memory.Holding // what the connection itself takes
 	transport Transport
 	out       outlet // set before the connection is live
 	query     string // of the opening request, until the hub has seen it
@@ -35,6 +38,7 @@ type Conn struct {
 	turn     sync.Mutex // held while received bytes are handled, and when the session is closed
 	inbox    inbox
 	due      int64         // when the client's messages are within their rate again, as Server.now; see pace
+	partial  memory.Level  // of the message in inbox, or in hand; guarded by turn
 	session  Session       // set under turn and rights
 	protocol Protocol      // set before handshakeDone
 	accepted chan struct{} // closed when the handshake has been answered
@@ -195,6 +199,7 @@ func (c *Conn) release() {
 	defer c.turn.Unlock()
 	c.endSession()
 	c.inbox = inbox{}
+	c.partial.End()
 }
 
 // finished removes the connection. Its transport calls it when it has ended, after the connection was stopped. Calls after
@@ -207,17 +212,16 @@ func (c *Conn) finished() {
 	c.server.metrics.closed(c.transport, why)
 	c.server.log.Debug("connection closed", "connection", c.id, "transport", c.transport.String(), "reason", why.String(),
 		"open_for", time.Duration(c.server.now()-c.openedAt))
+	if q, ok := c.out.(*queue); ok {
+		q.abort() // the client may not have fetched its last bytes
+	}
 	c.server.registry.remove(c)
 }
 
-// hubQuery returns the opening request's query without its secrets.
+// hubQuery returns what the hub needs of the opening request's query.
 func (c *Conn) hubQuery() url.Values {
 	query := parseQuery(c.query)
-	for name := range query {
-		if strings.EqualFold(name, "id") || strings.EqualFold(name, "access_token") {
-			delete(query, name)
-		}
-	}
+	c.held.Shrink(len(c.query))
 	c.query = ""
 	return query
 }
@@ -238,6 +242,7 @@ const (
 	causeRefused                 // by the hub's Connect
 	causeExpired                 // the identity that opened it has expired
 	causeUnfinished              // a message, or a frame, that did not end
+	causeMemory                  // there was no space for the bytes that wait in it
 	causes                       // the number of causes
 )
 
@@ -245,6 +250,6 @@ const (
 func (c cause) String() string {
 	return [causes]string{
 		"client", "gone", "server", "drain", "handshake", "malformed", "too_large", "timeout", "stalled", "refused", "expired",
-		"unfinished",
+		"unfinished", "memory",
 	}[c]
 }

@@ -37,7 +37,7 @@ func (c *Conn) handle(content []byte) (rest []byte) {
 	}
 	switch m.kind {
 	case kindInvocation, kindStreamInvocation:
-		c.call(&m)
+		c.call(&m, len(content))
 	case kindPing:
 		c.pinged.Store(true)
 	case kindClose:
@@ -50,9 +50,9 @@ func (c *Conn) handle(content []byte) (rest []byte) {
 }
 
 // call runs an invocation and answers it if it has an id.
-func (c *Conn) call(m *message) {
+func (c *Conn) call(m *message, size int) {
 	method := c.server.method(m.target)
-	answer, outcome := c.answer(m, method)
+	answer, outcome := c.answer(m, method, size)
 	c.server.metrics.invoked(method, outcome)
 	if m.id != "" && answer != nil {
 		c.reply(answer)
@@ -62,8 +62,8 @@ func (c *Conn) call(m *message) {
 	}
 }
 
-// answer returns the completion of an invocation. method is nil when the hub has none of that name.
-func (c *Conn) answer(m *message, method *method) (completion []byte, outcome callOutcome) {
+// answer returns the completion of an invocation of size bytes. method is nil when the hub has none of that name.
+func (c *Conn) answer(m *message, method *method, size int) (completion []byte, outcome callOutcome) {
 	failed := func(text string) []byte { return c.protocol.appendError(nil, m.id, text) }
 	switch {
 	case method == nil:
@@ -76,6 +76,9 @@ func (c *Conn) answer(m *message, method *method) (completion []byte, outcome ca
 			m.streams)), callInvalid
 	case m.argErr != nil:
 		return failed(failedText(m.target) + " HubException: " + string(errs.Invalid) + ": " + m.argErr.Error()), callInvalid
+	}
+	if err := c.hold(size); err != nil {
+		return c.failure(m, failed, err)
 	}
 	result, err := c.invoke(Invocation{Target: method.name, Args: m.args})
 	if err == nil {

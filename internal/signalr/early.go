@@ -5,55 +5,67 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"restante/internal/memory"
 )
 
 // Some clients send their handshake before they open the transport that carries the answer. Those bytes are kept with the
 // token until the transport is open, as stock servers do.
-const (
-	earlyBound = 8 << 10  // bytes that are kept for a token: a handshake and a few calls
-	earlyTotal = 16 << 20 // bytes that are kept for all tokens
-)
+const earlyBound = 8 << 10 // bytes that are kept for a token: a handshake and a few calls
 
-var (
-	errEarlyTooLarge = &Refusal{
-		Status: http.StatusRequestEntityTooLarge,
-		Text:   "The connection has no transport yet, and more than 8 KiB would wait for it; open the transport first",
-	}
-	errEarlyTooMany = &Refusal{Status: http.StatusServiceUnavailable, Text: "Too many bytes wait for connections without a transport"}
-)
+var errEarlyTooLarge = &Refusal{
+	Status: http.StatusRequestEntityTooLarge,
+	Text:   "The connection has no transport yet, and more than 8 KiB would wait for it; open the transport first",
+}
 
 // early is the bytes that were sent with tokens whose connection is not open yet. The registry guards it.
 type early struct {
-	bytes map[string][]byte // by token
-	size  int               // of all of them
+	of   map[string]*earlyBytes // by token
+	size int                    // of all of them
 }
 
-// add appends bytes to those of a token, within the bounds.
-func (e *early) add(token string, data []byte) *Refusal {
-	switch {
-	case len(e.bytes[token])+len(data) > earlyBound:
-		return errEarlyTooLarge
-	case e.size+len(data) > earlyTotal:
-		return errEarlyTooMany
-	case len(data) == 0:
+type earlyBytes struct {
+	data []byte
+	held *memory.Holding
+}
+
+// add appends bytes to those of a token, within the bounds. held is where they are counted if they are the first of the token.
+func (e *early) add(token string, data []byte, held *memory.Holding) *Refusal {
+	if len(data) == 0 {
 		return nil
 	}
-	e.bytes[token] = append(e.bytes[token], data...)
+	b := e.of[token]
+	if b == nil {
+		b = &earlyBytes{held: held}
+	}
+	if len(b.data)+len(data) > earlyBound {
+		return errEarlyTooLarge
+	}
+	if b.held.Grow(len(data)) != nil {
+		return errNoMemory
+	}
+	e.of[token] = b
+	b.data = append(b.data, data...)
 	e.size += len(data)
 	return nil
 }
 
 // take removes and returns the bytes of a token.
 func (e *early) take(token string) []byte {
-	data := e.bytes[token]
-	delete(e.bytes, token)
-	e.size -= len(data)
-	return data
+	b := e.of[token]
+	if b == nil {
+		return nil
+	}
+	b.held.Release()
+	delete(e.of, token)
+	e.size -= len(b.data)
+	return b.data
 }
 
-// keep keeps bytes that the owner of a token has sent before its connection is open. If the connection is open, keep
+// keep keeps bytes that the sender has sent with a token of its own before its connection is open. If the connection is open, keep
 // returns it, and keeps nothing.
-func (g *registry) keep(s *Server, token, owner string, data []byte) (*Conn, *Refusal) {
+func (g *registry) keep(s *Server, token string, sender Identity, data []byte) (*Conn, *Refusal) {
+	owner := sender.Name
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := g.tokens[token]
@@ -64,7 +76,7 @@ func (g *registry) keep(s *Server, token, owner string, data []byte) (*Conn, *Re
 	case (c == nil || c.owner != owner) && (!waits || u.owner != owner):
 		return nil, errNoConnection
 	}
-	refused := g.early.add(token, data)
+	refused := g.early.add(token, data, s.cfg.Memory.Hold(memory.Negotiated, sender.Owner))
 	s.metrics.early.Set(float64(g.early.size))
 	return nil, refused
 }
@@ -79,7 +91,7 @@ func (s *Server) serveEarly(w http.ResponseWriter, r *http.Request, token string
 		(&Refusal{Status: http.StatusBadRequest, Text: "The body could not be read."}).write(w)
 		return
 	}
-	c, refused := s.registry.keep(s, token, sender.Name, body)
+	c, refused := s.registry.keep(s, token, sender, body)
 	switch {
 	case refused != nil:
 		refused.write(w)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"restante/internal/memory"
 )
 
 func echoCall(id, text string) string {
@@ -71,23 +73,28 @@ func TestEarly_BytesWaitOnTheNodeOfTheToken(t *testing.T) {
 }
 
 func TestEarly_IsBounded(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newRig(t, Config{Memory: memory.New(memory.Config{Limit: 1 << 20})})
 	suffix := "?id=" + r.negotiate()
 	r.want(r.do("POST", suffix, strings.Repeat("x", earlyBound+1)), http.StatusRequestEntityTooLarge, errEarlyTooLarge.Text)
 	r.want(r.do("POST", suffix, strings.Repeat("x", earlyBound)), 200, "")
 	r.want(r.do("POST", suffix, "x"), http.StatusRequestEntityTooLarge, errEarlyTooLarge.Text)
-	for range earlyTotal/earlyBound - 1 {
-		if _, refused := r.server.registry.keep(r.server, r.negotiate(), "", make([]byte, earlyBound)); refused != nil {
-			t.Fatal(refused.Text)
+	last, kept := r.negotiate(), 1
+	for ; ; kept++ {
+		token := r.negotiate()
+		if _, refused := r.server.registry.keep(r.server, token, Identity{}, make([]byte, earlyBound)); refused != nil {
+			break
 		}
 	}
-	a := r.do("POST", "?id="+r.negotiate(), "x")
-	r.want(a, http.StatusServiceUnavailable, errEarlyTooMany.Text)
+	if kept < 100 {
+		t.Errorf("refused after the bytes of %d tokens", kept)
+	}
+	a := r.do("POST", "?id="+last, strings.Repeat("x", earlyBound))
+	r.want(a, http.StatusServiceUnavailable, errNoMemory.Text)
 	if a.header.Get("Retry-After") == "" {
 		t.Error("the refusal does not say when to try again")
 	}
-	r.want(r.do("GET", suffix, ""), 200, "") // frees its bytes
-	r.want(r.do("POST", "?id="+r.negotiate(), "x"), 200, "")
+	r.server.registry.take(r.server, suffix[len("?id="):], "")
+	r.want(r.do("POST", "?id="+last, strings.Repeat("x", earlyBound)), 200, "")
 }
 
 func TestEarly_BytesEndWithTheToken(t *testing.T) {

@@ -19,6 +19,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, sender Iden
 	_ = stream.SetReadDeadline(time.Time{})  // the server's limits for requests
 	_ = stream.SetWriteDeadline(time.Time{}) // are too short for a stream
 	s.open(c, r, q)
+	s.cfg.Forget(r)
 	q.attach(stream)
 	defer func() {
 		q.attach(nil)

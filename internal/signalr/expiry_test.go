@@ -138,7 +138,7 @@ func TestLongPolling_LastsAsLongAsItsNewestToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(newEchoHub(), Config{Identify: renewed, PollTimeout: 2 * time.Minute})
 		token := newSecret()
-		s.registry.reserve(s, token, "ann")
+		s.registry.reserve(s, token, Identity{Name: "ann"})
 		want := func(method, body string, wantCode int, wantText string) {
 			t.Helper()
 			if w := serve(s, t.Context(), method, token, body); w.Code != wantCode || w.Body.String() != wantText {
@@ -168,7 +168,7 @@ func TestEvents_LastAsLongAsTheNewestToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(newEchoHub(), Config{Identify: renewed})
 		token := newSecret()
-		s.registry.reserve(s, token, "ann")
+		s.registry.reserve(s, token, Identity{Name: "ann"})
 		stream := make(chan string, 1)
 		go func() { stream <- serve(s, t.Context(), "GET", token, "", "Accept", "text/event-stream").Body.String() }()
 		synctest.Wait()

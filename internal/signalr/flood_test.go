@@ -123,7 +123,7 @@ func TestPost_FloodIsReadAtItsRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(newEchoHub(), Config{MessageRate: 10})
 		token := newSecret()
-		s.registry.reserve(s, token, "")
+		s.registry.reserve(s, token, Identity{Name: ""})
 		serve(s, t.Context(), "GET", token, "")
 		start := time.Now()
 		flood := make(chan int, 1)

@@ -119,7 +119,7 @@ func split(p Protocol, limit int, data, cuts []byte) (messages []string, err err
 		piece := bytes.Clone(data[:n])
 		data = data[n:]
 		for len(piece) > 0 {
-			content, rest, found, err := in.next(p, limit, piece)
+			content, rest, found, err := in.next(p, limit, piece, endless{})
 			if err != nil {
 				return messages, err
 			}
@@ -234,7 +234,7 @@ func FuzzConversation(f *testing.F) {
 		hub := newEchoHub()
 		s := New(hub, Config{MessageRate: -1})
 		token := newSecret()
-		s.registry.reserve(s, token, "")
+		s.registry.reserve(s, token, Identity{Name: ""})
 		target := "/hub?id=" + token
 		s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", target, nil))
 		if pack {

@@ -136,7 +136,7 @@ func TestPost_MessageThatDoesNotEndIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(newEchoHub(), Config{})
 		token := newSecret()
-		s.registry.reserve(s, token, "")
+		s.registry.reserve(s, token, Identity{Name: ""})
 		stream := make(chan string, 1)
 		go func() { stream <- serve(s, t.Context(), "GET", token, "", "Accept", "text/event-stream").Body.String() }()
 		synctest.Wait()
@@ -177,7 +177,7 @@ func TestServer_ForgetsClientsWithoutHandshake(t *testing.T) {
 		ended := make(chan string, 1000)
 		for i := range 300 {
 			token := newSecret()
-			s.registry.reserve(s, token, "")
+			s.registry.reserve(s, token, Identity{Name: ""})
 			switch i % 4 {
 			case 0:
 				near, frames := rawPipe(t, s, Identity{})

@@ -10,6 +10,7 @@ import (
 // Identity is the sender of a request, as far as the protocol needs it: to know who owns a connection, and when it must
 // end.
 type Identity struct {
+	Owner   string    // for whom the server keeps what the sender makes it keep, see Config.Memory; "": for itself
 	Name    string    // requests of another name do not find the connections of this one; "" is anonymous
 	Issued  time.Time // when its token was issued, which tells which of two tokens is newer; zero: not known
 	Expires time.Time // when a connection that has shown nothing newer must have ended; zero: never
@@ -72,6 +73,7 @@ func (e *Refusal) write(w http.ResponseWriter) {
 var (
 	errNoID         = &Refusal{Status: http.StatusBadRequest, Text: "Connection ID required"}
 	errNoConnection = &Refusal{Status: http.StatusNotFound, Text: "No Connection with that ID"}
+	errNoMemory     = &Refusal{Status: http.StatusServiceUnavailable, Text: "The server has no memory left for this; try again"}
 	errGoingDown    = &Refusal{Status: http.StatusServiceUnavailable, Text: "The server is going down"}
 	errUnknownYet   = &Refusal{Status: http.StatusServiceUnavailable, Text: "A node that may have the connection does not answer"}
 	errIsOpen       = &Refusal{Status: http.StatusConflict, Text: "The connection is open already"}

@@ -188,7 +188,7 @@ func TestConn_CallsHaveTheValuesOfTheOpeningRequest(t *testing.T) {
 	s := New(hub, Config{Identify: byName})
 	defer s.Close()
 	token := newSecret()
-	s.registry.reserve(s, token, "ann")
+	s.registry.reserve(s, token, Identity{Name: "ann"})
 	request := func(method, body, value string) {
 		ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), nameKey{}, value), time.Minute)
 		defer cancel()

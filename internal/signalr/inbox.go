@@ -3,6 +3,8 @@ package signalr
 import (
 	"errors"
 	"time"
+
+	"restante/internal/memory"
 )
 
 // inbox splits the bytes of a connection into hub messages. Transports give it what they have received: many messages, one,
@@ -11,9 +13,27 @@ type inbox struct {
 	partial []byte
 }
 
+// reserver counts the memory of the buffer of an inbox. reserve is called before the buffer grows to size bytes. An error says that
+// there is no space for them.
+type reserver interface{ reserve(size int) error }
+
+// grow makes space for n bytes more. It doubles the buffer, so that a long message that comes in small pieces is copied seldom.
+func (in *inbox) grow(n int, space reserver) error {
+	need := len(in.partial) + n
+	if need <= cap(in.partial) {
+		return nil
+	}
+	size := max(need, 2*cap(in.partial))
+	if err := space.reserve(size); err != nil {
+		return err
+	}
+	in.partial = append(make([]byte, 0, size), in.partial...)
+	return nil
+}
+
 // next returns the first message in data, which completes what earlier calls have kept, and the rest after it. found is
 // false when there is no complete message: then all of data is kept. The message is valid until the next call.
-func (in *inbox) next(p Protocol, limit int, data []byte) (content, rest []byte, found bool, err error) {
+func (in *inbox) next(p Protocol, limit int, data []byte, space reserver) (content, rest []byte, found bool, err error) {
 	if len(in.partial) == 0 {
 		content, size, err := p.next(data, limit)
 		if err != nil {
@@ -22,16 +42,22 @@ func (in *inbox) next(p Protocol, limit int, data []byte) (content, rest []byte,
 		if size > 0 {
 			return content, data[size:], true, nil
 		}
-		in.partial = append([]byte(nil), data...)
+		if err := in.grow(len(data), space); err != nil {
+			return nil, nil, false, err
+		}
+		in.partial = append(in.partial, data...)
 		return nil, nil, false, nil
 	}
-	return in.complete(p, limit, data)
+	return in.complete(p, limit, data, space)
 }
 
 // complete adds just as much of data as the kept message needs.
-func (in *inbox) complete(p Protocol, limit int, data []byte) (content, rest []byte, found bool, err error) {
+func (in *inbox) complete(p Protocol, limit int, data []byte, space reserver) (content, rest []byte, found bool, err error) {
 	for len(data) > 0 {
 		n, completes := p.missing(in.partial, data)
+		if err := in.grow(n, space); err != nil {
+			return nil, nil, false, err
+		}
 		in.partial = append(in.partial, data[:n]...)
 		data = data[n:]
 		if !completes && len(in.partial) <= limit {
@@ -73,6 +99,9 @@ func (c *Conn) receiveInTurn(data []byte, open bool) {
 	if !c.handleAll(data) {
 		c.pace(len(data)) // pieces cost as much as messages
 	}
+	if !c.stopped.Load() { // otherwise release gives it back
+		_ = c.reserve(cap(c.inbox.partial)) // no more than before
+	}
 	switch {
 	case !open && len(c.inbox.partial) == 0:
 		c.incompleteSince.Store(0)
@@ -88,7 +117,7 @@ func (c *Conn) handleAll(data []byte) (some bool) {
 		if !c.handshakeDone.Load() {
 			protocol, limit = JSON, min(limit, handshakeLimit)
 		}
-		content, rest, found, err := c.inbox.next(protocol, limit, data)
+		content, rest, found, err := c.inbox.next(protocol, limit, data, c)
 		if err != nil {
 			c.fail(err)
 			return some
@@ -147,12 +176,14 @@ const closedText = "Connection closed with an error."
 // fail ends the connection because of what the client has sent.
 func (c *Conn) fail(err error) {
 	why := causeMalformed
-	if errors.Is(err, errTooLarge) {
-		why = causeTooLarge
-	}
 	c.server.log.Debug("connection failed", "connection", c.id, "error", err)
-	if !c.handshakeDone.Load() {
+	switch {
+	case errors.Is(err, memory.ErrRefused):
+		why = causeMemory
+	case !c.handshakeDone.Load():
 		why = causeHandshake
+	case errors.Is(err, errTooLarge):
+		why = causeTooLarge
 	}
 	c.closeWith(why, closedText, true)
 }

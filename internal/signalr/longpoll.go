@@ -30,6 +30,7 @@ func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, sender Identi
 		answerOK(w)
 		return
 	}
+	s.cfg.Forget(r)
 	c.present(r.Context(), sender) // a connection that has ended still has its last bytes
 	q.polls.Add(1)
 	defer func() {

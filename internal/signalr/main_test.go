@@ -20,6 +20,8 @@ import (
 
 	"github.com/gobwas/ws"
 	"go.uber.org/goleak"
+
+	"restante/internal/memory"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -169,6 +171,9 @@ func newRig(t *testing.T, cfg Config) *rig { return newRigWith(t, newEchoHub(), 
 
 func newRigWith(t testing.TB, hub *echoHub, cfg Config) *rig {
 	t.Helper()
+	if cfg.Memory == nil {
+		cfg.Memory = memory.New(memory.Config{Limit: 1 << 30})
+	}
 	r := &rig{t: t, hub: hub, server: New(hub, cfg)}
 	r.http = httptest.NewServer(r.server)
 	r.client = &http.Client{Transport: &http.Transport{}, Timeout: testTimeout}
@@ -176,6 +181,9 @@ func newRigWith(t testing.TB, hub *echoHub, cfg Config) *rig {
 		r.server.Close()
 		r.client.CloseIdleConnections()
 		r.http.Close()
+		if n := cfg.Memory.Used(); n != 0 {
+			t.Errorf("%d bytes are held at the end", n)
+		}
 	})
 	return r
 }

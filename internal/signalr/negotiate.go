@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"restante/internal/memory"
 )
 
 // negotiation is the answer to negotiate.
@@ -41,7 +43,7 @@ func (s *Server) serveNegotiate(w http.ResponseWriter, r *http.Request, sender I
 	}
 	stateful := s.cfg.ReconnectWindow > 0 && strings.EqualFold(queryValue(r.URL.Query(), "useStatefulReconnect"), "true")
 	token := s.newToken(stateful)
-	if refused := s.registry.reserve(s, token, sender.Name); refused != nil {
+	if refused := s.registry.reserve(s, token, sender); refused != nil {
 		refused.write(w)
 		return
 	}
@@ -101,13 +103,21 @@ func newSecret() string {
 
 const secretLength = 22 // of 128 bits in base64
 
-// newConn returns a connection that a request is opening; token is empty if it was not negotiated.
-func (s *Server) newConn(token string, sender Identity, t Transport) *Conn {
-	c := &Conn{server: s, token: token, owner: sender.Name, issued: sender.Issued, expires: sender.Expires, transport: t, openedAt: s.now(), accepted: make(chan struct{})}
+// priceOfConn is about what a connection takes, besides that of its transport and the bytes that wait, in bytes.
+const priceOfConn = 4 << 10
+
+// newConn returns a connection that a request is opening; token is empty if it was not negotiated. It is refused if there is no
+// space for it.
+func (s *Server) newConn(token string, sender Identity, t Transport) (*Conn, *Refusal) {
+	held := s.cfg.Memory.Hold(memory.Connection, sender.Owner)
+	if held.Grow(priceOfConn) != nil {
+		return nil, errNoMemory
+	}
+	c := &Conn{server: s, token: token, owner: sender.Name, payer: sender.Owner, held: held, issued: sender.Issued, expires: sender.Expires, transport: t, openedAt: s.now(), accepted: make(chan struct{})}
 	if token == "" {
 		c.id = newSecret()
 	} else {
 		c.id = publicID(token)
 	}
-	return c
+	return c, nil
 }

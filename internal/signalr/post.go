@@ -46,17 +46,19 @@ func (s *Server) receivePost(w http.ResponseWriter, r *http.Request, c *Conn, se
 	s.readBody(w, r, c)
 }
 
+// postBuffer is small: a request has it while it waits for bytes that its client may never send.
+const postBuffer = 4 << 10
+
 // readBody handles the messages in the body of a request.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *Conn) {
-	buffer := s.buffers.Get().(*[]byte)
-	defer s.buffers.Put(buffer)
+	var buffer [postBuffer]byte
 	rc := http.NewResponseController(w)
 	for !c.stopped.Load() {
 		// The deadline also limits net/http, which reads the rest of a body that was not read to its end.
 		_ = rc.SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // a recorder in tests has none
-		n, err := r.Body.Read(*buffer)
+		n, err := r.Body.Read(buffer[:])
 		if n > 0 {
-			c.receive((*buffer)[:n], false, nil)
+			c.receive(buffer[:n], false, nil)
 		}
 		if errors.Is(err, io.EOF) {
 			_ = rc.SetReadDeadline(time.Time{})

@@ -16,6 +16,8 @@ type queue struct {
 	stream *http.ResponseController // of the request that is being answered, to cut it short; nil between requests
 
 	polling chan struct{} // long polling: held by the poll that may take bytes
+	inHand  int           // bytes that a request is writing
+	shed    bool          // there was no space for a payload: nothing may follow it, and the connection ends
 	newest  chan struct{} // closed when a newer poll supersedes the newest; guarded by mu
 	polls   atomic.Int32  // requests in progress
 	left    atomic.Int64  // when the last of them ended, as Server.now
@@ -30,12 +32,20 @@ func (q *queue) write(payload []byte, _ Run, force bool) outcome {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
-	case q.ended:
+	case q.ended || q.shed:
 		return ended
 	case len(payload) == 0:
 		return taken
 	case len(q.pending) > 0 && len(q.pending)+len(payload) > q.bound && !force:
 		return full
+	}
+	if q.follow(q.c, q.inHand+len(q.pending)+len(payload)) != nil {
+		if len(q.pending) > 0 && !force {
+			return full
+		}
+		q.shed = true
+		q.c.server.running.Go(func() { q.c.closeWith(causeMemory, closedText, true) })
+		return ended
 	}
 	q.put(payload)
 	q.c.sent.Store(q.c.server.now())
@@ -66,7 +76,7 @@ func (q *queue) take(one bool) (waiting []byte, done bool) {
 	if end := bytes.IndexByte(waiting, recordSeparator) + 1; one && end > 0 {
 		waiting, q.pending = waiting[:end:end], waiting[end:]
 	}
-	q.moving = len(waiting) > 0
+	q.moving, q.inHand = len(waiting) > 0, len(waiting)
 	q.spaceFreed()
 	return waiting, q.ended
 }
@@ -75,11 +85,12 @@ func (q *queue) take(one bool) (waiting []byte, done bool) {
 func (q *queue) wrote(rest []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.moving = false
+	q.moving, q.inHand = false, 0
 	q.since = q.c.server.now()
 	if len(rest) > 0 {
 		q.pending = append(rest[:len(rest):len(rest)], q.pending...)
 	}
+	_ = q.follow(q.c, len(q.pending)) // no more than before
 }
 
 // progress notes that the peer has accepted bytes.
@@ -115,6 +126,7 @@ func (q *queue) abort() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.pending = nil
+	q.level.End()
 	q.close(0)
 }
 

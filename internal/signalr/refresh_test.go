@@ -328,7 +328,7 @@ func TestRefresh_DuringTheHandshake(t *testing.T) {
 	}
 	s = New(hub, tokens())
 	defer s.Close()
-	s.registry.reserve(s, token, "ann")
+	s.registry.reserve(s, token, Identity{Name: "ann"})
 	serve(s, t.Context(), "GET", token, "", bearer("ann", 1, 60)...)
 	serve(s, t.Context(), "POST", token, jsonHandshake, bearer("ann", 1, 60)...)
 	if got := await(t, hub.renewed).Value(claimKey{}); got != "Bearer ann 2 600" {

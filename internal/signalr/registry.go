@@ -5,25 +5,30 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"restante/internal/memory"
 )
 
 // registry has the connections, and the tokens that may open one. It decides what a token may open.
 type registry struct {
-	mu        sync.Mutex
-	conns     map[*Conn]struct{}
-	tokens    map[string]*Conn // that have opened a connection
-	unused    map[string]unused
-	early     early
-	maxUnused int
-	sweeping  bool
-	closed    bool          // no new connections
-	empty     chan struct{} // closed when closed and no connection is left
+	mu       sync.Mutex
+	conns    map[*Conn]struct{}
+	tokens   map[string]*Conn // that have opened a connection
+	unused   map[string]unused
+	waiting  map[string]int // how many unused tokens an owner of memory has
+	early    early
+	most     unusedLimits
+	sweeping bool
+	closed   bool          // no new connections
+	empty    chan struct{} // closed when closed and no connection is left
 }
 
 // unused is a token that has opened nothing yet.
 type unused struct {
 	since int64  // when it was issued, as Server.now
 	owner string // the client that got it
+	payer string // Identity.Owner of that client
+	held  *memory.Holding
 	shown *shown // the newest token in a refresh; nil: there was none
 }
 
@@ -33,26 +38,51 @@ type shown struct {
 	sender Identity
 }
 
-func (g *registry) init(maxUnused int) {
+// unusedLimits are Config.MaxUnused and Config.MaxUnusedPerClient.
+type unusedLimits struct{ all, perClient int }
+
+func (g *registry) init(most unusedLimits) {
 	g.conns, g.tokens, g.unused = map[*Conn]struct{}{}, map[string]*Conn{}, map[string]unused{}
-	g.early.bytes = map[string][]byte{}
+	g.early.of = map[string]*earlyBytes{}
+	g.waiting = map[string]int{}
 	g.empty = make(chan struct{})
-	g.maxUnused = maxUnused
+	g.most = most
 }
 
-// reserve registers a token that may open a connection of its owner.
-func (g *registry) reserve(s *Server, token, owner string) *Refusal {
+// priceOfUnused is about what an unused token takes, with what a refresh has shown, in bytes.
+const priceOfUnused = 512
+
+// reserve registers a token that may open a connection of the sender.
+func (g *registry) reserve(s *Server, token string, sender Identity) *Refusal {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return errGoingDown
 	}
-	if len(g.unused) >= g.maxUnused {
+	most := g.most.perClient
+	switch {
+	case len(g.unused) >= g.most.all:
 		return &Refusal{Status: http.StatusServiceUnavailable, Text: "Too many negotiated connections wait to be opened"}
+	case most >= 0 && sender.Owner != "" && g.waiting[sender.Owner] >= most:
+		return &Refusal{Status: http.StatusTooManyRequests, Text: "Too many negotiated connections of this client wait to be opened"}
 	}
-	g.unused[token] = unused{since: s.now(), owner: owner}
+	held := s.cfg.Memory.Hold(memory.Negotiated, sender.Owner)
+	if held.Grow(priceOfUnused) != nil {
+		return errNoMemory
+	}
+	g.unused[token] = unused{since: s.now(), owner: sender.Name, payer: sender.Owner, held: held}
+	g.waiting[sender.Owner]++
 	g.watch(s)
 	return nil
+}
+
+// spend forgets an unused token. The caller holds mu.
+func (g *registry) spend(token string, u unused) {
+	delete(g.unused, token)
+	if g.waiting[u.payer]--; g.waiting[u.payer] == 0 {
+		delete(g.waiting, u.payer)
+	}
+	u.held.Release()
 }
 
 // add admits a new connection whose token, if it has one, was not reserved here.
@@ -148,7 +178,7 @@ func (g *registry) take(s *Server, token, owner string) bool {
 	if !waits || u.owner != owner {
 		return false
 	}
-	delete(g.unused, token)
+	g.spend(token, u)
 	g.takeEarly(s, token)
 	return true
 }
@@ -167,8 +197,11 @@ func (g *registry) claim(s *Server, token string, sender Identity, t Transport) 
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if u, waits := g.unused[token]; waits && u.owner == sender.Name {
-		delete(g.unused, token)
-		c = s.newConn(token, sender, t)
+		c, refused = s.newConn(token, sender, t)
+		if refused != nil {
+			return nil, false, refused
+		}
+		g.spend(token, u)
 		if u.shown != nil {
 			c.present(u.shown.ctx, u.shown.sender)
 		}
@@ -201,7 +234,7 @@ func (g *registry) activate(c *Conn) (before []byte, draining bool) {
 
 // takeEarly removes and returns the bytes that came early with a token. The caller holds mu.
 func (g *registry) takeEarly(s *Server, token string) []byte {
-	if token == "" || len(g.early.bytes) == 0 {
+	if token == "" || len(g.early.of) == 0 {
 		return nil
 	}
 	before := g.early.take(token)
@@ -235,6 +268,7 @@ func (g *registry) remove(c *Conn) {
 	}
 	delete(g.conns, c)
 	delete(g.tokens, c.token)
+	c.held.Release()
 	g.takeEarly(c.server, c.token)
 	g.announceEmpty()
 }
@@ -255,8 +289,12 @@ func (g *registry) close() []*Conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
-	clear(g.unused)
-	g.early = early{bytes: map[string][]byte{}}
+	for token, u := range g.unused {
+		g.spend(token, u)
+	}
+	for token := range g.early.of {
+		g.early.take(token)
+	}
 	g.announceEmpty()
 	return g.liveConns(nil)
 }
@@ -278,7 +316,7 @@ func (g *registry) inspect(s *Server, dst []*Conn, issuedBefore int64) (live []*
 	defer g.mu.Unlock()
 	for token, u := range g.unused {
 		if u.since < issuedBefore {
-			delete(g.unused, token)
+			g.spend(token, u)
 			g.takeEarly(s, token)
 		}
 	}

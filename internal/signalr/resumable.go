@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"restante/internal/memory"
 )
 
 // resumable is the outlet of a connection that may outlive its WebSocket (stateful reconnect, HubProtocol.md): it writes to
@@ -27,6 +29,7 @@ type resumable struct {
 	wait      time.Duration
 	over      bool // nothing more is accepted
 	sent      sent
+	level     memory.Level       // of what is in sent
 	replaying bool               // messages that the client may lack are being written; new ones wait
 	replayed  int64              // number of the last one of them
 	doubtful  bool               // the client may not have got all that was written again, whatever it acknowledges; see ack
@@ -100,11 +103,12 @@ func (r *resumable) number(run Run, payload []byte, numbered bool) {
 // forget drops what the client has acknowledged and what is beyond the bounds, but nothing that it has not been sent again.
 // The caller holds mu.
 func (r *resumable) forget() {
+	upTo := r.sent.last
 	if r.replaying {
-		r.sent.forget(r.replayed)
-		return
+		upTo = r.replayed
 	}
-	r.sent.forget(r.sent.last)
+	r.sent.forget(upTo)
+	r.follow()
 }
 
 // ack notes what the client has acknowledged. Stock clients acknowledge the last message that they have ever got, also while
@@ -242,6 +246,7 @@ func (r *resumable) end() *socket {
 	}
 	r.over = true
 	r.sent.runs = nil
+	r.level.End()
 	r.wake()
 	return r.socket
 }

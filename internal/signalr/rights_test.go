@@ -81,7 +81,7 @@ func TestPresent_Refusals(t *testing.T) {
 		"with an older one":  {Identity{Name: "ann", Issued: after(0)}, func(*Conn) {}, nil},
 		"with the same time": {Identity{Name: "ann", Issued: after(1)}, func(*Conn) {}, nil},
 	} {
-		c := s.newConn("", Identity{Name: "ann", Issued: after(1)}, WebSockets)
+		c, _ := s.newConn("", Identity{Name: "ann", Issued: after(1)}, WebSockets)
 		tc.change(c)
 		if got := c.present(t.Context(), tc.sender); got != tc.want {
 			t.Errorf("%s: %+v", name, got)

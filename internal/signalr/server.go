@@ -41,7 +41,7 @@ func New(hub Hub, cfg Config) *Server {
 		m := &method{name: name, outcomes: s.metrics.method(name)}
 		s.methods[name], s.methods[strings.ToLower(name)] = m, m
 	}
-	s.registry.init(cfg.MaxUnused)
+	s.registry.init(unusedLimits{cfg.MaxUnused, cfg.MaxUnusedPerClient})
 	return s
 }
 
@@ -125,14 +125,14 @@ func (s *Server) lookup(r *http.Request, sender Identity, unopened *Refusal) (*C
 	return nil, errNoConnection
 }
 
-// queryValue finds a parameter without regard to the case of its name, as ASP.NET does.
+// queryValue finds a parameter without regard to the case of its name, as ASP.NET does. The value can be kept: it has memory of its own.
 func queryValue(query url.Values, name string) string {
 	if v, ok := query[name]; ok {
-		return v[0]
+		return strings.Clone(v[0])
 	}
 	for key, v := range query {
 		if strings.EqualFold(key, name) {
-			return v[0]
+			return strings.Clone(v[0])
 		}
 	}
 	return ""

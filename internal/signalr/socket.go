@@ -207,14 +207,21 @@ func (s *socket) put(op ws.OpCode, payload []byte) {
 	s.c.server.metrics.written(len(header) + len(payload))
 	if len(s.pending) > 0 {
 		s.pending = append(append(s.pending, header...), payload...)
+		if s.follow(s.c, cap(s.pending)) != nil {
+			s.broken(causeMemory)
+		}
 		return
 	}
 	n, err := s.io.writeNow(header, payload)
 	if err != nil {
-		s.broken()
+		s.broken(causeGone)
 		return
 	}
 	if n == len(header)+len(payload) {
+		return
+	}
+	if s.follow(s.c, len(header)+len(payload)-n) != nil {
+		s.broken(causeMemory)
 		return
 	}
 	s.pending = make([]byte, 0, len(header)+len(payload)-n)
@@ -238,7 +245,7 @@ func (s *socket) flush() {
 		n, err := s.io.writeSome(waiting) // other goroutines only append after waiting
 		s.mu.Lock()
 		if err != nil {
-			s.broken()
+			s.broken(causeGone)
 			break
 		}
 		if len(s.pending) > 0 { // abort may have dropped it
@@ -247,21 +254,22 @@ func (s *socket) flush() {
 		s.since = s.c.server.now()
 	}
 	s.pending, s.moving = nil, false
+	s.level.End()
 	close(s.flushing)
 	s.flushing = nil
 	s.spaceFreed()
 }
 
-// broken ends a socket that cannot be written to any more. The reader notices that the socket is closed, and does the rest.
+// broken ends a socket that cannot be written to any more, or whose bytes have no space. The reader notices that the socket is closed, and does the rest.
 // The connection is stopped here nevertheless, because the reader may still run calls whose answers cannot be written. The
 // caller holds mu.
-func (s *socket) broken() {
+func (s *socket) broken(why cause) {
 	s.ended, s.pending = true, nil
 	s.spaceFreed()
-	_ = s.conn.Close()
-	if !s.c.survives() && s.c.begin(causeGone) {
+	if !s.c.survives() && s.c.begin(why) { // before the reader notices, which would find another cause
 		s.c.server.running.Go(s.c.release)
 	}
+	_ = s.conn.Close()
 }
 
 // shut ends the socket, and not the connection, at once. It may have to wait for the peer, over TLS.
@@ -298,5 +306,5 @@ func (s *socket) end(lastBytes []byte, code ws.StatusCode) {
 func (s *socket) abort() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.broken()
+	s.broken(causeGone)
 }

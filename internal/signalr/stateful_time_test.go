@@ -39,7 +39,7 @@ func pipeSocket(t *testing.T, c *Conn, begin func(s *socket)) (near net.Conn, fr
 // statefulPipe connects a client that may come back.
 func statefulPipe(t *testing.T, s *Server) (c *Conn, near net.Conn, frames <-chan ws.Frame) {
 	t.Helper()
-	c = s.newConn(s.newToken(true), Identity{}, WebSockets)
+	c, _ = s.newConn(s.newToken(true), Identity{}, WebSockets)
 	if refused := s.registry.add(s, c); refused != nil {
 		t.Fatal(refused.Text)
 	}

@@ -38,7 +38,7 @@ func rawPipe(t *testing.T, s *Server, sender Identity) (near net.Conn, frames <-
 func tokenPipe(t *testing.T, s *Server, token string, sender Identity) (near net.Conn, frames <-chan ws.Frame) {
 	t.Helper()
 	near, far := net.Pipe()
-	c := s.newConn(token, sender, WebSockets)
+	c, _ := s.newConn(token, sender, WebSockets)
 	if refused := s.registry.add(s, c); refused != nil {
 		t.Fatal(refused.Text)
 	}
@@ -164,7 +164,7 @@ func TestServer_CutsWhoTakesNothingAndSaysNothing(t *testing.T) {
 		hub := newEchoHub()
 		s := New(hub, Config{})
 		near, far := net.Pipe()
-		c := s.newConn("", Identity{}, WebSockets)
+		c, _ := s.newConn("", Identity{}, WebSockets)
 		s.registry.add(s, c)
 		socket := newSocket(c, far)
 		s.open(c, httptest.NewRequest("GET", "/hub", nil), socket)
@@ -211,7 +211,7 @@ func TestServer_LongPollingIdles(t *testing.T) {
 		s := New(hub, Config{})
 		token := func() string {
 			t := newSecret()
-			s.registry.reserve(s, t, "")
+			s.registry.reserve(s, t, Identity{Name: ""})
 			return t
 		}
 		request := func(ctx context.Context, method, token, body string) int {
@@ -267,7 +267,7 @@ func TestServer_DrainSpreads(t *testing.T) {
 				t.Errorf("connection %d was closed after %s, want %s", i, at, want)
 			}
 		}
-		if refused := s.registry.reserve(s, "t", ""); refused == nil || refused.Status != 503 {
+		if refused := s.registry.reserve(s, "t", Identity{Name: ""}); refused == nil || refused.Status != 503 {
 			t.Errorf("after Drain: %v", refused)
 		}
 	})

@@ -147,7 +147,7 @@ func TestTolerance_MessagePack(t *testing.T) {
 			}
 			s := New(newEchoHub(), Config{})
 			c := &Conn{server: s, protocol: MessagePack}
-			answer, _ := c.answer(&m, s.method(m.target))
+			answer, _ := c.answer(&m, s.method(m.target), 0)
 			content, _, _ := nextPack(answer, 1<<20)
 			got, _, err := msgp.ReadStringZC(content[len("\x95\x03\x80\xa11\x01"):])
 			if err != nil || !strings.HasPrefix(string(got), tc.want) {

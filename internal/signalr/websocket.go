@@ -71,8 +71,14 @@ func (s *Server) claimWebSocket(r *http.Request, sender Identity) (*Conn, *Refus
 // and may come without a token. On this node the token opens one connection at a time. The other node forgets it after
 // IdleTimeout, and the client may use it here even after that.
 func (s *Server) adopt(token string, sender Identity) (*Conn, *Refusal) {
-	c := s.newConn(token, sender, WebSockets)
-	return c, s.registry.add(s, c)
+	c, refused := s.newConn(token, sender, WebSockets)
+	if refused != nil {
+		return nil, refused
+	}
+	if refused = s.registry.add(s, c); refused != nil {
+		c.held.Release()
+	}
+	return c, refused
 }
 
 // claim finds the connection that a request names, or opens it. first says that this request has opened it.
@@ -87,7 +93,8 @@ func (s *Server) claim(r *http.Request, sender Identity, t Transport) (c *Conn, 
 // open makes a claimed connection live.
 func (s *Server) open(c *Conn, r *http.Request, out outlet) {
 	c.out = out
-	c.query, c.openedAt = r.URL.RawQuery, s.now()
+	c.query, c.openedAt = s.keepQuery(r.URL.RawQuery), s.now()
+	c.held.Charge(len(c.query)) // until the hub has seen it
 	c.received.Store(c.openedAt)
 	c.sent.Store(c.openedAt)
 	c.due = c.openedAt - int64(rateBurst)

@@ -142,6 +142,37 @@ func TestWrap_TracesWhatSendsAndReadsAndNothingElse(t *testing.T) {
 	}
 }
 
+// The address of the client in a span is the one that package remote has found out, never one that a client has written into a header.
+// The node to which the request is forwarded gets the header all the same.
+func TestWrap_TheAddressIsThatOfTheRequest(t *testing.T) {
+	spans := tracetest.NewInMemoryExporter()
+	traces, err := start(t.Context(), Config{}, sdktrace.WithSyncer(spans))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = traces.Stop(context.WithoutCancel(t.Context())) }()
+	r := httptest.NewRequest(http.MethodGet, "/rooms", nil)
+	r.RemoteAddr = "198.51.100.7:0"
+	r.Header["X-Forwarded-For"] = []string{"9.9.9.9, 198.51.100.7"}
+	r.Header.Set("Forwarded", "for=9.9.9.9")
+	r.Header.Set("X-Real-Ip", "9.9.9.9")
+	var forwarded []string
+	traces.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { forwarded = r.Header["X-Forwarded-For"] })).ServeHTTP(httptest.NewRecorder(), r)
+	if !slices.Equal(forwarded, []string{"9.9.9.9, 198.51.100.7"}) {
+		t.Errorf("the handler sees %q", forwarded)
+	}
+	for _, span := range spans.GetSpans() {
+		for _, a := range span.Attributes {
+			if strings.Contains(a.Value.Emit(), "9.9.9.9") {
+				t.Errorf("the span has %v", a)
+			}
+		}
+		if !slices.Contains(span.Attributes, attribute.String("client.address", "198.51.100.7")) {
+			t.Errorf("the span has no address of the client: %v", span.Attributes)
+		}
+	}
+}
+
 func TestTelemetry_SaysWhatIsWrongWithTheEnvironment(t *testing.T) {
 	const good = "http://127.0.0.1:4318"
 	for name, c := range map[string]struct{ endpoint, tracesEndpoint, protocol, want string }{

@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
+
+	"restante/internal/memory"
 )
 
 // Default is how many reads may be in progress at a time by default.
@@ -19,6 +21,8 @@ type Config struct {
 	// Reads is how many reads may be in progress at a time. Further reads wait for their turn, first come, first served.
 	// Negative: any number. Default: Default.
 	Reads int
+	// Memory is where what a read takes is counted while its turn lasts. Default: nowhere.
+	Memory *memory.Budget
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 }
@@ -26,6 +30,7 @@ type Config struct {
 // Turns are what reads of history wait for. All readers of one store share them. The methods may be called concurrently.
 type Turns struct {
 	free        *semaphore.Weighted // first come, first served
+	memory      *memory.Budget
 	waiting     prometheus.Gauge
 	waitSeconds prometheus.Histogram
 }
@@ -40,7 +45,7 @@ func New(cfg Config) *Turns {
 		reads = Default
 	}
 	t := &Turns{
-		free: semaphore.NewWeighted(reads),
+		free: semaphore.NewWeighted(reads), memory: cfg.Memory,
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "restante_catchup_waiting", Help: "Reads of history that wait for their turn.",
 		}),
@@ -56,7 +61,11 @@ func New(cfg Config) *Turns {
 	return t
 }
 
-// Take blocks until the caller may read history from the store, or until ctx is done: then it returns the context's error. The
+// priceOfRead is about what a read takes until its caller has its page, in bytes: the texts and what they are encoded to. Few pages
+// are as large as a page may be.
+const priceOfRead = 512 << 10
+
+// Take blocks until the caller may read history from the store, and there is memory for it, or until ctx is done: then it returns the context's error. The
 // caller calls done once when it has what it read. A turn is for one read: the caller must not wait for a peer during its turn,
 // and must not take a second turn.
 func (t *Turns) Take(ctx context.Context) (done func(), err error) {
@@ -66,6 +75,14 @@ func (t *Turns) Take(ctx context.Context) (done func(), err error) {
 	if err := t.free.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
+	held := t.memory.Hold(memory.Read, "")
+	if err := held.Await(ctx, priceOfRead); err != nil {
+		t.free.Release(1)
+		return nil, err
+	}
 	t.waitSeconds.Observe(time.Since(start).Seconds())
-	return func() { t.free.Release(1) }, nil
+	return func() {
+		held.Release()
+		t.free.Release(1)
+	}, nil
 }

@@ -24,7 +24,8 @@ type attacker struct {
 	from   string // an address of 127.0.0.0/8
 	ctx    context.Context
 	work   sync.WaitGroup
-	held   sync.Map // open connections: net.Conn
+	held   sync.Map    // open connections: net.Conn
+	others []*attacker // that attack together with it
 }
 
 // fault reports a failure to the test.
@@ -50,6 +51,9 @@ func (a *attacker) leave() {
 	hangUp()
 	a.work.Wait()
 	hangUp()
+	for _, other := range a.others {
+		other.leave()
+	}
 }
 
 // each calls do n times, with at most 200 calls in progress.

@@ -233,6 +233,11 @@ func runAttacker(task string) int {
 			attack.run(a)
 		}
 	}
+	for _, attack := range sieges() {
+		if attack.name == words[0] {
+			attack.besiege(a)
+		}
+	}
 	fmt.Fprintln(os.Stdout, attackBegun)
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the test has finished its measurement, or has died
 	cancel()

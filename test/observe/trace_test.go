@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -100,6 +101,11 @@ func newCollector(t *testing.T) (*collector, []string) {
 	return c, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + server.URL, "OTEL_BSP_SCHEDULE_DELAY=50"}
 }
 
+// behindProxy makes the requests of a test those of a proxy, whose traces are continued.
+func behindProxy(env []string) []string {
+	return append(env, "RESTANTE_TRUSTED_PROXY=127.0.0.1", "RESTANTE_DRAIN_DELAY=0s")
+}
+
 // send posts a message as a client that traces.
 func send(t *testing.T, s *testkit.Server) {
 	t.Helper()
@@ -166,7 +172,7 @@ func (c *collector) check(t *testing.T, accepted string) {
 func TestTrace_LeadsFromThePostToTheDelivery(t *testing.T) {
 	testkit.EachRig(t, func(t *testing.T, rig testkit.Rig) {
 		c, env := newCollector(t)
-		s := rig.Start(t, testkit.Options{Env: env})
+		s := rig.Start(t, testkit.Options{Env: behindProxy(env)})
 		waitFor(t, s, `\nrestante_hub_resyncs_total [1-9]`) // until then the hub reads the store, which is not traced
 		listen(t, s)
 		send(t, s)
@@ -174,9 +180,71 @@ func TestTrace_LeadsFromThePostToTheDelivery(t *testing.T) {
 	})
 }
 
+// A client that is no proxy decides neither what is recorded nor which trace it belongs to, and makes up no address.
+func TestTrace_DoesNotBelieveClients(t *testing.T) {
+	for name, c := range map[string]struct {
+		env   []string
+		spans bool
+	}{
+		"nothing is sampled":    {[]string{"OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0"}, false},
+		"everything is sampled": {nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			everything := &recorder{}
+			server := httptest.NewServer(everything)
+			defer server.Close()
+			s := testkit.Start(t, testkit.Options{Env: append(c.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL)})
+			for _, path := range []string{"/rooms", "/messages/since?since=2026-01-01T00:00:00Z", "/rooms/lobby/messages"} {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("traceparent", fmt.Sprintf("00-%x-%x-01", clientTrace, clientSpan))
+				r.Header.Set("tracestate", "forged=9.9.9.9")
+				r.Header.Set("baggage", "forged=9.9.9.9")
+				for _, name := range []string{"X-Forwarded-For", "X-Real-IP", "Forwarded"} {
+					r.Header.Set(name, "9.9.9.9")
+				}
+				resp, err := http.DefaultClient.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+			}
+			send(t, s)
+			if status := s.Stop(20 * time.Second); status != 0 { // the last traces have been sent then
+				t.Errorf("the server has ended with %d", status)
+			}
+			everything.mu.Lock()
+			defer everything.mu.Unlock()
+			if got := len(everything.got) > 0; got != c.spans {
+				t.Errorf("spans were sent: %v", got)
+			}
+			if bytes.Contains(everything.got, []byte(clientTrace)) || bytes.Contains(everything.got, []byte("9.9.9.9")) {
+				t.Errorf("what a client has made up was sent: %q", everything.got)
+			}
+		})
+	}
+}
+
+// recorder keeps everything that a collector gets.
+type recorder struct {
+	mu  sync.Mutex
+	got []byte
+}
+
+// ServeHTTP implements http.Handler.
+func (c *recorder) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.got = append(c.got, body...)
+}
+
 // TestTrace_LeadsOverThreeNodes sends a message to a node that forwards the request.
 func TestTrace_LeadsOverThreeNodes(t *testing.T) {
 	c, env := newCollector(t)
+	env = behindProxy(env)
 	cluster := testkit.NewCluster(t)
 	cluster.Start(t, testkit.Options{Env: env}, "api")
 	cluster.Start(t, testkit.Options{Env: env}, "consumer")
