@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -66,6 +67,9 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	}
 	w, log := logging.New(s.err, logHandler(c.Config, s.err))
 	s.err, s.end = w, func() { w.Close(logLimit) }
+	for _, e := range c.Exposures(c.File) {
+		log.Warn(e.What, "path", e.Path, "mode", fmt.Sprintf("%04o", e.Mode), "advice", "chmod go= "+e.Path)
+	}
 	return server.Run(ctx, c.Config, log, nil, w.Lost())
 }
 
