@@ -26,8 +26,8 @@ func (serveCmd) Help() string {
   restante serve
       For this machine: http://127.0.0.1:8080, no authentication, data in the user's data directory.
 
-  export RESTANTE_JWT_SECRET="$(openssl rand -base64 48)"
-  restante serve --listen :443 --auth jwt --acme-domain chat.example.org --data /var/lib/restante
+  (umask 077; openssl rand -base64 48 > jwt-secret)
+  restante serve --listen :443 --auth jwt --jwt-secret-file jwt-secret --acme-domain chat.example.org --data /var/lib/restante
       On the internet, at https://chat.example.org, for clients with tokens that are signed with the secret, such as
       'restante token' makes. The certificate comes from Let's Encrypt and is kept in the data directory.
 
@@ -42,7 +42,7 @@ func (serveCmd) Help() string {
 
   restante serve --listen :8080 --auth jwt --jwt-key public.pem --broker amqp://restante:PASSWORD@rabbit/chat --store postgres://restante:PASSWORD@db/chat
       One of several nodes, on RabbitMQ and PostgreSQL. --roles, such as --roles hub, gives it a part of the work. Prefer
-      RESTANTE_BROKER and RESTANTE_STORE for passwords: other users of the machine can read command lines.
+      --broker-password-file and --store-password-file: other users of the machine can read command lines.
 
   RESTANTE_LISTEN=127.0.0.1:9000 restante serve --config /etc/restante.yaml
       With a file such as
