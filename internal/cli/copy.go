@@ -16,6 +16,9 @@ import (
 type copyCmd struct {
 	From storeURL `required:"" placeholder:"URL" help:"The source store: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE."`
 	To   storeURL `required:"" placeholder:"URL" help:"The target store. A SQLite file is created if it does not exist; a PostgreSQL database must exist."`
+
+	FromPasswordFile string `placeholder:"FILE" type:"path" help:"File with the password of --from, whose URL then has a user name only."`
+	ToPasswordFile   string `placeholder:"FILE" type:"path" help:"File with the password of --to, whose URL then has a user name only."`
 }
 
 // Help is the text of `restante copy --help` below the usage line.
@@ -44,6 +47,12 @@ Exit codes:
 func (c *copyCmd) Run(ctx context.Context, s *streams) (err error) {
 	if c.From == c.To {
 		return &exitError{exitUsage, errors.New("--from and --to are the same store")}
+	}
+	if c.From, err = c.From.with("--from-password-file", c.FromPasswordFile); err != nil {
+		return err
+	}
+	if c.To, err = c.To.with("--to-password-file", c.ToPasswordFile); err != nil {
+		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	from, err := c.From.openSource(ctx, log)

@@ -51,10 +51,10 @@ The error names the message by its id, and says whether it may have been accepte
 
 // Run sends the message in the arguments, or those of standard input.
 func (c *sendCmd) Run(ctx context.Context, s *streams) error {
-	if c.ClientID = chat.TrimName(c.ClientID); c.ClientID == "" && c.Token == "" {
+	if c.ClientID = chat.TrimName(c.ClientID); c.ClientID == "" && !c.hasToken() {
 		c.ClientID = chat.TrimName(userName())
 	}
-	if err := chat.ValidateName("client_id", c.ClientID); err != nil && (c.Token == "" || c.ClientID != "") {
+	if err := chat.ValidateName("client_id", c.ClientID); err != nil && (!c.hasToken() || c.ClientID != "") {
 		return &exitError{exitUsage, fmt.Errorf("--client-id, RESTANTE_CLIENT_ID: %w", err)}
 	}
 	if c.Timeout <= 0 {

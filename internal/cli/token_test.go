@@ -111,8 +111,8 @@ func TestToken_SaysWhatIsWrong(t *testing.T) {
 		"--sub ann --rooms * --ttl 401d --jwt-secret SECRET":                "--ttl: 9624h0m0s is longer than servers allow, which is 9600h0m0s (--jwt-max-ttl)",
 		"--sub ann --rooms * --ttl 2h --jwt-max-ttl 1h --jwt-secret SECRET": "--jwt-max-ttl",
 		"--sub ann --rooms * --ttl soon --jwt-secret SECRET":                "--ttl",
-		"--sub ann --rooms * --jwt-secret SECRET --nonsense":                "--nonsense",
-		"--sub ann --rooms lobby,-bad --jwt-secret SECRET --read-only ":     `"-bad"`,
+		"--sub ann --rooms * --jwt-secret SECRET --nonsense":                "argument 8 is not a flag",
+		"--sub ann --rooms lobby,-bad --jwt-secret SECRET --read-only ":     "--rooms: needs a value",
 	} {
 		args := strings.Fields("token " + line)
 		for i, arg := range args {

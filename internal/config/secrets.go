@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"restante/internal/auth"
 	"restante/internal/secret"
 )
 
@@ -133,7 +134,12 @@ func (c Config) Exposures(file File) (found []Exposure) {
 			found = append(found, Exposure{path, mode, canRead})
 		}
 	}
-	for _, path := range append([]string{string(file), c.TLS.Cert, c.TLS.Key}, c.JWT.Key...) {
+	trusted := []string{string(file), c.TLS.Cert, c.TLS.Key}
+	for _, key := range c.JWT.Key {
+		_, path := auth.SplitKey(key)
+		trusted = append(trusted, path)
+	}
+	for _, path := range trusted {
 		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o022 != 0 {
 			found = append(found, Exposure{path, info.Mode().Perm(), canWrite})
 		}

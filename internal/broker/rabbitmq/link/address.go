@@ -60,7 +60,8 @@ func parseURL(text string) (amqp.URI, error) {
 	if _, ok := errors.AsType[*url.Error](err); ok { // its cause may quote a part of the password
 		err = errors.New("special characters in a user name or password are written as %XX")
 	}
-	return uri, errs.Field("broker", "must be an address such as amqp://user:password@host:5672/vhost: %v", err)
+	why, _, _ := strings.Cut(err.Error(), ": strconv.") // what follows quotes the value of a parameter
+	return uri, errs.Field("broker", "must be an address such as amqp://user:password@host:5672/vhost: %s", why)
 }
 
 // refused returns err as an error for the operator if waiting cannot repair its cause, else nil.
