@@ -138,7 +138,7 @@ func checkAudit(t *testing.T, text string) {
 		{"event", "refused", "outcome", "refused", "reason", "missing", "action", "GET /rooms"},
 		{"event", "refused", "outcome", "refused", "reason", "expired", "action", "GET /rooms"},
 		{"event", "refused", "outcome", "refused", "reason", "expired", "action", "/messageHub"},
-		{"event", "refused", "outcome", "refused", "reason", "signature", "from", "203.0.113.9"},
+		{"event", "refused", "outcome", "refused", "reason", "issuer", "from", "203.0.113.9"},
 		{"event", "denied", "reason", "room", "room", "other", "action", "POST /message", "sub", "ann"},
 		{"event", "denied", "reason", "room", "room", "other", "from", "198.51.100.7", "request_id", "asked-1", "action", "GET /rooms/{room}/messages"},
 		{"event", "denied", "reason", "room", "room", "other", "action", "GET /rooms/{room}/events"},
