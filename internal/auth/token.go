@@ -45,8 +45,6 @@ func refused(why refusal) error {
 		text = "the token has expired"
 	case notYet:
 		text = "the token is not valid yet"
-	case tooLongLived:
-		text = "the token is valid for longer than this server allows"
 	}
 	return errs.Wrap(errs.Unauthenticated, why, "%s", text)
 }
