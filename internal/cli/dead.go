@@ -72,7 +72,7 @@ func (deadReplayCmd) Help() string {
   restante dead replay 01a2050d-d456-7a4a-970a-265bf9ff262a
   restante dead replay --all --broker amqp://restante:secret@rabbit/chat
 
-It sends each message back to the queue where it was dead-lettered, with the same id, and removes the letter when the broker has the message on stable storage. So an interruption loses nothing, and a message that is sent twice is stored once. Replay after you have fixed the reason: a message that still cannot be stored becomes a dead letter again.` + deadCodes
+It sends each message back to the queue where it was dead-lettered, with the same id, and removes the letter when the broker has the message on stable storage. So an interruption loses nothing, and a message that is sent twice is stored once. Replay after you have fixed the reason: a message that still cannot be stored becomes a dead letter again. One whose reason begins with "conflict" always does: its sender has used the id for another text, which is kept. Drop it.` + deadCodes
 }
 
 // Run sends the letters again.

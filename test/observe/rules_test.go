@@ -91,7 +91,7 @@ func node(all map[string]values, instance string, alone bool) {
 		add(name, "", gauge(v, v))
 	}
 	for name, rate := range map[string]float64{
-		"accepted_total": 150, "confirmed_total": 150, "stored_total": 150, "duplicates_total": 0, "announced_total": 150, "heard_total": 300,
+		"accepted_total": 150, "confirmed_total": 150, "stored_total": 150, "duplicates_total": 0, "conflicts_total": 0, "announced_total": 150, "heard_total": 300,
 		"destroyed_total": 0, "log_lines_lost_total": 0, "audit_lines_dropped_total": 0,
 	} {
 		add("restante_"+name, "", counter(rate, rate))
@@ -232,6 +232,7 @@ var scenes = []scene{
 		"rabbitmq_detailed_queue_messages restante.intake.1": gauge(3, 9000), "restante_accept_to_store_seconds_bucket 0.1": counter(150, 0),
 	}, fires: []string{"RestanteAcceptToStoreSlow ticket", "RestanteIntakeGrows page"}},
 	{name: "one queue has no consumer", change: map[string]values{"rabbitmq_detailed_queue_consumers restante.intake.1": gauge(2, 0)}, fires: []string{"RestanteQueueWithoutConsumer page"}},
+	{name: "all messages are conflicts", change: map[string]values{"restante_stored_total": counter(150, 0), "restante_conflicts_total": counter(0, 150)}},
 	{name: "some messages were refused", change: map[string]values{"restante_publish_failed_total": event}},
 	{name: "a batch has failed", change: map[string]values{"restante_batches_failed_total": event, "restante_store_errors_total": event}},
 	{name: "the messages of some rooms are refused", change: map[string]values{"restante_publish_failed_total": counter(0, 20)}, fires: []string{"RestantePublishFailures page"}},
