@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -185,7 +186,7 @@ func TestAppend_LooksAnIDUpInTheIndex(t *testing.T) {
 			noError(t, rows.Scan(&id, &parent, &unused, &detail))
 			plan = append(plan, detail)
 		}
-		noError(t, rows.Close())
+		noError(t, errors.Join(rows.Err(), rows.Close()))
 		if strings.Join(plan, ", ") != want {
 			t.Errorf("%s: %q, want %q", query, plan, want)
 		}
