@@ -52,6 +52,8 @@ type Config struct {
 	Restored string
 	// AsIs lets a tool read a copy of a database, such as a backup, without ending its epoch or giving it another mark.
 	AsIs bool
+	// carrying is called by tests in each step of carrying over, before and after its commit.
+	carrying func(committed bool) error
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 }
@@ -114,7 +116,10 @@ func (d *Driver) start(ctx context.Context) (err error) {
 		return err
 	}
 	w := newWriter(d.file, d.cfg, driver.NewHealth(d.cfg.CheckInterval, d.probe))
-	if err = w.connect(ctx); err == nil {
+	if from, err = w.update(ctx, from); err == nil {
+		err = w.connect(ctx)
+	}
+	if err == nil {
 		if err = w.begin(ctx, from); err == nil {
 			err = d.startReaders(ctx)
 		}
