@@ -1,16 +1,16 @@
-const version = "85d7fd8f5576";
+const version = "6334fe6dd317";
 const files = [
  [
   "/_expo/static/css/base-36814da4fdf6728ee9d7ee2554f2b2ae.css",
   "sha256-LB2YltCLEUGt0uwsLUXRxoUsJ2GgzacEHD2OXLLHTtE="
  ],
  [
-  "/_expo/static/js/web/index-904b034f81ac9d58e20a0729f2fc7329.js",
-  "sha256-FmHrtj8fviFD2NCg1BuqPW/MLhkPnnvHr68D9CZRGGw="
+  "/_expo/static/js/web/index-40cc5dd906ded934f447a510f313b066.js",
+  "sha256-MIvvRYQGoYv9dN6WtmsXmj+9PJdqESs+wvFFk+KvrrU="
  ],
  [
   "/",
-  "sha256-jm3V3DvacGyOQ3vlfqPEP9y7eJO78UWjAOVhkOuhAEU="
+  "sha256-Cg9krHFEZ78wdN9fRdnMziMS9gBknrgqE1O0DGZ8X6s="
  ]
 ];
 

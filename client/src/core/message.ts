@@ -32,6 +32,11 @@ export interface Outgoing {
   readonly accepted_at?: string;
 }
 
+/** Returns the ids of a client's own messages. Others may have the same ids. */
+export function ownIDs(messages: readonly Message[], client: string): string[] {
+  return messages.filter((m) => m.client_id === client).map((m) => m.id);
+}
+
 /** The server's limits, see internal/chat. */
 export const maxBytes = 32 * 1024;
 export const roomPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;

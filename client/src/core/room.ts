@@ -4,7 +4,7 @@ import type { Device, TabEvent, Tabs } from "./device";
 import { Failure } from "./failure";
 import type { Cursor, Hub, Joined } from "./hub";
 import { Log } from "./log";
-import { sendable, type Message, type Outgoing } from "./message";
+import { ownIDs, sendable, type Message, type Outgoing } from "./message";
 import type { Outbox } from "./outbox";
 import { kept, Records } from "./records";
 import { earliest, emptyTimeline, unreadAfter, type Timeline } from "./timeline";
@@ -57,7 +57,7 @@ export class Room {
   constructor(options: RoomOptions) {
     this.name = options.name;
     this.#o = options;
-    this.#records = new Records(options.device, options.name);
+    this.#records = new Records(options.device, options.name, options.client);
     this.timeline = new Cell<Timeline>({ ...emptyTimeline, outgoing: this.#own() });
     this.#off = [
       options.outbox.outgoing.subscribe(() => this.#outgoing()),
@@ -243,7 +243,7 @@ export class Room {
   #adopt(epoch: string | undefined): void {
     if (epoch === undefined || epoch === this.#records.epoch) return;
     this.#records.begin(epoch);
-    this.#records.keep(this.#log.messages, this.#ownIDs(this.#log.messages));
+    this.#records.keep(this.#log.messages);
   }
 
   /** Throws if a page is of another epoch than the log. The next connection then shows in which one the server is. */
@@ -288,7 +288,7 @@ export class Room {
   /** Shows the log and stores its new messages. */
   #keep(added: readonly Message[]): void {
     if (added.length === 0) return;
-    this.#records.keep(added, this.#ownIDs(added));
+    this.#records.keep(added);
     if (this.#opened === 0) this.#log.trim(remembered);
     this.#reportArrived(added);
     this.#show({});
@@ -298,12 +298,7 @@ export class Room {
   /** Reports to the outbox which messages are in the log now. */
   #reportArrived(added: readonly Message[]): void {
     const newest = added.at(-1);
-    if (newest !== undefined) this.#o.outbox.arrived(this.name, this.#ownIDs(added), newest.sent_at);
-  }
-
-  /** Returns the ids of the client's own messages. Others may have the same ids. */
-  #ownIDs(messages: readonly Message[]): string[] {
-    return messages.filter((m) => m.client_id === this.#o.client).map((m) => m.id);
+    if (newest !== undefined) this.#o.outbox.arrived(this.name, ownIDs(added, this.#o.client), newest.sent_at);
   }
 
   /** Marks the client's own messages as read if all messages before them are read. */
@@ -351,7 +346,7 @@ export class Room {
     this.#mustBePresent(page);
     const before = page.messages.at(-1)?.seq === first - 1;
     this.#oldest = before ? Math.max(1, page.oldest_seq) : first; // otherwise the server no longer has the messages before it
-    this.#records.keep(page.messages, this.#ownIDs(page.messages));
+    this.#records.keep(page.messages);
     return this.#prepend(page.messages);
   }
 
