@@ -45,6 +45,8 @@ type Config struct {
 	Log *slog.Logger
 	// Avoid reports whether a node is asked only if no other node with the role can be. Default: none.
 	Avoid func(peer.Node) bool
+	// Hold returns where what a request in progress takes is counted, for its client. Default: nowhere.
+	Hold func(ctx context.Context) *memory.Holding
 	// HoldBody returns where what is kept of the body of a request is counted, for its client. Default: nowhere.
 	HoldBody func(ctx context.Context) *memory.Holding
 	// Metrics is where the metrics are registered. Default: nowhere.
@@ -56,6 +58,7 @@ type Forwarder struct {
 	peers       *peer.Table
 	log         *slog.Logger
 	avoid       func(peer.Node) bool
+	hold        func(context.Context) *memory.Holding
 	holdBody    func(context.Context) *memory.Holding
 	metrics     *metrics
 	transport   *http.Transport
@@ -76,10 +79,14 @@ func New(peers *peer.Table, cfg Config) *Forwarder {
 	if cfg.Avoid == nil {
 		cfg.Avoid = func(peer.Node) bool { return false }
 	}
-	if cfg.HoldBody == nil {
-		cfg.HoldBody = func(context.Context) *memory.Holding { return nil }
+	nowhere := func(context.Context) *memory.Holding { return nil }
+	if cfg.Hold == nil {
+		cfg.Hold = nowhere
 	}
-	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, holdBody: cfg.HoldBody, bodyTimeout: bodyTimeout, sendTimeout: sendTimeout, requests: make(map[*request]context.CancelFunc)}
+	if cfg.HoldBody == nil {
+		cfg.HoldBody = nowhere
+	}
+	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, hold: cfg.Hold, holdBody: cfg.HoldBody, bodyTimeout: bodyTimeout, sendTimeout: sendTimeout, requests: make(map[*request]context.CancelFunc)}
 	f.metrics = newMetrics(cfg.Metrics, f.inProgress, peers)
 	f.transport = &http.Transport{
 		DialContext: (&net.Dialer{
@@ -145,6 +152,9 @@ func (f *Forwarder) lastChoice(n peer.Node) int {
 	return 0
 }
 
+// priceOfRequest is about what a request takes while it is forwarded, in bytes: buffers and goroutines on both sides.
+const priceOfRequest = 32 << 10
+
 // forward returns when the request has been answered; for a WebSocket, when it has been closed.
 func (f *Forwarder) forward(q *request, r *http.Request) {
 	q.outcome = aborted // if serve panics, as it does to cut an answer that has begun
@@ -153,6 +163,13 @@ func (f *Forwarder) forward(q *request, r *http.Request) {
 		q.message.held = f.holdBody(r.Context())
 	}
 	defer func() { f.metrics.count(q.target, q.outcome) }()
+	held := f.hold(r.Context())
+	defer held.Release()
+	if held.Grow(priceOfRequest) != nil {
+		q.outcome = refused
+		q.refuse(r.Method, false)
+		return
+	}
 	ctx, ok := f.begin(r.Context(), q)
 	if !ok {
 		q.outcome = unavailable

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
+	"restante/internal/memory"
 	"restante/internal/peer"
 )
 
@@ -31,13 +32,15 @@ type rig struct {
 	f     *Forwarder
 	near  *httptest.Server
 	asked atomic.Int32 // requests that came to this node
+
+	budget *memory.Budget
 }
 
 // newRig returns a node that answers every request by way of handler.
 func newRig(t *testing.T, handler func(f *Forwarder) http.Handler) *rig {
 	t.Helper()
-	r := &rig{t: t, table: peer.NewTable(peer.Node{ID: "near", Secret: "s3cret"})}
-	r.f = New(r.table, Config{Avoid: func(n peer.Node) bool { return slices.Contains(n.Failing, "accepting") }})
+	r := &rig{t: t, budget: memory.New(memory.Config{Limit: 1 << 20}), table: peer.NewTable(peer.Node{ID: "near", Secret: "s3cret"})}
+	r.f = New(r.table, Config{Hold: func(context.Context) *memory.Holding { return r.budget.Hold(memory.Connection, "") }, Avoid: func(n peer.Node) bool { return slices.Contains(n.Failing, "accepting") }})
 	r.near = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.asked.Add(1)
 		handler(r.f).ServeHTTP(w, req)
@@ -48,6 +51,9 @@ func newRig(t *testing.T, handler func(f *Forwarder) http.Handler) *rig {
 			t.Error(err)
 		}
 		r.near.Close()
+		if n := r.budget.Used(); n != 0 {
+			t.Errorf("%d bytes are held at the end", n)
+		}
 	})
 	return r
 }
