@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"restante/internal/errs"
 	"restante/internal/memory"
 	"restante/internal/peer"
 	"restante/internal/remote"
@@ -178,8 +179,11 @@ func (q *request) failed(_ http.ResponseWriter, r *http.Request, err error) {
 // request asks for.
 func (q *request) refuse(method string, unknown bool) {
 	status, code, detail := http.StatusServiceUnavailable, "unavailable", "the node that can answer this cannot be reached"
-	if unknown {
+	switch {
+	case unknown:
 		detail = "the node that has this request has not answered"
+	case q.outcome == refused:
+		detail = errs.Public(memory.ErrRefused)
 	}
 	problem := map[string]any{}
 	h := q.w.Header()

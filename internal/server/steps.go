@@ -97,7 +97,8 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.logs = auth.Log{Next: s.store}
 	s.turns = turn.New(turn.Config{Reads: s.cfg.Limit.CatchUps, Memory: s.memory, Metrics: s.metrics})
 	s.forwarder = forward.New(s.peers, forward.Config{
-		Log: s.log, Metrics: s.metrics, Avoid: isLeaving, Own: s.own, HoldBody: s.access.limits.HoldBody,
+		Log: s.log, Metrics: s.metrics, Avoid: isLeaving, Own: s.own,
+		Hold: s.access.limits.HoldForwarded, HoldBody: s.access.limits.HoldBody,
 	})
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
