@@ -14,8 +14,8 @@ type Share struct {
 	place *list.Element // in Budget.used; nil while the size is 0
 }
 
-// Share returns a share that keeps nothing yet. drop lets the memory go. It is called when the share must give way, by whoever needs
-// the memory, without locks of the budget; the share keeps nothing by then.
+// Share returns a share that keeps nothing yet. drop lets the memory go. It is called when the share must give way, by the
+// caller that needs the memory, without locks of the budget; the share keeps nothing by then.
 func (b *Budget) Share(kind Kind, drop func()) *Share {
 	return &Share{budget: b, kind: kind, drop: drop}
 }

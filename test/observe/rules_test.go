@@ -87,6 +87,7 @@ func node(all map[string]values, instance string, alone bool) {
 		"restante_tcp_connections": 10, "restante_tcp_connections_limit": 900, "restante_slowest_reader_lag_messages": 0,
 		"restante_tls_certificate_expires_timestamp_seconds": 1e10, "restante_dead_letters": 0, "restante_broker_dangers": 0,
 		"restante_postgres_connections_in_use": 2, "restante_postgres_connections_max": 16,
+		"restante_memory_limit_bytes": 1000,
 	} {
 		add(name, "", gauge(v, v))
 	}
@@ -103,6 +104,9 @@ func node(all map[string]values, instance string, alone bool) {
 	} {
 		add("restante_"+name, labels, counter(0, 0))
 	}
+	add("restante_memory_refused_total", `what="body"`, counter(0, 0))
+	add("restante_memory_bytes", `what="tail"`, gauge(900, 900)) // gives way
+	add("restante_memory_bytes", `what="body"`, gauge(50, 50))
 	add("restante_key_set_refreshes_total", `outcome="ok"`, counter(1, 1))
 	add("restante_key_set_refreshes_total", `outcome="failed"`, counter(0, 0))
 	for _, name := range []string{"confirm", "accept_to_store", "accept_to_heard", "deliver"} {
@@ -263,6 +267,8 @@ var scenes = []scene{
 	{name: "connections are rejected", change: map[string]values{"restante_limited_total a": counter(0, 5)}, fires: []string{"RestanteConnectionsTurnedAway ticket"}},
 	{name: "requests cannot be forwarded", change: map[string]values{"restante_forwarded_total a": counter(0, 5)}, fires: []string{"RestanteForwardingFails ticket"}},
 	{name: "requests are answered 500", change: map[string]values{"restante_http_requests_total": counter(0, 5)}, fires: []string{"RestanteServerErrors ticket"}},
+	{name: "memory is refused", change: map[string]values{"restante_memory_refused_total a": counter(0, 60)}, fires: []string{"RestanteMemoryRefused ticket"}},
+	{name: "memory is nearly used up", change: map[string]values{"restante_memory_bytes body a": gauge(50, 750)}, fires: []string{"RestanteMemoryIsNearlyUsedUp ticket"}},
 	{name: "files run out", change: map[string]values{"process_open_fds a": gauge(100, 900)}, fires: []string{"RestanteFilesRunOut ticket"}},
 }
 
