@@ -254,6 +254,53 @@ func TestHeads_UnfinishedConnectionsAreCounted(t *testing.T) {
 	}
 }
 
+// However many addresses fill the limit of all, another one gets in.
+func TestHeads_AFewAddressesDoNotFillTheLimitOfAll(t *testing.T) {
+	h := newHeads(Config{Connections: 80, ConnectionsPerAddress: 40})
+	if h.inAll != 20 || h.perAddress != 10 {
+		t.Fatalf("%d in all, %d of an address", h.inAll, h.perAddress)
+	}
+	now := time.Now()
+	enter := func(addr string) (oldest *conn, beyond limit) {
+		return h.enter(&conn{network: netip.MustParseAddr(addr)}, now, false)
+	}
+	for n := range 20 {
+		if oldest, beyond := enter([]string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}[n%3]); oldest != nil || beyond != "" {
+			t.Fatalf("%d: %v, %q", n, oldest, beyond)
+		}
+	}
+	gaveWay := map[string]int{}
+	for n := range 5 {
+		oldest, beyond := enter("192.0.2.9")
+		if beyond != "" || oldest == nil {
+			t.Fatalf("%d: %q", n, beyond)
+		}
+		gaveWay[oldest.network.String()]++
+	}
+	if len(gaveWay) != 3 || gaveWay["192.0.2.9"] > 0 {
+		t.Errorf("connections of %v have given way", gaveWay)
+	}
+	if _, beyond := enter("192.0.2.9"); beyond != limitUnfinished {
+		t.Errorf("one that has its share is refused by %q", beyond)
+	}
+	now = now.Add(givesWayAfter)
+	if oldest, beyond := enter("192.0.2.9"); beyond != "" || oldest == nil {
+		t.Errorf("after a while: %q", beyond)
+	}
+	for n := range 2 * largeInAll {
+		c := &conn{network: netip.AddrFrom4([4]byte{10, 0, byte(n / 8), 1})}
+		if n >= largeInAll {
+			c.network = netip.AddrFrom4([4]byte{10, 1, byte(n), 1})
+		}
+		if !h.takeLarge(c) {
+			t.Fatalf("large head %d is refused", n)
+		}
+	}
+	if h.takeLarge(&conn{network: netip.MustParseAddr("192.0.2.9")}) {
+		t.Error("there is no end of large heads")
+	}
+}
+
 // A handshake counts, too.
 func TestHeads_HandshakesAreCounted(t *testing.T) {
 	s := newSite(t, Config{ConnectionsPerAddress: 64, TLS: true}, ok)
