@@ -118,10 +118,10 @@ func (l *Limits) begin(c *conn, r *http.Request) (held *memory.Holding, ok bool)
 	if multiplexed {
 		price = streamPrice + headCopies*max(0, sizeOf(r)-smallHead)
 	} else {
-		if held == nil || !c.exempt {
+		if held == nil || Owner(r.Context()) == c.owner() {
 			return held, true
 		}
-		price = held.Size() // of the client behind the proxy from here on
+		price = held.Size() // of the client behind the proxy, or the node, from here on
 		held.Release()
 	}
 	held = l.cfg.Memory.Hold(memory.Head, Owner(r.Context()))
@@ -199,6 +199,7 @@ func Forget(r *http.Request) {
 		left := 0
 		if r.ProtoMajor > 1 {
 			left = streamPrice
+			_ = r.Body.Close() // HTTP/2 would keep what comes of it
 		}
 		held.Shrink(held.Size() - left)
 	}
