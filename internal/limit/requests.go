@@ -26,7 +26,8 @@ const (
 // bodyTime is how long a body may take, also one that no handler reads: net/http waits for its end before it answers.
 const bodyTime = 30 * time.Second
 
-// Serve sets up srv for the connections of Listener. Its handler must begin with Compact and Heads.
+// Serve sets up srv for the connections of Listener, or for connections over them that have a method NetConn. Its handler must begin
+// with Compact and Heads.
 func (l *Limits) Serve(srv *http.Server) {
 	srv.ReadHeaderTimeout = HeaderTimeout
 	srv.Protocols = new(http.Protocols)
@@ -53,13 +54,18 @@ type connKey struct{}
 
 // countedOf returns the counted connection below c, or nil.
 func countedOf(c net.Conn) *conn {
-	switch c := c.(type) {
-	case *conn:
-		return c
-	case *secured:
-		return c.counted
+	for {
+		switch over := c.(type) {
+		case *conn:
+			return over
+		case *secured:
+			return over.counted
+		case interface{ NetConn() net.Conn }:
+			c = over.NetConn()
+		default:
+			return nil
+		}
 	}
-	return nil
 }
 
 // answered notes that the answer to a request is complete. Over HTTP/1.1 the next head follows.
