@@ -4,7 +4,8 @@
 #   docker run -d -p 127.0.0.1:8080:8080 -v restante:/data -e RESTANTE_AUTH=none restante
 #
 # In a container the server listens on all addresses, and it starts only when it is told who may use it. RESTANTE_AUTH=none
-# means everyone who reaches the port, so publish it on 127.0.0.1, or behind something that asks who they are.
+# means everyone who reaches the port, so publish it on 127.0.0.1, or behind something that asks who they are. It is then answered under
+# localhost and addresses only; -e RESTANTE_HOST=NAME adds a name.
 
 FROM golang:1.26.8-bookworm AS build
 WORKDIR /src

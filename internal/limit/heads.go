@@ -92,16 +92,17 @@ func (h *heads) enter(c *conn, now time.Time, known bool) (oldest *conn, beyond 
 	}
 	mine := h.networks[c.network]
 	full := func(l *list.List, most int) bool { return l != nil && most >= 0 && l.Len() >= most }
-	var crowd *list.List
+	crowd, unfair := mine, false
 	switch {
 	case !c.exempt && full(mine, h.perAddress):
-		crowd, beyond = mine, limitUnfinishedPerAddress
+		beyond = limitUnfinishedPerAddress
 	case full(&h.waiting, h.inAll):
-		crowd, beyond = &h.waiting, limitUnfinished
+		crowd, unfair = h.crowd(mine)
+		beyond = limitUnfinished
 	}
-	if crowd != nil {
+	if beyond != "" {
 		oldest, _ = crowd.Front().Value.(*conn)
-		if !known && now.Sub(oldest.head.since) < givesWayAfter {
+		if !known && !unfair && now.Sub(oldest.head.since) < givesWayAfter {
 			return nil, beyond
 		}
 		h.remove(oldest)
@@ -116,6 +117,23 @@ func (h *heads) enter(c *conn, now time.Time, known bool) (oldest *conn, beyond 
 		c.head.network = mine.PushBack(c)
 	}
 	return oldest, ""
+}
+
+// crowd returns the connections of which the oldest gives way when there are too many in all: those of the network that has the most,
+// which is unfair if it has more than one more than the new one's. So however many networks fill the limit, another one gets in. The
+// caller holds mu.
+func (h *heads) crowd(mine *list.List) (most *list.List, unfair bool) {
+	most = &h.waiting
+	fair := 1
+	if mine != nil {
+		fair += mine.Len()
+	}
+	for _, l := range h.networks {
+		if l.Len() > fair && (!unfair || l.Len() > most.Len()) {
+			most, unfair = l, true
+		}
+	}
+	return most, unfair
 }
 
 // leave counts a connection as unfinished no longer.
@@ -147,7 +165,11 @@ func (h *heads) remove(c *conn) {
 func (h *heads) takeLarge(c *conn) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.allLarge >= largeInAll || !c.exempt && h.large[c.network] >= largePerAddress {
+	mine := h.large[c.network]
+	switch {
+	case !c.exempt && mine >= largePerAddress:
+		return false
+	case h.allLarge >= largeInAll && (mine > 0 || h.allLarge >= 2*largeInAll): // the first of an address may be one more
 		return false
 	}
 	h.allLarge++

@@ -26,7 +26,8 @@ const (
 // bodyTime is how long a body may take, also one that no handler reads: net/http waits for its end before it answers.
 const bodyTime = 30 * time.Second
 
-// Serve sets up srv for the connections of Listener. Its handler must begin with Compact and Heads.
+// Serve sets up srv for the connections of Listener, or for connections over them that have a method NetConn. Its handler must begin
+// with Compact and Heads.
 func (l *Limits) Serve(srv *http.Server) {
 	srv.ReadHeaderTimeout = HeaderTimeout
 	srv.Protocols = new(http.Protocols)
@@ -53,15 +54,18 @@ type connKey struct{}
 
 // countedOf returns the counted connection below c, or nil.
 func countedOf(c net.Conn) *conn {
-	switch c := c.(type) {
-	case *conn:
-		return c
-	case *secured:
-		return c.counted
-	case interface{ NetConn() net.Conn }: // of another node
-		return countedOf(c.NetConn())
+	for {
+		switch over := c.(type) {
+		case *conn:
+			return over
+		case *secured:
+			return over.counted
+		case interface{ NetConn() net.Conn }:
+			c = over.NetConn()
+		default:
+			return nil
+		}
 	}
-	return nil
 }
 
 // answered notes that the answer to a request is complete. Over HTTP/1.1 the next head follows.
@@ -120,10 +124,10 @@ func (l *Limits) begin(c *conn, r *http.Request) (held *memory.Holding, ok bool)
 	if multiplexed {
 		price = streamPrice + headCopies*max(0, sizeOf(r)-smallHead)
 	} else {
-		if held == nil || !c.exempt {
+		if held == nil || Owner(r.Context()) == c.owner() {
 			return held, true
 		}
-		price = held.Size() // of the client behind the proxy from here on
+		price = held.Size() // of the client behind the proxy, or the node, from here on
 		held.Release()
 	}
 	held = l.cfg.Memory.Hold(memory.Head, Owner(r.Context()))
@@ -201,6 +205,7 @@ func Forget(r *http.Request) {
 		left := 0
 		if r.ProtoMajor > 1 {
 			left = streamPrice
+			_ = r.Body.Close() // HTTP/2 would keep what comes of it
 		}
 		held.Shrink(held.Size() - left)
 	}

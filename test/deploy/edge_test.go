@@ -26,7 +26,7 @@ func clientAt(addr string) *http.Client {
 }
 
 // origins are the headers with which a request may claim its origin.
-var origins = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-Ip", "Forwarded", "Restante-Forwarded"}
+var origins = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-Ip", "Forwarded", "Restante-Forwarded", "Traceparent", "Tracestate", "Baggage"}
 
 // lies returns all these headers, each twice, with an address of the client's choice.
 func lies(addr string) http.Header {

@@ -40,13 +40,13 @@ const besiegers = 10
 
 // sieges returns the attacks.
 func sieges() []siege {
-	return []siege{
-		{name: "eighty connections in two hundred rooms each", node: hubNode, run: (*attacker).roomsOfEverybody},
-		{name: "eighty connections in two hundred rooms each, of a small node", node: smallNode, run: (*attacker).roomsOfEverybody},
-		{name: "histories that are asked for and not read", node: smallNode, before: longHistory, run: (*attacker).unreadHistories},
-		{name: "messages that do not end", node: smallNode, run: (*attacker).endlessMessages},
-		{name: "negotiations that open nothing", node: smallNode, run: (*attacker).endlessNegotiations},
-	}
+	return append(siegesOfRequests(),
+		siege{name: "eighty connections in two hundred rooms each", node: hubNode, run: (*attacker).roomsOfEverybody},
+		siege{name: "eighty connections in two hundred rooms each, of a small node", node: smallNode, run: (*attacker).roomsOfEverybody},
+		siege{name: "histories that are asked for and not read", node: smallNode, before: longHistory, run: (*attacker).unreadHistories},
+		siege{name: "messages that do not end", node: smallNode, run: (*attacker).endlessMessages},
+		siege{name: "negotiations that open nothing", node: smallNode, run: (*attacker).endlessNegotiations},
+	)
 }
 
 // siegeFloor is the p99 of an honest client up to which nobody calls a server slow.
