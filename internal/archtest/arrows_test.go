@@ -58,7 +58,7 @@ var arrows = map[string][]string{
 	// whether a node can be used now, and its log
 	"internal/health":  {"internal/errs"},
 	"internal/logging": {},
-	"internal/audit":   {}, // what those who look after security ask about
+	"internal/audit":   {"internal/auth", "internal/remote"}, // what those who look after security ask about
 
 	// the edges
 	"internal/signalr": {"internal/origin", "internal/errs"},                                                                                                                  // the protocol: no chat
@@ -82,12 +82,12 @@ var arrows = map[string][]string{
 		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/epoch", "internal/forward", "internal/telemetry",
-		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/nodetls", "internal/secret", "internal/route",
+		"internal/audit", "internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/nodetls", "internal/secret", "internal/route",
 		"internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/logging", "internal/retry", "internal/secret", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
+		"internal/audit", "internal/config", "internal/logging", "internal/retry", "internal/secret", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/operate", "internal/auth",
 	},

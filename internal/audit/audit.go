@@ -93,8 +93,9 @@ func lineHandler(w io.Writer) slog.Handler {
 	}})
 }
 
-// Note notes an event. Fields that are empty are taken from the request of ctx, see With. Note never blocks: when too many events
-// are alike they are counted, and when lines cannot be written they are lost and counted.
+// Note notes an event. ctx is that of the request, or any other: the client and the address of the request are filled in where the
+// event names none. Note never blocks: when too many events are alike they are counted, and when lines cannot be written they are
+// lost and counted.
 func (l *Log) Note(ctx context.Context, e Event) {
 	if l == nil {
 		return

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -19,6 +21,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
+
+	"restante/internal/auth"
+	"restante/internal/remote"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -73,13 +78,21 @@ func closeLog(t *testing.T, l *Log) {
 	}
 }
 
+func requestFrom(address string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = address
+	return r
+}
+
 var from = netip.MustParseAddr("192.0.2.7")
 
 func TestLog_SaysWhoDidWhatFromWhere(t *testing.T) {
 	out := &lines{}
 	l := open(t, Config{Node: "n1", Log: slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelError}))})
-	ctx := With(t.Context(), Event{Who: "ann", From: from, Action: "GET /rooms", RequestID: "r-1", TokenID: "j1"})
-	l.Note(ctx, Event{What: Denied, Outcome: No, Reason: "room", Room: "secret"})
+	remote.Wrap(remote.Config{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		ctx := auth.With(r.Context(), &auth.Client{ID: "ann", TokenID: "j1"})
+		l.Note(ctx, Event{What: Denied, Outcome: No, Reason: "room", Room: "secret", Action: "GET /rooms", RequestID: "r-1"})
+	})).ServeHTTP(httptest.NewRecorder(), requestFrom("192.0.2.7:1000"))
 	l.Note(t.Context(), Event{What: DeadLetter, Outcome: OK, User: "root", Action: "dead drop", Count: 3})
 	closeLog(t, l)
 	got := out.all(t)

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"restante/internal/auth"
+	"restante/internal/remote"
 )
 
 // What is the kind of an event. docs/audit.md lists them.
@@ -23,7 +26,6 @@ const (
 	Admin      What = "admin"       // a client used an endpoint for operators, or a person a command that changes a broker or a store
 	DeadLetter What = "dead_letter" // a person has looked at dead letters, sent them again, or removed them
 	Deleted    What = "deleted"     // messages were deleted
-	Keys       What = "keys"        // the keys of tokens have changed
 )
 
 // Outcome is how an event has ended.
@@ -42,10 +44,10 @@ type Event struct {
 	What      What
 	Outcome   Outcome
 	Reason    string     // one word of a fixed list, such as "expired" or "room"
-	Who       string     // the sub of the token
-	TokenID   string     // the jti of the token
+	Who       string     // the sub of the token; Note knows that of the request
+	TokenID   string     // the jti of the token; the same
 	User      string     // the user of the machine, for commands
-	From      netip.Addr // the client's address, as it is believed
+	From      netip.Addr // the client's address, as it is believed; Note knows that of the request
 	Action    string     // what was asked for: a route such as "GET /metrics", or a command such as "dead drop"
 	Room      string
 	Subject   string // whom or what the action was about, such as the sub that was revoked
@@ -53,28 +55,14 @@ type Event struct {
 	Count     int    // how many things, such as dead letters; 0: not said
 }
 
-type contextKey struct{}
-
-// With returns a context for a request. Note fills the fields of an event that are empty with those of source.
-func With(ctx context.Context, source Event) context.Context {
-	return context.WithValue(ctx, contextKey{}, source)
-}
-
-// Source returns the event that With was given last, otherwise the zero Event.
-func Source(ctx context.Context) Event {
-	source, _ := ctx.Value(contextKey{}).(Event)
-	return source
-}
-
-// completed returns the event with what the context knows of the request.
+// completed returns the event with what ctx knows of the request: its client, and where it comes from.
 func (e Event) completed(ctx context.Context) Event {
-	source := Source(ctx)
-	if !e.From.IsValid() {
-		e.From = source.From
+	if client, err := auth.From(ctx); err == nil && e.Who == "" && e.User == "" {
+		e.Who, e.TokenID = client.ID, cmp.Or(e.TokenID, client.TokenID)
 	}
-	e.Who, e.TokenID, e.User = cmp.Or(e.Who, source.Who), cmp.Or(e.TokenID, source.TokenID), cmp.Or(e.User, source.User)
-	e.Action, e.Room, e.Subject = cmp.Or(e.Action, source.Action), cmp.Or(e.Room, source.Room), cmp.Or(e.Subject, source.Subject)
-	e.RequestID = cmp.Or(e.RequestID, source.RequestID)
+	if !e.From.IsValid() {
+		e.From = remote.From(ctx).Addr
+	}
 	return e
 }
 

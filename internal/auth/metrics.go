@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,10 +58,8 @@ func (m *metrics) age(name, issuer string, age func() time.Duration) {
 // count counts a request by the outcome of Verify.
 func (m *metrics) count(err error) {
 	outcome := "ok"
-	if why, ok := errors.AsType[refusal](err); ok {
-		outcome = string(why)
-	} else if err != nil {
-		outcome = "unavailable"
+	if err != nil {
+		outcome = Reason(err)
 	}
 	m.tokens.WithLabelValues(outcome).Inc()
 }

@@ -45,10 +45,17 @@ func refused(why refusal) error {
 		text = "the token has expired"
 	case notYet:
 		text = "the token is not valid yet"
-	case tooLongLived:
-		text = "the token is valid for longer than this server allows"
 	}
 	return errs.Wrap(errs.Unauthenticated, why, "%s", text)
+}
+
+// Reason returns in one word why a request has no client, for the audit log: that of the metric restante_tokens_total. err is
+// the error of From.
+func Reason(err error) string {
+	if why, ok := errors.AsType[refusal](err); ok {
+		return string(why)
+	}
+	return "unavailable"
 }
 
 // Challenge returns the WWW-Authenticate header of a 401 (RFC 6750 section 3). It tells only whether the request had a token.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"restante/internal/audit"
 	"restante/internal/errs"
 	"restante/internal/store"
 )
@@ -19,6 +20,8 @@ type copyCmd struct {
 
 	FromPasswordFile string `placeholder:"FILE" type:"path" help:"File with the password of --from, whose URL then has a user name only."`
 	ToPasswordFile   string `placeholder:"FILE" type:"path" help:"File with the password of --to, whose URL then has a user name only."`
+
+	auditFlag `embed:""`
 }
 
 // Help is the text of `restante copy --help` below the usage line.
@@ -65,7 +68,8 @@ func (c *copyCmd) Run(ctx context.Context, s *streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	return c.outcome(c.copy(ctx, &store.Copy{From: from, To: to}, s))
+	event := audit.Event{What: audit.Admin, Action: "copy", Subject: c.From.String() + " to " + c.To.String()}
+	return c.do(ctx, s, event, func() (int, error) { return 0, c.outcome(c.copy(ctx, &store.Copy{From: from, To: to}, s)) })
 }
 
 func (c *copyCmd) copy(ctx context.Context, work *store.Copy, s *streams) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"restante/internal/audit"
 	"restante/internal/store/driver"
 	"restante/internal/store/postgres"
 	"restante/internal/store/sqlite"
@@ -14,6 +15,8 @@ type migrateCmd struct {
 	Store storeURL `required:"" env:"RESTANTE_STORE" placeholder:"URL" help:"The store: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE."`
 
 	StorePasswordFile string `env:"RESTANTE_STORE_PASSWORD_FILE" placeholder:"FILE" type:"path" help:"File with the password of --store, whose URL then has a user name only."`
+
+	auditFlag `embed:""`
 }
 
 // Help is the text of `restante migrate --help` below the usage line.
@@ -40,7 +43,8 @@ func (c *migrateCmd) Run(ctx context.Context, s *streams) error {
 	if c.Store, err = c.Store.with("--store-password-file", c.StorePasswordFile); err != nil {
 		return err
 	}
-	if err := c.migrate(ctx, log); err != nil {
+	event := audit.Event{What: audit.Admin, Action: "migrate", Subject: c.Store.String()}
+	if err := c.do(ctx, s, event, func() (int, error) { return 0, c.migrate(ctx, log) }); err != nil {
 		return c.Store.explain(err)
 	}
 	_, err = fmt.Fprintf(s.out, "%s is up to date\n", c.Store)
