@@ -9,6 +9,7 @@ import (
 type metrics struct {
 	tokens    *prometheus.CounterVec
 	refreshes *prometheus.CounterVec
+	ended     prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -19,6 +20,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_key_set_refreshes_total", Help: "Attempts to fetch the key set of tokens, by how they ended.",
 		}, []string{"outcome"}),
+		ended: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_revoked_requests_total", Help: "Event streams and requests in progress that were ended because their token was revoked.",
+		}),
 	}
 	for _, why := range refusals {
 		m.tokens.WithLabelValues(string(why))
@@ -28,7 +32,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.refreshes.WithLabelValues("ok")
 	m.refreshes.WithLabelValues("failed")
 	if reg != nil {
-		reg.MustRegister(m.tokens, m.refreshes)
+		reg.MustRegister(m.tokens, m.refreshes, m.ended)
 	}
 	return m
 }

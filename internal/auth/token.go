@@ -26,11 +26,12 @@ const (
 	wrongClaims    refusal = "claims"
 	expired        refusal = "expired"
 	notYet         refusal = "not_yet"
+	revoked        refusal = "revoked"
 )
 
 // refusals lists them for the metrics.
 var refusals = []refusal{
-	missing, tooLong, malformed, wrongAlgorithm, unknownKey, wrongSignature, wrongIssuer, wrongAudience, wrongClaims, expired, notYet,
+	missing, tooLong, malformed, wrongAlgorithm, unknownKey, wrongSignature, wrongIssuer, wrongAudience, wrongClaims, expired, notYet, revoked,
 }
 
 func (r refusal) Error() string { return string(r) }
@@ -45,6 +46,8 @@ func refused(why refusal) error {
 		text = "the token has expired"
 	case notYet:
 		text = "the token is not valid yet"
+	case revoked:
+		text = "the token was revoked"
 	}
 	return errs.Wrap(errs.Unauthenticated, why, "%s", text)
 }
@@ -97,6 +100,7 @@ func (v *Verifier) clientOf(payload []byte) (*Client, error) {
 		Rooms:   c.Rooms,
 		Publish: c.Publish == nil || *c.Publish,
 		Admin:   c.Admin,
+		TokenID: c.ID,
 		Issued:  issued,
 		Expires: c.Expiry.Time().Add(v.cfg.Leeway),
 	}, nil

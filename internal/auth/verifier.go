@@ -26,6 +26,12 @@ type Config struct {
 	Audience string        // one of aud of every token; "": any
 	Leeway   time.Duration // by how much clocks may differ; default 5 s
 
+	// Revoked returns an error of class errs.Unauthenticated for a token that was revoked, of class errs.Unavailable while that is
+	// not known, and nil otherwise. It gets the token's sub, its jti ("" for none) and when it was issued (zero: not known). It must not
+	// block, and is called concurrently, for every request. Call Verifier.Recheck when it may return something else. Default: no token
+	// is ever revoked.
+	Revoked func(sub, jti string, issued time.Time) error
+
 	Log     *slog.Logger          // default: discard
 	Metrics prometheus.Registerer // default: not registered
 }
@@ -38,6 +44,7 @@ type Verifier struct {
 	set        *keySet                   // nil without Config.JWKS
 	algorithms []jose.SignatureAlgorithm // those of all keys; tokens with another algorithm are not parsed
 	seen       *seen
+	watches    watches // of what lasts longer than the check of its token
 	metrics    *metrics
 }
 
@@ -112,10 +119,16 @@ func (v *Verifier) String() string {
 }
 
 // Verify returns the client of a token, or an error whose text its bearer may read: errs.Unauthenticated for a token that is
-// not valid, errs.Unavailable when the key set that it needs could not be fetched yet. Verify blocks while it fetches the
+// not valid, errs.Unavailable when the key set that it needs could not be fetched yet, or when it is not known whether it was revoked. Verify blocks while it fetches the
 // key set for a new key, a few seconds at most.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Client, error) {
 	client, err := v.verify(ctx, token)
+	if err == nil {
+		err = v.checkRevoked(client)
+	}
+	if err != nil {
+		client = nil
+	}
 	v.metrics.count(err)
 	return client, err
 }
