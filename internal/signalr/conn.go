@@ -39,6 +39,7 @@ type Conn struct {
 	protocol Protocol      // set before handshakeDone
 	accepted chan struct{} // closed when the handshake has been answered
 
+	checked         int64        // the Recheck for which the sweeper has looked at it; the sweeper's alone
 	live            bool         // the sweeper checks it; guarded by the registry
 	handshakeDone   atomic.Bool  // the handshake has been answered
 	pinged          atomic.Bool  // the client has pinged before, so its silence is a timeout
@@ -238,6 +239,7 @@ const (
 	causeRefused                 // by the hub's Connect
 	causeExpired                 // the identity that opened it has expired
 	causeUnfinished              // a message, or a frame, that did not end
+	causeRevoked                 // what its client has shown does not count any more
 	causes                       // the number of causes
 )
 
@@ -245,6 +247,6 @@ const (
 func (c cause) String() string {
 	return [causes]string{
 		"client", "gone", "server", "drain", "handshake", "malformed", "too_large", "timeout", "stalled", "refused", "expired",
-		"unfinished",
+		"unfinished", "revoked",
 	}[c]
 }

@@ -2,6 +2,7 @@ package signalr
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"time"
@@ -24,12 +25,15 @@ var (
 
 // early is the bytes that were sent with tokens whose connection is not open yet. The registry guards it.
 type early struct {
-	bytes map[string][]byte // by token
+	bytes map[string][]byte          // by token
+	by    map[string]context.Context // of the last request that has sent bytes with a token
 	size  int               // of all of them
 }
 
+func newEarly() early { return early{bytes: map[string][]byte{}, by: map[string]context.Context{}} }
+
 // add appends bytes to those of a token, within the bounds.
-func (e *early) add(token string, data []byte) *Refusal {
+func (e *early) add(ctx context.Context, token string, data []byte) *Refusal {
 	switch {
 	case len(e.bytes[token])+len(data) > earlyBound:
 		return errEarlyTooLarge
@@ -39,21 +43,26 @@ func (e *early) add(token string, data []byte) *Refusal {
 		return nil
 	}
 	e.bytes[token] = append(e.bytes[token], data...)
+	e.by[token] = ctx
 	e.size += len(data)
 	return nil
 }
 
-// take removes and returns the bytes of a token.
-func (e *early) take(token string) []byte {
-	data := e.bytes[token]
+// take removes and returns the bytes of a token. What was sent with a token of the client that does not count any more is dropped.
+func (e *early) take(s *Server, token string) []byte {
+	data, by := e.bytes[token], e.by[token]
 	delete(e.bytes, token)
+	delete(e.by, token)
 	e.size -= len(data)
+	if len(data) > 0 && !s.cfg.Valid(by) {
+		return nil
+	}
 	return data
 }
 
 // keep keeps bytes that the owner of a token has sent before its connection is open. If the connection is open, keep
 // returns it, and keeps nothing.
-func (g *registry) keep(s *Server, token, owner string, data []byte) (*Conn, *Refusal) {
+func (g *registry) keep(ctx context.Context, s *Server, token, owner string, data []byte) (*Conn, *Refusal) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := g.tokens[token]
@@ -64,7 +73,7 @@ func (g *registry) keep(s *Server, token, owner string, data []byte) (*Conn, *Re
 	case (c == nil || c.owner != owner) && (!waits || u.owner != owner):
 		return nil, errNoConnection
 	}
-	refused := g.early.add(token, data)
+	refused := g.early.add(context.WithoutCancel(ctx), token, data)
 	s.metrics.early.Set(float64(g.early.size))
 	return nil, refused
 }
@@ -74,12 +83,18 @@ func (g *registry) keep(s *Server, token, owner string, data []byte) (*Conn, *Re
 func (s *Server) serveEarly(w http.ResponseWriter, r *http.Request, token string, sender Identity) {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // a recorder in tests has none
+	stop := s.untilInvalid(r.Context(), rc)
 	body, err := io.ReadAll(io.LimitReader(r.Body, earlyBound+1))
+	stop()
+	if !s.cfg.Valid(r.Context()) {
+		errRevoked.write(w)
+		return
+	}
 	if err != nil {
 		(&Refusal{Status: http.StatusBadRequest, Text: "The body could not be read."}).write(w)
 		return
 	}
-	c, refused := s.registry.keep(s, token, sender.Name, body)
+	c, refused := s.registry.keep(r.Context(), s, token, sender.Name, body)
 	switch {
 	case refused != nil:
 		refused.write(w)

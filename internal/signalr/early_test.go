@@ -77,7 +77,7 @@ func TestEarly_IsBounded(t *testing.T) {
 	r.want(r.do("POST", suffix, strings.Repeat("x", earlyBound)), 200, "")
 	r.want(r.do("POST", suffix, "x"), http.StatusRequestEntityTooLarge, errEarlyTooLarge.Text)
 	for range earlyTotal/earlyBound - 1 {
-		if _, refused := r.server.registry.keep(r.server, r.negotiate(), "", make([]byte, earlyBound)); refused != nil {
+		if _, refused := r.server.registry.keep(t.Context(), r.server, r.negotiate(), "", make([]byte, earlyBound)); refused != nil {
 			t.Fatal(refused.Text)
 		}
 	}

@@ -51,10 +51,19 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *Conn) {
 	buffer := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buffer)
 	rc := http.NewResponseController(w)
+	defer s.untilInvalid(r.Context(), rc)()
+	valid := func() bool { return s.cfg.Valid(r.Context()) }
 	for !c.stopped.Load() {
 		// The deadline also limits net/http, which reads the rest of a body that was not read to its end.
 		_ = rc.SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // a recorder in tests has none
-		n, err := r.Body.Read(*buffer)
+		n, err := 0, error(nil)
+		if valid() { // otherwise untilInvalid may have set its deadline before this one
+			n, err = r.Body.Read(*buffer)
+		}
+		if !valid() {
+			c.refuseBody(w)
+			return
+		}
 		if n > 0 {
 			c.receive((*buffer)[:n], false, nil)
 		}

@@ -35,7 +35,7 @@ type shown struct {
 
 func (g *registry) init(maxUnused int) {
 	g.conns, g.tokens, g.unused = map[*Conn]struct{}{}, map[string]*Conn{}, map[string]unused{}
-	g.early.bytes = map[string][]byte{}
+	g.early = newEarly()
 	g.empty = make(chan struct{})
 	g.maxUnused = maxUnused
 }
@@ -204,7 +204,7 @@ func (g *registry) takeEarly(s *Server, token string) []byte {
 	if token == "" || len(g.early.bytes) == 0 {
 		return nil
 	}
-	before := g.early.take(token)
+	before := g.early.take(s, token)
 	s.metrics.early.Set(float64(g.early.size))
 	return before
 }
@@ -256,7 +256,7 @@ func (g *registry) close() []*Conn {
 	defer g.mu.Unlock()
 	g.closed = true
 	clear(g.unused)
-	g.early = early{bytes: map[string][]byte{}}
+	g.early = newEarly()
 	g.announceEmpty()
 	return g.liveConns(nil)
 }
