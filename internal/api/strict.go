@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"restante/internal/auth"
 	"restante/internal/errs"
 	"restante/internal/route"
 )
@@ -100,6 +101,9 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem
 		buf.Grow(int(r.ContentLength) + bytes.MinRead)
 	}
 	if _, err := buf.ReadFrom(http.MaxBytesReader(w.(*recorder).ResponseWriter, r.Body, maxBody)); err != nil {
+		if _, refused := auth.From(r.Context()); auth.IsRevoked(refused) {
+			return nil, a.problemOf(&failure{err: refused}, w)
+		}
 		return nil, a.bodyProblem(err)
 	}
 	text := bytes.TrimPrefix(buf.Bytes(), []byte(byteOrderMark))

@@ -126,7 +126,7 @@ func (r *Revoker) Check(sub, jti string, issued time.Time) error {
 	return nil
 }
 
-// OnChange has f called after the list has got entries. f must not block. Call it before Run.
+// OnChange has f called after the list has got entries. f must not block.
 func (r *Revoker) OnChange(f func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -51,6 +51,7 @@ func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error
 			return nil, err
 		}
 		stop = func(context.Context) error { v.Close(); return nil }
+		s.revoker.OnChange(v.Recheck)
 		a.inForce = v.String()
 		identify = func(next http.Handler) http.Handler { return v.Wrap(next, tokenInQuery) }
 	}
@@ -64,8 +65,15 @@ func (s *Server) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 	return auth.NewVerifier(ctx, auth.Config{
 		Secrets: s.cfg.JWT.Secret, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL,
 		Issuer: s.cfg.JWT.Issuer, Audience: s.cfg.JWT.Audience, Leeway: s.cfg.JWT.Leeway,
-		Log: s.log, Metrics: s.metrics,
+		Revoked: s.revoker.Check,
+		Log:     s.log, Metrics: s.metrics,
 	})
+}
+
+// notRevoked reports whether the token of a request still counts, given its context.
+func notRevoked(ctx context.Context) bool {
+	_, err := auth.From(ctx)
+	return !auth.IsRevoked(err)
 }
 
 // tokenInQuery reports whether a request may carry its token in the query: where browsers cannot set a header.

@@ -97,12 +97,13 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 		CompareEvery: s.compareEvery(), Look: s.look(),
 		SignalR: s.withNodes(signalr.Config{
 			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure, Node: s.peers.Self().ID,
-			ReconnectWindow: *s.cfg.ReconnectWindow,
+			ReconnectWindow: *s.cfg.ReconnectWindow, Valid: notRevoked, WhenInvalid: auth.WhenRevoked,
 		}),
 	}, hub.Logs{Guarded: s.logs, Shared: s.store}, s.entry.clients)
 	if s.judge != nil {
 		s.judge.OnEnter(s.hub.Enter)
 	}
+	s.revoker.OnChange(s.hub.Recheck)
 	return nil, nil
 }
 
@@ -135,7 +136,7 @@ func (s *Server) runInbox(ctx context.Context) error {
 // serve answers what comes to the listener.
 func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	local, err := newHandler(s.cfg, api.Config{
-		Accept: s.entry.clients, History: s.logs, Rooms: s.logs, Follow: s.follow, Epoch: s.store.Epoch, Turns: s.turns, Hub: s.hub, Allow: s.access.limits.Allow,
+		Accept: s.entry.clients, History: s.logs, Rooms: s.logs, Follow: s.follow, Epoch: s.store.Epoch, Turns: s.turns, Hub: s.hub, Allow: s.access.limits.Allow, Revocations: s.revocations(),
 		Checks: s.health.Outcomes, Gather: s.metrics, Metrics: s.metrics, Log: s.log,
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ var (
 type early struct {
 	bytes map[string][]byte          // by token
 	by    map[string]context.Context // of the last request that has sent bytes with a token
-	size  int               // of all of them
+	size  int                        // of all of them
 }
 
 func newEarly() early { return early{bytes: map[string][]byte{}, by: map[string]context.Context{}} }

@@ -27,9 +27,9 @@ type Server struct {
 	recheck  chan struct{} // buffered, one element: the sweeper must look at once
 	// generation rises with each Recheck.
 	generation atomic.Int64
-	buffers  sync.Pool      // of *[]byte, for reading
-	decoders sync.Pool      // of *jsonDecoder
-	running  sync.WaitGroup // every goroutine that the server starts
+	buffers    sync.Pool      // of *[]byte, for reading
+	decoders   sync.Pool      // of *jsonDecoder
+	running    sync.WaitGroup // every goroutine that the server starts
 }
 
 // New returns a server for hub. It starts nothing: goroutines run only while there are connections. Check cfg with

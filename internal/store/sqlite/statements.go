@@ -19,7 +19,7 @@ const (
 
 // reads are the statements of the readers' pool. They are closed with it.
 type reads struct {
-	after, before, storedAt, room, rooms, lastSeqs, switches, beginning, sizes, between *sql.Stmt
+	after, before, storedAt, room, rooms, lastSeqs, switches, beginning, sizes, between, revocations *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
@@ -39,6 +39,7 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 		{&r.beginning, selectBeginning},
 		{&r.sizes, selectSizes},
 		{&r.between, selectBetween},
+		{&r.revocations, selectRevocations},
 	} {
 		if *p.stmt, err = db.PrepareContext(ctx, p.query); err != nil {
 			return r, fmt.Errorf("prepare %q: %w", p.query, err)
@@ -53,6 +54,8 @@ type statements struct {
 	begin, commit, savepoint, rollbackTo                         *sql.Stmt
 	findRoom, addRoom, moveRoom, insert, repeat, probe, switchOn *sql.Stmt
 	after, setMark, carryMark, addEpoch, addBegins               *sql.Stmt
+
+	findRevocation, dropRevocation, addRevocation, expireRevocations *sql.Stmt
 
 	prepared []*sql.Stmt // all of them
 }
@@ -74,6 +77,10 @@ func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		{&s.repeat, "SELECT " + columns + " FROM messages WHERE room = ? AND id = ?"},
 		{&s.probe, "UPDATE probe SET at = ?, space = zeroblob(?)"},
 		{&s.switchOn, insertSwitch},
+		{&s.findRevocation, findRevocation},
+		{&s.dropRevocation, "DELETE FROM revocations WHERE kind = ? AND name = ?"},
+		{&s.addRevocation, insertRevocation},
+		{&s.expireRevocations, "DELETE FROM revocations WHERE until <= ?"},
 		{&s.after, selectAfter},
 		{&s.setMark, "UPDATE store SET mark = ?, closed = ?"},
 		{&s.carryMark, "UPDATE store SET turns = turns + 1"},
