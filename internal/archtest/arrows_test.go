@@ -17,9 +17,10 @@ var arrows = map[string][]string{
 	"internal/broker/inproc":     {"internal/broker/driver", "internal/inflight", "internal/chat", "internal/errs"},
 	"internal/store":             {"internal/store/driver", "internal/revocation", "internal/retry", "internal/chat", "internal/errs"},
 	"internal/store/driver":      {"internal/revocation", "internal/build", "internal/chat", "internal/errs"},
+	"internal/store/idfilter":    {},
 	"internal/store/drivertest":  {"internal/store/driver", "internal/revocation", "internal/chat", "internal/errs"},
-	"internal/store/sqlite":      {"internal/store/driver", "internal/revocation", "internal/build", "internal/inflight", "internal/chat", "internal/errs"},
-	"internal/store/postgres":    {"internal/store/driver", "internal/revocation", "internal/build", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
+	"internal/store/sqlite":      {"internal/store/driver", "internal/store/idfilter", "internal/revocation", "internal/build", "internal/inflight", "internal/chat", "internal/errs"},
+	"internal/store/postgres":    {"internal/store/driver", "internal/store/idfilter", "internal/revocation", "internal/build", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
 
 	// the broker of many machines: connections, dead letters, queues
 	"internal/broker/rabbitmq/link":       {"internal/retry", "internal/errs"},
@@ -121,9 +122,10 @@ var keepers = map[string][]string{
 
 // pure lists the packages that import only this module and the standard library, with the exceptions given.
 var pure = map[string][]string{
-	"internal/errs":          {},
-	"internal/chat":          {"github.com/go-json-experiment/json"},
-	"internal/journey":       {"github.com/google/uuid"},
-	"internal/broker/driver": {},
-	"internal/store/driver":  {},
+	"internal/errs":           {},
+	"internal/chat":           {"github.com/go-json-experiment/json"},
+	"internal/journey":        {"github.com/google/uuid"},
+	"internal/broker/driver":  {},
+	"internal/store/driver":   {},
+	"internal/store/idfilter": {},
 }

@@ -12,29 +12,12 @@ import (
 	"restante/internal/errs"
 )
 
-// columns are the columns of a message, in the order in which insert writes and readMessages reads them. The number of the
-// room stands beside them.
-const columns = "seq, id, client_id, msg, sent_at, stored_at"
+// selectColumns is the beginning of a query of messages, with the columns in the order in which readMessages reads them. The joins are
+// left ones, so that a message whose text is missing is an error and not a gap.
+const selectColumns = `SELECT seq, messages.id, name, msg, sent_at, stored_at FROM messages
+	LEFT JOIN texts ON number = text LEFT JOIN senders ON senders.id = sender WHERE `
 
-const insertMessage = "INSERT INTO messages (room, " + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, room) DO NOTHING"
-
-// insert adds a message to the room of c, and returns false if the room has its id already.
-func (w *writer) insert(ctx context.Context, c *counter, m *chat.Message, id *[16]byte) (bool, error) {
-	storedAt := m.StoredAt.UnixMicro()
-	res, err := w.tx.insert.ExecContext(ctx, c.room, m.Seq, id[:], m.ClientID, m.Msg, m.SentAt.UnixMicro(), storedAt)
-	if err != nil {
-		return false, fmt.Errorf("insert: %w", err)
-	}
-	if n, err := res.RowsAffected(); err != nil {
-		return false, fmt.Errorf("insert: %w", err)
-	} else if n == 0 {
-		return false, nil
-	}
-	w.advance(c, storedAt)
-	return true, nil
-}
-
-// readMessages returns the messages of a room that a query of columns finds, and no more of them than fit into so many bytes of
+// readMessages returns the messages of a room that a query of selectColumns finds, and no more of them than fit into so many bytes of
 // text, but at least one.
 func readMessages(ctx context.Context, stmt *sql.Stmt, room string, bytes int, args ...any) ([]chat.Message, error) {
 	found, _, err := readFirst(ctx, stmt, room, bytes, args...)
@@ -92,7 +75,7 @@ func decodeID(dst *[16]byte, id string) error {
 // encodeID is the inverse of decodeID.
 func encodeID(id []byte) (string, error) {
 	if len(id) != 16 {
-		return "", errs.Wrap(errs.Internal, fmt.Errorf("message id of %d bytes", len(id)), "the database file is damaged")
+		return "", damagedID(id)
 	}
 	var t [36]byte
 	hex.Encode(t[:8], id[:4])
@@ -102,4 +85,8 @@ func encodeID(id []byte) (string, error) {
 	hex.Encode(t[24:], id[10:])
 	t[8], t[13], t[18], t[23] = '-', '-', '-', '-'
 	return string(t[:]), nil
+}
+
+func damagedID(id []byte) error {
+	return errs.Wrap(errs.Internal, fmt.Errorf("message id of %d bytes", len(id)), "the database file is damaged")
 }

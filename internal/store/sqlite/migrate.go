@@ -35,6 +35,9 @@ func (f *file) migrate(ctx context.Context, conn *sql.Conn, log *slog.Logger) er
 		return err
 	}
 	if version < len(known) {
+		if err := f.carry(ctx, conn, log); err != nil { // a later migration finds all messages where they belong
+			return err
+		}
 		if err := apply(ctx, conn, known, version); err != nil {
 			return err
 		}
@@ -45,7 +48,7 @@ func (f *file) migrate(ctx context.Context, conn *sql.Conn, log *slog.Logger) er
 	if err := checkVersions(ctx, conn, len(known), version); err != nil {
 		return fmt.Errorf("database file %s: %w", f.path, err)
 	}
-	return nil
+	return f.carry(ctx, conn, log)
 }
 
 // schemaVersion reads the header and the schema, which is also the check for damage at opening: checking all pages would
@@ -106,7 +109,24 @@ func upgrade(ctx context.Context, tx *sql.Tx, known []driver.Migration, version 
 	if err := found(ctx, tx, now); err != nil {
 		return err
 	}
+	if err := nothingToCarry(ctx, tx); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d; PRAGMA application_id = %d", len(known), applicationID))
+	return err
+}
+
+// nothingToCarry removes the old table of messages at once when it is empty, see carrier.
+func nothingToCarry(ctx context.Context, tx *sql.Tx) error {
+	carrying, err := isCarrying(ctx, tx)
+	if err != nil || !carrying {
+		return err
+	}
+	var total int64
+	if err := tx.QueryRowContext(ctx, "SELECT total FROM carrying").Scan(&total); err != nil || total > 0 {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, dropBefore)
 	return err
 }
 

@@ -114,7 +114,10 @@ func (d *Driver) start(ctx context.Context) (err error) {
 		return err
 	}
 	w := newWriter(d.file, d.cfg, driver.NewHealth(d.cfg.CheckInterval, d.probe))
-	if err = w.connect(ctx); err == nil {
+	if from, err = w.update(ctx, from); err == nil {
+		err = w.connect(ctx)
+	}
+	if err == nil {
 		if err = w.begin(ctx, from); err == nil {
 			err = d.startReaders(ctx)
 		}

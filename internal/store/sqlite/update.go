@@ -1,0 +1,66 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"restante/internal/store/driver"
+)
+
+// marksSchema is the first version of the schema that has marks.
+const marksSchema = 4
+
+// writePragmas are those of a connection that writes. What is deleted or overwritten is zeroed in the file.
+var writePragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "cache_size(-32768)", "secure_delete(1)",
+	fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages), "journal_size_limit(67108864)"}
+
+// update brings a database of an earlier version up to date before anything reads it. The database is entered first, so that a
+// process that is killed meanwhile leaves files that are known to belong together. It returns how the database is entered
+// afterwards.
+func (w *writer) update(ctx context.Context, from origin) (_ origin, err error) {
+	db, err := w.file.open(readWrite, w.cfg.BusyTimeout, writePragmas...)
+	if err != nil {
+		return from, err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return from, errors.Join(err, db.Close())
+	}
+	due, marked, err := w.file.isOld(ctx, conn)
+	if err != nil || !due {
+		return from, errors.Join(err, conn.Close(), db.Close())
+	}
+	w.db, w.tx = db, &statements{conn: conn}
+	defer func() { err = errors.Join(err, w.disconnect()) }()
+	if marked {
+		if err := w.tx.prepareMarks(ctx); err != nil {
+			return from, err
+		}
+	}
+	if w.marks = from.marks; marked && !w.staysAsIs(from) {
+		if err := w.enter(ctx, from.ends); err != nil {
+			return from, err
+		}
+		from = origin{marks: w.marks}
+	}
+	return from, w.file.migrate(ctx, conn, w.cfg.Log)
+}
+
+// isOld reports whether a database has to be brought up to date, and whether it has marks already.
+func (f *file) isOld(ctx context.Context, conn *sql.Conn) (due, marked bool, err error) {
+	known, err := driver.Migrations(migrations)
+	if err != nil {
+		return false, false, err
+	}
+	version, err := f.schemaVersion(ctx, conn)
+	if err != nil || version == 0 {
+		return false, false, err
+	}
+	carrying, err := isCarrying(ctx, conn)
+	if err == nil && version >= marksSchema {
+		err = conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM store)").Scan(&marked)
+	}
+	return version < len(known) || carrying, marked, err
+}
