@@ -18,16 +18,17 @@ import (
 // always sent.
 const (
 	selectPage = `SELECT ` + columns + ` FROM (
-		SELECT *, sum(octet_length(msg)) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS so_far FROM (
-			SELECT * FROM restante.messages WHERE room = $1 AND `
-	asFits = ` LIMIT $3) AS candidates) AS messages
-		WHERE (SELECT restante.in_epoch($4)) AND (so_far IS NULL OR so_far + octet_length(msg) <= $5)`
+		SELECT *, sum(bytes) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS so_far FROM (
+			SELECT *, ` + textBytes + ` AS bytes FROM restante.messages m WHERE room = $1 AND `
+	asFits = ` LIMIT $3) AS candidates) AS m
+		WHERE (SELECT restante.same_epoch($4)) AND (so_far IS NULL OR so_far + bytes <= $5)`
 	selectAfter  = selectPage + "seq > $2 ORDER BY seq" + asFits
 	selectBefore = selectPage + "seq < $2 ORDER BY seq DESC" + asFits
-	selectRange  = "SELECT " + columns + ` FROM restante.messages
-		WHERE (SELECT restante.in_epoch($4)) AND room = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq`
-	selectSizes = `SELECT seq, octet_length(msg) FROM restante.messages
-		WHERE (SELECT restante.in_epoch($4)) AND room = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq`
+	selectRange  = "SELECT " + columns + ` FROM restante.messages m
+		WHERE (SELECT restante.same_epoch($4)) AND room = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq`
+	selectSizes = "SELECT seq, " + textBytes + ` FROM restante.messages m
+		WHERE (SELECT restante.same_epoch($4)) AND room = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq`
+	textBytes = "coalesce((SELECT octet_length(t.msg) FROM restante.texts t WHERE t.number = m.text), 0)"
 )
 
 // reading runs a read when it is its turn.
@@ -125,7 +126,7 @@ WITH RECURSIVE bounds AS (
 	FROM search s JOIN restante.messages m ON m.room = $1 AND m.seq = s.high - (s.high - s.low) / 2
 	WHERE s.low < s.high
 )
-SELECT low FROM search, bounds WHERE (SELECT restante.in_epoch($3)) AND low = high AND low >= oldest`
+SELECT low FROM search, bounds WHERE (SELECT restante.same_epoch($3)) AND low = high AND low >= oldest`
 
 // SeqAt implements driver.Driver.
 func (d *Driver) SeqAt(ctx context.Context, room string, at time.Time) (int64, error) {
@@ -141,7 +142,7 @@ func (d *Driver) SeqAt(ctx context.Context, room string, at time.Time) (int64, e
 
 const selectRooms = `SELECT r.name, r.last_seq, r.last_stored_at,
 	coalesce((SELECT m.seq FROM restante.messages m WHERE m.room = r.name ORDER BY m.seq LIMIT 1), 0)
-	FROM restante.rooms r WHERE (SELECT restante.in_epoch($1)) AND `
+	FROM restante.rooms r WHERE (SELECT restante.same_epoch($1)) AND `
 
 // rooms reads rooms in the epoch of a term, which is the argument before the given ones.
 func (t *term) rooms(ctx context.Context, q querier, sql string, args ...any) ([]chat.Room, error) {
@@ -180,7 +181,7 @@ func (d *Driver) LastSeqs(ctx context.Context, rooms []string) ([]int64, error) 
 		var seqs []int64 // one row is cheaper to read than one row for each room
 		err := d.pool.QueryRow(ctx, `SELECT array_agg(coalesce(r.last_seq, 0) ORDER BY n.ordinal)
 			FROM unnest($1::text[]) WITH ORDINALITY AS n (name, ordinal) LEFT JOIN restante.rooms r ON r.name = n.name
-			WHERE (SELECT restante.in_epoch($2))`, rooms, t.epoch.ID).Scan(&seqs)
+			WHERE (SELECT restante.same_epoch($2))`, rooms, t.epoch.ID).Scan(&seqs)
 		return seqs, err
 	})
 }
