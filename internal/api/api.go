@@ -106,6 +106,13 @@ type Config struct {
 	// called concurrently. Default: every request is allowed.
 	Allow func(*http.Request) error
 
+	// Denied is told of each request that was answered 403, with its id in the log. The cause of err is an auth.Denial as a rule. It
+	// must not block, and is called concurrently. Default: nothing is told.
+	Denied func(r *http.Request, requestID string, err error)
+	// Operated is told of each request that an operator's endpoint answers, before it does. It must not block, and is called
+	// concurrently. Default: nothing is told.
+	Operated func(r *http.Request)
+
 	Log *slog.Logger // default: discard
 }
 
@@ -148,7 +155,7 @@ func New(cfg Config) (*API, error) {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if a.origins, err = newOrigins(cfg.AllowedOrigins, a.log); err != nil {
+	if a.origins, err = newOrigins(cfg.AllowedOrigins, a.log, a.denied); err != nil {
 		return nil, err
 	}
 	if a.metrics, err = newMetrics(cfg.Metrics, newChecksUp(a.outcomes), newBuildInfo(cfg.Build)); err != nil {

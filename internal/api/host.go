@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"restante/internal/auth"
 	"restante/internal/errs"
 	"restante/internal/route"
 )
@@ -27,4 +28,4 @@ func (a *API) namesForeignHost(rt *route.Route, r *http.Request) bool {
 }
 
 var errForeignHost = &errs.Error{Code: errs.Forbidden, Msg: "this server answers under the names of its own machine only, such as localhost; " +
-	"its operator can change that (--auth, --trusted-proxy)"}
+	"its operator can change that (--auth, --trusted-proxy)", Err: auth.Denial{Reason: "host"}}

@@ -55,11 +55,13 @@ var arrows = map[string][]string{
 	"internal/retry":     {},
 	"internal/lifecycle": {},
 	"internal/turn":      {}, // of reads of history
+	"internal/filestate": {}, // whether files have changed
 	"internal/timetext":  {}, // times and durations that people write
 
 	// whether a node can be used now, and its log
 	"internal/health":  {"internal/errs"},
 	"internal/logging": {},
+	"internal/audit":   {"internal/auth", "internal/remote"}, // what those who look after security ask about
 
 	// the edges
 	"internal/signalr": {"internal/origin", "internal/errs"},                                                                                              // the protocol: no chat
@@ -67,27 +69,27 @@ var arrows = map[string][]string{
 	"internal/route":   {"internal/peer"},                                                                                                                 // which requests there are, and who answers them
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/health", "internal/auth", "internal/revocation", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
-	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
-	"internal/remote":  {},                                                                       // addresses
-	"internal/origin":  {},                                                                       // which web pages are whose
+	"internal/auth":    {"internal/filestate", "internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
+	"internal/remote":  {},                                                                                             // addresses
+	"internal/origin":  {},                                                                                             // which web pages are whose
 	"internal/limit":   {"internal/auth", "internal/remote", "internal/route", "internal/journey", "internal/chat", "internal/errs"},
-	"internal/cert":    {}, // TLS
-	"client":           {}, // the web page, embedded
+	"internal/cert":    {"internal/filestate"}, // TLS
+	"client":           {},                     // the web page, embedded
 
 	// the program
-	"internal/config":    {"internal/origin", "internal/peer", "internal/timetext"},
+	"internal/config":    {"internal/auth", "internal/origin", "internal/peer", "internal/timetext"},
 	"internal/telemetry": {"internal/route"},
 	"internal/server": {
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
 		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/epoch", "internal/revocation", "internal/forward", "internal/telemetry",
-		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route",
+		"internal/audit", "internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route",
 		"internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/logging", "internal/retry", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
+		"internal/audit", "internal/config", "internal/logging", "internal/retry", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/operate", "internal/auth",
 	},

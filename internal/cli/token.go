@@ -22,6 +22,8 @@ type tokenCmd struct {
 	JWTKey      string `name:"jwt-key" type:"path" placeholder:"FILE" help:"File with a private key (PEM or JWK), instead of a secret. The server must have its public key."`
 	JWTIssuer   string `name:"jwt-issuer" env:"RESTANTE_JWT_ISSUER" placeholder:"TEXT" help:"The 'iss' that the server requires (default: none)."`
 	JWTAudience string `name:"jwt-audience" env:"RESTANTE_JWT_AUDIENCE" placeholder:"TEXT" help:"The 'aud' that the server requires (default: none)."`
+
+	JWTMaxTTL time.Duration `name:"jwt-max-ttl" env:"RESTANTE_JWT_MAX_TTL" placeholder:"DURATION" help:"The longest time for which the server lets a token be valid (default 400d)."`
 }
 
 // Help is the text of `restante token --help` below the usage line.
@@ -49,7 +51,7 @@ func (c *tokenCmd) Run(s *streams) error {
 	}
 	token, err := signer.Sign(auth.Grant{
 		Subject: chat.TrimName(c.Sub), Rooms: c.Rooms, ReadOnly: c.ReadOnly, Admin: c.Admin,
-		TTL: c.TTL, Issuer: c.JWTIssuer, Audience: c.JWTAudience,
+		TTL: c.TTL, Issuer: c.JWTIssuer, Audience: c.JWTAudience, MaxTTL: c.JWTMaxTTL,
 	})
 	if errs.CodeOf(err) == errs.Invalid {
 		var faults []error

@@ -53,7 +53,9 @@ func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error
 		stop = func(context.Context) error { v.Close(); return nil }
 		s.revoker.OnChange(v.Recheck)
 		a.inForce = v.String()
-		identify = func(next http.Handler) http.Handler { return v.Wrap(next, tokenInQuery) }
+		identify = func(next http.Handler) http.Handler {
+			return v.Wrap(s.notingRefusals(a.asked, next), tokenInQuery)
+		}
 	}
 	origins := remote.Config{Trusted: s.cfg.TrustedProxies(), Peer: forward.FromPeer(s.peers)}
 	a.mark = func(next http.Handler) http.Handler { return remote.Wrap(origins, identify(next)) }
@@ -63,10 +65,9 @@ func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error
 
 func (s *Server) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 	return auth.NewVerifier(ctx, auth.Config{
-		Secrets: s.cfg.JWT.Secret, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL,
-		Issuer: s.cfg.JWT.Issuer, Audience: s.cfg.JWT.Audience, Leeway: s.cfg.JWT.Leeway,
-		Revoked: s.revoker.Check,
-		Log:     s.log, Metrics: s.metrics,
+		Secrets: s.cfg.JWT.Secret, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL, JWKSMaxAge: s.cfg.JWKSMaxAge,
+		Issuer: s.cfg.JWT.Issuer, Audience: s.cfg.JWT.Audience, Leeway: s.cfg.JWT.Leeway, MaxTTL: s.cfg.JWT.MaxTTL,
+		SignedIn: s.signedIn, Revoked: s.revoker.Check, Log: s.log, Metrics: s.metrics,
 	})
 }
 

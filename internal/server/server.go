@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"restante/internal/audit"
 	"restante/internal/auth"
 	"restante/internal/broker"
 	"restante/internal/build"
@@ -49,6 +50,7 @@ type Server struct {
 	// The steps of a start set these, each for the steps after it.
 	listener     net.Listener
 	peers        *peer.Table
+	audit        *audit.Log
 	traces       *telemetry.Telemetry
 	broker       *broker.Broker
 	inbox        readInbox
@@ -78,6 +80,7 @@ func (s *Server) steps() []lifecycle.Step {
 	return []lifecycle.Step{
 		{Name: "listener", Start: s.listen}, // first: the node tells the others its address; requests wait until http
 		{Name: "node", Start: s.identify},   // its id, address and features, and the table of its peers
+		{Name: "audit", Start: s.openAudit}, // before everything that notes something there
 		{Name: "traces", Start: s.startTraces},
 		{Name: "broker", Start: s.openBroker}, // first: its record says which store it belongs to
 		{Name: "store", Start: s.openStore},

@@ -94,9 +94,9 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
 		MaxRooms: s.cfg.Limit.Rooms, Turns: s.turns, Memory: int(s.cfg.Limit.Memory),
-		CompareEvery: s.compareEvery(), Look: s.look(),
+		CompareEvery: s.compareEvery(), Look: s.look(), Denied: s.deniedCall,
 		SignalR: s.withNodes(signalr.Config{
-			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure, Node: s.peers.Self().ID,
+			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Denied: s.deniedHub, Secure: secure, Node: s.peers.Self().ID,
 			ReconnectWindow: *s.cfg.ReconnectWindow, Valid: notRevoked, WhenInvalid: auth.WhenRevoked,
 		}),
 	}, hub.Logs{Guarded: s.logs, Shared: s.store}, s.entry.clients)
@@ -137,7 +137,7 @@ func (s *Server) runInbox(ctx context.Context) error {
 func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	local, err := newHandler(s.cfg, api.Config{
 		Accept: s.entry.clients, History: s.logs, Rooms: s.logs, Follow: s.follow, Epoch: s.store.Epoch, Turns: s.turns, Hub: s.hub, Allow: s.access.limits.Allow, Revocations: s.revocations(),
-		Checks: s.health.Outcomes, Gather: s.metrics, Metrics: s.metrics, Log: s.log,
+		Checks: s.health.Outcomes, Gather: s.metrics, Metrics: s.metrics, Denied: s.deniedRequest, Operated: s.operated, Log: s.log,
 	})
 	if err != nil {
 		return nil, err
