@@ -132,7 +132,11 @@ func (q *request) extend(more bool) {
 	} else {
 		q.message.sent(q.f.sendTimeout)
 	}
-	_ = http.NewResponseController(q.w).SetReadDeadline(deadline) // fails only for writers without deadlines, such as recorders in tests
+	rc := http.NewResponseController(q.w)
+	_ = rc.SetReadDeadline(deadline) // fails only for writers without deadlines, such as recorders in tests
+	if q.isRevoked() {               // endWithToken may have set its deadline before
+		_ = rc.SetReadDeadline(revokedDeadline)
+	}
 }
 
 // keepOwnHeaders drops headers of the answer that this node has set already, such as the origins that may read it: none
@@ -152,6 +156,10 @@ func (q *request) keepOwnHeaders(resp *http.Response) error {
 // failed answers a request that no other node has answered completely.
 func (q *request) failed(_ http.ResponseWriter, r *http.Request, err error) {
 	q.answered = false
+	if q.isRevoked() {
+		q.refuseRevoked()
+		return
+	}
 	switch {
 	case errors.Is(context.Cause(r.Context()), errNoAnswer):
 		q.outcome, err = unavailable, errNoAnswer

@@ -61,7 +61,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *Conn) {
 			n, err = r.Body.Read(*buffer)
 		}
 		if !valid() {
-			c.refuseBody(w)
+			c.refuseBody(w, rc)
 			return
 		}
 		if n > 0 {

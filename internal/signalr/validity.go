@@ -55,12 +55,16 @@ func (c *Conn) leave(now int64) {
 
 // untilInvalid has a request's body end when what the request has shown does not count any more. The caller calls stop.
 func (s *Server) untilInvalid(ctx context.Context, rc *http.ResponseController) (stop func()) {
-	return s.cfg.WhenInvalid(ctx, func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) }) // a recorder in tests has none
+	return s.cfg.WhenInvalid(ctx, func() { _ = rc.SetReadDeadline(revokedDeadline) }) // a recorder in tests has none
 }
+
+// revokedDeadline ends the reading of a body, also by net/http before it sends an answer.
+var revokedDeadline = time.Unix(1, 0)
 
 // refuseBody answers a request whose token was revoked while its body came. A message that has come in part ends the connection,
 // as the rest will never come.
-func (c *Conn) refuseBody(w http.ResponseWriter) {
+func (c *Conn) refuseBody(w http.ResponseWriter, rc *http.ResponseController) {
+	_ = rc.SetReadDeadline(revokedDeadline)
 	if c.incompleteSince.Load() != 0 {
 		c.closeWith(causeGone, "", true)
 	}
