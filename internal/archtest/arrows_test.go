@@ -64,9 +64,9 @@ var arrows = map[string][]string{
 	"internal/audit":   {"internal/auth", "internal/remote"}, // what those who look after security ask about
 
 	// the edges
-	"internal/signalr": {"internal/origin", "internal/errs"},                                                                                              // the protocol: no chat
+	"internal/signalr": {"internal/origin", "internal/errs"},                                                                                                               // the protocol: no chat
 	"internal/forward": {"internal/auth", "internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs"}, // requests that belong to another node
-	"internal/route":   {"internal/peer"},                                                                                                                 // which requests there are, and who answers them
+	"internal/route":   {"internal/peer"},                                                                                                                                  // which requests there are, and who answers them
 	"internal/hub":     {"internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
 	"internal/api":     {"internal/health", "internal/auth", "internal/revocation", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
 	"internal/auth":    {"internal/filestate", "internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out

@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,6 +32,8 @@ type request struct {
 	asked    peer.Node               // the node that was tried last
 	answered bool                    // the node has begun to answer
 	outcome  outcome
+	whole    atomic.Bool // the whole body was sent
+	refused  atomic.Bool // the other node has answered 401 before that
 }
 
 var (
@@ -130,11 +133,12 @@ func (q *request) extend(more bool) {
 	if more {
 		deadline = time.Now().Add(q.f.bodyTimeout)
 	} else {
+		q.whole.Store(true)
 		q.message.sent(q.f.sendTimeout)
 	}
 	rc := http.NewResponseController(q.w)
 	_ = rc.SetReadDeadline(deadline) // fails only for writers without deadlines, such as recorders in tests
-	if q.isRevoked() {               // endWithToken may have set its deadline before
+	if q.isRevoked() || q.refused.Load() {
 		_ = rc.SetReadDeadline(revokedDeadline)
 	}
 }
@@ -143,6 +147,7 @@ func (q *request) extend(more bool) {
 // is sent twice.
 func (q *request) keepOwnHeaders(resp *http.Response) error {
 	q.answered = true
+	q.endRefusedBody(resp)
 	for name, own := range q.w.Header() {
 		if name != "Vary" {
 			delete(resp.Header, name)

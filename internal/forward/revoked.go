@@ -21,6 +21,16 @@ func (q *request) endWithToken(r *http.Request) (stop func()) {
 	return auth.WhenRevoked(r.Context(), func() { _ = rc.SetReadDeadline(revokedDeadline) }) // a recorder in tests has none
 }
 
+// endRefusedBody has the body end when the other node has refused the token before it got the body: that node may know earlier than this
+// one that it was revoked, and the server would read the rest of the body before it passes the answer on.
+func (q *request) endRefusedBody(resp *http.Response) {
+	if resp.StatusCode != http.StatusUnauthorized || resp.Request.ContentLength == 0 || q.whole.Load() {
+		return
+	}
+	q.refused.Store(true)
+	_ = http.NewResponseController(q.w).SetReadDeadline(revokedDeadline)
+}
+
 func (q *request) isRevoked() bool {
 	_, err := auth.From(q.client)
 	return auth.IsRevoked(err)

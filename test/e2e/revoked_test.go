@@ -218,6 +218,8 @@ func TestRevoked_AThousandTimes(t *testing.T) {
 			t.Errorf("%s of a client that was not revoked has ended with %q", a.kind, a.how)
 		}
 	}
+	last := fmt.Sprint("group ", groups)
+	wantEnded(t, all.list, last, r.revoke(r.nodes[0], `{"sub":"`+last+`"}`))
 	if t.Logf("%d were ended, the slowest %v after the answer", revoked, slowest); revoked < 1000 {
 		t.Errorf("only %d were revoked", revoked)
 	}
