@@ -168,6 +168,7 @@ func (f *Forwarder) forward(q *request, r *http.Request) {
 		ctx = q.message.limit(ctx)
 		defer q.message.end()
 	}
+	defer q.endWithToken(r)()
 	q.serve(r.WithContext(ctx))
 }
 

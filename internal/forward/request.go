@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,6 +33,8 @@ type request struct {
 	asked    peer.Node               // the node that was tried last
 	answered bool                    // the node has begun to answer
 	outcome  outcome
+	whole    atomic.Bool // the whole body was sent
+	refused  atomic.Bool // the other node has answered 401 before that
 }
 
 var (
@@ -125,15 +128,21 @@ func (q *request) extend(more bool) {
 	if more {
 		deadline = time.Now().Add(q.f.bodyTimeout)
 	} else {
+		q.whole.Store(true)
 		q.message.sent(q.f.sendTimeout)
 	}
-	_ = http.NewResponseController(q.w).SetReadDeadline(deadline) // fails only for writers without deadlines, such as recorders in tests
+	rc := http.NewResponseController(q.w)
+	_ = rc.SetReadDeadline(deadline) // fails only for writers without deadlines, such as recorders in tests
+	if q.isRevoked() || q.refused.Load() {
+		_ = rc.SetReadDeadline(revokedDeadline)
+	}
 }
 
 // keepOwnHeaders drops headers of the answer that this node has set already, such as the origins that may read it: none
 // is sent twice.
 func (q *request) keepOwnHeaders(resp *http.Response) error {
 	q.answered = true
+	q.endRefusedBody(resp)
 	for name, own := range q.w.Header() {
 		if name != "Vary" {
 			delete(resp.Header, name)
@@ -147,6 +156,10 @@ func (q *request) keepOwnHeaders(resp *http.Response) error {
 // failed answers a request that no other node has answered completely.
 func (q *request) failed(_ http.ResponseWriter, r *http.Request, err error) {
 	q.answered = false
+	if q.isRevoked() {
+		q.refuseRevoked()
+		return
+	}
 	switch {
 	case errors.Is(context.Cause(r.Context()), errNoAnswer):
 		q.outcome, err = unavailable, errNoAnswer

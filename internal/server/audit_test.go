@@ -16,8 +16,8 @@ import (
 	"restante/internal/forward"
 )
 
-// noted returns what the server notes while do runs, in a few words for each line.
-func noted(t *testing.T, do func(s *Server)) (lines []string) {
+// notes returns what the server notes while do runs, in a few words for each line.
+func notes(t *testing.T, do func(s *Server)) (lines []string) {
 	t.Helper()
 	var out bytes.Buffer
 	l, err := audit.Open(audit.Config{Log: slog.New(slog.NewJSONHandler(&out, nil))})
@@ -55,7 +55,7 @@ func TestAudit_NotesRefusalsWhereAClientIsNeeded(t *testing.T) {
 		"of another node":      {"GET", "/rooms", away, forward.Header, ""},
 		"a question of a node": {"GET", "/rooms", away, "Asked", ""},
 	} {
-		got := noted(t, func(s *Server) {
+		got := notes(t, func(s *Server) {
 			r := httptest.NewRequest(tc.method, tc.path, nil)
 			if tc.header != "" {
 				r.Header.Set(tc.header, "x")
@@ -71,7 +71,7 @@ func TestAudit_NotesRefusalsWhereAClientIsNeeded(t *testing.T) {
 }
 
 func TestAudit_NotesWhatOperatorsAskFor(t *testing.T) {
-	got := noted(t, func(s *Server) {
+	got := notes(t, func(s *Server) {
 		for _, path := range []string{"/metrics", "/rooms"} { // as if the second one were for operators
 			r := httptest.NewRequest(http.MethodGet, path, nil)
 			s.operated(r.WithContext(auth.With(r.Context(), &auth.Client{ID: "root", Admin: true})))
@@ -84,7 +84,7 @@ func TestAudit_NotesWhatOperatorsAskFor(t *testing.T) {
 
 func TestAudit_NotesWhyAClientWasDenied(t *testing.T) {
 	client := &auth.Client{ID: "ann", Rooms: auth.Rooms{"lobby"}}
-	got := noted(t, func(s *Server) {
+	got := notes(t, func(s *Server) {
 		ctx := auth.With(t.Context(), client)
 		s.deniedCall(ctx, "JoinRoom", client.CanRead("board"))
 		s.deniedCall(ctx, "SendMessage", client.CanSend("lobby", "ann"))
