@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -80,26 +79,6 @@ func (w *writer) forget() {
 	clear(w.rows)
 	clear(w.args)
 	w.rows, w.args = w.rows[:0], w.args[:0]
-}
-
-// sender returns the number of a sender, and gives them one if they have none.
-func (w *writer) sender(ctx context.Context, name string) (int64, error) {
-	if id, ok := w.senders[name]; ok {
-		return id, nil
-	}
-	var id int64
-	err := w.tx.findSender.QueryRowContext(ctx, name).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		var res sql.Result
-		if res, err = w.tx.addSender.ExecContext(ctx, name); err == nil {
-			id, err = res.LastInsertId()
-		}
-	}
-	if err != nil {
-		return 0, fmt.Errorf("find sender: %w", err)
-	}
-	w.senders[strings.Clone(name)] = id
-	return id, nil
 }
 
 // use says who has used the id of a message in its room before.

@@ -79,6 +79,7 @@ type Driver struct {
 	writer  *writer
 	db      *sql.DB // the readers' pool
 	reads   reads
+	names   *senderNames
 	borders borders
 	anchor  *anchor
 	who     atomic.Pointer[identity]
@@ -149,7 +150,7 @@ func (d *Driver) startReaders(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	d.db = db
+	d.db, d.names = db, newNames(d.reads.name)
 	d.who.Store(who)
 	return nil
 }
