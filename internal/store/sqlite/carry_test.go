@@ -262,6 +262,35 @@ func TestCarry_NobodyUsesAHalfCarriedFile(t *testing.T) {
 	wantFilled(t, open(t, to, Config{}), stepMessages+100)
 }
 
+// TestCarry_CopyThatAToolReads keeps its mark and its epoch. When the tool is killed meanwhile, a restore of the copy has everything.
+func TestCarry_CopyThatAToolReads(t *testing.T) {
+	const n = stepMessages + 100
+	path := oldFile(t, filepath.Join(t.TempDir(), "backup.db"), filled(n))
+	remove(t, path+".mark")
+	whole := filepath.Join(t.TempDir(), "backup.db")
+	put(t, path, whole)
+	for range 2 {
+		d := open(t, whole, Config{AsIs: true})
+		wantFilled(t, d, n)
+		if e, err := d.Epoch(); err != nil || e.ID != oldPresent {
+			t.Errorf("epoch %+v, %v: a tool has ended it", e, err)
+		}
+		noError(t, d.Close())
+	}
+	for _, at := range []int{1, 2, 3} {
+		copied := filepath.Join(t.TempDir(), "backup.db")
+		put(t, path, copied)
+		if out, err := child(t, fmt.Sprint("carry a copy:", at), copied).CombinedOutput(); err == nil || !strings.Contains(err.Error(), "killed") {
+			t.Fatalf("the process was not killed: %v\n%s", err, out)
+		}
+		to := filepath.Join(t.TempDir(), "restored.db")
+		if done, err := (&Restoration{From: copied, To: to}).Run(t.Context()); err != nil || done.Messages != n || len(done.Notes) > 0 {
+			t.Fatalf("restore of a copy after kill %d: %+v, %v", at, done, err)
+		}
+		wantFilled(t, open(t, to, Config{}), n)
+	}
+}
+
 func TestCarry_FullDisk(t *testing.T) {
 	const n = 3 * stepMessages
 	dir := mount(t, "size=24m")
