@@ -21,7 +21,7 @@ RUN --mount=type=bind,target=. \
     --mount=type=cache,target=/go/pkg/mod \
     --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -buildvcs=${BUILDVCS} -trimpath -ldflags=-s -o /out/restante ./cmd/restante
-RUN /out/restante version && mkdir /out/data
+RUN /out/restante version && mkdir -m 700 /out/data
 
 FROM scratch
 # The tag and the commit, such as --build-arg VERSION=v1.2.3 --build-arg REVISION="$(git rev-parse HEAD)", and where the

@@ -35,7 +35,7 @@ build: ## build bin/restante, one static binary
 	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -o bin/restante ./cmd/restante
 
 .PHONY: test
-test: deps lint client-check test-unit test-whole oldest-check snapshot-check ## everything that must pass before a change lands; installs what it needs
+test: deps lint advisories client-check test-unit test-whole oldest-check snapshot-check ## everything that must pass before a change lands; installs what it needs
 	@scripts/summary.sh
 
 .PHONY: test-unit
@@ -103,6 +103,10 @@ fmt: ## check the formatting (gofmt -w FILE repairs it)
 .PHONY: lint
 lint: ## golangci-lint with .golangci.yml; the first time builds it, which takes about three minutes
 	@scripts/lint.sh
+
+.PHONY: advisories
+advisories: ## ask the databases of advisories that can be reached; test/advisories compares with the committed list
+	@scripts/advisories.sh
 
 .PHONY: snapshot
 snapshot: ## build into dist what a release has, from the current tree; publishes nothing

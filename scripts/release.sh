@@ -19,6 +19,14 @@ tool syft github.com/anchore/syft/cmd/syft v1.57.1
 
 command -v unzip >/dev/null || scripts/deps.sh release
 
+if [ "${1:-}" != --snapshot ]; then
+  looked=$(sed -n 's/.*"looked": "\([^"]*\)".*/\1/p' test/advisories/advisories.json)
+  [ "$(date -d "$looked + 30 days" +%s)" -ge "$(date +%s)" ] || {
+    echo "test/advisories/advisories.json is of $looked: bring it up to date before a release" >&2
+    exit 1
+  }
+fi
+
 begun=$SECONDS
 goreleaser release --clean "$@"
 

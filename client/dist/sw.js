@@ -1,16 +1,16 @@
-const version = "d89692b023d1";
+const version = "6334fe6dd317";
 const files = [
  [
   "/_expo/static/css/base-36814da4fdf6728ee9d7ee2554f2b2ae.css",
   "sha256-LB2YltCLEUGt0uwsLUXRxoUsJ2GgzacEHD2OXLLHTtE="
  ],
  [
-  "/_expo/static/js/web/index-5828dccc373086e6f7115c5d7590b007.js",
-  "sha256-YU+zCu8cgrT2GLxzUvNPIbUJ2KPjGZnREXo0Vcw3www="
+  "/_expo/static/js/web/index-40cc5dd906ded934f447a510f313b066.js",
+  "sha256-MIvvRYQGoYv9dN6WtmsXmj+9PJdqESs+wvFFk+KvrrU="
  ],
  [
   "/",
-  "sha256-wv+j1LV42Kkg3vRacOHgI6XVruIrhbpFD1ChZj5Zldk="
+  "sha256-Cg9krHFEZ78wdN9fRdnMziMS9gBknrgqE1O0DGZ8X6s="
  ]
 ];
 

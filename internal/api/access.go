@@ -18,11 +18,14 @@ func (a *API) checkAccess(access route.Access, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		client, err := auth.From(r.Context())
 		if err == nil && access == route.Operator && !client.Admin {
-			err = &errs.Error{Code: errs.Forbidden, Msg: "this is for operators: the token must say admin"}
+			err = &errs.Error{Code: errs.Forbidden, Msg: "this is for operators: the token must say admin", Err: auth.Denial{Reason: "admin"}}
 		}
 		if err != nil {
 			a.refuse(w, err)
 			return
+		}
+		if access == route.Operator && a.cfg.Operated != nil {
+			a.cfg.Operated(r)
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -80,6 +80,10 @@ type Config struct {
 	Rooms   Directory
 	Follow  Follow
 
+	// StoresFirst says that a message is stored when Accept returns. Otherwise it may still turn out that the client has used its id
+	// for another text: then the answer to a message whose id the client has named does not show the text.
+	StoresFirst bool
+
 	// Epoch returns the present epoch of the store, or an error while it is not known. It does not block and is called
 	// concurrently.
 	Epoch func() (chat.Epoch, error)
@@ -108,6 +112,13 @@ type Config struct {
 	// Allow is called for every request except those of the hub, probes and preflights. An error refuses the request. It is
 	// called concurrently. Default: every request is allowed.
 	Allow func(*http.Request) error
+
+	// Denied is told of each request that was answered 403, with its id in the log. The cause of err is an auth.Denial as a rule. It
+	// must not block, and is called concurrently. Default: nothing is told.
+	Denied func(r *http.Request, requestID string, err error)
+	// Operated is told of each request that an operator's endpoint answers, before it does. It must not block, and is called
+	// concurrently. Default: nothing is told.
+	Operated func(r *http.Request)
 
 	Log *slog.Logger // default: discard
 }
@@ -160,7 +171,7 @@ func New(cfg Config) (*API, error) {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if a.origins, err = newOrigins(cfg.AllowedOrigins, a.log); err != nil {
+	if a.origins, err = newOrigins(cfg.AllowedOrigins, a.log, a.denied); err != nil {
 		return nil, err
 	}
 	if a.metrics, err = newMetrics(cfg.Metrics, newChecksUp(a.outcomes), newBuildInfo(cfg.Build)); err != nil {

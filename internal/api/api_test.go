@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -214,7 +215,7 @@ func TestAPI_TranslatesClassesOfErrors(t *testing.T) {
 		{errs.Wrap(errs.Unavailable, cause, "no confirm came"), 503, "it is not known whether the message was accepted: no confirm came; send it again with the same id, " + anID + ","},
 		{errs.Undone(errs.Wrap(errs.Unavailable, cause, "the disk is full")), 503, "the message was not accepted: the disk is full; send it again with the same id, " + anID + ","},
 		{context.DeadlineExceeded, 503, "it took too long"},
-		{errs.Wrap(errs.Conflict, cause, "another node holds it"), 409, "another node holds it"},
+		{fmt.Errorf("accept: %w", chat.ErrConflict), 409, "this sender has used the id for another text in the room, and that text is kept; a new text needs a new id"},
 		{errs.Wrap(errs.Forbidden, cause, "not yours"), 403, "not yours"},
 		{errs.Wrap(errs.NotFound, cause, "not found"), 404, "not found"},
 		{errs.Wrap(errs.TooLarge, cause, "more than fits"), 413, "more than fits"},
@@ -237,7 +238,7 @@ func TestAPI_TranslatesClassesOfErrors(t *testing.T) {
 			t.Errorf("the answer tells the cause: %s", w.Body)
 		}
 		wantRetry := ""
-		if tt.status == 503 || tt.status == 409 {
+		if tt.status == 503 {
 			wantRetry = "1"
 		}
 		if got := w.Header().Get("Retry-After"); got != wantRetry {

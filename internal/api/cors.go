@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"restante/internal/auth"
 	"restante/internal/errs"
 	"restante/internal/origin"
 	"restante/internal/remote"
@@ -16,11 +17,12 @@ type origins struct {
 	list     origin.List
 	refusals origin.Refusals
 	log      *slog.Logger
+	denied   func(*recorder, error) // is told of each refused request
 }
 
-func newOrigins(list []string, log *slog.Logger) (*origins, error) {
+func newOrigins(list []string, log *slog.Logger, denied func(*recorder, error)) (*origins, error) {
 	listed, err := origin.ParseList(list)
-	return &origins{list: listed, log: log}, err
+	return &origins{list: listed, log: log, denied: denied}, err
 }
 
 // The headers that a page may set: those of the API's requests, those of EventSources written in JavaScript, and those of
@@ -57,6 +59,7 @@ func (o *origins) handled(rec *recorder, r *http.Request) bool {
 	p := newProblem(http.StatusForbidden, string(errs.Forbidden), "pages of this origin may not send here; the operator can allow it")
 	p.Errors = []fieldError{{Field: "Origin", Message: "is neither the server's own origin nor an allowed one"}}
 	rec.problem(p)
+	o.denied(rec, auth.Denial{Reason: "origin"})
 	return true
 }
 

@@ -226,7 +226,8 @@ func TestCheckHost_AnswersUnderItsNamesOnly(t *testing.T) {
 	say := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("x")) }
 	a := newAPI(t, newMemory(), func(c *Config) { c.Hub = http.HandlerFunc(say) })
 	node := func(r *http.Request) bool { return r.Header.Get("Node") != "" }
-	checked := CheckHost(origin.Hosts{"chat.example.org"}, node, a)
+	denied := 0
+	checked := CheckHost(origin.Hosts{"chat.example.org"}, node, func(*http.Request) { denied++ }, a)
 	ask := func(path, host, node string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest("GET", path, nil)
 		r = r.WithContext(auth.With(r.Context(), auth.Anyone()))
@@ -250,7 +251,11 @@ func TestCheckHost_AnswersUnderItsNamesOnly(t *testing.T) {
 			if path == "/rooms/lobby/events" && !foreign {
 				continue // it would last
 			}
+			before := denied
 			w := ask(path, host, "")
+			if (denied > before) != (w.Code == http.StatusForbidden) {
+				t.Errorf("GET %s of %q is answered %d, and told %d times", path, host, w.Code, denied-before)
+			}
 			if (w.Code == http.StatusForbidden) != (foreign && path != "/healthz") {
 				t.Errorf("GET %s of %q is answered %d", path, host, w.Code)
 			}

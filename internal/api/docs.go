@@ -75,7 +75,7 @@ func docsPage(doc *huma.OpenAPI) (page []byte, csp string, err error) {
 		v.Groups = append(v.Groups, docsGroup{tag.Name, tag.Description, docsOperations(doc, tag.Name)})
 	}
 	schemas := doc.Components.Schemas.Map()
-	for _, name := range []string{"Message", "MessagePage", "Reset", "RoomPage", "RoomEntry", "Problem", "FieldError", "Checked"} {
+	for _, name := range []string{"Message", "Receipt", "MessagePage", "Reset", "RoomPage", "RoomEntry", "Problem", "FieldError", "Checked"} {
 		if s := schemas[name]; s != nil {
 			v.Schemas = append(v.Schemas, docsSchema{name, docsFields(s)})
 		}

@@ -11,7 +11,7 @@ import (
 // values are shared between answers.
 var everywhere = http.Header{
 	"Cache-Control":                {"no-store"},
-	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
+	"Content-Security-Policy":      {"default-src 'none'; base-uri 'none'; frame-ancestors 'none'"},
 	"Cross-Origin-Resource-Policy": {"same-origin"},
 	"Referrer-Policy":              {"no-referrer"},
 	"X-Content-Type-Options":       {"nosniff"},

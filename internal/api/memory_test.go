@@ -102,7 +102,10 @@ func (s *memoryLog) Publish(_ context.Context, m chat.Message) error {
 		return err
 	}
 	log := s.rooms[m.Room]
-	if slices.ContainsFunc(log, func(old chat.Message) bool { return old.ID == m.ID }) {
+	if i := slices.IndexFunc(log, func(old chat.Message) bool { return old.ID == m.ID && old.ClientID == m.ClientID }); i >= 0 {
+		if log[i].Msg != m.Msg {
+			return chat.ErrConflict
+		}
 		return nil
 	}
 	m.Seq = int64(len(log)) + 1

@@ -30,7 +30,7 @@ const (
 
 // The errors of operations, beside 500.
 var (
-	sendErrors = []int{400, 401, 403, 408, 413, 415, 422, 429, 503}
+	sendErrors = []int{400, 401, 403, 408, 409, 413, 415, 422, 429, 503}
 	readErrors = []int{400, 401, 403, 422, 429, 503}
 )
 
@@ -39,6 +39,7 @@ var errorTexts = map[int]string{
 	401: "unauthenticated: a token is needed, or the one that was sent is not valid or has expired",
 	403: "forbidden: the token is not for this room, whether that exists or not, not for sending, or not for this client_id; or a page of an origin that is not allowed",
 	408: "timeout: the body did not arrive in time",
+	409: "conflict: this client has used the id for another text in the room, which is the one that is kept; a new text needs a new id",
 	413: "too_large: the body exceeds the limit; it was not read",
 	415: "unsupported_media_type: the body is neither JSON nor a form",
 	422: "invalid: a parameter or field is not what it must be; errors names each",

@@ -90,7 +90,7 @@ func (p *problem) setHeaders(set func(name, value string)) {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		set("WWW-Authenticate", p.challenge)
-	case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		seconds := int64((p.retry + time.Second - 1) / time.Second) // rounded up, or the client would retry too early
 		set("Retry-After", strconv.FormatInt(max(seconds, 1), 10))
 	}
@@ -190,8 +190,11 @@ func (a *API) problemOf(f *failure, w http.ResponseWriter) *problem {
 		p.retry = e.RetryAfter
 	}
 	rec, _ := w.(*recorder)
-	if code == errs.Unauthenticated {
+	switch code {
+	case errs.Unauthenticated:
 		p.challenge = auth.Challenge(f.err)
+	case errs.Forbidden:
+		a.denied(rec, f.err)
 	}
 	if p.Status >= http.StatusInternalServerError {
 		p.ID = f.message.ID
@@ -201,6 +204,13 @@ func (a *API) problemOf(f *failure, w http.ResponseWriter) *problem {
 		a.logFailure(p, f)
 	}
 	return p
+}
+
+// denied tells Config.Denied of a request that is answered 403.
+func (a *API) denied(rec *recorder, err error) {
+	if a.cfg.Denied != nil && rec != nil {
+		a.cfg.Denied(rec.r, rec.id, err)
+	}
 }
 
 func (a *API) logFailure(p *problem, f *failure) {

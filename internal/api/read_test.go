@@ -19,7 +19,8 @@ import (
 )
 
 func TestPostMessage_TakesTheFieldsFromQueryBodyOrForm(t *testing.T) {
-	want := chat.Message{ID: anID, Room: "r", ClientID: "ann", Msg: "a;b \x00 +👍", SentAt: epoch}
+	want := chat.Message{ID: anID, Room: "r", ClientID: "ann", SentAt: epoch} // without the text, since the id is named
+	const msg = "a;b \x00 +👍"
 	const text, escaped = `a;b \u0000 +👍`, "a;b%20%00%20%2B%F0%9F%91%8D"
 	for name, send := range map[string][3]string{
 		"query":             {"/message?&&msg=" + escaped + "&client_id=ann&room=r&id=" + anID, "", ""},
@@ -43,13 +44,71 @@ func TestPostMessage_TakesTheFieldsFromQueryBodyOrForm(t *testing.T) {
 			if got != want {
 				t.Errorf("answered %+v, want %+v", got, want)
 			}
-			if stored := s.rooms["r"]; len(stored) != 1 || stored[0].Msg != want.Msg {
+			if stored := s.rooms["r"]; len(stored) != 1 || stored[0].Msg != msg {
 				t.Errorf("stored %+v", stored)
 			}
 			if cc := w.Header().Get("Cache-Control"); cc != "no-store" {
 				t.Errorf("Cache-Control %q", cc)
 			}
 		})
+	}
+}
+
+// TestSend_RefusesAnotherTextUnderAnIDOfTheSameClient sends another text with an id that is used, in every form. Another client
+// may use the id.
+func TestSend_RefusesAnotherTextUnderAnIDOfTheSameClient(t *testing.T) {
+	for name, send := range map[string][3]string{
+		"query":            {"/message?msg=TEXT&client_id=NAME&room=r&id=" + anID, "", ""},
+		"upper case id":    {"/message?msg=TEXT&client_id=NAME&room=r&id=" + strings.ToUpper(anID), "", ""},
+		"JSON":             {"/message", `{"msg":"TEXT","client_id":"NAME","room":"r","id":"` + anID + `"}`, jsonType},
+		"both":             {"/message?room=r&client_id=NAME", `{"msg":"TEXT","id":"` + anID + `"}`, jsonType},
+		"form":             {"/message", "msg=TEXT&client_id=NAME&room=r&id=" + anID, formType},
+		"name with blanks": {"/message?client_id=%20NAME%20&room=r&id=" + anID + "&msg=TEXT", "", ""},
+		"room in the path": {"/rooms/r/messages", `{"msg":"TEXT","client_id":"NAME","id":"` + anID + `"}`, jsonType},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newMemory()
+			a := newAPI(t, s)
+			post := func(client, text string) *httptest.ResponseRecorder {
+				fill := strings.NewReplacer("NAME", client, "TEXT", text)
+				return do(a, "POST", fill.Replace(send[0]), fill.Replace(send[1]), "Content-Type", send[2])
+			}
+			for _, again := range []struct {
+				client, text string
+				status       int
+			}{{"ann", "first", 202}, {"ann", "second", 409}, {"ann", "first", 202}, {"bob", "second", 202}, {"bob", "first", 409}, {"ann", "First", 409}} {
+				w := post(again.client, again.text)
+				if w.Code != again.status || w.Header().Get("Retry-After") != "" || strings.Contains(w.Body.String(), "irst") || strings.Contains(w.Body.String(), "second") {
+					t.Errorf("%s sends %q: %d, Retry-After %q, %s, want %d and no text", again.client, again.text, w.Code, w.Header().Get("Retry-After"), w.Body, again.status)
+				}
+				if w.Code == 409 {
+					if p := problemIn(t, w); p.Code != "conflict" || p.Detail != errs.Public(chat.ErrConflict) || len(p.Errors) > 0 {
+						t.Errorf("the problem is %s", w.Body)
+					}
+				}
+			}
+			if log := s.rooms["r"]; len(log) != 2 || log[0].Msg != "first" || log[1].Msg != "second" {
+				t.Errorf("stored %+v", log)
+			}
+		})
+	}
+}
+
+// TestSend_ShowsTheTextOnlyUnderAnIDOfTheServer: under any other id another text may be kept.
+func TestSend_ShowsTheTextOnlyUnderAnIDOfTheServer(t *testing.T) {
+	a := newAPI(t, newMemory())
+	for _, body := range []string{`{"msg":"hi <b>","client_id":"ann"}`, `{"msg":"hi <b>","client_id":"ann","id":""}`, `{"msg":"hi <b>","client_id":"ann","id":"` + anID + `"}`} {
+		w := do(a, "POST", "/rooms/r/messages", body)
+		var got map[string]string
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 202 {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		if named := strings.Contains(body, anID); named != (got["msg"] == "") || !named && got["msg"] != "hi <b>" {
+			t.Errorf("%s is answered %s", body, w.Body)
+		}
+		if got["id"] == "" || got["room"] != "r" || got["client_id"] != "ann" || got["sent_at"] != epoch.Format(chat.TimeFormat) {
+			t.Errorf("%s is answered %s", body, w.Body)
+		}
 	}
 }
 

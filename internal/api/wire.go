@@ -14,7 +14,7 @@ import (
 
 // message describes chat.Message to the OpenAPI document; TestMessage_DescribesChatMessage holds the two together.
 type message struct {
-	ID       string    `json:"id" format:"uuid" doc:"the idempotency key: sending it again to the same room adds nothing" example:"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"`
+	ID       string    `json:"id" format:"uuid" doc:"the idempotency key: the same client sending it again to the same room adds nothing; messages of two clients may have the same id, their numbers differ" example:"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"`
 	Room     string    `json:"room" pattern:"^[a-z0-9][a-z0-9._-]{0,63}$" example:"lobby"`
 	Seq      int64     `json:"seq,omitempty" minimum:"1" doc:"the number in the room: 1, 2, 3, … without gaps; absent until the message is stored" example:"42"`
 	ClientID string    `json:"client_id" doc:"who sent it: 1 to 128 bytes; with authentication, the sub of its token" example:"ann"`
@@ -34,6 +34,15 @@ func (wireMessage) Schema(r huma.Registry) *huma.Schema {
 func (m wireMessage) appendJSON(dst []byte) []byte {
 	c := chat.Message(m)
 	return c.AppendJSON(dst)
+}
+
+// receipt is the answer to a message that was accepted: what is known to be kept of it.
+type receipt struct {
+	ID       string `json:"id" format:"uuid" doc:"the id, which the server has made if the request names none" example:"0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f"`
+	Room     string `json:"room" example:"lobby"`
+	ClientID string `json:"client_id" doc:"who has sent it, as it is kept" example:"ann"`
+	Msg      string `json:"msg,omitempty" doc:"the text, exactly as sent; on many machines it is absent if the request names the id, since the client may have used that for another text" example:"hello"`
+	SentAt   string `json:"sent_at" format:"date-time" doc:"when it was accepted; UTC" example:"2026-01-02T15:04:05.123456Z"`
 }
 
 // messagePage is a page of a room's log.

@@ -17,9 +17,10 @@ var arrows = map[string][]string{
 	"internal/broker/inproc":     {"internal/broker/driver", "internal/inflight", "internal/chat", "internal/errs"},
 	"internal/store":             {"internal/store/driver", "internal/retry", "internal/chat", "internal/errs"},
 	"internal/store/driver":      {"internal/build", "internal/chat", "internal/errs"},
+	"internal/store/idfilter":    {},
 	"internal/store/drivertest":  {"internal/store/driver", "internal/chat", "internal/errs"},
-	"internal/store/sqlite":      {"internal/store/driver", "internal/build", "internal/inflight", "internal/chat", "internal/errs"},
-	"internal/store/postgres":    {"internal/store/driver", "internal/build", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
+	"internal/store/sqlite":      {"internal/store/driver", "internal/store/idfilter", "internal/build", "internal/inflight", "internal/chat", "internal/errs"},
+	"internal/store/postgres":    {"internal/store/driver", "internal/store/idfilter", "internal/build", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
 
 	// the broker of many machines: connections, dead letters, queues
 	"internal/broker/rabbitmq/link":       {"internal/retry", "internal/errs"},
@@ -53,38 +54,42 @@ var arrows = map[string][]string{
 	"internal/turn":      {"internal/memory"}, // of reads of history
 	"internal/memory":    {"internal/errs"},   // for what clients make the server keep
 	"internal/timetext":  {},                  // times and durations that people write
+	"internal/filestate": {},                  // whether files have changed
+	"internal/secret":    {},                  // from files
 
 	// whether a node can be used now, and its log
 	"internal/health":  {"internal/errs"},
 	"internal/logging": {},
+	"internal/audit":   {"internal/auth", "internal/remote"}, // what those who look after security ask about
 
 	// the edges
-	"internal/signalr": {"internal/memory", "internal/origin", "internal/errs"},                                                                                              // the protocol: no chat
-	"internal/forward": {"internal/memory", "internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs"}, // requests that belong to another node
-	"internal/route":   {"internal/peer"},                                                                                                                                    // which requests there are, and who answers them
+	"internal/signalr": {"internal/memory", "internal/origin", "internal/errs"},                                                                                                                  // the protocol: no chat
+	"internal/forward": {"internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs", "internal/nodetls", "internal/memory"}, // requests that belong to another node
+	"internal/route":   {"internal/peer"},                                                                                                                                                        // which requests there are, and who answers them
 	"internal/hub":     {"internal/memory", "internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
-	"internal/api":     {"internal/memory", "internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs"},
-	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs"}, // tokens in, client out
-	"internal/remote":  {},                                                                       // addresses
-	"internal/origin":  {},                                                                       // which web pages are whose
+	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs", "internal/memory"},
+	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs", "internal/filestate"}, // tokens in, client out
+	"internal/remote":  {},                                                                                             // addresses
+	"internal/origin":  {},                                                                                             // which web pages are whose
 	"internal/limit":   {"internal/memory", "internal/auth", "internal/remote", "internal/route", "internal/journey", "internal/chat", "internal/errs"},
-	"internal/cert":    {}, // TLS
-	"client":           {}, // the web page, embedded
+	"internal/cert":    {"internal/filestate"}, // TLS
+	"internal/nodetls": {},                     // TLS between nodes
+	"client":           {},                     // the web page, embedded
 
 	// the program
-	"internal/config":    {"internal/origin", "internal/peer", "internal/timetext"},
+	"internal/config":    {"internal/auth", "internal/origin", "internal/peer", "internal/secret", "internal/timetext"},
 	"internal/telemetry": {"internal/route"},
 	"internal/server": {
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
 		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/epoch", "internal/forward", "internal/telemetry",
-		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route",
-		"internal/memory", "internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client",
+		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route", "internal/memory", "internal/build", "internal/health",
+		"internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client", "internal/audit", "internal/nodetls", "internal/secret",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {
-		"internal/config", "internal/logging", "internal/retry", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs",
+		"internal/audit", "internal/config", "internal/logging", "internal/retry", "internal/timetext", "internal/server", "internal/load", "internal/peer", "internal/chat", "internal/errs", "internal/secret",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
 		"internal/broker/rabbitmq/deadletter", "internal/broker/rabbitmq/management", "internal/broker/rabbitmq/operate", "internal/auth",
 	},
@@ -119,9 +124,10 @@ var keepers = map[string][]string{
 
 // pure lists the packages that import only this module and the standard library, with the exceptions given.
 var pure = map[string][]string{
-	"internal/errs":          {},
-	"internal/chat":          {"github.com/go-json-experiment/json"},
-	"internal/journey":       {"github.com/google/uuid"},
-	"internal/broker/driver": {},
-	"internal/store/driver":  {},
+	"internal/errs":           {},
+	"internal/chat":           {"github.com/go-json-experiment/json"},
+	"internal/journey":        {"github.com/google/uuid"},
+	"internal/broker/driver":  {},
+	"internal/store/driver":   {},
+	"internal/store/idfilter": {},
 }

@@ -15,6 +15,7 @@ import (
 // Client is the sender of a request and what it may do. It is shared and never changes.
 type Client struct {
 	ID      string    // the token's sub; "" without authentication, where a request may come with any client_id
+	TokenID string    // the token's jti; "" if it has none
 	Rooms   Rooms     // what it may read, and write if Publish
 	Publish bool      // it may send
 	Admin   bool      // it may use the operator's endpoints
@@ -60,7 +61,7 @@ func From(ctx context.Context) (*Client, error) {
 // CanRead returns nil if the client may read the room, otherwise an errs.Forbidden error.
 func (c *Client) CanRead(room string) error {
 	if !c.Rooms.Has(room) {
-		return forbidden("room", "the token is not for this room")
+		return forbidden("room", Denial{Reason: "room", Room: room}, "the token is not for this room")
 	}
 	return nil
 }
@@ -69,15 +70,25 @@ func (c *Client) CanRead(room string) error {
 func (c *Client) CanSend(room, clientID string) error {
 	switch {
 	case c.ID != "" && clientID != c.ID:
-		return forbidden("client_id", "is not the one of the token; leave it out")
+		return forbidden("client_id", Denial{Reason: "client_id", Room: room}, "is not the one of the token; leave it out")
 	case !c.Publish:
-		return forbidden("", "the token is for reading only")
+		return forbidden("", Denial{Reason: "read_only", Room: room}, "the token is for reading only")
 	}
 	return c.CanRead(room)
 }
 
-func forbidden(field, text string) error {
-	return &errs.Error{Code: errs.Forbidden, Field: field, Msg: text}
+// Denial is why a client may not do what it asks for: the cause of an errs.Forbidden error, for the audit log. Its client does not
+// see it.
+type Denial struct {
+	Reason string // one word, such as "room", "client_id", "read_only", "admin", "origin" or "host"
+	Room   string // "": it is not about a room
+}
+
+// Error returns the reason.
+func (d Denial) Error() string { return d.Reason }
+
+func forbidden(field string, why Denial, text string) error {
+	return &errs.Error{Code: errs.Forbidden, Field: field, Msg: text, Err: why}
 }
 
 // Require returns nil if the client of a request may read the room, otherwise an error of From, or errs.Forbidden.

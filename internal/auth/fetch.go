@@ -20,11 +20,8 @@ const (
 	maxRedirects = 3
 )
 
-// parseKeySetURL returns the URL of a key set, nil for "".
+// parseKeySetURL returns the URL of a key set.
 func parseKeySetURL(text string) (*url.URL, error) {
-	if text == "" {
-		return nil, nil
-	}
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" {
 		return nil, errors.New("--jwks-url: is not a URL such as https://id.example.org/.well-known/jwks.json")
@@ -81,13 +78,12 @@ func (s *keySet) fetch(ctx context.Context) (*fetchedKeys, error) {
 	if len(body) > maxKeySet {
 		return nil, fmt.Errorf("more than %d bytes", maxKeySet)
 	}
-	keys, err := parseKeySet(body)
-	return &fetchedKeys{body, keys}, err
+	return parseKeySet(body)
 }
 
-// parseKeySet returns the usable keys of a JWK set. Keys for other purposes are left out (RFC 7517 section 5). A set without
-// a usable key is an error: it is probably a mistake.
-func parseKeySet(body []byte) ([]key, error) {
+// parseKeySet returns the usable keys of a JWK set. Keys for other purposes are left out (RFC 7517 section 5), and so are private
+// keys. A set without a usable key is an error: it is probably a mistake.
+func parseKeySet(body []byte) (*fetchedKeys, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
@@ -97,14 +93,18 @@ func parseKeySet(body []byte) ([]key, error) {
 	if len(set.Keys) > maxKeys {
 		return nil, fmt.Errorf("%d keys, more than %d", len(set.Keys), maxKeys)
 	}
-	var keys []key
+	fetched := &fetchedKeys{body: body}
 	for _, member := range set.Keys {
-		if k, err := parseJWK(member); err == nil {
-			keys = append(keys, k)
+		k, err := parseJWK(member)
+		switch {
+		case err == nil:
+			fetched.keys = append(fetched.keys, k)
+		case errors.Is(err, errPrivate):
+			fetched.private++
 		}
 	}
-	if len(keys) == 0 {
+	if len(fetched.keys) == 0 {
 		return nil, errors.New("the answer has no key that signs tokens")
 	}
-	return keys, nil
+	return fetched, nil
 }

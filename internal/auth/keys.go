@@ -10,18 +10,17 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/json"
 )
 
 // key is a key of valid tokens, with the algorithms that it may be used with. A token names its algorithm, but the key
 // decides which ones are accepted (RFC 8725 section 3.1).
 type key struct {
 	id         string // kid; "": it has none
+	issuer     string // whose tokens it signs; "": those of every issuer that has no keys of its own
 	key        any    // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 	algorithms []jose.SignatureAlgorithm
 }
@@ -42,25 +41,9 @@ const (
 	minRSABits = 2048
 )
 
-// localKeys returns the keys of secrets and files, and every fault, joined.
-func localKeys(cfg Config) (keys []key, faults error) {
-	for _, secret := range cfg.Secrets {
-		k, err := secretKey(secret)
-		keys, faults = append(keys, k), errors.Join(faults, err)
-	}
-	for _, path := range cfg.Keys {
-		k, err := publicKeyFile(path)
-		if err != nil {
-			err = fmt.Errorf("--jwt-key: %s: %w", path, err)
-		}
-		keys, faults = append(keys, k), errors.Join(faults, err)
-	}
-	return keys, faults
-}
-
 func secretKey(secret string) (key, error) {
 	if len(secret) < minSecret {
-		return key{}, fmt.Errorf("--jwt-secret: of %d bytes, must be %d or more: such as one that `openssl rand -base64 48` makes", len(secret), minSecret)
+		return key{}, fmt.Errorf("of %d bytes, must be %d or more: such as one that `openssl rand -base64 48` makes", len(secret), minSecret)
 	}
 	k := key{key: []byte(secret), algorithms: []jose.SignatureAlgorithm{jose.HS256}}
 	if len(secret) >= 48 {
@@ -75,14 +58,8 @@ func secretKey(secret string) (key, error) {
 // errPrivate refuses a private key where a public key is enough: anyone who reads a private key can make tokens.
 var errPrivate = errors.New("is a private key, which this server need not have; take its public key, which `openssl pkey -pubout` prints")
 
-func publicKeyFile(path string) (key, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		if e, ok := errors.AsType[*os.PathError](err); ok {
-			err = e.Err // the caller has said which file
-		}
-		return key{}, err
-	}
+// publicKey reads the content of a file: PEM or a JWK.
+func publicKey(data []byte) (key, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		return parseJWK(data)
 	}
@@ -121,41 +98,6 @@ func parsePEM(data []byte) (key, error) {
 	}
 	algorithms, err := algorithmsOf(public)
 	return key{key: public, algorithms: algorithms}, err
-}
-
-// parseJWK reads a public key (RFC 7517).
-func parseJWK(data []byte) (key, error) {
-	var secret struct {
-		D json.RawMessage `json:"d"`
-		K json.RawMessage `json:"k"`
-	}
-	if err := json.Unmarshal(data, &secret); err != nil {
-		return key{}, fmt.Errorf("read the JWK: %w", err)
-	}
-	if secret.D != nil || secret.K != nil {
-		return key{}, errPrivate
-	}
-	var jwk jose.JSONWebKey
-	if err := jwk.UnmarshalJSON(data); err != nil {
-		return key{}, fmt.Errorf("read the JWK: %w", err)
-	}
-	if jwk.Use != "" && jwk.Use != "sig" {
-		return key{}, fmt.Errorf("is for %q, must be for signatures", jwk.Use)
-	}
-	algorithms, err := algorithmsOf(jwk.Key)
-	if err != nil {
-		return key{}, err
-	}
-	if only := jose.SignatureAlgorithm(jwk.Algorithm); only != "" {
-		if only == "Ed25519" { // RFC 9864 has given it this name; tokens say EdDSA
-			only = jose.EdDSA
-		}
-		if !slices.Contains(algorithms, only) {
-			return key{}, fmt.Errorf("has alg %q, which is not one of its type", jwk.Algorithm)
-		}
-		algorithms = []jose.SignatureAlgorithm{only}
-	}
-	return key{jwk.KeyID, jwk.Key, algorithms}, nil
 }
 
 // algorithmsOf returns the algorithms of a public key, or an error that says why the key cannot be used.

@@ -118,7 +118,10 @@ func FuzzParseKeys(f *testing.F) {
 	f.Add(jwkOf(f, jose.JSONWebKey{Key: public("ed25519"), KeyID: "a"}))
 	f.Add([]byte(`{"keys":[{"kty":"oct","k":"AAAA"},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"},{"kty":"RSA","n":"AQ","e":"AQAB"},{},null,7]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		found, _ := parseKeySet(data)
+		var found []key
+		if set, err := parseKeySet(data); err == nil {
+			found = set.keys
+		}
 		for _, parse := range []func([]byte) (key, error){parsePEM, parseJWK} {
 			if k, err := parse(data); err == nil {
 				found = append(found, k)

@@ -25,10 +25,11 @@ const (
 	maxRetry     = time.Minute            // the longest
 )
 
-// fetchedKeys is the content of a key set at some time. It never changes.
+// fetchedKeys is the content of a key set, or of all secrets and files, at some time. It never changes.
 type fetchedKeys struct {
-	body []byte
-	keys []key
+	body    []byte // of a key set
+	keys    []key
+	private int // keys of the set that were left out because they are private
 }
 
 // fit returns the keys that may have signed a token with this header. A token without a kid is valid only if a single key
@@ -48,14 +49,19 @@ func (f *fetchedKeys) fit(header jose.Header) (fitting []key) {
 // keySet is a set of keys behind a URL. One goroutine fetches it again and again. A request whose key is not in the set asks
 // for a fetch at once and waits for it.
 type keySet struct {
+	issuer    string // whose tokens its keys sign; "": those of every issuer that has no keys of its own
 	name      string // the URL without what may be secret in it
 	url       string
 	client    *http.Client
 	log       *slog.Logger
 	refreshes *prometheus.CounterVec
 
-	known   atomic.Pointer[fetchedKeys] // nil until the first fetch has succeeded
-	failing bool                        // the last fetch has failed; used by the fetching goroutine only
+	maxAge time.Duration // how old the set may become before its keys are not believed any more
+
+	known     atomic.Pointer[fetchedKeys] // nil until the first fetch has succeeded
+	confirmed atomic.Pointer[time.Time]   // when a fetch has succeeded, or when the set was made
+	failing   bool                        // the last fetch has failed; used by the fetching goroutine only, as is the next
+	overdue   bool                        // it was logged that the set is too old
 
 	mu       sync.Mutex
 	fetching bool
@@ -67,17 +73,23 @@ type keySet struct {
 	stopped chan struct{}
 }
 
-func newKeySet(location *url.URL, log *slog.Logger, refreshes *prometheus.CounterVec) *keySet {
-	return &keySet{
+func newKeySet(issuer string, location *url.URL, cfg Config, m *metrics) *keySet {
+	s := &keySet{
+		issuer:    issuer,
 		name:      location.Scheme + "://" + location.Host + location.Path,
 		url:       location.String(),
 		client:    newFetchClient(),
-		log:       log,
-		refreshes: refreshes,
+		log:       cfg.Log,
+		refreshes: m.refreshes,
+		maxAge:    cfg.JWKSMaxAge,
 		done:      make(chan struct{}),
 		asked:     make(chan struct{}, 1),
 		stopped:   make(chan struct{}),
 	}
+	now := time.Now()
+	s.confirmed.Store(&now)
+	m.age(s.name, issuer, s.age)
+	return s
 }
 
 // start fetches the set once, and then again and again in a goroutine that stop ends.
@@ -115,7 +127,7 @@ func (s *keySet) run(ctx context.Context) {
 	}
 }
 
-// refresh fetches the set once. If that fails, the previous set stays in force.
+// refresh fetches the set once.
 func (s *keySet) refresh(ctx context.Context) {
 	s.mu.Lock()
 	s.fetching = true
@@ -137,12 +149,16 @@ func (s *keySet) refresh(ctx context.Context) {
 	s.done = make(chan struct{})
 }
 
-// note keeps the fetched set and logs what has changed. An unchanged set is kept as the same object, so that tokens which
+// note keeps the fetched set and logs what has changed. After a failure the set of before stays in force until it is too old. An unchanged set is kept as the same object, so that tokens which
 // were checked with it need not be checked again.
 func (s *keySet) note(fetched *fetchedKeys, err error) {
 	last := s.known.Load()
 	if err != nil {
 		s.refreshes.WithLabelValues("failed").Inc()
+		if last != nil && !s.overdue && s.age() > s.maxAge {
+			s.overdue = true
+			s.log.Error("key set is too old, tokens that need it are refused", "url", s.name, "age", s.age().String(), "err", err)
+		}
 		if !s.failing {
 			s.failing = true
 			s.log.Warn("key set not fetched, trying again", "url", s.name, "known", last != nil, "err", err)
@@ -150,9 +166,15 @@ func (s *keySet) note(fetched *fetchedKeys, err error) {
 		return
 	}
 	s.refreshes.WithLabelValues("ok").Inc()
+	now := time.Now()
+	s.confirmed.Store(&now)
+	s.overdue = false
 	changed := last == nil || !bytes.Equal(last.body, fetched.body)
 	if changed {
 		s.known.Store(fetched)
+		if fetched.private > 0 {
+			s.log.Warn("key set shows private keys, with which everybody can make tokens; they are not used here", "url", s.name, "keys", fetched.private)
+		}
 	}
 	if changed || s.failing {
 		s.failing = false
@@ -160,23 +182,26 @@ func (s *keySet) note(fetched *fetchedKeys, err error) {
 	}
 }
 
-// current returns the set that is in force, nil before the first one.
+// age returns how long ago the last fetch has succeeded.
+func (s *keySet) age() time.Duration { return time.Since(*s.confirmed.Load()) }
+
+// current returns the set that is in force: nil before the first one, and when it is too old.
 func (s *keySet) current() *fetchedKeys {
-	if s == nil {
+	if s.age() > s.maxAge {
 		return nil
 	}
 	return s.known.Load()
 }
 
 // lookup returns the set that is in force. If it has no key for a token with this header, lookup fetches it again first. The
-// error is errs.Unavailable: no set could be fetched yet.
+// error is errs.Unavailable: no set could be fetched yet, or for longer than maxAge.
 func (s *keySet) lookup(ctx context.Context, header jose.Header) (*fetchedKeys, error) {
-	known := s.known.Load()
+	known := s.current()
 	if known != nil && (header.KeyID == "" || len(known.fit(header)) > 0) {
 		return known, nil
 	}
 	s.fetchSoon(ctx)
-	if known = s.known.Load(); known == nil {
+	if known = s.current(); known == nil {
 		return nil, &errs.Error{Code: errs.Unavailable, Msg: "tokens cannot be checked now", RetryAfter: time.Second}
 	}
 	return known, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,7 +18,7 @@ import (
 
 // fakeSet is a key set whose answers come from a function, so that a test may use fake time.
 func fakeSet(t *testing.T, answer func(context.Context) (string, error)) *keySet {
-	s := newKeySet(&url.URL{Scheme: "https", Host: "id.example.org"}, slog.New(slog.DiscardHandler), newMetrics(nil).refreshes)
+	s := newKeySet("", &url.URL{Scheme: "https", Host: "id.example.org"}, Config{}.withDefaults(), newMetrics())
 	s.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 		body, err := answer(r.Context())
 		if err != nil {

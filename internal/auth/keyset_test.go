@@ -80,19 +80,19 @@ func (l *logged) count(text string) int {
 func refreshNow(t *testing.T, v *Verifier) {
 	t.Helper()
 	longAgo(v)
-	v.set.fetchSoon(t.Context())
+	v.sets[0].fetchSoon(t.Context())
 }
 
 // longAgo pretends that the last fetch was long ago.
 func longAgo(v *Verifier) {
-	v.set.mu.Lock()
-	defer v.set.mu.Unlock()
-	v.set.tried = time.Now().Add(-lookupEvery)
+	v.sets[0].mu.Lock()
+	defer v.sets[0].mu.Unlock()
+	v.sets[0].tried = time.Now().Add(-lookupEvery)
 }
 
 func TestKeySet_KeysRotate(t *testing.T) {
 	server := startKeyServer(t, setOf(t, "rsa", "p256"))
-	v := newTestVerifier(t, Config{JWKS: server.URL + "/keys?key=hidden"})
+	v := newTestVerifier(t, Config{JWKS: []string{server.URL + "/keys?key=hidden"}})
 	wantClient(t, v, tokenOfKey(t, jose.RS256, "rsa"), "ann")
 	wantClient(t, v, tokenOfKey(t, jose.ES256, "p256"), "ann")
 	if got := v.String(); got != "jwt: key set "+server.URL+"/keys" {
@@ -115,7 +115,7 @@ func TestKeySet_KeysRotate(t *testing.T) {
 
 func TestKeySet_ARemovedKeyIsNotValidAnyMore(t *testing.T) {
 	server := startKeyServer(t, setOf(t, "rsa", "p256"))
-	v := newTestVerifier(t, Config{JWKS: server.URL, Secrets: []string{secret32}})
+	v := newTestVerifier(t, Config{JWKS: []string{server.URL}, Secrets: []string{secret32}})
 	token, secret := tokenOfKey(t, jose.RS256, "rsa"), secretToken(t, secret32, nil)
 	first := wantClient(t, v, token, "ann")
 	refreshNow(t, v)
@@ -162,8 +162,8 @@ func TestKeySet_SurvivesItsServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			log := &logged{}
 			server := startKeyServer(t, setOf(t, "rsa"))
-			v := newTestVerifier(t, Config{JWKS: server.URL + "/?key=hidden", Log: slog.New(slog.NewTextHandler(log, nil))})
-			v.set.client.Timeout = fetchTimeout / 50
+			v := newTestVerifier(t, Config{JWKS: []string{server.URL + "/?key=hidden"}, Log: slog.New(slog.NewTextHandler(log, nil))})
+			v.sets[0].client.Timeout = fetchTimeout / 50
 			server.does(outage)
 			for range 2 {
 				refreshNow(t, v)
@@ -204,7 +204,7 @@ func TestKeySet_FollowsRedirectsOfItsKind(t *testing.T) {
 		}
 		io.WriteString(w, setOf(t, "rsa"))
 	})
-	v := newTestVerifier(t, Config{JWKS: server.URL})
+	v := newTestVerifier(t, Config{JWKS: []string{server.URL}})
 	wantClient(t, v, tokenOfKey(t, jose.RS256, "rsa"), "ann")
 }
 
@@ -216,7 +216,7 @@ func TestKeySet_DoesNotFollowFromHTTPSToHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newKeySet(location, slog.New(slog.DiscardHandler), newMetrics(nil).refreshes)
+	s := newKeySet("", location, Config{}.withDefaults(), newMetrics())
 	s.client.Transport = secure.Client().Transport
 	there, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://192.0.2.1/", nil)
 	if err != nil {
@@ -233,7 +233,7 @@ func TestKeySet_DoesNotFollowFromHTTPSToHTTP(t *testing.T) {
 
 func TestKeySet_TokensAreNotInvalidWhileNoKeysAreKnown(t *testing.T) {
 	server := startKeyServer(t, "down")
-	v := newTestVerifier(t, Config{JWKS: server.URL, Secrets: []string{secret32}})
+	v := newTestVerifier(t, Config{JWKS: []string{server.URL}, Secrets: []string{secret32}})
 	token := tokenOfKey(t, jose.RS256, "rsa")
 	_, err := v.Verify(t.Context(), token)
 	if errs.CodeOf(err) != errs.Unavailable || errs.Public(err) != "tokens cannot be checked now" {
@@ -254,7 +254,7 @@ func TestKeySet_TokensAreNotInvalidWhileNoKeysAreKnown(t *testing.T) {
 
 func TestKeySet_ATokenWithoutKidIsValidForASingleKeyOnly(t *testing.T) {
 	server := startKeyServer(t, setOf(t, "rsa", "rsa-other", "p256", "rsa-weak"))
-	v := newTestVerifier(t, Config{JWKS: server.URL})
+	v := newTestVerifier(t, Config{JWKS: []string{server.URL}})
 	wantClient(t, v, sign(t, jose.ES256, private()["p256"], nil, payload(nil)), "ann")
 	wantRefusal(t, v, sign(t, jose.RS256, private()["rsa"], nil, payload(nil)), unknownKey)
 	wantRefusal(t, v, tokenOfKey(t, jose.RS256, "rsa-weak"), unknownKey)

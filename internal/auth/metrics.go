@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"errors"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -9,9 +9,11 @@ import (
 type metrics struct {
 	tokens    *prometheus.CounterVec
 	refreshes *prometheus.CounterVec
+	reloads   *prometheus.CounterVec
+	reg       prometheus.Registerer // nil: not registered
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics() *metrics {
 	m := &metrics{
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_tokens_total", Help: "Requests whose token was checked, by outcome.",
@@ -19,27 +21,45 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_key_set_refreshes_total", Help: "Attempts to fetch the key set of tokens, by how they ended.",
 		}, []string{"outcome"}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "restante_key_file_reloads_total", Help: "Changed files of keys and secrets of tokens that were read again, by how that ended.",
+		}, []string{"outcome"}),
 	}
 	for _, why := range refusals {
 		m.tokens.WithLabelValues(string(why))
 	}
 	m.tokens.WithLabelValues("ok")
 	m.tokens.WithLabelValues("unavailable")
-	m.refreshes.WithLabelValues("ok")
-	m.refreshes.WithLabelValues("failed")
-	if reg != nil {
-		reg.MustRegister(m.tokens, m.refreshes)
+	for _, outcome := range []string{"ok", "failed"} {
+		m.refreshes.WithLabelValues(outcome)
+		m.reloads.WithLabelValues(outcome)
 	}
 	return m
+}
+
+// register shows the metrics, those of key sets that are made later included. A nil registerer shows none.
+func (m *metrics) register(reg prometheus.Registerer) {
+	if m.reg = reg; reg != nil {
+		reg.MustRegister(m.tokens, m.refreshes, m.reloads)
+	}
+}
+
+// age shows how old a key set is. Its name is a URL without a query; of several sets with one name and issuer the first is shown.
+func (m *metrics) age(name, issuer string, age func() time.Duration) {
+	if m.reg == nil {
+		return
+	}
+	_ = m.reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "restante_key_set_age_seconds", Help: "Time since the key set of tokens was fetched, or since the start of the node if it never was.",
+		ConstLabels: prometheus.Labels{"url": name, "issuer": issuer},
+	}, func() float64 { return age().Seconds() }))
 }
 
 // count counts a request by the outcome of Verify.
 func (m *metrics) count(err error) {
 	outcome := "ok"
-	if why, ok := errors.AsType[refusal](err); ok {
-		outcome = string(why)
-	} else if err != nil {
-		outcome = "unavailable"
+	if err != nil {
+		outcome = Reason(err)
 	}
 	m.tokens.WithLabelValues(outcome).Inc()
 }

@@ -12,14 +12,14 @@ import (
 const maxSeen = 8192
 
 // seen remembers valid tokens by their hash, so that the signature of each is checked once. It forgets tokens that have
-// expired, and tokens that were checked with another key set.
+// expired, and tokens that were checked with keys which are not in force any more.
 type seen struct {
 	clients *lru.Cache[[sha256.Size]byte, verdict]
 }
 
 type verdict struct {
 	client *Client
-	by     *fetchedKeys // the key set that the token was checked with
+	by     *fetchedKeys // the keys that the token was checked with
 }
 
 func newSeen() *seen {
@@ -30,8 +30,8 @@ func newSeen() *seen {
 	return &seen{clients}
 }
 
-// get returns the client of a token that is known to be valid with this key set, or nil.
-func (s *seen) get(token string, by *fetchedKeys) *Client {
+// get returns the client of a token that is known to be valid, or nil. inForce reports whether keys are still in force.
+func (s *seen) get(token string, inForce func(by *fetchedKeys) bool) *Client {
 	if len(token) > maxToken {
 		return nil
 	}
@@ -40,7 +40,7 @@ func (s *seen) get(token string, by *fetchedKeys) *Client {
 	if !ok {
 		return nil
 	}
-	if known.by != by || time.Now().After(known.client.Expires) {
+	if !inForce(known.by) || time.Now().After(known.client.Expires) {
 		s.clients.Remove(hash)
 		return nil
 	}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
@@ -25,6 +26,7 @@ type Grant struct {
 	TTL      time.Duration // how long the token is valid, from now on; rounded down to whole seconds, which must be 1 or more
 	Issuer   string        // "": none
 	Audience string        // "": none
+	MaxTTL   time.Duration // the longest TTL that the servers allow; 0: DefaultMaxTTL
 }
 
 // Validate returns every fault of the grant, joined: errs.Invalid errors whose fields are sub, rooms and ttl.
@@ -36,6 +38,9 @@ func (g Grant) Validate() error {
 	}
 	if g.TTL < time.Second {
 		faults = append(faults, errs.Field("ttl", "%v is too short; use one such as 1h", g.TTL))
+	}
+	if most := cmp.Or(g.MaxTTL, DefaultMaxTTL); g.TTL > most {
+		faults = append(faults, errs.Field("ttl", "%v is longer than servers allow, which is %v (--jwt-max-ttl)", g.TTL, most))
 	}
 	return errors.Join(faults...)
 }
@@ -113,10 +118,14 @@ func (s *Signer) Sign(g Grant) (string, error) {
 // privateKey reads the one private key of a file's content.
 func privateKey(data []byte) (k jose.JSONWebKey, err error) {
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-		if err := k.UnmarshalJSON(data); err != nil {
+		members, err := fieldsOf(data)
+		if err == nil {
+			err = k.UnmarshalJSON(data)
+		}
+		if err != nil {
 			return k, fmt.Errorf("read the JWK: %w", err)
 		}
-		return k, nil
+		return k, checkUse(members, "sign")
 	}
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		switch block.Type {

@@ -92,11 +92,13 @@ func TestSigner_RefusesGrantsThatMakeNoSense(t *testing.T) {
 		"sub":   func(g *Grant) { g.Subject = "" },
 		"rooms": func(g *Grant) { g.Rooms = nil },
 		"ttl":   func(g *Grant) { g.TTL = time.Second - 1 },
+		"ttl ":  func(g *Grant) { g.TTL = DefaultMaxTTL + 1 },
+		" ttl ": func(g *Grant) { g.MaxTTL = time.Minute },
 	} {
 		g := good
 		change(&g)
 		_, err := signer.Sign(g)
-		if all := errs.All(err); len(all) != 1 || all[0].Field != field || all[0].Code != errs.Invalid {
+		if all := errs.All(err); len(all) != 1 || all[0].Field != strings.TrimSpace(field) || all[0].Code != errs.Invalid {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/go-jose/go-jose/v4/json"
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"restante/internal/chat"
@@ -26,11 +25,12 @@ const (
 	wrongClaims    refusal = "claims"
 	expired        refusal = "expired"
 	notYet         refusal = "not_yet"
+	tooLongLived   refusal = "too_long_lived" // it ends later than the server allows
 )
 
 // refusals lists them for the metrics.
 var refusals = []refusal{
-	missing, tooLong, malformed, wrongAlgorithm, unknownKey, wrongSignature, wrongIssuer, wrongAudience, wrongClaims, expired, notYet,
+	missing, tooLong, malformed, wrongAlgorithm, unknownKey, wrongSignature, wrongIssuer, wrongAudience, wrongClaims, expired, notYet, tooLongLived,
 }
 
 func (r refusal) Error() string { return string(r) }
@@ -49,6 +49,15 @@ func refused(why refusal) error {
 	return errs.Wrap(errs.Unauthenticated, why, "%s", text)
 }
 
+// Reason returns in one word why a request has no client, for the audit log: that of the metric restante_tokens_total. err is
+// the error of From.
+func Reason(err error) string {
+	if why, ok := errors.AsType[refusal](err); ok {
+		return string(why)
+	}
+	return "unavailable"
+}
+
 // Challenge returns the WWW-Authenticate header of a 401 (RFC 6750 section 3). It tells only whether the request had a token.
 // err is the error of From.
 func Challenge(err error) string {
@@ -58,42 +67,41 @@ func Challenge(err error) string {
 	return `Bearer error="invalid_token"`
 }
 
-// claims is the payload of a token.
-type claims struct {
-	jwt.Claims
-	Rooms   Rooms `json:"rooms,omitempty"`
-	Publish *bool `json:"publish,omitempty"`
-	Admin   bool  `json:"admin,omitempty"`
-}
-
-// clientOf reads the payload of a token whose signature is right.
-func (v *Verifier) clientOf(payload []byte) (*Client, error) {
-	var c claims
-	if json.Unmarshal(payload, &c) != nil || c.Expiry == nil || c.Rooms.Validate() != nil {
+// clientOf reads the payload of a token whose signature is right, and that was checked with the keys of issuer.
+func (v *Verifier) clientOf(payload []byte, issuer string) (*Client, error) {
+	c, err := parseClaims(payload)
+	if err != nil || c.Expiry == nil || c.Issuer != issuer || c.Rooms.Validate() != nil {
 		return nil, refused(wrongClaims)
 	}
 	if chat.ValidateName("sub", c.Subject) != nil { // it is not trimmed: what was signed is one name, or none
 		return nil, refused(wrongClaims)
 	}
-	switch err := c.ValidateWithLeeway(v.expected.WithTime(time.Now()), v.cfg.Leeway); {
+	now := time.Now()
+	switch err := c.ValidateWithLeeway(v.expected.WithTime(now), v.cfg.Leeway); {
 	case err == nil:
 	case errors.Is(err, jwt.ErrExpired):
 		return nil, refused(expired)
 	case errors.Is(err, jwt.ErrNotValidYet), errors.Is(err, jwt.ErrIssuedInTheFuture):
 		return nil, refused(notYet)
-	case errors.Is(err, jwt.ErrInvalidIssuer):
-		return nil, refused(wrongIssuer)
 	case errors.Is(err, jwt.ErrInvalidAudience):
 		return nil, refused(wrongAudience)
 	default:
 		return nil, refused(wrongClaims)
 	}
 	var issued time.Time
+	begins := now
 	if c.IssuedAt != nil {
 		issued = c.IssuedAt.Time()
+		if issued.Before(now) {
+			begins = issued
+		}
+	}
+	if c.Expiry.Time().Sub(begins) > v.cfg.MaxTTL+v.cfg.Leeway { // a greater difference than a duration can hold is the greatest one
+		return nil, refused(tooLongLived)
 	}
 	return &Client{
 		ID:      c.Subject,
+		TokenID: c.ID,
 		Rooms:   c.Rooms,
 		Publish: c.Publish == nil || *c.Publish,
 		Admin:   c.Admin,

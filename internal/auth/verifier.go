@@ -1,10 +1,12 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -14,74 +16,120 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// DefaultLeeway is Config.Leeway's default.
-const DefaultLeeway = 5 * time.Second
+// The defaults of Config's fields.
+const (
+	DefaultLeeway     = 5 * time.Second
+	DefaultMaxTTL     = 400 * 24 * time.Hour
+	DefaultJWKSMaxAge = 24 * time.Hour
+)
 
-// Config says which tokens are valid. At least one of Secrets, Keys and JWKS is needed.
+// Config says which tokens are valid. At least one of Secrets, SecretFiles, Keys and JWKS is needed.
 type Config struct {
-	Secrets  []string      // of HS256, from 48 bytes on HS384 too, from 64 on HS512 too; 32 bytes or more
-	Keys     []string      // files with a public key (PEM, or JWK): RSA of 2048 bits or more, ECDSA, Ed25519
-	JWKS     string        // URL of a key set: https, or a loopback host's
-	Issuer   string        // iss of every token; "": any
-	Audience string        // one of aud of every token; "": any
-	Leeway   time.Duration // by how much clocks may differ; default 5 s
+	Secrets     []string      // of HS256, from 48 bytes on HS384 too, from 64 on HS512 too; 32 bytes or more
+	SecretFiles []string      // files with such a secret, read again when they change
+	Keys        []string      // files with a public key (PEM, or JWK): RSA of 2048 bits or more, ECDSA, Ed25519; read again when they change; see SplitKey
+	JWKS        []string      // URLs of key sets: https, or a loopback host's; see SplitKeySet
+	JWKSMaxAge  time.Duration // how long the keys of a set are believed while it cannot be fetched; default 24 h
+	Issuer      string        // iss of every token of a secret, key or set that names no issuer; "": any but those that are named
+	Audience    string        // one of aud of every token; "": any
+	Leeway      time.Duration // by how much clocks may differ; default 5 s
+	MaxTTL      time.Duration // the longest time from iat, or from now, to exp; default 400 days
+
+	// ReadSecret reads one of SecretFiles. Default: the whole file, but for a line end behind the secret.
+	ReadSecret func(path string) ([]byte, error)
+
+	// SignedIn is called when a token was checked for the first time, or again after it was forgotten, and is valid. It must not
+	// block, and is called concurrently. Default: nothing.
+	SignedIn func(ctx context.Context, client *Client)
 
 	Log     *slog.Logger          // default: discard
 	Metrics prometheus.Registerer // default: not registered
 }
 
+func (c Config) withDefaults() Config {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Leeway = cmp.Or(c.Leeway, DefaultLeeway)
+	c.MaxTTL = cmp.Or(c.MaxTTL, DefaultMaxTTL)
+	c.JWKSMaxAge = cmp.Or(c.JWKSMaxAge, DefaultJWKSMaxAge)
+	if c.ReadSecret == nil {
+		c.ReadSecret = readSecret
+	}
+	if c.SignedIn == nil {
+		c.SignedIn = func(context.Context, *Client) {}
+	}
+	return c
+}
+
 // Verifier turns tokens into clients. Its methods may be called concurrently.
 type Verifier struct {
-	cfg        Config
-	expected   jwt.Expected
-	keys       []key                     // of secrets and files
-	set        *keySet                   // nil without Config.JWKS
-	algorithms []jose.SignatureAlgorithm // those of all keys; tokens with another algorithm are not parsed
-	seen       *seen
-	metrics    *metrics
+	cfg      Config
+	expected jwt.Expected
+	local    *localKeys
+	sets     []*keySet
+	named    map[string]bool // issuers with keys of their own
+	seen     *seen
+	metrics  *metrics
 }
 
 // NewVerifier reads the keys. The error lists every wrong setting, and what to do about it. NewVerifier blocks while it
-// fetches the key set, a few seconds at most. A set that cannot be fetched is logged and fetched later; until then, tokens
+// fetches key sets, a few seconds at most for each. A set that cannot be fetched is logged and fetched later; until then, tokens
 // that need it are errs.Unavailable. Close the verifier.
 func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
+	cfg = cfg.withDefaults()
+	v := &Verifier{cfg: cfg, named: map[string]bool{}, seen: newSeen()}
+	faults := cfg.checkTimes()
+	locations := make([]*url.URL, len(cfg.JWKS))
+	for i, text := range cfg.JWKS {
+		issuer, address := SplitKeySet(text)
+		location, err := parseKeySetURL(address)
+		faults = errors.Join(faults, err)
+		locations[i], v.named[issuer] = location, true
 	}
-	if cfg.Leeway == 0 {
-		cfg.Leeway = DefaultLeeway
+	for _, text := range cfg.Keys {
+		issuer, _ := SplitKey(text)
+		v.named[issuer] = true
 	}
-	keys, faults := localKeys(cfg)
-	location, err := parseKeySetURL(cfg.JWKS)
-	faults = errors.Join(faults, err)
-	if cfg.Leeway < 0 {
-		faults = errors.Join(faults, fmt.Errorf("--jwt-leeway: %v is not a time; use one such as 5s", cfg.Leeway))
-	}
-	if len(cfg.Secrets)+len(cfg.Keys) == 0 && cfg.JWKS == "" {
+	delete(v.named, "")
+	if len(cfg.Secrets)+len(cfg.SecretFiles)+len(cfg.Keys)+len(cfg.JWKS) == 0 {
 		faults = errors.Join(faults, errors.New("--auth jwt: nothing says who signs tokens: give --jwt-secret, --jwt-key or --jwks-url"))
 	}
-	if faults != nil {
+	v.metrics = newMetrics()
+	local, err := openLocal(cfg, v.metrics.reloads)
+	if faults = errors.Join(faults, err); faults != nil {
 		return nil, faults
 	}
-	v := &Verifier{cfg: cfg, expected: jwt.Expected{Issuer: cfg.Issuer}, keys: keys, seen: newSeen(), metrics: newMetrics(cfg.Metrics)}
+	v.local = local
+	v.metrics.register(cfg.Metrics)
 	if cfg.Audience != "" {
 		v.expected.AnyAudience = jwt.Audience{cfg.Audience}
 	}
-	for _, k := range keys {
-		v.algorithms = append(v.algorithms, k.algorithms...)
+	for i, location := range locations {
+		issuer, _ := SplitKeySet(cfg.JWKS[i])
+		v.sets = append(v.sets, newKeySet(issuer, location, cfg, v.metrics))
 	}
-	if location != nil {
-		v.algorithms = append(v.algorithms, publicAlgorithms...)
-		v.set = newKeySet(location, cfg.Log, v.metrics.refreshes)
-		v.set.start(ctx)
+	v.local.start(ctx)
+	for _, set := range v.sets {
+		set.start(ctx)
 	}
 	return v, nil
 }
 
-// Close stops the refreshing of the key set and waits until it has ended.
+func (c Config) checkTimes() (faults error) {
+	for flag, value := range map[string]time.Duration{"--jwt-leeway": c.Leeway, "--jwt-max-ttl": c.MaxTTL, "--jwks-max-age": c.JWKSMaxAge} {
+		if value < 0 {
+			faults = errors.Join(faults, fmt.Errorf("%s: %v is not a time; use one such as 5s", flag, value))
+		}
+	}
+	return faults
+}
+
+// Close stops the refreshing of keys and waits until it has ended.
 func (v *Verifier) Close() {
-	if v.set != nil {
-		v.set.stop()
+	v.local.stop()
+	for _, set := range v.sets {
+		set.stop()
 	}
 }
 
@@ -89,18 +137,25 @@ func (v *Verifier) Close() {
 // https://id.example.org".
 func (v *Verifier) String() string {
 	var parts []string
-	switch n := len(v.cfg.Secrets); n {
+	switch n := len(v.cfg.Secrets) + len(v.cfg.SecretFiles); n {
 	case 0:
 	case 1:
 		parts = append(parts, "1 secret")
 	default:
 		parts = append(parts, fmt.Sprintf("%d secrets", n))
 	}
-	for _, file := range v.cfg.Keys {
-		parts = append(parts, "key "+file)
+	of := func(issuer string) string {
+		if issuer == "" {
+			return ""
+		}
+		return " of " + issuer
 	}
-	if v.set != nil {
-		parts = append(parts, "key set "+v.set.name)
+	for _, text := range v.cfg.Keys {
+		issuer, file := SplitKey(text)
+		parts = append(parts, "key "+file+of(issuer))
+	}
+	for _, set := range v.sets {
+		parts = append(parts, "key set "+set.name+of(set.issuer))
 	}
 	if v.cfg.Issuer != "" {
 		parts = append(parts, "issuer "+v.cfg.Issuer)
@@ -121,23 +176,56 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Client, error) {
 }
 
 func (v *Verifier) verify(ctx context.Context, token string) (*Client, error) {
-	if client := v.seen.get(token, v.set.current()); client != nil {
+	if client := v.seen.get(token, v.inForce); client != nil {
 		return client, nil
 	}
-	signed, err := parse(token, v.algorithms)
+	signed, err := parse(token, v.algorithms())
 	if err != nil {
 		return nil, err
 	}
-	payload, fetched, err := v.open(ctx, signed)
+	issuer := claimedIssuer(signed)
+	payload, by, err := v.open(ctx, signed, issuer)
 	if err != nil {
 		return nil, err
 	}
-	client, err := v.clientOf(payload)
+	client, err := v.clientOf(payload, issuer)
 	if err != nil {
 		return nil, err
 	}
-	v.seen.add(token, fetched, client)
+	v.seen.add(token, by, client)
+	v.cfg.SignedIn(ctx, client)
 	return client, nil
+}
+
+// inForce reports whether tokens that were checked with these keys are still valid.
+func (v *Verifier) inForce(by *fetchedKeys) bool {
+	if by == v.local.known.Load() {
+		return true
+	}
+	return slices.ContainsFunc(v.sets, func(s *keySet) bool { return s.current() == by })
+}
+
+// algorithms returns those of all keys. Tokens with another algorithm are not parsed.
+func (v *Verifier) algorithms() (all []jose.SignatureAlgorithm) {
+	for _, k := range v.local.known.Load().keys {
+		all = append(all, k.algorithms...)
+	}
+	if len(v.sets) > 0 {
+		all = append(all, publicAlgorithms...)
+	}
+	return all
+}
+
+// signsFor reports whether keys of one issuer sign tokens of another. Keys of an issuer sign its tokens only, and keys of
+// nobody those of Config.Issuer, or else of every issuer that has no keys of its own.
+func (v *Verifier) signsFor(keysOf, issuer string) bool {
+	switch {
+	case keysOf != "":
+		return issuer == keysOf
+	case v.cfg.Issuer != "":
+		return issuer == v.cfg.Issuer
+	}
+	return !v.named[issuer]
 }
 
 // maxToken is the length of the longest token that is checked, in bytes.
@@ -158,6 +246,9 @@ func parse(token string, algorithms []jose.SignatureAlgorithm) (*jose.JSONWebSig
 	if err != nil {
 		return nil, refused(malformed) // the cause may quote the token
 	}
+	if checkHeader(signed.Signatures[0].Protected) != nil {
+		return nil, refused(malformed)
+	}
 	return signed, nil
 }
 
@@ -166,24 +257,53 @@ func isTokenChar(c rune) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
 }
 
-// open returns the payload of a token that one of the keys has signed, and the key set that was used. Of the token's header
-// only the algorithm and the key's name matter, and they only select among the existing keys.
-func (v *Verifier) open(ctx context.Context, signed *jose.JSONWebSignature) ([]byte, *fetchedKeys, error) {
+// open returns the payload of a token that one of the keys for its issuer has signed, and the keys that were used. Of the token's
+// header only the algorithm and the key's name matter, and they only select among the existing keys, as the issuer does.
+func (v *Verifier) open(ctx context.Context, signed *jose.JSONWebSignature, issuer string) ([]byte, *fetchedKeys, error) {
 	header := signed.Signatures[0].Protected
-	candidates := slices.DeleteFunc(slices.Clone(v.keys), func(k key) bool { return !k.fits(header) })
-	if payload := signedBy(signed, candidates); payload != nil || v.set == nil {
-		return payload, v.set.current(), whyNot(payload, candidates)
+	local := v.local.known.Load()
+	known := false // the issuer has keys
+	var candidates []key
+	for _, k := range local.keys {
+		if v.signsFor(k.issuer, issuer) {
+			known = true
+			if k.fits(header) {
+				candidates = append(candidates, k)
+			}
+		}
 	}
-	if strings.HasPrefix(header.Algorithm, "HS") { // key sets are public and hold no secrets
-		return nil, nil, whyNot(nil, candidates)
+	if payload := signedBy(signed, candidates); payload != nil {
+		return payload, local, nil
 	}
-	fetched, err := v.set.lookup(ctx, header)
-	if err != nil {
-		return nil, nil, err
+	var unavailable error
+	for _, set := range v.sets {
+		if !v.signsFor(set.issuer, issuer) {
+			continue
+		}
+		known = true
+		if strings.HasPrefix(header.Algorithm, "HS") { // key sets are public and hold no secrets
+			continue
+		}
+		fetched, err := set.lookup(ctx, header)
+		if err != nil {
+			unavailable = err
+			continue
+		}
+		remote := fetched.fit(header)
+		if payload := signedBy(signed, remote); payload != nil {
+			return payload, fetched, nil
+		}
+		candidates = append(candidates, remote...)
 	}
-	remote := fetched.fit(header)
-	payload := signedBy(signed, remote)
-	return payload, fetched, whyNot(payload, append(candidates, remote...))
+	switch {
+	case unavailable != nil:
+		return nil, nil, unavailable
+	case !known:
+		return nil, nil, refused(wrongIssuer)
+	case len(candidates) == 0:
+		return nil, nil, refused(unknownKey)
+	}
+	return nil, nil, refused(wrongSignature)
 }
 
 func signedBy(signed *jose.JSONWebSignature, candidates []key) []byte {
@@ -193,15 +313,4 @@ func signedBy(signed *jose.JSONWebSignature, candidates []key) []byte {
 		}
 	}
 	return nil
-}
-
-func whyNot(payload []byte, candidates []key) error {
-	switch {
-	case payload != nil:
-		return nil
-	case len(candidates) == 0:
-		return refused(unknownKey)
-	default:
-		return refused(wrongSignature)
-	}
 }

@@ -73,7 +73,11 @@ func TestVerifier_RefusesWhatIsNotSignedByAKeyOfTheAlgorithm(t *testing.T) {
 		"another RSA key":         {sign(t, jose.RS256, private()["rsa-other"], nil, payload(right)), wrongSignature},
 		"another EC key":          {sign(t, jose.ES256, private()["p256-other"], nil, payload(right)), wrongSignature},
 		"alg changed":             {header(`{"alg":"RS256"}`), wrongSignature},
-		"crit":                    {sign(t, jose.ES256, private()["p256"], map[jose.HeaderKey]any{"crit": []string{"exp"}}, payload(right)), wrongSignature},
+		"crit":                    {sign(t, jose.ES256, private()["p256"], map[jose.HeaderKey]any{"crit": []string{"exp"}}, payload(right)), malformed},
+		"crit of nothing":         {sign(t, jose.ES256, private()["p256"], map[jose.HeaderKey]any{"crit": []string{}}, payload(right)), malformed},
+		"crit null":               {header(`{"alg":"ES256","crit":null}`), wrongSignature}, // a null is no member for the library, and the signature is of another header
+		"b64":                     {header(`{"alg":"ES256","b64":true}`), malformed},
+		"kid a number":            {header(`{"alg":"ES256","kid":7}`), malformed},
 		"its own key": {sign(t, jose.ES256, private()["p256-other"],
 			map[jose.HeaderKey]any{"jwk": jwk, "jku": "http://127.0.0.1/", "x5u": "http://127.0.0.1/"}, payload(right)), wrongSignature},
 		"other claims":    {parts[0] + "." + b64(strings.Replace(claims, "ann", "bob", 1)) + "." + parts[2], wrongSignature},
@@ -165,6 +169,7 @@ func TestVerifier_ReadsClaims(t *testing.T) {
 			}
 		})
 	}
+	v = newTestVerifier(t, Config{Secrets: []string{secret32}})
 	for _, claims := range []string{"", "null", "[]", "7", `{"sub":"ann"`, `{"SUB":"ann","exp":9999999999}`, `{"sub":"ann","sub":"bob","exp":9999999999}`} {
 		wantRefusal(t, v, sign(t, jose.HS256, []byte(secret32), nil, []byte(claims)), wrongClaims)
 	}
@@ -182,7 +187,7 @@ func TestVerifier_ClientHasWhatTheTokenSays(t *testing.T) {
 		{map[string]any{"publish": false, "rooms": []string{}}, Client{ID: "ann"}},
 		{map[string]any{"rooms": nil, "sub": "Ünïcode 日本"}, Client{ID: "Ünïcode 日本", Publish: true}},
 		{map[string]any{"rooms": nil, "sub": "👩\u200d👧\u3000\U0001fae9"}, Client{ID: "👩\u200d👧\u3000\U0001fae9", Publish: true}},
-		{map[string]any{"iat": 1_700_000_000, "rooms": nil}, Client{ID: "ann", Publish: true, Issued: time.Unix(1_700_000_000, 0)}},
+		{map[string]any{"iat": exp.Unix() - 9_000_000, "rooms": nil, "jti": "t-1"}, Client{ID: "ann", TokenID: "t-1", Publish: true, Issued: exp.Add(-9_000_000 * time.Second)}},
 		{map[string]any{"iat": nil, "rooms": nil}, Client{ID: "ann", Publish: true}},
 	} {
 		change := map[string]any{"exp": exp.Unix()}
@@ -191,7 +196,7 @@ func TestVerifier_ClientHasWhatTheTokenSays(t *testing.T) {
 		}
 		got := wantClient(t, v, secretToken(t, secret32, change), tc.want.ID)
 		tc.want.Expires = exp.Add(10 * time.Second)
-		if !got.Expires.Equal(tc.want.Expires) || !got.Issued.Equal(tc.want.Issued) || got.Publish != tc.want.Publish || got.Admin != tc.want.Admin ||
+		if !got.Expires.Equal(tc.want.Expires) || !got.Issued.Equal(tc.want.Issued) || got.TokenID != tc.want.TokenID || got.Publish != tc.want.Publish || got.Admin != tc.want.Admin ||
 			strings.Join(got.Rooms, ",") != strings.Join(tc.want.Rooms, ",") {
 			t.Errorf("%v: %+v, want %+v", tc.change, got, tc.want)
 		}
@@ -236,7 +241,7 @@ func TestVerifier_RemembersABoundedNumberOfTokens(t *testing.T) {
 		t.Errorf("%d tokens are remembered, want %d", n, maxSeen)
 	}
 	wantRefusal(t, v, secretToken(t, secret64[:40], nil), wrongSignature)
-	if v.seen.get(secretToken(t, secret64[:40], nil), nil) != nil {
+	if v.seen.get(secretToken(t, secret64[:40], nil), v.inForce) != nil {
 		t.Error("a refused token is remembered")
 	}
 }
@@ -245,7 +250,7 @@ func TestVerifier_Counts(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	v := newTestVerifier(t, Config{Secrets: []string{secret32}, Metrics: reg})
 	series, err := testutil.GatherAndCount(reg)
-	if want := len(refusals) + 2 + 2; err != nil || series != want {
+	if want := len(refusals) + 2 + 2 + 2; err != nil || series != want {
 		t.Errorf("%d series from the start, want %d: %v", series, want, err)
 	}
 	token := secretToken(t, secret32, nil)
@@ -270,11 +275,11 @@ func TestVerifier_RefusesBadSettings(t *testing.T) {
 		"empty secret": {Config{Secrets: []string{""}}, []string{"--jwt-secret"}},
 		"no file":      {Config{Keys: []string{"/no/such/file"}}, []string{"--jwt-key: /no/such/file: no such file"}},
 		"leeway":       {Config{Secrets: []string{secret32}, Leeway: -1}, []string{"--jwt-leeway"}},
-		"http":         {Config{JWKS: "http://id.example.org/keys"}, []string{"--jwks-url", "https"}},
-		"not a URL":    {Config{JWKS: "id.example.org/keys?key=hidden"}, []string{"--jwks-url"}},
-		"no host":      {Config{JWKS: "https:///keys"}, []string{"--jwks-url"}},
-		"ftp":          {Config{JWKS: "ftp://127.0.0.1/keys"}, []string{"--jwks-url"}},
-		"all at once":  {Config{Secrets: []string{weak}, Keys: []string{"/no"}, JWKS: "x"}, []string{"--jwt-secret", "--jwt-key", "--jwks-url"}},
+		"http":         {Config{JWKS: []string{"http://id.example.org/keys"}}, []string{"--jwks-url", "https"}},
+		"not a URL":    {Config{JWKS: []string{"id.example.org/keys?key=hidden"}}, []string{"--jwks-url"}},
+		"no host":      {Config{JWKS: []string{"https:///keys"}}, []string{"--jwks-url"}},
+		"ftp":          {Config{JWKS: []string{"ftp://127.0.0.1/keys"}}, []string{"--jwks-url"}},
+		"all at once":  {Config{Secrets: []string{weak}, Keys: []string{"/no"}, JWKS: []string{"x"}}, []string{"--jwt-secret", "--jwt-key", "--jwks-url"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := NewVerifier(t.Context(), tc.cfg)

@@ -112,10 +112,11 @@ func (b *Broker) Consume(ctx context.Context, handle driver.Handler) error {
 	return b.d.Consume(ctx, func(ctx context.Context, batch []chat.Message) error {
 		ctx, end := b.tracing.persist(ctx, batch)
 		err := handle(ctx, batch)
-		end(err)
-		if err == nil {
-			return nil
+		if _, done := errors.AsType[*chat.ConflictsError](err); done || err == nil {
+			end(nil)
+			return err
 		}
+		end(err)
 		code := errs.CodeOf(err)
 		if code == errs.Invalid && len(batch) > 1 {
 			return err // each message is tried alone next; only the bad one gets a log line

@@ -63,6 +63,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		m.failed.WithLabelValues(string(code))
 		m.batchesFailed.WithLabelValues(string(code))
 	}
+	m.failed.WithLabelValues(string(errs.Conflict))
 	if reg != nil {
 		reg.MustRegister(m.accepted, m.confirmed, m.announced, m.heardMessages, m.retries, m.failed, m.batchesFailed,
 			m.confirmSeconds, m.announceSeconds, m.heardSeconds)

@@ -5,26 +5,21 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"os"
 	"time"
-)
 
-// checkEvery is how often the files are checked. A check costs two system calls.
-const checkEvery = 2 * time.Second
+	"restante/internal/filestate"
+)
 
 // files provides a certificate and its key from two files.
 type files struct {
 	cert, key string
-	known     state  // files that were read, or did not match
-	suspect   *state // files that did not match at the last check
+	known     filestate.State // files that were read, or did not match
+	suspect   filestate.State // files that did not match at the last check
 }
-
-// state is the state of the two files; an entry is nil if the file does not exist.
-type state [2]os.FileInfo
 
 func openFiles(cert, key string) (*files, []*tls.Certificate, error) {
 	f := &files{cert: cert, key: key}
-	f.known = f.stat() // before reading, so that a change during the read is seen by the next check
+	f.known = filestate.Of(cert, key) // before reading, so that a change during the read is seen by the next check
 	pair, err := f.read()
 	if err != nil {
 		return nil, nil, err
@@ -35,21 +30,21 @@ func openFiles(cert, key string) (*files, []*tls.Certificate, error) {
 // check reads the files if they have changed. A certificate and a key that do not match are read again at the next
 // check before that is an error, because two files cannot be replaced at the same moment.
 func (f *files) check(context.Context) ([]*tls.Certificate, time.Duration, error) {
-	found := f.stat()
-	if found.equal(f.known) {
+	found := filestate.Of(f.cert, f.key)
+	if found.Equal(f.known) {
 		f.suspect = nil
-		return nil, checkEvery, nil
+		return nil, filestate.CheckEvery, nil
 	}
 	pair, err := f.read()
-	if err != nil && (f.suspect == nil || !found.equal(*f.suspect)) {
-		f.suspect = &found
-		return nil, checkEvery, nil
+	if err != nil && !found.Equal(f.suspect) {
+		f.suspect = found
+		return nil, filestate.CheckEvery, nil
 	}
 	f.known, f.suspect = found, nil
 	if err != nil {
-		return nil, checkEvery, err
+		return nil, filestate.CheckEvery, err
 	}
-	return []*tls.Certificate{pair}, checkEvery, nil
+	return []*tls.Certificate{pair}, filestate.CheckEvery, nil
 }
 
 func (f *files) challenge(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -62,31 +57,4 @@ func (f *files) read() (*tls.Certificate, error) {
 		return nil, fmt.Errorf("read certificate %s with key %s: %w", f.cert, f.key, err)
 	}
 	return &pair, nil
-}
-
-// stat follows symbolic links, so that a changed link counts as a change.
-func (f *files) stat() (found state) {
-	for i, path := range []string{f.cert, f.key} {
-		if info, err := os.Stat(path); err == nil {
-			found[i] = info
-		}
-	}
-	return found
-}
-
-// equal reports whether the files are unchanged between two checks.
-func (s state) equal(other state) bool {
-	for i, a := range s {
-		b := other[i]
-		if a == nil || b == nil {
-			if a != b {
-				return false
-			}
-			continue
-		}
-		if !os.SameFile(a, b) || a.Size() != b.Size() || !a.ModTime().Equal(b.ModTime()) {
-			return false
-		}
-	}
-	return true
 }

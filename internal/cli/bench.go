@@ -36,6 +36,11 @@ With --url it writes to rooms of that server whose names begin with "bench-". Th
 
 // Run runs the scenarios and prints each result when it is known.
 func (c *benchCmd) Run(ctx context.Context, s *streams) error {
+	if c.URL != "" {
+		if _, err := parseBase(c.URL); err != nil {
+			return err
+		}
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the program to start as a server: %w", err)

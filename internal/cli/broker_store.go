@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"restante/internal/audit"
 	"restante/internal/broker/rabbitmq/operate"
 	"restante/internal/errs"
 	"restante/internal/peer"
@@ -57,8 +58,11 @@ func (c *brokerStoreShowCmd) Run(ctx context.Context, s *streams) error {
 
 type brokerStoreAdoptCmd struct {
 	brokerAddress `embed:""`
+	auditFlag     `embed:""`
 	Store         storeURL `required:"" env:"RESTANTE_STORE" placeholder:"URL" help:"The store: postgres://USER:PASSWORD@HOST:PORT/DATABASE."`
 	Force         bool     `help:"Do it although nodes with another store are running. They stop to take messages when they hear of it."`
+
+	StorePasswordFile string `env:"RESTANTE_STORE_PASSWORD_FILE" placeholder:"FILE" type:"path" help:"File with the password of --store, whose URL then has a user name only."`
 }
 
 // Help is the text of `restante broker store adopt --help` below the usage line.
@@ -76,6 +80,10 @@ It refuses while a node consumes that works with another store, for which it lis
 func (c *brokerStoreAdoptCmd) Run(ctx context.Context, s *streams) error {
 	if !c.Store.isPostgres() {
 		return &exitError{exitUsage, errors.New("--store: a broker between nodes belongs to a PostgreSQL store")}
+	}
+	var err error
+	if c.Store, err = c.Store.with("--store-password-file", c.StorePasswordFile); err != nil {
+		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
 	return withBroker(ctx, &c.brokerAddress, "", operate.Open, func(b *operate.Broker) error {
@@ -97,7 +105,8 @@ func (c *brokerStoreAdoptCmd) Run(ctx context.Context, s *streams) error {
 				return err
 			}
 		}
-		return c.adopt(ctx, s, b, before, l.Store, log)
+		event := audit.Event{What: audit.Admin, Action: "broker store adopt", Subject: l.Store}
+		return c.do(ctx, s, event, func() (int, error) { return 0, c.adopt(ctx, s, b, before, l.Store, log) })
 	})
 }
 

@@ -83,7 +83,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		return exited
 	}
 	if err != nil {
-		return report(stderr, &exitError{exitUsage, fmt.Errorf("%w\nTry 'restante --help', or 'restante COMMAND --help'", err)})
+		return report(stderr, &exitError{exitUsage, fmt.Errorf("%w\nTry 'restante --help', or 'restante COMMAND --help'", withoutInput(err, args))})
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	s := &streams{in: stdin, out: stdout, err: stderr}

@@ -16,20 +16,22 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/retry"
+	"restante/internal/secret"
 )
 
 // target is the flags that select a server and a room.
 type target struct {
-	URL   string `name:"url" env:"RESTANTE_URL" placeholder:"URL" default:"http://127.0.0.1:8080" help:"Address of the server (default ${default})."`
-	Token string `env:"RESTANTE_TOKEN" placeholder:"TOKEN" help:"Token, if the server requires one (see 'restante token'). Prefer the environment variable: other users of the machine can read command lines."`
-	Room  string `short:"r" env:"RESTANTE_ROOM" placeholder:"ROOM" default:"lobby" help:"The room (default ${default})."`
+	URL       string `name:"url" env:"RESTANTE_URL" placeholder:"URL" default:"http://127.0.0.1:8080" help:"Address of the server (default ${default})."`
+	Token     string `env:"RESTANTE_TOKEN" placeholder:"TOKEN" help:"Token, if the server requires one (see 'restante token'). Prefer the file or the environment variable: other users of the machine can read command lines."`
+	TokenFile string `name:"token-file" env:"RESTANTE_TOKEN_FILE" placeholder:"FILE" type:"path" help:"File with the token. It is read for each request, so that a new token is taken when the file changes."`
+	Room      string `short:"r" env:"RESTANTE_ROOM" placeholder:"ROOM" default:"lobby" help:"The room (default ${default})."`
 }
 
 // client calls the HTTP API of the server of a target. It is not for concurrent use.
 type client struct {
 	base  string
 	room  string
-	token string // "": no token
+	token func() (string, error) // of now; nil: no token
 	http  *http.Client
 }
 
@@ -42,15 +44,41 @@ func (t *target) client() (*client, error) {
 		return nil, &exitError{exitUsage, fmt.Errorf("--%w", err)}
 	}
 	c := newClient(base, t.Room)
-	c.token = t.Token
-	return c, nil
+	c.token, err = t.token()
+	return c, err
+}
+
+// hasToken reports whether requests have a token.
+func (t *target) hasToken() bool { return t.Token != "" || t.TokenFile != "" }
+
+// token returns what reads the token, nil if there is none.
+func (t *target) token() (func() (string, error), error) {
+	switch {
+	case t.Token != "" && t.TokenFile != "":
+		return nil, &exitError{exitUsage, errors.New("--token-file: there is a --token (RESTANTE_TOKEN) as well; leave one of them out")}
+	case t.Token != "":
+		return func() (string, error) { return t.Token, nil }, nil
+	case t.TokenFile == "":
+		return nil, nil
+	}
+	read := func() (string, error) {
+		token, err := secret.ReadText(t.TokenFile)
+		if err != nil {
+			return "", fmt.Errorf("--token-file: %w", err)
+		}
+		return token, nil
+	}
+	if _, err := read(); err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	return read, nil
 }
 
 // parseBase checks a server's address and returns it without a trailing slash, so that a path can follow.
 func parseBase(address string) (string, error) {
 	base, err := url.Parse(address)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" {
-		return "", &exitError{exitUsage, fmt.Errorf("--url: %q is not the address of a server, such as http://127.0.0.1:8080", address)}
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.User != nil {
+		return "", &exitError{exitUsage, errors.New("--url: is not the address of a server, such as http://127.0.0.1:8080, without a user name or a token in it")}
 	}
 	return strings.TrimSuffix(address, "/"), nil
 }
@@ -115,8 +143,7 @@ func (c *client) request(ctx context.Context, method, path string, query url.Val
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	c.authorize(req)
-	return req, nil
+	return req, c.authorize(req)
 }
 
 // answer sends a request and returns the answer if its status is 2xx; the caller closes its body.
@@ -136,10 +163,15 @@ func (c *client) answer(req *http.Request) (*http.Response, error) {
 }
 
 // authorize adds the token to a request.
-func (c *client) authorize(req *http.Request) {
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+func (c *client) authorize(req *http.Request) error {
+	if c.token == nil {
+		return nil
 	}
+	token, err := c.token()
+	if err == nil {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	return err
 }
 
 // readRefusal turns an answer into an error, with the text of its problem document (RFC 9457) if there is one.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"restante/internal/audit"
 	"restante/internal/errs"
 	"restante/internal/store"
 )
@@ -16,6 +17,11 @@ import (
 type copyCmd struct {
 	From storeURL `required:"" placeholder:"URL" help:"The source store: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE."`
 	To   storeURL `required:"" placeholder:"URL" help:"The target store. A SQLite file is created if it does not exist; a PostgreSQL database must exist."`
+
+	FromPasswordFile string `placeholder:"FILE" type:"path" help:"File with the password of --from, whose URL then has a user name only."`
+	ToPasswordFile   string `placeholder:"FILE" type:"path" help:"File with the password of --to, whose URL then has a user name only."`
+
+	auditFlag `embed:""`
 }
 
 // Help is the text of `restante copy --help` below the usage line.
@@ -45,6 +51,12 @@ func (c *copyCmd) Run(ctx context.Context, s *streams) (err error) {
 	if c.From == c.To {
 		return &exitError{exitUsage, errors.New("--from and --to are the same store")}
 	}
+	if c.From, err = c.From.with("--from-password-file", c.FromPasswordFile); err != nil {
+		return err
+	}
+	if c.To, err = c.To.with("--to-password-file", c.ToPasswordFile); err != nil {
+		return err
+	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	from, err := c.From.openSource(ctx, log)
 	if err != nil {
@@ -56,7 +68,8 @@ func (c *copyCmd) Run(ctx context.Context, s *streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	return c.outcome(c.copy(ctx, &store.Copy{From: from, To: to}, s))
+	event := audit.Event{What: audit.Admin, Action: "copy", Subject: c.From.String() + " to " + c.To.String()}
+	return c.do(ctx, s, event, func() (int, error) { return 0, c.outcome(c.copy(ctx, &store.Copy{From: from, To: to}, s)) })
 }
 
 func (c *copyCmd) copy(ctx context.Context, work *store.Copy, s *streams) error {

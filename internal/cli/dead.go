@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"restante/internal/audit"
 	"restante/internal/broker/rabbitmq/deadletter"
 )
 
@@ -59,6 +60,7 @@ func (c *selection) pick() (deadletter.Pick, error) {
 
 type deadReplayCmd struct {
 	brokerAddress `embed:""`
+	auditFlag     `embed:""`
 	selection     `embed:""`
 	JSON          bool `help:"Print a JSON object."`
 }
@@ -70,7 +72,7 @@ func (deadReplayCmd) Help() string {
   restante dead replay 01a2050d-d456-7a4a-970a-265bf9ff262a
   restante dead replay --all --broker amqp://restante:secret@rabbit/chat
 
-It sends each message back to the queue where it was dead-lettered, with the same id, and removes the letter when the broker has the message on stable storage. So an interruption loses nothing, and a message that is sent twice is stored once. Replay after you have fixed the reason: a message that still cannot be stored becomes a dead letter again.` + deadCodes
+It sends each message back to the queue where it was dead-lettered, with the same id, and removes the letter when the broker has the message on stable storage. So an interruption loses nothing, and a message that is sent twice is stored once. Replay after you have fixed the reason: a message that still cannot be stored becomes a dead letter again. One whose reason begins with "conflict" always does: its sender has used the id for another text, which is kept. Drop it.` + deadCodes
 }
 
 // Run sends the letters again.
@@ -90,8 +92,11 @@ func (c *deadReplayCmd) Run(ctx context.Context, s *streams) error {
 				}
 			}
 		}
-		n, err := d.Replay(ctx, pick, progress)
-		return errors.Join(err, c.report(s, n))
+		event := audit.Event{What: audit.DeadLetter, Action: "dead replay", Subject: c.subject()}
+		return c.do(ctx, s, event, func() (int, error) {
+			n, err := d.Replay(ctx, pick, progress)
+			return n, errors.Join(err, c.report(s, n))
+		})
 	})
 }
 
@@ -105,6 +110,7 @@ func (c *deadReplayCmd) report(s *streams, n int) error {
 
 type deadDropCmd struct {
 	brokerAddress `embed:""`
+	auditFlag     `embed:""`
 	selection     `embed:""`
 	Yes           bool `short:"y" help:"Do not ask for confirmation."`
 	JSON          bool `help:"Print a JSON object."`
@@ -131,8 +137,11 @@ func (c *deadDropCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	return withLetters(ctx, &c.brokerAddress, func(d *deadletter.Queue) error {
-		n, err := d.Drop(ctx, pick)
-		return errors.Join(err, c.report(s, n))
+		event := audit.Event{What: audit.DeadLetter, Action: "dead drop", Subject: c.subject()}
+		return c.do(ctx, s, event, func() (int, error) {
+			n, err := d.Drop(ctx, pick)
+			return n, errors.Join(err, c.report(s, n))
+		})
 	})
 }
 

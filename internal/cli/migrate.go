@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"restante/internal/audit"
 	"restante/internal/store/driver"
 	"restante/internal/store/postgres"
 	"restante/internal/store/sqlite"
@@ -12,6 +13,10 @@ import (
 
 type migrateCmd struct {
 	Store storeURL `required:"" env:"RESTANTE_STORE" placeholder:"URL" help:"The store: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE."`
+
+	StorePasswordFile string `env:"RESTANTE_STORE_PASSWORD_FILE" placeholder:"FILE" type:"path" help:"File with the password of --store, whose URL then has a user name only."`
+
+	auditFlag `embed:""`
 }
 
 // Help is the text of `restante migrate --help` below the usage line.
@@ -34,10 +39,15 @@ Exit codes:
 // Run creates or updates the tables of the store.
 func (c *migrateCmd) Run(ctx context.Context, s *streams) error {
 	log := slog.New(slog.NewTextHandler(s.err, nil))
-	if err := c.migrate(ctx, log); err != nil {
+	var err error
+	if c.Store, err = c.Store.with("--store-password-file", c.StorePasswordFile); err != nil {
+		return err
+	}
+	event := audit.Event{What: audit.Admin, Action: "migrate", Subject: c.Store.String()}
+	if err := c.do(ctx, s, event, func() (int, error) { return 0, c.migrate(ctx, log) }); err != nil {
 		return c.Store.explain(err)
 	}
-	_, err := fmt.Fprintf(s.out, "%s is up to date\n", c.Store)
+	_, err = fmt.Fprintf(s.out, "%s is up to date\n", c.Store)
 	return err
 }
 

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,10 +51,10 @@ The error names the message by its id, and says whether it may have been accepte
 
 // Run sends the message in the arguments, or those of standard input.
 func (c *sendCmd) Run(ctx context.Context, s *streams) error {
-	if c.ClientID = chat.TrimName(c.ClientID); c.ClientID == "" && c.Token == "" {
+	if c.ClientID = chat.TrimName(c.ClientID); c.ClientID == "" && !c.hasToken() {
 		c.ClientID = chat.TrimName(userName())
 	}
-	if err := chat.ValidateName("client_id", c.ClientID); err != nil && (c.Token == "" || c.ClientID != "") {
+	if err := chat.ValidateName("client_id", c.ClientID); err != nil && (!c.hasToken() || c.ClientID != "") {
 		return &exitError{exitUsage, fmt.Errorf("--client-id, RESTANTE_CLIENT_ID: %w", err)}
 	}
 	if c.Timeout <= 0 {
@@ -158,7 +157,7 @@ func (sn *sender) send(ctx context.Context, text string) error {
 		if err == nil {
 			sn.retrier.success()
 			sn.sent++
-			return sn.print(id.String(), answer)
+			return sn.print(id.String(), text, answer)
 		}
 		uncertain = uncertain || mayBeAccepted(err)
 		if err := sn.retrier.wait(ctx, err); err != nil {
@@ -189,7 +188,7 @@ func notConfirmed(id string, uncertain bool, err error) error {
 	}
 }
 
-// post makes one attempt and returns the answer's body, which is a message.
+// post makes one attempt and returns the answer's body, which is a message without its text.
 func (sn *sender) post(ctx context.Context, id, text string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, min(attemptTimeout, sn.cmd.Timeout))
 	defer cancel()
@@ -208,17 +207,17 @@ func (sn *sender) post(ctx context.Context, id, text string) ([]byte, error) {
 	return answer, nil
 }
 
-func (sn *sender) print(id string, answer []byte) error {
+func (sn *sender) print(id, text string, answer []byte) error {
 	var err error
 	switch {
 	case sn.cmd.Quiet:
 	case sn.cmd.JSON:
-		var line bytes.Buffer
-		if json.Compact(&line, answer) != nil {
+		var m chat.Message
+		if json.Unmarshal(answer, &m) != nil {
 			return fmt.Errorf("message %s was accepted, but the answer is not JSON: is %s the address of a restante server?", id, sn.client.base)
 		}
-		line.WriteByte('\n')
-		_, err = sn.out.Write(line.Bytes())
+		m.Msg = text // the id is new, so this is the text that is kept
+		_, err = sn.out.Write(append(m.AppendJSON(nil), '\n'))
 	default:
 		_, err = fmt.Fprintln(sn.out, id)
 	}

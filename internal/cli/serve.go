@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -25,8 +26,8 @@ func (serveCmd) Help() string {
   restante serve
       For this machine: http://127.0.0.1:8080, no authentication, data in the user's data directory.
 
-  export RESTANTE_JWT_SECRET="$(openssl rand -base64 48)"
-  restante serve --listen :443 --auth jwt --acme-domain chat.example.org --data /var/lib/restante
+  (umask 077; openssl rand -base64 48 > jwt-secret)
+  restante serve --listen :443 --auth jwt --jwt-secret-file jwt-secret --acme-domain chat.example.org --data /var/lib/restante
       On the internet, at https://chat.example.org, for clients with tokens that are signed with the secret, such as
       'restante token' makes. The certificate comes from Let's Encrypt and is kept in the data directory.
 
@@ -41,7 +42,7 @@ func (serveCmd) Help() string {
 
   restante serve --listen :8080 --auth jwt --jwt-key public.pem --broker amqp://restante:PASSWORD@rabbit/chat --store postgres://restante:PASSWORD@db/chat
       One of several nodes, on RabbitMQ and PostgreSQL. --roles, such as --roles hub, gives it a part of the work. Prefer
-      RESTANTE_BROKER and RESTANTE_STORE for passwords: other users of the machine can read command lines.
+      --broker-password-file and --store-password-file: other users of the machine can read command lines.
 
   RESTANTE_LISTEN=127.0.0.1:9000 restante serve --config /etc/restante.yaml
       With a file such as
@@ -66,6 +67,9 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	}
 	w, log := logging.New(s.err, logHandler(c.Config, s.err))
 	s.err, s.end = w, func() { w.Close(logLimit) }
+	for _, e := range c.Exposures(c.File) {
+		log.Warn(e.What, "path", e.Path, "mode", fmt.Sprintf("%04o", e.Mode), "advice", "chmod go= "+e.Path)
+	}
 	return server.Run(ctx, c.Config, log, nil, w.Lost())
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"restante/internal/config"
 	"restante/internal/errs"
 	"restante/internal/store"
 	"restante/internal/store/driver"
@@ -30,6 +31,21 @@ func (u storeURL) Validate() error {
 
 func (u storeURL) isPostgres() bool {
 	return strings.HasPrefix(string(u), "postgres://") || strings.HasPrefix(string(u), "postgresql://")
+}
+
+// with returns the URL with the password in a file, which the named flag gives; without a file it is u.
+func (u storeURL) with(flag, file string) (storeURL, error) {
+	if file == "" {
+		return u, nil
+	}
+	if !u.isPostgres() {
+		return u, &exitError{exitUsage, fmt.Errorf("%s: only PostgreSQL has a password; leave it out", flag)}
+	}
+	text, err := config.WithPassword(string(u), file)
+	if err != nil {
+		return u, &exitError{exitUsage, fmt.Errorf("%s: %w", flag, err)}
+	}
+	return storeURL(text), nil
 }
 
 // path returns the file of SQLite, "" for any other store.

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -79,11 +80,17 @@ func (c *tailCmd) start() (after *chat.Cursor, query url.Values, err error) {
 	}
 	since, err := timetext.ParseLocal(*c.Since, time.Now())
 	if err != nil {
+		if !aTime.MatchString(*c.Since) {
+			err = errors.New("is neither a time such as 2026-01-31T09:00:00Z, 2026-01-31T09:00 or 09:00, nor a duration such as 90m, 2d or 1w")
+		}
 		return nil, nil, &exitError{exitUsage, fmt.Errorf("--since: %w", err)}
 	}
 	query.Set("since", since.Format(time.RFC3339Nano))
 	return nil, query, nil
 }
+
+// aTime matches what was meant as a time or a duration, so that an error may show it.
+var aTime = regexp.MustCompile(`^[-+]?[0-9][-+.:0-9 TZtzdhmnsuwµ]{0,40}$`)
 
 // silence is how long a stream may be silent before it counts as broken. The server writes every 15 seconds.
 const silence = 45 * time.Second

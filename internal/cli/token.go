@@ -3,12 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"restante/internal/auth"
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/secret"
 )
 
 type tokenCmd struct {
@@ -18,10 +18,14 @@ type tokenCmd struct {
 	ReadOnly bool          `help:"Allow reading only."`
 	Admin    bool          `help:"Allow the operator's endpoints, such as /metrics."`
 
-	JWTSecret   string `name:"jwt-secret" env:"RESTANTE_JWT_SECRET" placeholder:"SECRET" help:"The server's secret. Prefer the environment variable: other users of the machine can read command lines."`
+	JWTSecret   string `name:"jwt-secret" env:"RESTANTE_JWT_SECRET" placeholder:"SECRET" help:"The server's secret. Prefer the file or the environment variable: other users of the machine can read command lines."`
 	JWTKey      string `name:"jwt-key" type:"path" placeholder:"FILE" help:"File with a private key (PEM or JWK), instead of a secret. The server must have its public key."`
 	JWTIssuer   string `name:"jwt-issuer" env:"RESTANTE_JWT_ISSUER" placeholder:"TEXT" help:"The 'iss' that the server requires (default: none)."`
 	JWTAudience string `name:"jwt-audience" env:"RESTANTE_JWT_AUDIENCE" placeholder:"TEXT" help:"The 'aud' that the server requires (default: none)."`
+
+	JWTSecretFile []string `name:"jwt-secret-file" env:"RESTANTE_JWT_SECRET_FILE" placeholder:"FILE" help:"File with the server's secret. Of several, separated by commas as for serve, the first one signs."`
+
+	JWTMaxTTL time.Duration `name:"jwt-max-ttl" env:"RESTANTE_JWT_MAX_TTL" placeholder:"DURATION" help:"The longest time for which the server lets a token be valid (default 400d)."`
 }
 
 // Help is the text of `restante token --help` below the usage line.
@@ -49,7 +53,7 @@ func (c *tokenCmd) Run(s *streams) error {
 	}
 	token, err := signer.Sign(auth.Grant{
 		Subject: chat.TrimName(c.Sub), Rooms: c.Rooms, ReadOnly: c.ReadOnly, Admin: c.Admin,
-		TTL: c.TTL, Issuer: c.JWTIssuer, Audience: c.JWTAudience,
+		TTL: c.TTL, Issuer: c.JWTIssuer, Audience: c.JWTAudience, MaxTTL: c.JWTMaxTTL,
 	})
 	if errs.CodeOf(err) == errs.Invalid {
 		var faults []error
@@ -69,22 +73,40 @@ func (c *tokenCmd) Run(s *streams) error {
 // environment for other commands.
 func (c *tokenCmd) signer() (*auth.Signer, error) {
 	if c.JWTKey == "" {
-		if c.JWTSecret == "" {
-			return nil, &exitError{exitUsage, errors.New("--jwt-secret, RESTANTE_JWT_SECRET or --jwt-key is needed: the same secret or key that the server checks tokens with")}
+		text, err := c.secret()
+		if err != nil {
+			return nil, &exitError{exitUsage, err}
 		}
-		signer, err := auth.NewSecretSigner(c.JWTSecret)
+		signer, err := auth.NewSecretSigner(text)
 		if err != nil {
 			return nil, &exitError{exitUsage, err}
 		}
 		return signer, nil
 	}
-	data, err := os.ReadFile(c.JWTKey)
+	key, err := secret.Read(c.JWTKey)
 	if err != nil {
 		return nil, fmt.Errorf("--jwt-key: %w", err)
 	}
-	signer, err := auth.NewKeySigner(data)
+	signer, err := auth.NewKeySigner([]byte(key))
 	if err != nil {
 		return nil, fmt.Errorf("--jwt-key: %s: %w", c.JWTKey, err)
 	}
 	return signer, nil
+}
+
+// secret returns the secret of the flag, the environment or the file.
+func (c *tokenCmd) secret() (string, error) {
+	switch {
+	case c.JWTSecret != "" && len(c.JWTSecretFile) > 0:
+		return "", errors.New("--jwt-secret-file: there is a --jwt-secret (RESTANTE_JWT_SECRET) as well; leave one of them out")
+	case len(c.JWTSecretFile) > 0:
+		text, err := secret.Read(c.JWTSecretFile[0])
+		if err != nil {
+			return "", fmt.Errorf("--jwt-secret-file: %w", err)
+		}
+		return text, nil
+	case c.JWTSecret == "":
+		return "", errors.New("--jwt-secret-file, --jwt-secret, RESTANTE_JWT_SECRET or --jwt-key is needed: the same secret or key that the server checks tokens with")
+	}
+	return c.JWTSecret, nil
 }

@@ -49,6 +49,11 @@ func TestToken_IsAcceptedByTheServer(t *testing.T) {
 		t.Errorf("a name with blanks, for two days: %+v", client)
 	}
 
+	got = run(t.Context(), "", "token", "--sub", "ann", "--rooms", "*", "--ttl", "800d", "--jwt-max-ttl", "800d", "--jwt-issuer", "")
+	if client = verified(t, auth.Config{Secrets: []string{tokenSecret}, MaxTTL: 800 * 24 * time.Hour}, strings.TrimSpace(got.out)); client.ID != "ann" {
+		t.Errorf("for a server that allows more: %+v", client)
+	}
+
 	got = run(t.Context(), "", "token", "--sub", "screen", "--rooms", "*", "--read-only", "--admin", "--jwt-issuer", "")
 	client = verified(t, auth.Config{Secrets: []string{tokenSecret}}, strings.TrimSpace(got.out))
 	if client.Publish || !client.Admin {
@@ -92,20 +97,22 @@ func TestToken_OfAPrivateKey(t *testing.T) {
 
 func TestToken_SaysWhatIsWrong(t *testing.T) {
 	for line, want := range map[string]string{
-		"--rooms *":                                                     "--sub",
-		"--sub ann --rooms *":                                           "RESTANTE_JWT_SECRET",
-		"--sub ann --rooms * --jwt-secret x":                            "must be 32",
-		"--sub ann --jwt-secret SECRET":                                 "--rooms: is empty",
-		"--sub ann --rooms Lobby --jwt-secret SECRET":                   `--rooms: "Lobby"`,
-		"--sub ann --rooms * --ttl 0s --jwt-secret SECRET":              "--ttl: 0s",
-		"--sub ann --rooms * --ttl=-1h --jwt-secret SECRET":             "--ttl: -1h",
-		"--sub \x01 --rooms * --jwt-secret SECRET":                      "--sub: has a control character",
-		"--sub \u2800 --rooms * --jwt-secret SECRET":                    "--sub: has nothing that can be seen",
-		"--sub \ufeff --rooms * --jwt-secret SECRET":                    "--sub: must be 1 to 128 bytes",
-		"--sub ann --rooms * --ttl -1d --jwt-secret SECRET":             "--ttl: -24h0m0s",
-		"--sub ann --rooms * --ttl soon --jwt-secret SECRET":            "--ttl",
-		"--sub ann --rooms * --jwt-secret SECRET --nonsense":            "--nonsense",
-		"--sub ann --rooms lobby,-bad --jwt-secret SECRET --read-only ": `"-bad"`,
+		"--rooms *":                                                         "--sub",
+		"--sub ann --rooms *":                                               "RESTANTE_JWT_SECRET",
+		"--sub ann --rooms * --jwt-secret x":                                "must be 32",
+		"--sub ann --jwt-secret SECRET":                                     "--rooms: is empty",
+		"--sub ann --rooms Lobby --jwt-secret SECRET":                       `--rooms: "Lobby"`,
+		"--sub ann --rooms * --ttl 0s --jwt-secret SECRET":                  "--ttl: 0s",
+		"--sub ann --rooms * --ttl=-1h --jwt-secret SECRET":                 "--ttl: -1h",
+		"--sub \x01 --rooms * --jwt-secret SECRET":                          "--sub: has a control character",
+		"--sub \u2800 --rooms * --jwt-secret SECRET":                        "--sub: has nothing that can be seen",
+		"--sub \ufeff --rooms * --jwt-secret SECRET":                        "--sub: must be 1 to 128 bytes",
+		"--sub ann --rooms * --ttl -1d --jwt-secret SECRET":                 "--ttl: -24h0m0s",
+		"--sub ann --rooms * --ttl 401d --jwt-secret SECRET":                "--ttl: 9624h0m0s is longer than servers allow, which is 9600h0m0s (--jwt-max-ttl)",
+		"--sub ann --rooms * --ttl 2h --jwt-max-ttl 1h --jwt-secret SECRET": "--jwt-max-ttl",
+		"--sub ann --rooms * --ttl soon --jwt-secret SECRET":                "--ttl",
+		"--sub ann --rooms * --jwt-secret SECRET --nonsense":                "argument 8 is not a flag",
+		"--sub ann --rooms lobby,-bad --jwt-secret SECRET --read-only ":     "--rooms: needs a value",
 	} {
 		args := strings.Fields("token " + line)
 		for i, arg := range args {

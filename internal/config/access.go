@@ -9,12 +9,16 @@ import (
 	"strings"
 	"time"
 
+	"restante/internal/auth"
 	"restante/internal/origin"
 )
 
 const (
 	minSecret = 32 // bytes: the size of HS256's own output (RFC 7518, section 3.2)
 	maxLeeway = 5 * time.Minute
+	maxMaxTTL = 100 * 365 * 24 * time.Hour
+	minMaxAge = 10 * time.Minute // key sets are fetched every five minutes
+	maxMaxAge = 365 * 24 * time.Hour
 	maxLimit  = 10_000_000 // a greater number is a mistake, or meant as no limit
 	maxPages  = 10_000     // catch-ups at a time: each is an open query
 
@@ -32,7 +36,7 @@ func (c Config) validateAuth() error {
 		}
 		return nil
 	default:
-		return fmt.Errorf("--auth: %q is not known; use jwt or none", c.Auth)
+		return fmt.Errorf("--auth: %s is not known; use jwt or none", wordShown(c.Auth))
 	}
 }
 
@@ -44,11 +48,14 @@ func (c Config) tokenFlags() []string {
 		given bool
 	}{
 		{"--jwt-secret", len(c.JWT.Secret) > 0},
+		{"--jwt-secret-file", len(c.JWT.SecretFile) > 0},
 		{"--jwt-key", len(c.JWT.Key) > 0},
-		{"--jwks-url", c.JWKSURL != ""},
+		{"--jwks-url", len(c.JWKSURL) > 0},
+		{"--jwks-max-age", c.JWKSMaxAge != auth.DefaultJWKSMaxAge},
 		{"--jwt-issuer", c.JWT.Issuer != ""},
 		{"--jwt-audience", c.JWT.Audience != ""},
 		{"--jwt-leeway", c.JWT.Leeway != DefaultLeeway},
+		{"--jwt-max-ttl", c.JWT.MaxTTL != auth.DefaultMaxTTL},
 	} {
 		if flag.given {
 			given = append(given, flag.name)
@@ -59,8 +66,8 @@ func (c Config) tokenFlags() []string {
 
 // validateJWT checks the form of what --auth jwt needs. Key files and key sets are read by package auth.
 func (c Config) validateJWT() (err error) {
-	if len(c.JWT.Secret) == 0 && len(c.JWT.Key) == 0 && c.JWKSURL == "" {
-		err = errors.New("--auth: jwt needs to know which tokens are valid; add --jwt-secret, --jwt-key FILE or --jwks-url URL")
+	if len(c.JWT.Secret) == 0 && len(c.JWT.SecretFile) == 0 && len(c.JWT.Key) == 0 && len(c.JWKSURL) == 0 {
+		err = errors.New("--auth: jwt needs to know which tokens are valid; add --jwt-secret-file FILE, --jwt-secret, --jwt-key FILE or --jwks-url URL")
 	}
 	for i, secret := range c.JWT.Secret {
 		if len(secret) < minSecret {
@@ -68,12 +75,22 @@ func (c Config) validateJWT() (err error) {
 				"use a random one, such as 'openssl rand -base64 48' prints", i+1, len(c.JWT.Secret), minSecret))
 		}
 	}
-	if slices.Contains(c.JWT.Key, "") {
-		err = errors.Join(err, errors.New("--jwt-key: the name of a file is empty"))
+	for _, text := range c.JWT.Key {
+		if _, file := auth.SplitKey(text); file == "" {
+			err = errors.Join(err, errors.New("--jwt-key: the name of a file is empty"))
+		}
 	}
-	if c.JWKSURL != "" && !isSafeURL(c.JWKSURL) {
-		err = errors.Join(err, errors.New("--jwks-url: anyone who can change the answer can make tokens: "+
-			"use https://HOST/PATH (http only from 127.0.0.1, ::1 or localhost)"))
+	for _, text := range c.JWKSURL {
+		if _, raw := auth.SplitKeySet(text); !isSafeURL(raw) {
+			err = errors.Join(err, errors.New("--jwks-url: anyone who can change the answer can make tokens: "+
+				"use https://HOST/PATH or ISSUER=https://HOST/PATH (http only from 127.0.0.1, ::1 or localhost)"))
+		}
+	}
+	if c.JWKSMaxAge < minMaxAge || c.JWKSMaxAge > maxMaxAge {
+		err = errors.Join(err, fmt.Errorf("--jwks-max-age: %v is not between %v and %v", c.JWKSMaxAge, minMaxAge, maxMaxAge))
+	}
+	if c.JWT.MaxTTL < time.Second || c.JWT.MaxTTL > maxMaxTTL {
+		err = errors.Join(err, fmt.Errorf("--jwt-max-ttl: %v is not between 1s and %v", c.JWT.MaxTTL, maxMaxTTL))
 	}
 	if c.JWT.Leeway < 0 || c.JWT.Leeway > maxLeeway {
 		err = errors.Join(err, fmt.Errorf("--jwt-leeway: %v is not between 0s and %v", c.JWT.Leeway, maxLeeway))
@@ -126,7 +143,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	}
 	switch {
 	case err != nil:
-		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %q is not an address or network, such as 127.0.0.1 or 10.0.0.0/8", text)
+		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %s is not an address or network, such as 127.0.0.1 or 10.0.0.0/8", addressShown(text))
 	case network.Bits() == 0:
 		return netip.Prefix{}, fmt.Errorf("--trusted-proxy: %s is everybody: any client could claim to come from anywhere; name the network of your proxies", text)
 	case network.Addr().Is4In6():

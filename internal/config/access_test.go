@@ -24,33 +24,45 @@ func TestValidate_Tokens(t *testing.T) {
 		change func(c *config.Config)
 		want   string // "": valid
 	}{
-		"a secret":           {func(*config.Config) {}, ""},
-		"two secrets":        {func(c *config.Config) { c.JWT.Secret = config.Secrets{secret, secret + "2"} }, ""},
-		"a key":              {func(c *config.Config) { c.JWT = config.JWT{Key: []string{"key.pem"}} }, ""},
-		"a key set":          {func(c *config.Config) { c.JWT, c.JWKSURL = config.JWT{}, "https://id.example.org/keys?v=1" }, ""},
-		"all there is":       {func(c *config.Config) { c.JWT.Issuer, c.JWT.Audience, c.JWT.Leeway = "i", "a", 5*time.Minute }, ""},
-		"a key set of here":  {func(c *config.Config) { c.JWT, c.JWKSURL = config.JWT{}, "http://127.0.0.1:9000/keys" }, ""},
-		"a name of here":     {func(c *config.Config) { c.JWT, c.JWKSURL = config.JWT{}, "http://localhost:9000/keys" }, ""},
-		"on every interface": {func(c *config.Config) { c.Listen = ":8080" }, ""},
+		"a secret":            {func(*config.Config) {}, ""},
+		"two secrets":         {func(c *config.Config) { c.JWT.Secret = config.Secrets{secret, secret + "2"} }, ""},
+		"a key":               {func(c *config.Config) { c.JWT = config.JWT{Key: []string{"key.pem"}} }, ""},
+		"a key set":           {func(c *config.Config) { c.JWT, c.JWKSURL = config.JWT{}, []string{"https://id.example.org/keys?v=1"} }, ""},
+		"all there is":        {func(c *config.Config) { c.JWT.Issuer, c.JWT.Audience, c.JWT.Leeway = "i", "a", 5*time.Minute }, ""},
+		"a key set of here":   {func(c *config.Config) { c.JWT, c.JWKSURL = config.JWT{}, []string{"http://127.0.0.1:9000/keys"} }, ""},
+		"a name of here":      {func(c *config.Config) { c.JWT, c.JWKSURL = config.JWT{}, []string{"http://localhost:9000/keys"} }, ""},
+		"a set of an issuer":  {func(c *config.Config) { c.JWKSURL = []string{"https://id.example.org=https://id.example.org/keys?v=1"} }, ""},
+		"a key of an issuer":  {func(c *config.Config) { c.JWT.Key = []string{"https://id.example.org=key.pem"} }, ""},
+		"tokens of a century": {func(c *config.Config) { c.JWT.MaxTTL, c.JWKSMaxAge = 100*365*24*time.Hour, 10*time.Minute }, ""},
+		"on every interface":  {func(c *config.Config) { c.Listen = ":8080" }, ""},
 
-		"nothing":                 {func(c *config.Config) { c.JWT = config.JWT{} }, "--auth: jwt needs to know which tokens are valid; add --jwt-secret, --jwt-key FILE or --jwks-url"},
+		"nothing":                 {func(c *config.Config) { c.JWT = config.JWT{} }, "--auth: jwt needs to know which tokens are valid; add --jwt-secret-file FILE, --jwt-secret, --jwt-key FILE or --jwks-url"},
 		"a short secret":          {func(c *config.Config) { c.JWT.Secret = config.Secrets{secret, "correct-horse"} }, "--jwt-secret: secret 2 of 2 has fewer than 32 bytes"},
 		"one byte short":          {func(c *config.Config) { c.JWT.Secret = config.Secrets{secret[:31]} }, "--jwt-secret: secret 1 of 1"},
 		"an empty key":            {func(c *config.Config) { c.JWT.Key = []string{""} }, "--jwt-key"},
-		"a key set over http":     {func(c *config.Config) { c.JWKSURL = "http://id.example.org/keys?correct-horse" }, "--jwks-url"},
-		"a key set of a neighbor": {func(c *config.Config) { c.JWKSURL = "http://10.0.0.1/keys" }, "--jwks-url"},
-		"a key set without host":  {func(c *config.Config) { c.JWKSURL = "https:///keys" }, "--jwks-url"},
-		"a key set with password": {func(c *config.Config) { c.JWKSURL = "https://ann:correct-horse@id.example.org/" }, "--jwks-url"},
+		"an issuer without a key": {func(c *config.Config) { c.JWT.Key = []string{"https://id.example.org="} }, "--jwt-key: the name of a file is empty"},
+		"an unsafe set of many": {func(c *config.Config) {
+			c.JWKSURL = []string{"https://id.example.org/", "https://b=http://b.example.org/correct-horse"}
+		}, "--jwks-url"},
+		"tokens of two centuries": {func(c *config.Config) { c.JWT.MaxTTL = 200 * 365 * 24 * time.Hour }, "--jwt-max-ttl"},
+		"tokens of no time":       {func(c *config.Config) { c.JWT.MaxTTL = -1 }, "--jwt-max-ttl"},
+		"a key set of a minute":   {func(c *config.Config) { c.JWKSMaxAge = time.Minute }, "--jwks-max-age: 1m0s is not between 10m0s"},
+		"a key set over http":     {func(c *config.Config) { c.JWKSURL = []string{"http://id.example.org/keys?correct-horse"} }, "--jwks-url"},
+		"a key set of a neighbor": {func(c *config.Config) { c.JWKSURL = []string{"http://10.0.0.1/keys"} }, "--jwks-url"},
+		"a key set without host":  {func(c *config.Config) { c.JWKSURL = []string{"https:///keys"} }, "--jwks-url"},
+		"a key set with password": {func(c *config.Config) { c.JWKSURL = []string{"https://ann:correct-horse@id.example.org/"} }, "--jwks-url"},
 		"leeway below zero":       {func(c *config.Config) { c.JWT.Leeway = -time.Second }, "--jwt-leeway: -1s is not between 0s and 5m0s"},
 		"leeway of hours":         {func(c *config.Config) { c.JWT.Leeway = time.Hour }, "--jwt-leeway"},
 
 		"a secret without jwt":   {func(c *config.Config) { c.Auth = config.AuthNone }, "add it, or leave out --jwt-secret"},
 		"a secret without mode":  {func(c *config.Config) { c.Auth = config.AuthUnsaid }, "add it, or leave out --jwt-secret"},
 		"a key without jwt":      {func(c *config.Config) { c.Auth, c.JWT = "none", config.JWT{Key: []string{"k"}} }, "leave out --jwt-key"},
-		"a key set without jwt":  {func(c *config.Config) { c.Auth, c.JWT, c.JWKSURL = "", config.JWT{}, "https://a.b/" }, "leave out --jwks-url"},
+		"a key set without jwt":  {func(c *config.Config) { c.Auth, c.JWT, c.JWKSURL = "", config.JWT{}, []string{"https://a.b/"} }, "leave out --jwks-url"},
 		"an issuer of nothing":   {func(c *config.Config) { c.Auth, c.JWT = "", config.JWT{Issuer: "i"} }, "leave out --jwt-issuer"},
 		"an audience of nothing": {func(c *config.Config) { c.Auth, c.JWT = "", config.JWT{Audience: "a"} }, "leave out --jwt-audience"},
 		"a leeway for nothing":   {func(c *config.Config) { c.Auth, c.JWT = "", config.JWT{Leeway: 1} }, "leave out --jwt-leeway"},
+		"an end for nothing":     {func(c *config.Config) { c.Auth, c.JWT = "", config.JWT{MaxTTL: time.Hour} }, "leave out --jwt-max-ttl"},
+		"an age for nothing":     {func(c *config.Config) { c.Auth, c.JWT, c.JWKSMaxAge = "", config.JWT{}, time.Hour }, "leave out --jwks-max-age"},
 		"two things for nothing": {func(c *config.Config) { c.Auth, c.JWT.Issuer = "none", "i" }, "leave out --jwt-secret, --jwt-issuer"},
 		"a mode that is not":     {func(c *config.Config) { c.Auth = "magic" }, `--auth: "magic" is not known; use jwt or none`},
 	} {
@@ -192,7 +204,7 @@ limit-rooms: -1
 		if !slices.Equal(c.JWT.Secret, config.Secrets{"a, b" + secret}) || !slices.Equal(c.JWT.Key, []string{"/a.pem", "/b.pem"}) || len(c.TrustedProxy) != 2 {
 			t.Errorf("%s: secret %q, key %q, proxies %q", name, []string(c.JWT.Secret), c.JWT.Key, c.TrustedProxy)
 		}
-		if c.JWKSURL != "https://id.example.org/keys" || c.JWT.Issuer != "https://id.example.org" || c.JWT.Audience != "chat" ||
+		if strings.Join(c.JWKSURL, " ") != "https://id.example.org/keys" || c.JWT.Issuer != "https://id.example.org" || c.JWT.Audience != "chat" ||
 			c.JWT.Leeway != 10*time.Second || len(c.ACME.Domain) != 2 || c.ACME.Email != "ops@example.org" || c.Limit != (config.Limit{Sends: 7, Rooms: -1}) {
 			t.Errorf("%s: %+v", name, c)
 		}

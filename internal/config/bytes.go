@@ -33,7 +33,7 @@ func ParseBytes(text string) (Bytes, error) {
 		}
 		return Bytes(n) * u.size, nil
 	}
-	return 0, fmt.Errorf("%q is not an amount of memory, such as 64MiB or 1GiB", text)
+	return 0, fmt.Errorf("%s is not an amount of memory, such as 64MiB or 1GiB", numberShown(text))
 }
 
 // String returns the amount in the largest unit of which it is a whole number.

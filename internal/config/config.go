@@ -11,6 +11,7 @@ import (
 
 	"github.com/adrg/xdg"
 
+	"restante/internal/auth"
 	"restante/internal/peer"
 )
 
@@ -43,17 +44,22 @@ type Config struct {
 	Auth         Auth          `env:"RESTANTE_AUTH" placeholder:"MODE" help:"Who may read and send. 'jwt': bearers of a valid token. 'none': everyone who reaches the address, under any client_id. Must be given when --listen is not a loopback address."`
 	Host         []string      `env:"RESTANTE_HOST" placeholder:"NAME" help:"Name under which clients reach this server, such as chat.example.org, without a port. Without authentication only such names, localhost and addresses are answered: otherwise a web page whose name was made to lead here could read and send. The names of --acme-domain and --advertise count too. With authentication it restricts as soon as it is given. Repeat it, or separate several by commas."`
 	JWT          JWT           `embed:"" prefix:"jwt-"`
-	JWKSURL      string        `name:"jwks-url" env:"RESTANTE_JWKS_URL" placeholder:"URL" help:"Key set (JWKS) whose keys sign valid tokens; fetched at the start, refreshed, and fetched again for a key that is not in it."`
+	JWKSURL      []string      `name:"jwks-url" env:"RESTANTE_JWKS_URL" placeholder:"URL" help:"Key set (JWKS) whose keys sign valid tokens; fetched at the start, refreshed, and fetched again for a key that is not in it. ISSUER=URL: its keys sign tokens of this 'iss' only, and no other key does. Repeat it, or separate several by commas."`
+	JWKSMaxAge   time.Duration `name:"jwks-max-age" env:"RESTANTE_JWKS_MAX_AGE" placeholder:"DURATION" help:"How long the keys of a key set are believed while it cannot be fetched (default 24h). After that, requests whose tokens need it are answered 503."`
 	CORSOrigin   []string      `name:"cors-origin" env:"RESTANTE_CORS_ORIGIN" placeholder:"ORIGIN" help:"Web page origin that may use this server from a browser, such as https://chat.example.org. Repeat it, or separate several by commas."`
 	TLS          TLS           `embed:"" prefix:"tls-"`
 	ACME         ACME          `embed:"" prefix:"acme-"`
 	TrustedProxy []string      `name:"trusted-proxy" env:"RESTANTE_TRUSTED_PROXY" placeholder:"NETWORK" help:"Network of a proxy in front of this server, such as 10.0.0.0/8 or 127.0.0.1, whose X-Forwarded-For and X-Forwarded-Proto are believed. Repeat it, or separate several by commas (default none)."`
 	Limit        Limit         `embed:"" prefix:"limit-"`
 	LogLevel     slog.Level    `env:"RESTANTE_LOG_LEVEL" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error (default info)."`
+	AuditLog     string        `env:"RESTANTE_AUDIT_LOG" placeholder:"FILE" help:"File of the audit log, lines of JSON that are appended: who has signed in, who was refused and why, what operators did. It may be moved away at any time. 'off': none (default: lines of the log with audit=true)."`
 	LogFormat    LogFormat     `env:"RESTANTE_LOG_FORMAT" placeholder:"FORMAT" help:"Format of the log on standard error: text, json or auto, which is text on a terminal and json elsewhere (default auto)."`
 	Drain        time.Duration `env:"RESTANTE_DRAIN" placeholder:"DURATION" help:"Longest time that a stop may take, for finishing requests and sending clients elsewhere (default 10s)."`
 
 	ReconnectWindow *time.Duration `env:"RESTANTE_RECONNECT_WINDOW" placeholder:"DURATION" help:"How long a connection of a SignalR client that asks for stateful reconnect outlives its WebSocket (default 30s, 10m at most; 0s: stateful reconnect is not offered)."`
+
+	BrokerPasswordFile string `env:"RESTANTE_BROKER_PASSWORD_FILE" placeholder:"FILE" type:"path" help:"File with the password of --broker, whose addresses then have a user name only. It is read for each new connection."`
+	StorePasswordFile  string `env:"RESTANTE_STORE_PASSWORD_FILE" placeholder:"FILE" type:"path" help:"File with the password of --store, whose URL then has a user name only. It is read for each new connection."`
 
 	DrainDelay *time.Duration `env:"RESTANTE_DRAIN_DELAY" placeholder:"DURATION" help:"First part of --drain, in which the server goes on while load balancers notice that /readyz is 503 (default 5s, or half of --drain if that is less; 0s for one machine without --trusted-proxy)."`
 }
@@ -72,11 +78,14 @@ func (s Secrets) MarshalText() ([]byte, error) { return []byte(s.String()), nil 
 
 // JWT says which tokens are valid. See package auth.
 type JWT struct {
-	Secret   Secrets       `env:"RESTANTE_JWT_SECRET" sep:"none" placeholder:"SECRET" help:"Secret of tokens that are signed with HS256 (32 bytes or more; 48 for HS384, 64 for HS512). Better in the environment, or in a file: other users of the machine see command lines. Repeat it (in a file: a list) while changing it."`
-	Key      []string      `env:"RESTANTE_JWT_KEY" placeholder:"FILE" help:"File with the public key (PEM or JWK) of tokens that are signed with RS, PS, ES or EdDSA. Repeat it, or separate several by commas."`
-	Issuer   string        `env:"RESTANTE_JWT_ISSUER" placeholder:"TEXT" help:"The 'iss' that every token must have (default: any)."`
+	Secret   Secrets       `env:"RESTANTE_JWT_SECRET" sep:"none" placeholder:"SECRET" help:"Secret of tokens that are signed with HS256 (32 bytes or more; 48 for HS384, 64 for HS512). Better in a file (--jwt-secret-file) or in the environment: other users of the machine see command lines. Repeat it (in --config: a list) while changing it."`
+	Key      []string      `env:"RESTANTE_JWT_KEY" placeholder:"FILE" help:"File with the public key (PEM or JWK) of tokens that are signed with RS, PS, ES or EdDSA; a new one is taken when the file changes. ISSUER=FILE: it signs tokens of this 'iss' only, and no other key does. Repeat it, or separate several by commas."`
+	Issuer   string        `env:"RESTANTE_JWT_ISSUER" placeholder:"TEXT" help:"The 'iss' of the tokens of every secret, key and key set that is given without an issuer (default: any, but for those with keys of their own)."`
 	Audience string        `env:"RESTANTE_JWT_AUDIENCE" placeholder:"TEXT" help:"The 'aud' that every token must have, perhaps among others (default: any)."`
 	Leeway   time.Duration `env:"RESTANTE_JWT_LEEWAY" placeholder:"DURATION" help:"By how much clocks may differ when the times of a token are checked (default 5s)."`
+	MaxTTL   time.Duration `name:"max-ttl" env:"RESTANTE_JWT_MAX_TTL" placeholder:"DURATION" help:"The longest time for which a token may be valid, from its 'iat', or from now without one (default 400d)."`
+
+	SecretFile []string `env:"RESTANTE_JWT_SECRET_FILE" placeholder:"FILE" help:"File with such a secret, instead of --jwt-secret, as systemd, Docker and Kubernetes make them; a new secret is taken when the file changes. Repeat it, or separate several by commas."`
 }
 
 // TLS is the server's own certificate.
@@ -145,6 +154,12 @@ func (c Config) Complete() Config {
 	}
 	if c.JWT.Leeway == 0 {
 		c.JWT.Leeway = DefaultLeeway
+	}
+	if c.JWT.MaxTTL == 0 {
+		c.JWT.MaxTTL = auth.DefaultMaxTTL
+	}
+	if c.JWKSMaxAge == 0 {
+		c.JWKSMaxAge = auth.DefaultJWKSMaxAge
 	}
 	if c.LogFormat == "" {
 		c.LogFormat = LogAuto

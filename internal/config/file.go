@@ -6,7 +6,9 @@ import (
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -34,15 +36,55 @@ func (f File) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	}
 	known := make(map[string]bool)
 	for _, flag := range command.Flags {
-		known[flag.Name] = flag != trace.Flag && flag.Name != "help"
+		if flag != trace.Flag && flag.Name != "help" {
+			known[flag.Name] = true
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !known[name] {
-			err = errors.Join(err, fmt.Errorf("%s: %q is not the name of a flag of %q", path, name, command.Name))
+			err = errors.Join(err, fmt.Errorf("%s: line %d does not begin with the name of a flag of %q%s", path, values[name].Line, command.Name, suggestion(name, known)))
 		}
 	}
 	ctx.AddResolver(resolver(values))
 	return err
+}
+
+// suggestion returns the names that a wrong one may have been meant as, for the end of an error. The wrong name is not part of it: it may be
+// a secret that stands in the wrong place.
+func suggestion(wrong string, known map[string]bool) string {
+	var near []string
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		if distance(wrong, name) <= 2 || strings.ReplaceAll(strings.ToLower(wrong), "_", "-") == name {
+			near = append(near, strconv.Quote(name))
+		}
+	}
+	if len(near) == 0 {
+		return ""
+	}
+	return ": did you mean " + strings.Join(near, " or ") + "?"
+}
+
+// distance returns how many bytes must be added, removed or replaced to make b of a, or a greater number than 2.
+func distance(a, b string) int {
+	if max(len(a), len(b))-min(len(a), len(b)) > 2 {
+		return 3
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := before
+			if a[i] != b[j] {
+				cost++
+			}
+			before, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 func readFile(path string) (map[string]yaml.Node, error) {
@@ -58,9 +100,16 @@ func readFile(path string) (map[string]yaml.Node, error) {
 	case errors.As(err, &notMap):
 		return nil, fmt.Errorf("--config: %s: is not made of lines such as 'listen: 127.0.0.1:8080'", path)
 	case err != nil && !errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("--config: %s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fmt.Errorf("--config: %s: %s", path, withoutNames(strings.TrimPrefix(err.Error(), "yaml: ")))
 	}
 	return values, nil
+}
+
+// namesOfAnchors matches what YAML's errors say of a value that begins with * or &. It may be a secret.
+var namesOfAnchors = regexp.MustCompile(`(?s)anchor '.*'`)
+
+func withoutNames(fault string) string {
+	return namesOfAnchors.ReplaceAllString(fault, "anchor; a value that begins with * or & stands in quotes")
 }
 
 // resolver gives the file's values to the flags that the environment does not set: kong itself would prefer the file.

@@ -23,7 +23,7 @@ func (c Config) Validate() error {
 	defer cancel()
 	faults := []error{
 		c.validateListen(ctx), c.validateBroker(), c.validateStore(), c.validateNode(), c.validateAdvertise(),
-		c.validateAuth(), c.validateTLS(), c.validateACME(), c.Limit.validate(),
+		c.validateAuth(), c.validateSecrets(), c.validateTLS(), c.validateACME(), c.Limit.validate(),
 	}
 	for _, network := range c.TrustedProxy {
 		_, err := parseNetwork(network)
@@ -40,7 +40,7 @@ func (c Config) Validate() error {
 	switch c.LogFormat {
 	case LogAuto, LogText, LogJSON:
 	default:
-		faults = append(faults, fmt.Errorf("--log-format: %q is not known; use text, json or auto", c.LogFormat))
+		faults = append(faults, fmt.Errorf("--log-format: %s is not known; use text, json or auto", wordShown(c.LogFormat)))
 	}
 	if c.Drain <= 0 {
 		faults = append(faults, fmt.Errorf("--drain: %v is not a time to wait; use one above zero, such as 10s", c.Drain))
@@ -87,10 +87,10 @@ func (c Config) validateStore() error {
 func (c Config) validateNode() (err error) {
 	for i, role := range c.Roles {
 		if !slices.Contains(peer.Roles(), role) {
-			err = errors.Join(err, fmt.Errorf("--roles: %q is not known; use api, consumer, hub, or several separated by commas", role))
+			err = errors.Join(err, fmt.Errorf("--roles: %s is not known; use api, consumer, hub, or several separated by commas", wordShown(role)))
 		}
 		if slices.Contains(c.Roles[:i], role) {
-			err = errors.Join(err, fmt.Errorf("--roles: %q is given twice", role))
+			err = errors.Join(err, fmt.Errorf("--roles: %s is given twice", wordShown(role)))
 		}
 	}
 	if len(c.Roles) < len(peer.Roles()) && !c.ManyMachines() {
@@ -118,7 +118,7 @@ func (c Config) validateAdvertise() error {
 	case c.Advertise == "":
 		return nil
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" || u.Scheme+"://"+u.Host != c.Advertise:
-		return fmt.Errorf("--advertise: %q is not %s://HOST:PORT", c.Advertise, want)
+		return fmt.Errorf("--advertise: %s is not %s://HOST:PORT", addressShown(c.Advertise), want)
 	case u.Scheme != want:
 		return fmt.Errorf("--advertise: this node answers %s, not %s; use %s://%s", want, u.Scheme, want, u.Host)
 	}
@@ -129,10 +129,10 @@ func (c Config) validateAdvertise() error {
 func (c Config) validateListen(ctx context.Context) error {
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
-		return fmt.Errorf("--listen: %q is not HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080", c.Listen)
+		return fmt.Errorf("--listen: %s is not HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080", addressShown(c.Listen))
 	}
 	if _, err := net.DefaultResolver.LookupPort(ctx, "tcp", port); err != nil || port == "" {
-		return fmt.Errorf("--listen: %q has no valid port; use 1 to 65535, or 0 for any that is free", c.Listen)
+		return fmt.Errorf("--listen: %s has no valid port; use 1 to 65535, or 0 for any that is free", addressShown(c.Listen))
 	}
 	if c.Auth != AuthUnsaid {
 		return nil
@@ -175,7 +175,7 @@ func validateOrigin(text string) error {
 		return errors.New("--cors-origin: '*' would let every web page act for its visitors; name each origin")
 	}
 	if _, err := origin.Parse(text); err != nil {
-		return fmt.Errorf("--cors-origin: %q is not an origin: %w", text, err)
+		return fmt.Errorf("--cors-origin: %s is not an origin: %w", addressShown(text), err)
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"strconv"
 	"time"
@@ -21,6 +23,7 @@ func Values() kong.Option {
 			kong.KindMapper(reflect.String, kong.MapperFunc(decodeText)),
 			kong.NamedMapper("path", kong.MapperFunc(decodePath)),
 			kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
+			kong.TypeMapper(reflect.TypeFor[slog.Level](), kong.MapperFunc(decodeLevel)),
 		} {
 			if err := option.Apply(k); err != nil {
 				return err
@@ -37,7 +40,7 @@ func decodeInt(ctx *kong.DecodeContext, target reflect.Value) error {
 	}
 	n, err := strconv.ParseInt(text, 10, target.Type().Bits())
 	if err != nil {
-		return fmt.Errorf("%q is not a whole number, such as 100", text)
+		return fmt.Errorf("%s is not a whole number, such as 100", numberShown(text))
 	}
 	target.SetInt(n)
 	return nil
@@ -50,7 +53,7 @@ func decodeDuration(ctx *kong.DecodeContext, target reflect.Value) error {
 	}
 	d, err := timetext.ParseDuration(text)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s is not a duration, such as 10s, 90m, 24h, 2d or 1w", numberShown(text))
 	}
 	target.SetInt(int64(d))
 	return nil
@@ -60,7 +63,7 @@ func decodeDuration(ctx *kong.DecodeContext, target reflect.Value) error {
 func decodeText(ctx *kong.DecodeContext, target reflect.Value) error {
 	token, err := ctx.Scan.PopValue("string")
 	if err != nil {
-		return err
+		return errNoValue // kong's error shows what stands there
 	}
 	text, ok := token.Value.(string)
 	if !ok {
@@ -69,6 +72,8 @@ func decodeText(ctx *kong.DecodeContext, target reflect.Value) error {
 	target.SetString(text)
 	return nil
 }
+
+var errNoValue = errors.New("needs a value after it; one that begins with a dash is written behind a =")
 
 // decodePath reads the name of a file or directory and makes it absolute. "-" stays as it is.
 func decodePath(ctx *kong.DecodeContext, target reflect.Value) error {

@@ -5,6 +5,7 @@ package event
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"restante/internal/chat"
@@ -33,18 +34,24 @@ const (
 )
 
 // Encode returns a stored message as a CloudEvent in binary mode. Its body is the envelope of the message, which
-// chat.ReadStored reads, and its headers are enough to select by. The caller may add headers; Encode keeps nothing of the
-// result.
+// chat.ReadStored reads, and its headers are enough to select by. The id of the event is that of the message, or ID.SEQ if
+// another sender's message has the same id in the room: source and id together name one event. The caller may add headers;
+// Encode keeps nothing of the result.
 func Encode(m chat.Message) Wire {
+	seq := strconv.FormatInt(m.Seq, 10)
+	id := m.ID
+	if m.IDTaken {
+		id += "." + seq
+	}
 	w := Wire{
-		ID:          m.ID,
+		ID:          id,
 		ContentType: jsonType,
 		Headers: map[string]any{
 			prefix + "specversion": "1.0",
 			prefix + "type":        StoredType,
 			prefix + "source":      "/rooms/" + m.Room,
-			prefix + "id":          m.ID,
-			prefix + "subject":     strconv.FormatInt(m.Seq, 10), // a text: an integer of CloudEvents has 32 bits
+			prefix + "id":          id,
+			prefix + "subject":     seq, // a text: an integer of CloudEvents has 32 bits
 			prefix + "time":        m.StoredAt.UTC().Format(chat.TimeFormat),
 			prefix + "room":        m.Room,
 		},
@@ -60,7 +67,8 @@ func Encode(m chat.Message) Wire {
 // Passed returns what the headers of an announcement say of its message: Room, Seq, ID and Epoch. It reports false if they are
 // not those of a stored message of the room. Nothing is decoded, so it is cheap.
 func Passed(headers map[string]any, room string) (chat.Message, bool) {
-	m := chat.Message{ID: text(headers, "id"), Room: room, Epoch: text(headers, "epoch")}
+	id, _, _ := strings.Cut(text(headers, "id"), ".") // without the number of an ID.SEQ
+	m := chat.Message{ID: id, Room: room, Epoch: text(headers, "epoch")}
 	seq, err := strconv.ParseInt(text(headers, "subject"), 10, 64)
 	m.Seq = seq
 	return m, err == nil && seq > 0 && m.ID != "" && text(headers, "type") == StoredType && text(headers, "room") == room

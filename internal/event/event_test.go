@@ -55,6 +55,27 @@ func TestEncode_IsReadBack(t *testing.T) {
 	}
 }
 
+// TestEncode_TwoSendersWithOneIDAreTwoEvents: source and id together are unique, however often an event is announced.
+func TestEncode_TwoSendersWithOneIDAreTwoEvents(t *testing.T) {
+	first, second := stored("hello"), stored("hi")
+	second.Seq, second.ClientID, second.IDTaken = 43, "bob", true
+	for range 2 { // a repeat of the announcement is the same event
+		for m, want := range map[chat.Message]string{first: anID, second: anID + ".43"} {
+			w := event.Encode(m)
+			if w.ID != want || w.Headers["cloudEvents:id"] != want || w.Headers["cloudEvents:source"] != "/rooms/lobby" {
+				t.Errorf("%s: id %s, %v, want %s", m.ClientID, w.ID, w.Headers, want)
+			}
+			m.IDTaken = false // it is neither shown nor read back
+			if got, err := chat.ReadStored(w.Body); err != nil || len(got) != 1 || got[0] != m {
+				t.Errorf("%s came back as %+v (%v)", m.ClientID, got, err)
+			}
+			if got, ok := event.Passed(w.Headers, "lobby"); !ok || got != m.Passed() {
+				t.Errorf("%s was passed as %+v (%v)", m.ClientID, got, ok)
+			}
+		}
+	}
+}
+
 func TestPassed_ReadsOnlyTheHeadersOfStoredMessages(t *testing.T) {
 	m := stored("hello")
 	m.Epoch = "a1b2c3d4e5f60718"

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"time"
 
 	"restante/internal/peer"
@@ -44,16 +43,11 @@ func (f *Forwarder) Ask(r *http.Request, node string) (status int, body []byte, 
 }
 
 func (f *Forwarder) ask(r *http.Request, to peer.Node) (status int, body []byte, err error) {
-	base, err := url.Parse(to.URL)
-	if err != nil {
-		return 0, nil, err
-	}
 	where := *r.URL
-	where.Scheme, where.Host = base.Scheme, base.Host
 	out := (&http.Request{Method: r.Method, URL: &where, Host: r.Host, Header: http.Header{
 		questionHeader: {proof(f.peers.Self())}, "Authorization": r.Header["Authorization"],
 	}}).WithContext(r.Context())
-	resp, err := f.transport.RoundTrip(out)
+	resp, err := f.nodes.roundTrip(out, to)
 	if err != nil {
 		return 0, nil, err
 	}

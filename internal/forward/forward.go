@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -23,6 +22,7 @@ import (
 
 	"restante/internal/inflight"
 	"restante/internal/memory"
+	"restante/internal/nodetls"
 	"restante/internal/peer"
 )
 
@@ -30,13 +30,8 @@ import (
 const Header = "Restante-Forwarded"
 
 const (
-	dialTimeout   = 2 * time.Second  // a node that takes longer cannot be reached
-	answerTimeout = 2 * time.Minute  // until an answer begins: longer than a long poll, which waits 45 s
-	sendTimeout   = 20 * time.Second // from the end of a message's request until an answer begins: accepting takes 15 s at most
-	bodyTimeout   = 15 * time.Second // for the next piece of a request's body, as the hub has it
-	idleTimeout   = 30 * time.Second // of a kept connection: shorter than the server's, which must not close it first
-	probeEvery    = 5 * time.Second  // a quiet connection to a machine that has vanished is closed after three of these
-	maxIdle       = 1024             // kept connections to each node: a long poll in progress needs one
+	sendTimeout = 20 * time.Second // from the end of a message's request until an answer begins: accepting takes 15 s at most
+	bodyTimeout = 15 * time.Second // for the next piece of a request's body, as the hub has it
 )
 
 // Config configures a Forwarder. The zero value is ready to use.
@@ -45,6 +40,8 @@ type Config struct {
 	Log *slog.Logger
 	// Avoid reports whether a node is asked only if no other node with the role can be. Default: none.
 	Avoid func(peer.Node) bool
+	// Own is the key of this node, for connections with nodes that have announced theirs. Default: none, and such nodes cannot be reached.
+	Own *nodetls.Identity
 	// HoldBody returns where what is kept of the body of a request is counted, for its client. Default: nowhere.
 	HoldBody func(ctx context.Context) *memory.Holding
 	// Metrics is where the metrics are registered. Default: nowhere.
@@ -58,7 +55,7 @@ type Forwarder struct {
 	avoid       func(peer.Node) bool
 	holdBody    func(context.Context) *memory.Holding
 	metrics     *metrics
-	transport   *http.Transport
+	nodes       *nodes
 	buffers     buffers
 	bodyTimeout time.Duration // the constants, but in tests
 	sendTimeout time.Duration
@@ -81,17 +78,7 @@ func New(peers *peer.Table, cfg Config) *Forwarder {
 	}
 	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, holdBody: cfg.HoldBody, bodyTimeout: bodyTimeout, sendTimeout: sendTimeout, requests: make(map[*request]context.CancelFunc)}
 	f.metrics = newMetrics(cfg.Metrics, f.inProgress, peers)
-	f.transport = &http.Transport{
-		DialContext: (&net.Dialer{
-			Timeout:         dialTimeout,
-			KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: probeEvery, Interval: probeEvery, Count: 3},
-		}).DialContext,
-		TLSHandshakeTimeout:   dialTimeout,
-		ResponseHeaderTimeout: answerTimeout,
-		IdleConnTimeout:       idleTimeout,
-		MaxIdleConnsPerHost:   maxIdle,
-		DisableCompression:    true, // bodies are forwarded as they are
-	}
+	f.nodes = newNodes(peers, cfg.Own, cfg.Log, f.metrics.wrongKeys)
 	return f
 }
 
@@ -112,7 +99,7 @@ func (f *Forwarder) ToNode(id string) http.Handler {
 // address, or another node does, that process has ended.
 func (f *Forwarder) lostNode(id string) func(err error) outcome {
 	return func(err error) outcome {
-		if isRefused(err) || isLoop(err) || isDial(err) && !f.peers.IsAlive(id, time.Now()) {
+		if isRefused(err) || isLoop(err) || f.nodes.isAnother(err) || isDial(err) && !f.peers.IsAlive(id, time.Now()) {
 			return ended
 		}
 		return unavailable
@@ -209,7 +196,7 @@ func (f *Forwarder) Drain(ctx context.Context) error {
 	}
 	f.mu.Unlock()
 	f.calls.Wait() // soon: a request ends with its context
-	f.transport.CloseIdleConnections()
+	f.nodes.closeIdle()
 	return nil
 }
 

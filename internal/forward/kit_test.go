@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
+	"restante/internal/nodetls"
 	"restante/internal/peer"
 )
 
@@ -27,17 +30,20 @@ const timeLimit = 10 * time.Second // for what a test waits for
 // rig is a node, named "near", with a forwarder.
 type rig struct {
 	t     *testing.T
+	own   *nodetls.Identity
 	table *peer.Table
 	f     *Forwarder
 	near  *httptest.Server
+	log   logged
 	asked atomic.Int32 // requests that came to this node
 }
 
 // newRig returns a node that answers every request by way of handler.
 func newRig(t *testing.T, handler func(f *Forwarder) http.Handler) *rig {
 	t.Helper()
-	r := &rig{t: t, table: peer.NewTable(peer.Node{ID: "near", Secret: "s3cret"})}
-	r.f = New(r.table, Config{Avoid: func(n peer.Node) bool { return slices.Contains(n.Failing, "accepting") }})
+	r := &rig{t: t, own: newIdentity(t)}
+	r.table = peer.NewTable(peer.Node{ID: "near", Secret: "s3cret", Key: r.own.Fingerprint()})
+	r.f = New(r.table, Config{Own: r.own, Log: slog.New(slog.NewTextHandler(&r.log, nil)), Avoid: func(n peer.Node) bool { return slices.Contains(n.Failing, "accepting") }})
 	r.near = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.asked.Add(1)
 		handler(r.f).ServeHTTP(w, req)
@@ -52,17 +58,56 @@ func newRig(t *testing.T, handler func(f *Forwarder) http.Handler) *rig {
 	return r
 }
 
-// peer adds a node to the table.
+// newIdentity returns the key of a node.
+func newIdentity(t *testing.T) *nodetls.Identity {
+	t.Helper()
+	own, err := nodetls.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return own
+}
+
+// logged is a log that may be read while it is written.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// peer adds a node of a version before keys to the table.
 func (r *rig) peer(id, url string, roles ...peer.Role) {
 	r.table.Heard(peer.Node{ID: id, URL: url, Roles: roles}, time.Now())
 }
 
 // serve adds a node that answers with handler.
 func (r *rig) serve(id string, handler http.HandlerFunc, roles ...peer.Role) *httptest.Server {
-	far := httptest.NewServer(handler)
-	r.t.Cleanup(far.Close)
-	r.peer(id, far.URL, roles...)
+	far, key := newFar(r.t, handler)
+	r.table.Heard(peer.Node{ID: id, URL: far.URL, Roles: roles, Key: key}, time.Now())
 	return far
+}
+
+// newFar starts a node that is in no table, and returns the fingerprint of its key.
+func newFar(t *testing.T, handler http.HandlerFunc) (far *httptest.Server, key string) {
+	t.Helper()
+	own := newIdentity(t)
+	far = httptest.NewUnstartedServer(handler)
+	far.Listener, far.Config.ConnContext = own.Listener(far.Listener), nodetls.ConnContext
+	far.Start()
+	t.Cleanup(far.Close)
+	return far, own.Fingerprint()
 }
 
 func (r *rig) do(method, path, body string, headers ...string) (*http.Response, string) {

@@ -28,12 +28,17 @@ const (
 	aborted     outcome = "aborted"     // by the client, by Drain, or by the other node in the middle of its answer
 )
 
-type metrics struct{ forwarded *prometheus.CounterVec }
+type metrics struct {
+	forwarded *prometheus.CounterVec
+	wrongKeys prometheus.Counter
+}
 
 func newMetrics(reg prometheus.Registerer, open func() float64, peers *peer.Table) *metrics {
 	m := &metrics{forwarded: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "restante_forwarded_total", Help: "Requests forwarded to other nodes, by target (node: that of the connection; question: asked which connections it has) and outcome.",
-	}, []string{"target", "outcome"})}
+	}, []string{"target", "outcome"}), wrongKeys: prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "restante_node_wrong_keys_total", Help: "Connections to other nodes that were given up because another key than the announced one answered.",
+	})}
 	targets := []target{targetNode, targetQuestion}
 	for _, role := range peer.Roles() {
 		targets = append(targets, target(role))
@@ -52,6 +57,9 @@ func newMetrics(reg prometheus.Registerer, open func() float64, peers *peer.Tabl
 	if peers.Self().ID == "" {
 		return m // the only node of a cluster hears no heartbeats
 	}
+	reg.MustRegister(m.wrongKeys, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "restante_nodes_plain", Help: "Nodes that this node reaches without encryption now, because they are of a version before.",
+	}, func() float64 { return float64(peers.Plain()) }))
 	for _, role := range peer.Roles() {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "restante_nodes_alive", Help: "Nodes with a role that this node hears of now, itself among them.",

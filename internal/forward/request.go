@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
 	"slices"
 	"syscall"
 	"time"
@@ -98,14 +97,8 @@ func (q *request) rewrite(pr *httputil.ProxyRequest) {
 // the request is sent or read.
 func (q *request) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	for _, node := range q.nodes {
-		var base *url.URL
-		if base, err = url.Parse(node.URL); err != nil {
-			err = &net.OpError{Op: "dial", Err: err}
-			continue
-		}
 		q.asked = node
 		out := r.Clone(r.Context())
-		out.URL.Scheme, out.URL.Host = base.Scheme, base.Host
 		if r.Body == nil {
 			q.message.sent(q.f.sendTimeout)
 		}
@@ -116,7 +109,7 @@ func (q *request) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 			// node may have answered a poll already; a second answer would hide that the first was lost.
 			out.Body = &body{}
 		}
-		resp, err = q.f.transport.RoundTrip(out)
+		resp, err = q.f.nodes.roundTrip(out, node)
 		if err == nil || !isDial(err) || r.Context().Err() != nil {
 			break
 		}

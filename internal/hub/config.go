@@ -47,6 +47,9 @@ type Config struct {
 	CompareEvery time.Duration
 	// Look asks the store to look whether it is in another epoch than it knows. It must not block. Default: nothing is asked.
 	Look func()
+	// Denied is told of each call, and of each connection, that the rights of its client do not allow. method is "Connect" for a
+	// connection. The cause of err is an auth.Denial. It must not block, and is called concurrently. Default: nothing is told.
+	Denied func(ctx context.Context, method string, err error)
 	// SignalR configures the protocol server. Its Log and Metrics default to those of the hub.
 	SignalR signalr.Config
 }
@@ -88,6 +91,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Turns == nil {
 		c.Turns = turn.New(turn.Config{})
+	}
+	if c.Denied == nil {
+		c.Denied = func(context.Context, string, error) {}
 	}
 	if c.Look == nil {
 		c.Look = func() {}

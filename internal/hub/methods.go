@@ -44,7 +44,7 @@ func (s *session) Invoke(ctx context.Context, inv signalr.Invocation) (any, erro
 	if code := errs.CodeOf(err); ctx.Err() == nil && (code == errs.Internal || code == errs.Unavailable) {
 		s.hub.cfg.Log.ErrorContext(ctx, "hub method failed", slog.String("method", inv.Target), slog.Any("error", err))
 	}
-	return nil, hubError(err)
+	return nil, s.hub.refused(ctx, inv.Target, err)
 }
 
 // call runs the method. Messages have their own limit, which accept checks.
@@ -84,6 +84,14 @@ func publicText(err error) string {
 		return journey.Told(err, text, sent.id)
 	}
 	return text
+}
+
+// refused is hubError, and tells Config.Denied when the rights of the client are the reason.
+func (h *Hub) refused(ctx context.Context, method string, err error) error {
+	if errs.CodeOf(err) == errs.Forbidden {
+		h.cfg.Denied(ctx, method, err)
+	}
+	return hubError(err)
 }
 
 // hubError translates an error for a client: its class, a colon, and its public text.

@@ -30,7 +30,7 @@ type session struct {
 func (c chatHub) Connect(ctx context.Context, sc *signalr.Conn, query url.Values) (signalr.Session, error) {
 	s, err := c.hub.connect(ctx, sc, encodingOf(sc.Protocol()), query)
 	if err != nil {
-		return nil, hubError(err)
+		return nil, c.hub.refused(ctx, "Connect", err)
 	}
 	return s, nil
 }
@@ -75,7 +75,7 @@ func clientIDOf(query url.Values, client *auth.Client) (string, error) {
 	named := chat.TrimName(query.Get("client_id"))
 	if client.ID != "" && named != "" && named != client.ID {
 		return "", &errs.Error{
-			Code: errs.Forbidden, Field: "client_id", Msg: "is not the one of the token; leave it out",
+			Code: errs.Forbidden, Field: "client_id", Msg: "is not the one of the token; leave it out", Err: auth.Denial{Reason: "client_id"},
 		}
 	}
 	return cmp.Or(client.ID, named), nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"reflect"
 	"strings"
@@ -35,6 +36,8 @@ func newSession(t testing.TB) (*session, *peer, *[]chat.Message) {
 			return &errs.Error{Code: errs.Unavailable, Msg: "the server is stopping", NotDone: true}
 		case "break":
 			return errors.New("secret")
+		case "conflict":
+			return fmt.Errorf("secret: %w", chat.ErrConflict)
 		}
 		*sent = append(*sent, m)
 		return nil
@@ -211,6 +214,7 @@ func TestSession_BadCallsGetAnErrorThatNamesTheFault(t *testing.T) {
 		{sendMessage, []string{`"a"`, `"fail"`}, "unavailable: it is not known whether the message was accepted: the disk is full; send it again with the same id, "},
 		{sendMessage, []string{`{"room":"a","msg":"fail","id":"0192F0C1-5A2B-7C3D-8E4F-5A6B7C8D9E0F"}`}, "the disk is full; send it again with the same id, 0192f0c1-5a2b-7c3d-8e4f-5a6b7c8d9e0f, that"},
 		{sendMessage, []string{`"a"`, `"stopping"`}, "unavailable: the message was not accepted: the server is stopping; send it again with the same id, "},
+		{sendMessage, []string{`"a"`, `"conflict"`, `"0192F0C1-5A2B-7C3D-8E4F-5A6B7C8D9E0F"`}, "conflict: this sender has used the id for another text in the room, and that text is kept; a new text needs a new id"},
 		{sendMessage, []string{`"a"`, `"break"`}, "internal: it is not known whether the message was accepted: internal error; send it again with the same id, "},
 		{joinRoom, []string{`"a"`, `-1`}, "invalid: after: must be"},
 		{joinRoom, []string{`"a"`, `21`}, "invalid: after: must be from 0 to the number of the newest message, 20, is 21"},

@@ -20,7 +20,7 @@ import (
 // gate of a server that stops) implement Accepter, too. Package server composes the chain in entry.go.
 type Accepter interface {
 	// Accept returns the message as it was accepted: complete, valid, stamped, and safe with the broker. Errors are
-	// classified (package errs); after one that is not errs.Invalid, accepting the returned message again with its id is
+	// classified (package errs); after one that is neither errs.Invalid nor errs.Conflict, accepting the returned message again with its id is
 	// safe, and errs.IsUnknown says whether the broker may have it all the same. It blocks until the broker has answered or ctx
 	// is done, and is called concurrently.
 	Accept(ctx context.Context, m chat.Message) (chat.Message, error)
@@ -31,10 +31,10 @@ type Publisher interface {
 	Publish(ctx context.Context, m chat.Message) error
 }
 
-// Appender is the store: it numbers the messages of a batch, drops repeats by id, and returns every message of the
-// batch as stored once they are on stable storage, all or none.
+// Appender is the store: it numbers the messages of a batch, drops repeats and conflicts by room, sender and id, and returns every
+// message of the batch as stored once they are on stable storage, all or none.
 type Appender interface {
-	Append(ctx context.Context, batch []chat.Message) ([]chat.Message, error)
+	Append(ctx context.Context, batch []chat.Message) (chat.Appended, error)
 }
 
 // Announcer is the broker's fan-out of stored messages to every node.
@@ -97,16 +97,17 @@ type Persist struct {
 }
 
 // Persist appends a batch to the store and announces all of it. Repeats are announced, too: the node that stored them may
-// have ended before it announced them. A repeated batch appends nothing.
+// have ended before it announced them. A repeated batch appends nothing. If all is done except that some messages are not kept,
+// because they are conflicts, the error is a chat.ConflictsError.
 func (p *Persist) Persist(ctx context.Context, batch []chat.Message) error {
-	stored, err := p.Store.Append(ctx, batch)
+	done, err := p.Store.Append(ctx, batch)
 	if err != nil {
 		return fmt.Errorf("persist batch of %d: %w", len(batch), err)
 	}
-	if err := p.Broker.Announce(ctx, stored); err != nil {
+	if err := p.Broker.Announce(ctx, done.Messages); err != nil {
 		return fmt.Errorf("announce batch of %d: %w", len(batch), err)
 	}
-	return nil
+	return done.Err()
 }
 
 // Deliver is the last step, the subscriber of announcements.

@@ -16,9 +16,9 @@ type publisherFunc func(context.Context, chat.Message) error
 
 func (f publisherFunc) Publish(ctx context.Context, m chat.Message) error { return f(ctx, m) }
 
-type appenderFunc func(context.Context, []chat.Message) ([]chat.Message, error)
+type appenderFunc func(context.Context, []chat.Message) (chat.Appended, error)
 
-func (f appenderFunc) Append(ctx context.Context, b []chat.Message) ([]chat.Message, error) {
+func (f appenderFunc) Append(ctx context.Context, b []chat.Message) (chat.Appended, error) {
 	return f(ctx, b)
 }
 
@@ -84,13 +84,13 @@ func TestPersist_StoresThenAnnouncesWhatTheStoreReturned(t *testing.T) {
 	batch := []chat.Message{{ID: "x"}, {ID: "y"}}
 	var steps []string
 	p := journey.Persist{
-		Store: appenderFunc(func(_ context.Context, b []chat.Message) ([]chat.Message, error) {
+		Store: appenderFunc(func(_ context.Context, b []chat.Message) (chat.Appended, error) {
 			steps = append(steps, "store")
 			stored := slices.Clone(b)
 			for i := range stored {
 				stored[i].Seq = int64(i + 1)
 			}
-			return stored, nil
+			return chat.Appended{Messages: stored, Fresh: 2}, nil
 		}),
 		Broker: announcerFunc(func(_ context.Context, b []chat.Message) error {
 			steps = append(steps, "announce")
@@ -110,13 +110,15 @@ func TestPersist_StoresThenAnnouncesWhatTheStoreReturned(t *testing.T) {
 
 func TestPersist_FailsUnlessBothStepsSucceed(t *testing.T) {
 	cause := errors.New("no")
-	ok := appenderFunc(func(_ context.Context, b []chat.Message) ([]chat.Message, error) { return b, nil })
+	ok := appenderFunc(func(_ context.Context, b []chat.Message) (chat.Appended, error) {
+		return chat.Appended{Messages: b, Conflicts: []int{0}}, nil
+	})
 	failing := journey.Persist{Store: ok, Broker: announcerFunc(func(context.Context, []chat.Message) error { return cause })}
 	if err := failing.Persist(t.Context(), make([]chat.Message, 1)); !errors.Is(err, cause) {
 		t.Errorf("the announcement failed: got %v", err)
 	}
 	failing = journey.Persist{
-		Store: appenderFunc(func(context.Context, []chat.Message) ([]chat.Message, error) { return nil, cause }),
+		Store: appenderFunc(func(context.Context, []chat.Message) (chat.Appended, error) { return chat.Appended{}, cause }),
 		Broker: announcerFunc(func(context.Context, []chat.Message) error {
 			t.Error("announced messages that are not stored")
 			return nil
@@ -124,5 +126,25 @@ func TestPersist_FailsUnlessBothStepsSucceed(t *testing.T) {
 	}
 	if err := failing.Persist(t.Context(), make([]chat.Message, 1)); !errors.Is(err, cause) {
 		t.Errorf("the store failed: got %v", err)
+	}
+}
+
+// TestPersist_NamesConflictsAfterItHasAnnouncedAll appends a batch with two conflicts: all of it is announced, once, and the error
+// names these two.
+func TestPersist_NamesConflictsAfterItHasAnnouncedAll(t *testing.T) {
+	announced := 0
+	p := journey.Persist{
+		Store: appenderFunc(func(_ context.Context, b []chat.Message) (chat.Appended, error) {
+			return chat.Appended{Messages: b, Fresh: 3, Conflicts: []int{1, 4}}, nil
+		}),
+		Broker: announcerFunc(func(_ context.Context, b []chat.Message) error {
+			announced += len(b)
+			return nil
+		}),
+	}
+	err := p.Persist(t.Context(), make([]chat.Message, 5))
+	conflicts, ok := errors.AsType[*chat.ConflictsError](err)
+	if !ok || !slices.Equal(conflicts.Indexes, []int{1, 4}) || announced != 5 {
+		t.Errorf("got %v after %d announcements, want the conflicts 1 and 4 after 5", err, announced)
 	}
 }

@@ -24,7 +24,7 @@ type Report struct {
 	Deliveries                int64 // messages that reached readers
 
 	Lost       int // accepted but not stored
-	Duplicated int // ids stored more than once
+	Duplicated int // ids of a sender stored more than once
 	Gaps       int // positions at which the numbers are not 1, 2, 3, …
 	Altered    int // stored with other content than sent
 	Unknown    int // stored but never sent
@@ -43,7 +43,7 @@ type Report struct {
 // Check compares what was sent and what readers saw with what is stored. These are the promises; there is no other list
 // of them:
 //
-//   - every accepted id is stored once, with the content that was sent, and nothing else is stored;
+//   - every accepted id of a sender is stored once, with the content that was sent, and nothing else is stored;
 //   - numbers are dense from 1, in the order of stored_at;
 //   - a message whose sending began after the 2xx of another one has the higher number;
 //   - every reader saw each number after its cursor exactly once, in order, up to the last.
@@ -117,36 +117,47 @@ func (r *Report) checkLog(stored []chat.Message) {
 	}
 }
 
-func (r *Report) checkSends(e Evidence) {
-	sent := make(map[string]*Send, len(e.Sends))
+// identity is what a message of a room is known by: senders may use the same ids.
+type identity struct{ sender, id string }
+
+func sendsOf(e Evidence) map[identity]*Send {
+	sent := make(map[identity]*Send, len(e.Sends))
 	for i := range e.Sends {
-		sent[e.Sends[i].ID] = &e.Sends[i]
+		sent[identity{e.Sends[i].ClientID, e.Sends[i].ID}] = &e.Sends[i]
+	}
+	return sent
+}
+
+func (r *Report) checkSends(e Evidence) {
+	sent := sendsOf(e)
+	for i := range e.Sends {
 		if !e.Sends[i].Accepted.IsZero() {
 			r.Accepted++
 		}
 	}
-	places := make(map[string]int64, len(e.Stored))
+	places := make(map[identity]int64, len(e.Stored))
 	for i := range e.Stored {
 		m := &e.Stored[i]
-		if first, again := places[m.ID]; again {
-			r.broken(&r.Duplicated, "id %s has the numbers %d and %d", m.ID, first, m.Seq)
+		key := identity{m.ClientID, m.ID}
+		if first, again := places[key]; again {
+			r.broken(&r.Duplicated, "id %s of %s has the numbers %d and %d", m.ID, m.ClientID, first, m.Seq)
 			continue
 		}
-		places[m.ID] = m.Seq
-		s := sent[m.ID]
+		places[key] = m.Seq
+		s := sent[key]
 		if s == nil {
 			if !e.Foreign {
 				r.broken(&r.Unknown, "number %d, id %s, was never sent", m.Seq, m.ID)
 			}
 			continue
 		}
-		if m.Room != s.Room || m.ClientID != s.ClientID || m.Msg != s.Text {
-			r.broken(&r.Altered, "number %d, id %s: sent %.80q by %s, stored %.80q by %s in %s", m.Seq, m.ID, s.Text, s.ClientID, m.Msg, m.ClientID, m.Room)
+		if m.Room != s.Room || m.Msg != s.Text {
+			r.broken(&r.Altered, "number %d, id %s: sent %.80q by %s, stored %.80q in %s", m.Seq, m.ID, s.Text, s.ClientID, m.Msg, m.Room)
 		}
 	}
 	for i := range e.Sends {
 		s := &e.Sends[i]
-		if _, ok := places[s.ID]; !ok && !s.Accepted.IsZero() {
+		if _, ok := places[identity{s.ClientID, s.ID}]; !ok && !s.Accepted.IsZero() {
 			r.broken(&r.Lost, "id %s, accepted at %s after %d attempts, is not stored", s.ID, s.Accepted.Format(chat.TimeFormat), s.Attempts)
 		}
 	}
@@ -155,13 +166,10 @@ func (r *Report) checkSends(e Evidence) {
 // checkOrder reads the log backwards and remembers the earliest 2xx of the messages that it has read. A message is out
 // of order if its sending began after that 2xx: it has the lower number.
 func (r *Report) checkOrder(e Evidence) {
-	sent := make(map[string]*Send, len(e.Sends))
-	for i := range e.Sends {
-		sent[e.Sends[i].ID] = &e.Sends[i]
-	}
+	sent := sendsOf(e)
 	earliest, of := time.Time{}, ""
 	for _, m := range slices.Backward(e.Stored) {
-		s := sent[m.ID]
+		s := sent[identity{m.ClientID, m.ID}]
 		if s == nil {
 			continue
 		}

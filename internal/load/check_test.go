@@ -39,6 +39,25 @@ func TestCheck_FindsNothingInACleanRun(t *testing.T) {
 	}
 }
 
+// TestCheck_KnowsMessagesBySenderAndID: two senders may use one id.
+func TestCheck_KnowsMessagesBySenderAndID(t *testing.T) {
+	e := clean()
+	e.Sends[4].ID, e.Stored[4].ID = e.Sends[3].ID, e.Sends[3].ID
+	e.Sends[4].ClientID, e.Stored[4].ClientID = "bob", "bob"
+	e.Readings = nil
+	if r := Check(e); r.Err() != nil {
+		t.Error(r.Err())
+	}
+	e.Stored[4].Msg, e.Stored[3].Msg = e.Stored[3].Msg, e.Stored[4].Msg
+	if r := Check(e); r.Altered != 2 {
+		t.Errorf("swapped texts: %v", r.Err())
+	}
+	e.Stored = e.Stored[:4]
+	if r := Check(e); r.Lost != 1 || r.Altered != 1 {
+		t.Errorf("one is missing: %v", r.Err())
+	}
+}
+
 func TestCheck_FindsEachBrokenPromise(t *testing.T) {
 	for name, c := range map[string]struct {
 		harm func(e *Evidence)

@@ -111,10 +111,10 @@ func getJSON(ctx context.Context, client *http.Client, address string, into any)
 func hostOf(base string) (string, error) {
 	u, err := url.Parse(base)
 	if err != nil {
-		return "", fmt.Errorf("server address %q: %w", base, err)
+		return "", errors.New("the server's address is not a URL")
 	}
 	if u.Scheme != "http" || u.Host == "" {
-		return "", fmt.Errorf("server address %q: want http://host:port", base)
+		return "", errors.New("the server's address is not of the form http://host:port")
 	}
 	if u.Port() == "" {
 		return net.JoinHostPort(u.Hostname(), "80"), nil

@@ -169,7 +169,7 @@ func TestBench_FailsWhenAPromiseIsBroken(t *testing.T) {
 
 func TestOptions_ValidateListsEveryFault(t *testing.T) {
 	err := Options{URL: "ftp://x", Scenarios: []string{"nonsense"}}.Validate()
-	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("nonsense")) || !bytes.Contains([]byte(err.Error()), []byte("ftp")) {
+	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("nonsense")) || !bytes.Contains([]byte(err.Error()), []byte("address")) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -43,6 +43,10 @@ type Node struct {
 	URL   string `json:"url"`   // where other nodes reach it, http://HOST:PORT
 	Roles []Role `json:"roles"` // what it does
 
+	// Key is the fingerprint of the key with which the process encrypts its connections with other nodes, see package nodetls. A node of
+	// a version before has none and is reached without encryption.
+	Key string `json:"key,omitempty"`
+
 	// Knows lists the features that the node knows. A node of a version before the list knows chat.BaseFeatures.
 	Knows   []chat.Feature `json:"knows,omitempty"`
 	Release string         `json:"release,omitempty"` // its version, for people
@@ -239,6 +243,51 @@ func (t *Table) filter(within time.Duration, now time.Time, keep func(Node) bool
 		}
 	}
 	return nodes
+}
+
+// MayBePlain reports whether requests to and from a node may go without encryption: it has announced no key, and it lives, so
+// that not all living nodes have one. A node lives if it was heard within Silence of the newest heartbeat of any node: while none
+// comes, what was true stays true.
+func (t *Table) MayBePlain(id string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e, known := t.nodes[id]
+	return known && e.node.Key == "" && t.newest().Sub(e.heard) <= Silence
+}
+
+// Plain returns how many other nodes may be reached without encryption, see MayBePlain.
+func (t *Table) Plain() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	newest, n := t.newest(), 0
+	for id, e := range t.nodes {
+		if id != t.self.ID && e.node.Key == "" && newest.Sub(e.heard) <= Silence {
+			n++
+		}
+	}
+	return n
+}
+
+// newest returns when the newest heartbeat was heard. The caller has the lock.
+func (t *Table) newest() (at time.Time) {
+	for _, e := range t.nodes {
+		if e.heard.After(at) {
+			at = e.heard
+		}
+	}
+	return at
+}
+
+// HasKey reports whether a known node has announced the key with this fingerprint.
+func (t *Table) HasKey(fingerprint string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range t.nodes {
+		if e.node.Key == fingerprint && fingerprint != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // Find returns a node that was heard, lately or not.

@@ -18,6 +18,7 @@ import (
 	"restante/internal/limit"
 	"restante/internal/remote"
 	"restante/internal/route"
+	"restante/internal/secret"
 	"restante/internal/signalr"
 )
 
@@ -54,11 +55,13 @@ func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error
 		}
 		stop = func(context.Context) error { v.Close(); return nil }
 		a.inForce = v.String()
-		identify = func(next http.Handler) http.Handler { return v.Wrap(next, tokenInQuery) }
+		identify = func(next http.Handler) http.Handler {
+			return v.Wrap(s.notingRefusals(a.asked, next), tokenInQuery)
+		}
 	}
 	origins := remote.Config{Trusted: s.cfg.TrustedProxies(), Peer: forward.FromPeer(s.peers)}
 	a.mark = func(next http.Handler) http.Handler {
-		return remote.Wrap(origins, a.limits.Heads(a.checkHost(s.cfg, s.traces.Wrap(identify(next)))))
+		return remote.Wrap(origins, a.limits.Heads(a.checkHost(s.cfg, s.deniedHost, s.traces.Wrap(identify(next)))))
 	}
 	s.access = a
 	return stop, nil
@@ -66,19 +69,25 @@ func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error
 
 // checkHost returns a handler that refuses requests under names that are not the server's, where that matters: without
 // authentication, or because names were given.
-func (a *access) checkHost(cfg config.Config, next http.Handler) http.Handler {
+func (a *access) checkHost(cfg config.Config, denied func(*http.Request), next http.Handler) http.Handler {
 	if cfg.Auth == config.AuthJWT && len(cfg.Host) == 0 {
 		return next
 	}
-	return api.CheckHost(cfg.Hosts(), func(r *http.Request) bool { return forward.Forwarded(r) || a.asked(r) }, next)
+	return api.CheckHost(cfg.Hosts(), func(r *http.Request) bool { return forward.Forwarded(r) || a.asked(r) }, denied, next)
 }
 
 func (s *Server) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 	return auth.NewVerifier(ctx, auth.Config{
-		Secrets: s.cfg.JWT.Secret, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL,
-		Issuer: s.cfg.JWT.Issuer, Audience: s.cfg.JWT.Audience, Leeway: s.cfg.JWT.Leeway,
-		Log: s.log, Metrics: s.metrics,
+		Secrets: s.cfg.JWT.Secret, SecretFiles: s.cfg.JWT.SecretFile, ReadSecret: readSecret, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL, JWKSMaxAge: s.cfg.JWKSMaxAge,
+		Issuer: s.cfg.JWT.Issuer, Audience: s.cfg.JWT.Audience, Leeway: s.cfg.JWT.Leeway, MaxTTL: s.cfg.JWT.MaxTTL,
+		SignedIn: s.signedIn, Log: s.log, Metrics: s.metrics,
 	})
+}
+
+// readSecret reads the secret of tokens in a file.
+func readSecret(path string) ([]byte, error) {
+	text, err := secret.Read(path)
+	return []byte(text), err
 }
 
 // tokenInQuery reports whether a request may carry its token in the query: where browsers cannot set a header.

@@ -74,12 +74,12 @@ type remembered struct {
 }
 
 // Append implements journey.Appender.
-func (r remembered) Append(ctx context.Context, batch []chat.Message) ([]chat.Message, error) {
-	stored, err := r.Appender.Append(ctx, batch)
+func (r remembered) Append(ctx context.Context, batch []chat.Message) (chat.Appended, error) {
+	done, err := r.Appender.Append(ctx, batch)
 	if err == nil && r.judge != nil {
-		r.judge.Stored(stored)
+		r.judge.Stored(done.Messages)
 	}
-	return stored, err
+	return done, err
 }
 
 // heard is a hub whose judge remembers what is delivered.

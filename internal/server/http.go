@@ -7,6 +7,7 @@ import (
 	"fmt"
 	stdlog "log"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 	"restante/internal/config"
 	"restante/internal/lifecycle"
 	"restante/internal/limit"
+	"restante/internal/nodetls"
 	"restante/internal/remote"
 )
 
@@ -75,6 +77,22 @@ func newHTTPServer(handler http.Handler, limits *limit.Limits, log *slog.Logger)
 	}
 	limits.Serve(srv)
 	return srv
+}
+
+// connections returns the listener that a server which is not serving yet serves on. Other nodes speak TLS with their own keys on the
+// port of the clients.
+func (s *Server) connections(srv *http.Server) net.Listener {
+	clients := s.access.limits.Listener(s.listener, s.tls)
+	switch {
+	case s.own == nil:
+		return clients
+	case s.tls != nil:
+		s.tls.GetConfigForClient = s.own.Answer
+		return clients
+	}
+	counted := srv.ConnContext
+	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return nodetls.ConnContext(counted(ctx, c), c) }
+	return s.own.Listener(clients)
 }
 
 // errorLog takes the error lines of net/http.

@@ -34,7 +34,7 @@ func everything(t *testing.T) config.Config {
 	}))
 	t.Cleanup(keys.Close)
 	return config.Config{
-		Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"), TLS: tls, Auth: config.AuthJWT, JWKSURL: keys.URL,
+		Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"), TLS: tls, Auth: config.AuthJWT, JWKSURL: []string{keys.URL},
 		Drain: 5 * time.Second,
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"restante/internal/audit"
 	"restante/internal/auth"
 	"restante/internal/broker"
 	"restante/internal/build"
@@ -29,6 +30,7 @@ import (
 	"restante/internal/hub"
 	"restante/internal/lifecycle"
 	"restante/internal/memory"
+	"restante/internal/nodetls"
 	"restante/internal/peer"
 	"restante/internal/store"
 	"restante/internal/telemetry"
@@ -49,7 +51,9 @@ type Server struct {
 	// The steps of a start set these, each for the steps after it.
 	memory       *memory.Budget // for what clients make the process keep
 	listener     net.Listener
+	own          *nodetls.Identity // for connections with other nodes; nil on one machine
 	peers        *peer.Table
+	audit        *audit.Log
 	traces       *telemetry.Telemetry
 	broker       *broker.Broker
 	inbox        readInbox
@@ -78,6 +82,7 @@ func (s *Server) steps() []lifecycle.Step {
 		{Name: "memory", Start: s.openMemory}, // the budget for clients
 		{Name: "listener", Start: s.listen},   // first: the node tells the others its address; requests wait until http
 		{Name: "node", Start: s.identify},     // its id, address and features, and the table of its peers
+		{Name: "audit", Start: s.openAudit},   // before everything that notes something there
 		{Name: "traces", Start: s.startTraces},
 		{Name: "broker", Start: s.openBroker}, // first: its record says which store it belongs to
 		{Name: "store", Start: s.openStore},

@@ -15,6 +15,7 @@ import (
 	"restante/internal/chat"
 	"restante/internal/config"
 	"restante/internal/epoch"
+	"restante/internal/nodetls"
 	"restante/internal/peer"
 	storedriver "restante/internal/store/driver"
 	"restante/internal/store/postgres"
@@ -33,7 +34,9 @@ func (s *Server) openStoreDriver(ctx context.Context) (storedriver.Driver, error
 		}
 		return database, nil
 	}
-	database, err := postgres.Open(ctx, s.cfg.Store, postgres.Config{Config: storedriver.Config{Log: s.log}, Metrics: s.metrics, Judge: s.judge})
+	database, err := postgres.Open(ctx, s.cfg.Store, postgres.Config{
+		Config: storedriver.Config{Log: s.log}, Metrics: s.metrics, Judge: s.judge, Password: s.cfg.StorePassword(),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("--store: %w", err)
 	}
@@ -50,7 +53,7 @@ func (s *Server) openBrokerDriver(ctx context.Context) (brokerdriver.Driver, rea
 		return inproc.New(inproc.Config{}), nil, nil
 	}
 	rabbit, err := rabbitmq.Open(ctx, rabbitmq.Config{
-		URLs: s.cfg.Broker, Partitions: s.cfg.Partitions, Peers: s.peers, Log: s.log, Metrics: s.metrics,
+		URLs: s.cfg.Broker, Password: s.cfg.BrokerPassword(), Partitions: s.cfg.Partitions, Peers: s.peers, Log: s.log, Metrics: s.metrics,
 		Switched: func(ctx context.Context, f chat.Feature) (bool, error) { return s.switches.Switched(ctx, f) }, // asked by consumers, which start later
 	})
 	if err != nil {
@@ -62,14 +65,14 @@ func (s *Server) openBrokerDriver(ctx context.Context) (brokerdriver.Driver, rea
 }
 
 // newNode returns what this node, which listens on addr, tells its peers about itself. The only node of a cluster has no
-// name.
-func newNode(cfg config.Config, addr net.Addr) (peer.Node, error) {
+// name and no key.
+func newNode(cfg config.Config, addr net.Addr, own *nodetls.Identity) (peer.Node, error) {
 	self := peer.Node{Roles: cfg.Roles, Knows: chat.Features(), Release: build.Version()}
 	if !cfg.ManyMachines() {
 		return self, nil
 	}
 	var err error
-	self.ID, self.Secret = peer.NewID(), peer.NewSecret()
+	self.ID, self.Secret, self.Key = peer.NewID(), peer.NewSecret(), own.Fingerprint()
 	self.URL, err = advertised(cfg, addr)
 	return self, err
 }

@@ -17,6 +17,7 @@ import (
 	"restante/internal/journey"
 	"restante/internal/lifecycle"
 	"restante/internal/limit"
+	"restante/internal/nodetls"
 	"restante/internal/peer"
 	"restante/internal/signalr"
 	"restante/internal/store"
@@ -41,8 +42,13 @@ func (s *Server) listen(ctx context.Context) (lifecycle.Stop, error) {
 	}, nil
 }
 
-func (s *Server) identify(context.Context) (lifecycle.Stop, error) {
-	self, err := newNode(s.cfg, s.listener.Addr())
+func (s *Server) identify(context.Context) (_ lifecycle.Stop, err error) {
+	if !s.alone() {
+		if s.own, err = nodetls.New(); err != nil {
+			return nil, err
+		}
+	}
+	self, err := newNode(s.cfg, s.listener.Addr(), s.own)
 	s.peers = peer.NewTable(self)
 	return nil, err
 }
@@ -90,15 +96,17 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.entry = newEntry(s.access.limits, s.judge, s.broker)
 	s.logs = auth.Log{Next: s.store}
 	s.turns = turn.New(turn.Config{Reads: s.cfg.Limit.CatchUps, Memory: s.memory, Metrics: s.metrics})
-	s.forwarder = forward.New(s.peers, forward.Config{Log: s.log, Metrics: s.metrics, Avoid: isLeaving, HoldBody: s.access.limits.HoldBody})
+	s.forwarder = forward.New(s.peers, forward.Config{
+		Log: s.log, Metrics: s.metrics, Avoid: isLeaving, Own: s.own, HoldBody: s.access.limits.HoldBody,
+	})
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
 		Connect: s.access.limits.Connect, Allow: s.access.limits.AllowCall,
 		MaxRooms: s.cfg.Limit.Rooms, MaxRoomsPerClient: s.cfg.Limit.RoomsPerClient, Turns: s.turns,
 		Memory: s.memory, Owner: limit.Owner,
-		CompareEvery: s.compareEvery(), Look: s.look(),
+		CompareEvery: s.compareEvery(), Look: s.look(), Denied: s.deniedCall,
 		SignalR: s.withNodes(signalr.Config{
-			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Secure: secure, Node: s.peers.Self().ID,
+			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Denied: s.deniedHub, Secure: secure, Node: s.peers.Self().ID,
 			ReconnectWindow: *s.cfg.ReconnectWindow,
 			Forget:          limit.Forget, Memory: s.memory, MaxUnusedPerClient: unusedPerClient(s.cfg.Limit.ConnectionsPerClient),
 		}),
@@ -138,19 +146,20 @@ func (s *Server) runInbox(ctx context.Context) error {
 // serve answers what comes to the listener.
 func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	local, err := newHandler(s.cfg, api.Config{
-		Accept: s.entry.clients, History: s.logs, Rooms: s.logs, Follow: s.follow, Epoch: s.store.Epoch, Turns: s.turns, Hub: s.hub, Allow: s.access.limits.Allow,
+		Accept: s.entry.clients, StoresFirst: s.alone(), History: s.logs, Rooms: s.logs, Follow: s.follow, Epoch: s.store.Epoch, Turns: s.turns, Hub: s.hub, Allow: s.access.limits.Allow,
 		HoldBody: s.access.limits.HoldBody, HoldAnswer: s.access.limits.HoldAnswer, Forget: limit.Forget,
-		Checks: s.health.Outcomes, Gather: s.metrics, Metrics: s.metrics, Log: s.log,
+		Checks: s.health.Outcomes, Gather: s.metrics, Metrics: s.metrics, Denied: s.deniedRequest, Operated: s.operated, Log: s.log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	handler := limit.Compact(s.lastAnswers(answerHalfClosed(s.access.mark(forward.KeepID(byRole(s.peers.Self(), local, s.elsewhere))))))
 	srv := newHTTPServer(handler, s.access.limits, s.log)
+	listener := s.connections(srv)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := srv.Serve(s.access.limits.Listener(s.listener, s.tls)); !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.parts.Fail(fmt.Errorf("serve on %s: %w", s.Addr(), err))
 		}
 	}()

@@ -41,6 +41,11 @@ type Config struct {
 	// sender that never expires.
 	Identify func(r *http.Request) (Identity, *Refusal)
 
+	// Denied is told of each request that is answered 403, with the reason in one word: "origin" for a page of a foreign origin,
+	// "connection" for a refresh of the connection of another client. It must not block, and is called concurrently. Default:
+	// nothing is told.
+	Denied func(r *http.Request, reason string)
+
 	// Secure says whether the client has used https, if that is known. Only pages of the same scheme are then the server's
 	// own. It is called concurrently. Default: not known, since a proxy may have terminated TLS.
 	Secure func(r *http.Request) (secure, known bool)
@@ -144,6 +149,9 @@ func (c Config) withDefaults() Config {
 		c.Identify = func(*http.Request) (Identity, *Refusal) { return Identity{}, nil }
 	}
 	c.knowNodes()
+	if c.Denied == nil {
+		c.Denied = func(*http.Request, string) {}
+	}
 	if c.Secure == nil {
 		c.Secure = func(*http.Request) (secure, known bool) { return false, false }
 	}

@@ -22,6 +22,7 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) (answered bool) {
 	}
 	if !s.originAllowed(r, page) {
 		s.refusals.Note(s.log, page, r.Host)
+		s.cfg.Denied(r, "origin")
 		errForeignPage.write(w)
 		return true
 	}

@@ -79,6 +79,7 @@ func (s *Server) refreshHere(w http.ResponseWriter, r *http.Request, token strin
 	case c == nil:
 		return false
 	case c.owner != sender.Name:
+		s.cfg.Denied(r, "connection")
 		s.refuseRefresh(w, http.StatusForbidden, anotherUser)
 	case c.present(r.Context(), sender) != nil:
 		s.refuseRefresh(w, http.StatusNotFound, unknownToken)
@@ -96,6 +97,7 @@ func (s *Server) refreshUnused(w http.ResponseWriter, r *http.Request, token str
 	case !found:
 		return false
 	case owner != sender.Name:
+		s.cfg.Denied(r, "connection")
 		s.refuseRefresh(w, http.StatusForbidden, anotherUser)
 	default:
 		s.refreshed(w, expires)

@@ -83,6 +83,35 @@ func TestCopy_TakesSwitchesAndForeignNames(t *testing.T) {
 	}
 }
 
+// TestCopy_KeepsWhoHasUsedAnID copies a room in which two senders share an id: in the copy, too, each one's repeat adds nothing,
+// another text is a conflict, and the second one's id is taken.
+func TestCopy_KeepsWhoHasUsedAnID(t *testing.T) {
+	from, to := open(t, store.Config{}), open(t, store.Config{})
+	batch := newMessages(2)
+	batch[1].ID, batch[1].ClientID = batch[0].ID, "another sender"
+	if _, err := from.Append(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	c := &store.Copy{From: from, To: to}
+	if err := c.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	other := batch[1]
+	other.Msg = "another text"
+	for name, s := range map[string]*store.Store{"source": from, "copy": to} {
+		done, err := s.Append(t.Context(), []chat.Message{batch[0], batch[1], other})
+		if err != nil || done.Fresh != 0 || !slices.Equal(done.Conflicts, []int{2}) {
+			t.Fatalf("%s: %+v, %v", name, done, err)
+		}
+		if m := done.Messages; m[0].Seq != 1 || m[1].Seq != 2 || m[2].Seq != 2 || m[0].IDTaken || !m[1].IDTaken || m[2].Msg != batch[1].Msg {
+			t.Errorf("%s: %+v", name, m)
+		}
+	}
+}
+
 func TestCopy_OfNothing(t *testing.T) {
 	c := &store.Copy{From: open(t, store.Config{}), To: open(t, store.Config{})}
 	if err := c.Run(t.Context()); err != nil {

@@ -14,6 +14,7 @@ import (
 type metrics struct {
 	stored        prometheus.Counter
 	duplicates    prometheus.Counter
+	conflicts     prometheus.Counter
 	retries       prometheus.Counter
 	failed        *prometheus.CounterVec
 	batchMessages prometheus.Histogram
@@ -29,6 +30,9 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}),
 		duplicates: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_duplicates_total", Help: "Messages that were stored already and added nothing.",
+		}),
+		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_conflicts_total", Help: "Messages that are not kept, because their sender had used their id in the room for another text.",
 		}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_store_retries_total", Help: "Attempts of a store operation after the first.",
@@ -67,7 +71,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}
 	}
 	if reg != nil {
-		reg.MustRegister(m.stored, m.duplicates, m.retries, m.failed,
+		reg.MustRegister(m.stored, m.duplicates, m.conflicts, m.retries, m.failed,
 			m.batchMessages, m.appendSeconds, m.ageSeconds, m.readSeconds)
 	}
 	return m
@@ -76,7 +80,8 @@ func newMetrics(reg prometheus.Registerer) metrics {
 // appended observes one batch, without the age of repeats: they may be old.
 func (m *metrics) appended(done driver.Appended, took time.Duration) {
 	m.stored.Add(float64(done.Fresh))
-	m.duplicates.Add(float64(len(done.Messages) - done.Fresh))
+	m.duplicates.Add(float64(len(done.Messages) - done.Fresh - len(done.Conflicts)))
+	m.conflicts.Add(float64(len(done.Conflicts)))
 	m.batchMessages.Observe(float64(len(done.Messages)))
 	m.appendSeconds.Observe(took.Seconds())
 	added := fresh(done)
@@ -85,7 +90,7 @@ func (m *metrics) appended(done driver.Appended, took time.Duration) {
 	}
 }
 
-// fresh returns the messages that were not repeats: of the distinct ones, those that were stored last.
+// fresh returns the messages that were stored by the call: of the distinct ones, those that were stored last.
 func fresh(done driver.Appended) []chat.Message {
 	if done.Fresh == len(done.Messages) {
 		return done.Messages

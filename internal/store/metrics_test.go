@@ -47,21 +47,23 @@ func TestStore_TheAgeOfRepeatsIsNotMeasured(t *testing.T) {
 	old, older := message("a", 6, time.Hour, time.Hour/2), message("b", 40, 2*time.Hour, time.Hour)
 	first, second, third := message("a", 7, 3*time.Second, 0), message("a", 8, 2*time.Second, 0), message("b", 41, time.Second, 0)
 	for name, c := range map[string]struct {
-		stored []chat.Message
-		fresh  int
-		count  uint64
-		sum    float64
+		stored    []chat.Message
+		fresh     int
+		conflicts []int
+		count     uint64
+		sum       float64
 	}{
-		"no repeats":               {[]chat.Message{first, second, third}, 3, 3, 6},
-		"only repeats":             {[]chat.Message{old, older}, 0, 0, 0},
-		"a repeat of each room":    {[]chat.Message{old, first, older, third}, 2, 2, 4},
-		"a message twice":          {[]chat.Message{first, first, second}, 2, 2, 5},
-		"a message twice, and old": {[]chat.Message{older, third, old, third, first}, 2, 2, 4},
+		"no repeats":               {[]chat.Message{first, second, third}, 3, nil, 3, 6},
+		"only repeats":             {[]chat.Message{old, older}, 0, nil, 0, 0},
+		"a repeat of each room":    {[]chat.Message{old, first, older, third}, 2, nil, 2, 4},
+		"a message twice":          {[]chat.Message{first, first, second}, 2, nil, 2, 5},
+		"a message twice, and old": {[]chat.Message{older, third, old, third, first}, 2, nil, 2, 4},
+		"conflicts and a repeat":   {[]chat.Message{old, first, first, older}, 1, []int{0, 2}, 1, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reg := prometheus.NewRegistry()
 			s := store.New(appendFunc{f: func(context.Context) (driver.Appended, error) {
-				return driver.Appended{Messages: c.stored, Fresh: c.fresh}, nil
+				return driver.Appended{Messages: c.stored, Fresh: c.fresh, Conflicts: c.conflicts}, nil
 			}}, store.Config{Metrics: reg})
 			if _, err := s.Append(t.Context(), make([]chat.Message, len(c.stored))); err != nil {
 				t.Fatal(err)
@@ -72,6 +74,11 @@ func TestStore_TheAgeOfRepeatsIsNotMeasured(t *testing.T) {
 			}
 			if n := series(t, reg, "restante_stored_total")[""].GetCounter().GetValue(); n != float64(c.fresh) {
 				t.Errorf("%v stored, want %d", n, c.fresh)
+			}
+			conflicts := series(t, reg, "restante_conflicts_total")[""].GetCounter().GetValue()
+			repeats := series(t, reg, "restante_duplicates_total")[""].GetCounter().GetValue()
+			if int(conflicts) != len(c.conflicts) || int(repeats) != len(c.stored)-c.fresh-len(c.conflicts) {
+				t.Errorf("%v conflicts, want %d, and %v repeats of %d messages", conflicts, len(c.conflicts), repeats, len(c.stored))
 			}
 		})
 	}

@@ -69,12 +69,13 @@ func New(d driver.Driver, cfg Config) *Store {
 }
 
 // Append numbers and stores a batch, and returns it as stored, in its order, once it is on stable storage. A message
-// whose room and id are stored already adds nothing: the one that was stored first is returned in its position. After an
+// whose room, sender and id are stored already adds nothing: the one that was stored first is returned in its position. If that has
+// another text, the message is named as a conflict; it fails nothing else. After an
 // error nothing or (when the outcome is unknown) all has been stored; appending the batch again is safe. It does not
 // change batch.
-func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Message, error) {
+func (s *Store) Append(ctx context.Context, batch []chat.Message) (chat.Appended, error) {
 	if len(batch) == 0 {
-		return nil, nil
+		return chat.Appended{}, nil
 	}
 	start := time.Now()
 	ctx, end := s.startSpan(ctx, batch)
@@ -83,7 +84,7 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Messag
 	})
 	end(err)
 	if err != nil {
-		return nil, err
+		return chat.Appended{}, err
 	}
 	for i := range done.Messages {
 		done.Messages[i].Trace = batch[i].Trace // drivers do not store it
@@ -96,7 +97,7 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Messag
 				slog.String("id", m.ID), slog.String("room", m.Room), slog.Int64("seq", m.Seq))
 		}
 	}
-	return done.Messages, nil
+	return done, nil
 }
 
 // Restore stores messages with the numbers and times that another store gave them: all of one room, following its last

@@ -53,11 +53,12 @@ func newMessages(n int) []chat.Message {
 
 func TestStore_AppendAndRead(t *testing.T) {
 	s := open(t, store.Config{})
-	stored, err := s.Append(t.Context(), newMessages(3))
+	done, err := s.Append(t.Context(), newMessages(3))
+	stored := done.Messages
 	if err != nil || len(stored) != 3 || stored[2].Seq != 3 {
-		t.Fatalf("append: %+v, %v", stored, err)
+		t.Fatalf("append: %+v, %v", done, err)
 	}
-	if none, err := s.Append(t.Context(), nil); err != nil || len(none) != 0 {
+	if none, err := s.Append(t.Context(), nil); err != nil || len(none.Messages) != 0 {
 		t.Errorf("append nothing: %v, %v", none, err)
 	}
 	if page, err := s.After(t.Context(), "lobby", 1, 10); err != nil || len(page) != 2 || page[0] != stored[1] {
@@ -148,7 +149,8 @@ func TestStore_AppendKeepsTheTrace(t *testing.T) {
 	batch := newMessages(2)
 	for _, trace := range []string{"first", "", "second"} {
 		batch[0].Trace = trace
-		stored, err := s.Append(t.Context(), batch)
+		done, err := s.Append(t.Context(), batch)
+		stored := done.Messages
 		if err != nil || stored[0].Trace != trace || stored[1].Trace != "" {
 			t.Errorf("appended with the trace %q: %+v, %v", trace, stored, err)
 		}

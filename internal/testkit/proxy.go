@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -112,6 +113,26 @@ func (p *Proxy) Slow(d Direction, bytesPerSecond int) {
 	p.valves[d].set(func(v *valve) { v.rate = bytesPerSecond })
 }
 
+// Record keeps a copy of every byte that passes from now on, in both directions. The returned function returns it.
+func (p *Proxy) Record() (passed func() string) {
+	var mu sync.Mutex
+	var all strings.Builder
+	for d := range p.valves {
+		p.valves[d].set(func(v *valve) {
+			v.record = func(b []byte) {
+				mu.Lock()
+				defer mu.Unlock()
+				all.Write(b)
+			}
+		})
+	}
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return all.String()
+	}
+}
+
 // HalfClose ends one direction of every open connection: the receiver reads the end of the stream, and the other
 // direction continues.
 func (p *Proxy) HalfClose(d Direction) {
@@ -213,6 +234,7 @@ type valve struct {
 	mu      sync.Mutex
 	stalled bool
 	rate    int           // bytes per second; 0: no limit
+	record  func([]byte)  // called with what passes; nil: nothing is recorded
 	changed chan struct{} // closed and replaced by set
 }
 
@@ -281,6 +303,11 @@ func (v *valve) write(ctx context.Context, to *net.TCPConn, b []byte) (int, erro
 		return 0, err
 	}
 	n, err := to.Write(b[:piece(rate, len(b))])
+	v.mu.Lock()
+	if v.record != nil {
+		v.record(b[:n])
+	}
+	v.mu.Unlock()
 	if err != nil || rate == 0 {
 		return n, err
 	}

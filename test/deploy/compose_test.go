@@ -1,8 +1,10 @@
 package deploy
 
 import (
+	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,10 +21,13 @@ import (
 // secret is the secret of deploy/.env in these tests.
 const secret = "0123456789abcdef0123456789abcdef"
 
+// filled is what has no default: the secret and the passwords.
+var filled = []string{"RESTANTE_JWT_SECRET=" + secret, "RABBITMQ_PASSWORD=r", "POSTGRES_PASSWORD=p", "GRAFANA_PASSWORD=g"}
+
 // project loads the compose file with all its profiles, as docker compose does.
 func project(t *testing.T, options ...cli.ProjectOptionsFn) *types.Project {
 	t.Helper()
-	p, err := loadProject(t, append([]cli.ProjectOptionsFn{cli.WithEnv([]string{"RESTANTE_JWT_SECRET=" + secret})}, options...)...)
+	p, err := loadProject(t, append([]cli.ProjectOptionsFn{cli.WithEnv(filled)}, options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,11 +172,19 @@ func TestCompose_DatabasesAreNotReachableFromOutside(t *testing.T) {
 	}
 }
 
-// TestCompose_RequiresTokens: nothing starts without a secret, and the example contains no secret.
-func TestCompose_RequiresTokens(t *testing.T) {
-	for _, env := range [][]string{nil, {"RESTANTE_JWT_SECRET="}} {
-		if _, err := loadProject(t, cli.WithEnv(env)); err == nil || !strings.Contains(err.Error(), "deploy/.env") {
-			t.Errorf("with %q: %v", env, err)
+// TestCompose_RequiresTokensAndPasswords: nothing starts without a secret, or with a password that everybody knows.
+func TestCompose_RequiresTokensAndPasswords(t *testing.T) {
+	for i, missing := range filled {
+		name, _, _ := strings.Cut(missing, "=")
+		for _, value := range []string{"", name + "="} {
+			env := slices.Clone(filled)
+			env[i] = value
+			if value == "" {
+				env = slices.Delete(env, i, i+1)
+			}
+			if _, err := loadProject(t, cli.WithEnv(env)); err == nil || !strings.Contains(err.Error(), "deploy/.env") || !strings.Contains(err.Error(), name) {
+				t.Errorf("with %q: %v", env, err)
+			}
 		}
 	}
 	p := project(t)
@@ -252,6 +265,50 @@ func TestCompose_Settings(t *testing.T) {
 	}
 	for name := range defaults {
 		t.Errorf(".env.example does not have %s", name)
+	}
+}
+
+// TestCompose_OneCommandFillsInWhatIsNeeded runs it in a copy of the directory.
+func TestCompose_OneCommandFillsInWhatIsNeeded(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"new-env.sh", ".env.example"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(read(t, "deploy/"+name)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := func() (env []string, err error) {
+		if out, err := exec.Command("sh", filepath.Join(dir, "new-env.sh")).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%w: %s", err, out)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, ".env"))
+		return regexp.MustCompile(`(?m)^[A-Z_]+=.*$`).FindAllString(string(text), -1), err
+	}
+	env, err := made()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, setting := range env {
+		name, value, _ := strings.Cut(setting, "=")
+		if !slices.ContainsFunc(filled, func(f string) bool { return strings.HasPrefix(f, name+"=") }) {
+			continue
+		}
+		if len(value) != 48 || seen[value] {
+			t.Errorf("%s has %d characters, or the value of another setting", name, len(value))
+		}
+		seen[value] = true
+	}
+	if len(seen) != len(filled) {
+		t.Errorf("%d of %d settings are filled in", len(seen), len(filled))
+	}
+	if _, err := loadProject(t, cli.WithEnv(env)); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, ".env")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read it: %v, %v", info.Mode(), err)
+	}
+	if _, err := made(); err == nil || !strings.Contains(err.Error(), "exists already") {
+		t.Errorf("the passwords of servers that may have data were replaced: %v", err)
 	}
 }
 

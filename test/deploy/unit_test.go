@@ -32,7 +32,7 @@ func TestUnit_StartsWhatExists(t *testing.T) {
 		}
 	}
 	for _, property := range []string{"DynamicUser=yes", "StateDirectory=restante", "ProtectSystem=strict", "NoNewPrivileges=yes",
-		"PrivateTmp=yes", "PrivateDevices=yes", "UMask=0077", "SystemCallFilter=@system-service"} {
+		"PrivateTmp=yes", "PrivateDevices=yes", "UMask=0077", "MemoryMax=75%", "MemorySwapMax=0", "LimitCORE=0", "SystemCallFilter=@system-service"} {
 		if !strings.Contains(unit, "\n"+property+"\n") {
 			t.Errorf("the unit has no %s", property)
 		}

@@ -84,7 +84,7 @@ func environment(s types.ServiceConfig, rabbit, database string) (variables []st
 	for name, value := range s.Environment {
 		switch name {
 		case "RESTANTE_BROKER":
-			*value = strings.NewReplacer("change-me", "SECRET", "rabbitmq:5672", rabbit).Replace(*value)
+			*value = strings.NewReplacer("restante:r@", "restante:SECRET@", "rabbitmq:5672", rabbit).Replace(*value)
 		case "RESTANTE_STORE":
 			*value = database
 		case "RESTANTE_TRUSTED_PROXY":

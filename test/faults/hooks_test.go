@@ -70,13 +70,13 @@ func consumeAndDie(ctx context.Context, death string) error {
 }
 
 // Append implements journey.Appender.
-func (m *mortal) Append(ctx context.Context, batch []chat.Message) ([]chat.Message, error) {
+func (m *mortal) Append(ctx context.Context, batch []chat.Message) (chat.Appended, error) {
 	m.dieAt(beforeCommit)
-	stored, err := m.store.Append(ctx, batch)
+	done, err := m.store.Append(ctx, batch)
 	if err == nil {
 		m.dieAt(afterCommit)
 	}
-	return stored, err
+	return done, err
 }
 
 // Announce implements journey.Announcer.

@@ -4,7 +4,7 @@ import { problem } from "./fakes";
 import type { Outgoing } from "./message";
 
 const outgoing: Outgoing = { id: "i", room: "lobby", msg: "hi", written_at: "", state: "waiting" };
-const receipt = { id: "i", room: "lobby", msg: "hi", client_id: "ann", sent_at: "2026-01-01T00:00:00Z" };
+const receipt = { id: "i", room: "lobby", client_id: "ann", sent_at: "2026-01-01T00:00:00Z" };
 
 let fetched: jest.SpyInstance<Promise<Response>, Parameters<typeof fetch>>;
 beforeEach(() => (fetched = jest.spyOn(globalThis, "fetch")));
@@ -53,6 +53,12 @@ test.each([
   [429, "later"], [500, "later"], [503, "later"],
 ] as const)("the server's %i means %s", async (status, trouble) => {
   expect((await failureOf(problem(status, "code", "why"))).trouble).toBe(trouble);
+});
+
+test("another text under a used id is a conflict, which other refusals with 409 are not", async () => {
+  expect(await failureOf(problem(409, "conflict", "why"))).toMatchObject({ trouble: "conflict", message: "why" });
+  expect((await failureOf(problem(409, "another", "why"))).trouble).toBe("rejected");
+  expect((await failureOf(text("conflict", 409))).trouble).toBe("later");
 });
 
 test.each([400, 401, 403, 404, 405, 413, 451, 502, 504])("%i of a proxy is not final", async (status) => {

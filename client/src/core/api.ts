@@ -31,10 +31,10 @@ export class Api {
     this.#token = token;
   }
 
-  /** Posts a message. Resolves with the server's time of acceptance. Posting the same id again adds nothing. */
+  /** Posts a message. Resolves with the server's time of acceptance. Posting the same id with the same text again adds nothing. */
   async send(outgoing: Outgoing, client: string): Promise<string> {
     const body = { id: outgoing.id, msg: outgoing.msg, client_id: client };
-    const isReceipt = (answer: unknown): answer is Message => isRecord(answer) && answer.id === outgoing.id && typeof answer.sent_at === "string";
+    const isReceipt = (answer: unknown): answer is { sent_at: string } => isRecord(answer) && answer.id === outgoing.id && typeof answer.sent_at === "string";
     const init = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
     return (await this.#ask(`/rooms/${outgoing.room}/messages`, isReceipt, init)).sent_at;
   }
@@ -85,6 +85,7 @@ async function refusal(response: Response): Promise<Failure> {
   const text = reason(problem) ?? `status ${status}`;
   const own = isRecord(problem) && typeof problem.code === "string";
   if (own && status === 401) return new Failure("unauthenticated", text);
+  if (own && problem.code === "conflict") return new Failure("conflict", text);
   if (own && status < 500 && status !== 408 && status !== 429) return new Failure("rejected", text);
   const seconds = Number(response.headers.get("Retry-After"));
   return new Failure("later", text, 1000 * Math.min(longestWait, Math.max(0, seconds || 0)));

@@ -52,8 +52,8 @@ describe("the rooms that a client starts with", () => {
 test("the rooms are sorted by their newest message, own ones included", async () => {
   const t = setUp();
   await t.device.set("rooms", ["a", "b", "c"]);
-  await t.device.keep("a", messages(1, 2, { room: "a" }));
-  await t.device.keep("b", messages(1, 5, { room: "b" }));
+  await t.device.keep("a", messages(1, 2, { room: "a" }), []);
+  await t.device.keep("b", messages(1, 5, { room: "b" }), []);
   await t.device.set("read:b", 3);
   t.server.up = false;
   const chat = await t.open();

@@ -33,10 +33,11 @@ export interface Device {
    */
   begin(room: string, epoch: string | undefined): Promise<void>;
   /**
-   * Adds messages of one room to its history, and removes their ids from the outbox, all or nothing. If the history is of
+   * Adds messages of one room to its history, and removes those with the ids `own` from the outbox, all or nothing. The ids are those
+   * of the client's own messages among them: another client's message may have the id of one in the outbox. If the history is of
    * another epoch, because another tab has begun it, the messages are not added.
    */
-  keep(room: string, messages: readonly Message[], epoch?: string): Promise<void>;
+  keep(room: string, messages: readonly Message[], own: readonly string[], epoch?: string): Promise<void>;
   /**
    * Returns up to limit messages of the room in ascending order without a gap: those that end at before-1, or without
    * `before` the newest ones. Empty if the message before-1 is not stored, or if the history is of another epoch.

@@ -3,7 +3,8 @@ export type Trouble =
   | "unreachable" // no answer, or not the server's: the outcome is unknown; try again
   | "later" // the server asks to try again
   | "unauthenticated" // try again with another token
-  | "rejected"; // do not try this again
+  | "rejected" // do not try this again
+  | "conflict"; // never with this id: the server keeps another text of this client under it
 
 /** A request or a call that failed. */
 export class Failure extends Error {

@@ -60,9 +60,9 @@ export class FakeDevice implements Device {
     this.logs.delete(room);
     this.values.set(`epoch:${room}`, epoch);
   }
-  async keep(room: string, list: readonly Message[], epoch?: string): Promise<void> {
+  async keep(room: string, list: readonly Message[], own: readonly string[], epoch?: string): Promise<void> {
     await this.#check();
-    for (const m of list) this.box.delete(m.id);
+    for (const id of own) this.box.delete(id);
     if (!this.#isOf(room, epoch)) return;
     const log = this.logs.get(room) ?? new Map<number, Message>();
     this.logs.set(room, log);
@@ -177,10 +177,10 @@ export class FakeServer {
     return log;
   }
 
-  /** Stores a message, once per id, and delivers it. */
+  /** Stores a message, once per id and client, and delivers it. */
   store(room: string, msg: string, id = `id-${room}-${this.log(room).length + 1}`, client_id = "bob"): void {
     const log = this.log(room);
-    if (log.some((m) => m.id === id)) return;
+    if (log.some((m) => m.id === id && m.client_id === client_id)) return;
     log.push(message(log.length + 1, { room, id, msg, client_id, sent_at: new Date().toISOString() }));
     for (const reader of this.#readers) this.#deliver(reader, room);
   }

@@ -57,6 +57,7 @@ describe("Log", () => {
     const log = new Log();
     log.reset(messages(5, 9));
     expect([4, 5, 9, 10].map((seq) => log.contradicts({ ...message(seq), id: "other" }))).toEqual([false, true, true, false]);
+    expect(log.contradicts({ ...message(5), client_id: "another" })).toBe(true); // the same id of another client is another message
     expect(messages(1, 12).some((m) => log.contradicts(m))).toBe(false);
   });
 

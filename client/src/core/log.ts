@@ -31,7 +31,7 @@ export class Log {
   /** Whether this log has another message with the same number. Then the message belongs to another log. */
   contradicts(message: Message): boolean {
     const known = this.#messages[message.seq - this.first];
-    return known !== undefined && known.id !== message.id;
+    return known !== undefined && (known.id !== message.id || known.client_id !== message.client_id);
   }
 
   /** Adds messages in any order and returns those that were appended. Repeats are dropped; messages after a gap wait. */

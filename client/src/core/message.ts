@@ -15,18 +15,26 @@ export interface Message {
 
 /** A message of this client until it comes back in its room's log. */
 export interface Outgoing {
-  /** A UUID. The server stores a message once per id, so sending it twice is harmless. */
+  /** A UUID. The server stores a client's message once per id, so sending it twice is harmless. */
   readonly id: string;
   readonly room: string;
   readonly msg: string;
   /** When it was written on this device, RFC 3339. */
   readonly written_at: string;
-  /** A message has failed if the server will never accept it as it is. Every other one waits and is tried again. */
-  readonly state: "waiting" | "accepted" | "failed";
-  /** Why the server has not accepted it. Set if it has failed, or has waited long. */
+  /**
+   * A message has failed if the server does not accept it as it is. In a conflict the server keeps another text of this client under
+   * the id, so that it will never accept this one; it stays here for copying. Every other message waits and is tried again.
+   */
+  readonly state: "waiting" | "accepted" | "failed" | "conflict";
+  /** Why the server has not accepted it. Set if it has failed, is a conflict, or has waited long. */
   readonly reason?: string;
   /** When it was accepted, by the server's clock. */
   readonly accepted_at?: string;
+}
+
+/** Returns the ids of a client's own messages. Others may have the same ids. */
+export function ownIDs(messages: readonly Message[], client: string): string[] {
+  return messages.filter((m) => m.client_id === client).map((m) => m.id);
 }
 
 /** The server's limits, see internal/chat. */

@@ -133,6 +133,25 @@ test("a rejected message does not block the others, and can be tried again or di
   expect([states(), t.server.kept, t.device.box.size]).toEqual([["bad accepted", "ok accepted"], ["ok", "bad"], 0]);
 });
 
+test("a conflict is final: the text stays for copying until it is discarded, and is never sent again", async () => {
+  const t = setUp();
+  t.server.answer = (m) => (m.msg === "other" ? Promise.reject(new Failure("conflict", "another text")) : Promise.resolve(accepted));
+  const { outbox, states, close } = await started(t);
+  for (const msg of ["other", "ok"]) await outbox.add("lobby", msg);
+  await flushPromises();
+  await outbox.retry("id-1");
+  outbox.kick();
+  t.wake.events.emit();
+  await pass(600_000);
+  expect([states(), t.server.posts]).toEqual([["other conflict", "ok accepted"], ["other", "ok"]]);
+  close();
+  const again = await started(t); // after a restart of the app
+  await pass(600_000);
+  expect([again.states(), t.server.posts]).toEqual([["other conflict"], ["other", "ok"]]);
+  await again.outbox.discard("id-1");
+  expect([again.states(), t.device.box.size]).toEqual([[], 0]);
+});
+
 test("a message that is refused several times shows why, and can be discarded, which unblocks the next", async () => {
   const t = setUp();
   t.server.answer = (m) => (m.msg === "odd" ? Promise.reject(new Failure("later", "status 403")) : Promise.resolve(accepted));

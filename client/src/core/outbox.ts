@@ -16,7 +16,7 @@ export interface OutboxOptions {
   readonly random?: () => number;
 }
 
-/** How many ids of arrived messages are remembered. Late events of other tabs may still name them. */
+/** How many ids of the client's arrived messages are remembered. Late events of other tabs may still name them. */
 const remembered = 1_000;
 /** How far the servers' clocks and the order of messages may differ, in milliseconds. */
 const skew = 10_000;
@@ -31,8 +31,8 @@ const never = { subscribe: () => () => undefined };
 /**
  * The client's own messages until they come back in their rooms' logs. Each message is stored on the device before it is
  * sent. One of the client's tabs sends them, one after the other, in the order in which they were written. It tries again for
- * ever, which is safe because the server stores a message once per id. A message that the server will never accept has
- * failed, and waits for the user.
+ * ever, which is safe because the server stores a client's message once per id. A message that the server does not accept has
+ * failed or is a conflict, and waits for the user.
  */
 export class Outbox {
   /** The messages of all rooms, in the order in which they were written. */
@@ -170,8 +170,8 @@ export class Outbox {
       await this.#recordOutcome({ ...message, state: "accepted", accepted_at });
     } catch (error) {
       const failure = Failure.of(error);
-      if (failure.trouble !== "rejected") return failure;
-      await this.#recordOutcome({ ...next, state: "failed", reason: failure.message });
+      if (failure.trouble !== "rejected" && failure.trouble !== "conflict") return failure;
+      await this.#recordOutcome({ ...next, state: failure.trouble === "conflict" ? "conflict" : "failed", reason: failure.message });
     }
     return undefined;
   }
@@ -185,7 +185,7 @@ export class Outbox {
       this.#show(outgoing);
       tabs.post({ is: "outgoing", outgoing });
     }
-    const keep = shown && outgoing.state === "failed";
+    const keep = shown && outgoing.state !== "accepted";
     await (keep ? device.put(outgoing) : device.remove(outgoing.id)).catch(() => undefined); // on failure it is sent again, which is harmless
   }
 

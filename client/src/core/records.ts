@@ -1,5 +1,5 @@
 import type { Device } from "./device";
-import type { Message } from "./message";
+import { ownIDs, type Message } from "./message";
 
 /** How many messages of a room stay on the device. */
 export const kept = 5_000;
@@ -19,13 +19,15 @@ export interface Recorded {
 export class Records {
   readonly #device: Device;
   readonly #room: string;
+  readonly #client: string;
   #epoch: string | undefined;
   /** How many messages were stored since the device was pruned. */
   #unpruned = 0;
 
-  constructor(device: Device, room: string) {
+  constructor(device: Device, room: string, client: string) {
     this.#device = device;
     this.#room = room;
+    this.#client = client;
   }
 
   /** The epoch that the room's log is of. Undefined if no server has told one. */
@@ -50,8 +52,9 @@ export class Records {
     void this.#device.begin(this.#room, epoch).catch(() => undefined); // on failure the next start finds the old epoch, and begins this one again
   }
 
+  /** Keeps messages, and removes the client's own ones from the outbox. */
   keep(messages: readonly Message[]): void {
-    void this.#device.keep(this.#room, messages, this.#epoch).catch(() => undefined); // on failure they can be fetched again
+    void this.#device.keep(this.#room, messages, ownIDs(messages, this.#client), this.#epoch).catch(() => undefined); // on failure they can be fetched again
     this.#unpruned += messages.length;
     if (this.#unpruned >= kept) this.prune();
   }

@@ -26,7 +26,7 @@ describe("the epoch of a room's log", () => {
 
   test("of a log from an earlier version of the app is that of the server if the messages are the same", async () => {
     const t = setUpEpochs(30);
-    await t.device.keep("lobby", t.server.log("lobby").slice(0, 20));
+    await t.device.keep("lobby", t.server.log("lobby").slice(0, 20), []);
     await t.device.set("read:lobby", 10);
     const { room, connect, shown } = await t.tab();
     await connect();
@@ -37,7 +37,7 @@ describe("the epoch of a room's log", () => {
 
   test("of a log from an earlier version of the app is not guessed if the messages are others", async () => {
     const t = setUpEpochs(30);
-    await t.device.keep("lobby", messages(1, 20, { msg: "of another server" }));
+    await t.device.keep("lobby", messages(1, 20, { msg: "of another server" }), []);
     const { room, connect } = await t.tab();
     await connect();
     expect(room.timeline.get().wentBack).toBe("");

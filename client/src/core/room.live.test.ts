@@ -120,7 +120,7 @@ describe("own messages", () => {
   test("that arrive before the device has answered are stored and leave the outbox", async () => {
     const t = setUp();
     t.server.up = false;
-    await t.device.keep("lobby", [message(1), message(2)]);
+    await t.device.keep("lobby", [message(1), message(2)], []);
     await t.device.put({ id: "x", room: "lobby", msg: "a", written_at: "", state: "waiting" });
     let answer = () => {};
     const history = t.device.history.bind(t.device);
@@ -133,6 +133,20 @@ describe("own messages", () => {
     await pass();
     expect([shown(), room.timeline.get().outgoing]).toEqual([run(1, 3), []]);
     expect([t.device.logs.get("lobby")?.size, t.device.box.size]).toEqual([3, 0]);
+  });
+
+  test("stay in the outbox when another client's message has the id", async () => {
+    const t = setUp();
+    const { room, connect, shown } = await t.tab();
+    await connect();
+    t.server.before = async (what) => (what.startsWith("POST") ? new Promise(() => undefined) : undefined);
+    await room.send("a");
+    t.server.store("lobby", "of bob", "own-1", "bob");
+    await pass();
+    expect([shown(), room.timeline.get().outgoing.map((m) => m.msg), [...t.device.box.keys()]]).toEqual([[1], ["a"], ["own-1"]]);
+    t.server.store("lobby", "a", "own-1", "ann");
+    await pass();
+    expect([shown(), room.timeline.get().outgoing, t.device.box.size]).toEqual([[1, 2], [], 0]);
   });
 
   test("are read if all messages before them are read", async () => {

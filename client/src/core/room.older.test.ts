@@ -11,7 +11,7 @@ describe("older", () => {
   test("comes from the device first, then from the server, to the beginning", async () => {
     const t = setUp();
     t.fill(1_000);
-    await t.device.keep("lobby", t.server.log("lobby").slice(700));
+    await t.device.keep("lobby", t.server.log("lobby").slice(700), []);
     const { room, shown } = await t.tab();
     room.open();
     expect(shown()).toEqual(run(901, 1_000));

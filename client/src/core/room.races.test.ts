@@ -67,7 +67,7 @@ describe("while a server goes back", () => {
     const one = await t.tab();
     await one.connect();
     one.room.open();
-    await t.device.keep("lobby", t.server.log("lobby").slice(0, 100), "a");
+    await t.device.keep("lobby", t.server.log("lobby").slice(0, 100), [], "a");
     await t.device.begin("lobby", "b");
     t.server.asked.length = 0;
     await one.room.older();
@@ -98,7 +98,7 @@ describe("while a server goes back, an answer that comes late", () => {
   test("from the device and has messages of the last epoch is dropped", async () => {
     const t = setUpEpochs(200);
     await t.device.begin("lobby", "a");
-    await t.device.keep("lobby", t.server.log("lobby"), "a");
+    await t.device.keep("lobby", t.server.log("lobby"), [], "a");
     const { room, connect } = await t.tab();
     await connect();
     room.open();

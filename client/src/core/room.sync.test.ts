@@ -10,7 +10,7 @@ afterEach(() => {
 describe("the stored messages of a room", () => {
   test("are shown without a connection", async () => {
     const t = setUp();
-    await t.device.keep("lobby", messages(1, 150));
+    await t.device.keep("lobby", messages(1, 150), []);
     await t.device.set("read:lobby", 140);
     await t.device.set("draft:lobby", "hel");
     const { room, shown } = await t.tab();
@@ -21,7 +21,7 @@ describe("the stored messages of a room", () => {
 
   test("are pruned, and may be missing", async () => {
     const t = setUp();
-    await t.device.keep("lobby", messages(1, 6_000));
+    await t.device.keep("lobby", messages(1, 6_000), []);
     await t.tab();
     expect(t.device.logs.get("lobby")?.size).toBe(5_000);
     t.device.full = true;
@@ -38,7 +38,7 @@ describe("the stored messages of a room", () => {
 
   test("remove own messages that have come back from the outbox", async () => {
     const t = setUp();
-    await t.device.keep("lobby", [message(1, { id: "x", client_id: "ann" })]);
+    await t.device.keep("lobby", [message(1, { id: "x", client_id: "ann" })], []);
     await t.device.put({ id: "x", room: "lobby", msg: "message 1", written_at: "", state: "waiting" });
     t.server.up = false;
     const { room } = await t.tab();
@@ -83,7 +83,7 @@ describe("sync", () => {
   test("a room that misses few messages reads on from its cursor", async () => {
     const t = setUp();
     t.fill(510);
-    await t.device.keep("lobby", t.server.log("lobby").slice(0, 10));
+    await t.device.keep("lobby", t.server.log("lobby").slice(0, 10), []);
     await t.device.set("read:lobby", 10);
     const { room, connect, shown } = await t.tab();
     await connect();
@@ -96,7 +96,7 @@ describe("sync", () => {
   test("a room that misses many messages starts with the newest page, and appends what comes meanwhile", async () => {
     const t = setUp();
     t.fill(511);
-    await t.device.keep("lobby", t.server.log("lobby").slice(0, 10));
+    await t.device.keep("lobby", t.server.log("lobby").slice(0, 10), []);
     const { connect, shown } = await t.tab();
     t.server.after = async (what) => void (what.includes("limit=100") && t.fill(520));
     await connect();
@@ -108,7 +108,7 @@ describe("sync when the server's log has changed", () => {
   test("a room whose next message no longer exists starts with the newest page", async () => {
     const t = setUp();
     t.fill(50);
-    await t.device.keep("lobby", t.server.log("lobby").slice(0, 10));
+    await t.device.keep("lobby", t.server.log("lobby").slice(0, 10), []);
     t.server.oldest = 31;
     const { room, connect, shown } = await t.tab();
     await connect();
@@ -130,7 +130,7 @@ describe("sync when the server's log has changed", () => {
 
   test("a shorter log is another one, so the old one is dropped, also on the device", async () => {
     const t = setUp();
-    await t.device.keep("lobby", messages(1, 50, { msg: "of another server" }));
+    await t.device.keep("lobby", messages(1, 50, { msg: "of another server" }), []);
     await t.device.set("read:lobby", 50);
     t.fill(20);
     const { room, connect, shown } = await t.tab();
@@ -143,7 +143,7 @@ describe("sync when the server's log has changed", () => {
 
   test.each([[50, "as long as"], [60, "a little longer than"], [900, "much longer than"]])("another log of %i messages, %s before, is recognized by its messages", async (length) => {
     const t = setUp();
-    await t.device.keep("lobby", messages(1, 50, { msg: "of another server" }));
+    await t.device.keep("lobby", messages(1, 50, { msg: "of another server" }), []);
     await t.device.set("read:lobby", 50);
     t.fill(length);
     const { room, connect, shown } = await t.tab();

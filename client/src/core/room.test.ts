@@ -11,7 +11,7 @@ describe("unread", () => {
   async function opened(read: number, last: number) {
     const t = setUp();
     t.fill(last);
-    await t.device.keep("lobby", t.server.log("lobby"));
+    await t.device.keep("lobby", t.server.log("lobby"), []);
     await t.device.set("read:lobby", read);
     return { t, ...(await t.tab()) };
   }

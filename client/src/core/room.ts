@@ -4,7 +4,7 @@ import type { Device, TabEvent, Tabs } from "./device";
 import { Failure } from "./failure";
 import type { Cursor, Hub, Joined } from "./hub";
 import { Log } from "./log";
-import { sendable, type Message, type Outgoing } from "./message";
+import { ownIDs, sendable, type Message, type Outgoing } from "./message";
 import type { Outbox } from "./outbox";
 import { kept, Records } from "./records";
 import { earliest, emptyTimeline, unreadAfter, type Timeline } from "./timeline";
@@ -57,7 +57,7 @@ export class Room {
   constructor(options: RoomOptions) {
     this.name = options.name;
     this.#o = options;
-    this.#records = new Records(options.device, options.name);
+    this.#records = new Records(options.device, options.name, options.client);
     this.timeline = new Cell<Timeline>({ ...emptyTimeline, outgoing: this.#own() });
     this.#off = [
       options.outbox.outgoing.subscribe(() => this.#outgoing()),
@@ -298,8 +298,7 @@ export class Room {
   /** Reports to the outbox which messages are in the log now. */
   #reportArrived(added: readonly Message[]): void {
     const newest = added.at(-1);
-    const own = added.filter((m) => m.client_id === this.#o.client).map((m) => m.id);
-    if (newest !== undefined) this.#o.outbox.arrived(this.name, own, newest.sent_at);
+    if (newest !== undefined) this.#o.outbox.arrived(this.name, ownIDs(added, this.#o.client), newest.sent_at);
   }
 
   /** Marks the client's own messages as read if all messages before them are read. */

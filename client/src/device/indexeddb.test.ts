@@ -38,7 +38,7 @@ describe("A database", () => {
   test("that another tab does not close is emptied, and deleted with that tab", async () => {
     const device = await openIndexedDB("both");
     await device.put(outgoing("a"));
-    await device.keep("lobby", range(1, 3));
+    await device.keep("lobby", range(1, 3), []);
     await device.set("rooms", ["lobby"]);
     const other = await stubborn();
     await device.erase();
@@ -72,7 +72,7 @@ describe("A database", () => {
 
   test("of a later version is not opened, and can be upgraded while this one has it open", async () => {
     const device = await openIndexedDB("both");
-    await device.keep("lobby", [message(1)]);
+    await device.keep("lobby", [message(1)], []);
     const later = await openDB("both", 2);
     expect(await later.getAll("messages")).toEqual([message(1)]);
     await expect(device.put(outgoing("a"))).rejects.toThrow();
@@ -127,7 +127,7 @@ describe("A change that fails in part", () => {
     const device = await openIndexedDB("full");
     await device.put(outgoing("lobby-1"));
     const wrong = { ...message(2), seq: NaN };
-    await expect(device.keep("lobby", [message(1), wrong])).rejects.toThrow();
+    await expect(device.keep("lobby", [message(1), wrong], [])).rejects.toThrow();
     await new Promise(setImmediate);
     expect(await device.history("lobby", 10)).toEqual([]);
     expect((await device.outbox()).length).toBe(1);
@@ -135,9 +135,9 @@ describe("A change that fails in part", () => {
 
   test("is not stored if the device is full", async () => {
     const device = await openIndexedDB("full");
-    await device.keep("lobby", [message(1)]);
+    await device.keep("lobby", [message(1)], []);
     const transaction = jest.spyOn(FakeDatabase.prototype, "transaction");
-    const full = device.keep("lobby", [message(2)]);
+    const full = device.keep("lobby", [message(2)], []);
     transaction.mock.results[0]?.value.abort();
     await expect(full).rejects.toThrow();
     await new Promise(setImmediate);

@@ -36,7 +36,7 @@ export async function openIndexedDB(name: string): Promise<Device> {
       await Promise.all([done, change.done]);
     },
     begin: (room, epoch) => begin(db, room, epoch),
-    keep: (room, messages, epoch) => keep(db, room, messages, epoch),
+    keep: (room, messages, own, epoch) => keep(db, room, messages, own, epoch),
     history: (room, limit, before, epoch) => history(db, room, limit, before, epoch),
     prune: (room, most) => prune(db, room, most),
     outbox: async () => await db.getAll("outbox"),
@@ -104,13 +104,13 @@ function begin(db: Database, room: string, epoch: string | undefined): Promise<v
   });
 }
 
-function keep(db: Database, room: string, messages: readonly Message[], epoch: string | undefined): Promise<void> {
+function keep(db: Database, room: string, messages: readonly Message[], own: readonly string[], epoch: string | undefined): Promise<void> {
   return change(db, ["values", "messages", "outbox"], "relaxed", async (tx) => {
     const log = tx.objectStore("messages");
     const outbox = tx.objectStore("outbox");
     const [present, waiting, positions] = await Promise.all([tx.objectStore("values").get(`epoch:${room}`), outbox.getAll(), outbox.getAllKeys()]);
     const added = present === epoch ? messages : [];
-    const arrived = new Set(messages.map((m) => m.id));
+    const arrived = new Set(own);
     const arrivedPositions = positions.filter((_, i) => arrived.has(waiting[i]?.id ?? ""));
     await Promise.all([...added.map(async (m) => void (await log.put(m))), ...arrivedPositions.map((position) => outbox.delete(position))]);
   });

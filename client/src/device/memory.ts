@@ -24,8 +24,8 @@ export function openMemory(memory = new Memory()): Device {
       memory.rooms.delete(room);
       memory.values.set(`epoch:${room}`, epoch);
     },
-    async keep(room, messages, epoch) {
-      for (const { id } of messages) memory.outbox.delete(id);
+    async keep(room, messages, own, epoch) {
+      for (const id of own) memory.outbox.delete(id);
       if (!isOf(room, epoch)) return;
       const kept = roomOf(room);
       for (const message of messages) kept.set(message.seq, message);

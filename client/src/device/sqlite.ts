@@ -38,7 +38,7 @@ export async function openSQLite(db: Database, drop: () => Promise<void>): Promi
     get: <K extends keyof Values>(key: K) => next(() => get<Values[K]>(db, key)),
     set: (key, value) => next(() => set(db, key, value)),
     begin: (room, epoch) => next(() => begin(db, room, epoch)),
-    keep: (room, messages, epoch) => next(() => keep(db, room, messages, epoch)),
+    keep: (room, messages, own, epoch) => next(() => keep(db, room, messages, own, epoch)),
     history: (room, limit, before, epoch) => next(() => history(db, room, limit, before, epoch)),
     prune: (room, most) => next(() => prune(db, room, most)),
     outbox: () => next(async () => parse<Outgoing>(await db.getAllAsync<Row>("SELECT value FROM outbox ORDER BY place", []))),
@@ -73,12 +73,12 @@ async function begin(db: Database, room: string, epoch: string | undefined): Pro
 }
 
 /** Uses two statements for any number of messages, because each statement is a call into native code. */
-async function keep(db: Database, room: string, messages: readonly Message[], epoch: string | undefined): Promise<void> {
+async function keep(db: Database, room: string, messages: readonly Message[], own: readonly string[], epoch: string | undefined): Promise<void> {
   const list = JSON.stringify(messages);
   await db.withTransactionAsync(async () => {
     const rows = `SELECT ?, json_extract(value, '$.seq'), value FROM json_each(?) WHERE ${isOf}`;
     await db.runAsync(`INSERT OR REPLACE INTO messages (room, seq, value) ${rows}`, [room, list, ...ofEpoch(room, epoch)]);
-    await db.runAsync("DELETE FROM outbox WHERE id IN (SELECT json_extract(value, '$.id') FROM json_each(?))", [list]);
+    await db.runAsync("DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))", [JSON.stringify(own)]);
   });
 }
 

@@ -79,7 +79,7 @@ function valuesSuite({ device, another }: Tabs): void {
   test("returns texts unchanged", async () => {
     const log = hostile.map((msg, i) => message(i + 1, "lobby", msg));
     const box = hostile.map((msg, i) => outgoing(`id ${i}`, { msg, reason: msg }));
-    await device().keep("lobby", log);
+    await device().keep("lobby", log, []);
     for (const m of box) await device().put(m);
     expect(await device().history("lobby", 100)).toEqual(log);
     expect(await device().outbox()).toEqual(box);
@@ -92,11 +92,11 @@ function valuesSuite({ device, another }: Tabs): void {
 
 function historySuite({ device }: Tabs): void {
   test("returns the newest messages and those before a number, ascending, each once", async () => {
-    await device().keep("lobby", range(5, 9));
-    await device().keep("lobby", range(1, 6));
-    await device().keep("lobby", range(1, 6));
-    await device().keep("lobby", []);
-    await device().keep("lobby2", range(1, 3, "lobby2"));
+    await device().keep("lobby", range(5, 9), []);
+    await device().keep("lobby", range(1, 6), []);
+    await device().keep("lobby", range(1, 6), []);
+    await device().keep("lobby", [], []);
+    await device().keep("lobby2", range(1, 3, "lobby2"), []);
     expect(await device().history("lobby", 100)).toEqual(range(1, 9));
     expect(seqs(await device().history("lobby", 4))).toEqual([6, 7, 8, 9]);
     expect(seqs(await device().history("lobby", 4, 10))).toEqual([6, 7, 8, 9]);
@@ -109,28 +109,28 @@ function historySuite({ device }: Tabs): void {
   });
 
   test("never returns messages across a gap", async () => {
-    await device().keep("lobby", range(1, 4));
-    await device().keep("lobby", range(8, 10));
+    await device().keep("lobby", range(1, 4), []);
+    await device().keep("lobby", range(8, 10), []);
     expect(seqs(await device().history("lobby", 100))).toEqual([8, 9, 10]);
     expect(seqs(await device().history("lobby", 2, 10))).toEqual([8, 9]);
     expect(seqs(await device().history("lobby", 100, 8))).toEqual([]);
     expect(seqs(await device().history("lobby", 100, 7))).toEqual([]);
     expect(seqs(await device().history("lobby", 100, 5))).toEqual([1, 2, 3, 4]);
-    await device().keep("lobby", [message(6)]);
+    await device().keep("lobby", [message(6)], []);
     expect(seqs(await device().history("lobby", 100, 7))).toEqual([6]);
-    await device().keep("lobby", [message(7), message(5)]);
+    await device().keep("lobby", [message(7), message(5)], []);
     expect(seqs(await device().history("lobby", 100, 8))).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
 
   test("replaces a message with a later one of the same number", async () => {
-    await device().keep("lobby", range(1, 3));
-    await device().keep("lobby", [message(2, "lobby", "another")]);
+    await device().keep("lobby", range(1, 3), []);
+    await device().keep("lobby", [message(2, "lobby", "another")], []);
     expect(await device().history("lobby", 100)).toEqual([message(1), message(2, "lobby", "another"), message(3)]);
   });
 
   test("prunes all but the newest of one room", async () => {
-    await device().keep("lobby", [...range(1, 4), ...range(8, 10)]);
-    await device().keep("other", range(1, 2, "other"));
+    await device().keep("lobby", [...range(1, 4), ...range(8, 10)], []);
+    await device().keep("other", range(1, 2, "other"), []);
     await device().prune("lobby", 100);
     expect(seqs(await device().history("lobby", 100, 5))).toEqual([1, 2, 3, 4]);
     await device().prune("lobby", 5);
@@ -146,7 +146,7 @@ function historySuite({ device }: Tabs): void {
 
   test("stores thousands of messages at once", async () => {
     await device().put(outgoing("lobby-1999"));
-    await device().keep("lobby", range(1, 2_000));
+    await device().keep("lobby", range(1, 2_000), ids(await device().outbox()));
     expect(seqs(await device().history("lobby", 3, 1_000))).toEqual([997, 998, 999]);
     expect(await device().history("lobby", 5_000)).toEqual(range(1, 2_000));
     expect(await device().outbox()).toEqual([]);
@@ -157,18 +157,18 @@ function historySuite({ device }: Tabs): void {
 
 function epochSuite({ device, another }: Tabs): void {
   test("removes the history of a room when another epoch begins", async () => {
-    await device().keep("lobby", range(1, 3));
-    await device().keep("lobby2", range(1, 3, "lobby2"));
+    await device().keep("lobby", range(1, 3), []);
+    await device().keep("lobby2", range(1, 3, "lobby2"), []);
     expect(await device().get("epoch:lobby")).toBeUndefined();
     await device().begin("lobby", "a");
     expect([await device().get("epoch:lobby"), await device().history("lobby", 9, undefined, "a")]).toEqual(["a", []]);
-    await device().keep("lobby", range(1, 3), "a");
+    await device().keep("lobby", range(1, 3), [], "a");
     await device().begin("lobby", "a");
     expect(seqs(await device().history("lobby", 9, undefined, "a"))).toEqual([1, 2, 3]);
     await device().begin("lobby", "b");
     await device().begin("lobby", "a");
     expect(await device().history("lobby", 9, undefined, "a")).toEqual([]);
-    await device().keep("lobby", range(1, 3), "a");
+    await device().keep("lobby", range(1, 3), [], "a");
     await device().begin("lobby", undefined);
     expect([await device().get("epoch:lobby"), await device().history("lobby", 9)]).toEqual([undefined, []]);
     expect(seqs(await device().history("lobby2", 9))).toEqual([1, 2, 3]);
@@ -177,12 +177,12 @@ function epochSuite({ device, another }: Tabs): void {
   test("neither keeps nor returns messages of another epoch, and removes them from the outbox all the same", async () => {
     const other = await another();
     await device().begin("lobby", "a");
-    await device().keep("lobby", range(1, 9), "a");
+    await device().keep("lobby", range(1, 9), [], "a");
     await other.begin("lobby", "b");
-    await other.keep("lobby", range(1, 5), "b");
+    await other.keep("lobby", range(1, 5), [], "b");
     await device().put(outgoing("lobby-6"));
-    await device().keep("lobby", [message(6)], "a");
-    await device().keep("lobby", [message(7)]);
+    await device().keep("lobby", [message(6)], ["lobby-6"], "a");
+    await device().keep("lobby", [message(7)], []);
     expect(seqs(await other.history("lobby", 9, undefined, "b"))).toEqual([1, 2, 3, 4, 5]);
     expect(await Promise.all([device().history("lobby", 9, undefined, "a"), device().history("lobby", 9, 3, "a"), device().history("lobby", 9)])).toEqual([[], [], []]);
     expect(await device().outbox()).toEqual([]);
@@ -210,8 +210,8 @@ function outboxSuite({ device, another }: Tabs): void {
 
   test("removes messages that have come back from the outbox", async () => {
     for (const id of ["lobby-1", "lobby-2", "lobby-3"]) await device().put(outgoing(id));
-    await device().keep("lobby", [message(2), message(4)]);
-    await device().keep("lobby", [message(2)]);
+    await device().keep("lobby", [message(1), message(2), message(4)], ["lobby-2", "lobby-4"]); // another client's message has the id lobby-1
+    await device().keep("lobby", [message(2)], ["lobby-2"]);
     expect(ids(await device().outbox())).toEqual(["lobby-1", "lobby-3"]);
     expect(seqs(await device().history("lobby", 1))).toEqual([4]);
   });
@@ -220,8 +220,8 @@ function outboxSuite({ device, another }: Tabs): void {
 function orderSuite({ device, another }: Tabs): void {
   test("applies concurrent calls in their order", async () => {
     const d = device();
-    const box = [d.put(outgoing("a")), d.put(outgoing("lobby-1")), d.put(outgoing("b")), d.remove("a"), d.keep("lobby", [message(1)]), d.put(outgoing("a"))];
-    const rest = [d.set("read:x", 1), d.set("read:x", 2), d.keep("lobby", range(2, 5)), d.prune("lobby", 2)];
+    const box = [d.put(outgoing("a")), d.put(outgoing("lobby-1")), d.put(outgoing("b")), d.remove("a"), d.keep("lobby", [message(1)], ["lobby-1"]), d.put(outgoing("a"))];
+    const rest = [d.set("read:x", 1), d.set("read:x", 2), d.keep("lobby", range(2, 5), []), d.prune("lobby", 2)];
     const [read, log, list] = [d.get("read:x"), d.history("lobby", 9), d.outbox()];
     await Promise.all([...box, ...rest]);
     expect([await read, seqs(await log), ids(await list)]).toEqual([2, [4, 5], ["b", "a"]]);
@@ -240,8 +240,8 @@ function orderSuite({ device, another }: Tabs): void {
     await other.put(outgoing("b"));
     await one.put(outgoing("c"));
     await other.set("rooms", ["x"]);
-    await other.keep("lobby", range(1, 2));
-    await one.keep("lobby", [message(3)]);
+    await other.keep("lobby", range(1, 2), []);
+    await one.keep("lobby", [message(3)], []);
     expect(ids(await one.outbox())).toEqual(["a", "b", "c"]);
     expect(await other.outbox()).toEqual(await one.outbox());
     expect(await one.get("rooms")).toEqual(["x"]);
@@ -249,7 +249,7 @@ function orderSuite({ device, another }: Tabs): void {
   });
 
   test("still has everything after it was closed", async () => {
-    await Promise.all([device().put(outgoing("a")), device().keep("lobby", range(1, 2)), device().set("rooms", ["a"])]);
+    await Promise.all([device().put(outgoing("a")), device().keep("lobby", range(1, 2), []), device().set("rooms", ["a"])]);
     device().close();
     const again = await another();
     expect([ids(await again.outbox()), seqs(await again.history("lobby", 9)), await again.get("rooms")]).toEqual([["a"], [1, 2], ["a"]]);
@@ -259,7 +259,7 @@ function orderSuite({ device, another }: Tabs): void {
 function eraseSuite({ device, another }: Tabs): void {
   test("is empty after it was erased, even while another tab has it open", async () => {
     const other = await another();
-    await device().keep("lobby", range(1, 3));
+    await device().keep("lobby", range(1, 3), []);
     await device().put(outgoing("a"));
     await device().set("rooms", ["lobby"]);
     await device().erase();

@@ -49,7 +49,7 @@ async function readLogs(people: readonly Person[], rooms: readonly string[], tok
 /** The log has no gaps. It has every stored text of each app once, in the order in which they were written. */
 function checkLog(room: string, log: readonly Message[], people: readonly Person[]): void {
   assert.deepEqual(log.map((m) => m.seq), log.map((_, i) => i + 1), `the numbers of ${room}`);
-  assert.equal(new Set(log.map((m) => m.id)).size, log.length, `ids in ${room}`);
+  assert.equal(new Set(log.map((m) => `${m.client_id} ${m.id}`)).size, log.length, `ids in ${room}`);
   for (const app of people.flatMap((person) => person.allApps)) {
     const written = app.writings.filter((w) => w.room === room);
     const order = new Map(written.map((w, i) => [w.text, i]));

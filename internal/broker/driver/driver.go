@@ -9,7 +9,8 @@ import (
 	"restante/internal/chat"
 )
 
-// Handler stores and announces a batch. It keeps nothing of the batch after it has returned. An error of class
+// Handler stores and announces a batch. It keeps nothing of the batch after it has returned. A chat.ConflictsError means that
+// all of the batch is done, except that the messages which it names are conflicts and not kept. An error of class
 // errs.Invalid means that some message of the batch can never be stored; any other error that it cannot be done now.
 type Handler func(ctx context.Context, batch []chat.Message) error
 
@@ -65,8 +66,9 @@ type Driver interface {
 
 	// Consume calls handle with the published messages, in batches, the messages of a room in the order in which their
 	// publishers got their answers. Over all nodes, one batch of a room is handled at a time; batches of other rooms may be
-	// handled meanwhile. A batch is done only when handle has returned nil. A message that fails alone with errs.Invalid is
-	// dead-lettered, where an operator finds it, and does not stop its room. A driver with partitions sets the Origin of the
+	// handled meanwhile. A batch is done only when handle has returned nil or a chat.ConflictsError. A message that fails alone with errs.Invalid
+	// or is a conflict is dead-lettered, where an operator finds it, and does not stop its room; a sender gets a bounded number
+	// of letters for conflicts. If there are no dead letters, Publish returns its error, chat.ErrConflict for a conflict. A driver with partitions sets the Origin of the
 	// messages. Consume blocks until ctx is done, finishes the
 	// batches in hand, and returns nil. It is called again only after it has returned.
 	Consume(ctx context.Context, handle Handler) error

@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -74,6 +75,54 @@ func testPoison(t *testing.T, h Harness) {
 	if len(ids) != n-1 || ids[message("a", bad).ID] {
 		t.Errorf("handled %d different messages (the bad one: %v), want %d without the bad one",
 			len(ids), ids[message("a", bad).ID], n-1)
+	}
+}
+
+// testConflicts: of messages published together, those that the handler names as conflicts fail alone; each message is handled
+// once, and no batch is split.
+func testConflicts(t *testing.T, h Harness) {
+	d, c := open(t, h), newCollector()
+	const n, every = 60, 7 // every seventh is a conflict
+	hold := make(chan struct{})
+	first := sync.OnceFunc(func() { <-hold })
+	consume(t, d, func(ctx context.Context, batch []chat.Message) error {
+		first() // so that the rest arrives together
+		if err := c.handle(ctx, batch); err != nil {
+			return err
+		}
+		var conflicts []int
+		for i := range batch {
+			if number(batch[i])%every == 0 {
+				conflicts = append(conflicts, i)
+			}
+		}
+		return (&chat.Appended{Conflicts: conflicts}).Err()
+	})
+	results := make([]chan error, n+1)
+	for i := 1; i <= n; i++ {
+		results[i] = make(chan error, 1)
+		go func() { results[i] <- d.Publish(t.Context(), message("a", i)) }()
+	}
+	close(hold)
+	for i := 1; i <= n; i++ {
+		err := wait(t, results[i], "Publish to return")
+		if conflict := i%every == 0 && !h.Keeps; conflict != errors.Is(err, chat.ErrConflict) || !conflict && err != nil {
+			t.Errorf("Publish of message %d: %v, a conflict: %v", i, err, conflict)
+		}
+	}
+	if err := d.Publish(t.Context(), message("b", 1)); err != nil { // the driver goes on
+		t.Errorf("Publish afterwards: %v", err)
+	}
+	got := c.waitFor(t, n+1)
+	seen := map[string]int{}
+	for _, m := range got {
+		seen[m.Room+m.ID]++
+	}
+	if len(got) != n+1 || len(seen) != n+1 {
+		t.Errorf("%d messages handled, %d different ones, want %d, each once", len(got), len(seen), n+1)
+	}
+	if c.largest < 2 {
+		t.Error("no batch had more than one message")
 	}
 }
 

@@ -40,6 +40,7 @@ func Run(t *testing.T, h Harness) {
 		"Publish/back-pressure":              testBackPressure,
 		"Consume/failed handler":             testFailedHandler,
 		"Consume/poison message":             testPoison,
+		"Consume/conflicts":                  testConflicts,
 		"Consume/finishes the batch in hand": testFinishesBatch,
 		"Subscribe/all subscribers in order": testSubscribe,
 		"Subscribe/slow subscriber":          testSlowSubscriber,

@@ -3,7 +3,6 @@ package rabbitmq
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -216,16 +215,24 @@ func (w *worker) store(r *registration, batch []entry, size int) (done int) {
 	}
 	results := w.handleAll(ctx, r, messages)
 	for i := range batch {
-		err := batch[i].fault
+		err, sender := batch[i].fault, ""
 		if err == nil {
 			n := len(batch[i].messages)
-			err, results = worst(results[:n]), results[n:]
+			if k := worst(results[:n]); k >= 0 {
+				err, sender = results[k], batch[i].messages[k].ClientID
+			}
+			results = results[n:]
 		}
 		switch {
 		case err == nil:
-		case errs.CodeOf(err) != errs.Invalid:
+		case !isFinal(err):
 			return i
-		case w.d.deadLetter(ctx, batch[i].Delivery, err, deadletter.FromIntake) != nil:
+		case errors.Is(err, chat.ErrConflict):
+			err = w.d.conflict(ctx, &batch[i], sender)
+		default:
+			err = w.d.deadLetter(ctx, batch[i].Delivery, err, deadletter.FromIntake)
+		}
+		if err != nil {
 			return i
 		}
 	}
@@ -245,36 +252,30 @@ func (w *worker) handleAll(ctx context.Context, r *registration, messages []chat
 	var results []error
 	for part := range slices.Chunk(messages, maxBatch) {
 		results = append(results, driver.Isolate(ctx, part, handle)...)
-		if err := results[len(results)-1]; err != nil && errs.CodeOf(err) != errs.Invalid {
+		if err := results[len(results)-1]; err != nil && !isFinal(err) {
 			return append(results, slices.Repeat([]error{err}, len(messages)-len(results))...)
 		}
 	}
 	return results
 }
 
-// worst returns the error that decides what becomes of an entry: one that may pass before one that stays.
-func worst(results []error) (err error) {
-	for _, r := range results {
-		if r != nil && (err == nil || errs.CodeOf(r) != errs.Invalid) {
-			err = r
+// worst returns the index of the error that decides what becomes of an entry: one that may pass before one that stays, and a
+// conflict last. It returns -1 if there is no error.
+func worst(results []error) int {
+	found := -1
+	for i, err := range results {
+		switch {
+		case err == nil:
+		case !isFinal(err):
+			return i
+		case found < 0 || errors.Is(results[found], chat.ErrConflict):
+			found = i
 		}
 	}
-	return err
+	return found
 }
 
-// deadLetter moves a message that can never be stored to the dead letters, for an operator. It returns nil when the broker
-// has confirmed the letter.
-func (d *Driver) deadLetter(ctx context.Context, original *amqp.Delivery, why error, from string) error {
-	letter, outgoing := deadletter.New(original, why, from)
-	log := d.cfg.Log.With(slog.String("id", letter.MessageID), slog.String("room", letter.Room), slog.String("from", from))
-	err := d.announcing.Attempt(ctx, d.ended, func(ctx context.Context, s *link.Session) error {
-		return s.Senders()[0].Publish(ctx, outgoing)
-	})
-	if err != nil {
-		log.ErrorContext(ctx, "a message that cannot be stored cannot be dead-lettered either, trying on", slog.Any("error", err))
-		return err
-	}
-	d.metrics.dead.WithLabelValues(from).Inc()
-	log.ErrorContext(ctx, "message dead-lettered", slog.String("letter", letter.ID), slog.Any("error", why))
-	return nil
+// isFinal reports whether a message that has failed with err fails always.
+func isFinal(err error) bool {
+	return errs.CodeOf(err) == errs.Invalid || errors.Is(err, chat.ErrConflict)
 }

@@ -11,11 +11,14 @@ import (
 )
 
 type metrics struct {
-	inFlight    prometheus.Gauge
-	unacked     prometheus.Gauge
-	held        prometheus.Gauge
-	dead        *prometheus.CounterVec
-	destroyed   prometheus.Counter
+	inFlight  prometheus.Gauge
+	unacked   prometheus.Gauge
+	held      prometheus.Gauge
+	dead      *prometheus.CounterVec
+	destroyed prometheus.Counter
+
+	conflictsDropped prometheus.Counter
+
 	letters     prometheus.Gauge
 	dangers     prometheus.Gauge
 	redelivered prometheus.Counter
@@ -38,13 +41,14 @@ func newMetrics() *metrics {
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_dead_total", Help: "Messages dead-lettered, by where they came from.",
 		}, []string{"from"}),
-		destroyed:   counter("restante_destroyed_total", "Messages that were destroyed on the broker: with a queue that somebody deleted, or as dead letters that the broker has removed."),
-		letters:     gauge("restante_dead_letters", "Dead letters that wait, NaN until the node has looked."),
-		dangers:     gauge("restante_broker_dangers", "Settings of RabbitMQ's queues that may lose messages, NaN while they are not known."),
-		redelivered: counter("restante_redelivered_total", "Messages that the broker delivered again."),
-		released:    counter("restante_partitions_released_total", "Partitions given up because another node has become their owner."),
-		refused:     counter("restante_announcements_refused_total", "Announcements that RabbitMQ has refused, because one of the queues for them does not take them."),
-		undecodable: counter("restante_announcements_undecodable_total", "Announcements that were skipped because they are not restante's."),
+		destroyed:        counter("restante_destroyed_total", "Messages that were destroyed on the broker: with a queue that somebody deleted, or as dead letters that the broker has removed."),
+		conflictsDropped: counter("restante_conflicts_dropped_total", "Conflicts that were dropped, because their sender has had its dead letters of this hour."),
+		letters:          gauge("restante_dead_letters", "Dead letters that wait, NaN until the node has looked."),
+		dangers:          gauge("restante_broker_dangers", "Settings of RabbitMQ's queues that may lose messages, NaN while they are not known."),
+		redelivered:      counter("restante_redelivered_total", "Messages that the broker delivered again."),
+		released:         counter("restante_partitions_released_total", "Partitions given up because another node has become their owner."),
+		refused:          counter("restante_announcements_refused_total", "Announcements that RabbitMQ has refused, because one of the queues for them does not take them."),
+		undecodable:      counter("restante_announcements_undecodable_total", "Announcements that were skipped because they are not restante's."),
 		missed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_announcements_missed_total", Help: "Times this hub compared its rooms with the store because announcements may have been lost, by reason.",
 		}, []string{"reason"}),
@@ -126,5 +130,5 @@ func (m *metrics) passOver(f chat.Feature) { m.unheard.WithLabelValues(m.feature
 
 func (m *metrics) register(reg prometheus.Registerer) {
 	reg.MustRegister(m.inFlight, m.unacked, m.held, m.dead, m.letters, m.dangers, m.destroyed, m.redelivered, m.released, m.refused,
-		m.undecodable, m.missed, m.declined, m.batch, m.unknown, m.unheard)
+		m.undecodable, m.conflictsDropped, m.missed, m.declined, m.batch, m.unknown, m.unheard)
 }

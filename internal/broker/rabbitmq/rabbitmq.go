@@ -23,6 +23,8 @@ type Config struct {
 	// URLs are the addresses of one broker, nodes of a cluster, as RabbitMQ's URI specification has them: amqp:// or
 	// amqps://, all of one virtual host. At least one is needed.
 	URLs []string
+	// Password is read for each new connection, and takes the place of the passwords in URLs. Default: none.
+	Password func() (string, error)
 	// Log gets lost and regained connections, dead letters, and partitions that move to another node. Default: discarded.
 	Log *slog.Logger
 	// Metrics is where the metrics are registered. Default: nowhere.
@@ -53,7 +55,9 @@ type Driver struct {
 	accounts accounts
 	unknowns *unknowns
 	refusals refusals
-	policies *policies
+
+	conflicts conflicts
+	policies  *policies
 
 	broker     *link.Broker
 	publishing *link.Link
@@ -103,6 +107,10 @@ func Open(ctx context.Context, cfg Config) (*Driver, error) {
 	client, err := management.New(cfg.URLs)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Password != nil {
+		broker.ReadPassword(cfg.Password)
+		client.ReadPassword(cfg.Password)
 	}
 	d := &Driver{
 		cfg: cfg, node: node, broker: broker,

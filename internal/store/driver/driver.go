@@ -175,16 +175,7 @@ func CheckNames(rooms []string) error {
 }
 
 // Appended is the outcome of one Append.
-type Appended struct {
-	// Messages has one entry per message of the batch, in its order: as stored, with Seq, StoredAt and IDTaken. For a repeat or
-	// a conflict it is the message that was stored first.
-	Messages []chat.Message
-	// Fresh counts the messages that were stored by this call.
-	Fresh int
-	// Conflicts are the indexes, ascending, of the messages of the batch that are not stored and never will be: their sender has
-	// used their id in the room for another text, in the store or earlier in the batch.
-	Conflicts []int
-}
+type Appended = chat.Appended
 
 // ErrClosed is the error of a call after Close.
 var ErrClosed error = &errs.Error{Code: errs.Unavailable, Msg: "the store is closed"}

@@ -54,9 +54,9 @@ func stored(m chat.Message) chat.Message {
 	return m
 }
 
-// DoubleID returns the error of Restore for a message whose id the room has under another number.
+// DoubleID returns the error of Restore for a message whose sender has its id in the room under another number, too.
 func DoubleID(m chat.Message) error {
-	return conflict(m.Room, m.Seq, "has the id %s, which the room has under another number", m.ID)
+	return conflict(m.Room, m.Seq, "has the id %s, which its sender has in the room under another number", m.ID)
 }
 
 func conflict(room string, seq int64, format string, args ...any) error {

@@ -24,7 +24,7 @@ func (d *Driver) newPool(url string) (*pgxpool.Pool, string, error) {
 	cfg := d.cfg
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, "", errs.Wrap(errs.Invalid, err, "the address of the database makes no sense; use postgres://USER:PASSWORD@HOST:PORT/DATABASE "+
+		return nil, "", errs.Wrap(errs.Invalid, withoutSecrets(url, err), "the address of the database makes no sense; use postgres://USER:PASSWORD@HOST:PORT/DATABASE "+
 			"(special characters in a password are written as %%XX)")
 	}
 	cc := c.ConnConfig
@@ -43,6 +43,7 @@ func (d *Driver) newPool(url string) (*pgxpool.Pool, string, error) {
 	if cc.RuntimeParams["application_name"] == "" {
 		cc.RuntimeParams["application_name"] = "restante"
 	}
+	c.BeforeConnect = d.login
 	c.AfterConnect = d.compare
 	c.PrepareConn = d.isOfTerm
 	c.BeforeClose = hurry
@@ -81,8 +82,11 @@ const settings = `SELECT array_agg(set_config(name, value, false)) FROM (VALUES
 // connect opens a connection that is not of the pool, to a database that is not known yet. The caller calls disconnect.
 func (d *Driver) connect(ctx context.Context) (conn *pgx.Conn, err error) {
 	err = d.within(ctx, openTimeout, func(ctx context.Context) error {
-		conn, err = pgx.ConnectConfig(ctx, d.pool.Config().ConnConfig)
-		if err != nil {
+		c := d.pool.Config().ConnConfig
+		if err := d.login(ctx, c); err != nil {
+			return err
+		}
+		if conn, err = pgx.ConnectConfig(ctx, c); err != nil {
 			return err
 		}
 		if _, err = conn.Exec(ctx, settings); err != nil {

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	selectEpochs = "SELECT id, at, reason FROM restante.epochs WHERE (SELECT restante.in_epoch($1)) ORDER BY number"
+	selectEpochs = "SELECT id, at, reason FROM restante.epochs WHERE (SELECT restante.same_epoch($1)) ORDER BY number"
 	selectBegins = `SELECT e.id, b.room, b.last_seq FROM restante.begins b JOIN restante.epochs e ON e.number = b.epoch
-		WHERE (SELECT restante.in_epoch($1)) ORDER BY e.number, b.room`
+		WHERE (SELECT restante.same_epoch($1)) ORDER BY e.number, b.room`
 	// selectBeginning compares all epochs if it does not find the given one.
 	selectBeginning = `SELECT coalesce(min(coalesce(b.last_seq, 0)), 0) FROM restante.epochs e
 		LEFT JOIN restante.begins b ON b.epoch = e.number AND b.room = $1
-		WHERE (SELECT restante.in_epoch($3)) AND e.number > coalesce((SELECT number FROM restante.epochs WHERE id = $2),
+		WHERE (SELECT restante.same_epoch($3)) AND e.number > coalesce((SELECT number FROM restante.epochs WHERE id = $2),
 			CASE WHEN $2 = '' THEN (SELECT min(number) FROM restante.epochs) ELSE 0 END)`
 	// lockRooms waits for the appends that have begun, and keeps later ones waiting until the end of the transaction.
 	lockRooms   = "LOCK TABLE restante.rooms IN SHARE ROW EXCLUSIVE MODE"
@@ -55,7 +55,7 @@ func (d *Driver) Lineage(ctx context.Context) (driver.Lineage, error) {
 
 // readLineage reads by several statements. Each is in the epoch, and within an epoch only the mark changes.
 func readLineage(ctx context.Context, q querier, epoch string) (l driver.Lineage, err error) {
-	err = q.QueryRow(ctx, "SELECT id::text, mark FROM restante.store WHERE (SELECT restante.in_epoch($1))", epoch).Scan(&l.Store, &l.Mark)
+	err = q.QueryRow(ctx, "SELECT id::text, mark FROM restante.store WHERE (SELECT restante.same_epoch($1))", epoch).Scan(&l.Store, &l.Mark)
 	if err != nil {
 		return l, err
 	}

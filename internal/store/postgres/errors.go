@@ -62,8 +62,10 @@ const (
 	uniqueViolation     = "23505"
 	readOnlyTransaction = "25006"
 	lockTimeout         = "55P03"
+	diskFull            = "53100"
 	laterGeneration     = "RE001" // restante.append raises it
-	endedEpoch          = "RE003" // restante.in_epoch raises it
+	endedEpoch          = "RE003" // restante.same_epoch raises it
+	olderNumbers        = "RE004" // restante.append and restante.find raise it
 )
 
 const tablesMissing = "the database's tables are missing or of another version; run 'restante migrate'"
@@ -146,6 +148,8 @@ func serverReason(code string) diagnosis {
 		return diagnosis{errs.Unavailable, untilRepaired, tablesMissing}
 	case endedEpoch:
 		return diagnosis{errs.Unavailable, untilRetried, "the epoch of the log has ended"}
+	case olderNumbers:
+		return diagnosis{errs.Unavailable, untilRetried, "the database is older than the one that this node has read"}
 	case uniqueViolation:
 		return diagnosis{errs.Internal, untilRepaired, "the rooms' counters do not fit their messages; was only a part of a backup restored?"}
 	case readOnlyTransaction:
@@ -158,7 +162,7 @@ func serverReason(code string) diagnosis {
 		return diagnosis{errs.Unavailable, untilRetried, "the database took too long"}
 	case "26000", "42P05", "08P01":
 		return diagnosis{errs.Unavailable, untilRepaired, "something between here and the database does not keep prepared statements; with PgBouncer set max_prepared_statements, or add default_query_exec_mode=exec to the URL"}
-	case "53100":
+	case diskFull:
 		return diagnosis{errs.Unavailable, untilRepaired, "the database's disk is full"}
 	case "53300":
 		return diagnosis{errs.Unavailable, untilRetried, "the database has no connection left; raise its max_connections or lower pool_max_conns of the URL"}

@@ -16,7 +16,7 @@ func (d *Driver) SetMark(ctx context.Context, old, mark string) error {
 			return err
 		}
 		if done.RowsAffected() == 0 {
-			_, err = tx.Exec(ctx, "SELECT restante.in_epoch($1)", t.epoch.ID) // raises why, if the epoch has ended
+			_, err = tx.Exec(ctx, "SELECT restante.same_epoch($1)", t.epoch.ID) // raises why, if the epoch has ended
 			return err
 		}
 		if err := keepMark(ctx, tx, mark); err != nil {

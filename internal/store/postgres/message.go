@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"fmt"
+
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -9,22 +11,26 @@ import (
 	"restante/internal/errs"
 )
 
-// columns are the columns of a message, in the order in which values writes and scanMessage reads them.
-const columns = "room, seq, id, client_id, msg, sent_at, stored_at"
+// columns are the columns of a message m with its sender s as scanMessage reads them, before the text and what the caller reads, too. A
+// message does not vanish from what is read because its sender or its text is missing: then reading it fails.
+const columns = "m.room, m.seq, m.id, s.name, m.sent_at, m.stored_at"
 
-// values returns the values of columns.
-func values(m *chat.Message, id pgtype.UUID) []any {
-	return []any{m.Room, m.Seq, id, m.ClientID, []byte(m.Msg), chat.Micros(m.SentAt), chat.Micros(m.StoredAt)}
-}
-
-func scanMessage(row pgx.CollectableRow) (chat.Message, error) {
+// scanMessage reads the columns and the text, and further columns into more.
+func scanMessage(row pgx.CollectableRow, more ...any) (chat.Message, error) {
 	var m chat.Message
 	var id pgtype.UUID
+	var sender *string
 	var msg []byte
-	err := row.Scan(&m.Room, &m.Seq, &id, &m.ClientID, &msg, &m.SentAt, &m.StoredAt)
-	m.ID, m.Msg = uuid.UUID(id.Bytes).String(), string(msg)
+	err := row.Scan(append([]any{&m.Room, &m.Seq, &id, &sender, &m.SentAt, &m.StoredAt, &msg}, more...)...)
+	if err != nil {
+		return m, err
+	}
+	if sender == nil || msg == nil {
+		return m, errs.Wrap(errs.Internal, fmt.Errorf("room %q, number %d", m.Room, m.Seq), "the sender or the text of a message is missing in the database")
+	}
+	m.ID, m.ClientID, m.Msg = uuid.UUID(id.Bytes).String(), *sender, string(msg)
 	m.SentAt, m.StoredAt = m.SentAt.UTC(), m.StoredAt.UTC()
-	return m, err
+	return m, nil
 }
 
 func parseID(id string) (pgtype.UUID, error) {

@@ -38,7 +38,7 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) error {
 	return d.prepare(ctx, conn)
 }
 
-// migrate brings the schema to the newest version that this binary knows, once. Later it only checks the version: a schema that
+// migrate brings the schema to the newest version that this binary knows, once, and ends what another node has begun. Later it only checks the version: a schema that
 // was dropped or restored under an open driver is an operator's to bring up to date. It changes nothing in a database of a newer
 // version, and returns a final error if this binary must not use that. The version is the number of migrations that were
 // applied.
@@ -51,7 +51,13 @@ func (d *Driver) migrate(ctx context.Context, conn *pgx.Conn) error {
 	if err == nil && d.migrated && version < len(known) {
 		return errs.Wrap(errs.Unavailable, fmt.Errorf("database %s: schema %d of %d", d.server, version, len(known)), "%s", tablesMissing)
 	}
-	for err == nil && version < len(known) {
+	for err == nil {
+		if version >= sendersMigration {
+			err = d.carry(ctx, conn)
+		}
+		if err != nil || version >= len(known) {
+			break
+		}
 		version, err = step(ctx, conn, known, d.cfg.Log)
 	}
 	if err != nil {
@@ -60,6 +66,9 @@ func (d *Driver) migrate(ctx context.Context, conn *pgx.Conn) error {
 	d.migrated = true
 	return d.checkVersions(ctx, conn, len(known), version)
 }
+
+// sendersMigration is the migration after which messages have to be carried over, see carry.go.
+const sendersMigration = 5
 
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
@@ -163,6 +172,9 @@ func apply(ctx context.Context, tx pgx.Tx, next []driver.Migration) error {
 	}
 	if next[0].Version > 1 {
 		return nil
+	}
+	if _, err := tx.Exec(ctx, dropOld); err != nil {
+		return fmt.Errorf("drop the tables of the version before: %w", err)
 	}
 	for _, feature := range chat.AddedFeatures() {
 		if _, err := tx.Exec(ctx, insertSwitch, feature, build.Version(), chat.Micros(time.Now())); err != nil {

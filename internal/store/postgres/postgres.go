@@ -3,7 +3,7 @@
 //
 // # The promise
 //
-// A batch is one call of the function restante.append (migrations/0004_epochs.sql), and so one statement and one
+// A batch is one call of the function restante.append (migrations/0005_senders.sql), and so one statement and one
 // transaction: it locks the rooms' counters in name order, drops the messages that are stored already, numbers the rest
 // and inserts them. A statement that failed has stored nothing. One whose answer was lost may have stored all; the same
 // batch again finds its ids. The commit is on the server's stable storage before it is answered: the driver corrects a
@@ -14,6 +14,13 @@
 // The driver works in terms: a term begins when the database is known to be the right one, and ends when a new connection, or an
 // answer, shows that it may be another one. Every read and every append names the epoch of its term, and the database refuses
 // it in another one.
+//
+// # Looking ids up
+//
+// The texts of all rooms have numbers that rise, and the index of ids is divided into segments of 2^17 numbers, so that ids of any form
+// arrive in a small part of it. A segment is sealed when no transaction can add to it any more; then a node makes a filter of its ids
+// and stores it, and all nodes that append read it. An id is looked up in the segments whose filters say "perhaps" and in all that the
+// node knows no filter of. See filters.go for why no message is missed.
 //
 // # Waiting
 //
@@ -43,6 +50,8 @@ type Config struct {
 	Judge driver.Judge
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
+	// Password is read for each new connection, and takes the place of the URL's password. Default: none.
+	Password func() (string, error)
 	// MaxConns is how many connections the node opens at most; an operation that needs one more waits. Default:
 	// pool_max_conns of the URL, or 16.
 	MaxConns int
@@ -68,8 +77,10 @@ type Driver struct {
 	server  string              // host and database, for logs and errors
 	readers *semaphore.Weighted // the connections that reads may use, in the order of their calls
 
+	stopped     context.Context // done when Close has been called
 	stopWaiting context.CancelFunc
 	waiting     sync.WaitGroup // the goroutine that waits for the server
+	sealing     sync.WaitGroup // the goroutines that keep the filters of terms
 
 	calls inflight.Calls
 
@@ -103,7 +114,7 @@ func Open(ctx context.Context, url string, cfg Config) (*Driver, error) {
 		return nil, err
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	d.stopWaiting = stop
+	d.stopped, d.stopWaiting = background, stop
 	first := make(chan error, 1)
 	d.waiting.Go(func() { d.keep(background, first) })
 	select {
@@ -149,6 +160,7 @@ func (d *Driver) Close() error {
 	d.stopWaiting()
 	d.waiting.Wait()
 	d.calls.Wait()
+	d.sealing.Wait()
 	d.pool.Close()
 	return nil
 }

@@ -2,11 +2,8 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"restante/internal/chat"
@@ -23,7 +20,7 @@ func (d *Driver) Restore(ctx context.Context, log []chat.Message) error {
 	})
 }
 
-// restore copies into the table the messages of log that are not stored yet, under the room's lock.
+// restore copies into the tables the messages of log that are not stored yet, under the room's lock.
 func (t *term) restore(ctx context.Context, tx pgx.Tx, log []chat.Message, ids []pgtype.UUID) error {
 	room, err := t.lockRoom(ctx, tx, log[0].Room)
 	if err != nil {
@@ -35,13 +32,54 @@ func (t *term) restore(ctx context.Context, tx pgx.Tx, log []chat.Message, ids [
 	if err != nil || len(fresh) == 0 {
 		return err
 	}
-	ids = ids[len(ids)-len(fresh):]
-	rows := pgx.CopyFromSlice(len(fresh), func(i int) ([]any, error) { return values(&fresh[i], ids[i]), nil })
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"restante", "messages"}, strings.Split(columns, ", "), rows); err != nil {
-		return doubled(fresh, err)
+	if err := t.copyIn(ctx, tx, fresh, ids[len(ids)-len(fresh):]); err != nil {
+		return err
 	}
 	last := fresh[len(fresh)-1]
 	return moveRoom(ctx, tx, chat.Room{Name: last.Room, LastSeq: last.Seq, LastStoredAt: last.StoredAt})
+}
+
+// copyIn copies messages of one room into the tables, unless one of them has a key that is stored or that another one of them has.
+func (t *term) copyIn(ctx context.Context, tx pgx.Tx, fresh []chat.Message, ids []pgtype.UUID) error {
+	b := newBatch(fresh, ids, t.epoch.ID)
+	for i, at := range b.index {
+		if i != at { // the first one that has the key of another
+			return driver.DoubleID(fresh[i])
+		}
+	}
+	var byName []int64
+	if err := tx.QueryRow(ctx, "SELECT restante.enlist($1)", b.names).Scan(&byName); err != nil {
+		return err
+	}
+	n := len(fresh)
+	senders := make([]int64, n)
+	for i, at := range b.senderOf {
+		senders[i] = byName[at-1]
+	}
+	old := t.look(ids)
+	doubles, err := query(ctx, tx, pgx.RowTo[int64], "SELECT f FROM restante.find($1, $2, $3, $4, $5, $6) AS f ORDER BY f LIMIT 1",
+		fresh[0].Room, ids, senders, old.known, old.ordinals, old.segments)
+	if err != nil {
+		return err
+	}
+	if len(doubles) > 0 {
+		return driver.DoubleID(fresh[doubles[0]-1])
+	}
+	numbers, err := query(ctx, tx, pgx.RowTo[int64], "SELECT nextval('restante.numbers') FROM generate_series(1, $1)", n)
+	if err != nil {
+		return err
+	}
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{"restante", "texts"}, []string{"number", "msg"},
+		pgx.CopyFromSlice(n, func(i int) ([]any, error) { return []any{numbers[i], b.texts[i]}, nil }))
+	if err != nil {
+		return err
+	}
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{"restante", "messages"}, []string{"room", "seq", "text", "id", "sender", "sent_at", "stored_at"},
+		pgx.CopyFromSlice(n, func(i int) ([]any, error) {
+			m := &fresh[i]
+			return []any{m.Room, m.Seq, numbers[i], ids[i], senders[i], chat.Micros(m.SentAt), chat.Micros(m.StoredAt)}, nil
+		}))
+	return err
 }
 
 func moveRoom(ctx context.Context, tx pgx.Tx, r chat.Room) error {
@@ -78,21 +116,7 @@ func (t *term) lockRoom(ctx context.Context, tx pgx.Tx, name string) (chat.Room,
 	err = tx.QueryRow(ctx, "SELECT last_seq, last_stored_at FROM restante.rooms WHERE name = $1 FOR NO KEY UPDATE", name).
 		Scan(&r.LastSeq, &r.LastStoredAt)
 	if err == nil { // after the lock, like append
-		_, err = tx.Exec(ctx, "SELECT restante.in_epoch($1)", t.epoch.ID)
+		_, err = tx.Exec(ctx, "SELECT restante.same_epoch($1)", t.epoch.ID)
 	}
 	return r, err
-}
-
-// doubled returns the conflict that caused the unique violation of one of the messages, or err if that is another error.
-func doubled(fresh []chat.Message, err error) error {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || pg.Code != uniqueViolation {
-		return err
-	}
-	for i := range fresh {
-		if strings.Contains(pg.Detail, fresh[i].ID) {
-			return driver.DoubleID(fresh[i])
-		}
-	}
-	return err
 }

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 
@@ -9,13 +11,16 @@ import (
 	"restante/internal/errs"
 	"restante/internal/inflight"
 	"restante/internal/store/driver"
+	"restante/internal/store/idfilter"
 )
 
 // term is a stretch of time in which the driver works with one database in one epoch.
 type term struct {
 	epoch       chat.Epoch
 	fingerprint string
-	mark        string // as it was seen or written last; under Driver.mu
+	mark        string                       // as it was seen or written last; under Driver.mu
+	filters     atomic.Pointer[idfilter.Set] // of the sealed segments of this database
+	keeping     sync.Once                    // starts keepFilters
 
 	ctx   context.Context // ends with the term
 	over  context.CancelFunc
@@ -78,6 +83,8 @@ func (d *Driver) attempt(ctx context.Context, t *term, f func(context.Context) e
 		return nil
 	case state(err) == endedEpoch:
 		d.hold(t, "the epoch has ended")
+	case state(err) == olderNumbers:
+		t.filters.Store(&idfilter.Set{})
 	case ctx.Err() == nil && t.ctx.Err() != nil:
 		return &transient{errHeld}
 	}
@@ -117,6 +124,7 @@ func (d *Driver) leave(t *term) bool {
 // enter begins a term.
 func (d *Driver) enter(s sight) {
 	t := &term{epoch: s.epoch, fingerprint: s.fingerprint, mark: s.mark}
+	t.filters.Store(&idfilter.Set{})
 	t.ctx, t.over = context.WithCancel(context.Background())
 	d.mu.Lock()
 	d.term, d.unready = t, nil

@@ -22,6 +22,7 @@ func (d *Driver) store(
 	if len(messages) == 0 {
 		return nil
 	}
+	t.keeping.Do(func() { d.sealing.Go(func() { d.keepFilters(t) }) })
 	ids := make([]pgtype.UUID, len(messages))
 	for i := range messages {
 		if ids[i], err = parseID(messages[i].ID); err != nil {

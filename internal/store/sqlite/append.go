@@ -33,7 +33,7 @@ func (d *Driver) Append(ctx context.Context, batch []chat.Message) (driver.Appen
 	if err != nil {
 		return driver.Appended{}, err
 	}
-	return driver.Appended{Messages: d.inEpoch(r.stored), Fresh: r.fresh}, nil
+	return driver.Appended{Messages: d.inEpoch(r.stored), Fresh: r.fresh, Conflicts: r.conflicts}, nil
 }
 
 // Restore implements driver.Driver.
@@ -61,31 +61,43 @@ func (d *Driver) store(ctx context.Context, what string, messages []chat.Message
 
 // append numbers and inserts the messages of one request.
 func (w *writer) append(ctx context.Context, r *request, now int64) error {
-	r.stored, r.fresh = slices.Clone(r.batch), 0
+	r.stored, r.fresh, r.conflicts = slices.Clone(r.batch), 0, nil
 	for i := range r.stored {
 		m := &r.stored[i]
 		c, err := w.counter(ctx, m.Room)
 		if err != nil {
 			return fmt.Errorf("find room: %w", err)
 		}
-		m.Origin = chat.Origin{}
-		m.Seq, m.SentAt, m.StoredAt = c.seq+1, chat.Micros(m.SentAt), micros(max(now, c.storedAt+1))
-		added, err := w.insert(ctx, c, m, &r.ids[i])
+		sender, err := w.sender(ctx, m.ClientID)
 		if err != nil {
 			return err
 		}
-		if added {
+		u, err := w.used(ctx, c.room, sender, &r.ids[i])
+		if err != nil {
+			return err
+		}
+		if u.seq == 0 {
+			m.Origin, m.IDTaken = chat.Origin{}, u.taken
+			m.Seq, m.SentAt, m.StoredAt = c.seq+1, chat.Micros(m.SentAt), micros(max(now, c.storedAt+1))
 			r.fresh++
-		} else if err := w.fetch(ctx, m, c.room, &r.ids[i]); err != nil {
+			if err := w.insert(ctx, c, m, &r.ids[i], sender); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.fetch(ctx, m, c.room, u.seq); err != nil {
 			return fmt.Errorf("find repeated message: %w", err)
+		}
+		if m.IDTaken = u.taken; m.Msg != r.batch[i].Msg {
+			r.conflicts = append(r.conflicts, i)
 		}
 	}
 	return nil
 }
 
-// fetch replaces m, a repeat, by the message that was stored first.
-func (w *writer) fetch(ctx context.Context, m *chat.Message, room int64, id *[16]byte) error {
-	found, err := readMessages(ctx, w.tx.repeat, m.Room, math.MaxInt, room, id[:])
+// fetch replaces m, a repeat or a conflict, by the message that was stored first.
+func (w *writer) fetch(ctx context.Context, m *chat.Message, room, seq int64) error {
+	found, err := w.names.readMessages(ctx, w.tx.repeat, m.Room, math.MaxInt, room, seq)
 	if err == nil && len(found) == 0 {
 		err = sql.ErrNoRows
 	}
@@ -103,21 +115,31 @@ func (w *writer) restore(ctx context.Context, r *request, _ int64) error {
 	if err != nil {
 		return fmt.Errorf("find room: %w", err)
 	}
+	if err := w.flush(ctx); err != nil { // another request of this commit may be of the same room
+		return err
+	}
 	fresh, err := driver.NotRestored(chat.Room{Name: room, LastSeq: c.seq, LastStoredAt: micros(c.storedAt)}, r.batch,
 		func(seq int64, limit int) ([]chat.Message, error) {
-			return readMessages(ctx, w.tx.after, room, math.MaxInt, room, seq, limit)
+			return w.names.readMessages(ctx, w.tx.after, room, math.MaxInt, room, seq, limit)
 		})
 	if err != nil {
 		return err
 	}
 	ids := r.ids[len(r.ids)-len(fresh):]
 	for i := range fresh {
-		added, err := w.insert(ctx, c, &fresh[i], &ids[i])
+		sender, err := w.sender(ctx, fresh[i].ClientID)
 		if err != nil {
 			return err
 		}
-		if !added {
+		u, err := w.used(ctx, c.room, sender, &ids[i])
+		if err != nil {
+			return err
+		}
+		if u.seq > 0 {
 			return driver.DoubleID(fresh[i])
+		}
+		if err := w.insert(ctx, c, &fresh[i], &ids[i], sender); err != nil {
+			return err
 		}
 	}
 	return nil

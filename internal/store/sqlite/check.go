@@ -44,7 +44,7 @@ func (w *writer) probe(ctx context.Context, r *request, now int64) error {
 		func() error { return exec(ctx, w.tx.savepoint) },
 		func() error { return w.insertAndForget(ctx, now) },
 		func() error { return exec(ctx, w.tx.rollbackTo) },
-		func() error { return exec(ctx, w.tx.probe, now, r.size) },
+		func() error { return w.resize(ctx, now, r.size) },
 	} {
 		if err := step(); err != nil {
 			return fmt.Errorf("probe: %w", err)
@@ -53,7 +53,19 @@ func (w *writer) probe(ctx context.Context, r *request, now int64) error {
 	return nil
 }
 
-// insertAndForget inserts a message into a room that no client can have, which is not in w.rooms.
+// resize makes the row of probes so large. What was there is zeros already: writing more zeros over them would need the space twice.
+func (w *writer) resize(ctx context.Context, now int64, size int) error {
+	if _, err := w.tx.conn.ExecContext(ctx, "PRAGMA secure_delete = 0"); err != nil {
+		return err
+	}
+	if err := exec(ctx, w.tx.probe, now, size); err != nil {
+		return err
+	}
+	_, err := w.tx.conn.ExecContext(ctx, "PRAGMA secure_delete = 1")
+	return err
+}
+
+// insertAndForget inserts a message of a sender and into a room that no client can have, which are not in w.senders and w.rooms.
 func (w *writer) insertAndForget(ctx context.Context, now int64) error {
 	res, err := w.tx.addRoom.ExecContext(ctx, "\x01probe")
 	if err != nil {
@@ -63,7 +75,19 @@ func (w *writer) insertAndForget(ctx context.Context, now int64) error {
 	if err != nil {
 		return err
 	}
-	if err := exec(ctx, w.tx.insert, room, 1, make([]byte, 16), "probe", "", now, now); err != nil {
+	res, err = w.tx.addSender.ExecContext(ctx, "\x01probe")
+	if err != nil {
+		return err
+	}
+	sender, err := res.LastInsertId()
+	if err != nil {
+		return err
+	}
+	one := len(runs) - 1
+	if err := exec(ctx, w.tx.insertTexts[one], w.next, ""); err != nil {
+		return err
+	}
+	if err := exec(ctx, w.tx.insertMessages[one], room, 1, w.next, make([]byte, 16), sender, now, now); err != nil {
 		return err
 	}
 	return exec(ctx, w.tx.moveRoom, 1, now, room)

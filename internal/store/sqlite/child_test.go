@@ -27,6 +27,9 @@ func runChild(task string) error {
 		return err
 	}
 	path = strings.TrimSuffix(path, "\n")
+	if at, ok := strings.CutPrefix(task, "carry:"); ok {
+		return carryAndDie(ctx, path, at)
+	}
 	switch task {
 	case "open":
 		d, err := Open(ctx, path, Config{})
@@ -68,6 +71,25 @@ func runChild(task string) error {
 		_, _ = stdin.ReadByte()
 		return nil
 	}
+}
+
+// carryAndDie carries messages over, and kills its process when it has come that often to a commit or past one.
+func carryAndDie(ctx context.Context, path, at string) error {
+	left, err := strconv.Atoi(at)
+	if err != nil {
+		return err
+	}
+	_, err = Open(ctx, path, Config{carrying: func(bool) error {
+		if left--; left > 0 {
+			return nil
+		}
+		self, err := os.FindProcess(os.Getpid())
+		if err != nil {
+			return err
+		}
+		return self.Kill()
+	}})
+	return err
 }
 
 // child returns a command that runs a task in a process of its own.

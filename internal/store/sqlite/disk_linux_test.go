@@ -18,7 +18,7 @@ func TestDriver_FullDisk(t *testing.T) {
 	dir := mount(t, "size=2m")
 	d := open(t, filepath.Join(dir, "restante.db"), Config{Config: driver.Config{CheckInterval: 1}})
 	ballast := filepath.Join(dir, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 256<<10), 0o600); err != nil {
+	if err := os.WriteFile(ballast, make([]byte, 320<<10), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	batch := newMessages("a", 20)

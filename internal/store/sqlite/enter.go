@@ -23,7 +23,7 @@ func (f *file) origin(ctx context.Context, restored string) (origin, error) {
 // writes anything; but an epoch that has ended must be written first.
 func (w *writer) begin(ctx context.Context, from origin) error {
 	w.marks = from.marks
-	if w.asIs = w.cfg.AsIs && from.ends != ""; w.asIs {
+	if w.asIs = w.staysAsIs(from); w.asIs {
 		return nil
 	}
 	err := w.file.classify(w.enter(ctx, from.ends))
@@ -34,6 +34,9 @@ func (w *writer) begin(ctx context.Context, from origin) error {
 	w.markFailed(err)
 	return nil
 }
+
+// staysAsIs reports whether the database keeps its mark and its epoch, see Config.AsIs.
+func (w *writer) staysAsIs(from origin) bool { return w.cfg.AsIs && from.ends != "" }
 
 // enter gives the database a new mark, and ends the epoch if that is due.
 func (w *writer) enter(ctx context.Context, ends string) error {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,19 +118,43 @@ func damaged(t *testing.T) string {
 	appendTo(t, d, "damaged", 400)
 	appendTo(t, d, "between", 100) // so that the two share no page
 	appendTo(t, d, "healthy", 400)
+	lost, kept := idsOf(t, d, "damaged"), idsOf(t, d, "healthy")
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	rewrite(t, path, func(b []byte) []byte {
 		for page := 0; page < len(b); page += 4096 {
-			const leaf = 10 // the type of page, its first byte
-			if b[page] == leaf && bytes.Contains(b[page:page+4096], []byte("of room damaged")) {
-				copy(b[page:page+4096], bytes.Repeat([]byte{0xa5}, 4096))
+			content := b[page : page+4096]
+			const leaf = 10                                                            // the type of page, its first byte
+			if content[0] == leaf && hasAny(content, lost) && !hasAny(content, kept) { // pages of the index have ids of all rooms
+				copy(content, bytes.Repeat([]byte{0xa5}, 4096))
 			}
 		}
 		return b
 	})
 	return path
+}
+
+// idsOf returns the ids of a room's messages as the file has them.
+func idsOf(t *testing.T, d *Driver, room string) [][]byte {
+	t.Helper()
+	page, err := d.After(t.Context(), room, 0, chat.MaxPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := make([][16]byte, len(page))
+	all := make([][]byte, len(page))
+	for i, m := range page {
+		if err := decodeID(&ids[i], m.ID); err != nil {
+			t.Fatal(err)
+		}
+		all[i] = ids[i][:]
+	}
+	return all
+}
+
+func hasAny(content []byte, parts [][]byte) bool {
+	return slices.ContainsFunc(parts, func(p []byte) bool { return bytes.Contains(content, p) })
 }
 
 func TestDriver_ReplacedFile(t *testing.T) {

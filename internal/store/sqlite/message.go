@@ -12,65 +12,57 @@ import (
 	"restante/internal/errs"
 )
 
-// columns are the columns of a message, in the order in which insert writes and readMessages reads them. The number of the
-// room stands beside them.
-const columns = "seq, id, client_id, msg, sent_at, stored_at"
+// selectColumns is the beginning of a query of messages, with the columns in the order in which readMessages reads them. The join is
+// a left one, so that a message whose text is missing is an error and not a gap.
+const selectColumns = `SELECT seq, id, sender, msg, sent_at, stored_at FROM messages
+	LEFT JOIN texts ON number = text WHERE `
 
-const insertMessage = "INSERT INTO messages (room, " + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, room) DO NOTHING"
-
-// insert adds a message to the room of c, and returns false if the room has its id already.
-func (w *writer) insert(ctx context.Context, c *counter, m *chat.Message, id *[16]byte) (bool, error) {
-	storedAt := m.StoredAt.UnixMicro()
-	res, err := w.tx.insert.ExecContext(ctx, c.room, m.Seq, id[:], m.ClientID, m.Msg, m.SentAt.UnixMicro(), storedAt)
-	if err != nil {
-		return false, fmt.Errorf("insert: %w", err)
-	}
-	if n, err := res.RowsAffected(); err != nil {
-		return false, fmt.Errorf("insert: %w", err)
-	} else if n == 0 {
-		return false, nil
-	}
-	w.advance(c, storedAt)
-	return true, nil
-}
-
-// readMessages returns the messages of a room that a query of columns finds, and no more of them than fit into so many bytes of
+// readMessages returns the messages of a room that a query of selectColumns finds, and no more of them than fit into so many bytes of
 // text, but at least one.
-func readMessages(ctx context.Context, stmt *sql.Stmt, room string, bytes int, args ...any) ([]chat.Message, error) {
-	found, _, err := readFirst(ctx, stmt, room, bytes, args...)
+func (n *senderNames) readMessages(ctx context.Context, stmt *sql.Stmt, room string, bytes int, args ...any) ([]chat.Message, error) {
+	found, _, err := n.readFirst(ctx, stmt, room, bytes, args...)
 	return found, err
 }
 
 // readFirst is readMessages. It also reports whether the query finds a message that does not fit.
-func readFirst(ctx context.Context, stmt *sql.Stmt, room string, bytes int, args ...any) (found []chat.Message, more bool, err error) {
+func (n *senderNames) readFirst(ctx context.Context, stmt *sql.Stmt, room string, bytes int, args ...any) (found []chat.Message, more bool, err error) {
+	var senders []int64
+	if found, senders, more, err = readRows(ctx, stmt, room, bytes, args...); err != nil {
+		return nil, false, err
+	}
+	return found, more, n.put(ctx, found, senders)
+}
+
+// readRows is readFirst without the names of senders, in whose place it returns their numbers.
+func readRows(ctx context.Context, stmt *sql.Stmt, room string, bytes int, args ...any) (found []chat.Message, senders []int64, more bool, err error) {
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 
 	var id sql.RawBytes
-	var sent, stored int64
+	var sender, sent, stored int64
 	for rows.Next() {
 		m := chat.Message{Room: room}
-		if err := rows.Scan(&m.Seq, &id, &m.ClientID, &m.Msg, &sent, &stored); err != nil {
-			return nil, false, err
+		if err := rows.Scan(&m.Seq, &id, &sender, &m.Msg, &sent, &stored); err != nil {
+			return nil, nil, false, err
 		}
 		if m.ID, err = encodeID(id); err != nil {
-			return nil, false, err
+			return nil, nil, false, err
 		}
 		m.SentAt, m.StoredAt = micros(sent), micros(stored)
 		if bytes -= len(m.Msg); bytes < 0 && len(found) > 0 {
-			return found, true, nil
+			return found, senders, true, nil
 		}
-		found = append(found, m)
+		found, senders = append(found, m), append(senders, sender)
 	}
-	return found, false, rows.Err()
+	return found, senders, false, rows.Err()
 }
 
 // readPage returns up to limit messages of a room that fit into a page, from seq on in the direction of stmt.
-func readPage(ctx context.Context, stmt *sql.Stmt, room string, seq int64, limit int) ([]chat.Message, error) {
-	return readMessages(ctx, stmt, room, chat.MaxPageBytes, room, seq, max(limit, 0)) // to SQLite a negative limit means no limit
+func (n *senderNames) readPage(ctx context.Context, stmt *sql.Stmt, room string, seq int64, limit int) ([]chat.Message, error) {
+	return n.readMessages(ctx, stmt, room, chat.MaxPageBytes, room, seq, max(limit, 0)) // to SQLite a negative limit means no limit
 }
 
 func micros(us int64) time.Time { return time.UnixMicro(us).UTC() }
@@ -92,7 +84,7 @@ func decodeID(dst *[16]byte, id string) error {
 // encodeID is the inverse of decodeID.
 func encodeID(id []byte) (string, error) {
 	if len(id) != 16 {
-		return "", errs.Wrap(errs.Internal, fmt.Errorf("message id of %d bytes", len(id)), "the database file is damaged")
+		return "", damagedID(id)
 	}
 	var t [36]byte
 	hex.Encode(t[:8], id[:4])
@@ -102,4 +94,8 @@ func encodeID(id []byte) (string, error) {
 	hex.Encode(t[24:], id[10:])
 	t[8], t[13], t[18], t[23] = '-', '-', '-', '-'
 	return string(t[:]), nil
+}
+
+func damagedID(id []byte) error {
+	return errs.Wrap(errs.Internal, fmt.Errorf("message id of %d bytes", len(id)), "the database file is damaged")
 }

@@ -106,7 +106,24 @@ func upgrade(ctx context.Context, tx *sql.Tx, known []driver.Migration, version 
 	if err := found(ctx, tx, now); err != nil {
 		return err
 	}
+	if err := nothingToCarry(ctx, tx); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d; PRAGMA application_id = %d", len(known), applicationID))
+	return err
+}
+
+// nothingToCarry removes the old table of messages at once when it is empty, see carrier.
+func nothingToCarry(ctx context.Context, tx *sql.Tx) error {
+	carrying, err := isCarrying(ctx, tx)
+	if err != nil || !carrying {
+		return err
+	}
+	var total int64
+	if err := tx.QueryRowContext(ctx, "SELECT total FROM carrying").Scan(&total); err != nil || total > 0 {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, dropBefore)
 	return err
 }
 

@@ -52,6 +52,8 @@ type Config struct {
 	Restored string
 	// AsIs lets a tool read a copy of a database, such as a backup, without ending its epoch or giving it another mark.
 	AsIs bool
+	// carrying is called by tests in each step of carrying over, before and after its commit.
+	carrying func(committed bool) error
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 }
@@ -77,6 +79,7 @@ type Driver struct {
 	writer  *writer
 	db      *sql.DB // the readers' pool
 	reads   reads
+	names   *senderNames
 	borders borders
 	anchor  *anchor
 	who     atomic.Pointer[identity]
@@ -114,7 +117,10 @@ func (d *Driver) start(ctx context.Context) (err error) {
 		return err
 	}
 	w := newWriter(d.file, d.cfg, driver.NewHealth(d.cfg.CheckInterval, d.probe))
-	if err = w.connect(ctx); err == nil {
+	if from, err = w.update(ctx, from); err == nil {
+		err = w.connect(ctx)
+	}
+	if err == nil {
 		if err = w.begin(ctx, from); err == nil {
 			err = d.startReaders(ctx)
 		}
@@ -144,7 +150,7 @@ func (d *Driver) startReaders(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	d.db = db
+	d.db, d.names = db, newNames(d.reads.name)
 	d.who.Store(who)
 	return nil
 }

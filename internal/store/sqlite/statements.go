@@ -8,18 +8,20 @@ import (
 )
 
 const (
-	selectMessages = "SELECT " + columns + " FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND "
+	selectMessages = selectColumns + "room = (SELECT rooms.id FROM rooms WHERE name = ?) AND "
 	selectAfter    = selectMessages + "seq > ? ORDER BY seq LIMIT ?"
 	selectBefore   = selectMessages + "seq < ? ORDER BY seq DESC LIMIT ?"
 	selectBetween  = selectMessages + "seq BETWEEN ? AND ? ORDER BY seq"
-	selectSizes    = "SELECT seq, octet_length(msg) FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND seq BETWEEN ? AND ? ORDER BY seq"
-	selectRooms    = `SELECT name, last_seq, last_stored_at,
+	selectSizes    = `SELECT seq, octet_length(msg) FROM messages LEFT JOIN texts ON number = text
+		WHERE room = (SELECT id FROM rooms WHERE name = ?) AND seq BETWEEN ? AND ? ORDER BY seq`
+	selectUses  = "SELECT sender, seq FROM messages INDEXED BY messages_once WHERE text >> 17 = ? AND id = ? AND room = ?"
+	selectRooms = `SELECT name, last_seq, last_stored_at,
 		coalesce((SELECT seq FROM messages WHERE room = rooms.id ORDER BY seq LIMIT 1), 0) FROM rooms WHERE `
 )
 
 // reads are the statements of the readers' pool. They are closed with it.
 type reads struct {
-	after, before, storedAt, room, rooms, lastSeqs, switches, beginning, sizes, between *sql.Stmt
+	after, before, storedAt, room, rooms, lastSeqs, switches, beginning, sizes, between, name *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
@@ -39,6 +41,7 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 		{&r.beginning, selectBeginning},
 		{&r.sizes, selectSizes},
 		{&r.between, selectBetween},
+		{&r.name, selectName},
 	} {
 		if *p.stmt, err = db.PrepareContext(ctx, p.query); err != nil {
 			return r, fmt.Errorf("prepare %q: %w", p.query, err)
@@ -49,45 +52,72 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 
 // statements are those of the writing connection.
 type statements struct {
-	conn                                                         *sql.Conn
-	begin, commit, savepoint, rollbackTo                         *sql.Stmt
-	findRoom, addRoom, moveRoom, insert, repeat, probe, switchOn *sql.Stmt
-	after, setMark, carryMark, addEpoch, addBegins               *sql.Stmt
+	conn                                                 *sql.Conn
+	begin, commit, savepoint, rollbackTo                 *sql.Stmt
+	findRoom, addRoom, moveRoom, probe, switchOn         *sql.Stmt
+	findSender, addSender, findID, repeat, addBits, name *sql.Stmt
+	insertTexts, insertMessages                          [len(runs)]*sql.Stmt // of so many rows
+	after, setMark, carryMark, addEpoch, addBegins       *sql.Stmt
 
 	prepared []*sql.Stmt // all of them
 }
 
-func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
-	s := &statements{conn: conn}
-	for _, p := range []struct {
-		stmt  **sql.Stmt
-		query string
-	}{
+// prepared is a statement that is to be prepared.
+type prepared struct {
+	stmt  **sql.Stmt
+	query string
+}
+
+// prepareMarks prepares what marks the database and ends an epoch: that works in every schema that has marks.
+func (s *statements) prepareMarks(ctx context.Context) error {
+	return s.prepare(ctx, []prepared{
 		{&s.begin, "BEGIN IMMEDIATE"},
 		{&s.commit, "COMMIT"},
+		{&s.setMark, "UPDATE store SET mark = ?, closed = ?"},
+		{&s.carryMark, "UPDATE store SET turns = turns + 1"},
+		{&s.addEpoch, insertEpoch},
+		{&s.addBegins, "INSERT INTO begins (room, epoch, last_seq) SELECT name, ?, last_seq FROM rooms WHERE last_seq > 0"},
+	})
+}
+
+// prepareAll prepares all statements.
+func (s *statements) prepareAll(ctx context.Context) error {
+	if err := s.prepareMarks(ctx); err != nil {
+		return err
+	}
+	all := []prepared{
 		{&s.savepoint, "SAVEPOINT probe"},
 		{&s.rollbackTo, "ROLLBACK TO probe"},
 		{&s.findRoom, "SELECT id, last_seq, last_stored_at FROM rooms WHERE name = ?"},
 		{&s.addRoom, "INSERT INTO rooms (name, last_seq, last_stored_at) VALUES (?, 0, 0)"},
 		{&s.moveRoom, "UPDATE rooms SET last_seq = ?, last_stored_at = ? WHERE id = ?"},
-		{&s.insert, insertMessage},
-		{&s.repeat, "SELECT " + columns + " FROM messages WHERE room = ? AND id = ?"},
+		{&s.findSender, "SELECT id FROM senders WHERE name = ?"},
+		{&s.addSender, "INSERT INTO senders (name) VALUES (?)"},
+		{&s.name, selectName},
+		{&s.findID, selectUses},
+		{&s.repeat, selectColumns + "room = ? AND seq = ?"},
+		{&s.addBits, insertFilter},
 		{&s.probe, "UPDATE probe SET at = ?, space = zeroblob(?)"},
 		{&s.switchOn, insertSwitch},
 		{&s.after, selectAfter},
-		{&s.setMark, "UPDATE store SET mark = ?, closed = ?"},
-		{&s.carryMark, "UPDATE store SET turns = turns + 1"},
-		{&s.addEpoch, insertEpoch},
-		{&s.addBegins, "INSERT INTO begins (room, epoch, last_seq) SELECT name, ?, last_seq FROM rooms WHERE last_seq > 0"},
-	} {
-		stmt, err := conn.PrepareContext(ctx, p.query)
+	}
+	for i, rows := range runs {
+		all = append(all, prepared{&s.insertTexts[i], values(insertTexts, rows, 2)}, prepared{&s.insertMessages[i], values(insertMessages, rows, 7)})
+	}
+	return s.prepare(ctx, all)
+}
+
+// prepare prepares statements.
+func (s *statements) prepare(ctx context.Context, all []prepared) error {
+	for _, p := range all {
+		stmt, err := s.conn.PrepareContext(ctx, p.query)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("prepare %q: %w", p.query, err), s.close())
+			return fmt.Errorf("prepare %q: %w", p.query, err)
 		}
 		*p.stmt = stmt
 		s.prepared = append(s.prepared, stmt)
 	}
-	return s, nil
+	return nil
 }
 
 func exec(ctx context.Context, stmt *sql.Stmt, args ...any) error {

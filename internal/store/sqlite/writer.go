@@ -34,6 +34,7 @@ type request struct {
 	size      int            // of a probe, in bytes
 	stored    []chat.Message
 	fresh     int
+	conflicts []int
 	abandoned atomic.Bool // the caller waits no longer: if the request has not begun, it is dropped
 	done      chan error  // buffered: one element
 }
@@ -72,6 +73,13 @@ type writer struct {
 	tx      *statements
 	rooms   map[string]*counter // as committed; dropped when a commit fails
 	changed []*counter          // by the transaction in progress
+	senders map[string]int64    // their numbers; dropped when a commit fails
+	names   *senderNames        // of senders, also of those of the transaction in progress; dropped when a commit fails
+	next    int64               // number of the next text
+	ids     *segments           // nil until the first connection
+	rows    []row               // that the transaction in progress has yet to insert
+	args    []any               // of the statement in progress
+	maybe   []int               // segments that perhaps have an id
 	marks   marks               // as in the file of marks
 	due     bool                // the database has not got its mark of this start yet
 	fresh   bool                // something was stored since the mark was renewed
@@ -233,24 +241,24 @@ func (w *writer) transact(group []*request) error {
 
 // connect opens the writing connection and brings the schema up to date.
 func (w *writer) connect(ctx context.Context) error {
-	db, err := w.file.open(readWrite, w.cfg.BusyTimeout, "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-32768)",
-		fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages), "journal_size_limit(67108864)")
+	db, err := w.file.open(readWrite, w.cfg.BusyTimeout, writePragmas...)
 	if err != nil {
 		return err
 	}
 	conn, err := db.Conn(ctx)
-	var tx *statements
-	if err == nil {
-		if err = w.file.migrate(ctx, conn, w.cfg.Log); err == nil {
-			tx, err = prepare(ctx, conn)
-		} else {
-			err = errors.Join(err, conn.Close())
-		}
-	}
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	w.db, w.tx, w.rooms = db, tx, map[string]*counter{}
+	w.db, w.tx, w.rooms, w.senders = db, &statements{conn: conn}, map[string]*counter{}, map[string]int64{}
+	if err = w.file.migrate(ctx, conn, w.cfg.Log); err == nil {
+		if err = w.tx.prepareAll(ctx); err == nil {
+			w.names = newNames(w.tx.name)
+			err = w.openSegments(ctx, conn)
+		}
+	}
+	if err != nil {
+		return errors.Join(err, w.disconnect())
+	}
 	return nil
 }
 
@@ -265,6 +273,12 @@ func (w *writer) write(ctx context.Context, group []*request) error {
 			return err
 		}
 	}
+	if err := w.flush(ctx); err != nil {
+		return err
+	}
+	if err := w.ids.save(ctx, func(ctx context.Context, args ...any) error { return exec(ctx, w.tx.addBits, args...) }); err != nil {
+		return err
+	}
 	for _, c := range w.changed {
 		if _, err := w.tx.moveRoom.ExecContext(ctx, c.seq, c.storedAt, c.room); err != nil {
 			return fmt.Errorf("advance room: %w", err)
@@ -276,8 +290,15 @@ func (w *writer) write(ctx context.Context, group []*request) error {
 	}
 	w.fresh = w.fresh || len(w.changed) > 0
 	w.changed = w.changed[:0]
+	if w.ids.turned {
+		w.metrics.filters.Set(float64(w.ids.known.Bytes()))
+	}
+	w.ids.committed()
 	if len(w.rooms) > maxCounters {
 		clear(w.rooms)
+	}
+	if len(w.senders) > maxSenders {
+		clear(w.senders)
 	}
 	return nil
 }
@@ -288,6 +309,7 @@ func (w *writer) disconnect() error {
 		return nil
 	}
 	err := errors.Join(w.tx.close(), w.db.Close())
-	w.db, w.tx, w.rooms, w.changed = nil, nil, nil, nil
+	w.db, w.tx, w.rooms, w.changed, w.senders, w.names = nil, nil, nil, nil, nil, nil
+	w.forget()
 	return err
 }

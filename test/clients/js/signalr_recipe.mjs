@@ -32,7 +32,7 @@ export async function send(hub, room, text, id = crypto.randomUUID()) {
     try {
       return await hub.invoke("SendMessage", room, text, id);
     } catch (error) {
-      if (/HubException: (invalid|forbidden)/.test(error.message)) throw error;
+      if (/HubException: (invalid|forbidden|conflict)/.test(error.message)) throw error;
       await pause(1000);
     }
   }

@@ -32,13 +32,14 @@ await inbox.count(2 * hardTexts.length);
 assert.deepEqual(inbox.messages.slice(hardTexts.length).map(m => m.msg), hardTexts);
 assert.ok(inbox.messages.slice(hardTexts.length).every(m => m.client_id === 'joël'));
 
-console.log('# an object with an id, twice');
+console.log('# an object with an id, twice, and the id of another sender');
 const id = crypto.randomUUID();
 const once = {room, msg: marked, id, client_id: 'someone'};
 assert.equal((await hub.invoke('SendMessage', once)).id, id);
 assert.equal((await hub.invoke('SendMessage', once)).id, id);
 assert.equal((await hub.invoke('SendMessage', room, marked, id)).id, id);
-await inbox.until('the message', all => all.some(m => m.id === id && m.client_id === 'someone'));
+await inbox.until('a message of each', all => all.filter(m => m.id === id).length === 2);
+assert.deepEqual(inbox.messages.filter(m => m.id === id).map(m => m.client_id), ['someone', 'joël']);
 
 console.log('# 30 KB, and not more than 32 KiB');
 const long = 'ä😀x'.repeat(4285); // 7 bytes each

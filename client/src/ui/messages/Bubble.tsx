@@ -103,17 +103,23 @@ function Foot({ time, mine, state }: { readonly time: Date; readonly mine: boole
   );
 }
 
-const signs = { waiting: "waiting", accepted: "check", failed: "failed" } as const;
+const signs = { waiting: "waiting", accepted: "check", failed: "failed", conflict: "failed" } as const;
 
-/** The reason why the server has not accepted a message, and the possible actions. A waiting message is tried again by itself. */
+/** The text that says why the server has not accepted a message. */
+const refusals = { waiting: "waits-because", accepted: "waits-because", failed: "failed-because", conflict: "failed-conflict" } as const;
+
+/**
+ * The reason why the server has not accepted a message, and the possible actions. A waiting message is tried again by itself, and
+ * one in a conflict never.
+ */
 function Refused({ outgoing: { id, state, reason = "" }, actions }: { readonly outgoing: Outgoing; readonly actions: Actions }) {
   const { t } = useLocale();
-  const failed = state === "failed";
+  const final = state === "failed" || state === "conflict";
   return (
     <View style={styles.refused}>
-      <Text size="small" tone={failed ? "danger" : "muted"}>{t(failed ? "failed-because" : "waits-because", { reason })}</Text>
+      <Text size="small" tone={final ? "danger" : "muted"}>{t(refusals[state], { reason })}</Text>
       <View style={styles.answers}>
-        {failed && <Button small label={t("try-again")} onPress={() => actions.retry(id)} />}
+        {state === "failed" && <Button small label={t("try-again")} onPress={() => actions.retry(id)} />}
         <Button small kind="danger" label={t("discard")} onPress={() => actions.discard(id)} />
       </View>
     </View>

@@ -108,6 +108,19 @@ describe("the messages of a room", () => {
     expect(discard).toHaveBeenLastCalledWith("c");
   });
 
+  test("of the client that are conflicts show their text, and can only be discarded", async () => {
+    const room = await open(["Bob", "one"]);
+    await change(room, { outgoing: [{ room: "lobby", written_at: "2026-05-04T12:00:00Z", id: "a", msg: "two", state: "conflict", reason: "this sender has used the id" }] });
+    const conflict = within(screen.getByTestId("outgoing-a"));
+    expect(conflict.getByTestId("state").props["aria-label"]).toBe("Not accepted");
+    expect(conflict.getByText("two").props.selectable).toBe(true);
+    expect(conflict.getByText(/another text of yours.*Copy the text/)).toBeTruthy();
+    const discard = jest.spyOn(chat, "discard");
+    expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
+    fireEvent.press(screen.getByRole("button", { name: "Discard" }));
+    expect(discard).toHaveBeenLastCalledWith("a");
+  });
+
   test("open links of three kinds, and nothing else", async () => {
     const openURL = jest.spyOn(Linking, "openURL").mockRejectedValue(new Error("no app takes it"));
     await open(["Bob", "see https://a.org. javascript:alert(1)"]);
@@ -125,7 +138,7 @@ describe("the messages of a room", () => {
     fireEvent.press(screen.getByRole("button", { name: "Show less" }));
     expect(texts()[0]?.split("\n")).toHaveLength(14);
     act(() => jest.advanceTimersByTime(100));
-    expect(mockHandle.show.mock.calls).toEqual([["lobby-0"]]);
+    expect(mockHandle.show.mock.calls).toEqual([["1-lobby-0"]]);
   });
 });
 

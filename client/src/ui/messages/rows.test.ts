@@ -18,7 +18,7 @@ const at = (time: string) => new Date(`2026-03-0${time}`).toISOString();
 /** A short form of a row: its kind, `[` at the start of a group, `]` at its end, `*` for own messages. */
 function short(row: Row): string {
   if (row.is === "day" || row.is === "unread" || row.is === "removed") return row.is;
-  return `${row.first ? "[" : ""}${row.key}${row.mine ? "*" : ""}${row.last ? "]" : ""}`;
+  return `${row.first ? "[" : ""}${row.message.id}${row.mine ? "*" : ""}${row.last ? "]" : ""}`;
 }
 
 const rows = (messages: readonly Message[], own: readonly Outgoing[] = [], mark: number | null = null, older: "none" | "some" = "some") =>
@@ -74,8 +74,16 @@ test("A message that comes back keeps its key, and unchanged rows stay the same 
   const before = rows(list, [outgoing("id-3", at("1T10:02"))]);
   const after = rows([...list, message("me", at("1T10:02"))]);
   expect(after.map(short)).toEqual(before.map(short));
+  expect(after.map((row) => row.key)).toEqual(before.map((row) => row.key));
   expect(after[1]).toBe(before[1]);
   expect(rows(list)[2]).toBe(before[2]);
+});
+
+test("Messages of several clients with one id have keys of their own", () => {
+  const list = ["ann", "bob", "me", "eve"].map((name, i) => ({ ...message(name, at(`${i + 1}T10:00`)), id: "x" }));
+  const keys = rows(list).map((row) => row.key);
+  expect([keys.length, new Set(keys).size]).toEqual([8, 8]);
+  expect(rows([], [outgoing("x", at("1T10:00"))]).at(-1)?.key).toBe(rows(list)[5]?.key);
 });
 
 test("One more message among very many changes no other row", () => {

@@ -1,7 +1,10 @@
 import type { Message, Outgoing } from "../../core/message";
 import type { Timeline } from "../../core/timeline";
 
-/** A row of the list of messages. The key of a message's row stays the same when an own message comes back in the log. */
+/**
+ * A row of the list of messages. The key of an own message's row is its id, and stays the same when the message comes back in the log.
+ * That of another one has its number, too, since messages of two clients may have the same id.
+ */
 export type Row =
   | { readonly is: "day"; readonly key: string; readonly day: Date }
   | { readonly is: "unread"; readonly key: string }
@@ -49,7 +52,7 @@ export function rowsOf(timeline: Shown, client: string): readonly Row[] {
     const next = following === undefined ? undefined : entryOf(following, client);
     if (day === undefined || (entry.day !== day.day && entry.time > day.time)) {
       day = entry; // clocks differ, so a message of an earlier day starts no new day
-      list.push({ is: "day", key: `day-${entry.message.id}`, day: entry.time });
+      list.push({ is: "day", key: `day-${keyOf(entry, client)}`, day: entry.time });
     }
     const opens = entry.message === unread;
     if (opens) list.push({ is: "unread", key: "unread" });
@@ -87,10 +90,15 @@ function isGroup(a: Entry, b: Entry): boolean {
   return a.sender === b.sender && a.day === b.day && b.time.getTime() - a.time.getTime() < groupGap;
 }
 
-function rowOf({ message, sender, time }: Entry, client: string, first: boolean, last: boolean): MessageRow {
+function keyOf({ message, sender }: Entry, client: string): string {
+  return "seq" in message && sender !== client ? `${message.seq}-${message.id}` : message.id;
+}
+
+function rowOf(entry: Entry, client: string, first: boolean, last: boolean): MessageRow {
+  const { message, sender, time } = entry;
   const known = rows.get(message);
   if (known !== undefined && known.first === first && known.last === last) return known;
-  const common = { key: message.id, mine: sender === client, first, last, time };
+  const common = { key: keyOf(entry, client), mine: sender === client, first, last, time };
   const row: MessageRow = "seq" in message ? { ...common, is: "message", message } : { ...common, is: "outgoing", message };
   rows.set(message, row);
   return row;

@@ -101,6 +101,12 @@ func renewedPublishing(letter *amqp.Delivery, e *Letter) amqp.Publishing {
 	return p
 }
 
+// IsReplay reports whether the headers of a message say that a letter with it was replayed.
+func IsReplay(headers amqp.Table) bool {
+	n, _ := headers[headerReplays].(int64)
+	return n > 0
+}
+
 // Letter is what is known of a message that could not be stored.
 type Letter struct {
 	ID        string    `json:"id"`               // of the letter; two letters with the same message have two

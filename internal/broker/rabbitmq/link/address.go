@@ -18,6 +18,8 @@ import (
 type address struct {
 	url  string // with the password: never shown
 	host string // host:port, for logs
+
+	password func() (string, error) // read for each connection, and takes the place of the URL's; nil: the URL has it
 }
 
 // parseAddresses reads the addresses of one broker. They must agree on the virtual host.
@@ -58,7 +60,8 @@ func parseURL(text string) (amqp.URI, error) {
 	if _, ok := errors.AsType[*url.Error](err); ok { // its cause may quote a part of the password
 		err = errors.New("special characters in a user name or password are written as %XX")
 	}
-	return uri, errs.Field("broker", "must be an address such as amqp://user:password@host:5672/vhost: %v", err)
+	why, _, _ := strings.Cut(err.Error(), ": strconv.") // what follows quotes the value of a parameter
+	return uri, errs.Field("broker", "must be an address such as amqp://user:password@host:5672/vhost: %s", why)
 }
 
 // refused returns err as an error for the operator if waiting cannot repair its cause, else nil.
@@ -106,7 +109,13 @@ func connectionConfig(a address, name string, heartbeat time.Duration) (amqp.Con
 	properties.SetClientConnectionName(name)
 	config := amqp.Config{Heartbeat: heartbeat, Properties: properties}
 	if uri.AuthMechanism == nil {
-		config.SASL = []amqp.Authentication{&plain{*uri.PlainAuth(), properties}}
+		login := *uri.PlainAuth()
+		if a.password != nil {
+			if login.Password, err = a.password(); err != nil {
+				return amqp.Config{}, errs.Wrap(errs.Unavailable, err, "the password of the broker cannot be read")
+			}
+		}
+		config.SASL = []amqp.Authentication{&plain{login, properties}}
 	}
 	return config, nil
 }

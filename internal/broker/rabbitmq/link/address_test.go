@@ -27,3 +27,23 @@ func TestRefused_TellsWhatWaitingCannotRepair(t *testing.T) {
 		}
 	}
 }
+
+// TestConnectionConfig_ReadsThePasswordOfNow changes the password between two connections.
+func TestConnectionConfig_ReadsThePasswordOfNow(t *testing.T) {
+	b, err := NewBroker([]string{"amqp://ann@h/v"}, "test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, failed := "first", error(nil)
+	b.ReadPassword(func() (string, error) { return password, failed })
+	for _, password = range []string{"first", "second"} {
+		c, err := connectionConfig(b.addresses[0], "test", 0)
+		if err != nil || c.SASL[0].Response() != "\x00ann\x00"+password {
+			t.Errorf("%s: %q, %v", password, c.SASL[0].Response(), err)
+		}
+	}
+	failed = io.ErrUnexpectedEOF
+	if _, err := connectionConfig(b.addresses[0], "test", 0); errs.CodeOf(err) != errs.Unavailable {
+		t.Errorf("a file that cannot be read: %v", err)
+	}
+}

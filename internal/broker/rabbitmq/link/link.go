@@ -38,6 +38,14 @@ func NewBroker(urls []string, title string, log *slog.Logger) (*Broker, error) {
 // first link connects. Report is called concurrently and must not block.
 func (b *Broker) OnMissing(report func(what string)) { b.missing = report }
 
+// ReadPassword makes read the source of the password for each new connection, in the place of the URLs', so that a new password needs no
+// restart. Call it before the first link connects. Read may be called concurrently.
+func (b *Broker) ReadPassword(read func() (string, error)) {
+	for i := range b.addresses {
+		b.addresses[i].password = read
+	}
+}
+
 // Link is a connection to the broker that comes back. It is dialled when it is first wanted, and again when it is lost,
 // over one address after the other, with growing pauses. Publishing, consuming, announcing, listening and heartbeats have
 // a link each, so that none delays another.

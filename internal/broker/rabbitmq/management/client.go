@@ -45,6 +45,7 @@ type address struct {
 	base     string // scheme, host, port, and the path up to /api
 	user     string
 	password string
+	read     func() (string, error) // the password of now; nil: password is it
 	http     *http.Client
 }
 
@@ -71,6 +72,17 @@ func New(urls []string) (*Client, error) {
 		return nil, nil //nolint:nilnil // off is the other outcome, not an error
 	}
 	return c, nil
+}
+
+// ReadPassword makes read the source of the password for each request, in the place of the addresses', so that a new password needs no
+// restart. Call it before the first request; a nil Client takes it as well. Read may be called concurrently.
+func (c *Client) ReadPassword(read func() (string, error)) {
+	if c == nil {
+		return
+	}
+	for i := range c.addresses {
+		c.addresses[i].read = read
+	}
 }
 
 // vhostOf returns the virtual host that an AMQP address names.
@@ -179,7 +191,13 @@ func (a *address) do(ctx context.Context, method, path string, body, answer any)
 	if err != nil {
 		return fmt.Errorf("make a request: %w", err)
 	}
-	req.SetBasicAuth(a.user, a.password)
+	password := a.password
+	if a.read != nil {
+		if password, err = a.read(); err != nil {
+			return errs.Wrap(errs.Unavailable, err, "the password of RabbitMQ's management API cannot be read")
+		}
+	}
+	req.SetBasicAuth(a.user, password)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := a.http.Do(req)
 	if err != nil {
