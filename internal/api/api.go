@@ -89,6 +89,8 @@ type Config struct {
 	Epoch func() (chat.Epoch, error)
 	Turns Turns // of all reads of history; the hub takes the same
 
+	Revocations Revoker // what operators revoke tokens with; nil: no such paths
+
 	Hub  http.Handler // mounted at /messageHub and below, with its own CORS, log and metrics; nil: not mounted
 	Site Site         // the page at / and its assets; nil: this program was built without them
 
@@ -216,6 +218,7 @@ func (a *API) operations() *huma.OpenAPI {
 	a.listMessages(h)
 	a.streamRoom(h)
 	a.listRooms(h)
+	a.mountRevocations(h)
 	return tidy(h.OpenAPI())
 }
 

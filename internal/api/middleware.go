@@ -45,11 +45,16 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // own limits. The caller calls end, so that the next request of the connection begins without a limit.
 func (a *API) limitTime(w http.ResponseWriter, r *http.Request) (end func()) {
 	rc := http.NewResponseController(w) // a recorder in tests has no deadlines
+	stop := func() {}
 	if r.ContentLength != 0 {
 		_ = rc.SetReadDeadline(time.Now().Add(a.bodyTimeout))
+		stop = endWithToken(w, r)
 	}
 	_ = rc.SetWriteDeadline(time.Now().Add(stallTimeout))
-	return func() { _ = rc.SetWriteDeadline(time.Time{}) }
+	return func() {
+		stop()
+		_ = rc.SetWriteDeadline(time.Time{})
+	}
 }
 
 // allowed answers requests that Config.Allow refuses, and reports whether the request was allowed.

@@ -20,6 +20,7 @@ import (
 const (
 	tagShort = "Short contract"
 	tagRooms = "Rooms"
+	tagAdmin = "Operators"
 )
 
 // The ways to bring a token.
@@ -61,7 +62,7 @@ func description(version string) *huma.OpenAPI {
 				"The SignalR hub is at `/messageHub`. For machines there are `/healthz`, `/readyz`, `/metrics` and `/version`. " +
 				"Errors are problem documents of RFC 9457 with a stable `code`.\n\n" +
 				"A server with authentication wants a token (a JWT) with every request, as `Authorization: Bearer …`: " +
-				"`sub` is the `client_id`, `rooms` lists the rooms that it is for, `publish: false` makes it read-only, and `/metrics` wants `admin: true`. " +
+				"`sub` is the `client_id`, `rooms` lists the rooms that it is for, `publish: false` makes it read-only, and `/metrics` and `/admin` want `admin: true`. " +
 				"This page, `/healthz`, `/readyz` and `/version` are for everybody.",
 		},
 		Components: &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{
@@ -72,6 +73,7 @@ func description(version string) *huma.OpenAPI {
 		Tags: []*huma.Tag{
 			{Name: tagShort, Description: "The two requests of existing clients; they do not change."},
 			{Name: tagRooms, Description: "Rooms, their logs and their live streams."},
+			{Name: tagAdmin, Description: "For tokens with `admin: true`."},
 		},
 	}
 }

@@ -61,6 +61,9 @@ func (r *router) check() error {
 	handled := map[*route.Route]bool{
 		route.MessageHub: true, // not the router's, see API.ServeHTTP
 		route.Metrics:    r.a.cfg.Gather == nil,
+
+		route.Revoke:          r.a.cfg.Revocations == nil,
+		route.ListRevocations: r.a.cfg.Revocations == nil,
 	}
 	for _, rt := range r.mounted {
 		handled[rt] = true

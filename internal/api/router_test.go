@@ -16,7 +16,9 @@ import (
 // fullAPI returns an API whose configuration leaves no route out.
 func fullAPI(t *testing.T) *API {
 	say := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("x")) }
-	return newAPI(t, newMemory(), func(c *Config) { c.Hub, c.Site = http.HandlerFunc(say), handlerSite{say} })
+	return newAPI(t, newMemory(), func(c *Config) {
+		c.Hub, c.Site, c.Revocations = http.HandlerFunc(say), handlerSite{say}, &fakeRevoker{}
+	})
 }
 
 // targetOf returns a method and a path of the route.
@@ -33,7 +35,8 @@ func TestAPI_ARouteIsClosedUnlessItIsListedHere(t *testing.T) {
 		"GET /{$}": route.Public, "GET /app.js": route.Public,
 		"GET /docs": route.Public, "GET /openapi.json": route.Public, "GET /openapi.yaml": route.Public,
 		"GET /healthz": route.Public, "GET /readyz": route.Public, "GET /version": route.Public,
-		"GET /metrics":  route.Operator,
+		"GET /metrics":           route.Operator,
+		"GET /admin/revocations": route.Operator, "POST /admin/revocations": route.Operator,
 		"POST /message": route.Client, "GET /messages/since": route.Client,
 		"GET /rooms": route.Client, "GET /rooms/{room}/messages": route.Client, "POST /rooms/{room}/messages": route.Client,
 		"GET /rooms/{room}/events": route.Client,

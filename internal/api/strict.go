@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"restante/internal/auth"
 	"restante/internal/errs"
 	"restante/internal/memory"
 	"restante/internal/route"
@@ -101,6 +102,9 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, held *memory.Hold
 	}
 	body, err := memory.ReadAll(http.MaxBytesReader(w.(*recorder).ResponseWriter, r.Body, maxBody), held)
 	if err != nil {
+		if _, refused := auth.From(r.Context()); auth.IsRevoked(refused) {
+			return nil, a.problemOf(&failure{err: refused}, w)
+		}
 		return nil, a.bodyProblem(w, r, err)
 	}
 	text := bytes.TrimPrefix(body, []byte(byteOrderMark))

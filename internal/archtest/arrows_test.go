@@ -15,16 +15,16 @@ var arrows = map[string][]string{
 	"internal/broker/driver":     {"internal/chat", "internal/errs"},
 	"internal/broker/drivertest": {"internal/broker/driver", "internal/chat", "internal/errs"},
 	"internal/broker/inproc":     {"internal/broker/driver", "internal/inflight", "internal/chat", "internal/errs"},
-	"internal/store":             {"internal/store/driver", "internal/retry", "internal/chat", "internal/errs"},
-	"internal/store/driver":      {"internal/build", "internal/chat", "internal/errs"},
+	"internal/store":             {"internal/store/driver", "internal/revocation", "internal/retry", "internal/chat", "internal/errs"},
+	"internal/store/driver":      {"internal/revocation", "internal/build", "internal/chat", "internal/errs"},
 	"internal/store/idfilter":    {},
-	"internal/store/drivertest":  {"internal/store/driver", "internal/chat", "internal/errs"},
-	"internal/store/sqlite":      {"internal/store/driver", "internal/store/idfilter", "internal/build", "internal/inflight", "internal/chat", "internal/errs"},
-	"internal/store/postgres":    {"internal/store/driver", "internal/store/idfilter", "internal/build", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
+	"internal/store/drivertest":  {"internal/store/driver", "internal/revocation", "internal/chat", "internal/errs"},
+	"internal/store/sqlite":      {"internal/store/driver", "internal/store/idfilter", "internal/revocation", "internal/build", "internal/inflight", "internal/chat", "internal/errs"},
+	"internal/store/postgres":    {"internal/store/driver", "internal/store/idfilter", "internal/revocation", "internal/build", "internal/inflight", "internal/retry", "internal/chat", "internal/errs"},
 
 	// the broker of many machines: connections, dead letters, queues
 	"internal/broker/rabbitmq/link":       {"internal/retry", "internal/errs"},
-	"internal/broker/rabbitmq/topology":   {"internal/broker/rabbitmq/link", "internal/peer", "internal/retry", "internal/errs"},
+	"internal/broker/rabbitmq/topology":   {"internal/broker/rabbitmq/link", "internal/peer", "internal/revocation", "internal/retry", "internal/errs"},
 	"internal/broker/rabbitmq/deadletter": {"internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/chat", "internal/errs"},
 	"internal/broker/rabbitmq/management": {"internal/broker/rabbitmq/link", "internal/errs"}, // the HTTP API: queues and policies
 	"internal/broker/rabbitmq/operate": {
@@ -32,13 +32,16 @@ var arrows = map[string][]string{
 	}, // what operators do
 	"internal/broker/rabbitmq": {
 		"internal/broker/driver", "internal/broker/rabbitmq/link", "internal/broker/rabbitmq/topology", "internal/broker/rabbitmq/deadletter",
-		"internal/broker/rabbitmq/management", "internal/event",
+		"internal/broker/rabbitmq/management", "internal/event", "internal/revocation",
 		"internal/peer", "internal/inflight", "internal/retry", "internal/chat", "internal/errs",
 	},
 
 	// what nodes and other services say to each other
 	"internal/event": {"internal/chat", "internal/errs"},
-	"internal/peer":  {"internal/chat"},
+	"internal/peer":  {"internal/revocation", "internal/chat"},
+
+	// which tokens were revoked
+	"internal/revocation": {"internal/chat", "internal/errs"},
 
 	// versions side by side: switches in the store, features of the nodes
 	"internal/upgrade": {"internal/store/driver", "internal/peer", "internal/retry", "internal/chat"},
@@ -63,11 +66,11 @@ var arrows = map[string][]string{
 	"internal/audit":   {"internal/auth", "internal/remote"}, // what those who look after security ask about
 
 	// the edges
-	"internal/signalr": {"internal/memory", "internal/origin", "internal/errs"},                                                                                                                  // the protocol: no chat
-	"internal/forward": {"internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs", "internal/nodetls", "internal/memory"}, // requests that belong to another node
-	"internal/route":   {"internal/peer"},                                                                                                                                                        // which requests there are, and who answers them
+	"internal/signalr": {"internal/memory", "internal/origin", "internal/errs"},                                                                                                                                   // the protocol: no chat
+	"internal/forward": {"internal/peer", "internal/remote", "internal/route", "internal/inflight", "internal/journey", "internal/chat", "internal/errs", "internal/nodetls", "internal/memory", "internal/auth"}, // requests that belong to another node
+	"internal/route":   {"internal/peer"},                                                                                                                                                                         // which requests there are, and who answers them
 	"internal/hub":     {"internal/memory", "internal/signalr", "internal/auth", "internal/journey", "internal/retry", "internal/turn", "internal/chat", "internal/errs"},
-	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs", "internal/memory"},
+	"internal/api":     {"internal/health", "internal/auth", "internal/remote", "internal/origin", "internal/journey", "internal/route", "internal/timetext", "internal/chat", "internal/errs", "internal/memory", "internal/revocation"},
 	"internal/auth":    {"internal/journey", "internal/retry", "internal/chat", "internal/errs", "internal/filestate"}, // tokens in, client out
 	"internal/remote":  {},                                                                                             // addresses
 	"internal/origin":  {},                                                                                             // which web pages are whose
@@ -83,9 +86,7 @@ var arrows = map[string][]string{
 		"internal/config", "internal/errs", "internal/chat", "internal/journey",
 		"internal/broker", "internal/broker/driver", "internal/broker/inproc", "internal/broker/rabbitmq",
 		"internal/store", "internal/store/driver", "internal/store/sqlite", "internal/store/postgres",
-		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/epoch", "internal/forward", "internal/telemetry",
-		"internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route", "internal/memory", "internal/build", "internal/health",
-		"internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client", "internal/audit", "internal/nodetls", "internal/secret",
+		"internal/signalr", "internal/hub", "internal/api", "internal/peer", "internal/epoch", "internal/forward", "internal/telemetry", "internal/auth", "internal/limit", "internal/remote", "internal/cert", "internal/route", "internal/memory", "internal/build", "internal/health", "internal/inflight", "internal/lifecycle", "internal/turn", "internal/upgrade", "client", "internal/audit", "internal/nodetls", "internal/secret", "internal/revocation",
 	},
 	"internal/load": {"internal/chat", "internal/signalr"}, // it uses a server as a client does
 	"internal/cli": {

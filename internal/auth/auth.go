@@ -31,7 +31,8 @@ type contextKey struct{}
 // identity is the outcome of identifying the sender of a request.
 type identity struct {
 	client *Client
-	err    error // why there is none
+	err    error     // why there is none
+	by     *Verifier // that has checked the token, and knows when it is revoked; nil: it never is
 }
 
 // With returns a context for requests of client.
@@ -46,7 +47,7 @@ func Refused(ctx context.Context, err error) context.Context {
 }
 
 // From returns the client of a request, or an error that tells the sender why there is none: errs.Unauthenticated, or
-// errs.Unavailable when the token could not be checked.
+// errs.Unavailable when the token could not be checked. A token that was revoked since the request came is refused from then on.
 func From(ctx context.Context) (*Client, error) {
 	found, ok := ctx.Value(contextKey{}).(identity)
 	switch {
@@ -54,6 +55,9 @@ func From(ctx context.Context) (*Client, error) {
 		return nil, refused(missing)
 	case found.err != nil:
 		return nil, found.err
+	}
+	if err := found.by.checkRevoked(found.client); err != nil {
+		return nil, err
 	}
 	return found.client, nil
 }
@@ -100,10 +104,12 @@ func Require(ctx context.Context, room string) error {
 	return client.CanRead(room)
 }
 
-// UntilExpiry returns a context that ends when the client's token does.
+// UntilExpiry returns a context that ends when the client's token does, or is revoked.
 func UntilExpiry(ctx context.Context) (context.Context, context.CancelFunc) {
+	limited, cancel := context.WithCancel(ctx)
 	if client, err := From(ctx); err == nil && !client.Expires.IsZero() {
-		return context.WithDeadline(ctx, client.Expires)
+		limited, cancel = context.WithDeadline(ctx, client.Expires)
 	}
-	return context.WithCancel(ctx)
+	stop := WhenRevoked(ctx, cancel)
+	return limited, func() { stop(); cancel() }
 }

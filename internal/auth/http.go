@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"net/http"
 	"strings"
 )
@@ -22,7 +23,7 @@ func (v *Verifier) Wrap(next http.Handler, inQuery func(*http.Request) bool) htt
 		if client, err := v.identify(r, inQuery); err != nil {
 			ctx = Refused(ctx, err)
 		} else {
-			ctx = With(ctx, client)
+			ctx = context.WithValue(ctx, contextKey{}, identity{client: client, by: v})
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})

@@ -9,6 +9,7 @@ import (
 type metrics struct {
 	tokens    *prometheus.CounterVec
 	refreshes *prometheus.CounterVec
+	ended     prometheus.Counter
 	reloads   *prometheus.CounterVec
 	reg       prometheus.Registerer // nil: not registered
 }
@@ -21,6 +22,9 @@ func newMetrics() *metrics {
 		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_key_set_refreshes_total", Help: "Attempts to fetch the key set of tokens, by how they ended.",
 		}, []string{"outcome"}),
+		ended: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "restante_revoked_requests_total", Help: "Event streams and requests in progress that were ended because their token was revoked.",
+		}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "restante_key_file_reloads_total", Help: "Changed files of keys and secrets of tokens that were read again, by how that ended.",
 		}, []string{"outcome"}),
@@ -40,7 +44,7 @@ func newMetrics() *metrics {
 // register shows the metrics, those of key sets that are made later included. A nil registerer shows none.
 func (m *metrics) register(reg prometheus.Registerer) {
 	if m.reg = reg; reg != nil {
-		reg.MustRegister(m.tokens, m.refreshes, m.reloads)
+		reg.MustRegister(m.tokens, m.refreshes, m.reloads, m.ended)
 	}
 }
 

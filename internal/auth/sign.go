@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -97,7 +98,7 @@ func (s *Signer) Sign(g Grant) (string, error) {
 	now := time.Now().Truncate(time.Second)
 	c := claims{
 		Claims: jwt.Claims{
-			Issuer: g.Issuer, Subject: g.Subject, IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(g.TTL)),
+			ID: rand.Text(), Issuer: g.Issuer, Subject: g.Subject, IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(g.TTL)),
 		},
 		Rooms: g.Rooms,
 		Admin: g.Admin,

@@ -25,12 +25,13 @@ const (
 	wrongClaims    refusal = "claims"
 	expired        refusal = "expired"
 	notYet         refusal = "not_yet"
+	revoked        refusal = "revoked"
 	tooLongLived   refusal = "too_long_lived" // it ends later than the server allows
 )
 
 // refusals lists them for the metrics.
 var refusals = []refusal{
-	missing, tooLong, malformed, wrongAlgorithm, unknownKey, wrongSignature, wrongIssuer, wrongAudience, wrongClaims, expired, notYet, tooLongLived,
+	missing, tooLong, malformed, wrongAlgorithm, unknownKey, wrongSignature, wrongIssuer, wrongAudience, wrongClaims, expired, notYet, tooLongLived, revoked,
 }
 
 func (r refusal) Error() string { return string(r) }
@@ -45,6 +46,8 @@ func refused(why refusal) error {
 		text = "the token has expired"
 	case notYet:
 		text = "the token is not valid yet"
+	case revoked:
+		text = "the token was revoked"
 	}
 	return errs.Wrap(errs.Unauthenticated, why, "%s", text)
 }
@@ -101,10 +104,10 @@ func (v *Verifier) clientOf(payload []byte, issuer string) (*Client, error) {
 	}
 	return &Client{
 		ID:      c.Subject,
-		TokenID: c.ID,
 		Rooms:   c.Rooms,
 		Publish: c.Publish == nil || *c.Publish,
 		Admin:   c.Admin,
+		TokenID: c.ID,
 		Issued:  issued,
 		Expires: c.Expiry.Time().Add(v.cfg.Leeway),
 	}, nil

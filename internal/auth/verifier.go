@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -42,6 +43,12 @@ type Config struct {
 	// block, and is called concurrently. Default: nothing.
 	SignedIn func(ctx context.Context, client *Client)
 
+	// Revoked returns an error of class errs.Unauthenticated for a token that was revoked, of class errs.Unavailable while that is
+	// not known, and nil otherwise. It gets the token's sub, its jti ("" for none) and when it was issued (zero: not known). It must not
+	// block, and is called concurrently, for every request. Call Verifier.Recheck when it may return something else. Default: no token
+	// is ever revoked.
+	Revoked func(sub, jti string, issued time.Time) error
+
 	Log     *slog.Logger          // default: discard
 	Metrics prometheus.Registerer // default: not registered
 }
@@ -70,11 +77,12 @@ type Verifier struct {
 	sets     []*keySet
 	named    map[string]bool // issuers with keys of their own
 	seen     *seen
+	watches  watches // of what lasts longer than the check of its token
 	metrics  *metrics
 }
 
 // NewVerifier reads the keys. The error lists every wrong setting, and what to do about it. NewVerifier blocks while it
-// fetches key sets, a few seconds at most for each. A set that cannot be fetched is logged and fetched later; until then, tokens
+// fetches the key sets, a few seconds at most. A set that cannot be fetched is logged and fetched later; until then, tokens
 // that need it are errs.Unavailable. Close the verifier.
 func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 	cfg = cfg.withDefaults()
@@ -110,9 +118,11 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 		v.sets = append(v.sets, newKeySet(issuer, location, cfg, v.metrics))
 	}
 	v.local.start(ctx)
+	var fetched sync.WaitGroup
 	for _, set := range v.sets {
-		set.start(ctx)
+		fetched.Go(func() { set.start(ctx) })
 	}
+	fetched.Wait()
 	return v, nil
 }
 
@@ -167,7 +177,7 @@ func (v *Verifier) String() string {
 }
 
 // Verify returns the client of a token, or an error whose text its bearer may read: errs.Unauthenticated for a token that is
-// not valid, errs.Unavailable when the key set that it needs could not be fetched yet. Verify blocks while it fetches the
+// not valid, errs.Unavailable when the key set that it needs could not be fetched yet, or when it is not known whether it was revoked. Verify blocks while it fetches the
 // key set for a new key, a few seconds at most.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Client, error) {
 	client, err := v.verify(ctx, token)
@@ -177,6 +187,9 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Client, error) {
 
 func (v *Verifier) verify(ctx context.Context, token string) (*Client, error) {
 	if client := v.seen.get(token, v.inForce); client != nil {
+		if err := v.checkRevoked(client); err != nil {
+			return nil, err
+		}
 		return client, nil
 	}
 	signed, err := parse(token, v.algorithms())
@@ -190,6 +203,9 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Client, error) {
 	}
 	client, err := v.clientOf(payload, issuer)
 	if err != nil {
+		return nil, err
+	}
+	if err := v.checkRevoked(client); err != nil {
 		return nil, err
 	}
 	v.seen.add(token, by, client)

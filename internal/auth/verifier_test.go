@@ -250,7 +250,7 @@ func TestVerifier_Counts(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	v := newTestVerifier(t, Config{Secrets: []string{secret32}, Metrics: reg})
 	series, err := testutil.GatherAndCount(reg)
-	if want := len(refusals) + 2 + 2 + 2; err != nil || series != want {
+	if want := len(refusals) + 2 + 2 + 2 + 1; err != nil || series != want {
 		t.Errorf("%d series from the start, want %d: %v", series, want, err)
 	}
 	token := secretToken(t, secret32, nil)

@@ -34,6 +34,7 @@ type commands struct {
 	Tail    tailCmd    `cmd:"" help:"Follow the messages of a room."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server, and check that it keeps its promises."`
 	Token   tokenCmd   `cmd:"" help:"Make a token for a client."`
+	Revoke  revokeCmd  `cmd:"" help:"End tokens before their time, on every node."`
 	Health  healthCmd  `cmd:"" help:"Ask a server whether it is ready."`
 	Dead    deadCmd    `cmd:"" help:"List, show, replay or remove dead letters: messages that could not be stored."`
 	Broker  brokerCmd  `cmd:"" help:"Look at the RabbitMQ between the nodes, set its policy, or change the number of partitions."`

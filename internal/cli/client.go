@@ -21,10 +21,15 @@ import (
 
 // target is the flags that select a server and a room.
 type target struct {
-	URL       string `name:"url" env:"RESTANTE_URL" placeholder:"URL" default:"http://127.0.0.1:8080" help:"Address of the server (default ${default})."`
+	URL    string `name:"url" env:"RESTANTE_URL" placeholder:"URL" default:"http://127.0.0.1:8080" help:"Address of the server (default ${default})."`
+	bearer `embed:""`
+	Room   string `short:"r" env:"RESTANTE_ROOM" placeholder:"ROOM" default:"lobby" help:"The room (default ${default})."`
+}
+
+// bearer is the flags that say which token requests have.
+type bearer struct {
 	Token     string `env:"RESTANTE_TOKEN" placeholder:"TOKEN" help:"Token, if the server requires one (see 'restante token'). Prefer the file or the environment variable: other users of the machine can read command lines."`
 	TokenFile string `name:"token-file" env:"RESTANTE_TOKEN_FILE" placeholder:"FILE" type:"path" help:"File with the token. It is read for each request, so that a new token is taken when the file changes."`
-	Room      string `short:"r" env:"RESTANTE_ROOM" placeholder:"ROOM" default:"lobby" help:"The room (default ${default})."`
 }
 
 // client calls the HTTP API of the server of a target. It is not for concurrent use.
@@ -49,20 +54,20 @@ func (t *target) client() (*client, error) {
 }
 
 // hasToken reports whether requests have a token.
-func (t *target) hasToken() bool { return t.Token != "" || t.TokenFile != "" }
+func (b *bearer) hasToken() bool { return b.Token != "" || b.TokenFile != "" }
 
 // token returns what reads the token, nil if there is none.
-func (t *target) token() (func() (string, error), error) {
+func (b *bearer) token() (func() (string, error), error) {
 	switch {
-	case t.Token != "" && t.TokenFile != "":
+	case b.Token != "" && b.TokenFile != "":
 		return nil, &exitError{exitUsage, errors.New("--token-file: there is a --token (RESTANTE_TOKEN) as well; leave one of them out")}
-	case t.Token != "":
-		return func() (string, error) { return t.Token, nil }, nil
-	case t.TokenFile == "":
+	case b.Token != "":
+		return func() (string, error) { return b.Token, nil }, nil
+	case b.TokenFile == "":
 		return nil, nil
 	}
 	read := func() (string, error) {
-		token, err := secret.ReadText(t.TokenFile)
+		token, err := secret.ReadText(b.TokenFile)
 		if err != nil {
 			return "", fmt.Errorf("--token-file: %w", err)
 		}

@@ -24,11 +24,10 @@ var (
 
 // withoutInput returns an error of the parser without what was typed in the wrong place. args is the command line.
 func withoutInput(err error, args []string) error {
-	text := err.Error()
+	text, hint := err.Error(), ""
 	if m := fromVariable.FindStringSubmatchIndex(text); m != nil {
-		return fmt.Errorf("%s (from %s)", withoutInput(errors.New(text[:m[0]]), args), text[m[2]:m[3]])
+		text, hint = text[:m[0]], " (from "+text[m[2]:m[3]]+")"
 	}
-	hint := ""
 	if m := meant.FindStringSubmatch(text); m != nil {
 		text, hint = m[1], "; "+m[2]
 	}
@@ -46,9 +45,9 @@ func withoutInput(err error, args []string) error {
 		return errors.New("a flag that takes no value has one")
 	}
 	if m := wrongValue.FindStringSubmatch(text); m != nil {
-		return errors.New(m[1])
+		text = m[1]
 	}
-	return err
+	return errors.New(text + hint)
 }
 
 // placeOf names the place of an argument.

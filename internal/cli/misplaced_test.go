@@ -93,8 +93,11 @@ func TestMain_HidesPasswordsOfAddresses(t *testing.T) {
 					t.Run(strings.Join(name, " ")+" "+flag.Name, func(t *testing.T) {
 						t.Parallel()
 						args := append(append([]string{}, name...), "--"+flag.Name+"="+address)
-						if flag.Name == "from" {
+						switch flag.Name {
+						case "from":
 							args = append(args, "--to=sqlite:"+filepath.Join(t.TempDir(), "x"))
+						case "jwks-url":
+							args = append(args, "--auth=jwt")
 						}
 						hides(t, args...)
 					})
@@ -120,7 +123,9 @@ func addresses(flag string) []string {
 		}
 	case "url":
 		return []string{"http://u:" + marker + "@", marker, "http://" + marker + "@127.0.0.1:1", "http://127.0.0.1:1/?token=" + marker, "http://u:" + marker + "@h\x7f", "ftp://u:" + marker + "@h"}
-	case "jwks-url", "advertise", "listen", "cors-origin", "trusted-proxy", "acme-directory":
+	case "jwks-url":
+		return []string{"https://u:" + marker + "@h/keys", "https://h:x/" + marker, marker, "issuer=https://" + marker + "@h/", "ftp://u:" + marker + "@h"}
+	case "advertise", "listen", "cors-origin", "trusted-proxy", "acme-directory":
 		return []string{"https://u:" + marker + "@h:x/", "u:" + marker + "@h"}
 	}
 	return nil

@@ -107,3 +107,26 @@ func TestCommands_TakePasswordsFromFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestServe_WarnsOfWhatOthersMayRead starts with a configuration file and a data directory that everybody may read.
+func TestServe_WarnsOfWhatOthersMayRead(t *testing.T) {
+	data := t.TempDir()
+	if err := os.Chmod(data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := secretFile(t, "auth: jwt\njwt-secret: "+tokenSecret+"\n", 0o644)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got := run(ctx, "", "serve", "--listen", "127.0.0.1:0", "--data", data, "--config", file)
+	for _, want := range []string{
+		`"msg":"other users can read a file that holds a secret","path":"` + file + `","mode":"0644"`,
+		`"msg":"other users can enter the data directory","path":"` + data + `","mode":"0755"`,
+	} {
+		if !strings.Contains(got.err, want) {
+			t.Errorf("%s is missing in %s", want, got.err)
+		}
+	}
+	if strings.Contains(got.err, tokenSecret) {
+		t.Error("the log shows the secret")
+	}
+}

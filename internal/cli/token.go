@@ -37,7 +37,7 @@ func (tokenCmd) Help() string {
   restante token --sub prometheus --admin --ttl 365d
   RESTANTE_TOKEN=$(restante token --sub ann --rooms '*') restante tail
 
-It prints one token, for a server with the same RESTANTE_JWT_SECRET or with the key's public half (serve --jwt-key), the same issuer and the same audience. It does not contact the server. The token can be used until it expires: you can revoke it only by changing the server's secret or key. Services that know their users make such tokens themselves.
+It prints one token, for a server with the same RESTANTE_JWT_SECRET or with the key's public half (serve --jwt-key), the same issuer and the same audience. It does not contact the server. The token can be used until it expires or you revoke it ('restante revoke'): it has an id of its own (claim 'jti'). Services that know their users make such tokens themselves.
 
 Exit codes:
   0    the token was printed

@@ -42,6 +42,8 @@ type Config struct {
 	Avoid func(peer.Node) bool
 	// Own is the key of this node, for connections with nodes that have announced theirs. Default: none, and such nodes cannot be reached.
 	Own *nodetls.Identity
+	// Hold returns where what a request in progress takes is counted, for its client. Default: nowhere.
+	Hold func(ctx context.Context) *memory.Holding
 	// HoldBody returns where what is kept of the body of a request is counted, for its client. Default: nowhere.
 	HoldBody func(ctx context.Context) *memory.Holding
 	// Metrics is where the metrics are registered. Default: nowhere.
@@ -53,6 +55,7 @@ type Forwarder struct {
 	peers       *peer.Table
 	log         *slog.Logger
 	avoid       func(peer.Node) bool
+	hold        func(context.Context) *memory.Holding
 	holdBody    func(context.Context) *memory.Holding
 	metrics     *metrics
 	nodes       *nodes
@@ -73,10 +76,14 @@ func New(peers *peer.Table, cfg Config) *Forwarder {
 	if cfg.Avoid == nil {
 		cfg.Avoid = func(peer.Node) bool { return false }
 	}
-	if cfg.HoldBody == nil {
-		cfg.HoldBody = func(context.Context) *memory.Holding { return nil }
+	nowhere := func(context.Context) *memory.Holding { return nil }
+	if cfg.Hold == nil {
+		cfg.Hold = nowhere
 	}
-	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, holdBody: cfg.HoldBody, bodyTimeout: bodyTimeout, sendTimeout: sendTimeout, requests: make(map[*request]context.CancelFunc)}
+	if cfg.HoldBody == nil {
+		cfg.HoldBody = nowhere
+	}
+	f := &Forwarder{peers: peers, log: cfg.Log, avoid: cfg.Avoid, hold: cfg.Hold, holdBody: cfg.HoldBody, bodyTimeout: bodyTimeout, sendTimeout: sendTimeout, requests: make(map[*request]context.CancelFunc)}
 	f.metrics = newMetrics(cfg.Metrics, f.inProgress, peers)
 	f.nodes = newNodes(peers, cfg.Own, cfg.Log, f.metrics.wrongKeys)
 	return f
@@ -132,6 +139,9 @@ func (f *Forwarder) lastChoice(n peer.Node) int {
 	return 0
 }
 
+// priceOfRequest is about what a request takes while it is forwarded, in bytes: buffers and goroutines on both sides.
+const priceOfRequest = 32 << 10
+
 // forward returns when the request has been answered; for a WebSocket, when it has been closed.
 func (f *Forwarder) forward(q *request, r *http.Request) {
 	q.outcome = aborted // if serve panics, as it does to cut an answer that has begun
@@ -140,6 +150,13 @@ func (f *Forwarder) forward(q *request, r *http.Request) {
 		q.message.held = f.holdBody(r.Context())
 	}
 	defer func() { f.metrics.count(q.target, q.outcome) }()
+	held := f.hold(r.Context())
+	defer held.Release()
+	if held.Grow(priceOfRequest) != nil {
+		q.outcome = refused
+		q.refuse(r.Method, false)
+		return
+	}
 	ctx, ok := f.begin(r.Context(), q)
 	if !ok {
 		q.outcome = unavailable
@@ -151,6 +168,7 @@ func (f *Forwarder) forward(q *request, r *http.Request) {
 		ctx = q.message.limit(ctx)
 		defer q.message.end()
 	}
+	defer q.endWithToken(r)()
 	q.serve(r.WithContext(ctx))
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"restante/internal/memory"
 	"restante/internal/peer"
 	"restante/internal/remote"
 )
@@ -169,6 +170,21 @@ func TestForwarder_NoNodeHasTheRole(t *testing.T) {
 	if n := r.counted("hub", unavailable); n != 2 {
 		t.Errorf("%v were counted, want 2", n)
 	}
+}
+
+func TestForwarder_BeyondTheMemory(t *testing.T) {
+	r := newRig(t, toHub)
+	r.peer("far", r.near.URL, peer.Hub)
+	rest := r.budget.Hold(memory.Body, "")
+	if err := rest.Grow(r.budget.Limit() - priceOfRequest + 1); err != nil {
+		t.Fatal(err)
+	}
+	resp, body := r.do("GET", "/", "")
+	wantProblem(t, resp, body, 503, "unavailable")
+	if resp.Header.Get("Retry-After") != "1" || !strings.Contains(body, "no memory") || r.counted("hub", refused) != 1 {
+		t.Errorf("%v %s", resp.Header, body)
+	}
+	rest.Release()
 }
 
 func TestForwarder_UnknownNodes(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
+	"restante/internal/memory"
 	"restante/internal/nodetls"
 	"restante/internal/peer"
 )
@@ -36,14 +37,20 @@ type rig struct {
 	near  *httptest.Server
 	log   logged
 	asked atomic.Int32 // requests that came to this node
+
+	budget *memory.Budget
 }
 
 // newRig returns a node that answers every request by way of handler.
 func newRig(t *testing.T, handler func(f *Forwarder) http.Handler) *rig {
 	t.Helper()
-	r := &rig{t: t, own: newIdentity(t)}
+	r := &rig{t: t, own: newIdentity(t), budget: memory.New(memory.Config{Limit: 1 << 20})}
 	r.table = peer.NewTable(peer.Node{ID: "near", Secret: "s3cret", Key: r.own.Fingerprint()})
-	r.f = New(r.table, Config{Own: r.own, Log: slog.New(slog.NewTextHandler(&r.log, nil)), Avoid: func(n peer.Node) bool { return slices.Contains(n.Failing, "accepting") }})
+	r.f = New(r.table, Config{
+		Own: r.own, Log: slog.New(slog.NewTextHandler(&r.log, nil)),
+		Hold:  func(context.Context) *memory.Holding { return r.budget.Hold(memory.Connection, "") },
+		Avoid: func(n peer.Node) bool { return slices.Contains(n.Failing, "accepting") },
+	})
 	r.near = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.asked.Add(1)
 		handler(r.f).ServeHTTP(w, req)
@@ -54,6 +61,9 @@ func newRig(t *testing.T, handler func(f *Forwarder) http.Handler) *rig {
 			t.Error(err)
 		}
 		r.near.Close()
+		if n := r.budget.Used(); n != 0 {
+			t.Errorf("%d bytes are held at the end", n)
+		}
 	})
 	return r
 }

@@ -25,6 +25,7 @@ const (
 	ended       outcome = "gone"        // the node has ended: 404
 	unavailable outcome = "unavailable" // no node was reached, or it closed the connection before it answered: 503
 	loop        outcome = "loop"        // the request had been forwarded before: 503
+	refused     outcome = "refused"     // there was no memory for it: 503
 	aborted     outcome = "aborted"     // by the client, by Drain, or by the other node in the middle of its answer
 )
 
@@ -44,7 +45,7 @@ func newMetrics(reg prometheus.Registerer, open func() float64, peers *peer.Tabl
 		targets = append(targets, target(role))
 	}
 	for _, t := range targets { // all series exist from the start
-		for _, o := range []outcome{answered, ended, unavailable, loop, aborted} {
+		for _, o := range []outcome{answered, ended, unavailable, loop, refused, aborted} {
 			m.forwarded.WithLabelValues(string(t), string(o))
 		}
 	}

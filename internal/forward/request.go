@@ -11,9 +11,11 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"restante/internal/errs"
 	"restante/internal/memory"
 	"restante/internal/peer"
 	"restante/internal/remote"
@@ -31,6 +33,8 @@ type request struct {
 	asked    peer.Node               // the node that was tried last
 	answered bool                    // the node has begun to answer
 	outcome  outcome
+	whole    atomic.Bool // the whole body was sent
+	refused  atomic.Bool // the other node has answered 401 before that
 }
 
 var (
@@ -124,15 +128,21 @@ func (q *request) extend(more bool) {
 	if more {
 		deadline = time.Now().Add(q.f.bodyTimeout)
 	} else {
+		q.whole.Store(true)
 		q.message.sent(q.f.sendTimeout)
 	}
-	_ = http.NewResponseController(q.w).SetReadDeadline(deadline) // fails only for writers without deadlines, such as recorders in tests
+	rc := http.NewResponseController(q.w)
+	_ = rc.SetReadDeadline(deadline) // fails only for writers without deadlines, such as recorders in tests
+	if q.isRevoked() || q.refused.Load() {
+		_ = rc.SetReadDeadline(revokedDeadline)
+	}
 }
 
 // keepOwnHeaders drops headers of the answer that this node has set already, such as the origins that may read it: none
 // is sent twice.
 func (q *request) keepOwnHeaders(resp *http.Response) error {
 	q.answered = true
+	q.endRefusedBody(resp)
 	for name, own := range q.w.Header() {
 		if name != "Vary" {
 			delete(resp.Header, name)
@@ -146,6 +156,10 @@ func (q *request) keepOwnHeaders(resp *http.Response) error {
 // failed answers a request that no other node has answered completely.
 func (q *request) failed(_ http.ResponseWriter, r *http.Request, err error) {
 	q.answered = false
+	if q.isRevoked() {
+		q.refuseRevoked()
+		return
+	}
 	switch {
 	case errors.Is(context.Cause(r.Context()), errNoAnswer):
 		q.outcome, err = unavailable, errNoAnswer
@@ -178,8 +192,11 @@ func (q *request) failed(_ http.ResponseWriter, r *http.Request, err error) {
 // request asks for.
 func (q *request) refuse(method string, unknown bool) {
 	status, code, detail := http.StatusServiceUnavailable, "unavailable", "the node that can answer this cannot be reached"
-	if unknown {
+	switch {
+	case unknown:
 		detail = "the node that has this request has not answered"
+	case q.outcome == refused:
+		detail = errs.Public(memory.ErrRefused)
 	}
 	problem := map[string]any{}
 	h := q.w.Header()

@@ -65,6 +65,10 @@ func New(cfg Config, logs Logs, accept journey.Accepter) *Hub {
 	return h
 }
 
+// Recheck ends the SignalR connections whose clients have shown nothing newer than a token that was revoked, see signalr.Config.Valid.
+// Event streams end by the context of their request. It does not block.
+func (h *Hub) Recheck() { h.signalr.Recheck() }
+
 // Run delivers messages and compares rooms with the store (see Resync and Config.CompareEvery) until ctx is done. It returns nil.
 func (h *Hub) Run(ctx context.Context) error {
 	var running sync.WaitGroup

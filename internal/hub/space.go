@@ -9,9 +9,9 @@ import (
 
 // What the hub's things take in memory, in bytes, besides messages.
 const (
-	priceOfRoom   = 2 << 10  // a room with readers: its lists, and its places in maps
+	priceOfRoom   = 1 << 10  // a room with readers: its lists, and its places in maps
 	priceOfStream = 16 << 10 // an event stream: its request, its buffers, and its place in lists
-	priceOfReader = 384      // a reader: itself, its places in lists, and its place in the quota
+	priceOfReader = 192      // a reader: itself, its places in lists, and its place in the quota
 )
 
 // takeSpace counts a new reader of the connection, or returns why there is no space for it. The caller holds mu.

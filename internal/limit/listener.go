@@ -18,6 +18,10 @@ func (l *Limits) Listener(next net.Listener, certificates *tls.Config) net.Liste
 	return &listener{next, l, certificates}
 }
 
+// sendBuffer is how many bytes for a peer that reads slowly may be in the kernel. By itself it would take megabytes, which count for a
+// container and which nothing here counts: an answer that is in the kernel has left the budget.
+const sendBuffer = 128 << 10
+
 type listener struct {
 	net.Listener
 	limits       *Limits
@@ -63,6 +67,7 @@ func (l *Limits) open(tcp *net.TCPConn) (c *conn, beyond limit) {
 		return nil, beyond
 	}
 	l.giveWay(oldest)
+	_ = tcp.SetWriteBuffer(sendBuffer) // a hint
 	return c, ""
 }
 

@@ -151,6 +151,24 @@ func TestListener_RejectsConnectionsBeyondTheMemory(t *testing.T) {
 	}
 }
 
+// The kernel takes little for a peer that does not read.
+func TestListener_KernelKeepsLittleForAPeer(t *testing.T) {
+	addr, accepted := serve(t, New(Config{}))
+	dial(t, "127.0.0.2", addr)
+	c := <-accepted
+	_ = c.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+	taken := 0
+	for piece := make([]byte, 16<<10); ; {
+		n, err := c.Write(piece)
+		if taken += n; err != nil {
+			break
+		}
+	}
+	if taken > 1<<20 {
+		t.Errorf("%d bytes were taken", taken)
+	}
+}
+
 // The same client has one name, and no client has the name of another.
 func TestOwner(t *testing.T) {
 	names := map[string]bool{}

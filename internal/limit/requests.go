@@ -211,6 +211,11 @@ func Forget(r *http.Request) {
 	}
 }
 
+// HoldForwarded returns a holding for a request of a client while it is forwarded. Release it when the request is answered.
+func (l *Limits) HoldForwarded(ctx context.Context) *memory.Holding {
+	return l.cfg.Memory.Hold(memory.Connection, Owner(ctx))
+}
+
 // HoldAnswer returns a holding for what is sent to the client of a request. Release it when the request is answered.
 func (l *Limits) HoldAnswer(ctx context.Context) *memory.Holding {
 	return l.cfg.Memory.Hold(memory.Answer, Owner(ctx))

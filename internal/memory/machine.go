@@ -42,11 +42,14 @@ func (m Machine) Most() int64 {
 	case m.Container == 0:
 		return m.Heap
 	case m.Heap == 0:
-		return m.Container / 10 * heapTenths
+		return m.heapOfContainer()
 	default:
-		return min(m.Heap, m.Container/10*heapTenths)
+		return min(m.Heap, m.heapOfContainer())
 	}
 }
+
+// heapOfContainer returns how much of the container's memory Go may use, in whole MiB.
+func (m Machine) heapOfContainer() int64 { return m.Container / 10 * heapTenths >> 20 << 20 }
 
 // Default returns the limit of a budget when none is given: a third of what is allowed, since Go's collector needs about as much
 // again, and so does what no client makes the server keep; or a quarter of the machine, which has other work.
@@ -58,15 +61,15 @@ func (m Machine) Default() int {
 	case m.Physical > 0:
 		limit = m.Physical / 4
 	}
-	return int(max(limit, leastDefault))
+	return int(max(limit>>20<<20, leastDefault))
 }
 
 // LimitHeap makes Go's collector work harder near the limit of the container, unless GOMEMLIMIT is set: without that a process is
 // killed while it has garbage that it need not keep. It returns the limit that is in force, 0 if there is none.
 func (m Machine) LimitHeap() int64 {
 	if m.Heap == 0 && m.Container > 0 {
-		debug.SetMemoryLimit(m.Container / 10 * heapTenths)
-		return m.Container / 10 * heapTenths
+		debug.SetMemoryLimit(m.heapOfContainer())
+		return m.heapOfContainer()
 	}
 	return m.Heap
 }

@@ -48,9 +48,9 @@ func TestMachine_Default(t *testing.T) {
 	for m, want := range map[Machine]int{
 		{}:                             512 << 20,
 		{Physical: 8 * gib}:            2 * gib,
-		{Physical: 8 * gib, Heap: gib}: gib / 3,
-		{Physical: 8 * gib, Container: 10 * 100_000_000}:                    300_000_000,
-		{Physical: 8 * gib, Container: 10 * 100_000_000, Heap: 800_000_000}: 266_666_666,
+		{Physical: 8 * gib, Heap: gib}: 341 << 20,
+		{Physical: 8 * gib, Container: 10 * 100_000_000}:                    286 << 20,
+		{Physical: 8 * gib, Container: 10 * 100_000_000, Heap: 800_000_000}: 254 << 20,
 		{Container: 20 << 20}: 16 << 20,
 	} {
 		if got := m.Default(); got != want {

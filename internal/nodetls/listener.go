@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 )
 
 // handshakeRecord is the first byte of a TLS connection. No request of HTTP begins with it.
@@ -77,17 +76,16 @@ func (c *Conn) first(p []byte) (int, error) {
 	}
 	read := &replayed{Conn: c.Conn, before: bytes.NewReader(bytes.Clone(p[:n]))}
 	secured := tls.Server(read, c.own.server())
-	if err := c.Conn.SetWriteDeadline(time.Now().Add(HandshakeTimeout)); err != nil {
-		return 0, err
-	}
-	if c.failed = secured.Handshake(); c.failed != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), HandshakeTimeout)
+	defer cancel()
+	if c.failed = secured.HandshakeContext(ctx); c.failed != nil {
 		return 0, c.failed
 	}
 	state := secured.ConnectionState()
 	c.key = keyOf(&state)
 	c.secured.Store(secured)
 	c.told.Store(true)
-	return 0, c.Conn.SetWriteDeadline(time.Time{})
+	return 0, nil
 }
 
 // Write implements net.Conn.

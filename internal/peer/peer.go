@@ -2,7 +2,8 @@
 // and what they can read. Each node publishes a heartbeat over the broker several times a second. Table, in peer.go, is
 // what one node has heard; silence.go is what the silence of a node means for what it had in hand; progress.go is what this
 // node tells of the queues that it consumes; heartbeat.go is the form of a heartbeat; balance.go decides from the table which
-// node consumes which partition; store.go is what nodes tell each other about the store. No broker is needed to read or to test it.
+// node consumes which partition; store.go is what nodes tell each other about the store, revoked.go
+// about revoked tokens. No broker is needed to read or to test it.
 package peer
 
 import (
@@ -16,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"restante/internal/chat"
+	"restante/internal/revocation"
 )
 
 // Role is a part of the journey that a node does.
@@ -71,6 +73,9 @@ type Node struct {
 	// Store is what the node tells about the store, nil before it knows anything and in nodes of earlier versions.
 	Store *StoreState `json:"store,omitempty"`
 
+	// Revoked is what the node tells of revoked tokens, nil while it knows of none.
+	Revoked *revocation.Told `json:"revoked,omitempty"`
+
 	// Secret is known to the nodes only, which have it from the broker: a request that carries it was forwarded by the node.
 	Secret Secret `json:"secret,omitempty"`
 }
@@ -109,11 +114,12 @@ func (n Node) KnowsFeature(f chat.Feature) bool {
 
 // Table is what one node has heard from all nodes, itself among them. Its methods may be called concurrently.
 type Table struct {
-	self Node // without Failing and Store
+	self Node // without Failing, Store and Revoked
 
 	mu        sync.Mutex
 	failing   []string    // what the node says of itself
 	store     *StoreState // what the node says of the store; never changed after it is set
+	revoked   revoked
 	nodes     map[string]entry
 	everKnown map[chat.Feature]bool    // by some node, since the table exists
 	finished  map[int]map[string]int64 // the greatest numbers that consumers have told, see Finished
@@ -135,6 +141,7 @@ const rememberFor = 10 * time.Minute
 func NewTable(self Node) *Table {
 	return &Table{
 		self: self, nodes: make(map[string]entry), everKnown: map[chat.Feature]bool{}, finished: map[int]map[string]int64{},
+		revoked: revoked{beat: make(chan struct{}, 1), heard: make(chan struct{}, 1)},
 	}
 }
 
@@ -143,7 +150,7 @@ func (t *Table) Self() Node {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	self := t.self
-	self.Failing, self.Store = t.failing, t.store
+	self.Failing, self.Store, self.Revoked = t.failing, t.store, t.revoked.told
 	return self
 }
 
@@ -165,6 +172,7 @@ func (t *Table) Heard(n Node, now time.Time) {
 			}
 		}
 	}
+	t.noteRevoked(n)
 	consumed := t.nodes[n.ID].consumed
 	if n.Has(Consumer) {
 		consumed = now

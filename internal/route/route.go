@@ -47,6 +47,10 @@ var (
 	// MessageHub checks the client itself, since SignalR has its own answer to a refused negotiation.
 	MessageHub = add(Route{name: "MessageHub", path: "/messageHub", access: Public, role: peer.Hub, tokenInQuery: true, below: true, waits: true})
 
+	// Every node revokes and knows what is revoked.
+	Revoke          = add(Route{name: "Revoke", method: http.MethodPost, path: "/admin/revocations", access: Operator})
+	ListRevocations = add(Route{name: "ListRevocations", method: http.MethodGet, path: "/admin/revocations", access: Operator})
+
 	Healthz = add(Route{name: "Healthz", method: http.MethodGet, path: "/healthz", access: Public, probe: true})
 	Readyz  = add(Route{name: "Readyz", method: http.MethodGet, path: "/readyz", access: Public, probe: true})
 	Version = add(Route{name: "Version", method: http.MethodGet, path: "/version", access: Public})

@@ -54,6 +54,7 @@ func (s *Server) openAccess(ctx context.Context) (stop lifecycle.Stop, err error
 			return nil, err
 		}
 		stop = func(context.Context) error { v.Close(); return nil }
+		s.revoker.OnChange(v.Recheck)
 		a.inForce = v.String()
 		identify = func(next http.Handler) http.Handler {
 			return v.Wrap(s.notingRefusals(a.asked, next), tokenInQuery)
@@ -80,7 +81,7 @@ func (s *Server) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 	return auth.NewVerifier(ctx, auth.Config{
 		Secrets: s.cfg.JWT.Secret, SecretFiles: s.cfg.JWT.SecretFile, ReadSecret: readSecret, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL, JWKSMaxAge: s.cfg.JWKSMaxAge,
 		Issuer: s.cfg.JWT.Issuer, Audience: s.cfg.JWT.Audience, Leeway: s.cfg.JWT.Leeway, MaxTTL: s.cfg.JWT.MaxTTL,
-		SignedIn: s.signedIn, Log: s.log, Metrics: s.metrics,
+		SignedIn: s.signedIn, Revoked: s.revoker.Check, Log: s.log, Metrics: s.metrics,
 	})
 }
 
@@ -88,6 +89,12 @@ func (s *Server) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 func readSecret(path string) ([]byte, error) {
 	text, err := secret.Read(path)
 	return []byte(text), err
+}
+
+// notRevoked reports whether the token of a request still counts, given its context.
+func notRevoked(ctx context.Context) bool {
+	_, err := auth.From(ctx)
+	return !auth.IsRevoked(err)
 }
 
 // tokenInQuery reports whether a request may carry its token in the query: where browsers cannot set a header.

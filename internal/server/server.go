@@ -32,6 +32,7 @@ import (
 	"restante/internal/memory"
 	"restante/internal/nodetls"
 	"restante/internal/peer"
+	"restante/internal/revocation"
 	"restante/internal/store"
 	"restante/internal/telemetry"
 	"restante/internal/turn"
@@ -62,6 +63,8 @@ type Server struct {
 	store        *store.Store
 	database     epoch.Store // of the judge
 	switches     *upgrade.Switcher
+	revoker      *revocation.Revoker
+	record       revocation.Record // the broker's, nil on one machine
 	access       *access
 	entry        *entry
 	health       *health.Board
@@ -89,6 +92,7 @@ func (s *Server) steps() []lifecycle.Step {
 		{Name: "judge", Start: s.judgeStore, Run: s.watchStore, Skip: s.alone()}, // whether the store is still the one that it was
 		{Name: "switches", Start: s.openSwitches, Run: s.runSwitches},            // ends the server when the store asks for a newer version
 		{Name: "topology", Run: s.watchTopology, Skip: s.alone()},                // ends the server when the broker contradicts what it relies on
+		{Name: "revocations", Start: s.openRevocations, Run: s.runRevocations},   // which tokens count no more
 		{Name: "access", Start: s.openAccess},                                    // tokens, limits, addresses
 		{Name: "entry", Start: s.compose},                                        // entry, logs, forwarder and hub: nothing runs yet
 		{Name: "health", Start: s.openHealth},                                    // the checks of readiness

@@ -59,7 +59,7 @@ func (s *Server) openBrokerDriver(ctx context.Context) (brokerdriver.Driver, rea
 	if err != nil {
 		return nil, nil, fmt.Errorf("--broker: %w", err)
 	}
-	s.topology = rabbit.Watch
+	s.topology, s.record = rabbit.Watch, rabbit
 	s.judge = epoch.New(epoch.Config{Record: rabbit, Nodes: s.peers, Log: s.log, Metrics: s.metrics})
 	return rabbit, rabbit.Inbox, nil
 }

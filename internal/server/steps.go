@@ -97,7 +97,8 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 	s.logs = auth.Log{Next: s.store}
 	s.turns = turn.New(turn.Config{Reads: s.cfg.Limit.CatchUps, Memory: s.memory, Metrics: s.metrics})
 	s.forwarder = forward.New(s.peers, forward.Config{
-		Log: s.log, Metrics: s.metrics, Avoid: isLeaving, Own: s.own, HoldBody: s.access.limits.HoldBody,
+		Log: s.log, Metrics: s.metrics, Avoid: isLeaving, Own: s.own,
+		Hold: s.access.limits.HoldForwarded, HoldBody: s.access.limits.HoldBody,
 	})
 	s.hub = hub.New(hub.Config{
 		Log: s.log, Metrics: s.metrics,
@@ -107,13 +108,14 @@ func (s *Server) compose(context.Context) (lifecycle.Stop, error) {
 		CompareEvery: s.compareEvery(), Look: s.look(), Denied: s.deniedCall,
 		SignalR: s.withNodes(signalr.Config{
 			AllowedOrigins: s.cfg.CORSOrigin, Identify: s.access.identify, Denied: s.deniedHub, Secure: secure, Node: s.peers.Self().ID,
-			ReconnectWindow: *s.cfg.ReconnectWindow,
-			Forget:          limit.Forget, Memory: s.memory, MaxUnusedPerClient: unusedPerClient(s.cfg.Limit.ConnectionsPerClient),
+			ReconnectWindow: *s.cfg.ReconnectWindow, Valid: notRevoked, WhenInvalid: auth.WhenRevoked,
+			Forget: limit.Forget, Memory: s.memory, MaxUnusedPerClient: unusedPerClient(s.cfg.Limit.ConnectionsPerClient),
 		}),
 	}, hub.Logs{Guarded: s.logs, Shared: s.store}, s.entry.clients)
 	if s.judge != nil {
 		s.judge.OnEnter(s.hub.Enter)
 	}
+	s.revoker.OnChange(s.hub.Recheck)
 	return nil, nil
 }
 
@@ -147,7 +149,7 @@ func (s *Server) runInbox(ctx context.Context) error {
 func (s *Server) serve(context.Context) (lifecycle.Stop, error) {
 	local, err := newHandler(s.cfg, api.Config{
 		Accept: s.entry.clients, StoresFirst: s.alone(), History: s.logs, Rooms: s.logs, Follow: s.follow, Epoch: s.store.Epoch, Turns: s.turns, Hub: s.hub, Allow: s.access.limits.Allow,
-		HoldBody: s.access.limits.HoldBody, HoldAnswer: s.access.limits.HoldAnswer, Forget: limit.Forget,
+		HoldBody: s.access.limits.HoldBody, HoldAnswer: s.access.limits.HoldAnswer, Forget: limit.Forget, Revocations: s.revocations(),
 		Checks: s.health.Outcomes, Gather: s.metrics, Metrics: s.metrics, Denied: s.deniedRequest, Operated: s.operated, Log: s.log,
 	})
 	if err != nil {

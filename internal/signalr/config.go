@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,6 +41,13 @@ type Config struct {
 	// hub except preflights and those of foreign pages, after the CORS headers of the answer are set. Default: an anonymous
 	// sender that never expires.
 	Identify func(r *http.Request) (Identity, *Refusal)
+
+	// Valid reports whether what the request of a context has shown still counts; the context has the values of the request. It must
+	// not block, and is called concurrently. Call Server.Recheck when it may have become false. Default: it always counts.
+	Valid func(ctx context.Context) bool
+	// WhenInvalid has end called once when what the request of a context has shown does not count any more. After stop has
+	// returned end is not called. Default: that never happens.
+	WhenInvalid func(ctx context.Context, end func()) (stop func())
 
 	// Denied is told of each request that is answered 403, with the reason in one word: "origin" for a page of a foreign origin,
 	// "connection" for a refresh of the connection of another client. It must not block, and is called concurrently. Default:
@@ -149,6 +157,12 @@ func (c Config) withDefaults() Config {
 		c.Identify = func(*http.Request) (Identity, *Refusal) { return Identity{}, nil }
 	}
 	c.knowNodes()
+	if c.Valid == nil {
+		c.Valid = func(context.Context) bool { return true }
+	}
+	if c.WhenInvalid == nil {
+		c.WhenInvalid = func(context.Context, func()) func() { return func() {} }
+	}
 	if c.Denied == nil {
 		c.Denied = func(*http.Request, string) {}
 	}

@@ -43,6 +43,7 @@ type Conn struct {
 	protocol Protocol      // set before handshakeDone
 	accepted chan struct{} // closed when the handshake has been answered
 
+	checked         int64        // the Recheck for which the sweeper has looked at it; the sweeper's alone
 	live            bool         // the sweeper checks it; guarded by the registry
 	handshakeDone   atomic.Bool  // the handshake has been answered
 	pinged          atomic.Bool  // the client has pinged before, so its silence is a timeout
@@ -243,6 +244,7 @@ const (
 	causeExpired                 // the identity that opened it has expired
 	causeUnfinished              // a message, or a frame, that did not end
 	causeMemory                  // there was no space for the bytes that wait in it
+	causeRevoked                 // what its client has shown does not count any more
 	causes                       // the number of causes
 )
 
@@ -250,6 +252,6 @@ const (
 func (c cause) String() string {
 	return [causes]string{
 		"client", "gone", "server", "drain", "handshake", "malformed", "too_large", "timeout", "stalled", "refused", "expired",
-		"unfinished", "memory",
+		"unfinished", "memory", "revoked",
 	}[c]
 }

@@ -2,6 +2,7 @@ package signalr
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"time"
@@ -27,10 +28,11 @@ type early struct {
 type earlyBytes struct {
 	data []byte
 	held *memory.Holding
+	by   context.Context // of the last request that has sent bytes with the token
 }
 
 // add appends bytes to those of a token, within the bounds. held is where they are counted if they are the first of the token.
-func (e *early) add(token string, data []byte, held *memory.Holding) *Refusal {
+func (e *early) add(ctx context.Context, token string, data []byte, held *memory.Holding) *Refusal {
 	if len(data) == 0 {
 		return nil
 	}
@@ -45,13 +47,22 @@ func (e *early) add(token string, data []byte, held *memory.Holding) *Refusal {
 		return errNoMemory
 	}
 	e.of[token] = b
-	b.data = append(b.data, data...)
+	b.data, b.by = append(b.data, data...), ctx
 	e.size += len(data)
 	return nil
 }
 
-// take removes and returns the bytes of a token.
-func (e *early) take(token string) []byte {
+// take removes and returns the bytes of a token. What was sent with a token of the client that does not count any more is dropped.
+func (e *early) take(s *Server, token string) []byte {
+	b := e.remove(token)
+	if b == nil || !s.cfg.Valid(b.by) {
+		return nil
+	}
+	return b.data
+}
+
+// remove removes and returns what is kept for a token, nil if that is nothing.
+func (e *early) remove(token string) *earlyBytes {
 	b := e.of[token]
 	if b == nil {
 		return nil
@@ -59,12 +70,12 @@ func (e *early) take(token string) []byte {
 	b.held.Release()
 	delete(e.of, token)
 	e.size -= len(b.data)
-	return b.data
+	return b
 }
 
 // keep keeps bytes that the sender has sent with a token of its own before its connection is open. If the connection is open, keep
 // returns it, and keeps nothing.
-func (g *registry) keep(s *Server, token string, sender Identity, data []byte) (*Conn, *Refusal) {
+func (g *registry) keep(ctx context.Context, s *Server, token string, sender Identity, data []byte) (*Conn, *Refusal) {
 	owner := sender.Name
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -76,7 +87,7 @@ func (g *registry) keep(s *Server, token string, sender Identity, data []byte) (
 	case (c == nil || c.owner != owner) && (!waits || u.owner != owner):
 		return nil, errNoConnection
 	}
-	refused := g.early.add(token, data, s.cfg.Memory.Hold(memory.Negotiated, sender.Owner))
+	refused := g.early.add(context.WithoutCancel(ctx), token, data, s.cfg.Memory.Hold(memory.Negotiated, sender.Owner))
 	s.metrics.early.Set(float64(g.early.size))
 	return nil, refused
 }
@@ -86,12 +97,18 @@ func (g *registry) keep(s *Server, token string, sender Identity, data []byte) (
 func (s *Server) serveEarly(w http.ResponseWriter, r *http.Request, token string, sender Identity) {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // a recorder in tests has none
+	stop := s.untilInvalid(r.Context(), rc)
 	body, err := io.ReadAll(io.LimitReader(r.Body, earlyBound+1))
+	stop()
+	if !s.cfg.Valid(r.Context()) {
+		errRevoked.write(w)
+		return
+	}
 	if err != nil {
 		(&Refusal{Status: http.StatusBadRequest, Text: "The body could not be read."}).write(w)
 		return
 	}
-	c, refused := s.registry.keep(s, token, sender, body)
+	c, refused := s.registry.keep(r.Context(), s, token, sender, body)
 	switch {
 	case refused != nil:
 		refused.write(w)

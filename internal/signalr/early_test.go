@@ -81,7 +81,7 @@ func TestEarly_IsBounded(t *testing.T) {
 	last, kept := r.negotiate(), 1
 	for ; ; kept++ {
 		token := r.negotiate()
-		if _, refused := r.server.registry.keep(r.server, token, Identity{}, make([]byte, earlyBound)); refused != nil {
+		if _, refused := r.server.registry.keep(t.Context(), r.server, token, Identity{}, make([]byte, earlyBound)); refused != nil {
 			break
 		}
 	}

@@ -53,10 +53,19 @@ const postBuffer = 4 << 10
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *Conn) {
 	var buffer [postBuffer]byte
 	rc := http.NewResponseController(w)
+	defer s.untilInvalid(r.Context(), rc)()
+	valid := func() bool { return s.cfg.Valid(r.Context()) }
 	for !c.stopped.Load() {
 		// The deadline also limits net/http, which reads the rest of a body that was not read to its end.
 		_ = rc.SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) // a recorder in tests has none
-		n, err := r.Body.Read(buffer[:])
+		n, err := 0, error(nil)
+		if valid() { // otherwise untilInvalid may have set its deadline before this one
+			n, err = r.Body.Read(buffer[:])
+		}
+		if !valid() {
+			c.refuseBody(w, rc)
+			return
+		}
 		if n > 0 {
 			c.receive(buffer[:n], false, nil)
 		}

@@ -237,7 +237,7 @@ func (g *registry) takeEarly(s *Server, token string) []byte {
 	if token == "" || len(g.early.of) == 0 {
 		return nil
 	}
-	before := g.early.take(token)
+	before := g.early.take(s, token)
 	s.metrics.early.Set(float64(g.early.size))
 	return before
 }
@@ -293,7 +293,7 @@ func (g *registry) close() []*Conn {
 		g.spend(token, u)
 	}
 	for token := range g.early.of {
-		g.early.take(token)
+		g.early.remove(token)
 	}
 	g.announceEmpty()
 	return g.liveConns(nil)

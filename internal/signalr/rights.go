@@ -46,7 +46,7 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) { return context.Af
 func (c *Conn) present(ctx context.Context, sender Identity) *Refusal {
 	c.rights.Lock()
 	defer c.rights.Unlock()
-	if sender.Name != c.owner || c.expired || c.stopped.Load() {
+	if sender.Name != c.owner || c.expired || c.stopped.Load() || !c.server.cfg.Valid(ctx) {
 		return errNoConnection
 	}
 	if !sender.newerThan(Identity{Issued: c.issued, Expires: c.expires}) {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"restante/internal/origin"
@@ -23,16 +24,20 @@ type Server struct {
 	methods  map[string]*method // by canonical and by lower-case name
 	registry registry
 	epoch    time.Time
-	buffers  sync.Pool      // of *[]byte, for reading
-	decoders sync.Pool      // of *jsonDecoder
-	running  sync.WaitGroup // every goroutine that the server starts
+	recheck  chan struct{} // buffered, one element: the sweeper must look at once
+	// generation rises with each Recheck.
+	generation atomic.Int64
+	buffers    sync.Pool      // of *[]byte, for reading
+	decoders   sync.Pool      // of *jsonDecoder
+	running    sync.WaitGroup // every goroutine that the server starts
 }
 
 // New returns a server for hub. It starts nothing: goroutines run only while there are connections. Check cfg with
 // Config.Validate before.
 func New(hub Hub, cfg Config) *Server {
 	cfg = cfg.withDefaults()
-	s := &Server{hub: hub, cfg: cfg, log: cfg.Log, epoch: time.Now(), methods: map[string]*method{}}
+	s := &Server{hub: hub, cfg: cfg, log: cfg.Log, epoch: time.Now(), methods: map[string]*method{}, recheck: make(chan struct{}, 1)}
+	s.generation.Store(1)
 	s.buffers.New = func() any { b := make([]byte, readBuffer); return &b }
 	s.decoders.New = func() any { return newJSONDecoder() }
 	s.metrics = newMetrics(cfg.Metrics)

@@ -11,6 +11,7 @@ func (s *Server) sweep() {
 	for more := true; more; {
 		select {
 		case <-ticker.C:
+		case <-s.recheck:
 		case <-s.registry.empty: // no connection is left, and no new one is admitted
 			return
 		}
@@ -27,12 +28,13 @@ func (s *Server) sweep() {
 func (c *Conn) check(now int64) {
 	past := func(since int64, limit time.Duration) bool { return now-since >= int64(limit) }
 	if c.stopped.Load() {
+		c.leave(now)
 		if c.transport == LongPolling && past(c.endedAt.Load(), closeWait) {
 			c.finished() // the client has not fetched its last bytes
 		}
 		return
 	}
-	if c.expire() {
+	if c.revoke() || c.expire() {
 		return
 	}
 	if r := c.resumable(); r != nil && r.check(now) {

@@ -24,12 +24,15 @@ type Contents struct {
 
 // Check reads both stores whole and compares each room: the number of its messages, its last number, and a checksum over
 // all of them. A difference is an error of class errs.Conflict that names the room and the first number that differs. A
-// feature that is on in From must be on in To, and both must be one store with the same epochs.
+// feature that is on in From must be on in To, what is revoked there must be revoked in To, and both must be one store with the same epochs.
 func (c *Copy) Check(ctx context.Context) (Contents, error) {
 	if err := c.sameSwitches(ctx); err != nil {
 		return Contents{}, err
 	}
 	if err := c.sameEpochs(ctx); err != nil {
+		return Contents{}, err
+	}
+	if err := c.sameRevocations(ctx); err != nil {
 		return Contents{}, err
 	}
 	rooms, err := c.sameRooms(ctx)

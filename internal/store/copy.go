@@ -12,7 +12,7 @@ import (
 	"restante/internal/errs"
 )
 
-// Copy copies everything from one store to another: rooms, ids, numbers, times, the switches, and the identity of the store with its
+// Copy copies everything from one store to another: rooms, ids, numbers, times, the switches, what is revoked, and the identity of the store with its
 // epochs, so that the target goes on as the source. Another Run continues a copy that was interrupted, at any point. Nothing may
 // be appended to From meanwhile.
 type Copy struct {
@@ -67,6 +67,9 @@ func (c *Copy) Run(ctx context.Context) error {
 		return err
 	}
 	if err := c.switches(ctx); err != nil {
+		return err
+	}
+	if err := c.revocations(ctx); err != nil {
 		return err
 	}
 	c.begin(rooms)

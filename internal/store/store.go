@@ -16,6 +16,7 @@ import (
 	"restante/internal/chat"
 	"restante/internal/errs"
 	"restante/internal/retry"
+	"restante/internal/revocation"
 	"restante/internal/store/driver"
 )
 
@@ -196,6 +197,18 @@ func (s *Store) Switches(ctx context.Context) ([]driver.Switch, error) {
 // storage. release is the version of Restante that does it. If the feature is on already, it changes nothing.
 func (s *Store) SwitchOn(ctx context.Context, f chat.Feature, release string) error {
 	return s.write(ctx, "switch_on", func(ctx context.Context) error { return s.d.SwitchOn(ctx, f, release) })
+}
+
+// Revoke merges revocations into the store's list, and removes those that have expired; see driver.Driver.
+func (s *Store) Revoke(ctx context.Context, entries []revocation.Entry) error {
+	return s.write(ctx, "revoke", func(ctx context.Context) error { return s.d.Revoke(ctx, entries) })
+}
+
+// Revocations returns revocations with a number above after, ascending by number; limit is as in After.
+func (s *Store) Revocations(ctx context.Context, after int64, limit int) ([]revocation.Stored, error) {
+	return read(ctx, s, "revocations", func(ctx context.Context) ([]revocation.Stored, error) {
+		return s.d.Revocations(ctx, after, clamp(limit))
+	})
 }
 
 // Check returns nil when Append works now. A failed Append stays a fault until another one succeeds, or a probe by the way of

@@ -1,9 +1,15 @@
 package deploy
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"restante/internal/testkit"
 )
 
 // TestUnit_StartsWhatExists: the unit, its settings and the packages name commands, variables and files that exist. That a
@@ -36,5 +42,29 @@ func TestUnit_StartsWhatExists(t *testing.T) {
 		if !strings.Contains(unit, "\n"+property+"\n") {
 			t.Errorf("the unit has no %s", property)
 		}
+	}
+}
+
+// TestUnit_SystemdUnderstandsIt lets systemd read the unit: it would ignore a property that it does not know, with a line in its log.
+func TestUnit_SystemdUnderstandsIt(t *testing.T) {
+	unit := strings.Replace(read(t, "packaging/restante.service"), "/usr/bin/restante serve", "/bin/true", 1)
+	example := regexp.MustCompile(`(?m)^#   ((?:LoadCredential|Environment)=.*)$`)
+	lines := example.FindAllStringSubmatch(unit, -1)
+	if len(lines) != 2 {
+		t.Fatalf("the example of a secret has %d lines", len(lines))
+	}
+	for _, line := range lines {
+		unit = strings.Replace(unit, "[Service]\nType", "[Service]\n"+line[1]+"\nType", 1)
+	}
+	file := filepath.Join(t.TempDir(), "restante.service")
+	if err := os.WriteFile(file, []byte(unit), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	systemd := testkit.Need(t, "systemd-analyze")
+	if out, err := exec.Command(systemd, "verify", "--man=no", file).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, err := exec.Command(systemd, "security", "--offline=true", "--no-pager", "--threshold=20", file).CombinedOutput(); err != nil {
+		t.Errorf("the sandbox has become wider: %v: %s", err, out)
 	}
 }

@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -63,4 +67,52 @@ func TestNodes_NobodyReadsAlongBetweenThem(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNodes_ReachANodeOfAVersionBefore has heartbeats without a key, as nodes of versions before keys send them.
+func TestNodes_ReachANodeOfAVersionBefore(t *testing.T) {
+	t.Parallel()
+	cluster := testkit.NewCluster(t)
+	hub := cluster.Start(t, testkit.Options{}, "hub")
+	before := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "before, asked by %.16s", r.Header.Get("Restante-Forwarded"))
+	}))
+	defer before.Close()
+	node, vhost := testkit.RabbitMQ(t).Node(0), testkit.VHostName(t, cluster.Broker[0])
+	beat := func(heartbeat map[string]any) {
+		t.Helper()
+		text, err := json.Marshal(heartbeat)
+		if err != nil {
+			t.Fatal(err)
+		}
+		message, err := json.Marshal(map[string]any{"properties": map[string]any{}, "routing_key": "", "payload": string(text), "payload_encoding": "string"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := node.Manage(t.Context(), "POST", "/exchanges/"+vhost+"/restante.nodes/publish", string(message)); err != nil {
+			t.Fatal(body, err)
+		}
+	}
+	ask := func() (status int, body string) {
+		resp, err := http.Get(hub.URL() + "/rooms/lobby/messages")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(text)
+	}
+	eventually(t, func() bool {
+		beat(map[string]any{"id": "before", "url": before.URL, "roles": []string{"api"}, "secret": "s"})
+		_, body := ask()
+		return strings.HasPrefix(body, "before, asked by ")
+	})
+	eventually(t, func() bool { // a node with a key that is not the one of what answers there
+		beat(map[string]any{"id": "before", "url": before.URL, "roles": []string{"api"}, "secret": "s", "key": strings.Repeat("0", 64)})
+		status, body := ask()
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "cannot be reached")
+	})
 }

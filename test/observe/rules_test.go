@@ -101,6 +101,7 @@ func node(all map[string]values, instance string, alone bool) {
 		"publish_failed_total": `code="unavailable"`, "batches_failed_total": `code="unavailable"`, "broker_connects_total": `connection="publish"`,
 		"store_errors_total": `operation="append",code="unavailable"`, "http_requests_total": `route="POST /message",status="500"`,
 		"forwarded_total": `target="api",outcome="unavailable"`, "limited_total": `limit="connections"`, "tokens_total": `outcome="unavailable"`,
+		"node_wrong_keys_total": "",
 	} {
 		add("restante_"+name, labels, counter(0, 0))
 	}
@@ -272,6 +273,7 @@ var scenes = []scene{
 	{name: "there are many connections", change: map[string]values{"restante_tcp_connections a": gauge(10, 890)}, fires: []string{"RestanteConnectionsNearLimit ticket"}},
 	{name: "connections are rejected", change: map[string]values{"restante_limited_total a": counter(0, 5)}, fires: []string{"RestanteConnectionsTurnedAway ticket"}},
 	{name: "requests cannot be forwarded", change: map[string]values{"restante_forwarded_total a": counter(0, 5)}, fires: []string{"RestanteForwardingFails ticket"}},
+	{name: "another key answers", change: map[string]values{"restante_node_wrong_keys_total a": counter(0, 5)}, fires: []string{"RestanteNodeWrongKey ticket"}},
 	{name: "requests are answered 500", change: map[string]values{"restante_http_requests_total": counter(0, 5)}, fires: []string{"RestanteServerErrors ticket"}},
 	{name: "memory is refused", change: map[string]values{"restante_memory_refused_total a": counter(0, 60)}, fires: []string{"RestanteMemoryRefused ticket"}},
 	{name: "memory is nearly used up", change: map[string]values{"restante_memory_bytes body a": gauge(50, 750)}, fires: []string{"RestanteMemoryIsNearlyUsedUp ticket"}},

@@ -61,6 +61,8 @@ func (d *Driver) heartbeatsOn(ctx context.Context, s *link.Session) error {
 				waiting = false
 			case <-d.progress.News():
 				waiting = false
+			case <-d.cfg.Peers.Beat():
+				waiting = false
 			case <-ctx.Done():
 				return d.publishHeartbeat(s, ch, true)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/revocation"
 )
 
 // Driver keeps the rooms' logs in one database. All methods may be called concurrently and block until the database has
@@ -103,6 +104,15 @@ type Driver interface {
 	// SwitchOn switches a feature on, and returns when that is on stable storage. If the feature is on already it changes
 	// nothing: the first release and time stay. A feature is never switched off.
 	SwitchOn(ctx context.Context, f chat.Feature, release string) error
+
+	// Revoke merges revocations into the list of the database, in one transaction, and returns when that is on stable storage: of two
+	// entries of one key holds what revocation.Merge says, whatever their order. It removes entries whose Until has passed, and does
+	// not add such. An entry that ends nothing new changes nothing.
+	Revoke(ctx context.Context, entries []revocation.Entry) error
+
+	// Revocations returns up to limit revocations with a number above after, ascending by number. An entry that has changed has a
+	// new number, above all that any call has returned before. Expired entries may be among them.
+	Revocations(ctx context.Context, after int64, limit int) ([]revocation.Stored, error)
 
 	// Check returns nil when Append works now: with the rights, the locks and the space that it needs. It may answer with the
 	// outcome of an Append that is younger than Config.CheckInterval, or else with that of a probe, see Health: after a failed

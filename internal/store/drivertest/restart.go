@@ -94,6 +94,7 @@ func testClose(t *testing.T, h Harness) {
 		}
 	}
 	testSwitchesAfterClose(t, d)
+	testRevocationsAfterClose(t, d)
 	testEpochsAfterClose(t, d)
 }
 

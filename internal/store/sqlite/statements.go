@@ -21,7 +21,7 @@ const (
 
 // reads are the statements of the readers' pool. They are closed with it.
 type reads struct {
-	after, before, storedAt, room, rooms, lastSeqs, switches, beginning, sizes, between, name *sql.Stmt
+	after, before, storedAt, room, rooms, lastSeqs, switches, beginning, sizes, between, name, revocations *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
@@ -42,6 +42,7 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 		{&r.sizes, selectSizes},
 		{&r.between, selectBetween},
 		{&r.name, selectName},
+		{&r.revocations, selectRevocations},
 	} {
 		if *p.stmt, err = db.PrepareContext(ctx, p.query); err != nil {
 			return r, fmt.Errorf("prepare %q: %w", p.query, err)
@@ -58,6 +59,8 @@ type statements struct {
 	findSender, addSender, findID, repeat, addBits, name *sql.Stmt
 	insertTexts, insertMessages                          [len(runs)]*sql.Stmt // of so many rows
 	after, setMark, carryMark, addEpoch, addBegins       *sql.Stmt
+
+	findRevocation, dropRevocation, addRevocation, expireRevocations *sql.Stmt
 
 	prepared []*sql.Stmt // all of them
 }
@@ -99,6 +102,10 @@ func (s *statements) prepareAll(ctx context.Context) error {
 		{&s.addBits, insertFilter},
 		{&s.probe, "UPDATE probe SET at = ?, space = zeroblob(?)"},
 		{&s.switchOn, insertSwitch},
+		{&s.findRevocation, findRevocation},
+		{&s.dropRevocation, "DELETE FROM revocations WHERE kind = ? AND name = ?"},
+		{&s.addRevocation, insertRevocation},
+		{&s.expireRevocations, "DELETE FROM revocations WHERE until <= ?"},
 		{&s.after, selectAfter},
 	}
 	for i, rows := range runs {

@@ -11,6 +11,7 @@ import (
 
 	"restante/internal/chat"
 	"restante/internal/errs"
+	"restante/internal/revocation"
 	"restante/internal/store/driver"
 )
 
@@ -29,9 +30,10 @@ type request struct {
 	batch     []chat.Message // never changed: a commit that failed may be tried again
 	ids       [][16]byte     // of batch
 	on        *driver.Switch // of switchOn
-	appends   bool           // whether it says how appends go, see driver.Health
-	probe     bool           // whether it is a probe, which gets a commit of its own
-	size      int            // of a probe, in bytes
+	revoked   []revocation.Entry
+	appends   bool // whether it says how appends go, see driver.Health
+	probe     bool // whether it is a probe, which gets a commit of its own
+	size      int  // of a probe, in bytes
 	stored    []chat.Message
 	fresh     int
 	conflicts []int

@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"restante/internal/peer"
+	"restante/internal/revocation"
 )
 
 // Record is what all nodes must agree on about a broker. It stands on the broker itself, see Keeper, and is changed under a
@@ -22,6 +23,8 @@ type Record struct {
 	Generations map[int]Generation
 	// Store is the store that the messages of this broker are for. Its zero value says that no node has named one yet.
 	Store peer.StoreRecord
+	// Revoked is what is known of revoked tokens without the store. Its zero value says that there are none.
+	Revoked revocation.Summary
 
 	// others are members of newer versions. They are kept as they are.
 	others map[string]json.RawMessage
@@ -92,11 +95,12 @@ type wireRecord struct {
 	Made        bool               `json:"made"`
 	Generations map[int]Generation `json:"generations,omitempty"`
 	Store       *peer.StoreRecord  `json:"store,omitempty"`
+	Revoked     revocation.Summary `json:"revoked,omitzero"`
 }
 
 // MarshalJSON implements json.Marshaler. It writes the members of newer versions, too.
 func (r Record) MarshalJSON() ([]byte, error) {
-	w := wireRecord{Version: r.Version, Partitions: r.Partitions, Made: r.Made, Generations: r.Generations}
+	w := wireRecord{Version: r.Version, Partitions: r.Partitions, Made: r.Made, Generations: r.Generations, Revoked: r.Revoked}
 	if r.Store.ID != "" {
 		w.Store = &r.Store
 	}
@@ -121,10 +125,10 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &all); err != nil {
 		return err
 	}
-	for _, name := range [...]string{"version", "partitions", "made", "generations", "store"} {
+	for _, name := range [...]string{"version", "partitions", "made", "generations", "store", "revoked"} {
 		delete(all, name)
 	}
-	*r = Record{Version: w.Version, Partitions: w.Partitions, Made: w.Made, Generations: w.Generations, others: all}
+	*r = Record{Version: w.Version, Partitions: w.Partitions, Made: w.Made, Generations: w.Generations, Revoked: w.Revoked, others: all}
 	if w.Store != nil {
 		r.Store = *w.Store
 	}
