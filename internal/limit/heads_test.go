@@ -79,8 +79,12 @@ func newCertificate(t *testing.T) tls.Certificate {
 // eventually waits until something is so.
 func (s *site) eventually(what string, so func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(10 * time.Second); !so(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
+	tick, late := time.NewTicker(5*time.Millisecond), time.After(10*time.Second)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-late:
 			s.t.Fatalf("not in time: %s", what)
 		}
 	}

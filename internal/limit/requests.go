@@ -120,7 +120,7 @@ func (l *Limits) begin(c *conn, r *http.Request) (held *memory.Holding, ok bool)
 		_ = c.Close() // HTTP/2 that was not agreed in the handshake, whose heads were not counted
 		return held, false
 	}
-	price := 0
+	var price int
 	if multiplexed {
 		price = streamPrice + headCopies*max(0, sizeOf(r)-smallHead)
 	} else {

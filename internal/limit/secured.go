@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -34,7 +35,9 @@ const alpnChallenge = "acme-tls/1"
 
 // handshake makes the handshake. It is called by the first Read.
 func (s *secured) handshake() error {
-	if err := s.tls.Handshake(); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), HeaderTimeout) // whatever the client reads and writes meanwhile
+	defer cancel()
+	if err := s.tls.HandshakeContext(ctx); err != nil {
 		s.failed(err)
 		return errRefused
 	}
