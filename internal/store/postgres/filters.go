@@ -16,7 +16,7 @@ import (
 // room. So when the sequence of numbers was seen past a segment, and every transaction that ran then has ended, no transaction can
 // add to the segment any more: it is sealed. A filter is made from what a snapshot shows after that, so it has every id that the
 // segment will ever have; removing messages takes none away. It is stored once and never changes. A node that knows the filter of
-// a segment therefore knows it for all nodes, and whoever knows none looks into the segment itself.
+// a segment therefore knows it for all nodes, and a node without one looks into the segment itself.
 //
 // Filters belong to the database that they were read from. They are dropped at the end of a term, and when an append finds that
 // the numbers of the database are before the end of a segment that the node takes for sealed: that is an older copy. In a copy whose

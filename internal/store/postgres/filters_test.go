@@ -43,7 +43,7 @@ func complete(t *testing.T, d *Driver) int {
 	return tm.filters.Load().Complete()
 }
 
-// repeated checks that messages which are stored come back as they were, whoever sends them again.
+// repeated checks that messages which are stored come back as they were, on whichever node they are sent again.
 func repeated(t *testing.T, d *Driver, stored []chat.Message) {
 	t.Helper()
 	done, err := d.Append(t.Context(), stored)
