@@ -68,7 +68,7 @@ func (s *Server) runCertificates(ctx context.Context) error { return s.certifica
 // newHTTPServer returns a server for the connections of limits. It has no limit on the time to write, since streams last:
 // handlers set one for each write.
 func newHTTPServer(handler http.Handler, limits *limit.Limits, log *slog.Logger) *http.Server {
-	srv := &http.Server{
+	srv := &http.Server{ //nolint:gosec // limits.Serve sets the time limit of heads
 		Handler:        handler,
 		IdleTimeout:    api.IdleTimeout,
 		MaxHeaderBytes: api.MaxHeaderBytes,
