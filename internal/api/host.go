@@ -23,7 +23,7 @@ func CheckHost(names origin.Hosts, node func(*http.Request) bool, denied func(*h
 		p.setHeaders(w.Header().Set)
 		w.Header().Set("Content-Type", problemType)
 		w.WriteHeader(p.Status)
-		_, _ = w.Write(append(p.appendJSON(nil), '\n')) //nolint:gosec // declared as JSON; a client that has disconnected needs no answer
+		_, _ = w.Write(append(p.appendJSON(nil), '\n')) // a client that has disconnected needs no answer
 	})
 }
 

@@ -69,11 +69,12 @@ func (s *Server) runCertificates(ctx context.Context) error { return s.certifica
 // handlers set one for each write.
 func newHTTPServer(handler http.Handler, limits *limit.Limits, log *slog.Logger) *http.Server {
 	srv := &http.Server{
-		Handler:        handler,
-		IdleTimeout:    api.IdleTimeout,
-		MaxHeaderBytes: api.MaxHeaderBytes,
-		HTTP2:          &http.HTTP2Config{SendPingTimeout: 15 * time.Second}, // ends streams to clients that have vanished
-		ErrorLog:       stdlog.New(&errorLog{log}, "", 0),
+		Handler:           handler,
+		ReadHeaderTimeout: limit.HeaderTimeout,
+		IdleTimeout:       api.IdleTimeout,
+		MaxHeaderBytes:    api.MaxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{SendPingTimeout: 15 * time.Second}, // ends streams to clients that have vanished
+		ErrorLog:          stdlog.New(&errorLog{log}, "", 0),
 	}
 	limits.Serve(srv)
 	return srv
