@@ -3,6 +3,11 @@
 #   docker build -t restante .
 #   docker run -d -p 127.0.0.1:8080:8080 -v restante:/data -e RESTANTE_AUTH=none restante
 #
+# With tokens, whose secret is in a file that user 65532 may read and others may not write:
+#
+#   docker run -d -p 127.0.0.1:8080:8080 -v restante:/data -v "$PWD/jwt-secret:/run/secrets/jwt:ro" \
+#     -e RESTANTE_AUTH=jwt -e RESTANTE_JWT_SECRET_FILE=/run/secrets/jwt restante
+#
 # In a container the server listens on all addresses, and it starts only when it is told who may use it. RESTANTE_AUTH=none
 # means everyone who reaches the port, so publish it on 127.0.0.1, or behind something that asks who they are. It is then answered under
 # localhost and addresses only; -e RESTANTE_HOST=NAME adds a name.

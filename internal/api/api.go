@@ -217,8 +217,8 @@ func (a *API) operations() *huma.OpenAPI {
 	a.sendToRoom(h)
 	a.listMessages(h)
 	a.streamRoom(h)
-	a.listRooms(h)
 	a.mountRevocations(h)
+	a.listRooms(h)
 	return tidy(h.OpenAPI())
 }
 

@@ -34,7 +34,7 @@ type Command struct {
 func WithoutLimits() []string {
 	return []string{
 		"--limit-sends=-1", "--limit-requests=-1", "--limit-connections=-1", "--limit-connections-per-address=-1",
-		"--limit-connections-per-client=-1", "--limit-rooms=-1",
+		"--limit-connections-per-client=-1", "--limit-rooms=-1", "--limit-rooms-per-client=-1",
 	}
 }
 

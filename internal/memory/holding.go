@@ -142,3 +142,11 @@ func (h *Holding) Size() int {
 	defer h.budget.mu.Unlock()
 	return h.size
 }
+
+// Owner returns the owner of the holding; empty for a nil one.
+func (h *Holding) Owner() string {
+	if h == nil {
+		return ""
+	}
+	return h.owner
+}

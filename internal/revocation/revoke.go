@@ -64,7 +64,7 @@ func (r *Revoker) entry(k Key, reason, by string) Entry {
 	}
 	if known, ok := r.list.get(k); ok && now.Before(known.Until) {
 		if k.Kind == JTI {
-			return known // it ends by then, whoever revokes it again
+			return known // it has expired by then, however often it is revoked
 		}
 		return Merge(known, e)
 	}

@@ -9,7 +9,7 @@ import (
 type Told struct {
 	// Digest names the content of the list, "" for the empty one. Nodes with the same digest have the same list.
 	Digest string `json:"digest,omitempty"`
-	// Recent has what the list got in the last seconds, whoever has revoked it, so that it reaches nodes that have no access to
+	// Recent has what the list got in the last seconds, on whichever node it was revoked, so that it reaches nodes that have no access to
 	// the store. It is cut off when there is much.
 	Recent []Entry `json:"recent,omitempty"`
 }

@@ -16,7 +16,6 @@ type Conn struct {
 	id        string
 	token     string          // opens the connection; "" when negotiation was skipped
 	owner     string          // Identity.Name of the opening request, and of all later ones
-	payer     string          // Identity.Owner of the opening request
 	held      *memory.Holding // what the connection itself takes
 	transport Transport
 	out       outlet // set before the connection is live

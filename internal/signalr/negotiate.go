@@ -113,7 +113,7 @@ func (s *Server) newConn(token string, sender Identity, t Transport) (*Conn, *Re
 	if held.Grow(priceOfConn) != nil {
 		return nil, errNoMemory
 	}
-	c := &Conn{server: s, token: token, owner: sender.Name, payer: sender.Owner, held: held, issued: sender.Issued, expires: sender.Expires, transport: t, openedAt: s.now(), accepted: make(chan struct{})}
+	c := &Conn{server: s, token: token, owner: sender.Name, held: held, issued: sender.Issued, expires: sender.Expires, transport: t, openedAt: s.now(), accepted: make(chan struct{})}
 	if token == "" {
 		c.id = newSecret()
 	} else {

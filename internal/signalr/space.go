@@ -14,12 +14,12 @@ import (
 
 // follow says how large the bytes are that wait for the peer of c. The caller holds mu.
 func (b *backlog) follow(c *Conn, size int) error {
-	return b.level.To(c.server.cfg.Memory, memory.Pending, c.payer, size)
+	return b.level.To(c.server.cfg.Memory, memory.Pending, c.held.Owner(), size)
 }
 
 // reserve says how large the message is that is not complete yet, or is being handled. The caller holds turn.
 func (c *Conn) reserve(size int) error {
-	return c.partial.To(c.server.cfg.Memory, memory.Partial, c.payer, size)
+	return c.partial.To(c.server.cfg.Memory, memory.Partial, c.held.Owner(), size)
 }
 
 // hold counts what a call of size bytes takes while it runs, which may be long: its arguments and the buffer that they came in. It
@@ -40,7 +40,7 @@ const sizeOfRun = 64
 func (r *resumable) follow() {
 	c := r.c
 	size := r.sent.bytes + sizeOfRun*cap(r.sent.runs)
-	if r.level.To(c.server.cfg.Memory, memory.Kept, c.payer, size) == nil || r.replaying {
+	if r.level.To(c.server.cfg.Memory, memory.Kept, c.held.Owner(), size) == nil || r.replaying {
 		return
 	}
 	r.sent.runs, r.sent.bytes = nil, 0

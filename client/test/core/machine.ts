@@ -81,7 +81,7 @@ export class Run implements Platform {
       get: (key) => this.#call(() => disk.get(key)),
       set: (key, value) => this.#call(() => disk.set(key, value)),
       begin: (room, epoch) => this.#call(() => disk.begin(room, epoch)),
-      keep: (room, messages, epoch) => this.#call(() => disk.keep(room, messages, epoch)),
+      keep: (room, messages, own, epoch) => this.#call(() => disk.keep(room, messages, own, epoch)),
       history: (room, limit, before, epoch) => this.#call(() => disk.history(room, limit, before, epoch)),
       prune: (room, most) => this.#call(() => disk.prune(room, most)),
       outbox: () => this.#call(() => disk.outbox()),

@@ -74,6 +74,9 @@ func TestAppend_FindsIdsOfAllSegments(t *testing.T) {
 		}
 		return nil
 	})
+	if n := other.filterBytes(); n < 1<<18 {
+		t.Errorf("the metric says that filters of four segments take %v bytes", n)
+	}
 	conflict := all[0]
 	conflict.Msg += "!"
 	taken := all[4]

@@ -93,7 +93,7 @@ func (f *file) carry(ctx context.Context, conn *sql.Conn, cfg Config) (err error
 	if err := c.finish(unstopped); err != nil {
 		return fmt.Errorf("carry the messages over: %w", err)
 	}
-	cfg.Log.Info("all messages have been carried over", "file", f.path, "messages", c.done, "took", time.Since(c.begun).Round(time.Millisecond))
+	cfg.Log.Info("all messages have been carried over", "file", f.path, "messages", c.done, "took", time.Since(c.begun).Round(time.Millisecond).String())
 	return nil
 }
 
@@ -218,7 +218,7 @@ func (c *carrier) at(committed bool) error {
 
 // read returns the messages of the next step.
 func (c *carrier) read(ctx context.Context) (runs []run, err error) {
-	rows, err := c.steps.rows.QueryContext(ctx, stepMessages)
+	rows, err := c.steps.rows.QueryContext(ctx, c.cfg.carryStep)
 	if err != nil {
 		return nil, err
 	}
@@ -320,7 +320,7 @@ func (c *carrier) tell(now time.Time) {
 	took := now.Sub(c.begun)
 	left := time.Duration(float64(took) / float64(max(c.done-c.atStart, 1)) * float64(c.total-c.done))
 	c.cfg.Log.Info("carrying the messages over", "file", c.file.path, "done", c.done, "of", c.total,
-		"percent", 100*c.done/max(c.total, 1), "left", left.Round(time.Second))
+		"percent", 100*c.done/max(c.total, 1), "left", left.Round(time.Second).String())
 }
 
 // needs returns about how many bytes the file and its -wal still grow while messages are carried over.

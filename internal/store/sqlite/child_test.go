@@ -28,7 +28,10 @@ func runChild(task string) error {
 	}
 	path = strings.TrimSuffix(path, "\n")
 	if at, ok := strings.CutPrefix(task, "carry:"); ok {
-		return carryAndDie(ctx, path, at)
+		return carryAndDie(ctx, path, at, Config{carryStep: smallStep})
+	}
+	if at, ok := strings.CutPrefix(task, "carry a copy:"); ok {
+		return carryAndDie(ctx, path, at, Config{AsIs: true, carryStep: smallStep})
 	}
 	switch task {
 	case "open":
@@ -74,12 +77,12 @@ func runChild(task string) error {
 }
 
 // carryAndDie carries messages over, and kills its process when it has come that often to a commit or past one.
-func carryAndDie(ctx context.Context, path, at string) error {
+func carryAndDie(ctx context.Context, path, at string, cfg Config) error {
 	left, err := strconv.Atoi(at)
 	if err != nil {
 		return err
 	}
-	_, err = Open(ctx, path, Config{carrying: func(bool) error {
+	cfg.carrying = func(bool) error {
 		if left--; left > 0 {
 			return nil
 		}
@@ -88,7 +91,8 @@ func carryAndDie(ctx context.Context, path, at string) error {
 			return err
 		}
 		return self.Kill()
-	}})
+	}
+	_, err = Open(ctx, path, cfg)
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"restante/internal/errs"
+	"restante/internal/revocation"
 	"restante/internal/store/driver"
 )
 
@@ -89,7 +90,7 @@ func (r *Restoration) restore(ctx context.Context, f *file, from backupFile) (do
 		}
 	}()
 	inPlace := from.file != nil && from.file.path == f.path
-	m, done, err := r.prepare(ctx, fresh, from, f.served(ctx, inPlace))
+	m, done, err := r.prepare(ctx, fresh, from, f.served(ctx, inPlace), f.revoked(ctx, inPlace))
 	if err != nil {
 		return done, err
 	}
@@ -109,7 +110,9 @@ func (r *Restoration) restore(ctx context.Context, f *file, from backupFile) (do
 }
 
 // prepare makes the new database, complete and checked, and returns its marks. before is the store that it replaces.
-func (r *Restoration) prepare(ctx context.Context, fresh *file, from backupFile, before served) (m marks, done Restored, err error) {
+func (r *Restoration) prepare(
+	ctx context.Context, fresh *file, from backupFile, before served, revoked []revocation.Entry,
+) (m marks, done Restored, err error) {
 	r.progress.begin("copying")
 	reason := "restored from standard input"
 	if r.From != "" {
@@ -122,7 +125,7 @@ func (r *Restoration) prepare(ctx context.Context, fresh *file, from backupFile,
 		return m, done, err
 	}
 	r.progress.begin("checking")
-	if m, done.Epoch, err = fresh.renew(ctx, reason, before); err != nil {
+	if m, done.Epoch, err = fresh.renew(ctx, reason, before, revoked); err != nil {
 		return m, done, err
 	}
 	if err := r.step("renewed"); err != nil {
@@ -151,8 +154,8 @@ func (r *Restoration) fill(ctx context.Context, fresh *file, from backupFile) er
 }
 
 // renew ends the epoch in a copy that replaces a store, and gets the tables of this version if it lacks some. It returns the copy's
-// marks and its epoch, and leaves the copy closed, as one file.
-func (f *file) renew(ctx context.Context, reason string, before served) (_ marks, epoch string, err error) {
+// marks and its epoch, and leaves the copy closed, as one file. What was revoked in the store that it replaces stays revoked.
+func (f *file) renew(ctx context.Context, reason string, before served, revoked []revocation.Entry) (_ marks, epoch string, err error) {
 	defer func() { err = errors.Join(err, removeFile(markPath(f.path)), removeFile(f.path+".lock")) }()
 	if err := f.writeMarks(marks{served: before}); err != nil {
 		return marks{}, "", writeError(markPath(f.path), err)
@@ -162,7 +165,7 @@ func (f *file) renew(ctx context.Context, reason string, before served) (_ marks
 		return marks{}, "", err
 	}
 	e, err := d.Epoch()
-	if err = errors.Join(err, d.Close()); err != nil {
+	if err = errors.Join(err, d.Revoke(ctx, revoked), d.Close()); err != nil {
 		return marks{}, "", err
 	}
 	m, err := f.readMarks()

@@ -100,3 +100,33 @@ func scanRevocation(row interface{ Scan(dest ...any) error }) (s revocation.Stor
 	s.Until, s.At = time.Unix(until, 0).UTC(), micros(at)
 	return s, err
 }
+
+// revoked returns what is revoked in a database that nobody has open and that another one is to replace. It is empty if that cannot be
+// read, such as when the database is damaged, or of a version that could not revoke.
+func (f *file) revoked(ctx context.Context, inPlace bool) (entries []revocation.Entry) {
+	access, _, err := f.belongs(ctx)
+	if err != nil || inPlace {
+		return nil
+	}
+	db, err := f.open(access, 0)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = db.Close() }() // it was only read
+	rows, err := db.QueryContext(ctx, selectRevocations, 0, -1)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		s, err := scanRevocation(rows)
+		if err != nil {
+			break
+		}
+		entries = append(entries, s.Entry)
+	}
+	if rows.Err() != nil {
+		return nil
+	}
+	return entries
+}

@@ -43,20 +43,39 @@ func (w *writer) update(ctx context.Context, from origin) (_ origin, err error) 
 			return from, err
 		}
 	}
-	if w.marks = from.marks; marked && !w.staysAsIs(from) {
+	asIs := w.staysAsIs(from)
+	if w.marks = from.marks; marked && !asIs {
 		if err := w.enter(ctx, from.ends); err != nil {
 			return from, w.file.saySpace(ctx, conn, err)
 		}
 		from = origin{marks: w.marks}
 	}
-	err = w.file.carry(ctx, conn, w.cfg) // what an earlier update has left: later migrations find all messages where they belong
+	if marked && asIs {
+		err = w.sayClosed(ctx, false)
+	}
+	if err == nil {
+		err = w.file.carry(ctx, conn, w.cfg) // what an earlier update has left: later migrations find all messages where they belong
+	}
 	if err == nil {
 		err = w.file.migrate(ctx, conn, w.cfg.Log)
 	}
 	if err == nil {
 		err = w.file.carry(ctx, conn, w.cfg)
 	}
+	if err == nil && marked && asIs {
+		err = w.sayClosed(ctx, true)
+	}
 	return from, w.file.saySpace(ctx, conn, err)
+}
+
+// sayClosed says in a copy that keeps its mark whether everything is in the file itself. While it is updated that is not so: if the
+// process is killed, a restore of the copy must read its -wal.
+func (w *writer) sayClosed(ctx context.Context, closed bool) error {
+	if _, err := w.tx.conn.ExecContext(ctx, "UPDATE store SET closed = ?", closed); err != nil {
+		return fmt.Errorf("say whether the copy is closed: %w", err)
+	}
+	_, err := w.checkpoint(ctx, "TRUNCATE")
+	return err
 }
 
 // isOld reports whether a database has to be brought up to date, and whether it has marks already.
