@@ -26,10 +26,9 @@ const (
 // bodyTime is how long a body may take, also one that no handler reads: net/http waits for its end before it answers.
 const bodyTime = 30 * time.Second
 
-// Serve sets up srv for the connections of Listener, or for connections over them that have a method NetConn. Its handler must begin
-// with Compact and Heads.
+// Serve sets up srv, whose ReadHeaderTimeout is HeaderTimeout, for the connections of Listener, or for connections over them that have
+// a method NetConn. Its handler must begin with Compact and Heads.
 func (l *Limits) Serve(srv *http.Server) {
-	srv.ReadHeaderTimeout = HeaderTimeout
 	srv.Protocols = new(http.Protocols)
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetUnencryptedHTTP2(l.cfg.TLS) // the connections of Listener decrypt it

@@ -68,12 +68,13 @@ func (s *Server) runCertificates(ctx context.Context) error { return s.certifica
 // newHTTPServer returns a server for the connections of limits. It has no limit on the time to write, since streams last:
 // handlers set one for each write.
 func newHTTPServer(handler http.Handler, limits *limit.Limits, log *slog.Logger) *http.Server {
-	srv := &http.Server{ //nolint:gosec // limits.Serve sets the time limit of heads
-		Handler:        handler,
-		IdleTimeout:    api.IdleTimeout,
-		MaxHeaderBytes: api.MaxHeaderBytes,
-		HTTP2:          &http.HTTP2Config{SendPingTimeout: 15 * time.Second}, // ends streams to clients that have vanished
-		ErrorLog:       stdlog.New(&errorLog{log}, "", 0),
+	srv := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: limit.HeaderTimeout,
+		IdleTimeout:       api.IdleTimeout,
+		MaxHeaderBytes:    api.MaxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{SendPingTimeout: 15 * time.Second}, // ends streams to clients that have vanished
+		ErrorLog:          stdlog.New(&errorLog{log}, "", 0),
 	}
 	limits.Serve(srv)
 	return srv
