@@ -83,7 +83,7 @@ func Parse(segment int, blob []byte) (*Filter, error) {
 }
 
 func checksum(segment int, words []byte) uint32 {
-	head := binary.LittleEndian.AppendUint64([]byte(format), uint64(segment)) //nolint:gosec // segments are not negative
+	head := binary.LittleEndian.AppendUint64([]byte(format), uint64(segment))
 	return crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, words)
 }
 

@@ -14,11 +14,8 @@ import (
 	"restante/internal/store/driver"
 )
 
-// The writer remembers the counters of so many rooms, and the numbers of so many senders.
-const (
-	maxCounters = 10_000
-	maxSenders  = 10_000
-)
+// maxCounters bounds the rooms whose counters the writer remembers.
+const maxCounters = 10_000
 
 // counter is the state of a room's log.
 type counter struct {
@@ -100,7 +97,7 @@ func (w *writer) append(ctx context.Context, r *request, now int64) error {
 
 // fetch replaces m, a repeat or a conflict, by the message that was stored first.
 func (w *writer) fetch(ctx context.Context, m *chat.Message, room, seq int64) error {
-	found, err := readMessages(ctx, w.tx.repeat, m.Room, math.MaxInt, room, seq)
+	found, err := w.names.readMessages(ctx, w.tx.repeat, m.Room, math.MaxInt, room, seq)
 	if err == nil && len(found) == 0 {
 		err = sql.ErrNoRows
 	}
@@ -123,7 +120,7 @@ func (w *writer) restore(ctx context.Context, r *request, _ int64) error {
 	}
 	fresh, err := driver.NotRestored(chat.Room{Name: room, LastSeq: c.seq, LastStoredAt: micros(c.storedAt)}, r.batch,
 		func(seq int64, limit int) ([]chat.Message, error) {
-			return readMessages(ctx, w.tx.after, room, math.MaxInt, room, seq, limit)
+			return w.names.readMessages(ctx, w.tx.after, room, math.MaxInt, room, seq, limit)
 		})
 	if err != nil {
 		return err

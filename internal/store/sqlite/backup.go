@@ -87,7 +87,9 @@ func (b *Backup) fill(ctx context.Context, to *partial) (Contents, error) {
 	if err != nil {
 		return Contents{}, err
 	}
-	err = from.check(ctx)
+	if err = from.check(ctx); err == nil {
+		err = from.complete(ctx)
+	}
 	if err == nil {
 		err = from.copyTo(ctx, to, pacing{rest: true, step: b.step}, &b.progress)
 	}

@@ -75,6 +75,18 @@ func (s *source) check(ctx context.Context) error {
 	return nil
 }
 
+// complete returns an error if messages of an earlier schema are yet to be carried over.
+func (s *source) complete(ctx context.Context) error {
+	carrying, err := isCarrying(ctx, s.conn)
+	if err != nil {
+		return s.classify(err)
+	}
+	if carrying {
+		return unusable(s.path, nil, "the database is being brought up to date, or that was stopped: start a server with it, or restante migrate, and let that end")
+	}
+	return nil
+}
+
 // copier is what a connection of the library offers for copying.
 type copier interface {
 	NewBackup(to string) (*sqlite.Backup, error)
@@ -168,6 +180,9 @@ func (s *source) verify(ctx context.Context) (Contents, error) {
 	if err := s.check(ctx); err != nil {
 		return Contents{}, err
 	}
+	if err := s.complete(ctx); err != nil {
+		return Contents{}, err
+	}
 	var verdict string
 	if err := s.conn.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
 		return Contents{}, s.classify(fmt.Errorf("integrity check: %w", err))
@@ -176,6 +191,9 @@ func (s *source) verify(ctx context.Context) (Contents, error) {
 		return Contents{}, s.damaged("integrity check: %s", verdict)
 	}
 	if err := s.counters(ctx); err != nil {
+		return Contents{}, err
+	}
+	if err := s.texts(ctx); err != nil {
 		return Contents{}, err
 	}
 	var held Contents
@@ -207,6 +225,24 @@ func (s *source) counters(ctx context.Context) error {
 		return s.classify(fmt.Errorf("compare counters: %w", err))
 	}
 	return s.damaged("room %q ends with number %d, and has %d messages from %d to %d", name, ends, n, first, last)
+}
+
+// texts compares the messages with their texts and senders. Schemas before the fifth have all in one table.
+func (s *source) texts(ctx context.Context) error {
+	version, err := s.schemaVersion(ctx, s.conn)
+	if err != nil || version < 5 {
+		return s.classify(err)
+	}
+	var without, of int64
+	const query = `SELECT (SELECT count(*) FROM messages LEFT JOIN texts ON number = text LEFT JOIN senders ON senders.id = sender WHERE msg IS NULL OR name IS NULL),
+		(SELECT count(*) FROM texts) - (SELECT count(*) FROM messages)`
+	if err := s.conn.QueryRowContext(ctx, query).Scan(&without, &of); err != nil {
+		return s.classify(fmt.Errorf("compare texts: %w", err))
+	}
+	if without > 0 || of != 0 {
+		return s.damaged("%d messages have no text or no sender, and %d texts have no message", without, of)
+	}
+	return nil
 }
 
 func (s *source) damaged(format string, args ...any) error {

@@ -5,13 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
-	sqlite3 "modernc.org/sqlite/lib"
-
 	"restante/internal/chat"
-	"restante/internal/errs"
 	"restante/internal/store/idfilter"
 )
 
@@ -27,22 +23,23 @@ const (
 	eachProgress  = 5 * time.Second
 )
 
-// carriedBytes is about how much a database file grows for each message while messages are carried over: the numbers, times and
-// ids stand in both tables until the end.
-const carriedBytes = 100
+// A database and its -wal grow by about so many bytes for each message while messages are carried over, and by so many in any case.
+const (
+	carriedBytes = 100
+	carriedSpare = 32 << 20
+)
 
 // maxNames bounds the senders' names that a carrier remembers.
 const maxNames = 100_000
 
 // carrier carries the messages of the table messages_before over into the tables that replace it, in steps. Each step is a
-// transaction that also empties the old rows, so that the space of their texts is used for the next ones. A process that ends at any
-// moment leaves complete steps, and the next one goes on after them.
+// transaction that also deletes the old rows, so that their space is used for the next ones. A process that ends at any moment
+// leaves complete steps, and the next one goes on after them.
 type carrier struct {
 	conn *sql.Conn
 	file *file
-	log  *slog.Logger
+	cfg  Config
 
-	room, seq   int64 // of the last message that was carried over
 	done, total int64 // messages
 	next        int64 // number of the next text
 	names       map[string]int64
@@ -54,7 +51,7 @@ type carrier struct {
 
 // carrySteps are the statements of a carrier.
 type carrySteps struct {
-	rows, texts, messages, empty, sender, senderID, name, filter *sql.Stmt
+	rows, texts, messages, remove, sender, senderID, name, filter *sql.Stmt
 }
 
 const dropBefore = "DROP TABLE messages_before; DROP TABLE carrying"
@@ -68,31 +65,35 @@ func isCarrying(ctx context.Context, q querier) (bool, error) {
 
 // carry carries all messages over, if there are some to carry over. It blocks until that is done, ctx is done or something fails. When
 // ctx is done it ends after the step in progress.
-func (f *file) carry(ctx context.Context, conn *sql.Conn, log *slog.Logger) (err error) {
+func (f *file) carry(ctx context.Context, conn *sql.Conn, cfg Config) (err error) {
 	if is, err := isCarrying(ctx, conn); err != nil || !is {
 		return err
 	}
-	c := &carrier{conn: conn, file: f, log: log, names: map[string]int64{}, begun: time.Now()}
+	c := &carrier{conn: conn, file: f, cfg: cfg, names: map[string]int64{}, begun: time.Now()}
 	unstopped := context.WithoutCancel(ctx)
 	if err := c.open(unstopped); err != nil {
-		return c.failed(err)
+		return fmt.Errorf("carry the messages over: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.close(unstopped)) }()
-	log.Info("carrying the messages over into new tables; it can be stopped, and the next start goes on",
-		"file", f.path, "messages", c.total, "done", c.done, "needs", megabytes(c.needs()))
+	needs, err := f.needs(unstopped, conn)
+	if err != nil {
+		return fmt.Errorf("carry the messages over: %w", err)
+	}
+	cfg.Log.Info("carrying the messages over into new tables; it can be stopped, and the next start goes on",
+		"file", f.path, "messages", c.total, "done", c.done, "needs", megabytes(needs))
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("stopped after %d of %d messages were carried over: %w", c.done, c.total, err)
 		}
 		if more, err = c.step(unstopped); err != nil {
-			return c.failed(err)
+			return fmt.Errorf("carry the messages over: %w", err)
 		}
 		c.tell(time.Now())
 	}
 	if err := c.finish(unstopped); err != nil {
-		return c.failed(err)
+		return fmt.Errorf("carry the messages over: %w", err)
 	}
-	log.Info("all messages have been carried over", "file", f.path, "messages", c.done, "took", time.Since(c.begun).Round(time.Millisecond))
+	cfg.Log.Info("all messages have been carried over", "file", f.path, "messages", c.done, "took", time.Since(c.begun).Round(time.Millisecond).String())
 	return nil
 }
 
@@ -104,8 +105,11 @@ func (c *carrier) open(ctx context.Context) error {
 			return err
 		}
 	}
-	row := c.conn.QueryRowContext(ctx, "SELECT room, seq, done, total FROM carrying")
-	if err := row.Scan(&c.room, &c.seq, &c.done, &c.total); err != nil {
+	if err := c.dropIndex(ctx); err != nil {
+		return fmt.Errorf("remove the old index: %w", err)
+	}
+	row := c.conn.QueryRowContext(ctx, "SELECT done, total FROM carrying")
+	if err := row.Scan(&c.done, &c.total); err != nil {
 		return fmt.Errorf("read how far it is: %w", err)
 	}
 	c.atStart, c.told = c.done, c.begun.Add(firstProgress-eachProgress)
@@ -115,15 +119,36 @@ func (c *carrier) open(ctx context.Context) error {
 	return c.prepare(ctx)
 }
 
+// oldIndex is the index of the constraint UNIQUE (id, room) of the old table.
+const oldIndex = "sqlite_autoindex_messages_before_1"
+
+// dropIndex removes the old table's index of ids. With it, a step would rewrite pages all over the index, as ids are random. SQLite drops
+// no index of a constraint, so the constraint is first made an index of its own, which has the same content: CREATE TABLE loses
+// the constraint, and the index gets a name and a statement.
+func (c *carrier) dropIndex(ctx context.Context) error {
+	var is bool
+	if err := c.conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?)", oldIndex).Scan(&is); err != nil || !is {
+		return err
+	}
+	_, err := c.conn.ExecContext(ctx, `BEGIN IMMEDIATE; PRAGMA writable_schema = 1;
+		UPDATE sqlite_schema SET sql = 'CREATE TABLE messages_before (room INTEGER NOT NULL, seq INTEGER NOT NULL, id BLOB NOT NULL,
+			client_id TEXT NOT NULL, msg TEXT NOT NULL, sent_at INTEGER NOT NULL, stored_at INTEGER NOT NULL, PRIMARY KEY (room, seq)) STRICT, WITHOUT ROWID'
+			WHERE name = 'messages_before';
+		UPDATE sqlite_schema SET name = 'messages_before_ids', sql = 'CREATE UNIQUE INDEX messages_before_ids ON messages_before (id, room)'
+			WHERE name = '`+oldIndex+`';
+		PRAGMA writable_schema = RESET; DROP INDEX messages_before_ids; COMMIT`)
+	return err
+}
+
 func (c *carrier) prepare(ctx context.Context) error {
 	const run = " FROM messages_before %s WHERE room = ? AND seq BETWEEN ? AND ? ORDER BY seq"
 	c.steps = &carrySteps{}
 	for stmt, query := range map[**sql.Stmt]string{
-		&c.steps.rows:  `SELECT room, seq, octet_length(msg), client_id FROM messages_before WHERE (room, seq) > (?, ?) ORDER BY room, seq LIMIT ?`,
-		&c.steps.texts: "INSERT INTO texts (number, msg) SELECT seq + ?, msg" + fmt.Sprintf(run, ""),
-		&c.steps.messages: "INSERT INTO messages (room, seq, text, id, sender, sent_at, stored_at) SELECT room, seq, seq + ?, id, sender, sent_at, stored_at" +
+		&c.steps.rows:  `SELECT room, seq, octet_length(msg), client_id FROM messages_before ORDER BY room, seq LIMIT ?`,
+		&c.steps.texts: "INSERT OR ROLLBACK INTO texts (number, msg) SELECT seq + ?, msg" + fmt.Sprintf(run, ""),
+		&c.steps.messages: "INSERT OR ROLLBACK INTO messages (room, seq, text, id, sender, sent_at, stored_at) SELECT room, seq, seq + ?, id, sender, sent_at, stored_at" +
 			fmt.Sprintf(run, "CROSS JOIN temp.names ON name = client_id"),
-		&c.steps.empty:    "UPDATE messages_before SET client_id = '', msg = '', sent_at = 0, stored_at = 0 WHERE room = ? AND seq BETWEEN ? AND ?",
+		&c.steps.remove:   "DELETE FROM messages_before WHERE room = ? AND seq BETWEEN ? AND ?",
 		&c.steps.sender:   "INSERT INTO senders (name) VALUES (?) ON CONFLICT DO NOTHING",
 		&c.steps.senderID: "SELECT id FROM senders WHERE name = ?",
 		&c.steps.name:     "INSERT OR REPLACE INTO temp.names (name, sender) VALUES (?, ?)",
@@ -140,7 +165,7 @@ func (c *carrier) prepare(ctx context.Context) error {
 // close closes the statements. What a step has begun and not committed is rolled back with the connection.
 func (c *carrier) close(ctx context.Context) error {
 	s := c.steps
-	for _, stmt := range []*sql.Stmt{s.rows, s.texts, s.messages, s.empty, s.sender, s.senderID, s.name, s.filter} {
+	for _, stmt := range []*sql.Stmt{s.rows, s.texts, s.messages, s.remove, s.sender, s.senderID, s.name, s.filter} {
 		if err := stmt.Close(); err != nil {
 			return err
 		}
@@ -170,19 +195,30 @@ func (c *carrier) step(ctx context.Context) (more bool, err error) {
 		}
 	}
 	if len(runs) > 0 {
-		if _, err := c.conn.ExecContext(ctx, "UPDATE carrying SET room = ?, seq = ?, done = ?", c.room, c.seq, c.done); err != nil {
+		if _, err := c.conn.ExecContext(ctx, "UPDATE carrying SET done = ?", c.done); err != nil {
 			return false, fmt.Errorf("note how far it is: %w", err)
 		}
+	}
+	if err := c.at(false); err != nil {
+		return false, err
 	}
 	if _, err := c.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return false, fmt.Errorf("commit: %w", err)
 	}
-	return len(runs) > 0, nil
+	return len(runs) > 0, c.at(true)
+}
+
+// at tells a test how far the step is.
+func (c *carrier) at(committed bool) error {
+	if c.cfg.carrying == nil {
+		return nil
+	}
+	return c.cfg.carrying(committed)
 }
 
 // read returns the messages of the next step.
 func (c *carrier) read(ctx context.Context) (runs []run, err error) {
-	rows, err := c.steps.rows.QueryContext(ctx, c.room, c.seq, stepMessages)
+	rows, err := c.steps.rows.QueryContext(ctx, c.cfg.carryStep)
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +263,7 @@ func (c *carrier) move(ctx context.Context, r run) error {
 			return errors.Join(err, fmt.Errorf("%d of %d rows were inserted", moved, n))
 		}
 	}
-	if err := exec(ctx, c.steps.empty, r.room, r.first, r.last); err != nil {
+	if err := exec(ctx, c.steps.remove, r.room, r.first, r.last); err != nil {
 		return err
 	}
 	for segment := idfilter.SegmentOf(c.next); segment < idfilter.SegmentOf(c.next+n); segment++ {
@@ -241,7 +277,6 @@ func (c *carrier) move(ctx context.Context, r run) error {
 	}
 	c.next += n
 	c.done += n
-	c.room, c.seq = r.room, r.last
 	return nil
 }
 
@@ -264,8 +299,7 @@ func (c *carrier) sender(ctx context.Context, old string) error {
 	return exec(ctx, c.steps.name, old, id)
 }
 
-// finish removes the old table. Its pages are overwritten: a message that was inserted between others has left copies of its
-// neighbours' texts in them.
+// finish removes the old table, which is empty.
 func (c *carrier) finish(ctx context.Context) error {
 	if _, err := c.conn.ExecContext(ctx, "BEGIN IMMEDIATE; "+dropBefore+"; COMMIT"); err != nil {
 		return fmt.Errorf("remove the old table: %w", err)
@@ -285,19 +319,20 @@ func (c *carrier) tell(now time.Time) {
 	c.told = now
 	took := now.Sub(c.begun)
 	left := time.Duration(float64(took) / float64(max(c.done-c.atStart, 1)) * float64(c.total-c.done))
-	c.log.Info("carrying the messages over", "file", c.file.path, "done", c.done, "of", c.total,
-		"percent", 100*c.done/max(c.total, 1), "left", left.Round(time.Second))
+	c.cfg.Log.Info("carrying the messages over", "file", c.file.path, "done", c.done, "of", c.total,
+		"percent", 100*c.done/max(c.total, 1), "left", left.Round(time.Second).String())
 }
 
-// needs returns about how many bytes the file and its -wal still grow.
-func (c *carrier) needs() int64 { return (c.total-c.done)*carriedBytes + c.total*carriedBytes }
-
-// failed says what a full disk needs.
-func (c *carrier) failed(err error) error {
-	err = fmt.Errorf("carry the messages over: %w", err)
-	if code := result(err); code&0xff != sqlite3.SQLITE_FULL && code != sqlite3.SQLITE_IOERR_SHMSIZE {
-		return err
+// needs returns about how many bytes the file and its -wal still grow while messages are carried over.
+func (f *file) needs(ctx context.Context, conn *sql.Conn) (int64, error) {
+	count := "SELECT count(*) FROM messages"
+	carrying, err := isCarrying(ctx, conn)
+	if carrying {
+		count = "SELECT total - done FROM carrying"
 	}
-	return errs.Wrap(errs.Unavailable, fmt.Errorf("database file %s: %w", c.file.path, err),
-		"the disk is full: carrying the messages over into new tables needs about %s more; when that is free, the next start goes on", megabytes(c.needs()))
+	var messages int64
+	if err == nil {
+		err = conn.QueryRowContext(ctx, count).Scan(&messages)
+	}
+	return messages*carriedBytes + carriedSpare, err
 }

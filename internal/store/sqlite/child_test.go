@@ -27,6 +27,12 @@ func runChild(task string) error {
 		return err
 	}
 	path = strings.TrimSuffix(path, "\n")
+	if at, ok := strings.CutPrefix(task, "carry:"); ok {
+		return carryAndDie(ctx, path, at, Config{carryStep: smallStep})
+	}
+	if at, ok := strings.CutPrefix(task, "carry a copy:"); ok {
+		return carryAndDie(ctx, path, at, Config{AsIs: true, carryStep: smallStep})
+	}
 	switch task {
 	case "open":
 		d, err := Open(ctx, path, Config{})
@@ -68,6 +74,26 @@ func runChild(task string) error {
 		_, _ = stdin.ReadByte()
 		return nil
 	}
+}
+
+// carryAndDie carries messages over, and kills its process when it has come that often to a commit or past one.
+func carryAndDie(ctx context.Context, path, at string, cfg Config) error {
+	left, err := strconv.Atoi(at)
+	if err != nil {
+		return err
+	}
+	cfg.carrying = func(bool) error {
+		if left--; left > 0 {
+			return nil
+		}
+		self, err := os.FindProcess(os.Getpid())
+		if err != nil {
+			return err
+		}
+		return self.Kill()
+	}
+	_, err = Open(ctx, path, cfg)
+	return err
 }
 
 // child returns a command that runs a task in a process of its own.

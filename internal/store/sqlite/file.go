@@ -29,9 +29,10 @@ type file struct {
 type access string
 
 const (
-	readWrite access = "mode=rw"
-	readOnly  access = "mode=ro"             // also when the last such connection is closed, the -wal stays as it is
-	alone     access = "mode=ro&immutable=1" // without the -wal
+	readWrite access = "mode=rw&_defensive=1"
+	readOnly  access = "mode=ro&_defensive=1"             // also when the last such connection is closed, the -wal stays as it is
+	alone     access = "mode=ro&immutable=1&_defensive=1" // without the -wal
+	updating  access = "mode=rw"                          // it may change the schema as carrier.dropIndex does
 )
 
 // openFile creates the file if it does not exist and locks it.
@@ -103,7 +104,7 @@ func (f *file) open(a access, busy time.Duration, pragmas ...string) (*sql.DB, e
 
 // uri returns the name under which SQLite opens the file, with pragmas.
 func (f *file) uri(a access, pragmas ...string) string {
-	q := url.Values{"_dqs": {"0"}, "_error_rc": {"1"}, "_defensive": {"1"}}
+	q := url.Values{"_dqs": {"0"}, "_error_rc": {"1"}}
 	for _, p := range pragmas {
 		q.Add("_pragma", p)
 	}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,9 +21,11 @@ type row struct {
 // runs are how many rows one statement inserts, the most first: a statement for many rows costs less for each of them.
 var runs = [...]int{32, 8, 1}
 
+// A row that cannot be inserted ends the transaction, whose connection is closed then: SQLite need not be able to take back one
+// statement, so it does not write every page a second time for that.
 const (
-	insertTexts    = "INSERT INTO texts (number, msg) VALUES "
-	insertMessages = "INSERT INTO messages (room, seq, text, id, sender, sent_at, stored_at) VALUES "
+	insertTexts    = "INSERT OR ROLLBACK INTO texts (number, msg) VALUES "
+	insertMessages = "INSERT OR ROLLBACK INTO messages (room, seq, text, id, sender, sent_at, stored_at) VALUES "
 )
 
 // values returns the statement that inserts so many rows of so many columns.
@@ -78,26 +79,6 @@ func (w *writer) forget() {
 	clear(w.rows)
 	clear(w.args)
 	w.rows, w.args = w.rows[:0], w.args[:0]
-}
-
-// sender returns the number of a sender, and gives them one if they have none.
-func (w *writer) sender(ctx context.Context, name string) (int64, error) {
-	if id, ok := w.senders[name]; ok {
-		return id, nil
-	}
-	var id int64
-	err := w.tx.findSender.QueryRowContext(ctx, name).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		var res sql.Result
-		if res, err = w.tx.addSender.ExecContext(ctx, name); err == nil {
-			id, err = res.LastInsertId()
-		}
-	}
-	if err != nil {
-		return 0, fmt.Errorf("find sender: %w", err)
-	}
-	w.senders[strings.Clone(name)] = id
-	return id, nil
 }
 
 // use says who has used the id of a message in its room before.

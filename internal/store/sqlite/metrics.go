@@ -10,6 +10,7 @@ type metrics struct {
 	messages prometheus.Histogram
 	seconds  prometheus.Histogram
 	wal      prometheus.GaugeFunc
+	filters  prometheus.Gauge
 	ended    prometheus.Counter
 }
 
@@ -26,6 +27,9 @@ func newMetrics(path string) metrics {
 		wal: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "restante_sqlite_wal_bytes", Help: "Size of the write-ahead log, the file -wal beside the database.",
 		}, func() float64 { return float64(walSize(path)) }),
+		filters: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "restante_sqlite_filter_bytes", Help: "Memory of the filters that say in which segments of the log an id may stand.",
+		}),
 		ended: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "restante_epochs_ended_total", Help: "Epochs of the log that have ended: the store has gone back, or is another one.",
 		}),
@@ -34,7 +38,7 @@ func newMetrics(path string) metrics {
 
 func (m *metrics) register(reg prometheus.Registerer) {
 	if reg != nil {
-		reg.MustRegister(m.messages, m.seconds, m.wal, m.ended)
+		reg.MustRegister(m.messages, m.seconds, m.wal, m.filters, m.ended)
 	}
 }
 

@@ -35,9 +35,6 @@ func (f *file) migrate(ctx context.Context, conn *sql.Conn, log *slog.Logger) er
 		return err
 	}
 	if version < len(known) {
-		if err := f.carry(ctx, conn, log); err != nil { // a later migration finds all messages where they belong
-			return err
-		}
 		if err := apply(ctx, conn, known, version); err != nil {
 			return err
 		}
@@ -48,7 +45,7 @@ func (f *file) migrate(ctx context.Context, conn *sql.Conn, log *slog.Logger) er
 	if err := checkVersions(ctx, conn, len(known), version); err != nil {
 		return fmt.Errorf("database file %s: %w", f.path, err)
 	}
-	return f.carry(ctx, conn, log)
+	return nil
 }
 
 // schemaVersion reads the header and the schema, which is also the check for damage at opening: checking all pages would

@@ -39,7 +39,7 @@ func (d *Driver) Page(ctx context.Context, room string, seq int64) ([]chat.Messa
 			d.borders.known.Add(b, starts)
 			start, _ = d.borders.start(b, seq)
 		}
-		found, more, err := readFirst(ctx, d.reads.between, room, driver.PageBytes, room, start, b.last())
+		found, more, err := d.names.readFirst(ctx, d.reads.between, room, driver.PageBytes, room, start, b.last())
 		if more {
 			d.borders.add(b, start, found[len(found)-1].Seq+1)
 		}

@@ -33,7 +33,7 @@ func reading[T any](ctx context.Context, d *Driver, what string, read func() (T,
 // After implements driver.Driver.
 func (d *Driver) After(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	return reading(ctx, d, "read messages", func() ([]chat.Message, error) {
-		found, err := readPage(ctx, d.reads.after, room, seq, limit)
+		found, err := d.names.readPage(ctx, d.reads.after, room, seq, limit)
 		return d.inEpoch(found), err
 	})
 }
@@ -41,7 +41,7 @@ func (d *Driver) After(ctx context.Context, room string, seq int64, limit int) (
 // Before implements driver.Driver.
 func (d *Driver) Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	return reading(ctx, d, "read messages", func() ([]chat.Message, error) {
-		found, err := readPage(ctx, d.reads.before, room, seq, limit)
+		found, err := d.names.readPage(ctx, d.reads.before, room, seq, limit)
 		slices.Reverse(found)
 		return d.inEpoch(found), err
 	})

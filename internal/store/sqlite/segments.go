@@ -155,6 +155,7 @@ func (w *writer) openSegments(ctx context.Context, q querier) error {
 	ids, err := loadSegments(ctx, q, w.next)
 	if err == nil {
 		w.ids = ids
+		w.metrics.filters.Set(float64(ids.known.Bytes()))
 	}
 	return err
 }

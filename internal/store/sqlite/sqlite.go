@@ -52,6 +52,10 @@ type Config struct {
 	Restored string
 	// AsIs lets a tool read a copy of a database, such as a backup, without ending its epoch or giving it another mark.
 	AsIs bool
+	// carryStep is how many messages one step carries over. Default stepMessages; tests make it small.
+	carryStep int
+	// carrying is called by tests in each step of carrying over, before and after its commit.
+	carrying func(committed bool) error
 	// Metrics is where the metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 }
@@ -63,6 +67,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.BusyTimeout == 0 {
 		c.BusyTimeout = 1500 * time.Millisecond
+	}
+	if c.carryStep == 0 {
+		c.carryStep = stepMessages
 	}
 	if c.MarkInterval == 0 {
 		c.MarkInterval = time.Minute
@@ -77,6 +84,7 @@ type Driver struct {
 	writer  *writer
 	db      *sql.DB // the readers' pool
 	reads   reads
+	names   *senderNames
 	borders borders
 	anchor  *anchor
 	who     atomic.Pointer[identity]
@@ -147,7 +155,7 @@ func (d *Driver) startReaders(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	d.db = db
+	d.db, d.names = db, newNames(d.reads.name)
 	d.who.Store(who)
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	selectMessages = selectColumns + "room = (SELECT rooms.id FROM rooms WHERE rooms.name = ?) AND "
+	selectMessages = selectColumns + "room = (SELECT rooms.id FROM rooms WHERE name = ?) AND "
 	selectAfter    = selectMessages + "seq > ? ORDER BY seq LIMIT ?"
 	selectBefore   = selectMessages + "seq < ? ORDER BY seq DESC LIMIT ?"
 	selectBetween  = selectMessages + "seq BETWEEN ? AND ? ORDER BY seq"
@@ -21,7 +21,7 @@ const (
 
 // reads are the statements of the readers' pool. They are closed with it.
 type reads struct {
-	after, before, storedAt, room, rooms, lastSeqs, switches, beginning, sizes, between, revocations *sql.Stmt
+	after, before, storedAt, room, rooms, lastSeqs, switches, beginning, sizes, between, name, revocations *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
@@ -42,6 +42,7 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 		{&r.sizes, selectSizes},
 		{&r.between, selectBetween},
 		{&r.revocations, selectRevocations},
+		{&r.name, selectName},
 	} {
 		if *p.stmt, err = db.PrepareContext(ctx, p.query); err != nil {
 			return r, fmt.Errorf("prepare %q: %w", p.query, err)
@@ -52,12 +53,12 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 
 // statements are those of the writing connection.
 type statements struct {
-	conn                                           *sql.Conn
-	begin, commit, savepoint, rollbackTo           *sql.Stmt
-	findRoom, addRoom, moveRoom, probe, switchOn   *sql.Stmt
-	findSender, addSender, findID, repeat, addBits *sql.Stmt
-	insertTexts, insertMessages                    [len(runs)]*sql.Stmt // of so many rows
-	after, setMark, carryMark, addEpoch, addBegins *sql.Stmt
+	conn                                                 *sql.Conn
+	begin, commit, savepoint, rollbackTo                 *sql.Stmt
+	findRoom, addRoom, moveRoom, probe, switchOn         *sql.Stmt
+	findSender, addSender, findID, repeat, addBits, name *sql.Stmt
+	insertTexts, insertMessages                          [len(runs)]*sql.Stmt // of so many rows
+	after, setMark, carryMark, addEpoch, addBegins       *sql.Stmt
 
 	findRevocation, dropRevocation, addRevocation, expireRevocations *sql.Stmt
 
@@ -95,6 +96,7 @@ func (s *statements) prepareAll(ctx context.Context) error {
 		{&s.moveRoom, "UPDATE rooms SET last_seq = ?, last_stored_at = ? WHERE id = ?"},
 		{&s.findSender, "SELECT id FROM senders WHERE name = ?"},
 		{&s.addSender, "INSERT INTO senders (name) VALUES (?)"},
+		{&s.name, selectName},
 		{&s.findID, selectUses},
 		{&s.repeat, selectColumns + "room = ? AND seq = ?"},
 		{&s.addBits, insertFilter},

@@ -76,6 +76,7 @@ type writer struct {
 	rooms   map[string]*counter // as committed; dropped when a commit fails
 	changed []*counter          // by the transaction in progress
 	senders map[string]int64    // their numbers; dropped when a commit fails
+	names   *senderNames        // of senders, also of those of the transaction in progress; dropped when a commit fails
 	next    int64               // number of the next text
 	ids     *segments           // nil until the first connection
 	rows    []row               // that the transaction in progress has yet to insert
@@ -253,6 +254,7 @@ func (w *writer) connect(ctx context.Context) error {
 	w.db, w.tx, w.rooms, w.senders = db, &statements{conn: conn}, map[string]*counter{}, map[string]int64{}
 	if err = w.file.migrate(ctx, conn, w.cfg.Log); err == nil {
 		if err = w.tx.prepareAll(ctx); err == nil {
+			w.names = newNames(w.tx.name)
 			err = w.openSegments(ctx, conn)
 		}
 	}
@@ -290,6 +292,9 @@ func (w *writer) write(ctx context.Context, group []*request) error {
 	}
 	w.fresh = w.fresh || len(w.changed) > 0
 	w.changed = w.changed[:0]
+	if w.ids.turned {
+		w.metrics.filters.Set(float64(w.ids.known.Bytes()))
+	}
 	w.ids.committed()
 	if len(w.rooms) > maxCounters {
 		clear(w.rooms)
@@ -306,7 +311,7 @@ func (w *writer) disconnect() error {
 		return nil
 	}
 	err := errors.Join(w.tx.close(), w.db.Close())
-	w.db, w.tx, w.rooms, w.changed, w.senders = nil, nil, nil, nil, nil
+	w.db, w.tx, w.rooms, w.changed, w.senders, w.names = nil, nil, nil, nil, nil, nil
 	w.forget()
 	return err
 }

@@ -50,13 +50,11 @@ CREATE TRIGGER texts_removed AFTER DELETE ON texts WHEN OLD.number > (SELECT rem
     UPDATE store SET removed_text = OLD.number;
 END;
 
--- One row while messages_before has messages: the last one that was carried over, how many were, and how many there are in all.
+-- One row until all messages have been carried over: how many were, and how many there are in all.
 CREATE TABLE carrying (
     one   INTEGER PRIMARY KEY CHECK (one = 1),
-    room  INTEGER NOT NULL,
-    seq   INTEGER NOT NULL,
     done  INTEGER NOT NULL,
     total INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO carrying (one, room, seq, done, total) SELECT 1, 0, 0, 0, count(*) FROM messages_before;
+INSERT INTO carrying (one, done, total) SELECT 1, 0, count(*) FROM messages_before;
