@@ -218,7 +218,7 @@ func (c *carrier) at(committed bool) error {
 
 // read returns the messages of the next step.
 func (c *carrier) read(ctx context.Context) (runs []run, err error) {
-	rows, err := c.steps.rows.QueryContext(ctx, stepMessages)
+	rows, err := c.steps.rows.QueryContext(ctx, c.cfg.carryStep)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ const (
 	oldRooms   = 40 // of filled, so that pages were split while it was written
 	oldEpoch   = "00000000000000e1"
 	oldPresent = "00000000000000e2"
+	smallStep  = 500
 )
 
 // oldFile returns the path of a closed database as versions with schema 4 left it, with the mark beside it, and fills it with SQL.
@@ -145,13 +146,13 @@ func wantOnce(t *testing.T, d *Driver, room, hex, sender, text string) {
 // TestCarry_ErasedTextsAreNowhere looks for texts in the bytes of the files: after the messages were carried over each is there once, and
 // after they were erased nowhere. The old table had copies in pages that were split.
 func TestCarry_ErasedTextsAreNowhere(t *testing.T) {
-	const n = 30_000
+	const n = 6000
 	path := oldFile(t, filepath.Join(t.TempDir(), "restante.db"), filled(n))
 	before := size(t, path)
 	if copies := markers(t, path); copies <= n {
 		t.Fatalf("%d texts in the old file of %d messages: it has no copies that could stay", copies, n)
 	}
-	noError(t, open(t, path, Config{}).Close())
+	noError(t, open(t, path, Config{carryStep: smallStep}).Close())
 	if found := markers(t, path); found != n {
 		t.Errorf("%d texts in the file of %d messages", found, n)
 	}
@@ -190,7 +191,7 @@ func size(t *testing.T, path string) int64 {
 
 // TestCarry_GoesOnAfterAKill kills the process in each step, before its commit and after it.
 func TestCarry_GoesOnAfterAKill(t *testing.T) {
-	const n = 2*stepMessages + 500
+	const n = 2*smallStep + 100
 	path := oldFile(t, filepath.Join(t.TempDir(), "restante.db"), filled(n))
 	for _, at := range []int{1, 2, 1, 3, 1, 2, 2, 1, 1} {
 		out, err := child(t, fmt.Sprint("carry:", at), path).CombinedOutput()
@@ -215,15 +216,15 @@ func TestCarry_GoesOnAfterAKill(t *testing.T) {
 // halfway returns the path of a database of which one step was carried over.
 func halfway(t *testing.T) string {
 	t.Helper()
-	path := oldFile(t, filepath.Join(t.TempDir(), "restante.db"), filled(stepMessages+100))
+	path := oldFile(t, filepath.Join(t.TempDir(), "restante.db"), filled(smallStep+100))
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := Open(ctx, path, Config{carrying: func(committed bool) error {
+	_, err := Open(ctx, path, Config{carryStep: smallStep, carrying: func(committed bool) error {
 		if !committed {
 			cancel() // as when the server is told to stop: the step in progress ends
 		}
 		return nil
 	}})
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "after 10000 of 10100 messages") {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "after 500 of 600 messages") {
 		t.Fatalf("opened until it was told to stop: %v", err)
 	}
 	return path
@@ -231,7 +232,7 @@ func halfway(t *testing.T) string {
 
 func TestCarry_StopsAfterAStepAndGoesOn(t *testing.T) {
 	d := open(t, halfway(t), Config{})
-	wantFilled(t, d, stepMessages+100)
+	wantFilled(t, d, smallStep+100)
 	appendTo(t, d, "room 01", 1)
 }
 
@@ -256,15 +257,15 @@ func TestCarry_NobodyUsesAHalfCarriedFile(t *testing.T) {
 	wantError(t, err, errs.Unavailable, "is being brought up to date")
 	to := filepath.Join(t.TempDir(), "restored.db")
 	done, err := (&Restoration{From: path, To: to}).Run(t.Context())
-	if err != nil || done.Messages != stepMessages+100 {
+	if err != nil || done.Messages != smallStep+100 {
 		t.Fatalf("restore: %+v, %v", done, err)
 	}
-	wantFilled(t, open(t, to, Config{}), stepMessages+100)
+	wantFilled(t, open(t, to, Config{}), smallStep+100)
 }
 
 // TestCarry_CopyThatAToolReads keeps its mark and its epoch. When the tool is killed meanwhile, a restore of the copy has everything.
 func TestCarry_CopyThatAToolReads(t *testing.T) {
-	const n = stepMessages + 100
+	const n = smallStep + 100
 	path := oldFile(t, filepath.Join(t.TempDir(), "backup.db"), filled(n))
 	remove(t, path+".mark")
 	whole := filepath.Join(t.TempDir(), "backup.db")
@@ -292,11 +293,11 @@ func TestCarry_CopyThatAToolReads(t *testing.T) {
 }
 
 func TestCarry_FullDisk(t *testing.T) {
-	const n = 3 * stepMessages
+	const n = 12 * smallStep
 	dir := mount(t, "size=24m")
 	path := oldFile(t, filepath.Join(dir, "restante.db"), filled(n))
 	ballast := filepath.Join(dir, "ballast")
-	noError(t, os.WriteFile(ballast, make([]byte, 24<<20-size(t, path)-5<<20), 0o600))
+	noError(t, os.WriteFile(ballast, make([]byte, 24<<20-size(t, path)-700<<10), 0o600))
 	for range 3 {
 		refused(t, path, errs.Unavailable, "the disk is full: bringing the database up to date needs about", "MB more", path)
 	}

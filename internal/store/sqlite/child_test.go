@@ -28,10 +28,10 @@ func runChild(task string) error {
 	}
 	path = strings.TrimSuffix(path, "\n")
 	if at, ok := strings.CutPrefix(task, "carry:"); ok {
-		return carryAndDie(ctx, path, at, Config{})
+		return carryAndDie(ctx, path, at, Config{carryStep: smallStep})
 	}
 	if at, ok := strings.CutPrefix(task, "carry a copy:"); ok {
-		return carryAndDie(ctx, path, at, Config{AsIs: true})
+		return carryAndDie(ctx, path, at, Config{AsIs: true, carryStep: smallStep})
 	}
 	switch task {
 	case "open":

@@ -52,6 +52,8 @@ type Config struct {
 	Restored string
 	// AsIs lets a tool read a copy of a database, such as a backup, without ending its epoch or giving it another mark.
 	AsIs bool
+	// carryStep is how many messages one step carries over. Default stepMessages; tests make it small.
+	carryStep int
 	// carrying is called by tests in each step of carrying over, before and after its commit.
 	carrying func(committed bool) error
 	// Metrics is where the metrics are registered. Default: nowhere.
@@ -65,6 +67,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.BusyTimeout == 0 {
 		c.BusyTimeout = 1500 * time.Millisecond
+	}
+	if c.carryStep == 0 {
+		c.carryStep = stepMessages
 	}
 	if c.MarkInterval == 0 {
 		c.MarkInterval = time.Minute
