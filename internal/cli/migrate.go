@@ -21,7 +21,7 @@ func (migrateCmd) Help() string {
   restante migrate --store postgres://owner:secret@db/restante
   restante migrate --store sqlite:/var/lib/restante/restante.db
 
-A server does the same when it starts. Run this command separately if the servers' database user may not create tables, or to do a long migration before the upgrade. You can start it several times at once: one migrates, the others wait. With PostgreSQL the servers may run meanwhile; with SQLite the server must be stopped.
+A server does the same when it starts. Run this command separately if the servers' database user may not create tables, or to do a long migration before the upgrade. You can start it several times at once: one migrates, the others wait. With PostgreSQL the servers may run meanwhile, unless the changelog says that all nodes must be stopped; with SQLite the server must be stopped.
 
 Exit codes:
   0    the store is up to date

@@ -21,7 +21,7 @@ func TestPoison_IsDeadLetteredAndReplayed(t *testing.T) {
 	w := startWork(t, workConfig{Post: node.URL(), Read: node.URL(), Rooms: 1})
 	room := w.rooms[0]
 	const text = testkit.Private + ", and not for the database"
-	c.sql(`ALTER TABLE restante.messages ADD CONSTRAINT no_poison CHECK (msg <> '` + text + `'::bytea)`)
+	c.sql(`ALTER TABLE restante.texts ADD CONSTRAINT no_poison CHECK (msg <> '` + text + `'::bytea)`)
 	poison := load.Send{ID: uuid.NewString(), Room: room.name, ClientID: "ann", Text: text, Begun: time.Now()}
 	if !try(t, node, &poison) {
 		t.Fatal("not accepted, although the broker cannot know that the database will refuse it")
@@ -34,7 +34,7 @@ func TestPoison_IsDeadLetteredAndReplayed(t *testing.T) {
 	if show := c.dead("show", poison.ID); !strings.Contains(show, "no_poison") {
 		t.Errorf("dead show does not say why:\n%s", show)
 	}
-	c.sql(`ALTER TABLE restante.messages DROP CONSTRAINT no_poison`)
+	c.sql(`ALTER TABLE restante.texts DROP CONSTRAINT no_poison`)
 	poison.Begun, poison.Accepted = time.Now(), time.Time{} // its position in the order is that of the replay
 	c.dead("replay", poison.ID)
 	eventually(t, "the message is stored", func() bool {

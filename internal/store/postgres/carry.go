@@ -23,6 +23,8 @@ const (
 	carryLock = 0x6361727279
 	// carryMessages is how many messages a step carries over, about.
 	carryMessages = 20_000
+	// firstStep is how many blocks the first step takes; the size of later ones follows from what one before took.
+	firstStep = 64
 	// carryTime is how long a step may take before the next one is made smaller.
 	carryTime = 3 * time.Second
 	// carrySays is how often progress is logged at most, and how often a node that waits for another one looks.
@@ -105,6 +107,9 @@ func (d *Driver) carryAlone(ctx context.Context, conn *pgx.Conn) (done bool, err
 	if err != nil || !alone {
 		return false, err
 	}
+	if left, err := carryIsLeft(ctx, conn); err != nil || !left { // another node has been faster
+		return true, err
+	}
 	return true, d.carryAll(ctx, conn)
 }
 
@@ -115,34 +120,29 @@ func (d *Driver) carryAll(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	d.cfg.Log.Info("migrating the messages; until that is done nobody can send or read", "needs_free_bytes", bytes)
-	start, said := time.Now(), time.Now()
-	var first, at carried
-	size := int64(64)
-	for step := 0; ; step++ {
-		began := time.Now()
-		before := at
-		left, err := false, error(nil)
+	at, left, err := d.carryStep(ctx, conn, firstStep)
+	first, start, said, size := at, time.Now(), time.Time{}, int64(firstStep)
+	for err == nil && left {
+		began, before := time.Now(), at
 		if at, left, err = d.carryStep(ctx, conn, size); err != nil {
-			return d.carryFailed(err, bytes)
-		}
-		if step == 0 {
-			first = at
-		}
-		if !left {
 			break
 		}
-		took := time.Since(began)
-		size = nextStep(size, at.Messages-before.Messages, took)
-		remains := time.Duration(float64(time.Since(start)) * float64(at.Blocks-at.Block) / float64(max(at.Block-first.Block, size)))
-		d.preparing(fmt.Sprintf("the database is being migrated: %s, about %s are left", at, remains.Round(time.Second)))
-		if step > 0 && time.Since(said) > carrySays || step == 1 {
+		size = nextStep(size, at.Messages-before.Messages, time.Since(began))
+		remains := time.Duration(float64(time.Since(start)) * float64(at.Blocks-at.Block) / float64(max(at.Block-first.Block, 1))).Round(time.Second)
+		d.preparing(fmt.Sprintf("the database is being migrated: %s, about %s are left", at, remains))
+		if time.Since(said) > carrySays {
 			said = time.Now()
-			d.cfg.Log.Info("migrating the messages", "messages", at.Messages, "share", fmt.Sprintf("%.3f", at.share()), "left", remains.Round(time.Second).String())
+			d.cfg.Log.Info("migrating the messages", "messages", at.Messages, "share", fmt.Sprintf("%.3f", at.share()), "left", remains.String())
 		}
 	}
+	if err != nil {
+		return carryFailed(err, bytes)
+	}
 	d.cfg.Log.Info("migrated the messages", "messages", at.Messages, "took", time.Since(start).Round(time.Millisecond).String())
-	_, err := conn.Exec(ctx, "ANALYZE restante.messages, restante.texts, restante.senders")
-	return err
+	return transact(ctx, conn, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; ANALYZE restante.messages, restante.texts, restante.senders")
+		return err
+	})
 }
 
 // nextStep returns how many blocks the next step takes, after one of size blocks with so many messages took so long.
@@ -158,7 +158,7 @@ func nextStep(size, messages int64, took time.Duration) int64 {
 }
 
 // carryFailed says of a full disk how much space is needed.
-func (d *Driver) carryFailed(err error, bytes int64) error {
+func carryFailed(err error, bytes int64) error {
 	if state(err) != diskFull {
 		return fmt.Errorf("migrate the messages: %w", err)
 	}

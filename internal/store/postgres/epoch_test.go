@@ -149,7 +149,7 @@ func TestDriver_SchemaMadeAnewUnderIt(t *testing.T) {
 			}
 			return nil
 		})
-		shell(t, database, "DROP SCHEMA restante CASCADE")
+		eventually(t, func() error { return attempted(t, database, "DROP SCHEMA restante CASCADE") }) // or an append and it wait for each other
 		if err := Migrate(t.Context(), database, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatal(err)
 		}
@@ -285,21 +285,24 @@ func TestAfter_ReadsNoMoreThanThePage(t *testing.T) {
 	database := testkit.Database(t)
 	d := open(t, database, Config{})
 	shell(t, database, `INSERT INTO restante.rooms VALUES ('long', 500, now());
-		INSERT INTO restante.messages SELECT 'long', n, gen_random_uuid(), 'ann',
-			(SELECT string_agg(sha256((n * 1000 + k)::text::bytea), '') FROM generate_series(1, 1000) k), now(), now() + n * interval '1 us'
-			FROM generate_series(1, 500) n`)
-	shell(t, database, "VACUUM ANALYZE restante.messages")
+		INSERT INTO restante.senders (name) VALUES ('ann');
+		INSERT INTO restante.texts SELECT nextval('restante.numbers'),
+			(SELECT string_agg(sha256((n * 1000 + k)::text::bytea), '') FROM generate_series(1, 1000) k) FROM generate_series(1, 500) n;
+		INSERT INTO restante.messages SELECT 'long', t.number, t.number, gen_random_uuid(), s.id, now(), now() + t.number * interval '1 us'
+			FROM restante.texts t, restante.senders s`)
+	shell(t, database, "VACUUM ANALYZE restante.messages, restante.texts")
 	e := present(t, d)
-	for name, sql := range map[string]string{"after": selectAfter, "before": selectBefore, "sizes": selectSizes} {
+	for name, sql := range map[string]string{"after": selectAfter, "before": selectBefore, "block": selectBlock} {
 		types, values := "text, bigint, integer, text, bigint", fmt.Sprintf("'long', 250, 500, '%s', %d", e.ID, chat.MaxPageBytes)
-		if name == "sizes" {
-			types, values = "text, bigint, bigint, text", fmt.Sprintf("'long', 129, 256, '%s'", e.ID)
+		if name == "block" {
+			types, values = "text, bigint, bigint, text, bigint", fmt.Sprintf("'long', 129, 256, '%s', %d", e.ID, driver.PageBytes)
 		}
 		plan, blocks := explain(t, database, sql, types, values)
-		if blocks == 0 || blocks > 200 { // a text takes about 20
+		if blocks == 0 || blocks > 1200 { // a text takes about 20, to find one 4
 			t.Errorf("%s has read %d blocks:\n%s", name, blocks, plan)
 		}
-		if !strings.Contains(plan, "One-Time Filter") || name != "sizes" && strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan on messages") {
+		_, candidates, _ := strings.Cut(plan, "WindowAgg")
+		if !strings.Contains(plan, "One-Time Filter") || strings.Contains(candidates, "Sort") || strings.Contains(plan, "Seq Scan on messages") {
 			t.Errorf("plan of %s:\n%s", name, plan)
 		}
 	}

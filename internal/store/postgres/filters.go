@@ -53,6 +53,16 @@ func (t *term) look(ids []pgtype.UUID) lookups {
 	return l
 }
 
+// filterBytes returns how much memory the filters of the present term take.
+func (d *Driver) filterBytes() float64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.term == nil {
+		return 0
+	}
+	return float64(d.term.filters.Load().Bytes())
+}
+
 // keepFilters reads the filters of a term's database and makes those that are missing, until the term ends or the driver is closed.
 // Appends go on meanwhile: without filters they are slower.
 func (d *Driver) keepFilters(t *term) {

@@ -11,22 +11,22 @@ import (
 	"restante/internal/errs"
 )
 
-// columns are the columns of a message m as scanMessage reads them. The name of the sender and the text are looked up for each row,
-// so that a message never vanishes from a page because one of them is missing.
-const columns = `m.room, m.seq, m.id, (SELECT s.name FROM restante.senders s WHERE s.id = m.sender),
-	(SELECT t.msg FROM restante.texts t WHERE t.number = m.text), m.sent_at, m.stored_at`
+// columns are the columns of a message m with its sender s as scanMessage reads them, before the text and what the caller reads, too. A
+// message does not vanish from what is read because its sender or its text is missing: then reading it fails.
+const columns = "m.room, m.seq, m.id, s.name, m.sent_at, m.stored_at"
 
-func scanMessage(row pgx.CollectableRow) (chat.Message, error) {
+// scanMessage reads the columns and the text, and further columns into more.
+func scanMessage(row pgx.CollectableRow, more ...any) (chat.Message, error) {
 	var m chat.Message
 	var id pgtype.UUID
 	var sender *string
 	var msg []byte
-	err := row.Scan(&m.Room, &m.Seq, &id, &sender, &msg, &m.SentAt, &m.StoredAt)
-	if err == nil && (sender == nil || msg == nil) {
-		return m, errs.Wrap(errs.Internal, fmt.Errorf("room %q, number %d", m.Room, m.Seq), "the sender or the text of a message is missing in the database")
-	}
+	err := row.Scan(append([]any{&m.Room, &m.Seq, &id, &sender, &m.SentAt, &m.StoredAt, &msg}, more...)...)
 	if err != nil {
 		return m, err
+	}
+	if sender == nil || msg == nil {
+		return m, errs.Wrap(errs.Internal, fmt.Errorf("room %q, number %d", m.Room, m.Seq), "the sender or the text of a message is missing in the database")
 	}
 	m.ID, m.ClientID, m.Msg = uuid.UUID(id.Bytes).String(), *sender, string(msg)
 	m.SentAt, m.StoredAt = m.SentAt.UTC(), m.StoredAt.UTC()

@@ -5,11 +5,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// registerMetrics registers the state of the pool, which is read at each scrape.
-func registerMetrics(reg prometheus.Registerer, pool *pgxpool.Pool) {
+// registerMetrics registers the state of the pool and of the filters, which is read at each scrape.
+func registerMetrics(reg prometheus.Registerer, d *Driver) {
 	if reg == nil {
 		return
 	}
+	pool := d.pool
 	gauge := func(name, help string, value func(*pgxpool.Stat) float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(pool.Stat()) })
 	}
@@ -17,6 +18,9 @@ func registerMetrics(reg prometheus.Registerer, pool *pgxpool.Pool) {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return value(pool.Stat()) })
 	}
 	reg.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "restante_postgres_filter_bytes", Help: "Memory of the filters that say in which segments of the log an id may stand.",
+		}, d.filterBytes),
 		gauge("restante_postgres_connections_in_use", "Connections that work for an operation now.",
 			func(s *pgxpool.Stat) float64 { return float64(s.AcquiredConns()) }),
 		gauge("restante_postgres_connections_idle", "Open connections that wait for work.",

@@ -69,7 +69,8 @@ func TestOpen_WithoutTheRightToMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	shell(t, database, `CREATE ROLE app LOGIN; GRANT USAGE ON SCHEMA restante TO app;
-		GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA restante TO app`)
+		GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA restante TO app;
+		GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA restante TO app`)
 	d := open(t, changed(t, database, func(u *url.URL) { u.User = url.User("app") }), Config{})
 	appendTo(t, d, "a", 2)
 	if err := d.Check(t.Context()); err != nil {

@@ -125,7 +125,7 @@ func Open(ctx context.Context, url string, cfg Config) (*Driver, error) {
 	if final(err) {
 		return nil, errors.Join(err, d.Close())
 	}
-	registerMetrics(cfg.Metrics, d.pool)
+	registerMetrics(cfg.Metrics, d)
 	return d, nil
 }
 

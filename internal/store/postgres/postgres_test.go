@@ -79,11 +79,18 @@ func open(t testing.TB, url string, cfg Config) *Driver {
 // shell runs SQL as an operator does.
 func shell(t testing.TB, url, sql string) {
 	t.Helper()
-	conn := connect(t, url)
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), sql); err != nil {
+	if err := attempted(t, url, sql); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
+}
+
+// attempted runs SQL as shell does, and returns its error.
+func attempted(t testing.TB, url, sql string) error {
+	t.Helper()
+	conn := connect(t, url)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	_, err := conn.Exec(t.Context(), sql)
+	return err
 }
 
 // ask returns the first column of the first row.

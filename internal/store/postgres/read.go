@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,20 +14,19 @@ import (
 
 // Messages are read in the order of the primary key until their texts fill a page. The window knows the sizes of texts without
 // reading those that the database keeps apart, which are read when they are sent; it has no sum before the first one, which is
-// always sent.
+// always sent. The text is looked up once for each row (OFFSET and LIMIT keep it so), whatever the statistics say.
 const (
-	selectPage = `SELECT ` + columns + ` FROM (
-		SELECT *, sum(bytes) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS so_far FROM (
-			SELECT *, ` + textBytes + ` AS bytes FROM restante.messages m WHERE room = $1 AND `
-	asFits = ` LIMIT $3) AS candidates) AS m
-		WHERE (SELECT restante.same_epoch($4)) AND (so_far IS NULL OR so_far + bytes <= $5)`
+	withText   = "SELECT *, (SELECT t.msg FROM restante.texts t WHERE t.number = m.text) AS msg FROM restante.messages m WHERE room = $1 AND "
+	ofSender   = " AS m LEFT JOIN restante.senders s ON s.id = m.sender WHERE (SELECT restante.same_epoch($4))"
+	selectPage = "SELECT " + columns + `, msg FROM (
+		SELECT *, sum(octet_length(msg)) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS so_far FROM (` + withText
+	asFits       = " LIMIT $3) AS candidates)" + ofSender + " AND (so_far IS NULL OR so_far + octet_length(msg) <= $5 OR msg IS NULL) ORDER BY seq"
 	selectAfter  = selectPage + "seq > $2 ORDER BY seq" + asFits
 	selectBefore = selectPage + "seq < $2 ORDER BY seq DESC" + asFits
-	selectRange  = "SELECT " + columns + ` FROM restante.messages m
-		WHERE (SELECT restante.same_epoch($4)) AND room = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq`
-	selectSizes = "SELECT seq, " + textBytes + ` FROM restante.messages m
-		WHERE (SELECT restante.same_epoch($4)) AND room = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq`
-	textBytes = "coalesce((SELECT octet_length(t.msg) FROM restante.texts t WHERE t.number = m.text), 0)"
+	selectRange  = "SELECT " + columns + ", msg FROM (" + withText + "seq BETWEEN $2 AND $3 OFFSET 0)" + ofSender + " ORDER BY seq"
+	// selectBlock reads a block with the sizes of its texts, and the texts too if together they have no more than $5 bytes.
+	selectBlock = "SELECT " + columns + `, CASE WHEN total <= $5 THEN msg ELSE '' END, octet_length(msg) FROM (
+		SELECT *, sum(octet_length(msg)) OVER () AS total FROM (` + withText + "seq BETWEEN $2 AND $3 OFFSET 0) AS block)" + ofSender + " ORDER BY seq"
 )
 
 // reading runs a read when it is its turn.
@@ -64,7 +62,7 @@ func query[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], sql str
 
 // messages reads messages in the epoch of a term. The statement has to name it.
 func (t *term) messages(ctx context.Context, q querier, sql string, args ...any) ([]chat.Message, error) {
-	found, err := query(ctx, q, scanMessage, sql, args...)
+	found, err := query(ctx, q, func(row pgx.CollectableRow) (chat.Message, error) { return scanMessage(row) }, sql, args...)
 	for i := range found {
 		found[i].Epoch = t.epoch.ID
 	}
@@ -81,31 +79,35 @@ func (d *Driver) After(ctx context.Context, room string, seq int64, limit int) (
 // Before implements driver.Driver.
 func (d *Driver) Before(ctx context.Context, room string, seq int64, limit int) ([]chat.Message, error) {
 	return reading(ctx, d, "read messages", func(ctx context.Context, t *term) ([]chat.Message, error) {
-		found, err := t.messages(ctx, d.pool, selectBefore, room, seq, max(limit, 0), t.epoch.ID, chat.MaxPageBytes)
-		slices.Reverse(found)
-		return found, err
+		return t.messages(ctx, d.pool, selectBefore, room, seq, max(limit, 0), t.epoch.ID, chat.MaxPageBytes)
 	})
 }
 
-// Page implements driver.Driver. It reads the sizes of a block, and then the page. Between the two statements messages may be added
-// after the block's last one, or removed before its first one: neither moves the borders of a page that is not at that end.
+// Page implements driver.Driver. It reads a block, and of a block that is too large for one page the sizes, and then the page. Between
+// the two statements messages may be added after the block's last one, or removed before its first one: neither moves the borders of a
+// page that is not at that end.
 func (d *Driver) Page(ctx context.Context, room string, seq int64) ([]chat.Message, error) {
 	return reading(ctx, d, "read page", func(ctx context.Context, t *term) ([]chat.Message, error) {
-		type sized struct {
-			Seq  int64
-			Size int
-		}
 		first := max(seq-1, 0)/driver.PageMessages*driver.PageMessages + 1
-		block, err := query(ctx, d.pool, pgx.RowToStructByPos[sized], selectSizes, room, first, first+driver.PageMessages-1, t.epoch.ID)
+		var sizes []int
+		block, err := query(ctx, d.pool, func(row pgx.CollectableRow) (chat.Message, error) {
+			var size int
+			m, err := scanMessage(row, &size)
+			m.Epoch, sizes = t.epoch.ID, append(sizes, size)
+			return m, err
+		}, selectBlock, room, first, first+driver.PageMessages-1, t.epoch.ID, driver.PageBytes)
 		if err != nil || len(block) == 0 {
 			return nil, err
 		}
-		sizes, at := make([]int, len(block)), 0
+		at, total := 0, 0
 		for i, m := range block {
-			sizes[i] = m.Size
+			total += sizes[i]
 			if m.Seq <= seq {
 				at = i
 			}
+		}
+		if total <= driver.PageBytes {
+			return block, nil
 		}
 		from, to := driver.PageOf(sizes, at)
 		return t.messages(ctx, d.pool, selectRange, room, block[from].Seq, block[to-1].Seq, t.epoch.ID)

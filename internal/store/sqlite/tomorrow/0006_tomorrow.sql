@@ -1,3 +1,3 @@
--- oldest: 4
+-- oldest: 5
 -- What the tests of rolling upgrades add to the schema. Older versions neither write nor read it.
 ALTER TABLE rooms ADD COLUMN tomorrow TEXT;
