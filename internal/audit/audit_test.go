@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -175,6 +176,27 @@ func TestLog_AFloodIsBounded(t *testing.T) {
 			t.Error("the next window has no lines")
 		}
 	})
+}
+
+// What waits, or is counted, keeps nothing of the requests in memory.
+func TestLog_KeepsNothingOfARequest(t *testing.T) {
+	l := open(t, Config{Log: slog.New(slog.NewJSONHandler(io.Discard, nil))})
+	size := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := size()
+	for i := range 4000 {
+		head := strings.Repeat("x", 64<<10)
+		l.Note(t.Context(), Event{What: Denied, Outcome: No, Reason: "room", Who: fmt.Sprint(i), Room: head[:10], Subject: head})
+		l.Note(t.Context(), Event{What: Denied, Outcome: No, Reason: "room", Who: "all", Room: head[:10], Subject: head})
+	}
+	if after := size(); after > before+16<<20 {
+		t.Errorf("%d MiB are kept of 250 MiB", (after-before)>>20)
+	}
+	runtime.KeepAlive(l)
 }
 
 func TestLog_TheNetworkOfAnAddressIsOneOwner(t *testing.T) {

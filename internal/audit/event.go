@@ -63,7 +63,23 @@ func (e Event) completed(ctx context.Context) Event {
 	if !e.From.IsValid() {
 		e.From = remote.From(ctx).Addr
 	}
+	for _, field := range []*string{&e.Reason, &e.Who, &e.TokenID, &e.User, &e.Action, &e.Room, &e.Subject, &e.RequestID} {
+		*field = cut(*field)
+	}
 	return e
+}
+
+// cut returns a text of maxText bytes at most, in memory of its own: the event may be kept for longer than the request, whose head a
+// part of the head would keep in memory.
+func cut(text string) string {
+	if len(text) <= maxText {
+		return strings.Clone(text)
+	}
+	end := maxText
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
 }
 
 // attrs returns the fields of the event that are not empty, in the order of the documentation.
@@ -93,16 +109,9 @@ func (e Event) attrs() []slog.Attr {
 
 const maxText = 256 // bytes of one field
 
-// printable cuts a text, and writes characters that have no shape of their own, such as line ends and marks that turn the
-// direction of text, as their code.
+// printable writes characters that have no shape of their own, such as line ends and marks that turn the direction of text, as
+// their code.
 func printable(text string) string {
-	if len(text) > maxText {
-		end := maxText
-		for end > 0 && !utf8.RuneStart(text[end]) {
-			end--
-		}
-		text = text[:end] + "…"
-	}
 	if strings.IndexFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) < 0 && utf8.ValidString(text) {
 		return text
 	}

@@ -151,8 +151,7 @@ func wantRefusal(t testing.TB, v *Verifier, token string, want refusal) {
 		t.Errorf("client %v, error %v (%s), want a refusal because of %q", client, err, errs.CodeOf(err), want)
 		return
 	}
-	text := map[refusal]string{missing: "a token is needed", expired: "the token has expired", notYet: "the token is not valid yet", revoked: "the token was revoked",
-		tooLongLived: "the token is valid for longer than this server allows"}[want]
+	text := map[refusal]string{missing: "a token is needed", expired: "the token has expired", notYet: "the token is not valid yet", revoked: "the token was revoked"}[want]
 	if text == "" {
 		text = "the token is not valid"
 	}

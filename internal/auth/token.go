@@ -48,8 +48,6 @@ func refused(why refusal) error {
 		text = "the token is not valid yet"
 	case revoked:
 		text = "the token was revoked"
-	case tooLongLived:
-		text = "the token is valid for longer than this server allows"
 	}
 	return errs.Wrap(errs.Unauthenticated, why, "%s", text)
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -81,7 +82,7 @@ type Verifier struct {
 }
 
 // NewVerifier reads the keys. The error lists every wrong setting, and what to do about it. NewVerifier blocks while it
-// fetches key sets, a few seconds at most for each. A set that cannot be fetched is logged and fetched later; until then, tokens
+// fetches the key sets, a few seconds at most. A set that cannot be fetched is logged and fetched later; until then, tokens
 // that need it are errs.Unavailable. Close the verifier.
 func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 	cfg = cfg.withDefaults()
@@ -117,9 +118,11 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 		v.sets = append(v.sets, newKeySet(issuer, location, cfg, v.metrics))
 	}
 	v.local.start(ctx)
+	var fetched sync.WaitGroup
 	for _, set := range v.sets {
-		set.start(ctx)
+		fetched.Go(func() { set.start(ctx) })
 	}
+	fetched.Wait()
 	return v, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"restante/internal/audit"
 	"restante/internal/config"
 	"restante/internal/errs"
 	"restante/internal/store/sqlite"
@@ -31,6 +32,7 @@ func (f dataFlags) path(advice string) (string, error) {
 
 type backupCmd struct {
 	dataFlags `embed:""`
+	auditFlag `embed:""`
 	To        string `placeholder:"FILE" type:"path" help:"Where the backup is written; '-' for standard output. Default: restante-TIME.db in the working directory, or in the directory that is named here."`
 }
 
@@ -71,6 +73,12 @@ func (c *backupCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
+	event := audit.Event{What: audit.Admin, Action: "backup", Subject: path}
+	return c.do(ctx, s, event, func() (int, error) { return 0, c.backup(ctx, s, path) })
+}
+
+// backup makes the backup, and says where it is.
+func (c *backupCmd) backup(ctx context.Context, s *streams, path string) error {
 	if c.To == "-" {
 		return filesOutcome(c.stream(ctx, s, path), "no backup was made")
 	}

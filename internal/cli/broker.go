@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
+	"restante/internal/audit"
 	"restante/internal/broker/rabbitmq/operate"
 )
 
@@ -80,6 +82,7 @@ func showStatus(s *streams, status *operate.Status, asJSON bool) error {
 
 type brokerPolicyCmd struct {
 	brokerAddress `embed:""`
+	auditFlag     `embed:""`
 	Apply         bool `help:"Set the policy over the management API, and show the status after it. The user needs the tag policymaker or administrator."`
 }
 
@@ -104,7 +107,12 @@ func (c *brokerPolicyCmd) Run(ctx context.Context, s *streams) error {
 			_, err := fmt.Fprintln(s.out, command)
 			return err
 		}
-		status, err := b.Apply(ctx)
+		var status operate.Status
+		event := audit.Event{What: audit.Admin, Action: "broker policy", Subject: policy.Name}
+		err = c.do(ctx, s, event, func() (_ int, err error) {
+			status, err = b.Apply(ctx)
+			return 0, err
+		})
 		if err != nil {
 			return err
 		}
@@ -115,6 +123,7 @@ func (c *brokerPolicyCmd) Run(ctx context.Context, s *streams) error {
 
 type brokerPartitionsCmd struct {
 	brokerAddress `embed:""`
+	auditFlag     `embed:""`
 	Count         int `arg:"" name:"count" help:"How many partitions there are to be."`
 }
 
@@ -131,7 +140,12 @@ It refuses while a node runs, for which it listens three seconds, and while mess
 func (c *brokerPartitionsCmd) Run(ctx context.Context, s *streams) error {
 	return withBroker(ctx, &c.brokerAddress, "", operate.Open, func(b *operate.Broker) error {
 		fmt.Fprintln(s.err, "listening for nodes")
-		before, err := b.SetPartitions(ctx, c.Count)
+		var before int
+		event := audit.Event{What: audit.Admin, Action: "broker partitions", Subject: strconv.Itoa(c.Count)}
+		err := c.do(ctx, s, event, func() (_ int, err error) {
+			before, err = b.SetPartitions(ctx, c.Count)
+			return 0, err
+		})
 		if err != nil {
 			return err
 		}

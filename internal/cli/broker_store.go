@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"restante/internal/audit"
 	"restante/internal/broker/rabbitmq/operate"
 	"restante/internal/errs"
 	"restante/internal/peer"
@@ -57,6 +58,7 @@ func (c *brokerStoreShowCmd) Run(ctx context.Context, s *streams) error {
 
 type brokerStoreAdoptCmd struct {
 	brokerAddress `embed:""`
+	auditFlag     `embed:""`
 	Store         storeURL `required:"" env:"RESTANTE_STORE" placeholder:"URL" help:"The store: postgres://USER:PASSWORD@HOST:PORT/DATABASE."`
 	Force         bool     `help:"Do it although nodes with another store are running. They stop to take messages when they hear of it."`
 }
@@ -97,7 +99,8 @@ func (c *brokerStoreAdoptCmd) Run(ctx context.Context, s *streams) error {
 				return err
 			}
 		}
-		return c.adopt(ctx, s, b, before, l.Store, log)
+		event := audit.Event{What: audit.Admin, Action: "broker store adopt", Subject: l.Store}
+		return c.do(ctx, s, event, func() (int, error) { return 0, c.adopt(ctx, s, b, before, l.Store, log) })
 	})
 }
 

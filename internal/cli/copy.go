@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"restante/internal/audit"
 	"restante/internal/errs"
 	"restante/internal/store"
 )
@@ -16,6 +17,8 @@ import (
 type copyCmd struct {
 	From storeURL `required:"" placeholder:"URL" help:"The source store: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE."`
 	To   storeURL `required:"" placeholder:"URL" help:"The target store. A SQLite file is created if it does not exist; a PostgreSQL database must exist."`
+
+	auditFlag `embed:""`
 }
 
 // Help is the text of `restante copy --help` below the usage line.
@@ -56,7 +59,8 @@ func (c *copyCmd) Run(ctx context.Context, s *streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	return c.outcome(c.copy(ctx, &store.Copy{From: from, To: to}, s))
+	event := audit.Event{What: audit.Admin, Action: "copy", Subject: c.From.String() + " to " + c.To.String()}
+	return c.do(ctx, s, event, func() (int, error) { return 0, c.outcome(c.copy(ctx, &store.Copy{From: from, To: to}, s)) })
 }
 
 func (c *copyCmd) copy(ctx context.Context, work *store.Copy, s *streams) error {

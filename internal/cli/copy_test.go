@@ -148,7 +148,7 @@ func TestCopy_RefusesWithAdvice(t *testing.T) {
 func TestMigrate_SaysWhatItDoes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "restante.db")
 	run(t.Context(), "", "migrate", "--store", "sqlite:"+path).want(t, exitOK, "is up to date", "migration=0001_log.sql")
-	if again := run(t.Context(), "", "migrate", "--store", "sqlite:"+path); again.code != exitOK || again.err != "" {
+	if again := run(t.Context(), "", "migrate", "--audit-log", "off", "--store", "sqlite:"+path); again.code != exitOK || again.err != "" {
 		t.Errorf("again: %+v", again)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"restante/internal/audit"
 	"restante/internal/broker/rabbitmq/deadletter"
 )
 
@@ -59,6 +60,7 @@ func (c *selection) pick() (deadletter.Pick, error) {
 
 type deadReplayCmd struct {
 	brokerAddress `embed:""`
+	auditFlag     `embed:""`
 	selection     `embed:""`
 	JSON          bool `help:"Print a JSON object."`
 }
@@ -90,8 +92,11 @@ func (c *deadReplayCmd) Run(ctx context.Context, s *streams) error {
 				}
 			}
 		}
-		n, err := d.Replay(ctx, pick, progress)
-		return errors.Join(err, c.report(s, n))
+		event := audit.Event{What: audit.DeadLetter, Action: "dead replay", Subject: c.subject()}
+		return c.do(ctx, s, event, func() (int, error) {
+			n, err := d.Replay(ctx, pick, progress)
+			return n, errors.Join(err, c.report(s, n))
+		})
 	})
 }
 
@@ -105,6 +110,7 @@ func (c *deadReplayCmd) report(s *streams, n int) error {
 
 type deadDropCmd struct {
 	brokerAddress `embed:""`
+	auditFlag     `embed:""`
 	selection     `embed:""`
 	Yes           bool `short:"y" help:"Do not ask for confirmation."`
 	JSON          bool `help:"Print a JSON object."`
@@ -131,8 +137,11 @@ func (c *deadDropCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	return withLetters(ctx, &c.brokerAddress, func(d *deadletter.Queue) error {
-		n, err := d.Drop(ctx, pick)
-		return errors.Join(err, c.report(s, n))
+		event := audit.Event{What: audit.DeadLetter, Action: "dead drop", Subject: c.subject()}
+		return c.do(ctx, s, event, func() (int, error) {
+			n, err := d.Drop(ctx, pick)
+			return n, errors.Join(err, c.report(s, n))
+		})
 	})
 }
 

@@ -9,10 +9,12 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
+	"restante/internal/audit"
 	"restante/internal/broker/rabbitmq/deadletter"
 )
 
@@ -99,6 +101,7 @@ type deadShowCmd struct {
 	brokerAddress `embed:""`
 	JSON          bool     `help:"Print each letter as a line of JSON. The body is \"body\" or, if it is not text, \"body_base64\"."`
 	IDs           []string `arg:"" name:"id" help:"Ids of letters, or of the messages in them."`
+	auditFlag     `embed:""`
 }
 
 // Help is the text of `restante dead show --help` below the usage line.
@@ -114,19 +117,25 @@ It shows the texts of messages. It prints control characters in them as \x1b and
 // Run shows letters.
 func (c *deadShowCmd) Run(ctx context.Context, s *streams) error {
 	return withLetters(ctx, &c.brokerAddress, func(d *deadletter.Queue) error {
-		var failures error
-		for i, id := range c.IDs {
-			found, err := d.Get(ctx, id)
-			if err == nil {
-				err = c.print(s.out, found, i > 0)
-			}
-			failures = errors.Join(failures, err)
-			if ctx.Err() != nil {
-				break
-			}
-		}
-		return failures
+		event := audit.Event{What: audit.DeadLetter, Action: "dead show", Subject: strings.Join(c.IDs, " ")}
+		return c.do(ctx, s, event, func() (int, error) { return c.show(ctx, d, s.out) })
 	})
+}
+
+// show prints the letters and returns how many it has found.
+func (c *deadShowCmd) show(ctx context.Context, d *deadletter.Queue, out io.Writer) (shown int, failures error) {
+	for i, id := range c.IDs {
+		found, err := d.Get(ctx, id)
+		if err == nil {
+			shown += len(found)
+			err = c.print(out, found, i > 0)
+		}
+		failures = errors.Join(failures, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return shown, failures
 }
 
 func (c *deadShowCmd) print(out io.Writer, found []deadletter.Content, more bool) error {

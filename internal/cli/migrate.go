@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"restante/internal/audit"
 	"restante/internal/store/driver"
 	"restante/internal/store/postgres"
 	"restante/internal/store/sqlite"
@@ -12,6 +13,8 @@ import (
 
 type migrateCmd struct {
 	Store storeURL `required:"" env:"RESTANTE_STORE" placeholder:"URL" help:"The store: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE."`
+
+	auditFlag `embed:""`
 }
 
 // Help is the text of `restante migrate --help` below the usage line.
@@ -34,7 +37,8 @@ Exit codes:
 // Run creates or updates the tables of the store.
 func (c *migrateCmd) Run(ctx context.Context, s *streams) error {
 	log := slog.New(slog.NewTextHandler(s.err, nil))
-	if err := c.migrate(ctx, log); err != nil {
+	event := audit.Event{What: audit.Admin, Action: "migrate", Subject: c.Store.String()}
+	if err := c.do(ctx, s, event, func() (int, error) { return 0, c.migrate(ctx, log) }); err != nil {
 		return c.Store.explain(err)
 	}
 	_, err := fmt.Fprintf(s.out, "%s is up to date\n", c.Store)

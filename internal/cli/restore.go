@@ -7,11 +7,13 @@ import (
 	"io"
 	"time"
 
+	"restante/internal/audit"
 	"restante/internal/store/sqlite"
 )
 
 type restoreCmd struct {
 	dataFlags `embed:""`
+	auditFlag `embed:""`
 	File      string `arg:"" type:"path" placeholder:"FILE" help:"The backup, or any other database file of a server; '-' for standard input."`
 }
 
@@ -49,6 +51,12 @@ func (c *restoreCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
+	event := audit.Event{What: audit.Admin, Action: "restore", Subject: c.File + " to " + path}
+	return c.do(ctx, s, event, func() (int, error) { return 0, c.restore(ctx, s, path) })
+}
+
+// restore puts the backup into the place of the database at path.
+func (c *restoreCmd) restore(ctx context.Context, s *streams, path string) error {
 	begun := time.Now()
 	r := &sqlite.Restoration{From: c.File, To: path}
 	if c.File == "-" {
@@ -58,7 +66,7 @@ func (c *restoreCmd) Run(ctx context.Context, s *streams) error {
 		r.From, r.Input = "", io.Reader(untilDone{ctx, s.in})
 	}
 	var done sqlite.Restored
-	err = withProgress(s, moving(r.Progress), func() (err error) {
+	err := withProgress(s, moving(r.Progress), func() (err error) {
 		done, err = r.Run(ctx)
 		return err
 	})

@@ -111,7 +111,9 @@ var opened = map[string]func(r *rig, token []string) (suffix string){
 func TestRefresh_OverEveryTransport(t *testing.T) {
 	for name, open := range opened {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, tokens())
+			cfg, denied := tokens(), make(chan string, 10)
+			cfg.Denied = func(_ *http.Request, reason string) { denied <- reason }
+			r := newRig(t, cfg)
 			suffix := open(r, bearer("ann", 1, 60))
 			newer := bearer("ann", 2, 600)
 			r.wantRefreshed(r.do("POST", "/refresh"+suffix, "", newer...), 600)
@@ -119,6 +121,13 @@ func TestRefresh_OverEveryTransport(t *testing.T) {
 			r.wantRefreshed(r.do("POST", "/refresh"+suffix, "", bearer("ann", 1, 6000)...), 600)
 			r.wantRefreshed(r.do("POST", "/refresh"+suffix, "", newer...), 600)
 			r.wantRefused(r.do("POST", "/refresh"+suffix, "", bearer("bob", 3, 6000)...), 403, "another_user")
+			if len(denied) != 1 || <-denied != "connection" {
+				t.Error("it is not told that the connection of another client was refreshed")
+			}
+			r.want(r.do("POST", "/refresh"+suffix, "", append([]string{"Origin", "https://evil.example"}, newer...)...), 403, errForeignPage.Text)
+			if len(denied) != 1 || <-denied != "origin" {
+				t.Error("it is not told that a foreign page was refused")
+			}
 			r.wantRefreshed(r.do("POST", "/refresh"+suffix, "", newer...), 600)
 			// The newest counts even if it ends earlier.
 			r.wantRefreshed(r.do("POST", "/refresh"+suffix, "ignored", bearer("ann", 3, 300)...), 300)

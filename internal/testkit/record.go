@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// RecordVariable names a directory. When it is set, every server of a test logs at debug level, and its log and metrics
-// are kept there for test/privacy to search. This includes the fault tests, because their servers log the most errors.
+// RecordVariable names a directory. When it is set, every server of a test logs at debug level, and its log, audit log
+// and metrics are kept there for test/privacy to search. This includes the fault tests, because their servers log the most errors.
 // They are not slower with it: a server under their load logs a few megabytes.
 const RecordVariable = "RESTANTE_TEST_RECORD"
 
@@ -27,6 +27,7 @@ const Private = "foryoureyesonly"
 const (
 	LogFile     = ".log"
 	MetricsFile = ".metrics"
+	AuditFile   = ".audit"
 )
 
 // record is the record of a process; nil records nothing.
@@ -59,7 +60,7 @@ func (r *record) env() []string {
 	if r == nil {
 		return nil
 	}
-	return []string{"RESTANTE_LOG_LEVEL=debug"}
+	return []string{"RESTANTE_LOG_LEVEL=debug", "RESTANTE_AUDIT_LOG=" + r.name + AuditFile}
 }
 
 // logFile returns the file for the log, or "" if it is not recorded.

@@ -87,7 +87,7 @@ func (c Claims) With(name string, value any) Claims {
 // NewClaims returns the claims of a token that is valid for an hour.
 func NewClaims(sub string, rooms ...string) Claims {
 	return Claims{
-		"iss": IssuerName, "aud": Audience, "sub": sub, "rooms": rooms,
+		"iss": IssuerName, "aud": Audience, "sub": sub, "rooms": append([]string{}, rooms...), // never null
 		"exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Unix(),
 	}
 }

@@ -70,6 +70,8 @@ func goodTokens(t *testing.T, i *testkit.Issuer) []shown {
 		inClaims(i, "valid soon, within the leeway", mayAll, "nbf", time.Now().Add(leeway/2).Unix()),
 		inClaims(i, "an unknown claim", mayAll, "scope", "everything"),
 		inClaims(i, "publish set to true", mayAll, "publish", true),
+		inClaims(i, "publish in other letters, which means nothing", mayAll, "Publish", false),
+		inClaims(i, "valid for 399 days", mayAll, "exp", time.Now().Add(399*24*time.Hour).Unix()),
 		inClaims(i, "for reading only", readOnly, "publish", false),
 		inClaims(i, "another sub", otherSub, "sub", "bob"),
 		operator(forRooms(i, mayAll, "team-a", []string{"team-a"})),
@@ -122,6 +124,19 @@ func badClaims(t *testing.T, i *testkit.Issuer) []shown {
 		inClaims(i, "a star in the middle", invalid, "rooms", []string{"t*m-a"}),
 		inClaims(i, "publish a text", invalid, "publish", "true"),
 		inClaims(i, "admin a number", invalid, "admin", 1),
+		inClaims(i, "admin a text", invalid, "admin", "true"),
+		inClaims(i, "a list of audiences with a number", invalid, "aud", []any{testkit.Audience, 7}),
+		inClaims(i, "a jti of a number", invalid, "jti", 7),
+		inClaims(i, "an iat of text", invalid, "iat", "1"),
+		inClaims(i, "an nbf of true", invalid, "nbf", true),
+		inClaims(i, "valid for 401 days", invalid, "exp", time.Now().Add(401*24*time.Hour).Unix()),
+		inClaims(i, "valid until the year 285428751", invalid, "exp", 9007199254740991),
+		inClaims(i, "issued 401 days ago", invalid, "iat", time.Now().Add(-401*24*time.Hour).Unix()),
+	}
+	for _, claim := range []string{"publish", "admin", "rooms", "exp", "nbf", "iat", "iss", "aud", "sub", "jti"} {
+		null := testkit.NewClaims("ann", "team-a")
+		null[claim] = nil // With would remove it
+		all = append(all, shown{name: claim + " null", verdict: invalid, bearer: inHeader(i.Token(null))})
 	}
 	for name, payload := range map[string]any{
 		"a payload that is no object": "[]",

@@ -71,8 +71,11 @@ func ofSecureNode(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys := httptest.NewServer(http.NotFoundHandler()) // a key set that cannot be fetched has metrics, too
+	defer keys.Close()
 	issuer := testkit.NewIssuer(t)
 	o := issuer.Options(
+		"--jwks-url", "https://other.example.org="+keys.URL,
 		"--tls-cert", write(t, "CERTIFICATE", lender.Certificate().Raw),
 		"--tls-key", write(t, "PRIVATE KEY", key),
 	)

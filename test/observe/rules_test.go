@@ -92,7 +92,7 @@ func node(all map[string]values, instance string, alone bool) {
 	}
 	for name, rate := range map[string]float64{
 		"accepted_total": 150, "confirmed_total": 150, "stored_total": 150, "duplicates_total": 0, "announced_total": 150, "heard_total": 300,
-		"destroyed_total": 0, "log_lines_lost_total": 0,
+		"destroyed_total": 0, "log_lines_lost_total": 0, "audit_lines_dropped_total": 0,
 	} {
 		add("restante_"+name, "", counter(rate, rate))
 	}
@@ -105,6 +105,8 @@ func node(all map[string]values, instance string, alone bool) {
 	}
 	add("restante_key_set_refreshes_total", `outcome="ok"`, counter(1, 1))
 	add("restante_key_set_refreshes_total", `outcome="failed"`, counter(0, 0))
+	add("restante_key_set_age_seconds", `issuer="",url="https://id.example.org/keys"`, gauge(60, 60))
+	add("restante_key_file_reloads_total", `outcome="failed"`, counter(0, 0))
 	for _, name := range []string{"confirm", "accept_to_store", "accept_to_heard", "deliver"} {
 		for le, rate := range map[string]float64{"0.1": 150, "5": 150, "+Inf": 150} {
 			add("restante_"+name+"_seconds_bucket", fmt.Sprintf("le=%q", le), counter(rate, rate))
@@ -250,6 +252,7 @@ var scenes = []scene{
 	{name: "a node has another database", change: map[string]values{"restante_check_up store a": gauge(1, 0)}, fires: []string{"RestanteOtherStore page"}},
 	{name: "a node holds its database", change: map[string]values{"restante_store_held a": gauge(0, 1)}, fires: []string{"RestanteStoreHeld ticket"}},
 	{name: "nobody reads the log", change: map[string]values{"restante_log_lines_lost_total a": counter(0, 5)}, fires: []string{"RestanteLogLinesLost ticket"}},
+	{name: "the audit log cannot be written", change: map[string]values{"restante_audit_lines_dropped_total a": counter(0, 5)}, fires: []string{"RestanteAuditLinesLost ticket"}},
 	{name: "the store fails at times", change: map[string]values{"restante_store_errors_total": counter(0, 1)}, fires: []string{"RestanteStoreErrors ticket"}},
 	{name: "a program holds the write-ahead log", alone: true, change: map[string]values{"restante_sqlite_wal_bytes": gauge(16<<20, 200<<20)}, fires: []string{"RestanteWALGrows ticket"}},
 	{name: "all connections to PostgreSQL are in use", change: map[string]values{"restante_postgres_connections_in_use a": gauge(2, 16)}, fires: []string{"RestantePostgresPoolFull ticket"}},
@@ -258,6 +261,8 @@ var scenes = []scene{
 	{name: "the key set cannot be fetched", change: map[string]values{
 		"restante_key_set_refreshes_total ok a": counter(1, 0), "restante_key_set_refreshes_total failed a": counter(0, 1),
 	}, fires: []string{"RestanteKeySetFails ticket"}},
+	{name: "the key set is old", change: map[string]values{"restante_key_set_age_seconds a": gauge(60, 13*3600)}, fires: []string{"RestanteKeySetOld page"}},
+	{name: "a changed key file is bad", change: map[string]values{"restante_key_file_reloads_total failed a": event}, fires: []string{"RestanteKeyFileBad ticket"}},
 	{name: "there are no keys", change: map[string]values{"restante_tokens_total a": counter(0, 5)}, fires: []string{"RestanteTokensCannotBeChecked page"}},
 	{name: "there are many connections", change: map[string]values{"restante_tcp_connections a": gauge(10, 890)}, fires: []string{"RestanteConnectionsNearLimit ticket"}},
 	{name: "connections are rejected", change: map[string]values{"restante_limited_total a": counter(0, 5)}, fires: []string{"RestanteConnectionsTurnedAway ticket"}},

@@ -1,4 +1,4 @@
-// Package privacy searches the logs and metrics of the servers of all other tests, and the answers of servers that
+// Package privacy searches the logs, audit logs and metrics of the servers of all other tests, and the answers of servers that
 // refuse requests, for private data: tokens, connection tokens, and texts of messages. `make test-whole` records the
 // logs and metrics, and runs this package at the end.
 package privacy
@@ -27,8 +27,8 @@ func TestRecord_HasNothingPrivate(t *testing.T) {
 		t.Skip("no record of the other tests: make test-whole makes one, and names it in " + testkit.RecordVariable)
 	}
 	s := scanRecord(t, dir)
-	if s.debug == 0 || s.metrics == 0 || len(s.connections) == 0 {
-		t.Errorf("not a record of the tests: %d debug lines, %d lines of metrics, %d connections", s.debug, s.metrics, len(s.connections))
+	if s.debug == 0 || s.metrics == 0 || s.audit == 0 || len(s.connections) == 0 {
+		t.Errorf("not a record of the tests: %d debug lines, %d lines of metrics, %d of audit logs, %d connections", s.debug, s.metrics, s.audit, len(s.connections))
 	}
 	const shown = 50
 	leaks := s.found()
@@ -42,7 +42,7 @@ func TestRecord_HasNothingPrivate(t *testing.T) {
 func scanRecord(t *testing.T, dir string) *scanner {
 	t.Helper()
 	s := newScanner()
-	for _, kind := range []string{testkit.LogFile, testkit.MetricsFile} {
+	for _, kind := range []string{testkit.LogFile, testkit.MetricsFile, testkit.AuditFile} {
 		names, err := filepath.Glob(filepath.Join(dir, "*"+kind))
 		if err != nil {
 			t.Fatal(err)
@@ -85,8 +85,8 @@ func TestRecord_IsComplete(t *testing.T) {
 	}
 
 	s := scanRecord(t, dir)
-	if s.debug == 0 || s.metrics == 0 || !s.connections[negotiated.ConnectionID] {
-		t.Errorf("%d debug lines, %d lines of metrics, connections %v", s.debug, s.metrics, s.connections)
+	if s.debug == 0 || s.metrics == 0 || s.audit == 0 || !s.connections[negotiated.ConnectionID] {
+		t.Errorf("%d debug lines, %d lines of metrics, %d of audit logs, connections %v", s.debug, s.metrics, s.audit, s.connections)
 	}
 	if leaks := s.found(); len(leaks) != 0 {
 		t.Errorf("leaks: %q", leaks)

@@ -45,6 +45,7 @@ type scanner struct {
 
 	debug       int               // number of log lines at level debug
 	metrics     int               // number of lines of metrics
+	audit       int               // number of lines of audit logs
 	connections map[string]bool   // ids of connections in the log
 	words       map[string]string // words in the form of a connection token, and where each was first
 }
@@ -80,6 +81,9 @@ func (s *scanner) line(where string, line []byte) {
 	}
 	if bytes.Contains(line, []byte(`"level":"DEBUG"`)) {
 		s.debug++
+	}
+	if bytes.Contains(line, []byte(`"audit":true`)) {
+		s.audit++
 	}
 	if bytes.HasPrefix(line, []byte("restante_")) {
 		s.metrics++
