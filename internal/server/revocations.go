@@ -33,19 +33,19 @@ func (s *Server) runRevocations(ctx context.Context) error { return s.revoker.Ru
 // revocations returns what operators revoke tokens with.
 func (s *Server) revocations() api.Revoker {
 	if s.cfg.Auth == config.AuthJWT {
-		return noted{s.revoker, s.audit}
+		return auditedRevoker{s.revoker, s.audit}
 	}
 	return withoutTokens{}
 }
 
-// noted is a revoker whose revocations stand in the audit log.
-type noted struct {
+// auditedRevoker is a revoker whose revocations stand in the audit log.
+type auditedRevoker struct {
 	*revocation.Revoker
 	audit *audit.Log
 }
 
 // Revoke implements api.Revoker.
-func (n noted) Revoke(ctx context.Context, k revocation.Key, reason, by string) (revocation.Outcome, error) {
+func (n auditedRevoker) Revoke(ctx context.Context, k revocation.Key, reason, by string) (revocation.Outcome, error) {
 	done, err := n.Revoker.Revoke(ctx, k, reason, by)
 	e := audit.Event{What: audit.Revoked, Outcome: audit.OK, Reason: string(k.Kind), Action: route.Revoke.Pattern(), Subject: k.Name}
 	if err != nil {

@@ -112,9 +112,13 @@ func (s *site) upload(a *activity, path, token string) {
 	go func(err error) { // the body goes on, slowly
 		tick := time.NewTicker(3 * time.Second)
 		defer tick.Stop()
-		for err == nil && !a.isOver() {
-			<-tick.C
-			_, err = conn.Write([]byte("x"))
+		for err == nil {
+			select {
+			case <-tick.C:
+				_, err = conn.Write([]byte("x"))
+			case <-a.over:
+				return
+			}
 		}
 	}(nil)
 	go func() {
