@@ -1,3 +1,3 @@
--- oldest: 5
+-- oldest: 6
 -- What the tests of rolling upgrades add to the schema. Older versions neither write nor read it.
-ALTER TABLE rooms ADD COLUMN tomorrow TEXT;
+ALTER TABLE restante.rooms ADD COLUMN tomorrow text;
