@@ -68,9 +68,22 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	w, log := logging.New(s.err, logHandler(c.Config, s.err))
 	s.err, s.end = w, func() { w.Close(logLimit) }
 	for _, e := range c.Exposures(c.File) {
-		log.Warn(e.What, "path", e.Path, "mode", fmt.Sprintf("%04o", e.Mode), "advice", "chmod go= "+e.Path)
+		warn(log, e)
 	}
 	return server.Run(ctx, c.Config, log, nil, w.Lost())
+}
+
+// warn logs what other users of the machine can do.
+func warn(log *slog.Logger, e config.Exposure) {
+	about := []any{"path", e.Path, "mode", fmt.Sprintf("%04o", e.Mode), "advice", "chmod go= " + e.Path}
+	switch e.What {
+	case config.CanRead:
+		log.Warn("other users can read a file that holds a secret", about...)
+	case config.CanWrite:
+		log.Warn("other users can change a file that says who is trusted", about...)
+	case config.CanEnter:
+		log.Warn("other users can enter the data directory", about...)
+	}
 }
 
 // logLimit is how long the end of the process waits for the last lines of its log to be read.

@@ -111,14 +111,17 @@ func validatePassword(flag, file string, addresses []string, remote bool) error 
 type Exposure struct {
 	Path string
 	Mode fs.FileMode
-	What string // what others can do, for people
+	What Access
 }
 
-// What others can do.
+// Access is what other users can do that they should not.
+type Access int
+
+// What other users can do.
 const (
-	canRead  = "other users can read a file that holds a secret"
-	canWrite = "other users can change a file that says who is trusted"
-	canEnter = "other users can enter the data directory"
+	CanRead  Access = iota + 1 // read a file that holds a secret
+	CanWrite                   // change a file that says who is trusted
+	CanEnter                   // enter the data directory
 )
 
 // Exposures looks at the files that the configuration names, at its own file, "" for none, and at the data directory. Files that cannot be
@@ -131,7 +134,7 @@ func (c Config) Exposures(file File) (found []Exposure) {
 	}
 	for _, path := range secrets {
 		if mode, exposed := secret.Exposed(path); path != "" && exposed {
-			found = append(found, Exposure{path, mode, canRead})
+			found = append(found, Exposure{path, mode, CanRead})
 		}
 	}
 	trusted := []string{string(file), c.TLS.Cert, c.TLS.Key}
@@ -141,11 +144,11 @@ func (c Config) Exposures(file File) (found []Exposure) {
 	}
 	for _, path := range trusted {
 		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o022 != 0 {
-			found = append(found, Exposure{path, info.Mode().Perm(), canWrite})
+			found = append(found, Exposure{path, info.Mode().Perm(), CanWrite})
 		}
 	}
 	if info, err := os.Stat(c.Data); err == nil && info.IsDir() && info.Mode().Perm()&0o077 != 0 && (!c.ManyMachines() || len(c.ACME.Domain) > 0) {
-		found = append(found, Exposure{c.Data, info.Mode().Perm(), canEnter})
+		found = append(found, Exposure{c.Data, info.Mode().Perm(), CanEnter})
 	}
 	return found
 }
