@@ -6,13 +6,17 @@ package testkit
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"restante/internal/testkit/nodes"
 )
 
 // Environment variables of a test run.
@@ -100,6 +104,17 @@ func Race() bool { return os.Getenv(raceVariable) != "" }
 // Long reports whether a test that waits for something slow, such as a fault that lasts, should take its long form of a
 // few minutes. `make test-versions` asks for it.
 func Long() bool { return os.Getenv(longVariable) != "" }
+
+// FreeAddr returns an address of this machine on which no program listens, for a program that must be told where to listen.
+// No connection and no other listener of a test takes it meanwhile, unless by a rare chance: they use other ports.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	port, err := nodes.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+}
 
 // Need returns the path of a program. If it is not installed the test is skipped, or fails under CI=true, where
 // everything must be installed.

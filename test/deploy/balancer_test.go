@@ -54,7 +54,7 @@ func balance(t *testing.T, apis, hubs []string, changes ...[2]string) *balancer 
 	t.Helper()
 	program := testkit.Need(t, "haproxy")
 	b := &balancer{log: &output{}}
-	public, private := freeAddr(t), freeAddr(t)
+	public, private := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	b.url, b.metrics = "http://"+public, "http://"+private
 	text := read(t, "deploy/haproxy.cfg")
 	for _, change := range append([][2]string{
@@ -99,16 +99,6 @@ func servers(name, options string, addrs []string) string {
 // healthy returns a function that reports whether the load balancer has nodes of both roles.
 func (b *balancer) healthy(t *testing.T) func() bool {
 	return func() bool { code, _ := status(t, "GET", b.metrics+"/health"); return code == http.StatusOK }
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // status returns the status and body of an answer, or 0 if there is none.

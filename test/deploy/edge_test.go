@@ -98,7 +98,7 @@ func TestBalancer_WithACertificate(t *testing.T) {
 	if len(line) != 1 {
 		t.Fatalf("the manual has %d lines that give HAProxy a certificate", len(line))
 	}
-	public := freeAddr(t)
+	public := testkit.FreeAddr(t)
 	node := startUnready(t, "node")
 	const frontend = "frontend restante\n"
 	startBalancer(t, node, node, [2]string{frontend, frontend + "\t" + strings.NewReplacer(":8443", public, "FILE", file).Replace(line[0]) + "\n"})

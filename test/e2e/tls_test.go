@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -33,12 +32,7 @@ func securedNodes(t *testing.T, o testkit.Options) *testkit.Server {
 	t.Helper()
 	cluster := testkit.NewCluster(t)
 	start := func(roles ...string) *testkit.Server {
-		free, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := free.Addr().String()
-		_ = free.Close()
+		addr := testkit.FreeAddr(t)
 		own := o
 		own.Args = append([]string{"--listen", addr, "--advertise", "https://" + addr}, o.Args...)
 		return cluster.Start(t, own, roles...)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -33,10 +32,7 @@ type bare struct {
 // startBare starts a server whose log goes to the file.
 func startBare(t *testing.T, log *os.File, args ...string) *bare {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	noError(t, err)
-	addr := l.Addr().String()
-	noError(t, l.Close())
+	addr := testkit.FreeAddr(t)
 	args = slices.Concat([]string{"serve", "--listen", addr, "--data", t.TempDir(), "--log-format", "json"}, load.WithoutLimits(), args)
 	b := &bare{t: t, cmd: exec.Command(testkit.Binary(t), args...), url: "http://" + addr, exited: make(chan error, 1)}
 	b.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")

@@ -2,10 +2,8 @@ package observe
 
 import (
 	"fmt"
-	"net"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,26 +87,20 @@ func everything(t *testing.T) metrics {
 // another port.
 func ofRabbitMQ(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	addr := testkit.FreeAddr(t)
+	_, port, _ := strings.Cut(addr, ":")
 	if _, err := testkit.RabbitMQ(t).Node(0).Ctl(t.Context(), "eval", fmt.Sprintf(`
 		Plugins = filename:dirname(code:lib_dir(rabbitmq_management)),
 		[code:add_patha(D) || D <- filelib:wildcard(Plugins ++ "/{accept,prometheus,rabbitmq_prometheus}-*/ebin")],
 		application:stop(rabbitmq_prometheus),
 		application:load(rabbitmq_prometheus),
-		ok = application:set_env(rabbitmq_prometheus, tcp_config, [{ip, "127.0.0.1"}, {port, %d}]),
+		ok = application:set_env(rabbitmq_prometheus, tcp_config, [{ip, "127.0.0.1"}, {port, %s}]),
 		{ok, _} = application:ensure_all_started(rabbitmq_prometheus).`, port)); err != nil {
 		testkit.Missing(t, "RabbitMQ's plugin rabbitmq_prometheus: %v", err)
 	}
 	job := scrapeJob(t, "rabbitmq")
 	job.Params.Del("vhost") // the vhost of the compose file
-	page := "http://127.0.0.1:" + strconv.Itoa(port) + job.MetricsPath + "?" + job.Params.Encode()
+	page := "http://" + addr + job.MetricsPath + "?" + job.Params.Encode()
 	return eventually(t, page, "rabbitmq_detailed_queue_messages{", "rabbitmq_detailed_queue_consumers{")
 }
 

@@ -79,7 +79,7 @@ func nginx(t *testing.T, lines string) (addr string) {
 	t.Helper()
 	program := testkit.Need(t, "nginx")
 	dir := t.TempDir()
-	addr = freeAddr(t)
+	addr = testkit.FreeAddr(t)
 	text := "daemon off;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n"
 	if os.Getuid() == 0 {
 		text = "user root;\n" + text
@@ -104,7 +104,7 @@ func nginx(t *testing.T, lines string) (addr string) {
 func haproxy(t *testing.T, target string) (addr string) {
 	t.Helper()
 	program := testkit.Need(t, "haproxy")
-	addr = freeAddr(t)
+	addr = testkit.FreeAddr(t)
 	text := "defaults\n\tmode http\n\ttimeout connect 5000\n\ttimeout client 50000\n\ttimeout server 50000\n" +
 		"frontend in\n\tbind " + addr + "\n\tdefault_backend out\nbackend out\n\tserver one " + target + "\n"
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
@@ -122,7 +122,7 @@ func devProxy(t *testing.T, target string) (addr string) {
 	if _, err := os.Stat("js/node_modules/.package-lock.json"); err != nil {
 		testkit.Missing(t, "the npm packages of test/proxies/js: %v", err)
 	}
-	addr = freeAddr(t)
+	addr = testkit.FreeAddr(t)
 	_, port, _ := net.SplitHostPort(addr)
 	run(t, exec.Command(node, "js/devproxy.mjs", port, "http://"+target))
 	return addr
@@ -179,16 +179,6 @@ func run(t *testing.T, cmd *exec.Cmd) {
 			t.Logf("%s:\n%s", strings.Join(cmd.Args, " "), &output)
 		}
 	})
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // listening waits until a program accepts connections.

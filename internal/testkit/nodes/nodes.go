@@ -21,9 +21,9 @@ var ErrMissing = errors.New("not installed")
 // startLimit bounds the start of one server.
 const startLimit = 90 * time.Second
 
-// freePort returns a port on which no program listens. The port is below the range that the system uses for outgoing
+// FreePort returns a port on which no program listens. The port is below the range that the system uses for outgoing
 // connections, so that it is still free when a killed server restarts.
-func freePort() (int, error) {
+func FreePort() (int, error) {
 	for range 100 {
 		port := 10_000 + rand.IntN(20_000)
 		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))

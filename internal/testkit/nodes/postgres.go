@@ -82,7 +82,7 @@ func (p *Postgres) create(ctx context.Context) (err error) {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	for range 3 { // another program may use the port first
-		if p.port, err = freePort(); err != nil {
+		if p.port, err = FreePort(); err != nil {
 			return err
 		}
 		if err = p.Restart(ctx); err == nil || ctx.Err() != nil {

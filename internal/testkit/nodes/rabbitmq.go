@@ -69,7 +69,7 @@ func (c *RabbitMQ) start(ctx context.Context) (err error) {
 	if c.dir, err = os.MkdirTemp("", "restante-rabbitmq-"); err != nil {
 		return err
 	}
-	if c.epmdPort, err = freePort(); err != nil {
+	if c.epmdPort, err = FreePort(); err != nil {
 		return err
 	}
 	epmd := c.root.command(context.WithoutCancel(ctx), c.dir, nil, "epmd", "-address", "127.0.0.1", "-port", strconv.Itoa(c.epmdPort))
@@ -110,7 +110,7 @@ func (c *RabbitMQ) newNode(i int) (*RabbitNode, error) {
 	n := &RabbitNode{cluster: c, name: name + "@localhost", dir: filepath.Join(c.dir, name)}
 	for _, port := range []*int{&n.amqpPort, &n.distPort, &n.uiPort} {
 		var err error
-		if *port, err = freePort(); err != nil {
+		if *port, err = FreePort(); err != nil {
 			return nil, err
 		}
 	}

@@ -33,7 +33,7 @@ func (p *Postgres) copyOf(ctx context.Context, upstream string) (err error) {
 	if err := p.baseBackup(ctx, upstream, p.data(), "-R"); err != nil {
 		return err
 	}
-	if p.port, err = freePort(); err != nil {
+	if p.port, err = FreePort(); err != nil {
 		return err
 	}
 	return p.Restart(ctx)
