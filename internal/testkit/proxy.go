@@ -33,6 +33,7 @@ type Proxy struct {
 	targets []string
 	next    int // index of the next connection
 	refuse  bool
+	cuts    int // how often Cut was called
 	links   map[*link]struct{}
 }
 
@@ -83,6 +84,7 @@ func (p *Proxy) URL() string { return "http://" + p.Addr() }
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.cuts++
 	for l := range p.links {
 		l.reset()
 	}
@@ -168,6 +170,9 @@ func (p *Proxy) accept(ctx context.Context) {
 }
 
 func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
+	p.mu.Lock()
+	cuts := p.cuts
+	p.mu.Unlock()
 	l := &link{}
 	l.ends[Up] = client
 	if l.ends[Down] = p.dial(ctx); l.ends[Down] == nil {
@@ -176,8 +181,9 @@ func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
 	}
 	p.mu.Lock()
 	p.links[l] = struct{}{}
+	cut := p.cuts != cuts // before this link was registered
 	p.mu.Unlock()
-	if ctx.Err() != nil { // close may have called Cut before this link was registered
+	if cut {
 		l.reset()
 	}
 	ctx, cancel := context.WithCancel(ctx)
