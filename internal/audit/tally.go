@@ -3,6 +3,8 @@ package audit
 import (
 	"net/netip"
 	"time"
+
+	"restante/internal/remote"
 )
 
 // The bounds of the log. Events with the same name, outcome, reason and owner are of one kind. The owner is the client, or
@@ -42,7 +44,7 @@ func newTally() *tally {
 func (t *tally) take(e Event) bool {
 	owner, left := e.Who+e.User, &t.known
 	if owner == "" {
-		owner, left = networkOf(e.From), &t.others
+		owner, left = remote.Network(e.From).String(), &t.others
 	}
 	key := kind{e.What, e.Outcome, e.Reason, owner}
 	c := t.kinds[key]
@@ -87,14 +89,4 @@ func (t *tally) rest() []repeated {
 type repeated struct {
 	Event
 	more int
-}
-
-// networkOf returns the address, of IPv6 its network of 64 bits, since one client usually has all of it.
-func networkOf(from netip.Addr) string {
-	if from.Is6() && !from.Is4In6() {
-		if network, err := from.Prefix(64); err == nil {
-			return network.String()
-		}
-	}
-	return from.String()
 }

@@ -124,7 +124,7 @@ func clientOf(ctx context.Context) clientKey {
 	if client, err := auth.From(ctx); err == nil && client.ID != "" {
 		return clientKey{id: client.ID}
 	}
-	return clientKey{network: networkOf(remote.From(ctx).Addr)}
+	return clientKey{network: remote.Network(remote.From(ctx).Addr)}
 }
 
 // Owner returns the name under which what the client of ctx makes the server keep is held: the sub of its token, or its network.
@@ -140,20 +140,7 @@ func Owner(ctx context.Context) string {
 const ownerOfID = "sub "
 
 // OwnerOf is Owner for a connection from an address, of which no request is known yet.
-func OwnerOf(addr netip.Addr) string { return networkOf(addr).String() }
-
-// networkOf returns the address that limits count for addr: addr itself for IPv4, the first address of its network of
-// 64 bits for IPv6, since one client usually has all of that network.
-func networkOf(addr netip.Addr) netip.Addr {
-	if !addr.Is6() {
-		return addr
-	}
-	prefix, err := addr.Prefix(64)
-	if err != nil {
-		return addr
-	}
-	return prefix.Addr()
-}
+func OwnerOf(addr netip.Addr) string { return remote.Network(addr).String() }
 
 // CheckRate returns the check of rates before next: it refuses messages of a client that sends too fast, with
 // errs.RateLimited and the time after which the next message is accepted. A refusal is delayed, see refusalDelay.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"restante/internal/memory"
+	"restante/internal/remote"
 )
 
 // Listener returns a listener that counts the TCP connections of next until they are closed. It rejects connections beyond
@@ -55,7 +56,7 @@ func (l *listener) Accept() (net.Conn, error) {
 // open counts a new connection, also as one that is unfinished, or returns the limit that it exceeds.
 func (l *Limits) open(tcp *net.TCPConn) (c *conn, beyond limit) {
 	from := addrOf(tcp.RemoteAddr())
-	c = &conn{TCPConn: tcp, limits: l, from: from, network: networkOf(from), exempt: l.exempt(from)}
+	c = &conn{TCPConn: tcp, limits: l, from: from, network: remote.Network(from), exempt: l.exempt(from)}
 	if c.held, beyond = l.admit(from, c.owner()); beyond != "" {
 		return nil, beyond
 	}
@@ -145,7 +146,7 @@ func (l *Limits) admit(from netip.Addr, owner string) (held *memory.Holding, bey
 
 // count counts a connection, or returns the limit on numbers that it exceeds.
 func (l *Limits) count(from netip.Addr) (beyond limit) {
-	network := networkOf(from)
+	network := remote.Network(from)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -170,7 +171,7 @@ func (l *Limits) exempt(addr netip.Addr) bool {
 
 // leave uncounts an admitted connection when it is closed.
 func (l *Limits) leave(from netip.Addr) {
-	network := networkOf(from)
+	network := remote.Network(from)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all--

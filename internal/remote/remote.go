@@ -112,3 +112,12 @@ func addrOf(text string) netip.Addr {
 	}
 	return addr.Unmap().WithZone("")
 }
+
+// Network returns the address that stands for all the addresses of one client: addr itself for IPv4, the first address of its network of
+// 64 bits for IPv6, since one client usually has all of that network. addr is that of an Origin, or the zero Addr, which is returned.
+func Network(addr netip.Addr) netip.Addr {
+	if !addr.Is6() {
+		return addr
+	}
+	return netip.PrefixFrom(addr, 64).Masked().Addr()
+}

@@ -141,6 +141,22 @@ func TestWrap_ChecksEveryRequestForTheProofOfANode(t *testing.T) {
 	}
 }
 
+func TestNetwork(t *testing.T) {
+	for addr, want := range map[string]string{
+		"192.0.2.1":            "192.0.2.1",
+		"2001:db8::":           "2001:db8::",
+		"2001:db8::ffff:1":     "2001:db8::",
+		"2001:db8:0:1:2:3:4:5": "2001:db8:0:1::",
+	} {
+		if got := Network(netip.MustParseAddr(addr)); got != netip.MustParseAddr(want) {
+			t.Errorf("%s is of %s, want %s", addr, got, want)
+		}
+	}
+	if got := Network(netip.Addr{}); got.IsValid() {
+		t.Errorf("no address is of %s", got)
+	}
+}
+
 func FuzzWrap(f *testing.F) {
 	f.Add("10.0.0.1:1000", "198.51.100.7, 10.2.3.4", "https")
 	f.Add("192.0.2.1:1000", "[::1]:80,%", "http, ftp")
