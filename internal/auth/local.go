@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"restante/internal/filestate"
+	"restante/internal/secret"
 )
 
 // localKeys are the keys of secrets and of files. One goroutine reads files that have changed.
@@ -46,15 +46,15 @@ type keyFile struct {
 func openLocal(cfg Config, reloads *prometheus.CounterVec) (*localKeys, error) {
 	l := &localKeys{log: cfg.Log, reloads: reloads}
 	var faults error
-	for _, secret := range cfg.Secrets {
-		k, err := secretKey(secret)
+	for _, text := range cfg.Secrets {
+		k, err := secretKey(text)
 		if err != nil {
 			faults = errors.Join(faults, fmt.Errorf("--jwt-secret: %w", err))
 		}
 		l.fixed = append(l.fixed, k)
 	}
 	for _, path := range cfg.SecretFiles {
-		l.files = append(l.files, &keyFile{flag: "--jwt-secret-file", path: path, read: cfg.ReadSecret, parse: func(data []byte) (key, error) { return secretKey(string(data)) }})
+		l.files = append(l.files, &keyFile{flag: "--jwt-secret-file", path: path, read: readSecret, parse: func(data []byte) (key, error) { return secretKey(string(data)) }})
 	}
 	for _, text := range cfg.Keys {
 		issuer, path := SplitKey(text)
@@ -73,11 +73,10 @@ func openLocal(cfg Config, reloads *prometheus.CounterVec) (*localKeys, error) {
 	return l, nil
 }
 
-// readSecret reads a file with a secret. A line end behind it, which editors add, does not count.
+// readSecret is secret.Read in the shape of os.ReadFile.
 func readSecret(path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	data = bytes.TrimSuffix(data, []byte("\n"))
-	return bytes.TrimSuffix(data, []byte("\r")), err
+	text, err := secret.Read(path)
+	return []byte(text), err
 }
 
 // load reads the file, and reports whether its key is another one now. After an error the key is the one of before.

@@ -27,7 +27,7 @@ const (
 // Config says which tokens are valid. At least one of Secrets, SecretFiles, Keys and JWKS is needed.
 type Config struct {
 	Secrets     []string      // of HS256, from 48 bytes on HS384 too, from 64 on HS512 too; 32 bytes or more
-	SecretFiles []string      // files with such a secret, read again when they change
+	SecretFiles []string      // files with such a secret, see secret.Read; read again when they change
 	Keys        []string      // files with a public key (PEM, or JWK): RSA of 2048 bits or more, ECDSA, Ed25519; read again when they change; see SplitKey
 	JWKS        []string      // URLs of key sets: https, or a loopback host's; see SplitKeySet
 	JWKSMaxAge  time.Duration // how long the keys of a set are believed while it cannot be fetched; default 24 h
@@ -35,9 +35,6 @@ type Config struct {
 	Audience    string        // one of aud of every token; "": any
 	Leeway      time.Duration // by how much clocks may differ; default 5 s
 	MaxTTL      time.Duration // the longest time from iat, or from now, to exp; default 400 days
-
-	// ReadSecret reads one of SecretFiles. Default: the whole file, but for a line end behind the secret.
-	ReadSecret func(path string) ([]byte, error)
 
 	// SignedIn is called when a token was checked for the first time, or again after it was forgotten, and is valid. It must not
 	// block, and is called concurrently. Default: nothing.
@@ -60,9 +57,6 @@ func (c Config) withDefaults() Config {
 	c.Leeway = cmp.Or(c.Leeway, DefaultLeeway)
 	c.MaxTTL = cmp.Or(c.MaxTTL, DefaultMaxTTL)
 	c.JWKSMaxAge = cmp.Or(c.JWKSMaxAge, DefaultJWKSMaxAge)
-	if c.ReadSecret == nil {
-		c.ReadSecret = readSecret
-	}
 	if c.SignedIn == nil {
 		c.SignedIn = func(context.Context, *Client) {}
 	}

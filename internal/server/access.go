@@ -18,7 +18,6 @@ import (
 	"restante/internal/limit"
 	"restante/internal/remote"
 	"restante/internal/route"
-	"restante/internal/secret"
 	"restante/internal/signalr"
 )
 
@@ -79,16 +78,10 @@ func (a *access) checkHost(cfg config.Config, denied func(*http.Request), next h
 
 func (s *Server) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 	return auth.NewVerifier(ctx, auth.Config{
-		Secrets: s.cfg.JWT.Secret, SecretFiles: s.cfg.JWT.SecretFile, ReadSecret: readSecret, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL, JWKSMaxAge: s.cfg.JWKSMaxAge,
+		Secrets: s.cfg.JWT.Secret, SecretFiles: s.cfg.JWT.SecretFile, Keys: s.cfg.JWT.Key, JWKS: s.cfg.JWKSURL, JWKSMaxAge: s.cfg.JWKSMaxAge,
 		Issuer: s.cfg.JWT.Issuer, Audience: s.cfg.JWT.Audience, Leeway: s.cfg.JWT.Leeway, MaxTTL: s.cfg.JWT.MaxTTL,
 		SignedIn: s.signedIn, Revoked: s.revoker.Check, Log: s.log, Metrics: s.metrics,
 	})
-}
-
-// readSecret reads the secret of tokens in a file.
-func readSecret(path string) ([]byte, error) {
-	text, err := secret.Read(path)
-	return []byte(text), err
 }
 
 // notRevoked reports whether the token of a request still counts, given its context.
