@@ -3,7 +3,13 @@ const transform = { "\\.[jt]sx?$": ["babel-jest", { presets: ["babel-preset-expo
 
 module.exports = {
   projects: [
-    { displayName: "core", testEnvironment: "node", testMatch: ["<rootDir>/src/{core,device}/**/*.test.ts"], transform, transformIgnorePatterns: ["/node_modules/(?!(idb)/)"] },
+    {
+      displayName: "core",
+      testEnvironment: "node",
+      testMatch: ["<rootDir>/src/{core,device}/**/*.test.ts"],
+      transform,
+      transformIgnorePatterns: ["/node_modules/(?!(idb)/)"],
+    },
     { displayName: "ui", preset: "jest-expo", testMatch: ["<rootDir>/src/ui/**/*.test.{ts,tsx}"] },
   ],
 };

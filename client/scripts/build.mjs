@@ -18,7 +18,9 @@ const limit = 150_000; // bytes that a first visit may load, compressed with Bro
 /** Reads the files below a directory. */
 function read(directory) {
   const names = readdirSync(directory, { recursive: true }).map((name) => join(directory, name));
-  return new Map(names.filter((name) => statSync(name).isFile()).map((name) => [relative(directory, name), readFileSync(name)]));
+  return new Map(
+    names.filter((name) => statSync(name).isFile()).map((name) => [relative(directory, name), readFileSync(name)]),
+  );
 }
 
 /** Makes dist contain exactly these files. It writes before it removes, so that the page exists at every moment. */
@@ -33,12 +35,30 @@ function write(site) {
 function exported() {
   const directory = mkdtempSync(join(tmpdir(), "restante-web-"));
   try {
-    const args = [join(root, "node_modules/expo/bin/cli"), "export", "--platform", "web", "--source-maps", "--output-dir", directory];
+    const args = [
+      join(root, "node_modules/expo/bin/cli"),
+      "export",
+      "--platform",
+      "web",
+      "--source-maps",
+      "--output-dir",
+      directory,
+    ];
     const env = {
-      ...process.env, CI: "1", EXPO_NO_TELEMETRY: "1", EXPO_OFFLINE: "1", EXPO_NO_DOTENV: "1",
-      EXPO_UNSTABLE_TREE_SHAKING: "1", EXPO_UNSTABLE_METRO_OPTIMIZE_GRAPH: "1",
+      ...process.env,
+      CI: "1",
+      EXPO_NO_TELEMETRY: "1",
+      EXPO_OFFLINE: "1",
+      EXPO_NO_DOTENV: "1",
+      EXPO_UNSTABLE_TREE_SHAKING: "1",
+      EXPO_UNSTABLE_METRO_OPTIMIZE_GRAPH: "1",
     };
-    const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, env, encoding: "utf8", stdio: ["ignore", "ignore", "pipe"] });
+    const { status, stderr } = spawnSync(process.execPath, args, {
+      cwd: root,
+      env,
+      encoding: "utf8",
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     if (status !== 0) throw new Error(`expo export has failed\n${stderr}`);
     return read(directory);
   } finally {
@@ -48,12 +68,15 @@ function exported() {
 
 function built() {
   const site = exported();
-  const sources = [...site].filter(([name]) => name.endsWith(".map")).flatMap(([, content]) => JSON.parse(content).sources);
+  const sources = [...site]
+    .filter(([name]) => name.endsWith(".map"))
+    .flatMap(([, content]) => JSON.parse(content).sources);
   strip(site);
   nameByContent(site);
   addWorker(site, readFileSync(join(root, "scripts/sw.js"), "utf8"));
   site.set("licenses.txt", Buffer.from(licencesText(root, packagesOf(sources))));
-  for (const [name, content] of site) if (content.includes(root)) throw new Error(`${name} names the directory in which it was built`);
+  for (const [name, content] of site)
+    if (content.includes(root)) throw new Error(`${name} names the directory in which it was built`);
   addCompressed(site);
   return site;
 }
@@ -74,7 +97,9 @@ if (report(site) > limit) throw new Error(`a first visit loads more than ${limit
 if (process.argv.includes("--check")) {
   const faults = differences(read(dist), site);
   if (faults.length > 0) {
-    console.error(`client/dist is not what the source makes; \`make client\` builds it, then commit it.\n  ${faults.join("\n  ")}`);
+    console.error(
+      `client/dist is not what the source makes; \`make client\` builds it, then commit it.\n  ${faults.join("\n  ")}`,
+    );
     process.exitCode = 1;
   }
 } else {

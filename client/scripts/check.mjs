@@ -18,13 +18,21 @@ const jest = [bin("jest"), "--maxWorkers", "2", "--json", "--outputFile", result
 
 const tests = [
   { name: "types", run: [bin("tsc"), "--noEmit"] },
+  { name: "format", run: [bin("prettier"), "--check", "--log-level", "warn", "."] },
   { name: "style", run: [bin("eslint"), "--max-warnings", "0", "."] },
   { name: "tests of the app", run: jest, count: countJest, again: rerun },
-  { name: "tests of the scripts", run: [process.execPath, "--test", "--test-reporter", "tap", "scripts/"], count: countNode },
+  {
+    name: "tests of the scripts",
+    run: [process.execPath, "--test", "--test-reporter", "tap", "scripts/"],
+    count: countNode,
+  },
 ];
 const builds = [
   { name: "dist", run: [process.execPath, "scripts/build.mjs", "--check"], always: true },
-  { name: "bundles for phones", run: [bin("expo"), "export", "--platform", "android", "--platform", "ios", "--output-dir", join(scratch, "phones")] },
+  {
+    name: "bundles for phones",
+    run: [bin("expo"), "export", "--platform", "android", "--platform", "ios", "--output-dir", join(scratch, "phones")],
+  },
 ];
 const env = { ...process.env, CI: "1", EXPO_NO_TELEMETRY: "1", EXPO_OFFLINE: "1", EXPO_NO_DOTENV: "1" };
 
@@ -62,7 +70,10 @@ async function rerun() {
 async function run([program, ...args]) {
   const child = spawn(program, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => { output += text; });
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text) => {
+      output += text;
+    });
   const ok = (await new Promise((resolve) => child.once("close", resolve))) === 0;
   return { ok, output };
 }

@@ -12,7 +12,8 @@ const square = drawing.replace(' rx="15"', ""); // phones cut the corners themse
 const mark = drawing.replace(/<rect[^>]*>/, "");
 // Android draws this icon in a single colour, so the blue part of the others must be transparent in it.
 const stencil = mark
-  .replace("<g ", '<mask id="stencil"><g ').replace("#2f56d0", "#000")
+  .replace("<g ", '<mask id="stencil"><g ')
+  .replace("#2f56d0", "#000")
   .replace("</g>", '</g></mask><rect width="64" height="64" fill="#fff" mask="url(#stencil)"/>');
 
 /** Changes the view box so that each side has a margin, given as a fraction of the whole. */
@@ -32,10 +33,15 @@ const icons = [
   { file: "assets/adaptive-monochrome.png", size: 1024, svg: within(stencil, 0.16) },
 ];
 
-const browser = await chromium.launch({ executablePath: process.argv[2] ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+const browser = await chromium.launch({
+  executablePath: process.argv[2] ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu"],
+});
 for (const { file, size, svg, ground } of icons) {
   const page = await browser.newPage({ viewport: { width: size, height: size } });
-  await page.setContent(`<body style="margin:0;background:${ground ?? "transparent"}">${svg.replace("<svg", `<svg style="display:block" width="${size}" height="${size}"`)}`);
+  await page.setContent(
+    `<body style="margin:0;background:${ground ?? "transparent"}">${svg.replace("<svg", `<svg style="display:block" width="${size}" height="${size}"`)}`,
+  );
   await page.screenshot({ path: root + file, omitBackground: ground === undefined });
   await page.close();
 }

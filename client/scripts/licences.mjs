@@ -23,13 +23,21 @@ export function licencesText(root, directories) {
 }
 
 function describe(directory) {
-  const { name, version, license, author, repository } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
-  const texts = readdirSync(directory).filter((file) => /^(licen[cs]e|copying|notice)(\.(md|txt))?$/i.test(file)).sort();
+  const { name, version, license, author, repository } = JSON.parse(
+    readFileSync(join(directory, "package.json"), "utf8"),
+  );
+  const texts = readdirSync(directory)
+    .filter((file) => /^(licen[cs]e|copying|notice)(\.(md|txt))?$/i.test(file))
+    .sort();
   return {
-    name, version, license,
+    name,
+    version,
+    license,
     from: typeof repository === "string" ? repository : repository?.url,
     by: typeof author === "string" ? author : author?.name,
-    terms: texts.map((file) => readFileSync(join(directory, file), "utf8").replaceAll("\r\n", "\n").trim()).join("\n\n"),
+    terms: texts
+      .map((file) => readFileSync(join(directory, file), "utf8").replaceAll("\r\n", "\n").trim())
+      .join("\n\n"),
   };
 }
 

@@ -5,7 +5,12 @@ const most = 3;
 
 function tests(report) {
   return report.testResults.flatMap(({ name: file, assertionResults }) =>
-    assertionResults.map(({ fullName, status, failureMessages }) => ({ file, name: fullName, status, output: failureMessages.join("\n") })),
+    assertionResults.map(({ fullName, status, failureMessages }) => ({
+      file,
+      name: fullName,
+      status,
+      output: failureMessages.join("\n"),
+    })),
   );
 }
 
@@ -15,8 +20,9 @@ function tests(report) {
  */
 export function failures(report) {
   const failed = tests(report).filter(({ status }) => status === "failed");
-  const whole = report.testResults.some(({ status, assertionResults }) =>
-    status === "failed" && !assertionResults.some((test) => test.status === "failed"));
+  const whole = report.testResults.some(
+    ({ status, assertionResults }) => status === "failed" && !assertionResults.some((test) => test.status === "failed"),
+  );
   return whole || failed.length > most ? [] : failed;
 }
 

@@ -7,15 +7,26 @@ const file = (name, status, ...assertionResults) => ({ name, status, assertionRe
 const report = (...testResults) => ({ testResults, numRuntimeErrorTestSuites: 0 });
 
 test("up to three failing tests are run once more", () => {
-  const failed = failures(report(file("a", "failed", one("x", "failed"), one("y", "passed")), file("b", "failed", one("z", "failed"))));
-  assert.deepEqual(failed.map(({ file, name, output }) => [file, name, output]), [["a", "x", "why"], ["b", "z", "why"]]);
+  const failed = failures(
+    report(file("a", "failed", one("x", "failed"), one("y", "passed")), file("b", "failed", one("z", "failed"))),
+  );
+  assert.deepEqual(
+    failed.map(({ file, name, output }) => [file, name, output]),
+    [
+      ["a", "x", "why"],
+      ["b", "z", "why"],
+    ],
+  );
 });
 
 test("four are not, nor is a file that could not be run", () => {
   const four = ["1", "2", "3", "4"].map((name) => one(name, "failed"));
   assert.deepEqual(failures(report(file("a", "failed", ...four))), []);
   assert.deepEqual(failures(report(file("a", "failed", one("x", "failed")), file("b", "failed"))), []);
-  assert.deepEqual(failures(report(file("a", "failed", one("x", "failed")), file("b", "failed", one("y", "passed")))), []);
+  assert.deepEqual(
+    failures(report(file("a", "failed", one("x", "failed")), file("b", "failed", one("y", "passed")))),
+    [],
+  );
 });
 
 test("a test is flaky only when it passes the second time", () => {

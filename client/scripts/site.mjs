@@ -7,10 +7,22 @@ const digest = (content, algorithm, encoding) => createHash(algorithm).update(co
 const text = (site, name) => site.get(name).toString("utf8");
 
 const forms = [
-  { suffix: ".br", expand: brotliDecompressSync, compress: (content) => brotliCompressSync(content, { params: {
-    [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: content.length,
-  } }) },
-  { suffix: ".gz", expand: gunzipSync, compress: (content) => gzipSync(content, { level: constants.Z_BEST_COMPRESSION }) },
+  {
+    suffix: ".br",
+    expand: brotliDecompressSync,
+    compress: (content) =>
+      brotliCompressSync(content, {
+        params: {
+          [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+          [constants.BROTLI_PARAM_SIZE_HINT]: content.length,
+        },
+      }),
+  },
+  {
+    suffix: ".gz",
+    expand: gunzipSync,
+    compress: (content) => gzipSync(content, { level: constants.Z_BEST_COMPRESSION }),
+  },
 ];
 
 /** Removes the parts for other tools: source maps, the comments that name them, and the metadata. */
@@ -61,7 +73,9 @@ export function sizes(site) {
     .filter((name) => /^(_expo\/static\/.*\.(js|css)|index\.html|sw\.js|icon\.svg|manifest\.webmanifest)$/.test(name))
     .sort()
     .map((name) => {
-      const [raw, br, gz] = ["", ".br", ".gz"].map((suffix) => site.get(name + suffix)?.length ?? site.get(name).length);
+      const [raw, br, gz] = ["", ".br", ".gz"].map(
+        (suffix) => site.get(name + suffix)?.length ?? site.get(name).length,
+      );
       return { name, raw, gz, br };
     });
 }
@@ -73,7 +87,11 @@ export function differences(has, wants) {
     const form = forms.find(({ suffix }) => name.endsWith(suffix));
     if (!has.has(name)) faults.push(`${name} is missing`);
     else if (!wants.has(name)) faults.push(`${name} is not of this build`);
-    else if (form ? !expandsTo(form, has.get(name), wants.get(name.slice(0, -form.suffix.length))) : !has.get(name).equals(wants.get(name))) {
+    else if (
+      form
+        ? !expandsTo(form, has.get(name), wants.get(name.slice(0, -form.suffix.length)))
+        : !has.get(name).equals(wants.get(name))
+    ) {
       faults.push(`${name} differs`);
     }
   }

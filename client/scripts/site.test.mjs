@@ -7,10 +7,16 @@ import { addCompressed, addWorker, differences, nameByContent, sizes, strip } fr
 
 const long = "the same again, ".repeat(50);
 const make = (files) => new Map(Object.entries(files).map(([name, content]) => [name, Buffer.from(content)]));
-const exported = () => make({
-  "index.html": '<link rel="stylesheet" href="/base.css">', "base.css": long, "metadata.json": "{}", "icon.png": long, "icon.svg": "<svg/>",
-  "_expo/static/js/app-1.js": `${long}\n//# sourceMappingURL=/app-1.js.map\n//# debugId=1`, "_expo/static/js/app-1.js.map": "{}",
-});
+const exported = () =>
+  make({
+    "index.html": '<link rel="stylesheet" href="/base.css">',
+    "base.css": long,
+    "metadata.json": "{}",
+    "icon.png": long,
+    "icon.svg": "<svg/>",
+    "_expo/static/js/app-1.js": `${long}\n//# sourceMappingURL=/app-1.js.map\n//# debugId=1`,
+    "_expo/static/js/app-1.js.map": "{}",
+  });
 
 function finished() {
   const site = exported();
@@ -45,7 +51,10 @@ test("the page links to the style sheet by its content", () => {
 test("the worker knows the page and its files, and no others", () => {
   const worker = finished().get("sw.js").toString();
   const files = JSON.parse(/^const files = (\[[^]*?\n\]);$/m.exec(worker)[1]);
-  assert.deepEqual(files.map(([url]) => url.replace(/-[0-9a-f]{32}/, "")), ["/_expo/static/css/base.css", "/_expo/static/js/app-1.js", "/"]);
+  assert.deepEqual(
+    files.map(([url]) => url.replace(/-[0-9a-f]{32}/, "")),
+    ["/_expo/static/css/base.css", "/_expo/static/js/app-1.js", "/"],
+  );
   for (const [, integrity] of files) assert.match(integrity, /^sha256-[A-Za-z0-9+/]{43}=$/);
   assert.match(worker, /\nwork\(\);\n$/);
   const site = exported();
@@ -62,8 +71,16 @@ test("files that become smaller have compressed forms", () => {
   assert.deepEqual(gunzipSync(site.get(`${js}.gz`)), site.get(js));
   assert.ok(site.has(`${js}.br`) && !site.has("icon.png.br") && !site.has("icon.svg.br"));
   const [first] = sizes(site).filter(({ name }) => name === js);
-  assert.deepEqual(first, { name: js, raw: site.get(js).length, gz: site.get(`${js}.gz`).length, br: site.get(`${js}.br`).length });
-  assert.deepEqual(sizes(site).map(({ name }) => name.replace(/-[0-9a-f]{32}/, "")), ["_expo/static/css/base.css", js, "icon.svg", "index.html", "sw.js"]);
+  assert.deepEqual(first, {
+    name: js,
+    raw: site.get(js).length,
+    gz: site.get(`${js}.gz`).length,
+    br: site.get(`${js}.br`).length,
+  });
+  assert.deepEqual(
+    sizes(site).map(({ name }) => name.replace(/-[0-9a-f]{32}/, "")),
+    ["_expo/static/css/base.css", js, "icon.svg", "index.html", "sw.js"],
+  );
 });
 
 test("a site is compared by its contents", () => {
@@ -73,17 +90,46 @@ test("a site is compared by its contents", () => {
     change(site);
     return differences(site, finished());
   };
-  assert.deepEqual(changed(() => {}), []);
+  assert.deepEqual(
+    changed(() => {}),
+    [],
+  );
   const otherwise = brotliCompressSync(finished().get(js), { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } });
-  assert.deepEqual(changed((site) => site.set(`${js}.br`, otherwise)), [], "compressed by another version");
-  assert.deepEqual(changed((site) => site.set(js, Buffer.from("x"))), [`${js} differs`]);
-  assert.deepEqual(changed((site) => site.set(`${js}.gz`, otherwise)), [`${js}.gz differs`]);
-  assert.deepEqual(changed((site) => site.set(`${js}.br`, brotliCompressSync(Buffer.from("x")))), [`${js}.br differs`]);
-  assert.deepEqual(changed((site) => site.delete("icon.png")), ["icon.png is missing"]);
-  assert.deepEqual(changed((site) => site.set("old.js", Buffer.from(""))), ["old.js is not of this build"]);
+  assert.deepEqual(
+    changed((site) => site.set(`${js}.br`, otherwise)),
+    [],
+    "compressed by another version",
+  );
+  assert.deepEqual(
+    changed((site) => site.set(js, Buffer.from("x"))),
+    [`${js} differs`],
+  );
+  assert.deepEqual(
+    changed((site) => site.set(`${js}.gz`, otherwise)),
+    [`${js}.gz differs`],
+  );
+  assert.deepEqual(
+    changed((site) => site.set(`${js}.br`, brotliCompressSync(Buffer.from("x")))),
+    [`${js}.br differs`],
+  );
+  assert.deepEqual(
+    changed((site) => site.delete("icon.png")),
+    ["icon.png is missing"],
+  );
+  assert.deepEqual(
+    changed((site) => site.set("old.js", Buffer.from(""))),
+    ["old.js is not of this build"],
+  );
 });
 
 test("the packages are those of the sources", () => {
-  const sources = ["__prelude__", "/index.ts", "/node_modules/a/lib/x.js", "/node_modules/a/y.js", "/node_modules/@b/c/z.js", "/node_modules/a/node_modules/@d/e/x.js"];
+  const sources = [
+    "__prelude__",
+    "/index.ts",
+    "/node_modules/a/lib/x.js",
+    "/node_modules/a/y.js",
+    "/node_modules/@b/c/z.js",
+    "/node_modules/a/node_modules/@d/e/x.js",
+  ];
   assert.deepEqual(packagesOf(sources), ["/node_modules/a", "/node_modules/@b/c", "/node_modules/a/node_modules/@d/e"]);
 });

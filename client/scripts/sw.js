@@ -20,7 +20,9 @@ async function keep() {
 
 async function dropOthers() {
   const names = await caches.keys();
-  await Promise.all(names.filter((name) => name.startsWith("restante-") && name !== kept).map((name) => caches.delete(name)));
+  await Promise.all(
+    names.filter((name) => name.startsWith("restante-") && name !== kept).map((name) => caches.delete(name)),
+  );
 }
 
 /** Returns the server's page, or the cached page if the server is away, answers with an error or is slow. */

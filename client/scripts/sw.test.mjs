@@ -8,11 +8,19 @@ const origin = "https://chat.example";
 
 /** Runs a service worker in a separate context, whose network is the function `network`. */
 function worker(network, timers = { setTimeout, clearTimeout }) {
-  const stores = new Map([["restante-old", new Map()], ["of-another", new Map()]]);
+  const stores = new Map([
+    ["restante-old", new Map()],
+    ["of-another", new Map()],
+  ]);
   const handlers = {};
   const open = (name) => stores.get(name) ?? stores.set(name, new Map()).get(name);
   const caches = {
-    open: async (name) => ({ addAll: async (requests) => { for (const request of requests) open(name).set(origin + request.url, `kept ${request.url} ${request.integrity}`); } }),
+    open: async (name) => ({
+      addAll: async (requests) => {
+        for (const request of requests)
+          open(name).set(origin + request.url, `kept ${request.url} ${request.integrity}`);
+      },
+    }),
     keys: async () => [...stores.keys()],
     delete: async (name) => stores.delete(name),
     match: async (url, { cacheName }) => {
@@ -20,21 +28,59 @@ function worker(network, timers = { setTimeout, clearTimeout }) {
       return kept && { status: 200, kept };
     },
   };
-  const self = { location: { origin }, skipWaiting: async () => {}, addEventListener: (type, handler) => { handlers[type] = handler; } };
-  class Request { constructor(url, { integrity }) { Object.assign(this, { url, integrity }); } }
-  runInNewContext(source, { self, caches, Request, URL, AbortController, fetch: network, version: "new", files: [["/", "sha-a"], ["/_expo/static/x.js", "sha-b"]], ...timers });
-  const run = async (type) => { let done; handlers[type]({ waitUntil: (promise) => { done = promise; } }); await done; };
+  const self = {
+    location: { origin },
+    skipWaiting: async () => {},
+    addEventListener: (type, handler) => {
+      handlers[type] = handler;
+    },
+  };
+  class Request {
+    constructor(url, { integrity }) {
+      Object.assign(this, { url, integrity });
+    }
+  }
+  runInNewContext(source, {
+    self,
+    caches,
+    Request,
+    URL,
+    AbortController,
+    fetch: network,
+    version: "new",
+    files: [
+      ["/", "sha-a"],
+      ["/_expo/static/x.js", "sha-b"],
+    ],
+    ...timers,
+  });
+  const run = async (type) => {
+    let done;
+    handlers[type]({
+      waitUntil: (promise) => {
+        done = promise;
+      },
+    });
+    await done;
+  };
   /** Returns the worker's answer, or undefined if it ignores the request. */
   const ask = (path, method = "GET") => {
     let answer;
-    handlers.fetch({ request: { method, url: new URL(path, origin).href }, respondWith: (promise) => { answer = promise; } });
+    handlers.fetch({
+      request: { method, url: new URL(path, origin).href },
+      respondWith: (promise) => {
+        answer = promise;
+      },
+    });
     return answer;
   };
   return { run, ask, stores };
 }
 
 const up = async () => ({ status: 200, from: "the server" });
-const down = async () => { throw new TypeError("no network"); };
+const down = async () => {
+  throw new TypeError("no network");
+};
 
 test("it caches and checks the files of its build, and drops those of other builds", async () => {
   const { run, stores } = worker(up);
@@ -52,7 +98,10 @@ test("the page comes from the server while the server answers", async () => {
   assert.deepEqual(await ask("/?utm=1"), { status: 200, from: "the server" });
 });
 
-for (const [name, network] of [["away", down], ["answering 503", async () => ({ status: 503 })]]) {
+for (const [name, network] of [
+  ["away", down],
+  ["answering 503", async () => ({ status: 503 })],
+]) {
   test(`the page comes from the cache while the server is ${name}`, async () => {
     const { run, ask } = worker(network);
     await run("install");
@@ -63,9 +112,12 @@ for (const [name, network] of [["away", down], ["answering 503", async () => ({ 
 
 test("it waits three seconds for a slow server", async () => {
   let started;
-  const timer = new Promise((resolve) => { started = resolve; });
+  const timer = new Promise((resolve) => {
+    started = resolve;
+  });
   const timers = { setTimeout: (fire, ms) => started({ fire, ms }), clearTimeout: () => {} };
-  const slow = (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
+  const slow = (_, { signal }) =>
+    new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
   const { run, ask } = worker(slow, timers);
   await run("install");
   const answer = ask("/");
@@ -94,7 +146,17 @@ test("files with a digest in their name come from the cache, unknown ones from t
 test("it ignores all other requests", async () => {
   const { run, ask } = worker(up);
   await run("install");
-  for (const path of ["/rooms", "/rooms/lobby/messages", "/message", "/messageHub", "/messageHub/negotiate", "/docs", "/sw.js", "https://other.example/", "https://other.example/_expo/static/x.js"]) {
+  for (const path of [
+    "/rooms",
+    "/rooms/lobby/messages",
+    "/message",
+    "/messageHub",
+    "/messageHub/negotiate",
+    "/docs",
+    "/sw.js",
+    "https://other.example/",
+    "https://other.example/_expo/static/x.js",
+  ]) {
     assert.equal(ask(path), undefined, path);
   }
   assert.equal(ask("/", "POST"), undefined);

@@ -19,7 +19,9 @@ const text = (body: string, status = 200) => new Response(body, { status });
 async function failureOf(answer: Response | Error): Promise<Failure> {
   if (answer instanceof Error) fetched.mockRejectedValueOnce(answer);
   else fetched.mockResolvedValueOnce(answer);
-  const error: unknown = await api().send(outgoing, "ann").catch((e: unknown) => e);
+  const error: unknown = await api()
+    .send(outgoing, "ann")
+    .catch((e: unknown) => e);
   if (!(error instanceof Failure)) throw new Error(`${String(error)} is not a Failure`);
   return error;
 }
@@ -29,7 +31,11 @@ test("send posts the message with its id, and resolves with the time of acceptan
   await expect(api("t").send(outgoing, "ann")).resolves.toBe(receipt.sent_at);
   const [url, init] = fetched.mock.calls[0] ?? [];
   expect(url).toBe("http://s/rooms/lobby/messages");
-  expect(init).toMatchObject({ method: "POST", credentials: "omit", headers: { Authorization: "Bearer t", "Content-Type": "application/json" } });
+  expect(init).toMatchObject({
+    method: "POST",
+    credentials: "omit",
+    headers: { Authorization: "Bearer t", "Content-Type": "application/json" },
+  });
   expect(JSON.parse(String(init?.body))).toEqual({ id: "i", msg: "hi", client_id: "ann" });
 });
 
@@ -45,12 +51,23 @@ test("page asks for the newest messages, or those before a number", async () => 
   fetched.mockImplementation(() => Promise.resolve(Response.json(page)));
   await expect(api().page("a", 5)).resolves.toEqual(page);
   await api().page("a", 5, 9);
-  expect(fetched.mock.calls.map(([url]) => url)).toEqual(["http://s/rooms/a/messages?limit=5", "http://s/rooms/a/messages?limit=5&before=9"]);
+  expect(fetched.mock.calls.map(([url]) => url)).toEqual([
+    "http://s/rooms/a/messages?limit=5",
+    "http://s/rooms/a/messages?limit=5&before=9",
+  ]);
 });
 
 test.each([
-  [400, "rejected"], [401, "unauthenticated"], [403, "rejected"], [404, "rejected"], [408, "later"], [413, "rejected"], [422, "rejected"],
-  [429, "later"], [500, "later"], [503, "later"],
+  [400, "rejected"],
+  [401, "unauthenticated"],
+  [403, "rejected"],
+  [404, "rejected"],
+  [408, "later"],
+  [413, "rejected"],
+  [422, "rejected"],
+  [429, "later"],
+  [500, "later"],
+  [503, "later"],
 ] as const)("the server's %i means %s", async (status, trouble) => {
   expect((await failureOf(problem(status, "code", "why"))).trouble).toBe(trouble);
 });
@@ -66,25 +83,38 @@ test.each([400, 401, 403, 404, 405, 413, 451, 502, 504])("%i of a proxy is not f
 });
 
 test.each([
-  ["a network that fails", new TypeError("Failed to fetch")], ["a portal's page", text("<html>log in</html>")], ["a cut answer", text('{"id":"i"')],
-  ["an empty answer", text("")], ["another object", Response.json({ ok: true })], ["null", Response.json(null)], ["a receipt of another message", Response.json({ ...receipt, id: "j" })],
+  ["a network that fails", new TypeError("Failed to fetch")],
+  ["a portal's page", text("<html>log in</html>")],
+  ["a cut answer", text('{"id":"i"')],
+  ["an empty answer", text("")],
+  ["another object", Response.json({ ok: true })],
+  ["null", Response.json(null)],
+  ["a receipt of another message", Response.json({ ...receipt, id: "j" })],
 ])("after %s the outcome is unknown", async (_, answer) => {
   expect((await failureOf(answer)).trouble).toBe("unreachable");
 });
 
 test("answers that are not pages or directories are rejected", async () => {
-  fetched.mockImplementation(() => Promise.resolve(Response.json({ messages: {}, rooms: "x", last_seq: 1, oldest_seq: 1 })));
+  fetched.mockImplementation(() =>
+    Promise.resolve(Response.json({ messages: {}, rooms: "x", last_seq: 1, oldest_seq: 1 })),
+  );
   await expect(api().page("a", 1)).rejects.toMatchObject({ trouble: "unreachable" });
   await expect(api().rooms(1)).rejects.toMatchObject({ trouble: "unreachable" });
 });
 
-test.each([["2", 2000], ["0", 0], ["-5", 0], ["soon", 0], ["Wed, 21 Oct 2026 07:28:00 GMT", 0], ["1e99", 300_000], ["Infinity", 300_000], [undefined, 0]])(
-  "Retry-After: %s is a wait of %i ms",
-  async (after, wait) => {
-    const headers = after === undefined ? {} : { "Retry-After": after };
-    expect((await failureOf(problem(503, "unavailable", "", undefined, headers))).wait).toBe(wait);
-  },
-);
+test.each([
+  ["2", 2000],
+  ["0", 0],
+  ["-5", 0],
+  ["soon", 0],
+  ["Wed, 21 Oct 2026 07:28:00 GMT", 0],
+  ["1e99", 300_000],
+  ["Infinity", 300_000],
+  [undefined, 0],
+])("Retry-After: %s is a wait of %i ms", async (after, wait) => {
+  const headers = after === undefined ? {} : { "Retry-After": after };
+  expect((await failureOf(problem(503, "unavailable", "", undefined, headers))).wait).toBe(wait);
+});
 
 test("the text is made of the faults, else the detail, else the status", async () => {
   const errors = [{ field: "msg", message: "is empty" }, { field: "id", message: "is no UUID" }, null];
@@ -96,7 +126,10 @@ test("the text is made of the faults, else the detail, else the status", async (
 
 test("a request ends after 15 s even if the server does not answer", async () => {
   jest.useFakeTimers();
-  fetched.mockImplementation((_, init) => new Promise((_resolve, reject) => init?.signal?.addEventListener("abort", () => reject(new Error("aborted")))));
+  fetched.mockImplementation(
+    (_, init) =>
+      new Promise((_resolve, reject) => init?.signal?.addEventListener("abort", () => reject(new Error("aborted")))),
+  );
   const asked = expect(api().rooms(1)).rejects.toMatchObject({ trouble: "unreachable" });
   jest.advanceTimersByTime(14_999);
   expect(fetched.mock.calls[0]?.[1]?.signal?.aborted).toBe(false);

@@ -34,7 +34,8 @@ export class Api {
   /** Posts a message. Resolves with the server's time of acceptance. Posting the same id with the same text again adds nothing. */
   async send(outgoing: Outgoing, client: string): Promise<string> {
     const body = { id: outgoing.id, msg: outgoing.msg, client_id: client };
-    const isReceipt = (answer: unknown): answer is { sent_at: string } => isRecord(answer) && answer.id === outgoing.id && typeof answer.sent_at === "string";
+    const isReceipt = (answer: unknown): answer is { sent_at: string } =>
+      isRecord(answer) && answer.id === outgoing.id && typeof answer.sent_at === "string";
     const init = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
     return (await this.#ask(`/rooms/${outgoing.room}/messages`, isReceipt, init)).sent_at;
   }
@@ -51,13 +52,23 @@ export class Api {
   }
 
   /** Resolves with the server's answer. An answer of another form comes from a portal or a proxy, and counts as unreachable. */
-  async #ask<T>(path: string, isAnswer: (answer: unknown) => answer is T, init: RequestInit & { headers?: Record<string, string> } = {}): Promise<T> {
+  async #ask<T>(
+    path: string,
+    isAnswer: (answer: unknown) => answer is T,
+    init: RequestInit & { headers?: Record<string, string> } = {},
+  ): Promise<T> {
     const token = this.#token();
     const headers = { ...init.headers, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) };
     const ended = new AbortController();
     const timer = setTimeout(() => ended.abort(), timeout);
     try {
-      const response = await fetch(this.#server + path, { ...init, headers, signal: ended.signal, cache: "no-store", credentials: "omit" });
+      const response = await fetch(this.#server + path, {
+        ...init,
+        headers,
+        signal: ended.signal,
+        cache: "no-store",
+        credentials: "omit",
+      });
       if (!response.ok) throw await refusal(response);
       const answer: unknown = await response.json();
       if (!isAnswer(answer)) throw new Failure("unreachable", "this is no answer of a Restante server");
@@ -71,7 +82,12 @@ export class Api {
 }
 
 function isPage(answer: unknown): answer is Page {
-  return isRecord(answer) && Array.isArray(answer.messages) && typeof answer.last_seq === "number" && typeof answer.oldest_seq === "number";
+  return (
+    isRecord(answer) &&
+    Array.isArray(answer.messages) &&
+    typeof answer.last_seq === "number" &&
+    typeof answer.oldest_seq === "number"
+  );
 }
 
 function isDirectory(answer: unknown): answer is { rooms: readonly Entry[] } {
@@ -94,7 +110,9 @@ async function refusal(response: Response): Promise<Failure> {
 /** Returns the text of a problem document: its faults by field, or its detail. */
 function reason(problem: unknown): string | undefined {
   if (!isRecord(problem)) return undefined;
-  const faults = Array.isArray(problem.errors) ? problem.errors.filter(isRecord).map((e) => `${String(e.field)} ${String(e.message)}`) : [];
+  const faults = Array.isArray(problem.errors)
+    ? problem.errors.filter(isRecord).map((e) => `${String(e.field)} ${String(e.message)}`)
+    : [];
   if (faults.length > 0) return faults.join("; ");
   return typeof problem.detail === "string" && problem.detail !== "" ? problem.detail : undefined;
 }

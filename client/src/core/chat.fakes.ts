@@ -1,6 +1,6 @@
 import { Chat } from "./chat";
 import type { Platform } from "./device";
-import { FakeDevice, FakeServer, FakeTabs, FakeWake, flushPromises } from "./fakes";
+import { FakeDevice, FakeServer, FakeTabs, FakeConnectivity, flushPromises } from "./fakes";
 import { dial } from "./hub";
 import type { Identity } from "./identity";
 
@@ -9,7 +9,7 @@ export function setUp() {
   const device = new FakeDevice();
   const server = new FakeServer();
   const tabs = new FakeTabs();
-  const wake = new FakeWake();
+  const connectivity = new FakeConnectivity();
   jest.spyOn(globalThis, "fetch").mockImplementation((url, init) => server.fetch(String(url), init));
   jest.mocked(dial).mockImplementation(async (o) => {
     if (server.tokens !== null && !server.tokens.has(o.token() ?? "")) throw new Error("WebSocket failed");
@@ -17,8 +17,10 @@ export function setUp() {
   });
   let ids = 0;
   const platform: Platform = {
-    keep: { read: async () => null, write: async () => {} },
-    wake, server: "http://s", negotiates: true,
+    keyValues: { read: async () => null, write: async () => {} },
+    connectivity,
+    server: "http://s",
+    negotiates: true,
     device: async () => device,
     tabs: () => tabs.tab(),
     newID: () => `own-${++ids}`,
@@ -29,7 +31,7 @@ export function setUp() {
     await pass();
     return chat;
   };
-  return { device, server, tabs, wake, open };
+  return { device, server, tabs, connectivity, open };
 }
 
 /** Advances the clock in steps of a render interval. */

@@ -13,7 +13,11 @@ afterEach(() => {
 });
 
 const names = (chat: Chat) => chat.rooms.get().map((r) => r.name);
-const texts = (chat: Chat, room: string) => chat.room(room)?.timeline.get().messages.map((m) => m.msg);
+const texts = (chat: Chat, room: string) =>
+  chat
+    .room(room)
+    ?.timeline.get()
+    .messages.map((m) => m.msg);
 const newest = ({ newest: m }: Summary) => m?.msg;
 
 describe("the rooms that a client starts with", () => {
@@ -57,7 +61,11 @@ test("the rooms are sorted by their newest message, own ones included", async ()
   await t.device.set("read:b", 3);
   t.server.up = false;
   const chat = await t.open();
-  expect(chat.rooms.get().map((s) => [s.name, newest(s), s.unread])).toEqual([["b", "message 5", 2], ["a", "message 2", 0], ["c", undefined, 0]]);
+  expect(chat.rooms.get().map((s) => [s.name, newest(s), s.unread])).toEqual([
+    ["b", "message 5", 2],
+    ["a", "message 2", 0],
+    ["c", undefined, 0],
+  ]);
   const [b] = chat.rooms.get();
   const changed = jest.fn();
   chat.rooms.subscribe(changed);
@@ -65,7 +73,11 @@ test("the rooms are sorted by their newest message, own ones included", async ()
   await flushPromises();
   await chat.room("c")?.send("mine");
   await flushPromises();
-  expect(chat.rooms.get().map((s) => [s.name, newest(s), s.draft])).toEqual([["c", "mine", ""], ["b", "message 5", ""], ["a", "message 2", ""]]);
+  expect(chat.rooms.get().map((s) => [s.name, newest(s), s.draft])).toEqual([
+    ["c", "mine", ""],
+    ["b", "message 5", ""],
+    ["a", "message 2", ""],
+  ]);
   expect(chat.rooms.get()[1]).toBe(b); // the same object, because it has not changed
   expect(changed).toHaveBeenCalledTimes(2);
   expect(chat.waiting.get()).toBe(1);
@@ -92,7 +104,11 @@ describe("joining and leaving", () => {
     const other = await t.open();
     other.join("c");
     await pass();
-    expect([names(one).sort(), names(other).sort(), t.device.values.get("rooms")]).toEqual([["a", "b", "c", "lobby"], ["c", "lobby"], ["lobby", "a", "b", "c"]]);
+    expect([names(one).sort(), names(other).sort(), t.device.values.get("rooms")]).toEqual([
+      ["a", "b", "c", "lobby"],
+      ["c", "lobby"],
+      ["lobby", "a", "b", "c"],
+    ]);
   });
 
   test.each(["", "A", "a/b", "../x", "a".repeat(65)])("%j is not the name of a room", async (name) => {
@@ -112,7 +128,12 @@ describe("joining and leaving", () => {
     chat.leave("tea");
     chat.leave("unknown");
     await pass();
-    expect([chat.room("tea"), names(chat), names(other), chat.waiting.get()]).toEqual([undefined, ["lobby"], ["lobby"], 1]);
+    expect([chat.room("tea"), names(chat), names(other), chat.waiting.get()]).toEqual([
+      undefined,
+      ["lobby"],
+      ["lobby"],
+      1,
+    ]);
     t.server.up = true;
     await pass(30_000);
     expect([t.server.log("tea").map((m) => m.msg), chat.waiting.get()]).toEqual([["bye"], 0]);
@@ -172,7 +193,11 @@ describe("a connection", () => {
     await pass(60_000);
     const log = t.server.log("lobby").map((m) => m.msg);
     expect(log.filter((msg) => msg.startsWith("ann"))).toEqual(Array.from({ length: 30 }, (_, i) => `ann ${i + 1}`));
-    expect([texts(chat, "lobby"), chat.room("lobby")?.timeline.get().outgoing, chat.waiting.get()]).toEqual([log, [], 0]);
+    expect([texts(chat, "lobby"), chat.room("lobby")?.timeline.get().outgoing, chat.waiting.get()]).toEqual([
+      log,
+      [],
+      0,
+    ]);
   });
 
   test("tries again to catch up a room after a failure, and the other rooms do not wait", async () => {
@@ -204,8 +229,15 @@ describe("a connection", () => {
     t.server.goBack("a", 1, "b");
     t.server.store("a", "another");
     await pass(500);
-    expect([chat.link.get().is, texts(chat, "a"), texts(chat, "b")]).toEqual(["live", ["one", "another"], ["one", "two", "three"]]);
-    expect(["a", "b"].map((name) => chat.room(name)?.timeline.get().wentBack)).toEqual(["2026-01-02T00:00:00.000Z", "2026-01-02T00:00:00.000Z"]);
+    expect([chat.link.get().is, texts(chat, "a"), texts(chat, "b")]).toEqual([
+      "live",
+      ["one", "another"],
+      ["one", "two", "three"],
+    ]);
+    expect(["a", "b"].map((name) => chat.room(name)?.timeline.get().wentBack)).toEqual([
+      "2026-01-02T00:00:00.000Z",
+      "2026-01-02T00:00:00.000Z",
+    ]);
     expect(t.server.asked.filter((what) => /^join . 3 a$/.test(what)).length).toBe(2);
   });
 
@@ -267,16 +299,27 @@ describe("a token", () => {
     t.server.before = async () => {};
     t.server.tokens = null;
     await pass(1_000);
-    expect([chat.link.get().is, chat.waiting.get(), t.server.asked.filter((what) => what === "dial").length]).toEqual(["live", 0, 2]);
+    expect([chat.link.get().is, chat.waiting.get(), t.server.asked.filter((what) => what === "dial").length]).toEqual([
+      "live",
+      0,
+      2,
+    ]);
   });
 
   test("needs a new connection, because a connection has the rights of its token", async () => {
     const t = setUp();
-    const chat = await t.open({ client: "ann", token: tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"], publish: false }) });
+    const chat = await t.open({
+      client: "ann",
+      token: tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"], publish: false }),
+    });
     expect(chat.maySend.get()).toBe(false);
     chat.renew(tokenOf({ sub: "ann", exp: 4e9, rooms: ["*"] }));
     await pass(1_000);
-    expect([chat.maySend.get(), chat.link.get().is, t.server.asked.filter((what) => what === "dial").length]).toEqual([true, "live", 2]);
+    expect([chat.maySend.get(), chat.link.get().is, t.server.asked.filter((what) => what === "dial").length]).toEqual([
+      true,
+      "live",
+      2,
+    ]);
   });
 
   test("that one tab receives is used by all tabs", async () => {
@@ -292,7 +335,11 @@ describe("a token", () => {
     other.renew(fresh);
     await other.room("lobby")?.send("hello");
     await pass(1_000);
-    expect([sends.link.get().is, other.link.get().is, t.server.log("lobby").map((m) => m.msg)]).toEqual(["live", "live", ["hello"]]);
+    expect([sends.link.get().is, other.link.get().is, t.server.log("lobby").map((m) => m.msg)]).toEqual([
+      "live",
+      "live",
+      ["hello"],
+    ]);
 
     t.server.tokens = new Set([old]);
     await t.open({ client: "ann", token: old });
@@ -344,8 +391,12 @@ describe("the end", () => {
     await chat.close();
     t.server.store("lobby", "y");
     await pass(60_000);
-    expect([chat.link.get().is, texts(chat, "lobby"), (await t.device.history("lobby", 9)).length]).toEqual(["closed", ["x"], 1]);
-    expect([t.wake.listeners, jest.getTimerCount()]).toEqual([0, 0]);
+    expect([chat.link.get().is, texts(chat, "lobby"), (await t.device.history("lobby", 9)).length]).toEqual([
+      "closed",
+      ["x"],
+      1,
+    ]);
+    expect([t.connectivity.listeners, jest.getTimerCount()]).toEqual([0, 0]);
   });
 
   test("erase removes all data, and closes the other tabs", async () => {
@@ -362,7 +413,12 @@ describe("the end", () => {
     expect(erased).toHaveBeenCalled();
     t.server.store("lobby", "y");
     await pass(60_000);
-    expect([t.device.logs.size, t.device.values.size, t.device.box.size, other.link.get().is]).toEqual([0, 0, 0, "closed"]);
-    expect([t.wake.listeners, jest.getTimerCount()]).toEqual([0, 0]);
+    expect([t.device.logs.size, t.device.values.size, t.device.box.size, other.link.get().is]).toEqual([
+      0,
+      0,
+      0,
+      "closed",
+    ]);
+    expect([t.connectivity.listeners, jest.getTimerCount()]).toEqual([0, 0]);
   });
 });

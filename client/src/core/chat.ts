@@ -1,6 +1,6 @@
 import { Api, type Entry } from "./api";
-import { Cell, type Readable } from "./cell";
-import type { Device, Platform, TabEvent, Tabs, Wake } from "./device";
+import { Store, type Readable } from "./store";
+import type { Device, Platform, TabEvent, Tabs, Connectivity } from "./device";
 import { Failure } from "./failure";
 import { dial, type Hub } from "./hub";
 import { claimsOf, type Identity } from "./identity";
@@ -45,46 +45,62 @@ export class Chat {
 
   readonly #device: Device;
   readonly #tabs: Tabs;
-  readonly #wake: Wake;
+  readonly #connectivity: Connectivity;
   readonly #api: Api;
   readonly #outbox: Outbox;
   readonly #linker: Linker;
   readonly #rooms = new Map<string, Room>();
-  readonly #summaries = new Cell<readonly Summary[]>([]);
-  readonly #waiting = new Cell(0);
-  readonly #maySend: Cell<boolean>;
+  readonly #summaries = new Store<readonly Summary[]>([]);
+  readonly #waiting = new Store(0);
+  readonly #maySend: Store<boolean>;
   #token: string | undefined;
   #connection: Connection | undefined;
   #first: string | undefined;
   #stale = false;
 
   private constructor(platform: Platform, server: string, identity: Identity, device: Device) {
-    const { wake, newID, negotiates } = platform;
+    const { connectivity, newID, negotiates } = platform;
     this.client = identity.client;
     this.#token = identity.token;
     const token = () => this.#token;
     this.#device = device;
     this.keeps = device.keeps;
-    this.#wake = wake;
+    this.#connectivity = connectivity;
     this.#tabs = platform.tabs(server, identity.client);
     this.#api = new Api(server, token);
     this.#outbox = new Outbox({
-      device, tabs: this.#tabs, wake, newID, send: (outgoing) => this.#send(outgoing), connected: () => this.link.get().is === "live",
+      device,
+      tabs: this.#tabs,
+      connectivity,
+      newID,
+      send: (outgoing) => this.#send(outgoing),
+      connected: () => this.link.get().is === "live",
     });
     this.#linker = new Linker({
-      dial: (end) => dial({
-        server, client: this.client, token, negotiates, received: (m) => this.#rooms.get(m.room)?.receive(m), reset: (room) => this.#readAgain(room),
-      }, end),
+      dial: (end) =>
+        dial(
+          {
+            server,
+            client: this.client,
+            token,
+            negotiates,
+            received: (m) => this.#rooms.get(m.room)?.receive(m),
+            reset: (room) => this.#readAgain(room),
+          },
+          end,
+        ),
       live: (hub) => this.#live(hub),
       diagnose: () => this.#api.rooms(1),
-      wake,
+      connectivity,
     });
     this.link = this.#linker.link;
     this.rooms = this.#summaries;
     this.waiting = this.#waiting;
-    this.#maySend = new Cell(mayPublish(identity.token));
+    this.#maySend = new Store(mayPublish(identity.token));
     this.maySend = this.#maySend;
-    this.#outbox.outgoing.subscribe(() => this.#waiting.set(this.#outbox.outgoing.get().filter((m) => m.state === "waiting").length));
+    this.#outbox.outgoing.subscribe(() =>
+      this.#waiting.set(this.#outbox.outgoing.get().filter((m) => m.state === "waiting").length),
+    );
     this.erased = new Promise((resolve) => this.#tabs.subscribe((event) => this.#onTabEvent(event, resolve)));
   }
 
@@ -208,13 +224,17 @@ export class Chat {
   /** Catches a room up. It tries again after a failure while the connection lives. */
   async #sync(room: Room, connection: Connection): Promise<void> {
     const { hub, end } = connection;
-    for (let failures = 0; !end.aborted && this.#connection === connection && this.#rooms.get(room.name) === room; failures++) {
+    for (
+      let failures = 0;
+      !end.aborted && this.#connection === connection && this.#rooms.get(room.name) === room;
+      failures++
+    ) {
       try {
         return await room.sync(hub);
       } catch (error) {
         const failure = Failure.of(error);
         if (failure.trouble === "unauthenticated") return hub.stop(); // the linker then asks why
-        await pause(Math.max(backoff(failures), failure.wait), this.#wake, end);
+        await pause(Math.max(backoff(failures), failure.wait), this.#connectivity, end);
       }
     }
   }
@@ -226,7 +246,14 @@ export class Chat {
 
   #add(name: string): Room {
     const { client } = this;
-    const room = new Room({ name, client, device: this.#device, tabs: this.#tabs, api: this.#api, outbox: this.#outbox });
+    const room = new Room({
+      name,
+      client,
+      device: this.#device,
+      tabs: this.#tabs,
+      api: this.#api,
+      outbox: this.#outbox,
+    });
     this.#rooms.set(name, room);
     room.timeline.subscribe(() => this.#changed());
     room.draft.subscribe(() => this.#changed());
@@ -268,7 +295,9 @@ export class Chat {
     queueMicrotask(() => {
       this.#stale = false;
       const before = new Map(this.#summaries.get().map((s) => [s.name, s]));
-      const now = [...this.#rooms.values()].map((room) => unlessSame(summary(room), before.get(room.name))).sort(byTime);
+      const now = [...this.#rooms.values()]
+        .map((room) => unlessSame(summary(room), before.get(room.name)))
+        .sort(byTime);
       this.#summaries.set(now);
     });
   }
@@ -286,7 +315,8 @@ function summary(room: Room): Summary {
 
 /** Returns the old object if the summary has not changed, so that it is not drawn again. */
 function unlessSame(now: Summary, before: Summary | undefined): Summary {
-  const same = before !== undefined && now.newest === before.newest && now.unread === before.unread && now.draft === before.draft;
+  const same =
+    before !== undefined && now.newest === before.newest && now.unread === before.unread && now.draft === before.draft;
   return same ? before : now;
 }
 

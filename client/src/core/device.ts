@@ -79,14 +79,14 @@ export interface Tabs {
 }
 
 /** The wake events after which the connection may have changed: the network is back or lost, or the app is in front again. */
-export interface Wake {
+export interface Connectivity {
   /** False only when the device knows that it has no network. */
   online(): boolean;
   subscribe(woken: () => void): () => void;
 }
 
 /** A few values for all clients, such as the last identity. They are stored where tokens may be stored. */
-export interface Keep {
+export interface KeyValueStore {
   read(key: string): Promise<string | null>;
   /** Null removes the value. */
   write(key: string, value: string | null): Promise<void>;
@@ -94,8 +94,8 @@ export interface Keep {
 
 /** The functions that the app needs from the machine that it runs on. */
 export interface Platform {
-  readonly keep: Keep;
-  readonly wake: Wake;
+  readonly keyValues: KeyValueStore;
+  readonly connectivity: Connectivity;
   /** Opens the data of a client on a server. Never rejects: if the device cannot store anything, the data is kept in memory. */
   device(server: string, client: string): Promise<Device>;
   tabs(server: string, client: string): Tabs;

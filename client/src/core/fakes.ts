@@ -1,5 +1,5 @@
-import { Emitter } from "./cell";
-import type { Device, TabEvent, Tabs, Values, Wake } from "./device";
+import { Emitter } from "./store";
+import type { Device, TabEvent, Tabs, Values, Connectivity } from "./device";
 import { Failure } from "./failure";
 import type { Cursor, Hub, Joined, Reset } from "./hub";
 import type { Message, Outgoing } from "./message";
@@ -8,7 +8,16 @@ import type { Message, Outgoing } from "./message";
 
 export function message(seq: number, change: Partial<Message> = {}): Message {
   const at = new Date(Date.UTC(2026, 0, 1) + seq * 1000).toISOString();
-  return { id: `id-${seq}`, room: "lobby", seq, client_id: "bob", msg: `message ${seq}`, sent_at: at, stored_at: at, ...change };
+  return {
+    id: `id-${seq}`,
+    room: "lobby",
+    seq,
+    client_id: "bob",
+    msg: `message ${seq}`,
+    sent_at: at,
+    stored_at: at,
+    ...change,
+  };
 }
 
 export function messages(from: number, to: number, change: Partial<Message> = {}): Message[] {
@@ -20,7 +29,7 @@ export async function flushPromises(): Promise<void> {
   for (let i = 0; i < 60; i++) await Promise.resolve();
 }
 
-export class FakeWake implements Wake {
+export class FakeConnectivity implements Connectivity {
   isOnline = true;
   readonly events = new Emitter();
   listeners = 0;
@@ -204,7 +213,10 @@ export class FakeServer {
     if (this.epoch === undefined) return {};
     if (typeof cursor !== "object") return { epoch: this.epoch };
     const { after, epoch } = cursor;
-    const goesOn = Math.max(epoch === this.epoch ? after : Math.min(after, this.#begun.get(room) ?? 0), this.oldest - 1);
+    const goesOn = Math.max(
+      epoch === this.epoch ? after : Math.min(after, this.#begun.get(room) ?? 0),
+      this.oldest - 1,
+    );
     const reset: Reset = { room, reason: epoch === this.epoch ? "floor" : "epoch", after: goesOn };
     return epoch === this.epoch && goesOn === after ? { epoch: this.epoch } : { epoch: this.epoch, reset };
   }
@@ -228,19 +240,33 @@ export class FakeServer {
 
   #answer(url: URL, init: RequestInit): Response {
     const token = new Headers(init.headers).get("Authorization")?.slice("Bearer ".length);
-    if (this.tokens !== null && !this.tokens.has(token ?? "")) return problem(401, "unauthenticated", "the token is not valid");
+    if (this.tokens !== null && !this.tokens.has(token ?? ""))
+      return problem(401, "unauthenticated", "the token is not valid");
     const [, , room = "", kind] = url.pathname.split("/");
     if (this.forbidden.has(room)) return problem(403, "forbidden", "not for you");
-    if (kind === undefined) return Response.json({ rooms: [...this.logs].filter(([, log]) => log.length > 0).map(([name, log]) => ({ name, last_seq: log.length })) });
+    if (kind === undefined)
+      return Response.json({
+        rooms: [...this.logs]
+          .filter(([, log]) => log.length > 0)
+          .map(([name, log]) => ({ name, last_seq: log.length })),
+      });
     if (init.method === "POST") return this.#post(room, String(init.body));
     const before = Number(url.searchParams.get("before") ?? Infinity);
-    const page = this.log(room).filter((m) => m.seq >= this.oldest && m.seq < before).slice(-Number(url.searchParams.get("limit")));
-    return Response.json({ messages: page, last_seq: this.log(room).length, oldest_seq: this.oldest, epoch: this.epoch });
+    const page = this.log(room)
+      .filter((m) => m.seq >= this.oldest && m.seq < before)
+      .slice(-Number(url.searchParams.get("limit")));
+    return Response.json({
+      messages: page,
+      last_seq: this.log(room).length,
+      oldest_seq: this.oldest,
+      epoch: this.epoch,
+    });
   }
 
   #post(room: string, body: string): Response {
     const { id, msg, client_id } = JSON.parse(body) as { id: string; msg: string; client_id: string };
-    if (msg.includes("refuse")) return problem(422, "invalid", "the request has faults", [{ field: "msg", message: "is not liked" }]);
+    if (msg.includes("refuse"))
+      return problem(422, "invalid", "the request has faults", [{ field: "msg", message: "is not liked" }]);
     this.store(room, msg, id, client_id);
     return Response.json({ id, room, client_id, msg, sent_at: new Date().toISOString() }, { status: 202 });
   }
@@ -250,7 +276,12 @@ export class FakeServer {
     if (!this.up) throw new Error("no connection");
     let end = () => {};
     const closed = new Promise<void>((resolve) => (end = resolve));
-    const reader: Reader = { rooms: new Map<string, number>(), received, reset, end: () => (this.#readers.delete(reader), end()) };
+    const reader: Reader = {
+      rooms: new Map<string, number>(),
+      received,
+      reset,
+      end: () => (this.#readers.delete(reader), end()),
+    };
     this.#readers.add(reader);
     const live = () => {
       if (!this.#readers.has(reader)) throw new Error("the connection is closed");
@@ -263,7 +294,12 @@ export class FakeServer {
       join: async (room, cursor) => {
         live();
         const after = typeof cursor === "object" ? cursor.after : cursor;
-        const what = ["join", room, ...(after === undefined ? [] : [after]), ...(typeof cursor === "object" ? [cursor.epoch] : [])].join(" ");
+        const what = [
+          "join",
+          room,
+          ...(after === undefined ? [] : [after]),
+          ...(typeof cursor === "object" ? [cursor.epoch] : []),
+        ].join(" ");
         this.asked.push(what);
         await this.before(what);
         live();
@@ -286,7 +322,13 @@ export class FakeServer {
   }
 }
 
-export function problem(status: number, code: string, detail: string, errors?: unknown, headers: Record<string, string> = {}): Response {
+export function problem(
+  status: number,
+  code: string,
+  detail: string,
+  errors?: unknown,
+  headers: Record<string, string> = {},
+): Response {
   return Response.json({ status, code, detail, errors }, { status, headers });
 }
 

@@ -4,7 +4,14 @@ import { message, flushPromises } from "./fakes";
 import { dial, type HubOptions } from "./hub";
 
 /** The part of the library's connection that dial uses. */
-const mockConnection = { start: jest.fn(), stop: jest.fn(), invoke: jest.fn(), on: jest.fn(), off: jest.fn(), onclose: jest.fn() };
+const mockConnection = {
+  start: jest.fn(),
+  stop: jest.fn(),
+  invoke: jest.fn(),
+  on: jest.fn(),
+  off: jest.fn(),
+  onclose: jest.fn(),
+};
 const mockWithUrl = jest.fn();
 
 jest.mock("@microsoft/signalr", () => ({
@@ -26,13 +33,21 @@ jest.mock("@microsoft/signalr", () => ({
 
 beforeEach(() => {
   jest.resetAllMocks();
-  for (const method of [mockConnection.start, mockConnection.stop, mockConnection.invoke]) method.mockResolvedValue(undefined);
+  for (const method of [mockConnection.start, mockConnection.stop, mockConnection.invoke])
+    method.mockResolvedValue(undefined);
 });
 afterEach(() => jest.useRealTimers());
 
 const received = jest.fn();
 const reset = jest.fn();
-const options: HubOptions = { server: "http://s", client: "Ann & Bob", token: () => undefined, negotiates: true, received, reset };
+const options: HubOptions = {
+  server: "http://s",
+  client: "Ann & Bob",
+  token: () => undefined,
+  negotiates: true,
+  received,
+  reset,
+};
 const open = (change: Partial<HubOptions> = {}) => dial({ ...options, ...change }, new AbortController().signal);
 
 test("a connection starts without rooms and with the client's name", async () => {
@@ -45,7 +60,10 @@ test("a connection starts without rooms and with the client's name", async () =>
 
 test("it carries a token, and opens a WebSocket at once if it must not negotiate", async () => {
   await open({ token: () => "t", negotiates: false });
-  expect(mockWithUrl.mock.calls[0]?.[1]).toMatchObject({ skipNegotiation: true, transport: HttpTransportType.WebSockets });
+  expect(mockWithUrl.mock.calls[0]?.[1]).toMatchObject({
+    skipNegotiation: true,
+    transport: HttpTransportType.WebSockets,
+  });
   expect(mockWithUrl.mock.calls[0]?.[1].accessTokenFactory()).toBe("t");
 });
 
@@ -56,7 +74,12 @@ test("join and leave call the server", async () => {
   await hub.join("a", 5);
   await hub.join("a", { after: 5, epoch: "e" });
   await hub.leave("a");
-  expect(mockConnection.invoke.mock.calls).toEqual([["JoinRoom", "a"], ["JoinRoom", "a", 5], ["JoinRoom", "a", { after: 5, epoch: "e" }], ["LeaveRoom", "a"]]);
+  expect(mockConnection.invoke.mock.calls).toEqual([
+    ["JoinRoom", "a"],
+    ["JoinRoom", "a", 5],
+    ["JoinRoom", "a", { after: 5, epoch: "e" }],
+    ["LeaveRoom", "a"],
+  ]);
 });
 
 test("a reset names the room to join again", async () => {
@@ -73,12 +96,16 @@ test("a connection that was stopped delivers nothing more, also while it is endi
   expect(mockConnection.off.mock.calls).toEqual(mockConnection.on.mock.calls.map(([event]) => [event]));
 });
 
-const hubError = (answer: string) => new Error(`An unexpected error occurred invoking 'JoinRoom' on the server. HubException: ${answer}`);
+const hubError = (answer: string) =>
+  new Error(`An unexpected error occurred invoking 'JoinRoom' on the server. HubException: ${answer}`);
 
 test.each([
-  [hubError("forbidden: not for\nyou"), "rejected", "not for\nyou"], [hubError("invalid: room: must be"), "rejected", "room: must be"],
-  [hubError("too_many: leave one first"), "rejected", "leave one first"], [hubError("unavailable: soon"), "later", "soon"],
-  [hubError("internal: a mistake"), "later", "a mistake"], [new Error("WebSocket closed with status code: 1006"), "unreachable", "WebSocket closed with status code: 1006"],
+  [hubError("forbidden: not for\nyou"), "rejected", "not for\nyou"],
+  [hubError("invalid: room: must be"), "rejected", "room: must be"],
+  [hubError("too_many: leave one first"), "rejected", "leave one first"],
+  [hubError("unavailable: soon"), "later", "soon"],
+  [hubError("internal: a mistake"), "later", "a mistake"],
+  [new Error("WebSocket closed with status code: 1006"), "unreachable", "WebSocket closed with status code: 1006"],
 ])("%s is classified", async (error, trouble, text) => {
   const hub = await open();
   mockConnection.invoke.mockRejectedValueOnce(error);

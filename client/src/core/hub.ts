@@ -1,6 +1,6 @@
 import { HttpTransportType, HubConnectionBuilder, LogLevel, type HubConnection } from "@microsoft/signalr";
 
-import { Emitter } from "./cell";
+import { Emitter } from "./store";
 import { Failure } from "./failure";
 import type { Message } from "./message";
 import { unlessEnded } from "./retry";

@@ -25,7 +25,12 @@ export function claimsOf(token: string): Claims | null {
     if (!isRecord(claims)) return null;
     const { sub, exp, rooms, publish } = claims;
     if (typeof sub !== "string" || !isName(sub) || typeof exp !== "number") return null;
-    return { sub, exp, rooms: Array.isArray(rooms) ? rooms.filter((r) => typeof r === "string") : [], publish: publish !== false };
+    return {
+      sub,
+      exp,
+      rooms: Array.isArray(rooms) ? rooms.filter((r) => typeof r === "string") : [],
+      publish: publish !== false,
+    };
   } catch {
     return null;
   }

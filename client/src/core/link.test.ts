@@ -1,5 +1,5 @@
 import { Failure } from "./failure";
-import { FakeWake, flushPromises } from "./fakes";
+import { FakeConnectivity, flushPromises } from "./fakes";
 import type { Hub } from "./hub";
 import { Linker, type Link } from "./link";
 
@@ -16,7 +16,10 @@ function fakeHub(): FakeHub {
   let end = () => {};
   const closed = new Promise<void>((resolve) => (end = resolve));
   const hub: FakeHub = {
-    end, closed, stops: 0, pings: [],
+    end,
+    closed,
+    stops: 0,
+    pings: [],
     join: () => Promise.reject(new Error("not asked for")),
     leave: () => Promise.reject(new Error("not asked for")),
     ping: () => new Promise((resolve) => hub.pings.push(resolve)),
@@ -31,7 +34,7 @@ function fakeHub(): FakeHub {
 /** A linker over a network that the test controls. */
 function setUp() {
   const t = {
-    wake: new FakeWake(),
+    connectivity: new FakeConnectivity(),
     hubs: [] as FakeHub[],
     dials: 0,
     /** The result of dialling while no connection can be opened. */
@@ -50,7 +53,7 @@ function setUp() {
     },
     live: (hub) => t.live(hub),
     diagnose: () => (t.diagnosis === null ? Promise.resolve() : Promise.reject(t.diagnosis)),
-    wake: t.wake,
+    connectivity: t.connectivity,
     random: () => 1,
   });
   linker.link.subscribe(() => t.seen.push(linker.link.get().is));
@@ -76,7 +79,7 @@ test("connects, and reports it", async () => {
   expect(linker.link.get()).toEqual({ is: "live" });
   await linker.close();
   expect(t.seen).toEqual(["live", "closed"]);
-  expect([t.hubs[0]?.stops, t.wake.listeners, jest.getTimerCount()]).toEqual([1, 0, 0]);
+  expect([t.hubs[0]?.stops, t.connectivity.listeners, jest.getTimerCount()]).toEqual([1, 0, 0]);
 });
 
 test("a failed first start is tried again for ever, and since stays the same", async () => {
@@ -98,13 +101,13 @@ test("a failed first start is tried again for ever, and since stays the same", a
 test("away is offline if the device reports it, and since stays the same when that changes", async () => {
   const { t, linker } = setUp();
   t.down = no();
-  t.wake.isOnline = false;
+  t.connectivity.isOnline = false;
   linker.start();
   await flushPromises();
   expect(linker.link.get()).toMatchObject({ is: "away", why: "offline" });
   jest.setSystemTime(5000);
-  t.wake.isOnline = true;
-  t.wake.events.emit();
+  t.connectivity.isOnline = true;
+  t.connectivity.events.emit();
   await flushPromises();
   expect(linker.link.get()).toEqual({ is: "away", why: "unreachable", since: new Date(0) });
 });
@@ -115,7 +118,7 @@ test("a wake event or a retry ends the wait", async () => {
   linker.start();
   await pass(120_000);
   const before = t.dials;
-  t.wake.events.emit();
+  t.connectivity.events.emit();
   await flushPromises();
   linker.retry();
   await flushPromises();
@@ -142,7 +145,7 @@ test("after a refusal the linker waits for another token, and tries the old one 
   expect(linker.link.get()).toEqual({ is: "refused", text: "the token has expired" });
   await pass(600_000);
   expect(t.dials).toBe(1);
-  t.wake.events.emit();
+  t.connectivity.events.emit();
   await flushPromises();
   expect(t.dials).toBe(2);
   t.down = t.diagnosis = null;
@@ -243,7 +246,7 @@ test("a dead connection is noticed after a wake event, even if stopping it does 
   const dead = t.hubs[0];
   if (dead === undefined) throw new Error("no connection");
   dead.stop = () => new Promise(() => {});
-  t.wake.events.emit();
+  t.connectivity.events.emit();
   await pass(4_999);
   expect(linker.link.get().is).toBe("live");
   await pass(1);
@@ -256,7 +259,7 @@ test("a live connection answers the ping and stays", async () => {
   const { t, linker } = setUp();
   linker.start();
   await flushPromises();
-  t.wake.events.emit();
+  t.connectivity.events.emit();
   t.hubs[0]?.pings[0]?.();
   await pass(20_000);
   expect([linker.link.get().is, t.dials, jest.getTimerCount()]).toEqual(["live", 1, 0]);
@@ -266,9 +269,9 @@ test("when the device loses its network, the link is away at once", async () => 
   const { t, linker } = setUp();
   linker.start();
   await flushPromises();
-  t.wake.isOnline = false;
+  t.connectivity.isOnline = false;
   t.down = no();
-  t.wake.events.emit();
+  t.connectivity.events.emit();
   await flushPromises();
   expect(linker.link.get()).toMatchObject({ is: "away", why: "offline" });
 });
@@ -277,7 +280,10 @@ describe("close", () => {
   test.each([
     ["connecting", (t: ReturnType<typeof setUp>["t"]) => (t.live = () => new Promise(() => {}))],
     ["away", (t: ReturnType<typeof setUp>["t"]) => (t.down = no())],
-    ["refused", (t: ReturnType<typeof setUp>["t"]) => ((t.down = no()), (t.diagnosis = new Failure("unauthenticated", "")))],
+    [
+      "refused",
+      (t: ReturnType<typeof setUp>["t"]) => ((t.down = no()), (t.diagnosis = new Failure("unauthenticated", ""))),
+    ],
   ])("ends the link while it is %s", async (_, prepare) => {
     const { t, linker } = setUp();
     prepare(t);
@@ -286,21 +292,36 @@ describe("close", () => {
     await linker.close();
     const { dials } = t;
     linker.retry();
-    t.wake.events.emit();
+    t.connectivity.events.emit();
     await pass(60_000);
-    expect([linker.link.get().is, t.dials, t.wake.listeners, jest.getTimerCount()]).toEqual(["closed", dials, 0, 0]);
+    expect([linker.link.get().is, t.dials, t.connectivity.listeners, jest.getTimerCount()]).toEqual([
+      "closed",
+      dials,
+      0,
+      0,
+    ]);
   });
 
   test("does not wait for a diagnosis, nor for a late connection", async () => {
     const hub = fakeHub();
     let resolveDial = (_: Hub) => {};
-    const late = new Linker({ dial: () => new Promise((resolve) => (resolveDial = resolve)), live: async () => {}, diagnose: async () => {}, wake: new FakeWake() });
+    const late = new Linker({
+      dial: () => new Promise((resolve) => (resolveDial = resolve)),
+      live: async () => {},
+      diagnose: async () => {},
+      connectivity: new FakeConnectivity(),
+    });
     late.start();
     const closing = late.close();
     resolveDial(hub);
     await closing;
     expect([late.link.get().is, hub.stops]).toEqual(["closed", 1]);
-    const stuck = new Linker({ dial: () => Promise.reject(no()), live: async () => {}, diagnose: () => new Promise(() => {}), wake: new FakeWake() });
+    const stuck = new Linker({
+      dial: () => Promise.reject(no()),
+      live: async () => {},
+      diagnose: () => new Promise(() => {}),
+      connectivity: new FakeConnectivity(),
+    });
     stuck.start();
     await flushPromises();
     await stuck.close();

@@ -1,8 +1,8 @@
-import { Cell } from "./cell";
-import type { Wake } from "./device";
+import { Store } from "./store";
+import type { Connectivity } from "./device";
 import { Failure } from "./failure";
 import type { Hub } from "./hub";
-import { Pace, unlessEnded } from "./retry";
+import { RetrySchedule, unlessEnded } from "./retry";
 
 /** The state of the connection between this device and the server. Each state has only the fields that exist in it. */
 export type Link =
@@ -19,7 +19,7 @@ export interface LinkerOptions {
   readonly live: (hub: Hub) => Promise<void>;
   /** Finds out why the connection failed: rejects with the Failure, or resolves if the server answers. */
   readonly diagnose: () => Promise<unknown>;
-  readonly wake: Wake;
+  readonly connectivity: Connectivity;
   readonly random?: () => number;
 }
 
@@ -29,15 +29,15 @@ const stable = 10_000;
 
 /** Keeps one connection to the hub. It opens another one when the connection ends, and never gives up. */
 export class Linker {
-  readonly link = new Cell<Link>({ is: "connecting" });
+  readonly link = new Store<Link>({ is: "connecting" });
   readonly #o: LinkerOptions;
   readonly #end = new AbortController();
-  readonly #pace: Pace;
+  readonly #schedule: RetrySchedule;
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: LinkerOptions) {
     this.#o = options;
-    this.#pace = new Pace(options.wake, this.#end.signal, options.random);
+    this.#schedule = new RetrySchedule(options.connectivity, this.#end.signal, options.random);
   }
 
   start(): void {
@@ -46,7 +46,7 @@ export class Linker {
 
   /** Tries again now. This also ends the wait for another token after the server has refused one. */
   retry(): void {
-    this.#pace.kick();
+    this.#schedule.kick();
   }
 
   /** Ends the connection for good. */
@@ -58,16 +58,16 @@ export class Linker {
   async #run(): Promise<void> {
     const end = this.#end.signal;
     while (!end.aborted) {
-      this.#pace.begin();
+      this.#schedule.begin();
       const failure = await this.#connection();
       if (end.aborted) break;
       if (failure.trouble === "unauthenticated") {
         this.link.set({ is: "refused", text: failure.message });
-        await this.#pace.hold();
+        await this.#schedule.hold();
         this.link.set({ is: "connecting" });
       } else {
         this.#away();
-        await this.#pace.failed(failure.wait);
+        await this.#schedule.failed(failure.wait);
       }
     }
     this.link.set({ is: "closed" });
@@ -95,10 +95,12 @@ export class Linker {
 
   /** Waits for the end of a connection. If a ping is not answered in time, the connection counts as lost. */
   async #watch(hub: Hub): Promise<void> {
-    const { wake, live } = this.#o;
+    const { connectivity, live } = this.#o;
     const lost = new AbortController();
     const lose = () => lost.abort();
-    const unsubscribe = wake.subscribe(() => (wake.online() ? void unlessAnswered(hub.ping(), lose) : lose()));
+    const unsubscribe = connectivity.subscribe(() =>
+      connectivity.online() ? void unlessAnswered(hub.ping(), lose) : lose(),
+    );
     this.#end.signal.addEventListener("abort", lose);
     const began = Date.now();
     try {
@@ -111,13 +113,13 @@ export class Linker {
       lose();
       unsubscribe();
       this.#end.signal.removeEventListener("abort", lose);
-      if (Date.now() - began >= stable) this.#pace.succeeded();
+      if (Date.now() - began >= stable) this.#schedule.succeeded();
       void hub.stop();
     }
   }
 
   #away(): void {
-    const why = this.#o.wake.online() ? "unreachable" : "offline";
+    const why = this.#o.connectivity.online() ? "unreachable" : "offline";
     const link = this.link.get();
     if (link.is === "away" && link.why === why) return;
     this.link.set({ is: "away", since: link.is === "away" ? link.since : new Date(), why });

@@ -56,7 +56,12 @@ describe("Log", () => {
   test("recognizes a message of another log", () => {
     const log = new Log();
     log.reset(messages(5, 9));
-    expect([4, 5, 9, 10].map((seq) => log.contradicts({ ...message(seq), id: "other" }))).toEqual([false, true, true, false]);
+    expect([4, 5, 9, 10].map((seq) => log.contradicts({ ...message(seq), id: "other" }))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
     expect(log.contradicts({ ...message(5), client_id: "another" })).toBe(true); // the same id of another client is another message
     expect(messages(1, 12).some((m) => log.contradicts(m))).toBe(false);
   });
@@ -87,7 +92,9 @@ function anyOrder(seed: number): void {
   const came = new Set<number>();
   let lastAdded = 0;
   const checkAdded = (added: readonly Message[]) => {
-    expect(numbers(added)).toEqual([...new Set(numbers(added))].filter((seq) => seq > lastAdded && came.has(seq)).sort((a, b) => a - b));
+    expect(numbers(added)).toEqual(
+      [...new Set(numbers(added))].filter((seq) => seq > lastAdded && came.has(seq)).sort((a, b) => a - b),
+    );
     lastAdded = added.at(-1)?.seq ?? lastAdded;
   };
   for (let step = 0; step < 60; step++) {

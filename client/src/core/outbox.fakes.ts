@@ -1,5 +1,5 @@
 import { Failure } from "./failure";
-import { FakeDevice, FakeTabs, FakeWake, flushPromises } from "./fakes";
+import { FakeDevice, FakeTabs, FakeConnectivity, flushPromises } from "./fakes";
 import type { Outgoing } from "./message";
 import { Outbox } from "./outbox";
 
@@ -11,7 +11,7 @@ export function setUp() {
   let ids = 0;
   const device = new FakeDevice();
   const tabs = new FakeTabs();
-  const wake = new FakeWake();
+  const connectivity = new FakeConnectivity();
   const server = {
     /** Every post, in order, and the accepted messages. */
     posts: [] as string[],
@@ -22,7 +22,10 @@ export function setUp() {
   const tab = () => {
     const mine = tabs.tab();
     const outbox = new Outbox({
-      device, tabs: mine, wake, random: () => 1,
+      device,
+      tabs: mine,
+      connectivity,
+      random: () => 1,
       connected: () => server.connected,
       newID: () => `id-${++ids}`,
       send: async (m) => {
@@ -35,7 +38,7 @@ export function setUp() {
     const close = () => (outbox.close(), mine.close());
     return { outbox, close, states: () => outbox.outgoing.get().map((m) => `${m.msg} ${m.state}`) };
   };
-  return { device, tabs, wake, server, tab };
+  return { device, tabs, connectivity, server, tab };
 }
 
 /** Opens a tab and starts its outbox. */

@@ -15,16 +15,27 @@ test("tabs: all show the same, and one sends", async () => {
   await b.outbox.add("lobby", "from b");
   await a.outbox.add("lobby", "from a");
   await flushPromises();
-  expect([t.server.posts, a.states(), b.states()]).toEqual([["from b"], ["from b waiting", "from a waiting"], ["from b waiting", "from a waiting"]]);
-  t.server.answer = (m) => (m.msg === "from a" ? Promise.reject(new Failure("rejected", "no")) : Promise.resolve(accepted));
+  expect([t.server.posts, a.states(), b.states()]).toEqual([
+    ["from b"],
+    ["from b waiting", "from a waiting"],
+    ["from b waiting", "from a waiting"],
+  ]);
+  t.server.answer = (m) =>
+    m.msg === "from a" ? Promise.reject(new Failure("rejected", "no")) : Promise.resolve(accepted);
   answer(accepted);
   await flushPromises();
-  expect([t.server.posts, a.states()]).toEqual([["from b", "from a"], ["from b accepted", "from a failed"]]);
+  expect([t.server.posts, a.states()]).toEqual([
+    ["from b", "from a"],
+    ["from b accepted", "from a failed"],
+  ]);
   expect(b.states()).toEqual(a.states());
   t.server.answer = () => Promise.resolve(accepted);
   await b.outbox.retry("id-2");
   await flushPromises();
-  expect([a.states(), b.states()]).toEqual([["from b accepted", "from a accepted"], ["from b accepted", "from a accepted"]]);
+  expect([a.states(), b.states()]).toEqual([
+    ["from b accepted", "from a accepted"],
+    ["from b accepted", "from a accepted"],
+  ]);
 });
 
 test("tabs: all discard a failed message", async () => {
@@ -42,7 +53,13 @@ test("tabs: all discard a failed message", async () => {
 test("tabs: a new one reports stored messages that the sending one does not know", async () => {
   const t = setUp();
   const { states } = await started(t);
-  t.device.box.set("untold", { id: "untold", room: "lobby", msg: "1", written_at: "2026-01-01T00:00:00Z", state: "waiting" });
+  t.device.box.set("untold", {
+    id: "untold",
+    room: "lobby",
+    msg: "1",
+    written_at: "2026-01-01T00:00:00Z",
+    state: "waiting",
+  });
   const late = await started(t);
   expect([t.server.posts, states(), late.states()]).toEqual([["1"], ["1 accepted"], ["1 accepted"]]);
 });
@@ -68,7 +85,7 @@ test("tabs: the sending one finds unreported messages after a wake event", async
   t.device.box.set("x", { id: "x", room: "lobby", msg: "a", written_at: "2026-01-01T00:00:00Z", state: "waiting" });
   await pass(60_000);
   expect(t.server.posts).toEqual([]);
-  t.wake.events.emit();
+  t.connectivity.events.emit();
   await flushPromises();
   expect([t.server.kept, one.states()]).toEqual([["a"], ["a accepted"]]);
 });

@@ -90,7 +90,7 @@ test("a wake event ends the wait, also if it comes while a post hangs", async ()
   await pass(120_000);
   let fail = (_: Failure) => {};
   t.server.answer = () => new Promise((_, reject) => (fail = reject));
-  t.wake.events.emit();
+  t.connectivity.events.emit();
   await flushPromises();
   outbox.kick();
   t.server.answer = () => Promise.resolve(accepted);
@@ -106,10 +106,13 @@ test("without a valid token nothing is sent until another token comes", async ()
   await outbox.add("lobby", "a");
   await pass(600_000);
   expect(t.server.posts).toEqual(["a"]);
-  t.wake.events.emit();
+  t.connectivity.events.emit();
   await outbox.add("lobby", "b");
   await pass(60_000);
-  expect([t.server.posts, states()]).toEqual([["a", "a"], ["a waiting", "b waiting"]]);
+  expect([t.server.posts, states()]).toEqual([
+    ["a", "a"],
+    ["a waiting", "b waiting"],
+  ]);
   t.server.answer = () => Promise.resolve(accepted);
   outbox.kick();
   await flushPromises();
@@ -118,7 +121,8 @@ test("without a valid token nothing is sent until another token comes", async ()
 
 test("a rejected message does not block the others, and can be tried again or discarded", async () => {
   const t = setUp();
-  t.server.answer = (m) => (m.msg === "ok" ? Promise.resolve(accepted) : Promise.reject(new Failure("rejected", "msg is not liked")));
+  t.server.answer = (m) =>
+    m.msg === "ok" ? Promise.resolve(accepted) : Promise.reject(new Failure("rejected", "msg is not liked"));
   const { outbox, states } = await started(t);
   for (const msg of ["bad", "ok", "worse"]) await outbox.add("lobby", msg);
   await flushPromises();
@@ -135,15 +139,19 @@ test("a rejected message does not block the others, and can be tried again or di
 
 test("a conflict is final: the text stays for copying until it is discarded, and is never sent again", async () => {
   const t = setUp();
-  t.server.answer = (m) => (m.msg === "other" ? Promise.reject(new Failure("conflict", "another text")) : Promise.resolve(accepted));
+  t.server.answer = (m) =>
+    m.msg === "other" ? Promise.reject(new Failure("conflict", "another text")) : Promise.resolve(accepted);
   const { outbox, states, close } = await started(t);
   for (const msg of ["other", "ok"]) await outbox.add("lobby", msg);
   await flushPromises();
   await outbox.retry("id-1");
   outbox.kick();
-  t.wake.events.emit();
+  t.connectivity.events.emit();
   await pass(600_000);
-  expect([states(), t.server.posts]).toEqual([["other conflict", "ok accepted"], ["other", "ok"]]);
+  expect([states(), t.server.posts]).toEqual([
+    ["other conflict", "ok accepted"],
+    ["other", "ok"],
+  ]);
   close();
   const again = await started(t); // after a restart of the app
   await pass(600_000);
@@ -154,14 +162,16 @@ test("a conflict is final: the text stays for copying until it is discarded, and
 
 test("a message that is refused several times shows why, and can be discarded, which unblocks the next", async () => {
   const t = setUp();
-  t.server.answer = (m) => (m.msg === "odd" ? Promise.reject(new Failure("later", "status 403")) : Promise.resolve(accepted));
+  t.server.answer = (m) =>
+    m.msg === "odd" ? Promise.reject(new Failure("later", "status 403")) : Promise.resolve(accepted);
   const [one, other] = [await started(t), await started(t)];
   await one.outbox.add("lobby", "odd");
   await one.outbox.add("lobby", "b");
   await pass(1_000);
   expect(one.outbox.outgoing.get()[0]).not.toHaveProperty("reason");
   await pass(60_000);
-  for (const { outbox } of [one, other]) expect(outbox.outgoing.get()[0]).toMatchObject({ msg: "odd", state: "waiting", reason: "status 403" });
+  for (const { outbox } of [one, other])
+    expect(outbox.outgoing.get()[0]).toMatchObject({ msg: "odd", state: "waiting", reason: "status 403" });
   await other.outbox.discard("id-1");
   await flushPromises();
   expect([t.server.kept, one.states(), t.device.box.size]).toEqual([["b"], ["b accepted"], 0]);
@@ -216,7 +226,9 @@ describe("a message that comes back in its log", () => {
 
   test("leaves the outbox also while its post is pending, whatever the result", async () => {
     const outcomes: ((resolve: (at: string) => void, reject: (e: Failure) => void) => void)[] = [
-      (resolve) => resolve(accepted), (_, reject) => reject(new Failure("unreachable", "lost")), (_, reject) => reject(new Failure("rejected", "forbidden")),
+      (resolve) => resolve(accepted),
+      (_, reject) => reject(new Failure("unreachable", "lost")),
+      (_, reject) => reject(new Failure("rejected", "forbidden")),
     ];
     for (const outcome of outcomes) {
       const t = setUp();
@@ -260,7 +272,11 @@ describe("a message that comes back in its log", () => {
     const a = await started(t);
     const b = await started(t);
     b.outbox.arrived("lobby", ["id-1"], accepted);
-    b.outbox.arrived("lobby", Array.from({ length: 999 }, (_, i) => `x${i}`), accepted);
+    b.outbox.arrived(
+      "lobby",
+      Array.from({ length: 999 }, (_, i) => `x${i}`),
+      accepted,
+    );
     await a.outbox.add("lobby", "a");
     await flushPromises();
     expect(b.states()).toEqual([]);
@@ -320,5 +336,5 @@ test("nothing happens after close", async () => {
   answer(accepted);
   await pass(60_000);
   expect([t.server.posts, states(), t.device.box.size]).toEqual([["a"], ["a waiting", "b waiting"], 2]);
-  expect([t.wake.listeners, jest.getTimerCount()]).toEqual([0, 0]);
+  expect([t.connectivity.listeners, jest.getTimerCount()]).toEqual([0, 0]);
 });

@@ -1,13 +1,13 @@
-import { Cell, Emitter } from "./cell";
-import type { Device, TabEvent, Tabs, Wake } from "./device";
+import { Store, Emitter } from "./store";
+import type { Device, TabEvent, Tabs, Connectivity } from "./device";
 import { Failure } from "./failure";
 import type { Outgoing } from "./message";
-import { Pace, pause } from "./retry";
+import { RetrySchedule, pause } from "./retry";
 
 export interface OutboxOptions {
   readonly device: Device;
   readonly tabs: Tabs;
-  readonly wake: Wake;
+  readonly connectivity: Connectivity;
   /** Posts a message. Resolves with the time of acceptance, or rejects with a Failure. Posting the same id again adds nothing. */
   readonly send: (outgoing: Outgoing) => Promise<string>;
   readonly newID: () => string;
@@ -36,10 +36,10 @@ const never = { subscribe: () => () => undefined };
  */
 export class Outbox {
   /** The messages of all rooms, in the order in which they were written. */
-  readonly outgoing = new Cell<readonly Outgoing[]>([]);
+  readonly outgoing = new Store<readonly Outgoing[]>([]);
   readonly #o: OutboxOptions;
   readonly #end = new AbortController();
-  readonly #pace: Pace;
+  readonly #schedule: RetrySchedule;
   /** Fires when a message may be ready to send. */
   readonly #work = new Emitter();
   /** The latest ids that have come back in a log. A pending post or another tab may still report them. */
@@ -49,14 +49,18 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#o = options;
-    this.#pace = new Pace(options.wake, this.#end.signal, options.random);
-    this.#end.signal.addEventListener("abort", options.tabs.subscribe((event) => this.#onTabEvent(event)));
+    this.#schedule = new RetrySchedule(options.connectivity, this.#end.signal, options.random);
+    this.#end.signal.addEventListener(
+      "abort",
+      options.tabs.subscribe((event) => this.#onTabEvent(event)),
+    );
   }
 
   /** Loads the stored messages, reports them to the sending tab, which may not know them all, and sends when this tab has its turn. */
   async start(): Promise<void> {
     await this.#load();
-    for (const outgoing of this.outgoing.get()) if (outgoing.state === "waiting") this.#o.tabs.post({ is: "outgoing", outgoing });
+    for (const outgoing of this.outgoing.get())
+      if (outgoing.state === "waiting") this.#o.tabs.post({ is: "outgoing", outgoing });
     void this.#run();
   }
 
@@ -66,7 +70,7 @@ export class Outbox {
 
   /** Tries again now. This also ends the wait for another token after the server has refused one. */
   kick(): void {
-    this.#pace.kick();
+    this.#schedule.kick();
   }
 
   /** Adds a sendable text. It is shown at once, and stored on the device when the promise resolves. */
@@ -96,7 +100,8 @@ export class Outbox {
    */
   arrived(room: string, ids: readonly string[], newest: string): void {
     for (const id of ids) this.#arrived.add(id);
-    if (this.#arrived.size > remembered) [...this.#arrived].slice(0, -remembered).forEach((id) => this.#arrived.delete(id));
+    if (this.#arrived.size > remembered)
+      [...this.#arrived].slice(0, -remembered).forEach((id) => this.#arrived.delete(id));
     const past = Date.parse(newest) - skew;
     const isPast = (m: Outgoing) => m.room === room && m.state === "accepted" && Date.parse(m.accepted_at ?? "") < past;
     this.#drop((m) => this.#arrived.has(m.id) || isPast(m));
@@ -120,21 +125,21 @@ export class Outbox {
     await this.#awaitTurn();
     if (end.aborted) return;
     const again = () => void this.#load().then(() => this.#work.emit()); // another tab may have closed before it reported a message
-    end.addEventListener("abort", this.#o.wake.subscribe(again));
+    end.addEventListener("abort", this.#o.connectivity.subscribe(again));
     await this.#load();
-    for (let refusals = 0; !end.aborted; ) {
+    for (let refusals = 0; !end.aborted;) {
       const next = this.outgoing.get().find((m) => m.state === "waiting");
       if (next === undefined || this.#unkept.has(next.id)) {
         await pause(Infinity, this.#work, end);
         continue;
       }
-      this.#pace.begin();
+      this.#schedule.begin();
       const failure = await this.#send(next);
       refusals = failure?.trouble === "later" ? refusals + 1 : 0;
       if (refusals >= refusalsBeforeReason) this.#explain({ ...next, reason: failure?.message ?? "" });
-      if (failure === undefined) this.#pace.succeeded();
-      else if (failure.trouble === "unauthenticated") await this.#pace.hold();
-      else await this.#pace.failed(failure.wait);
+      if (failure === undefined) this.#schedule.succeeded();
+      else if (failure.trouble === "unauthenticated") await this.#schedule.hold();
+      else await this.#schedule.failed(failure.wait);
     }
   }
 
@@ -171,7 +176,11 @@ export class Outbox {
     } catch (error) {
       const failure = Failure.of(error);
       if (failure.trouble !== "rejected" && failure.trouble !== "conflict") return failure;
-      await this.#recordOutcome({ ...next, state: failure.trouble === "conflict" ? "conflict" : "failed", reason: failure.message });
+      await this.#recordOutcome({
+        ...next,
+        state: failure.trouble === "conflict" ? "conflict" : "failed",
+        reason: failure.message,
+      });
     }
     return undefined;
   }
@@ -218,7 +227,7 @@ export class Outbox {
   /** Removes a message that must not be sent any more, and tries the next one now. */
   #cancel(id: string): void {
     this.#drop((m) => m.id === id);
-    this.#pace.kick();
+    this.#schedule.kick();
   }
 
   #find(id: string): Outgoing | undefined {
@@ -227,7 +236,9 @@ export class Outbox {
 
   #show(outgoing: Outgoing): void {
     this.outgoing.update((shown) =>
-      shown.some((m) => m.id === outgoing.id) ? shown.map((m) => (m.id === outgoing.id ? outgoing : m)) : [...shown, outgoing],
+      shown.some((m) => m.id === outgoing.id)
+        ? shown.map((m) => (m.id === outgoing.id ? outgoing : m))
+        : [...shown, outgoing],
     );
   }
 

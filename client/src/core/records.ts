@@ -40,7 +40,10 @@ export class Records {
     const [device, room] = [this.#device, this.#room];
     const epoch = await device.get(`epoch:${room}`);
     const [newest, read, draft, back] = await Promise.all([
-      device.history(room, limit, undefined, epoch), device.get(`read:${room}`), device.get(`draft:${room}`), device.get(`back:${room}`),
+      device.history(room, limit, undefined, epoch),
+      device.get(`read:${room}`),
+      device.get(`draft:${room}`),
+      device.get(`back:${room}`),
     ]);
     this.#epoch = epoch;
     return { newest, read, draft, back };

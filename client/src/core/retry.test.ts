@@ -1,5 +1,5 @@
-import { FakeWake, flushPromises } from "./fakes";
-import { backoff, Pace, pause, unlessEnded } from "./retry";
+import { FakeConnectivity, flushPromises } from "./fakes";
+import { backoff, RetrySchedule, pause, unlessEnded } from "./retry";
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
@@ -7,7 +7,10 @@ afterEach(() => jest.useRealTimers());
 /** Returns whether a promise has completed by now. */
 async function done(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
-  promise.then(() => (settled = true), () => (settled = true));
+  promise.then(
+    () => (settled = true),
+    () => (settled = true),
+  );
   await flushPromises();
   return settled;
 }
@@ -28,31 +31,31 @@ describe("backoff", () => {
 
 describe("pause", () => {
   test.each([
-    ["the time", (_w: FakeWake, _e: AbortController) => void jest.advanceTimersByTime(1000)],
-    ["a wake-up", (w: FakeWake) => w.events.emit()],
-    ["the end", (_w: FakeWake, e: AbortController) => e.abort()],
+    ["the time", (_w: FakeConnectivity, _e: AbortController) => void jest.advanceTimersByTime(1000)],
+    ["a wake-up", (w: FakeConnectivity) => w.events.emit()],
+    ["the end", (_w: FakeConnectivity, e: AbortController) => e.abort()],
   ])("ends with %s, and leaves nothing behind", async (_, ends) => {
-    const wake = new FakeWake();
+    const connectivity = new FakeConnectivity();
     const end = new AbortController();
-    const waiting = pause(1000, wake, end.signal);
+    const waiting = pause(1000, connectivity, end.signal);
     jest.advanceTimersByTime(999);
     expect(await done(waiting)).toBe(false);
-    ends(wake, end);
+    ends(connectivity, end);
     expect(await done(waiting)).toBe(true);
-    expect([wake.listeners, jest.getTimerCount()]).toEqual([0, 0]);
+    expect([connectivity.listeners, jest.getTimerCount()]).toEqual([0, 0]);
   });
 
   test("ends at once after the end", async () => {
     const end = new AbortController();
     end.abort();
-    const wake = new FakeWake();
-    expect(await done(pause(1000, wake, end.signal))).toBe(true);
-    expect([wake.listeners, jest.getTimerCount()]).toEqual([0, 0]);
+    const connectivity = new FakeConnectivity();
+    expect(await done(pause(1000, connectivity, end.signal))).toBe(true);
+    expect([connectivity.listeners, jest.getTimerCount()]).toEqual([0, 0]);
   });
 
   test.each([2 ** 31, 1e15, Infinity])("of %d ms does not end at once", async (time) => {
     const end = new AbortController();
-    const waiting = pause(time, new FakeWake(), end.signal);
+    const waiting = pause(time, new FakeConnectivity(), end.signal);
     jest.advanceTimersByTime(24 * 3600 * 1000);
     expect(await done(waiting)).toBe(false);
     end.abort();
@@ -75,15 +78,15 @@ describe("unlessEnded", () => {
   });
 });
 
-describe("Pace", () => {
+describe("RetrySchedule", () => {
   function pace() {
-    const wake = new FakeWake();
+    const connectivity = new FakeConnectivity();
     const end = new AbortController();
-    return { wake, end, pace: new Pace(wake, end.signal, () => 1) };
+    return { connectivity, end, pace: new RetrySchedule(connectivity, end.signal, () => 1) };
   }
 
   /** How long the pace waits after a failure. */
-  async function waits(p: Pace, least = 0): Promise<number> {
+  async function waits(p: RetrySchedule, least = 0): Promise<number> {
     const began = Date.now();
     p.begin();
     const waiting = p.failed(least);
@@ -101,22 +104,22 @@ describe("Pace", () => {
   });
 
   test("ends a wait at a wake event, and makes the next wait short after one during a try", async () => {
-    const { pace: p, wake } = pace();
+    const { pace: p, connectivity } = pace();
     for (let i = 0; i < 5; i++) await waits(p);
     p.begin();
     const waiting = p.failed();
-    wake.events.emit();
+    connectivity.events.emit();
     expect(await done(waiting)).toBe(true);
     p.begin();
-    wake.events.emit();
+    connectivity.events.emit();
     const short = p.failed();
     jest.advanceTimersByTime(500);
     expect(await done(short)).toBe(true);
   });
 
   test("holds until a kick, also one during the try, or until a wake event", async () => {
-    const { pace: p, wake } = pace();
-    for (const wakeUp of [() => p.kick(), () => wake.events.emit()]) {
+    const { pace: p, connectivity } = pace();
+    for (const wakeUp of [() => p.kick(), () => connectivity.events.emit()]) {
       p.begin();
       const held = p.hold();
       jest.advanceTimersByTime(1e9);
@@ -130,10 +133,10 @@ describe("Pace", () => {
   });
 
   test("leaves nothing behind at the end", async () => {
-    const { pace: p, wake, end } = pace();
+    const { pace: p, connectivity, end } = pace();
     const waiting = [p.failed(), p.hold()];
     end.abort();
     await Promise.all(waiting);
-    expect([wake.listeners, jest.getTimerCount()]).toEqual([0, 0]);
+    expect([connectivity.listeners, jest.getTimerCount()]).toEqual([0, 0]);
   });
 });

@@ -1,5 +1,5 @@
-import { Emitter } from "./cell";
-import type { Wake } from "./device";
+import { Emitter } from "./store";
+import type { Connectivity } from "./device";
 
 const shortest = 500;
 const longest = 30_000;
@@ -14,7 +14,11 @@ export function backoff(failures: number, random: () => number = Math.random): n
 }
 
 /** Waits for a time, which may be Infinity. A wake event or the end cuts the wait short. */
-export function pause(milliseconds: number, wake: Pick<Wake, "subscribe">, end: AbortSignal): Promise<void> {
+export function pause(
+  milliseconds: number,
+  connectivity: Pick<Connectivity, "subscribe">,
+  end: AbortSignal,
+): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
@@ -23,7 +27,7 @@ export function pause(milliseconds: number, wake: Pick<Wake, "subscribe">, end: 
       resolve();
     };
     const timer = milliseconds === Infinity ? undefined : setTimeout(done, Math.min(milliseconds, limit));
-    const unsubscribe = wake.subscribe(done);
+    const unsubscribe = connectivity.subscribe(done);
     end.addEventListener("abort", done);
     if (end.aborted) done();
   });
@@ -44,7 +48,7 @@ export function unlessEnded<T>(work: Promise<T>, end: AbortSignal): Promise<T> {
  * The waits between endless retries. The wait grows with each failure in a row. A wake event or a kick cuts it short, also if
  * it comes during the try.
  */
-export class Pace {
+export class RetrySchedule {
   readonly #end: AbortSignal;
   readonly #random: (() => number) | undefined;
   readonly #wakes = new Emitter();
@@ -52,10 +56,13 @@ export class Pace {
   #kicked = false;
   #woken = false;
 
-  constructor(wake: Wake, end: AbortSignal, random?: () => number) {
+  constructor(connectivity: Connectivity, end: AbortSignal, random?: () => number) {
     this.#end = end;
     this.#random = random;
-    end.addEventListener("abort", wake.subscribe(() => this.#wake()));
+    end.addEventListener(
+      "abort",
+      connectivity.subscribe(() => this.#wake()),
+    );
   }
 
   /** Reports a change after which the next try may succeed. */

@@ -30,7 +30,12 @@ describe("the epoch of a room's log", () => {
     await t.device.set("read:lobby", 10);
     const { room, connect, shown } = await t.tab();
     await connect();
-    expect(t.server.asked).toEqual(["dial", "join lobby", "GET /rooms/lobby/messages?limit=1&before=21", "join lobby 19 a"]);
+    expect(t.server.asked).toEqual([
+      "dial",
+      "join lobby",
+      "GET /rooms/lobby/messages?limit=1&before=21",
+      "join lobby 19 a",
+    ]);
     expect(room.timeline.get()).toMatchObject({ wentBack: null, read: 10, last: 30 });
     expect([shown(), await t.kept(), t.device.values.get("epoch:lobby")]).toEqual([run(1, 30), idsOf("a", 1, 30), "a"]);
   });
@@ -41,7 +46,10 @@ describe("the epoch of a room's log", () => {
     const { room, connect } = await t.tab();
     await connect();
     expect(room.timeline.get().wentBack).toBe("");
-    expect([room.timeline.get().messages.map((m) => m.id), await t.kept()]).toEqual([idsOf("a", 1, 30), idsOf("a", 1, 30)]);
+    expect([room.timeline.get().messages.map((m) => m.id), await t.kept()]).toEqual([
+      idsOf("a", 1, 30),
+      idsOf("a", 1, 30),
+    ]);
   });
 
   test("stays known while the server is of an earlier version, whose log is compared", async () => {
@@ -78,16 +86,37 @@ describe("after a server has gone back", () => {
     room.write("half a sen");
     t.goBack(40, "b", 45);
     await connect();
-    expect(t.server.asked.slice(-5)).toEqual(["dial", "join lobby", "join lobby 50 a", "join lobby", "GET /rooms/lobby/messages?limit=100"]);
-    expect([room.timeline.get().messages.map((m) => m.id), await t.kept()]).toEqual([[...idsOf("a", 1, 40), ...idsOf("b", 41, 45)], [...idsOf("a", 1, 40), ...idsOf("b", 41, 45)]]);
+    expect(t.server.asked.slice(-5)).toEqual([
+      "dial",
+      "join lobby",
+      "join lobby 50 a",
+      "join lobby",
+      "GET /rooms/lobby/messages?limit=100",
+    ]);
+    expect([room.timeline.get().messages.map((m) => m.id), await t.kept()]).toEqual([
+      [...idsOf("a", 1, 40), ...idsOf("b", 41, 45)],
+      [...idsOf("a", 1, 40), ...idsOf("b", 41, 45)],
+    ]);
     expect(room.timeline.get()).toMatchObject({ wentBack: timeOf(40), read: 40, mark: 40, last: 45, older: "none" });
-    expect(t.device.values).toEqual(new Map<string, unknown>([["epoch:lobby", "b"], ["read:lobby", 40], ["back:lobby", timeOf(40)], ["draft:lobby", "half a sen"]]));
+    expect(t.device.values).toEqual(
+      new Map<string, unknown>([
+        ["epoch:lobby", "b"],
+        ["read:lobby", 40],
+        ["back:lobby", timeOf(40)],
+        ["draft:lobby", "half a sen"],
+      ]),
+    );
     t.server.store("lobby", "live");
     await pass();
     expect([shown(), room.draft.get()]).toEqual([run(1, 46), "half a sen"]);
   });
 
-  test.each([[45, "less"], [50, "as much"], [60, "more"], [900, "much more"]])("while the device was offline, and has %i messages now, which is %s", async (length) => {
+  test.each([
+    [45, "less"],
+    [50, "as much"],
+    [60, "more"],
+    [900, "much more"],
+  ])("while the device was offline, and has %i messages now, which is %s", async (length) => {
     const t = setUpEpochs(50);
     const first = await t.tab();
     await first.connect();
@@ -103,7 +132,6 @@ describe("after a server has gone back", () => {
     expect(room.timeline.get().messages.map((m) => m.id)).toEqual([...idsOf("a", 1, 40), ...idsOf("b", 41, length)]);
     expect(await t.kept()).toEqual([...idsOf("a", 1, 40), ...idsOf("b", 41, length)]);
   });
-
 });
 
 describe("a server that has gone back", () => {
@@ -122,7 +150,11 @@ describe("a server that has gone back", () => {
     expect([room.timeline.get().wentBack, other.room.timeline.get().wentBack]).toEqual([timeOf(30), timeOf(30)]);
     room.dismiss();
     await flushPromises();
-    expect([room.timeline.get().wentBack, other.room.timeline.get().wentBack, t.device.values.get("back:lobby")]).toEqual([null, null, undefined]);
+    expect([
+      room.timeline.get().wentBack,
+      other.room.timeline.get().wentBack,
+      t.device.values.get("back:lobby"),
+    ]).toEqual([null, null, undefined]);
   });
 
   test("to before the messages on the device, or that does not tell how far: the notice names no time", async () => {
@@ -142,21 +174,27 @@ describe("a server that has gone back", () => {
     expect([shown(), room.timeline.get().wentBack, room.timeline.get().read]).toEqual([run(1, 5), "", 5]);
   });
 
-  test.each([[60, "a little"], [900, "much"]])("by older copies of all its files, and has %i messages now, %s more than before, is noticed by the messages", async (length) => {
-    const t = setUpEpochs(50);
-    const { room, connect } = await t.tab();
-    await connect();
-    t.server.cut();
-    t.server.log("lobby").splice(40);
-    for (let seq = 41; seq <= length; seq++) t.server.log("lobby").push(message(seq, { id: `new-${seq}` }));
-    await connect();
-    if (length === 60) await connect(); // it has ended that connection
-    expect(room.timeline.get()).toMatchObject({ wentBack: "", last: length, read: length });
-    room.open();
-    await room.older(1);
-    const expected = [...idsOf("a", 1, 40), ...idsOf("new", 41, length)];
-    expect([room.timeline.get().messages.map((m) => m.id), await t.kept()]).toEqual([expected, expected]);
-  });
+  test.each([
+    [60, "a little"],
+    [900, "much"],
+  ])(
+    "by older copies of all its files, and has %i messages now, %s more than before, is noticed by the messages",
+    async (length) => {
+      const t = setUpEpochs(50);
+      const { room, connect } = await t.tab();
+      await connect();
+      t.server.cut();
+      t.server.log("lobby").splice(40);
+      for (let seq = 41; seq <= length; seq++) t.server.log("lobby").push(message(seq, { id: `new-${seq}` }));
+      await connect();
+      if (length === 60) await connect(); // it has ended that connection
+      expect(room.timeline.get()).toMatchObject({ wentBack: "", last: length, read: length });
+      room.open();
+      await room.older(1);
+      const expected = [...idsOf("a", 1, 40), ...idsOf("new", 41, length)];
+      expect([room.timeline.get().messages.map((m) => m.id), await t.kept()]).toEqual([expected, expected]);
+    },
+  );
 
   test("to a room without messages: there is nothing left to show", async () => {
     const t = setUpEpochs(5);

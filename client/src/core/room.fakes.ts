@@ -1,5 +1,5 @@
 import { Api } from "./api";
-import { FakeDevice, FakeServer, FakeTabs, FakeWake, flushPromises, message } from "./fakes";
+import { FakeDevice, FakeServer, FakeTabs, FakeConnectivity, flushPromises, message } from "./fakes";
 import type { Hub } from "./hub";
 import { Outbox } from "./outbox";
 import { Room } from "./room";
@@ -14,7 +14,14 @@ export function setUp() {
   const tab = async (name = "lobby") => {
     const mine = tabs.tab();
     const api = new Api("http://s", () => undefined);
-    const outbox = new Outbox({ device, tabs: mine, wake: new FakeWake(), newID: () => `own-${++ids}`, connected: () => true, send: (m) => api.send(m, "ann") });
+    const outbox = new Outbox({
+      device,
+      tabs: mine,
+      connectivity: new FakeConnectivity(),
+      newID: () => `own-${++ids}`,
+      connected: () => true,
+      send: (m) => api.send(m, "ann"),
+    });
     await outbox.start();
     const room = new Room({ name, client: "ann", device, tabs: mine, api, outbox });
     const connect = async () => {
@@ -47,7 +54,8 @@ export function setUpEpochs(last: number) {
   const t = setUp();
   t.server.epoch = "a";
   const fill = (to: number) => {
-    for (let seq = t.server.log("lobby").length + 1; seq <= to; seq++) t.server.log("lobby").push(message(seq, { id: `${t.server.epoch}-${seq}` }));
+    for (let seq = t.server.log("lobby").length + 1; seq <= to; seq++)
+      t.server.log("lobby").push(message(seq, { id: `${t.server.epoch}-${seq}` }));
   };
   fill(last);
   /** Loses the messages after a number, begins another epoch, and adds messages up to another number. */
@@ -55,7 +63,10 @@ export function setUpEpochs(last: number) {
     t.server.goBack("lobby", to, epoch);
     fill(next);
   };
-  const kept = async () => (await t.device.history("lobby", 9_999, undefined, t.device.values.get("epoch:lobby") as string | undefined)).map((m) => m.id);
+  const kept = async () =>
+    (await t.device.history("lobby", 9_999, undefined, t.device.values.get("epoch:lobby") as string | undefined)).map(
+      (m) => m.id,
+    );
   return { ...t, fill, goBack, kept };
 }
 

@@ -143,7 +143,11 @@ describe("own messages", () => {
     await room.send("a");
     t.server.store("lobby", "of bob", "own-1", "bob");
     await pass();
-    expect([shown(), room.timeline.get().outgoing.map((m) => m.msg), [...t.device.box.keys()]]).toEqual([[1], ["a"], ["own-1"]]);
+    expect([shown(), room.timeline.get().outgoing.map((m) => m.msg), [...t.device.box.keys()]]).toEqual([
+      [1],
+      ["a"],
+      ["own-1"],
+    ]);
     t.server.store("lobby", "a", "own-1", "ann");
     await pass();
     expect([shown(), room.timeline.get().outgoing, t.device.box.size]).toEqual([[1, 2], [], 0]);

@@ -105,7 +105,8 @@ describe("older, after changes on the server,", () => {
     const { room, connect, shown } = await t.tab();
     await connect();
     let go = () => {};
-    t.server.before = (what) => (what.includes("limit=500") ? new Promise((resolve) => (go = resolve)) : Promise.resolve());
+    t.server.before = (what) =>
+      what.includes("limit=500") ? new Promise((resolve) => (go = resolve)) : Promise.resolve();
     const loading = room.older();
     await flushPromises();
     t.server.cut();
@@ -123,7 +124,8 @@ describe("older, after changes on the server,", () => {
     const { room, connect, shown } = await t.tab();
     await connect();
     let go = () => {};
-    t.server.after = (what) => (what.includes("limit=500") ? new Promise((resolve) => (go = resolve)) : Promise.resolve());
+    t.server.after = (what) =>
+      what.includes("limit=500") ? new Promise((resolve) => (go = resolve)) : Promise.resolve();
     const loading = room.older();
     await flushPromises();
     t.server.cut();

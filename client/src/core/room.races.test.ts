@@ -82,7 +82,8 @@ describe("while a server goes back, an answer that comes late", () => {
     const { room, connect, shown } = await t.tab();
     await connect();
     let go = () => {};
-    t.server.after = (what) => (what.includes("limit=500") ? new Promise((resolve) => (go = resolve)) : Promise.resolve());
+    t.server.after = (what) =>
+      what.includes("limit=500") ? new Promise((resolve) => (go = resolve)) : Promise.resolve();
     const loading = room.older();
     await flushPromises();
     t.goBack(50, "b", 200);
@@ -127,11 +128,14 @@ describe("while a server goes back, an answer that comes late", () => {
     const hub = await t.server.dial({ received: (m) => room.receive(m), reset: () => undefined });
     let go = () => {};
     const gone = new Promise<void>((resolve) => (go = resolve));
-    const slow = { ...hub, join: async (name: string) => {
-      const joined = await hub.join(name);
-      await gone;
-      return joined;
-    } };
+    const slow = {
+      ...hub,
+      join: async (name: string) => {
+        const joined = await hub.join(name);
+        await gone;
+        return joined;
+      },
+    };
     const late = room.sync(slow);
     await room.sync(hub);
     go();

@@ -15,7 +15,14 @@ describe("the stored messages of a room", () => {
     await t.device.set("draft:lobby", "hel");
     const { room, shown } = await t.tab();
     expect(shown()).toEqual(run(51, 150));
-    expect(room.timeline.get()).toMatchObject({ older: "some", last: 150, read: 140, mark: null, loaded: true, refused: null });
+    expect(room.timeline.get()).toMatchObject({
+      older: "some",
+      last: 150,
+      read: 140,
+      mark: null,
+      loaded: true,
+      refused: null,
+    });
     expect(room.draft.get()).toBe("hel");
   });
 
@@ -141,7 +148,11 @@ describe("sync when the server's log has changed", () => {
     expect([(await t.device.history("lobby", 99)).length, t.device.values.get("read:lobby")]).toEqual([20, 20]);
   });
 
-  test.each([[50, "as long as"], [60, "a little longer than"], [900, "much longer than"]])("another log of %i messages, %s before, is recognized by its messages", async (length) => {
+  test.each([
+    [50, "as long as"],
+    [60, "a little longer than"],
+    [900, "much longer than"],
+  ])("another log of %i messages, %s before, is recognized by its messages", async (length) => {
     const t = setUp();
     await t.device.keep("lobby", messages(1, 50, { msg: "of another server" }), []);
     await t.device.set("read:lobby", 50);
@@ -157,7 +168,11 @@ describe("sync when the server's log has changed", () => {
     room.open();
     await room.older(1);
     expect(shown()).toEqual(run(1, length));
-    expect([...room.timeline.get().messages, ...(await t.device.history("lobby", 9_999))].some((m) => m.msg === "of another server")).toBe(false);
+    expect(
+      [...room.timeline.get().messages, ...(await t.device.history("lobby", 9_999))].some(
+        (m) => m.msg === "of another server",
+      ),
+    ).toBe(false);
   });
 
   test("another log that shows itself by a live message is read from the start over another connection", async () => {
@@ -180,12 +195,15 @@ describe("sync when the server's log has changed", () => {
     t.fill(20);
     const { room, connect, shown } = await t.tab();
     const hub = await connect();
-    const slow = { ...hub, join: async (name: string, after?: number) => {
-      const answer = await hub.join(name, after);
-      t.fill(25);
-      await pass(100); // they are shown before the answer comes
-      return answer;
-    } };
+    const slow = {
+      ...hub,
+      join: async (name: string, after?: number) => {
+        const answer = await hub.join(name, after);
+        t.fill(25);
+        await pass(100); // they are shown before the answer comes
+        return answer;
+      },
+    };
     await room.sync(slow);
     await pass();
     expect(shown()).toEqual(run(1, 25));

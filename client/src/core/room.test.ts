@@ -68,7 +68,9 @@ describe("unread", () => {
     room.read(7);
     room.read(6);
     await flushPromises();
-    expect([room.timeline.get().read, other.room.timeline.get().read, t.device.values.get("read:lobby")]).toEqual([7, 7, 7]);
+    expect([room.timeline.get().read, other.room.timeline.get().read, t.device.values.get("read:lobby")]).toEqual([
+      7, 7, 7,
+    ]);
     expect(t.tabs.posted).toEqual([{ is: "read", room: "lobby", seq: 7 }]);
   });
 
@@ -94,7 +96,11 @@ describe("writing", () => {
     const elsewhere = await t.tab("tea");
     room.write("hello");
     await flushPromises();
-    expect([other.room.draft.get(), elsewhere.room.draft.get(), t.device.values.get("draft:lobby")]).toEqual(["hello", "", "hello"]);
+    expect([other.room.draft.get(), elsewhere.room.draft.get(), t.device.values.get("draft:lobby")]).toEqual([
+      "hello",
+      "",
+      "hello",
+    ]);
     await room.send("hello");
     await flushPromises();
     expect([room.draft.get(), other.room.draft.get(), t.device.values.get("draft:lobby")]).toEqual(["", "", undefined]);
@@ -115,7 +121,10 @@ describe("writing", () => {
     expect(t.device.values.get("draft:lobby")).toBeUndefined();
   });
 
-  test.each([["nothing", " \n"], ["too much", "a".repeat(32_769)]])("%s is not sent, and stays a draft", async (_, text) => {
+  test.each([
+    ["nothing", " \n"],
+    ["too much", "a".repeat(32_769)],
+  ])("%s is not sent, and stays a draft", async (_, text) => {
     const t = setUp();
     const { room } = await t.tab();
     room.write(text);

@@ -1,5 +1,5 @@
 import type { Api, Page } from "./api";
-import { Cell } from "./cell";
+import { Store } from "./store";
 import type { Device, TabEvent, Tabs } from "./device";
 import { Failure } from "./failure";
 import type { Cursor, Hub, Joined } from "./hub";
@@ -9,9 +9,12 @@ import type { Outbox } from "./outbox";
 import { kept, Records } from "./records";
 import { earliest, emptyTimeline, unreadAfter, type Timeline } from "./timeline";
 
-/** The size of a page of history, and the largest number of missing messages that are read from the cursor. */
+/** The size of a page when a room is opened. */
 const pageSize = 100;
-const near = 500;
+/** The size of a page of older messages. */
+const olderPageSize = 500;
+/** The largest number of missing messages that are read from the cursor. */
+const mostFromCursor = 500;
 /** How many messages stay in memory while the room is not open. */
 const remembered = 200;
 /** The shortest time between two updates of the timeline by received messages, in milliseconds. */
@@ -31,8 +34,8 @@ export interface RoomOptions {
 /** One room as one client sees it. */
 export class Room {
   readonly name: string;
-  readonly timeline: Cell<Timeline>;
-  readonly draft = new Cell("");
+  readonly timeline: Store<Timeline>;
+  readonly draft = new Store("");
   readonly #o: RoomOptions;
   readonly #log = new Log();
   readonly #records: Records;
@@ -58,7 +61,7 @@ export class Room {
     this.name = options.name;
     this.#o = options;
     this.#records = new Records(options.device, options.name, options.client);
-    this.timeline = new Cell<Timeline>({ ...emptyTimeline, outgoing: this.#own() });
+    this.timeline = new Store<Timeline>({ ...emptyTimeline, outgoing: this.#own() });
     this.#off = [
       options.outbox.outgoing.subscribe(() => this.#outgoing()),
       options.tabs.subscribe((event) => this.#onTabEvent(event)),
@@ -175,7 +178,7 @@ export class Room {
   async #catchUp(hub: Hub, { last_seq, epoch }: Joined): Promise<void> {
     if (last_seq === 0) return;
     const last = this.#log.last;
-    if (last > 0 && last_seq - last <= near && last + 1 >= this.#oldest) {
+    if (last > 0 && last_seq - last <= mostFromCursor && last + 1 >= this.#oldest) {
       const after = Math.max(last, this.#oldest) - 1; // the last message is sent again and shows whether this is the same log
       const { reset } = await hub.join(this.name, epoch === undefined ? after : { after, epoch });
       if (reset !== undefined) throw new Failure("later", "the log has changed between the two joins");
@@ -196,7 +199,7 @@ export class Room {
     const known = this.#records.epoch;
     if (last_seq < had || (epoch ?? known) !== (known ?? epoch)) return true;
     const adopts = known === undefined && epoch !== undefined;
-    if (had === 0 || (!adopts && last_seq - had <= near)) return false; // catching up compares
+    if (had === 0 || (!adopts && last_seq - had <= mostFromCursor)) return false; // catching up compares
     const { messages } = await this.#o.api.page(this.name, 1, had + 1);
     return messages.some((m) => this.#log.contradicts(m));
   }
@@ -209,7 +212,8 @@ export class Room {
     this.#drop(epoch);
     if (last === 0) return;
     this.#notice("");
-    const after = before === undefined || epoch === undefined ? undefined : await this.#begun(hub, { after: last, epoch: before });
+    const after =
+      before === undefined || epoch === undefined ? undefined : await this.#begun(hub, { after: last, epoch: before });
     if (after === undefined || read < 0) return;
     this.#notice(messages.find((m) => m.seq === after)?.sent_at ?? "");
     const there = this.#readThere?.epoch === epoch ? this.#readThere?.seq : undefined;
@@ -339,8 +343,8 @@ export class Room {
     const { first } = this.#log;
     const { epoch } = this.#records;
     if (first <= this.#oldest) return false;
-    const here = await this.#records.history(near, first);
-    const page = here.length > 0 ? undefined : await this.#o.api.page(this.name, near, first);
+    const here = await this.#records.history(olderPageSize, first);
+    const page = here.length > 0 ? undefined : await this.#o.api.page(this.name, olderPageSize, first);
     if (this.#log.first !== first || this.#records.epoch !== epoch) return false; // the log was replaced meanwhile
     if (page === undefined) return this.#prepend(here);
     this.#mustBePresent(page);
@@ -392,6 +396,13 @@ export class Room {
     const shown = { ...this.timeline.get(), ...change };
     const older = this.#log.first > this.#oldest ? this.#paging : "none";
     const last = Math.max(shown.last, this.#log.last);
-    this.timeline.set({ ...shown, older, last, oldest: this.#oldest, messages: this.#log.messages, outgoing: this.#own() });
+    this.timeline.set({
+      ...shown,
+      older,
+      last,
+      oldest: this.#oldest,
+      messages: this.#log.messages,
+      outgoing: this.#own(),
+    });
   }
 }

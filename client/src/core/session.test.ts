@@ -1,5 +1,5 @@
 import type { Platform } from "./device";
-import { FakeDevice, FakeServer, FakeTabs, FakeWake, flushPromises, tokenOf } from "./fakes";
+import { FakeDevice, FakeServer, FakeTabs, FakeConnectivity, flushPromises, tokenOf } from "./fakes";
 import { dial } from "./hub";
 import { Session, type Stage } from "./session";
 
@@ -11,16 +11,18 @@ function setUp(change: Partial<Platform> = {}) {
   const server = new FakeServer();
   const devices = new Map<string, FakeDevice>();
   const tabs = new FakeTabs();
-  const wake = new FakeWake();
+  const connectivity = new FakeConnectivity();
   const kept = new Map<string, string>();
   jest.spyOn(globalThis, "fetch").mockImplementation((url, init) => server.fetch(String(url), init));
   jest.mocked(dial).mockImplementation((o) => server.dial(o));
   const platform: Platform = {
-    keep: {
+    keyValues: {
       read: async (key) => kept.get(key) ?? null,
       write: async (key, value) => void (value === null ? kept.delete(key) : kept.set(key, value)),
     },
-    wake, server: "http://s", negotiates: true,
+    connectivity,
+    server: "http://s",
+    negotiates: true,
     device: async (s, client) => {
       const device = devices.get(`${s} ${client}`) ?? new FakeDevice();
       devices.set(`${s} ${client}`, device);
@@ -37,7 +39,7 @@ function setUp(change: Partial<Platform> = {}) {
     opened.push(s);
     return s;
   };
-  return { server, devices, wake, kept, session, opened };
+  return { server, devices, connectivity, kept, session, opened };
 }
 
 let current: ReturnType<typeof setUp>;
@@ -75,7 +77,7 @@ describe("start", () => {
     await session.probe();
     expect(at(session)).toEqual({ is: "unreachable", server });
     t.server.up = true;
-    t.wake.events.emit();
+    t.connectivity.events.emit();
     await flushPromises();
     expect(at(session)).toEqual({ is: "token", server });
   });
@@ -89,17 +91,20 @@ describe("start", () => {
     expect(at(session)).toEqual({ is: "chat", client: "ann" });
   });
 
-  test.each(["", "{", "null", "[]", '"ann"', '{"name":"ann"}', '{"client":{"id":1}}', '{"client":"a\\nb"}'])("an identity stored by an old version as %j is ignored", async (kept) => {
-    const t = given();
-    t.kept.set("identity", kept);
-    const session = t.session();
-    await session.start();
-    expect(at(session)).toEqual({ is: "name", server });
-  });
+  test.each(["", "{", "null", "[]", '"ann"', '{"name":"ann"}', '{"client":{"id":1}}', '{"client":"a\\nb"}'])(
+    "an identity stored by an old version as %j is ignored",
+    async (kept) => {
+      const t = given();
+      t.kept.set("identity", kept);
+      const session = t.session();
+      await session.start();
+      expect(at(session)).toEqual({ is: "name", server });
+    },
+  );
 
   test("works without storage", async () => {
     const fails = () => Promise.reject(new Error("denied"));
-    given({ keep: { read: fails, write: fails } });
+    given({ keyValues: { read: fails, write: fails } });
     const session = current.session();
     await session.start();
     await session.enterName("ann");
@@ -145,8 +150,14 @@ describe("a server", () => {
   });
 
   test.each([
-    ["localhost:8080", "http://localhost:8080"], ["192.168.1.5:8080", "http://192.168.1.5:8080"], ["[::1]:8080/", "http://[::1]:8080"], ["pi", "http://pi"],
-    ["pi.local", "http://pi.local"], ["example.org", "https://example.org"], ["http://example.org", "http://example.org"], ["HTTPS://Example.org:443", "https://example.org"],
+    ["localhost:8080", "http://localhost:8080"],
+    ["192.168.1.5:8080", "http://192.168.1.5:8080"],
+    ["[::1]:8080/", "http://[::1]:8080"],
+    ["pi", "http://pi"],
+    ["pi.local", "http://pi.local"],
+    ["example.org", "https://example.org"],
+    ["http://example.org", "http://example.org"],
+    ["HTTPS://Example.org:443", "https://example.org"],
     ["https://ann:secret@example.org/?x#y", "https://example.org"],
   ])("%s is %s", async (text, origin) => {
     given(native);
@@ -156,7 +167,17 @@ describe("a server", () => {
     expect(at(session)).toEqual({ is: "name", server: origin });
   });
 
-  test.each(["", " ", "ftp://example.org", "javascript:alert(1)", "file:///etc", "https://", "a b", "http://[", "ws://example.org"])("%j is not an address", async (text) => {
+  test.each([
+    "",
+    " ",
+    "ftp://example.org",
+    "javascript:alert(1)",
+    "file:///etc",
+    "https://",
+    "a b",
+    "http://[",
+    "ws://example.org",
+  ])("%j is not an address", async (text) => {
     given(native);
     const session = current.session();
     await session.start();
@@ -253,7 +274,10 @@ describe("a token", () => {
 
 describe("signing out", () => {
   test("removes the client's data, on the web and on a phone", async () => {
-    for (const [known, next] of [[server, { is: "name", server }], [null, { is: "server" }]] as const) {
+    for (const [known, next] of [
+      [server, { is: "name", server }],
+      [null, { is: "server" }],
+    ] as const) {
       const t = given({ server: known });
       t.kept.set("server", server);
       t.kept.set("identity", '{"client":"ann"}');
@@ -264,7 +288,11 @@ describe("signing out", () => {
       stage.chat.join("tea");
       await flushPromises();
       await session.signOut();
-      expect([at(session), t.kept.has("identity"), t.devices.get("http://s ann")?.values.size]).toEqual([next, false, 0]);
+      expect([at(session), t.kept.has("identity"), t.devices.get("http://s ann")?.values.size]).toEqual([
+        next,
+        false,
+        0,
+      ]);
     }
   });
 
@@ -277,7 +305,10 @@ describe("signing out", () => {
     expect(at(b)).toEqual({ is: "chat", client: "ann" });
     await a.signOut();
     await flushPromises();
-    expect([at(a), at(b)]).toEqual([{ is: "name", server }, { is: "name", server }]);
+    expect([at(a), at(b)]).toEqual([
+      { is: "name", server },
+      { is: "name", server },
+    ]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { Api } from "./api";
-import { Cell } from "./cell";
+import { Store } from "./store";
 import { Chat } from "./chat";
 import type { Platform } from "./device";
 import { Failure, type Trouble } from "./failure";
@@ -22,7 +22,7 @@ const identityKey = "identity";
 
 /** Takes the app from its start to a Chat, and from one client to another. No method rejects. */
 export class Session {
-  readonly stage = new Cell<Stage>({ is: "opening" });
+  readonly stage = new Store<Stage>({ is: "opening" });
   readonly #platform: Platform;
   #server = "";
 
@@ -33,7 +33,7 @@ export class Session {
   /** Starts with the stored server and identity, and asks for what is missing. */
   async start(): Promise<void> {
     const token = this.#platform.takeToken();
-    this.#platform.wake.subscribe(() => this.#woken());
+    this.#platform.connectivity.subscribe(() => this.#woken());
     this.#server = this.#platform.server ?? (await this.#read(serverKey)) ?? "";
     if (this.#server === "") return this.stage.set({ is: "server" });
     if (token !== null) return void (await this.enterToken(token));
@@ -78,7 +78,8 @@ export class Session {
     const before = this.stage.get();
     const trouble = await troubleOf(this.#server, token);
     if (this.stage.get() !== before) return null; // the stage has changed meanwhile
-    if (trouble === "unauthenticated") return this.#refuse(claims.exp * 1000 <= Date.now() ? "expired" : "not accepted");
+    if (trouble === "unauthenticated")
+      return this.#refuse(claims.exp * 1000 <= Date.now() ? "expired" : "not accepted");
     const identity = { client: claims.sub, token };
     if (before.is === "chat" && before.chat.client === claims.sub) {
       before.chat.renew(token);
@@ -131,11 +132,11 @@ export class Session {
   }
 
   #read(key: string): Promise<string | null> {
-    return this.#platform.keep.read(key).catch(() => null); // on failure the app asks for it again
+    return this.#platform.keyValues.read(key).catch(() => null); // on failure the app asks for it again
   }
 
   #write(key: string, value: string | null): Promise<void> {
-    return this.#platform.keep.write(key, value).catch(() => undefined); // on failure the app asks for it again after a restart
+    return this.#platform.keyValues.write(key, value).catch(() => undefined); // on failure the app asks for it again after a restart
   }
 }
 
@@ -159,8 +160,8 @@ async function troubleOf(server: string, token: string | undefined): Promise<Tro
 /** Returns the origin of an address. Without a scheme it is http for local hosts, otherwise https. */
 function address(text: string): string | null {
   const typed = text.trim();
-  const near = /^(localhost|\d+\.\d+\.\d+\.\d+|\[.*\]|[^./:]+|[^/:]+\.local)(:|\/|$)/i;
-  const whole = typed.includes("://") ? typed : `${near.test(typed) ? "http" : "https"}://${typed}`;
+  const local = /^(localhost|\d+\.\d+\.\d+\.\d+|\[.*\]|[^./:]+|[^/:]+\.local)(:|\/|$)/i;
+  const whole = typed.includes("://") ? typed : `${local.test(typed) ? "http" : "https"}://${typed}`;
   try {
     const { origin, protocol, hostname } = new URL(whole);
     return /^https?:$/.test(protocol) && hostname !== "" ? origin : null;

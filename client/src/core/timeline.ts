@@ -31,7 +31,17 @@ export interface Timeline {
 
 /** A room of which nothing is known yet. */
 export const emptyTimeline: Timeline = {
-  messages: [], outgoing: [], older: "none", last: 0, oldest: 1, read: -1, mark: null, open: false, loaded: false, wentBack: null, refused: null,
+  messages: [],
+  outgoing: [],
+  older: "none",
+  last: 0,
+  oldest: 1,
+  read: -1,
+  mark: null,
+  open: false,
+  loaded: false,
+  wentBack: null,
+  refused: null,
 };
 
 /** Returns the number after which the unread messages begin; null if none is unread. */

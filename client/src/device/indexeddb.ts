@@ -24,7 +24,10 @@ export async function openIndexedDB(name: string): Promise<Device> {
   let db = await connect(name, reopen);
   /** Called when the browser has closed the connection, for example after sleep or when the user removes site data. */
   function reopen(): void {
-    connect(name, reopen).then((fresh) => (db = fresh), () => undefined); // on failure nothing is stored until the page is loaded again
+    connect(name, reopen).then(
+      (fresh) => (db = fresh),
+      () => undefined,
+    ); // on failure nothing is stored until the page is loaded again
   }
   return {
     keeps: true,
@@ -61,7 +64,10 @@ async function connect(name: string, lost: () => void): Promise<Database> {
   try {
     return await withinTimeout(opening);
   } catch (error) {
-    opening.then((late) => late.close(), () => undefined);
+    opening.then(
+      (late) => late.close(),
+      () => undefined,
+    );
     throw error;
   }
 }
@@ -99,20 +105,34 @@ function begin(db: Database, room: string, epoch: string | undefined): Promise<v
     const values = tx.objectStore("values");
     if ((await values.get(`epoch:${room}`)) === epoch) return;
     await Promise.all([
-      epoch === undefined ? values.delete(`epoch:${room}`) : values.put(epoch, `epoch:${room}`), tx.objectStore("messages").delete(numbers(room)),
+      epoch === undefined ? values.delete(`epoch:${room}`) : values.put(epoch, `epoch:${room}`),
+      tx.objectStore("messages").delete(numbers(room)),
     ]);
   });
 }
 
-function keep(db: Database, room: string, messages: readonly Message[], own: readonly string[], epoch: string | undefined): Promise<void> {
+function keep(
+  db: Database,
+  room: string,
+  messages: readonly Message[],
+  own: readonly string[],
+  epoch: string | undefined,
+): Promise<void> {
   return change(db, ["values", "messages", "outbox"], "relaxed", async (tx) => {
     const log = tx.objectStore("messages");
     const outbox = tx.objectStore("outbox");
-    const [present, waiting, positions] = await Promise.all([tx.objectStore("values").get(`epoch:${room}`), outbox.getAll(), outbox.getAllKeys()]);
+    const [present, waiting, positions] = await Promise.all([
+      tx.objectStore("values").get(`epoch:${room}`),
+      outbox.getAll(),
+      outbox.getAllKeys(),
+    ]);
     const added = present === epoch ? messages : [];
     const arrived = new Set(own);
     const arrivedPositions = positions.filter((_, i) => arrived.has(waiting[i]?.id ?? ""));
-    await Promise.all([...added.map(async (m) => void (await log.put(m))), ...arrivedPositions.map((position) => outbox.delete(position))]);
+    await Promise.all([
+      ...added.map(async (m) => void (await log.put(m))),
+      ...arrivedPositions.map((position) => outbox.delete(position)),
+    ]);
   });
 }
 
@@ -156,8 +176,12 @@ function remove(db: Database, id: string): Promise<void> {
 
 /** Removes all data at once. The empty database is deleted at the latest when the last tab that has it open closes. */
 async function erase(db: Database, name: string): Promise<void> {
-  const empty = change(db, ["values", "messages", "outbox"], "strict", (tx) => Promise.all([...tx.objectStoreNames].map((store) => tx.objectStore(store).clear())));
+  const empty = change(db, ["values", "messages", "outbox"], "strict", (tx) =>
+    Promise.all([...tx.objectStoreNames].map((store) => tx.objectStore(store).clear())),
+  );
   await empty.catch(() => undefined); // on failure the data is removed with the database
   db.close();
-  await withinTimeout(new Promise<void>((resolve, reject) => void deleteDB(name, { blocked: () => resolve() }).then(resolve, reject)));
+  await withinTimeout(
+    new Promise<void>((resolve, reject) => void deleteDB(name, { blocked: () => resolve() }).then(resolve, reject)),
+  );
 }

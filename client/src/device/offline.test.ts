@@ -8,8 +8,13 @@ function browser(has: { secure?: boolean; workers?: boolean; policies?: boolean;
     createScriptURL: (url: string) => `${name}: ${rules.createScriptURL(url)}`,
   }));
   jest.replaceProperty(process, "env", { ...process.env, NODE_ENV: (has.mode ?? "production") as "production" });
-  Object.assign(globalThis, { window: { isSecureContext: has.secure ?? true, ...(has.policies && { trustedTypes: { createPolicy } }) } });
-  Object.defineProperty(globalThis, "navigator", { configurable: true, value: (has.workers ?? true) ? { serviceWorker: { register } } : {} });
+  Object.assign(globalThis, {
+    window: { isSecureContext: has.secure ?? true, ...(has.policies && { trustedTypes: { createPolicy } }) },
+  });
+  Object.defineProperty(globalThis, "navigator", {
+    configurable: true,
+    value: (has.workers ?? true) ? { serviceWorker: { register } } : {},
+  });
   return createPolicy;
 }
 

@@ -25,6 +25,8 @@ const address = "/sw.js";
 export function goOffline(): void {
   if (process.env.NODE_ENV !== "production" || !window.isSecureContext || !("serviceWorker" in navigator)) return;
   // The page's policy forbids plain strings as script addresses, and allows only this policy name.
-  const policy = window.trustedTypes?.createPolicy("restante", { createScriptURL: (url) => (url === address ? url : "about:blank") });
+  const policy = window.trustedTypes?.createPolicy("restante", {
+    createScriptURL: (url) => (url === address ? url : "about:blank"),
+  });
   navigator.serviceWorker.register(policy?.createScriptURL(address) ?? address).catch(() => undefined);
 }

@@ -4,16 +4,16 @@ import { deleteDatabaseAsync, openDatabaseAsync } from "expo-sqlite";
 import type { Device, Platform } from "../core/device";
 
 import { newID } from "./id";
-import { keep } from "./keep";
+import { keyValues } from "./keyvalues";
 import { openMemory } from "./memory";
 import { openSQLite } from "./sqlite";
 import { openTabs } from "./tabs";
-import { wake } from "./wake";
+import { connectivity } from "./connectivity";
 
 /** A phone. */
 export const platform: Platform = {
-  keep,
-  wake,
+  keyValues,
+  connectivity,
   newID,
   server: null,
   negotiates: false,

@@ -5,17 +5,23 @@ import { IDBFactory } from "fake-indexeddb";
 import type { Platform } from "../core/device";
 
 jest.mock("./id", () => jest.requireActual("./id.web"));
-jest.mock("./keep", () => jest.requireActual("./keep.web"));
+jest.mock("./keyvalues", () => jest.requireActual("./keyvalues.web"));
 jest.mock("./tabs", () => jest.requireActual("./tabs.web"));
-jest.mock("./wake", () => jest.requireActual("./wake.web"));
+jest.mock("./connectivity", () => jest.requireActual("./connectivity.web"));
 
 /** A page that was opened at an address. replaced is its address afterwards. */
 function page(address: string): { platform: Platform; replaced: string[] } {
   const { origin, pathname, search, hash } = new URL(address);
   const location = { origin, pathname, search, hash };
   const replaced: string[] = [];
-  const history = { replaceState: (_: unknown, __: string, to: string) => (replaced.push(to), (location.hash = new URL(to, address).hash)) };
-  for (const [name, value] of Object.entries({ location, history })) Object.defineProperty(globalThis, name, { configurable: true, value });
+  const history = {
+    replaceState: (_: unknown, __: string, to: string) => (
+      replaced.push(to),
+      (location.hash = new URL(to, address).hash)
+    ),
+  };
+  for (const [name, value] of Object.entries({ location, history }))
+    Object.defineProperty(globalThis, name, { configurable: true, value });
   let platform: Platform | undefined;
   jest.isolateModules(() => ({ platform } = jest.requireActual<{ platform: Platform }>("./platform.web")));
   if (platform === undefined) throw new Error("the platform was not loaded");
@@ -28,7 +34,10 @@ beforeEach(() => {
 afterEach(() => ["location", "history"].forEach((name) => Reflect.deleteProperty(globalThis, name)));
 
 test("the server is the origin of the page", () => {
-  expect(page("https://chat.example.org:8443/?x=1#/lobby").platform).toMatchObject({ server: "https://chat.example.org:8443", negotiates: true });
+  expect(page("https://chat.example.org:8443/?x=1#/lobby").platform).toMatchObject({
+    server: "https://chat.example.org:8443",
+    negotiates: true,
+  });
 });
 
 test("a token is removed from the address, once", () => {
@@ -45,11 +54,14 @@ test("an empty token is ignored, and removed from the address", () => {
   expect(replaced).toEqual(["/"]);
 });
 
-test.each(["", "#", "#/lobby", "#/token", "?token=x"])("an address that ends in %p has no token, and is not changed", (end) => {
-  const { platform, replaced } = page(`https://chat.example.org/${end}`);
-  expect(platform.takeToken()).toBeNull();
-  expect(replaced).toEqual([]);
-});
+test.each(["", "#", "#/lobby", "#/token", "?token=x"])(
+  "an address that ends in %p has no token, and is not changed",
+  (end) => {
+    const { platform, replaced } = page(`https://chat.example.org/${end}`);
+    expect(platform.takeToken()).toBeNull();
+    expect(replaced).toEqual([]);
+  },
+);
 
 test("each client of each server has separate data, over restarts", async () => {
   const { platform } = page("https://chat.example.org/");

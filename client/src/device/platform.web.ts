@@ -2,17 +2,17 @@ import type { Platform } from "../core/device";
 
 import { newID } from "./id";
 import { openIndexedDB } from "./indexeddb";
-import { keep } from "./keep";
+import { keyValues } from "./keyvalues";
 import { openMemory } from "./memory";
 import { openTabs } from "./tabs";
-import { wake } from "./wake";
+import { connectivity } from "./connectivity";
 
 const nameOf = (server: string, client: string) => `restante ${server} ${client}`;
 
 /** A browser. */
 export const platform: Platform = {
-  keep,
-  wake,
+  keyValues,
+  connectivity,
   newID,
   server: location.origin,
   negotiates: true,

@@ -9,5 +9,10 @@ test.each([
   ["nothing when later ones exist", 3, [2, 3, 4], []],
   ["nothing of an empty list", 1, [], []],
 ])("a run is %s", (_, last, seqs, run) => {
-  expect(runTo(last, seqs.map((seq) => message(seq))).map((m) => m.seq)).toEqual(run);
+  expect(
+    runTo(
+      last,
+      seqs.map((seq) => message(seq)),
+    ).map((m) => m.seq),
+  ).toEqual(run);
 });

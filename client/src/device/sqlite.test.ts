@@ -51,7 +51,11 @@ describe("A database on a phone", () => {
 
   test("stores all or nothing", async () => {
     const good = asExpo(new SQLite.Database());
-    const full = { ...good, runAsync: (source: string, params: (string | number)[]) => (source.includes("DELETE") ? Promise.reject(new Error("full")) : good.runAsync(source, params)) };
+    const full = {
+      ...good,
+      runAsync: (source: string, params: (string | number)[]) =>
+        source.includes("DELETE") ? Promise.reject(new Error("full")) : good.runAsync(source, params),
+    };
     const device = await openSQLite(full, drop);
     await device.put(outgoing("lobby-1"));
     await expect(device.keep("lobby", [message(1)], [])).rejects.toThrow("full");
@@ -64,7 +68,11 @@ describe("A database on a phone", () => {
     const good = asExpo(new SQLite.Database());
     const runAsync = jest.fn(good.runAsync);
     const device = await openSQLite({ ...good, runAsync }, drop);
-    await device.keep("lobby", Array.from({ length: 500 }, (_, i) => message(i + 1)), []);
+    await device.keep(
+      "lobby",
+      Array.from({ length: 500 }, (_, i) => message(i + 1)),
+      [],
+    );
     expect(runAsync).toHaveBeenCalledTimes(2);
   });
 
@@ -81,7 +89,11 @@ describe("A database on a phone", () => {
       },
     };
     const device = await openSQLite(noted, drop);
-    await Promise.all([device.keep("lobby", [message(1)], []), device.set("draft:lobby", undefined), device.put(outgoing("a"))]);
+    await Promise.all([
+      device.keep("lobby", [message(1)], []),
+      device.set("draft:lobby", undefined),
+      device.put(outgoing("a")),
+    ]);
     expect(steps).toEqual(["INSERT", "DELETE", "end", "DELETE", "INSERT"]);
   });
 

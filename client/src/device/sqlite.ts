@@ -41,13 +41,15 @@ export async function openSQLite(db: Database, drop: () => Promise<void>): Promi
     keep: (room, messages, own, epoch) => next(() => keep(db, room, messages, own, epoch)),
     history: (room, limit, before, epoch) => next(() => history(db, room, limit, before, epoch)),
     prune: (room, most) => next(() => prune(db, room, most)),
-    outbox: () => next(async () => parse<Outgoing>(await db.getAllAsync<Row>("SELECT value FROM outbox ORDER BY place", []))),
+    outbox: () =>
+      next(async () => parse<Outgoing>(await db.getAllAsync<Row>("SELECT value FROM outbox ORDER BY place", []))),
     put: (outgoing) => next(() => put(db, outgoing)),
     remove: (id) => next(async () => void (await db.runAsync("DELETE FROM outbox WHERE id = ?", [id]))),
-    erase: () => next(async () => {
-      await db.closeAsync();
-      await drop();
-    }),
+    erase: () =>
+      next(async () => {
+        await db.closeAsync();
+        await drop();
+      }),
     close: () => void next(() => db.closeAsync()), // closing twice is harmless
   };
 }
@@ -63,7 +65,10 @@ async function set(db: Database, key: string, value: unknown): Promise<void> {
 
 /** A condition, and its parameters: the history of the room is of the epoch. */
 const isOf = `ifnull((SELECT value FROM "values" WHERE key = ?), '') = ?`;
-const ofEpoch = (room: string, epoch: string | undefined) => [`epoch:${room}`, epoch === undefined ? "" : JSON.stringify(epoch)];
+const ofEpoch = (room: string, epoch: string | undefined) => [
+  `epoch:${room}`,
+  epoch === undefined ? "" : JSON.stringify(epoch),
+];
 
 async function begin(db: Database, room: string, epoch: string | undefined): Promise<void> {
   await db.withTransactionAsync(async () => {
@@ -73,16 +78,32 @@ async function begin(db: Database, room: string, epoch: string | undefined): Pro
 }
 
 /** Uses two statements for any number of messages, because each statement is a call into native code. */
-async function keep(db: Database, room: string, messages: readonly Message[], own: readonly string[], epoch: string | undefined): Promise<void> {
+async function keep(
+  db: Database,
+  room: string,
+  messages: readonly Message[],
+  own: readonly string[],
+  epoch: string | undefined,
+): Promise<void> {
   const list = JSON.stringify(messages);
   await db.withTransactionAsync(async () => {
     const rows = `SELECT ?, json_extract(value, '$.seq'), value FROM json_each(?) WHERE ${isOf}`;
-    await db.runAsync(`INSERT OR REPLACE INTO messages (room, seq, value) ${rows}`, [room, list, ...ofEpoch(room, epoch)]);
+    await db.runAsync(`INSERT OR REPLACE INTO messages (room, seq, value) ${rows}`, [
+      room,
+      list,
+      ...ofEpoch(room, epoch),
+    ]);
     await db.runAsync("DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))", [JSON.stringify(own)]);
   });
 }
 
-async function history(db: Database, room: string, limit: number, before = Number.MAX_SAFE_INTEGER, epoch?: string): Promise<Message[]> {
+async function history(
+  db: Database,
+  room: string,
+  limit: number,
+  before = Number.MAX_SAFE_INTEGER,
+  epoch?: string,
+): Promise<Message[]> {
   const query = `SELECT value FROM messages WHERE room = ? AND seq < ? AND ${isOf} ORDER BY seq DESC LIMIT ?`;
   const rows = await db.getAllAsync<Row>(query, [room, before, ...ofEpoch(room, epoch), limit]);
   const found = parse<Message>(rows).reverse();
@@ -97,7 +118,10 @@ async function prune(db: Database, room: string, most: number): Promise<void> {
 
 async function put(db: Database, outgoing: Outgoing): Promise<void> {
   const row = [outgoing.id, JSON.stringify(outgoing)];
-  await db.runAsync("INSERT INTO outbox (id, value) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET value = excluded.value", row);
+  await db.runAsync(
+    "INSERT INTO outbox (id, value) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET value = excluded.value",
+    row,
+  );
 }
 
 function parse<T>(rows: readonly Row[]): T[] {

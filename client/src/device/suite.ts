@@ -16,7 +16,20 @@ export function outgoing(id: string, more: Partial<Outgoing> = {}): Outgoing {
 
 const seqs = (list: readonly Message[]) => list.map((m) => m.seq);
 const ids = (list: readonly Outgoing[]) => list.map((m) => m.id);
-const hostile = ["", " ", "\0", "a\0b", "\u2028\u2029", "\ufeff👋🏽\u200d", "'; DROP TABLE messages; --", '"\\\n\r\t', "\u202edrawkcab", "{\"a\":1}", "é".normalize("NFD"), "x".repeat(32 * 1024)];
+const hostile = [
+  "",
+  " ",
+  "\0",
+  "a\0b",
+  "\u2028\u2029",
+  "\ufeff👋🏽\u200d",
+  "'; DROP TABLE messages; --",
+  '"\\\n\r\t',
+  "\u202edrawkcab",
+  '{"a":1}',
+  "é".normalize("NFD"),
+  "x".repeat(32 * 1024),
+];
 
 /** The Devices of one test. They share one store, as the tabs of one client do. */
 interface Tabs {
@@ -73,7 +86,11 @@ function valuesSuite({ device, another }: Tabs): void {
     await device().set("rooms", []);
     await device().set("read:a", 0);
     await device().set("draft:a", "");
-    expect([await device().get("rooms"), await device().get("read:a"), await device().get("draft:a")]).toEqual([[], 0, ""]);
+    expect([await device().get("rooms"), await device().get("read:a"), await device().get("draft:a")]).toEqual([
+      [],
+      0,
+      "",
+    ]);
   });
 
   test("returns texts unchanged", async () => {
@@ -184,7 +201,13 @@ function epochSuite({ device, another }: Tabs): void {
     await device().keep("lobby", [message(6)], ["lobby-6"], "a");
     await device().keep("lobby", [message(7)], []);
     expect(seqs(await other.history("lobby", 9, undefined, "b"))).toEqual([1, 2, 3, 4, 5]);
-    expect(await Promise.all([device().history("lobby", 9, undefined, "a"), device().history("lobby", 9, 3, "a"), device().history("lobby", 9)])).toEqual([[], [], []]);
+    expect(
+      await Promise.all([
+        device().history("lobby", 9, undefined, "a"),
+        device().history("lobby", 9, 3, "a"),
+        device().history("lobby", 9),
+      ]),
+    ).toEqual([[], [], []]);
     expect(await device().outbox()).toEqual([]);
   });
 }
@@ -193,7 +216,11 @@ function outboxSuite({ device, another }: Tabs): void {
   test("keeps the outbox in the order of writing", async () => {
     for (const id of ["z", "a", "m"]) await device().put(outgoing(id));
     await device().put(outgoing("z", { state: "failed", reason: "no" }));
-    expect(await device().outbox()).toEqual([outgoing("z", { state: "failed", reason: "no" }), outgoing("a"), outgoing("m")]);
+    expect(await device().outbox()).toEqual([
+      outgoing("z", { state: "failed", reason: "no" }),
+      outgoing("a"),
+      outgoing("m"),
+    ]);
     await device().remove("a");
     await device().remove("unknown");
     expect(ids(await (await another()).outbox())).toEqual(["z", "m"]);
@@ -220,7 +247,14 @@ function outboxSuite({ device, another }: Tabs): void {
 function orderSuite({ device, another }: Tabs): void {
   test("applies concurrent calls in their order", async () => {
     const d = device();
-    const box = [d.put(outgoing("a")), d.put(outgoing("lobby-1")), d.put(outgoing("b")), d.remove("a"), d.keep("lobby", [message(1)], ["lobby-1"]), d.put(outgoing("a"))];
+    const box = [
+      d.put(outgoing("a")),
+      d.put(outgoing("lobby-1")),
+      d.put(outgoing("b")),
+      d.remove("a"),
+      d.keep("lobby", [message(1)], ["lobby-1"]),
+      d.put(outgoing("a")),
+    ];
     const rest = [d.set("read:x", 1), d.set("read:x", 2), d.keep("lobby", range(2, 5), []), d.prune("lobby", 2)];
     const [read, log, list] = [d.get("read:x"), d.history("lobby", 9), d.outbox()];
     await Promise.all([...box, ...rest]);
@@ -230,7 +264,13 @@ function orderSuite({ device, another }: Tabs): void {
   test("resolves puts in their order", async () => {
     const answered: string[] = [];
     const names = ["a", "b", "c", "a", "d"];
-    await Promise.all(names.map((id) => device().put(outgoing(id)).then(() => answered.push(id))));
+    await Promise.all(
+      names.map((id) =>
+        device()
+          .put(outgoing(id))
+          .then(() => answered.push(id)),
+      ),
+    );
     expect(answered).toEqual(names);
   });
 
@@ -249,10 +289,18 @@ function orderSuite({ device, another }: Tabs): void {
   });
 
   test("still has everything after it was closed", async () => {
-    await Promise.all([device().put(outgoing("a")), device().keep("lobby", range(1, 2), []), device().set("rooms", ["a"])]);
+    await Promise.all([
+      device().put(outgoing("a")),
+      device().keep("lobby", range(1, 2), []),
+      device().set("rooms", ["a"]),
+    ]);
     device().close();
     const again = await another();
-    expect([ids(await again.outbox()), seqs(await again.history("lobby", 9)), await again.get("rooms")]).toEqual([["a"], [1, 2], ["a"]]);
+    expect([ids(await again.outbox()), seqs(await again.history("lobby", 9)), await again.get("rooms")]).toEqual([
+      ["a"],
+      [1, 2],
+      ["a"],
+    ]);
   });
 }
 
@@ -265,7 +313,11 @@ function eraseSuite({ device, another }: Tabs): void {
     await device().erase();
     other.close();
     const fresh = await another();
-    expect([await fresh.history("lobby", 10), await fresh.outbox(), await fresh.get("rooms")]).toEqual([[], [], undefined]);
+    expect([await fresh.history("lobby", 10), await fresh.outbox(), await fresh.get("rooms")]).toEqual([
+      [],
+      [],
+      undefined,
+    ]);
     await fresh.put(outgoing("b"));
     expect(ids(await fresh.outbox())).toEqual(["b"]);
   });

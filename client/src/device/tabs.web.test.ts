@@ -12,10 +12,13 @@ class Locks {
     new Promise((resolve, reject) => {
       const queue = this.#queue.get(name) ?? [];
       this.#queue.set(name, queue);
-      const turn = () => held().then(resolve).finally(() => {
-        queue.shift();
-        void queue[0]?.();
-      });
+      const turn = () =>
+        held()
+          .then(resolve)
+          .finally(() => {
+            queue.shift();
+            void queue[0]?.();
+          });
       signal.addEventListener("abort", () => {
         const at = queue.indexOf(turn);
         if (at > 0) queue.splice(at, 1);

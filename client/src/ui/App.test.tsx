@@ -8,7 +8,10 @@ import { flushPromises, token, World } from "./testing";
 jest.mock("../core/hub", () => ({ dial: jest.fn() }));
 jest.mock("./messages/Messages", () => ({ Messages: () => null }));
 jest.mock("expo-localization", () => ({ getLocales: () => [{ languageTag: "en-GB" }] }));
-jest.mock("react-native-safe-area-context", () => jest.requireActual("react-native-safe-area-context/jest/mock").default);
+jest.mock(
+  "react-native-safe-area-context",
+  () => jest.requireActual("react-native-safe-area-context/jest/mock").default,
+);
 
 // The first render compiles React Native when jest's cache is empty, which takes long on a busy machine.
 jest.setTimeout(120_000);
@@ -104,7 +107,13 @@ describe("a user", () => {
   });
 
   test("without the right to send can read", async () => {
-    await open(1000, JSON.stringify({ client: "Ann", token: token({ sub: "Ann", exp: Date.now() / 1000 + 60, rooms: ["lobby"], publish: false }) }));
+    await open(
+      1000,
+      JSON.stringify({
+        client: "Ann",
+        token: token({ sub: "Ann", exp: Date.now() / 1000 + 60, rooms: ["lobby"], publish: false }),
+      }),
+    );
     fireEvent.press(screen.getByTestId("room-lobby"));
     await flushPromises();
     expect(screen.queryByTestId("composer")).toBeNull();

@@ -15,7 +15,7 @@ import { ColoursContext, dark, light } from "./theme";
 
 /** The app on a platform. */
 export function App({ platform }: { readonly platform: Platform }) {
-  const [preferences] = useState(() => new Preferences(platform.keep));
+  const [preferences] = useState(() => new Preferences(platform.keyValues));
   const [session] = useState(() => new Session(platform));
   useEffect(() => {
     void preferences.load().then(() => session.start());
@@ -43,8 +43,15 @@ function Screen({ session, preferences }: { readonly session: Session; readonly 
       <ColoursContext.Provider value={colours}>
         <StatusBar barStyle={isDark ? "light-content" : "dark-content"} />
         <SafeAreaProvider>
-          <SafeAreaView style={[styles.app, { backgroundColor: colours.surface, direction: locale.rtl ? "rtl" : "ltr" }]}>
-            <View style={styles.app} {...{ dir: locale.rtl ? "rtl" : "ltr" } /* sets the direction of the content on the web */}>
+          <SafeAreaView
+            style={[styles.app, { backgroundColor: colours.surface, direction: locale.rtl ? "rtl" : "ltr" }]}
+          >
+            <View
+              style={styles.app}
+              {
+                ...{ dir: locale.rtl ? "rtl" : "ltr" } /* sets the direction of the content on the web */
+              }
+            >
               {stage.is === "chat" ? <Home key={stage.chat.client} chat={stage.chat} /> : <SignIn stage={stage} />}
             </View>
           </SafeAreaView>

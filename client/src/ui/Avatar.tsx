@@ -8,8 +8,24 @@ export function Avatar({ name, size = 44 }: { readonly name: string; readonly si
   const colours = useColours();
   const [initial = "?"] = name;
   return (
-    <View aria-hidden style={{ width: size, height: size, borderRadius: size * 0.32, backgroundColor: colourOf(name, colours), alignItems: "center", justifyContent: "center" }}>
-      <Text allowFontScaling={false} strong style={{ color: colours.surface, fontSize: size * 0.42, lineHeight: size * 0.56 }}>{initial.toUpperCase()}</Text>
+    <View
+      aria-hidden
+      style={{
+        width: size,
+        height: size,
+        borderRadius: size * 0.32,
+        backgroundColor: colourOf(name, colours),
+        alignItems: "center",
+        justifyContent: "center",
+      }}
+    >
+      <Text
+        allowFontScaling={false}
+        strong
+        style={{ color: colours.surface, fontSize: size * 0.42, lineHeight: size * 0.56 }}
+      >
+        {initial.toUpperCase()}
+      </Text>
     </View>
   );
 }

@@ -23,9 +23,19 @@ export function Button({ label, kind = "plain", small = false, ...rest }: Props)
   const colours = useColours();
   const { ground, over, text, line } = palettes(colours)[rest.chosen === true ? "chosen" : kind];
   return (
-    <Pressable {...behaviour(rest)} hitSlop={small ? space.s : 0}
-      style={(state) => [styles.button, small && styles.small, { backgroundColor: isOver(state) ? over : ground, borderColor: line }, rest.disabled === true && styles.disabled]}>
-      <Text strong size={small ? "small" : "body"} style={{ color: text, textAlign: "center" }}>{label}</Text>
+    <Pressable
+      {...behaviour(rest)}
+      hitSlop={small ? space.s : 0}
+      style={(state) => [
+        styles.button,
+        small && styles.small,
+        { backgroundColor: isOver(state) ? over : ground, borderColor: line },
+        rest.disabled === true && styles.disabled,
+      ]}
+    >
+      <Text strong size={small ? "small" : "body"} style={{ color: text, textAlign: "center" }}>
+        {label}
+      </Text>
     </Pressable>
   );
 }
@@ -43,7 +53,13 @@ export function IconButton({ icon, label, filled = false, ...rest }: IconButtonP
   return (
     <Pressable {...behaviour(rest)} aria-label={label} style={styles.icon}>
       {(state) => (
-        <View style={[styles.round, { backgroundColor: isOver(state) && !filled ? colours.hover : resting }, rest.disabled === true && styles.disabled]}>
+        <View
+          style={[
+            styles.round,
+            { backgroundColor: isOver(state) && !filled ? colours.hover : resting },
+            rest.disabled === true && styles.disabled,
+          ]}
+        >
           <Icon name={icon} colour={colour} />
         </View>
       )}
@@ -58,7 +74,10 @@ export function isOver(state: { readonly pressed: boolean }): boolean {
 
 function behaviour({ onPress, disabled = false, chosen, opens = false, testID }: Omit<Props, "label">): PressableProps {
   return {
-    role: "button", onPress, disabled, testID,
+    role: "button",
+    onPress,
+    disabled,
+    testID,
     ...(chosen === undefined ? {} : { "aria-pressed": chosen, accessibilityState: { selected: chosen } }),
     ...(opens ? { "aria-haspopup": "dialog" } : {}),
   };
@@ -74,7 +93,14 @@ function palettes(c: Colours) {
 }
 
 const styles = StyleSheet.create({
-  button: { minHeight: 44, paddingHorizontal: space.l, paddingVertical: space.s, borderRadius: radius.m, borderWidth: 1, justifyContent: "center" },
+  button: {
+    minHeight: 44,
+    paddingHorizontal: space.l,
+    paddingVertical: space.s,
+    borderRadius: radius.m,
+    borderWidth: 1,
+    justifyContent: "center",
+  },
   small: { minHeight: 28, paddingHorizontal: space.m, paddingVertical: 3, borderRadius: radius.full },
   icon: { width: 44, height: 44, alignItems: "center", justifyContent: "center", borderRadius: radius.full },
   round: { width: 40, height: 40, borderRadius: radius.full, alignItems: "center", justifyContent: "center" },

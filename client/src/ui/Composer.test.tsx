@@ -105,7 +105,11 @@ describe("the composer", () => {
 
 test.each([
   ["that is not accepted", new Failure("rejected", "no"), "The message could not be taken: no"],
-  ["that is sent but not kept", new Error("full"), "The message is being sent, but this device cannot keep it until then: full"],
+  [
+    "that is sent but not kept",
+    new Error("full"),
+    "The message is being sent, but this device cannot keep it until then: full",
+  ],
 ])("the composer shows a message %s", async (_, error, text) => {
   const world = new World();
   const room = (await world.chat()).join("garden");

@@ -12,7 +12,7 @@ import { Text } from "./Text";
 import { font, space, useColours } from "./theme";
 
 /** The composer shows how many bytes are left when fewer than this are left. */
-const near = 2_000;
+const countdown = 2_000;
 /** How many lines of the text are visible. */
 const lines = 6;
 /** How many characters are measured. More do not fit into the visible lines. */
@@ -48,8 +48,12 @@ export function Composer({ room, focused }: { readonly room: Room; readonly focu
   };
   return (
     <Frame>
-      {left < near && <Remaining left={left} />}
-      {problem !== null && <Text size="small" role="alert" tone="danger">{problem}</Text>}
+      {left < countdown && <Remaining left={left} />}
+      {problem !== null && (
+        <Text size="small" role="alert" tone="danger">
+          {problem}
+        </Text>
+      )}
       <View style={styles.row}>
         <GrowingField ref={field} text={text} onChange={write} onKeyPress={onKeyPress} />
         <IconButton icon="send" label={t("send")} testID="send" filled disabled={!ready} onPress={send} />
@@ -62,19 +66,36 @@ export function Composer({ room, focused }: { readonly room: Room; readonly focu
 function Remaining({ left }: { readonly left: number }) {
   const { t } = useLocale();
   const text = t(left < 0 ? "too-long" : "remaining", { count: Math.abs(left) });
-  if (left < 0) return <Text size="small" testID="remaining" role="alert" tone="danger">{text}</Text>;
-  return <Text size="small" testID="remaining" tone="muted">{text}</Text>;
+  if (left < 0)
+    return (
+      <Text size="small" testID="remaining" role="alert" tone="danger">
+        {text}
+      </Text>
+    );
+  return (
+    <Text size="small" testID="remaining" tone="muted">
+      {text}
+    </Text>
+  );
 }
 
 /** Shown instead of the composer to clients that may only read. */
 export function ReadOnly() {
   const { t } = useLocale();
-  return <Frame><Text tone="muted" style={styles.hint}>{t("read-only")}</Text></Frame>;
+  return (
+    <Frame>
+      <Text tone="muted" style={styles.hint}>
+        {t("read-only")}
+      </Text>
+    </Frame>
+  );
 }
 
 function Frame({ children }: { readonly children: ReactNode }) {
   const colours = useColours();
-  return <View style={[styles.frame, { backgroundColor: colours.surface, borderColor: colours.line }]}>{children}</View>;
+  return (
+    <View style={[styles.frame, { backgroundColor: colours.surface, borderColor: colours.line }]}>{children}</View>
+  );
 }
 
 interface GrowingFieldProps {
@@ -90,10 +111,23 @@ function GrowingField({ ref, text, onChange, onKeyPress }: GrowingFieldProps) {
   const { t } = useLocale();
   return (
     <View style={[styles.field, { backgroundColor: colours.sunken, borderColor: colours.muted }]}>
-      <Text aria-hidden importantForAccessibility="no-hide-descendants" style={[styles.text, styles.measure]}>{`${text.slice(0, measured)}\u200b`}</Text>
+      <Text
+        aria-hidden
+        importantForAccessibility="no-hide-descendants"
+        style={[styles.text, styles.measure]}
+      >{`${text.slice(0, measured)}\u200b`}</Text>
       <TextInput
-        ref={ref} testID="composer" aria-label={t("message")} placeholder={t("message")} placeholderTextColor={colours.muted} multiline
-        value={text} onChangeText={onChange} onKeyPress={onKeyPress} enterKeyHint={Platform.OS === "web" ? "send" : "enter"} autoComplete="off"
+        ref={ref}
+        testID="composer"
+        aria-label={t("message")}
+        placeholder={t("message")}
+        placeholderTextColor={colours.muted}
+        multiline
+        value={text}
+        onChangeText={onChange}
+        onKeyPress={onKeyPress}
+        enterKeyHint={Platform.OS === "web" ? "send" : "enter"}
+        autoComplete="off"
         style={[styles.text, styles.input, { color: colours.text }]}
       />
     </View>
@@ -107,9 +141,24 @@ const round = 22;
 const styles = StyleSheet.create({
   frame: { paddingHorizontal: space.m, paddingVertical: space.s, gap: space.xs, borderTopWidth: 1 },
   row: { flexDirection: "row", alignItems: "flex-end", gap: space.s },
-  field: { flex: 1, minHeight: lineHeight + 2 * padding, maxHeight: lines * lineHeight + 2 * padding, borderRadius: round, borderWidth: 1, overflow: "hidden" },
+  field: {
+    flex: 1,
+    minHeight: lineHeight + 2 * padding,
+    maxHeight: lines * lineHeight + 2 * padding,
+    borderRadius: round,
+    borderWidth: 1,
+    overflow: "hidden",
+  },
   text: { fontSize: font.body, lineHeight, paddingHorizontal: space.l, paddingVertical: padding - 1 },
   measure: { opacity: 0 },
-  input: { position: "absolute", top: 0, start: 0, width: "100%", height: "100%", borderRadius: round - 1, textAlignVertical: "top" },
+  input: {
+    position: "absolute",
+    top: 0,
+    start: 0,
+    width: "100%",
+    height: "100%",
+    borderRadius: round - 1,
+    textAlignVertical: "top",
+  },
   hint: { textAlign: "center", paddingVertical: space.s },
 });

@@ -9,8 +9,15 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   return (
     <Modal transparent animationType="fade" onRequestClose={onClose}>
       <KeyboardAvoidingView behavior="padding" style={[styles.scrim, { backgroundColor: colours.scrim }]}>
-        <Pressable style={StyleSheet.absoluteFill} onPress={onClose} accessible={false} importantForAccessibility="no" />
-        <Panel title={title} onClose={onClose}>{children}</Panel>
+        <Pressable
+          style={StyleSheet.absoluteFill}
+          onPress={onClose}
+          accessible={false}
+          importantForAccessibility="no"
+        />
+        <Panel title={title} onClose={onClose}>
+          {children}
+        </Panel>
       </KeyboardAvoidingView>
     </Modal>
   );

@@ -20,24 +20,50 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   }, [opener]);
   return (
     <dialog
-      ref={element} role="dialog" aria-modal aria-labelledby={id} style={{ ...fullWindow, backgroundColor: colours.scrim, color: colours.text }}
-      onCancel={(event) => { event.preventDefault(); onClose(); }} onKeyDown={wrapFocus}
-      onPointerDown={(event) => { if (event.target === event.currentTarget) onClose(); }}>
-      <Panel title={title} titleId={id} onClose={onClose}>{children}</Panel>
+      ref={element}
+      role="dialog"
+      aria-modal
+      aria-labelledby={id}
+      style={{ ...fullWindow, backgroundColor: colours.scrim, color: colours.text }}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      onKeyDown={wrapFocus}
+      onPointerDown={(event) => {
+        if (event.target === event.currentTarget) onClose();
+      }}
+    >
+      <Panel title={title} titleId={id} onClose={onClose}>
+        {children}
+      </Panel>
     </dialog>
   );
 }
 
 /** The dialog element fills the window and dims it. The panel lies in its middle. */
 const fullWindow: CSSProperties = {
-  display: "flex", position: "fixed", inset: 0, width: "100%", height: "100%", maxWidth: "none", maxHeight: "none", margin: 0, padding: 0,
-  border: 0, outline: "none", alignItems: "center", justifyContent: "center",
+  display: "flex",
+  position: "fixed",
+  inset: 0,
+  width: "100%",
+  height: "100%",
+  maxWidth: "none",
+  maxHeight: "none",
+  margin: 0,
+  padding: 0,
+  border: 0,
+  outline: "none",
+  alignItems: "center",
+  justifyContent: "center",
 };
 
 /** Moves the focus from the last element to the first on Tab, so that it does not leave the page. */
 function wrapFocus(event: KeyboardEvent<HTMLDialogElement>): void {
   if (event.key !== "Tab") return;
-  const stops = [...event.currentTarget.querySelectorAll<HTMLElement>('input, button, a[href], [tabindex="0"]')].filter((e) => e.tabIndex >= 0 && !e.matches(":disabled"));
+  const stops = [...event.currentTarget.querySelectorAll<HTMLElement>('input, button, a[href], [tabindex="0"]')].filter(
+    (e) => e.tabIndex >= 0 && !e.matches(":disabled"),
+  );
   const [from, to] = event.shiftKey ? [stops[0], stops.at(-1)] : [stops.at(-1), stops[0]];
   if (document.activeElement !== from) return;
   event.preventDefault();

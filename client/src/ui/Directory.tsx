@@ -24,14 +24,27 @@ export function Directory({ found, filter, onJoin }: Props) {
   const note = noteOf(found, names.length);
   return (
     <View style={styles.directory}>
-      <Text strong size="small" tone="muted">{t("directory")}</Text>
-      {note !== null && <Text tone="muted" role="status">{t(note)}</Text>}
+      <Text strong size="small" tone="muted">
+        {t("directory")}
+      </Text>
+      {note !== null && (
+        <Text tone="muted" role="status">
+          {t(note)}
+        </Text>
+      )}
       {names.map((name) => (
         <Pressable
-          key={name} role="button" testID={`directory-${name}`} aria-label={name} onPress={() => onJoin(name)}
-          style={(state) => [styles.entry, isOver(state) && { backgroundColor: colours.hover }]}>
+          key={name}
+          role="button"
+          testID={`directory-${name}`}
+          aria-label={name}
+          onPress={() => onJoin(name)}
+          style={(state) => [styles.entry, isOver(state) && { backgroundColor: colours.hover }]}
+        >
           <Avatar name={name} size={32} />
-          <Text quoted numberOfLines={1} style={styles.name}>{name}</Text>
+          <Text quoted numberOfLines={1} style={styles.name}>
+            {name}
+          </Text>
         </Pressable>
       ))}
     </View>
@@ -47,6 +60,14 @@ function noteOf(found: Props["found"], shown: number): string | null {
 
 const styles = StyleSheet.create({
   directory: { gap: space.xs },
-  entry: { flexDirection: "row", alignItems: "center", gap: space.m, minHeight: 44, paddingHorizontal: space.s, marginHorizontal: -space.s, borderRadius: radius.m },
+  entry: {
+    flexDirection: "row",
+    alignItems: "center",
+    gap: space.m,
+    minHeight: 44,
+    paddingHorizontal: space.s,
+    marginHorizontal: -space.s,
+    borderRadius: radius.m,
+  },
   name: { flex: 1 },
 });

@@ -4,7 +4,17 @@ import { StyleSheet, TextInput, View, type TextInputProps } from "react-native";
 import { Text } from "./Text";
 import { font, radius, space, useColours } from "./theme";
 
-interface Props extends Pick<TextInputProps, "autoFocus" | "onSubmitEditing" | "autoComplete" | "secureTextEntry" | "inputMode" | "enterKeyHint" | "placeholder" | "maxLength"> {
+interface Props extends Pick<
+  TextInputProps,
+  | "autoFocus"
+  | "onSubmitEditing"
+  | "autoComplete"
+  | "secureTextEntry"
+  | "inputMode"
+  | "enterKeyHint"
+  | "placeholder"
+  | "maxLength"
+> {
   readonly label: string;
   readonly value: string;
   readonly onChange: (text: string) => void;
@@ -20,15 +30,34 @@ export function Field({ label, value, onChange, hint, problem, ...rest }: Props)
   const line = problem === undefined ? colours.muted : colours.danger;
   return (
     <View style={styles.field}>
-      <Text strong size="small" aria-hidden>{label}</Text>
+      <Text strong size="small" aria-hidden>
+        {label}
+      </Text>
       <TextInput
-        {...rest} aria-label={label} aria-describedby={id} aria-invalid={problem !== undefined} value={value} onChangeText={onChange}
-        autoCapitalize="none" autoCorrect={false} spellCheck={false} submitBehavior="submit" placeholderTextColor={colours.muted}
+        {...rest}
+        aria-label={label}
+        aria-describedby={id}
+        aria-invalid={problem !== undefined}
+        value={value}
+        onChangeText={onChange}
+        autoCapitalize="none"
+        autoCorrect={false}
+        spellCheck={false}
+        submitBehavior="submit"
+        placeholderTextColor={colours.muted}
         style={[styles.input, { color: colours.text, backgroundColor: colours.sunken, borderColor: line }]}
       />
       <View id={id} style={styles.notes}>
-        {hint !== undefined && <Text size="small" tone="muted">{hint}</Text>}
-        {problem !== undefined && <Text size="small" role="alert" tone="danger">{problem}</Text>}
+        {hint !== undefined && (
+          <Text size="small" tone="muted">
+            {hint}
+          </Text>
+        )}
+        {problem !== undefined && (
+          <Text size="small" role="alert" tone="danger">
+            {problem}
+          </Text>
+        )}
       </View>
     </View>
   );

@@ -23,12 +23,22 @@ export function Home({ chat }: { readonly chat: Chat }) {
   useEffect(() => chat.prefer(place.room ?? undefined), [chat, place.room]);
 
   if (!wide && place.room === null) {
-    return <View role="main" style={styles.pane}><Rooms chat={chat} current={null} onShow={place.show} /></View>;
+    return (
+      <View role="main" style={styles.pane}>
+        <Rooms chat={chat} current={null} onShow={place.show} />
+      </View>
+    );
   }
   return (
     <View style={styles.panes}>
-      {wide && <View style={[styles.list, { borderColor: colours.line }]}><Rooms chat={chat} current={place.room} onShow={place.show} /></View>}
-      <View role="main" style={[styles.pane, { backgroundColor: colours.ground }]}><Pane chat={chat} place={place} wide={wide} /></View>
+      {wide && (
+        <View style={[styles.list, { borderColor: colours.line }]}>
+          <Rooms chat={chat} current={place.room} onShow={place.show} />
+        </View>
+      )}
+      <View role="main" style={[styles.pane, { backgroundColor: colours.ground }]}>
+        <Pane chat={chat} place={place} wide={wide} />
+      </View>
     </View>
   );
 }
@@ -49,12 +59,24 @@ function Pane({ chat, place, wide }: { readonly chat: Chat; readonly place: Plac
   );
 }
 
-function Note({ title, text, children }: { readonly title: string; readonly text: string; readonly children?: ReactNode }) {
+function Note({
+  title,
+  text,
+  children,
+}: {
+  readonly title: string;
+  readonly text: string;
+  readonly children?: ReactNode;
+}) {
   return (
     <View style={styles.note}>
       <Mark size={48} />
-      <Text heading={2} size="lead">{title}</Text>
-      <Text tone="muted" style={styles.centred}>{text}</Text>
+      <Text heading={2} size="lead">
+        {title}
+      </Text>
+      <Text tone="muted" style={styles.centred}>
+        {text}
+      </Text>
       {children}
     </View>
   );

@@ -6,7 +6,17 @@ import { Text } from "./Text";
 
 /** Characters that exist in the fonts of iOS and Android. The web version draws its glyphs. */
 const glyphs: Record<IconProps["name"], string> = {
-  back: "‹", close: "✕", plus: "+", send: "↑", settings: "⚙\uFE0E", leave: "⇥", waiting: "◔", down: "↓", up: "↑", check: "✓", failed: "!",
+  back: "‹",
+  close: "✕",
+  plus: "+",
+  send: "↑",
+  settings: "⚙\uFE0E",
+  leave: "⇥",
+  waiting: "◔",
+  down: "↓",
+  up: "↑",
+  check: "✓",
+  failed: "!",
 };
 
 /** A glyph, hidden from screen readers. */
@@ -15,7 +25,9 @@ export function Icon({ name, colour, size = 22 }: IconProps) {
   const turned = rtl && (name === "back" || name === "leave");
   return (
     <View aria-hidden style={turned && { transform: [{ scaleX: -1 }] }}>
-      <Text allowFontScaling={false} style={{ fontSize: size, lineHeight: Math.round(size * 1.15), color: colour }}>{glyphs[name]}</Text>
+      <Text allowFontScaling={false} style={{ fontSize: size, lineHeight: Math.round(size * 1.15), color: colour }}>
+        {glyphs[name]}
+      </Text>
     </View>
   );
 }

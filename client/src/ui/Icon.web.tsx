@@ -24,7 +24,16 @@ export function Icon({ name, colour, size = 22 }: IconProps) {
   const turned = rtl && (name === "back" || name === "leave");
   return (
     <View aria-hidden style={turned && { transform: [{ scaleX: -1 }] }}>
-      <svg width={size} height={size} viewBox="0 0 24 24" fill="none" stroke={colour} strokeWidth={2} strokeLinecap="round" strokeLinejoin="round">
+      <svg
+        width={size}
+        height={size}
+        viewBox="0 0 24 24"
+        fill="none"
+        stroke={colour}
+        strokeWidth={2}
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      >
         <path d={strokes[name]} />
       </svg>
     </View>

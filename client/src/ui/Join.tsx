@@ -33,8 +33,18 @@ export function Join({ chat, onJoin, onClose }: Props) {
       <Text tone="muted">{t("join-text")}</Text>
       <View style={styles.form}>
         <Field
-          label={t("room")} hint={t("room-hint")} problem={refused ? t("room-problem") : undefined} value={text} autoFocus enterKeyHint="go" autoComplete="off"
-          onChange={(changed) => { setText(changed); setRefused(false); }} onSubmitEditing={enter}
+          label={t("room")}
+          hint={t("room-hint")}
+          problem={refused ? t("room-problem") : undefined}
+          value={text}
+          autoFocus
+          enterKeyHint="go"
+          autoComplete="off"
+          onChange={(changed) => {
+            setText(changed);
+            setRefused(false);
+          }}
+          onSubmitEditing={enter}
         />
         <Button kind="primary" label={t("join")} onPress={enter} />
       </View>
@@ -49,7 +59,10 @@ function useDirectory(chat: Chat): readonly string[] | "failed" | null {
   useEffect(() => {
     let wanted = true;
     const show = (rooms: readonly string[] | "failed") => wanted && setFound(rooms);
-    chat.directory().then((rooms) => show(rooms.map((r) => r.name).filter((name) => chat.room(name) === undefined)), () => show("failed"));
+    chat.directory().then(
+      (rooms) => show(rooms.map((r) => r.name).filter((name) => chat.room(name) === undefined)),
+      () => show("failed"),
+    );
     return () => {
       wanted = false;
     };

@@ -21,9 +21,19 @@ export function LinkBar({ chat, line = false }: { readonly chat: Chat; readonly 
   const colour = alarming ? colours.onWarning : colours.muted;
   return (
     <>
-      <View testID="link" role="status" style={[line ? styles.line : styles.strip, !line && { borderColor: colours.line }, alarming && { backgroundColor: colours.warning }]}>
+      <View
+        testID="link"
+        role="status"
+        style={[
+          line ? styles.line : styles.strip,
+          !line && { borderColor: colours.line },
+          alarming && { backgroundColor: colours.warning },
+        ]}
+      >
         <View aria-hidden style={[styles.dot, { backgroundColor: link.is === "live" ? colours.good : colour }]} />
-        <Text size="small" style={[styles.text, { color: colour }]}>{words(chat.keeps, link, waiting, t)}</Text>
+        <Text size="small" style={[styles.text, { color: colour }]}>
+          {words(chat.keeps, link, waiting, t)}
+        </Text>
         {link.is === "away" && <Button small label={t("try-now")} onPress={() => chat.retry()} />}
         {link.is === "refused" && <Button small opens label={t("new-token")} onPress={() => setAsking(true)} />}
       </View>
@@ -39,8 +49,24 @@ function words(keeps: boolean, link: Link, waiting: number, t: Texts): string {
 }
 
 const styles = StyleSheet.create({
-  strip: { flexDirection: "row", alignItems: "center", gap: space.s, minHeight: 60, paddingHorizontal: space.l, paddingVertical: space.s, borderTopWidth: 1 },
-  line: { flexDirection: "row", alignItems: "center", gap: space.s, minHeight: 18, paddingHorizontal: space.s, marginHorizontal: -space.s, borderRadius: radius.s },
+  strip: {
+    flexDirection: "row",
+    alignItems: "center",
+    gap: space.s,
+    minHeight: 60,
+    paddingHorizontal: space.l,
+    paddingVertical: space.s,
+    borderTopWidth: 1,
+  },
+  line: {
+    flexDirection: "row",
+    alignItems: "center",
+    gap: space.s,
+    minHeight: 18,
+    paddingHorizontal: space.s,
+    marginHorizontal: -space.s,
+    borderRadius: radius.s,
+  },
   dot: { width: 8, height: 8, borderRadius: 4 },
   text: { flexShrink: 1, flexGrow: 1 },
 });

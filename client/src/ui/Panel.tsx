@@ -20,17 +20,28 @@ export function Panel({ title, titleId, onClose, children }: DialogProps & { rea
   return (
     <View style={[styles.panel, { backgroundColor: colours.surface, borderColor: colours.line }]}>
       <View style={[styles.head, { borderColor: colours.line }]}>
-        <Text heading={2} size="lead" id={titleId} style={styles.title}>{title}</Text>
+        <Text heading={2} size="lead" id={titleId} style={styles.title}>
+          {title}
+        </Text>
         <IconButton icon="close" label={t("close")} onPress={onClose} />
       </View>
-      <ScrollView contentContainerStyle={styles.content} keyboardShouldPersistTaps="handled">{children}</ScrollView>
+      <ScrollView contentContainerStyle={styles.content} keyboardShouldPersistTaps="handled">
+        {children}
+      </ScrollView>
     </View>
   );
 }
 
 const styles = StyleSheet.create({
   panel: { width: "92%", maxWidth: 440, maxHeight: "90%", borderRadius: radius.l, borderWidth: 1, overflow: "hidden" },
-  head: { flexDirection: "row", alignItems: "center", minHeight: 56, paddingStart: space.l + space.xs, paddingEnd: space.s, borderBottomWidth: 1 },
+  head: {
+    flexDirection: "row",
+    alignItems: "center",
+    minHeight: 56,
+    paddingStart: space.l + space.xs,
+    paddingEnd: space.s,
+    borderBottomWidth: 1,
+  },
   title: { flex: 1 },
   content: { padding: space.l + space.xs, gap: space.l },
 });

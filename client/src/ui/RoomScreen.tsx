@@ -31,7 +31,9 @@ export function RoomScreen({ chat, room, wide, onBack }: Props) {
     <>
       <Head chat={chat} name={room.name} wide={wide} onBack={onBack} />
       <WentBack key={`${room.name} went back`} room={room} />
-      <View style={styles.messages}><Messages key={room.name} chat={chat} room={room} /></View>
+      <View style={styles.messages}>
+        <Messages key={room.name} chat={chat} room={room} />
+      </View>
       {refused === null && (maySend ? <Composer key={room.name} room={room} focused={wide} /> : <ReadOnly />)}
     </>
   );
@@ -57,7 +59,9 @@ function Head({ chat, name, wide, onBack }: HeadProps) {
       {!wide && <IconButton icon="back" label={t("back")} onPress={onBack} />}
       {wide && <Avatar name={name} size={36} />}
       <View style={styles.name}>
-        <Text heading={1} quoted size="lead" numberOfLines={1}>{name}</Text>
+        <Text heading={1} quoted size="lead" numberOfLines={1}>
+          {name}
+        </Text>
         {!wide && <LinkBar chat={chat} line />}
       </View>
       <IconButton icon="leave" label={t("leave")} opens onPress={() => setLeaving(true)} />
@@ -76,7 +80,15 @@ function Head({ chat, name, wide, onBack }: HeadProps) {
 
 const styles = StyleSheet.create({
   messages: { flex: 1, minHeight: 0 },
-  head: { flexDirection: "row", alignItems: "center", gap: space.xs, minHeight: 66, paddingHorizontal: space.s, paddingVertical: space.xs, borderBottomWidth: 1 },
+  head: {
+    flexDirection: "row",
+    alignItems: "center",
+    gap: space.xs,
+    minHeight: 66,
+    paddingHorizontal: space.s,
+    paddingVertical: space.xs,
+    borderBottomWidth: 1,
+  },
   wide: { gap: space.m, paddingStart: space.l },
   name: { flex: 1, minWidth: 0 },
   answers: { flexDirection: "row", flexWrap: "wrap", justifyContent: "flex-end", gap: space.s },

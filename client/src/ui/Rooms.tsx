@@ -36,13 +36,21 @@ export function Rooms({ chat, current, onShow }: Props) {
   return (
     <View role="navigation" aria-label={t("rooms")} style={[styles.pane, { backgroundColor: colours.surface }]}>
       <View style={styles.head}>
-        <Text heading={1} size="title" style={styles.title}>{t("restante")}</Text>
+        <Text heading={1} size="title" style={styles.title}>
+          {t("restante")}
+        </Text>
         <IconButton icon="plus" label={t("join-title")} opens onPress={() => setDialog("join")} />
         <IconButton icon="settings" label={t("settings")} opens onPress={() => setDialog("settings")} />
       </View>
       <ScrollView contentContainerStyle={styles.list}>
-        {rooms.length === 0 && <Text tone="muted" style={styles.empty}>{t("rooms-empty")}</Text>}
-        {rooms.map((room) => <Row key={room.name} room={room} client={chat.client} current={room.name === current} onShow={onShow} />)}
+        {rooms.length === 0 && (
+          <Text tone="muted" style={styles.empty}>
+            {t("rooms-empty")}
+          </Text>
+        )}
+        {rooms.map((room) => (
+          <Row key={room.name} room={room} client={chat.client} current={room.name === current} onShow={onShow} />
+        ))}
       </ScrollView>
       <LinkBar chat={chat} />
       {dialog === "join" && <Join chat={chat} onJoin={join} onClose={close} />}
@@ -68,13 +76,22 @@ const Row = memo(function Row({ room, client, current, onShow }: RowProps) {
   const resting = current ? colours.selected : colours.surface;
   return (
     <Pressable
-      role="button" testID={`room-${room.name}`} aria-label={[room.name, ...unread, ...said].join(", ")} aria-current={current ? "page" : undefined} onPress={() => onShow(room.name)}
-      style={(state) => [styles.row, { backgroundColor: isOver(state) && !current ? colours.hover : resting }]}>
+      role="button"
+      testID={`room-${room.name}`}
+      aria-label={[room.name, ...unread, ...said].join(", ")}
+      aria-current={current ? "page" : undefined}
+      onPress={() => onShow(room.name)}
+      style={(state) => [styles.row, { backgroundColor: isOver(state) && !current ? colours.hover : resting }]}
+    >
       <Avatar name={room.name} />
       <View style={styles.words}>
         <View style={styles.line}>
-          <Text strong quoted numberOfLines={1} style={styles.name}>{room.name}</Text>
-          <Text size="small" tone="muted">{shortTime(preview.at, language)}</Text>
+          <Text strong quoted numberOfLines={1} style={styles.name}>
+            {room.name}
+          </Text>
+          <Text size="small" tone="muted">
+            {shortTime(preview.at, language)}
+          </Text>
         </View>
         <View style={styles.line}>
           {preview.waiting && <Icon name="waiting" colour={colours.muted} size={14} />}
@@ -90,8 +107,15 @@ function LastWords({ preview: { by, author, text } }: { readonly preview: Previe
   const colours = useColours();
   return (
     <View style={styles.last}>
-      {by !== "nobody" && <Text numberOfLines={1} style={[styles.author, { color: by === "draft" ? colours.danger : colours.text }]}>{`${author}:`}</Text>}
-      <Text tone="muted" quoted numberOfLines={1} style={styles.said}>{text}</Text>
+      {by !== "nobody" && (
+        <Text
+          numberOfLines={1}
+          style={[styles.author, { color: by === "draft" ? colours.danger : colours.text }]}
+        >{`${author}:`}</Text>
+      )}
+      <Text tone="muted" quoted numberOfLines={1} style={styles.said}>
+        {text}
+      </Text>
     </View>
   );
 }
@@ -100,7 +124,9 @@ function Badge({ count }: { readonly count: number }) {
   const colours = useColours();
   return (
     <View style={[styles.badge, { backgroundColor: colours.accent }]}>
-      <Text size="small" strong style={{ color: colours.onAccent }}>{count > 999 ? "999+" : count}</Text>
+      <Text size="small" strong style={{ color: colours.onAccent }}>
+        {count > 999 ? "999+" : count}
+      </Text>
     </View>
   );
 }
@@ -111,12 +137,27 @@ const styles = StyleSheet.create({
   title: { flex: 1 },
   list: { paddingHorizontal: space.s, paddingBottom: space.s, gap: 2 },
   empty: { padding: space.l, textAlign: "center" },
-  row: { flexDirection: "row", alignItems: "center", gap: space.m, minHeight: 68, paddingHorizontal: space.s, paddingVertical: space.s, borderRadius: radius.m },
+  row: {
+    flexDirection: "row",
+    alignItems: "center",
+    gap: space.m,
+    minHeight: 68,
+    paddingHorizontal: space.s,
+    paddingVertical: space.s,
+    borderRadius: radius.m,
+  },
   words: { flex: 1, gap: 2 },
   line: { flexDirection: "row", alignItems: "center", gap: space.s, minHeight: 22 },
   name: { flex: 1 },
   last: { flex: 1, flexDirection: "row", gap: space.xs, minWidth: 0 },
   author: { flexShrink: 0, maxWidth: "45%" },
   said: { flex: 1 },
-  badge: { minWidth: 22, height: 22, paddingHorizontal: 7, borderRadius: radius.full, alignItems: "center", justifyContent: "center" },
+  badge: {
+    minWidth: 22,
+    height: 22,
+    paddingHorizontal: 7,
+    borderRadius: radius.full,
+    alignItems: "center",
+    justifyContent: "center",
+  },
 });

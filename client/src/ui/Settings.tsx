@@ -22,18 +22,29 @@ export function Settings({ chat, onClose }: { readonly chat: Chat; readonly onCl
   return (
     <Dialog title={t("settings")} onClose={onClose}>
       <Section title={t("signed-in")}>
-        <Text strong quoted>{chat.client}</Text>
+        <Text strong quoted>
+          {chat.client}
+        </Text>
         {refused && <Button opens label={t("new-token")} onPress={() => setAsking(true)} />}
       </Section>
       <Choice
-        title={t("language")} chosen={language ?? ""} onChoose={(chosen) => preferences.choose({ language: isLanguage(chosen) ? chosen : null })}
-        options={[["", t("language-device")], ...Object.entries(languages).map(([tag, { name }]): Option => [tag, name])]}
+        title={t("language")}
+        chosen={language ?? ""}
+        onChoose={(chosen) => preferences.choose({ language: isLanguage(chosen) ? chosen : null })}
+        options={[
+          ["", t("language-device")],
+          ...Object.entries(languages).map(([tag, { name }]): Option => [tag, name]),
+        ]}
       />
       <Choice
-        title={t("scheme")} chosen={scheme} onChoose={(chosen) => preferences.choose({ scheme: schemes.find((s) => s === chosen) ?? "system" })}
+        title={t("scheme")}
+        chosen={scheme}
+        onChoose={(chosen) => preferences.choose({ scheme: schemes.find((s) => s === chosen) ?? "system" })}
         options={schemes.map((s): Option => [s, t(`scheme-${s}`)])}
       />
-      <Section title={t("about")}><Text tone="muted">{t("about-text")}</Text></Section>
+      <Section title={t("about")}>
+        <Text tone="muted">{t("about-text")}</Text>
+      </Section>
       <SignOut chat={chat} />
       {asking && <TokenDialog onClose={() => setAsking(false)} />}
     </Dialog>
@@ -55,7 +66,9 @@ function Choice({ title, options, chosen, onChoose }: ChoiceProps) {
   return (
     <Section title={title}>
       <View role="group" aria-label={title} style={styles.options}>
-        {options.map(([value, label]) => <Button key={value} label={label} chosen={value === chosen} onPress={() => onChoose(value)} />)}
+        {options.map(([value, label]) => (
+          <Button key={value} label={label} chosen={value === chosen} onPress={() => onChoose(value)} />
+        ))}
       </View>
     </Section>
   );
@@ -82,7 +95,9 @@ function SignOut({ chat }: { readonly chat: Chat }) {
   return (
     <Section>
       <Button kind="danger" label={t("sign-out")} onPress={() => (waiting > 0 ? setWarned(true) : leave())} />
-      <Text size="small" tone="muted">{t("sign-out-hint")}</Text>
+      <Text size="small" tone="muted">
+        {t("sign-out-hint")}
+      </Text>
     </Section>
   );
 }
@@ -90,7 +105,11 @@ function SignOut({ chat }: { readonly chat: Chat }) {
 function Section({ title, children }: { readonly title?: string; readonly children: ReactNode }) {
   return (
     <View style={styles.section}>
-      {title !== undefined && <Text size="small" strong tone="muted">{title}</Text>}
+      {title !== undefined && (
+        <Text size="small" strong tone="muted">
+          {title}
+        </Text>
+      )}
       {children}
     </View>
   );

@@ -22,15 +22,29 @@ export function SignIn({ stage }: { readonly stage: SignInStage }) {
     case "opening":
       return <Opening />;
     case "server":
-      return <Card title={t("welcome-server")}><Line key="server" of="server" problem={stage.problem} onText={(text) => session.enterServer(text)} /></Card>;
+      return (
+        <Card title={t("welcome-server")}>
+          <Line key="server" of="server" problem={stage.problem} onText={(text) => session.enterServer(text)} />
+        </Card>
+      );
     case "name":
-      return <Card title={t("welcome-name")}><Line key="name" of="name" problem={stage.problem} onText={(text) => session.enterName(text)} /></Card>;
+      return (
+        <Card title={t("welcome-name")}>
+          <Line key="name" of="name" problem={stage.problem} onText={(text) => session.enterName(text)} />
+        </Card>
+      );
     case "token":
-      return <Card title={t("welcome-token")}><TokenForm problem={stage.problem} onToken={(token) => session.enterToken(token)} /></Card>;
+      return (
+        <Card title={t("welcome-token")}>
+          <TokenForm problem={stage.problem} onToken={(token) => session.enterToken(token)} />
+        </Card>
+      );
     case "unreachable":
       return (
         <Card title={t("unreachable-title")}>
-          <Text role="alert" tone="muted">{t("unreachable-text", { server: stage.server })}</Text>
+          <Text role="alert" tone="muted">
+            {t("unreachable-text", { server: stage.server })}
+          </Text>
           <RetryButton onRetry={() => session.probe()} />
         </Card>
       );
@@ -41,7 +55,11 @@ export function SignIn({ stage }: { readonly stage: SignInStage }) {
 function Opening() {
   const colours = useColours();
   const { t } = useLocale();
-  return <View role="main" aria-label={t("opening")} style={[styles.opening, { backgroundColor: colours.ground }]}><Mark size={56} /></View>;
+  return (
+    <View role="main" aria-label={t("opening")} style={[styles.opening, { backgroundColor: colours.ground }]}>
+      <Mark size={56} />
+    </View>
+  );
 }
 
 function RetryButton({ onRetry }: { readonly onRetry: () => Promise<void> }) {
@@ -64,8 +82,16 @@ function Line({ of, problem, onText }: LineProps) {
   return (
     <View style={styles.form}>
       <Field
-        label={t(of)} hint={t(of === "server" ? "server-hint" : "name-hint")} problem={problem && t(`problem-${problem.replaceAll(" ", "-")}`)} value={text} onChange={setText}
-        onSubmitEditing={enter} autoComplete={of === "server" ? "url" : "nickname"} inputMode={of === "server" ? "url" : "text"} enterKeyHint="go" autoFocus
+        label={t(of)}
+        hint={t(of === "server" ? "server-hint" : "name-hint")}
+        problem={problem && t(`problem-${problem.replaceAll(" ", "-")}`)}
+        value={text}
+        onChange={setText}
+        onSubmitEditing={enter}
+        autoComplete={of === "server" ? "url" : "nickname"}
+        inputMode={of === "server" ? "url" : "text"}
+        enterKeyHint="go"
+        autoFocus
       />
       <Button kind="primary" label={t(busy ? "busy" : "continue")} onPress={enter} />
     </View>
@@ -80,11 +106,17 @@ function Card({ title, children }: { readonly title: string; readonly children: 
       <ScrollView contentContainerStyle={styles.page} keyboardShouldPersistTaps="handled">
         <View style={styles.brand}>
           <Mark size={56} />
-          <Text heading={1} size="title">{t("restante")}</Text>
-          <Text tone="muted" style={styles.slogan}>{t("slogan")}</Text>
+          <Text heading={1} size="title">
+            {t("restante")}
+          </Text>
+          <Text tone="muted" style={styles.slogan}>
+            {t("slogan")}
+          </Text>
         </View>
         <View style={[styles.card, { backgroundColor: colours.surface, borderColor: colours.line }]}>
-          <Text heading={2} size="lead">{title}</Text>
+          <Text heading={2} size="lead">
+            {title}
+          </Text>
           {children}
         </View>
       </ScrollView>

@@ -22,7 +22,12 @@ interface Props extends Omit<TextProps, "role"> {
 export function Text({ size = "body", tone = "text", strong = false, quoted = false, heading, style, ...rest }: Props) {
   const colours = useColours();
   const { rtl } = useLocale();
-  const own: TextStyle = { fontSize: font[size], lineHeight: Math.round(font[size] * 1.4), color: colours[tone], fontWeight: strong || heading !== undefined ? "600" : "400" };
+  const own: TextStyle = {
+    fontSize: font[size],
+    lineHeight: Math.round(font[size] * 1.4),
+    color: colours[tone],
+    fontWeight: strong || heading !== undefined ? "600" : "400",
+  };
   const level = heading === undefined ? {} : ({ role: "heading", "aria-level": heading } as const);
   const { dir, side } = directions(rtl, quoted);
   return <Native {...level} {...dir} {...rest} style={[own, side, style]} />;

@@ -24,8 +24,16 @@ export function TokenForm({ problem, onToken }: FormProps) {
   return (
     <View style={styles.form}>
       <Field
-        label={t("token")} hint={t("token-hint")} problem={problem && t(`problem-${problem.replaceAll(" ", "-")}`)} value={token} onChange={setToken}
-        onSubmitEditing={enter} secureTextEntry={!shown} autoComplete="off" enterKeyHint="go" autoFocus
+        label={t("token")}
+        hint={t("token-hint")}
+        problem={problem && t(`problem-${problem.replaceAll(" ", "-")}`)}
+        value={token}
+        onChange={setToken}
+        onSubmitEditing={enter}
+        secureTextEntry={!shown}
+        autoComplete="off"
+        enterKeyHint="go"
+        autoFocus
       />
       <View style={styles.reveal}>
         <Button small label={t(shown ? "token-hide" : "token-show")} onPress={() => setShown(!shown)} />
@@ -45,7 +53,11 @@ export function TokenDialog({ onClose }: { readonly onClose: () => void }) {
     if (found === null) onClose();
     else setProblem(found);
   };
-  return <Dialog title={t("new-token")} onClose={onClose}><TokenForm problem={problem} onToken={enter} /></Dialog>;
+  return (
+    <Dialog title={t("new-token")} onClose={onClose}>
+      <TokenForm problem={problem} onToken={enter} />
+    </Dialog>
+  );
 }
 
 const styles = StyleSheet.create({

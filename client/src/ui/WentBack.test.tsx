@@ -25,7 +25,8 @@ async function open(language: Language = "en"): Promise<Room> {
   return room;
 }
 
-const show = (room: Room, wentBack: string | null) => flushPromises(() => room.timeline.update((timeline) => ({ ...timeline, wentBack })));
+const show = (room: Room, wentBack: string | null) =>
+  flushPromises(() => room.timeline.update((timeline) => ({ ...timeline, wentBack })));
 const notice = () => screen.getByTestId("went-back");
 const noon = new Date(2026, 4, 4, 12, 30).toISOString();
 
@@ -37,7 +38,10 @@ test("nothing is shown while the server has not gone back", async () => {
 
 test.each([
   ["en", /^The server has gone back to an earlier state\. Messages after May 4, 2026.* 12:30\sPM may be missing/],
-  ["de", /^Der Server ist auf einen früheren Stand zurückgegangen\. Nachrichten nach 4\. Mai 2026.* 12:30 können fehlen/],
+  [
+    "de",
+    /^Der Server ist auf einen früheren Stand zurückgegangen\. Nachrichten nach 4\. Mai 2026.* 12:30 können fehlen/,
+  ],
   ["ar", /^عاد الخادم إلى حالة سابقة\. قد تكون الرسائل بعد .*2026.* مفقودة/],
 ] as const)("the notice is in %s, in a region that screen readers announce", async (language, text) => {
   const room = await open(language);
@@ -65,7 +69,9 @@ test("iOS announces it once, because it has no live regions", async () => {
   const os = jest.replaceProperty(Platform, "OS", "ios");
   await show(room, "");
   await flushPromises(() => room.timeline.update((timeline) => ({ ...timeline, last: 7 })));
-  expect(said.mock.calls).toEqual([["The server has gone back to an earlier state. Some messages may be missing, also ones that you have sent."]]);
+  expect(said.mock.calls).toEqual([
+    ["The server has gone back to an earlier state. Some messages may be missing, also ones that you have sent."],
+  ]);
   os.restore();
   said.mockClear();
   jest.replaceProperty(Platform, "OS", "android");

@@ -24,7 +24,9 @@ export function WentBack({ room }: { readonly room: Room }) {
     <View testID="went-back" role="status" aria-live="polite">
       {shown && (
         <View style={[styles.strip, { backgroundColor: colours.warning }]}>
-          <Text size="small" style={[styles.text, { color: colours.onWarning }]}>{text}</Text>
+          <Text size="small" style={[styles.text, { color: colours.onWarning }]}>
+            {text}
+          </Text>
           <IconButton icon="close" label={t("close")} onPress={() => room.dismiss()} />
         </View>
       )}
@@ -33,6 +35,13 @@ export function WentBack({ room }: { readonly room: Room }) {
 }
 
 const styles = StyleSheet.create({
-  strip: { flexDirection: "row", alignItems: "center", gap: space.s, paddingStart: space.l, paddingEnd: space.s, paddingVertical: space.xs },
+  strip: {
+    flexDirection: "row",
+    alignItems: "center",
+    gap: space.s,
+    paddingStart: space.l,
+    paddingEnd: space.s,
+    paddingVertical: space.xs,
+  },
   text: { flex: 1 },
 });

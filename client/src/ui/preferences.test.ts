@@ -1,7 +1,7 @@
-import type { Keep } from "../core/device";
+import type { KeyValueStore } from "../core/device";
 import { deviceLanguage, Preferences } from "./preferences";
 
-function keepOf(values: Record<string, string>): Keep {
+function keyValuesOf(values: Record<string, string>): KeyValueStore {
   return {
     read: (key) => Promise.resolve(values[key] ?? null),
     write: (key, value) => {
@@ -14,32 +14,35 @@ function keepOf(values: Record<string, string>): Keep {
 
 describe("Preferences", () => {
   test("start with the device's settings", async () => {
-    const preferences = new Preferences(keepOf({}));
+    const preferences = new Preferences(keyValuesOf({}));
     await preferences.load();
-    expect(preferences.choices.get()).toEqual({ language: null, scheme: "system" });
+    expect(preferences.choices.get()).toEqual({ language: null, scheme: "system", density: "comfortable" });
   });
 
   test("are stored, each separately", async () => {
     const values = {};
-    new Preferences(keepOf(values)).choose({ language: "ar" });
-    const second = new Preferences(keepOf(values));
+    new Preferences(keyValuesOf(values)).choose({ language: "ar" });
+    const second = new Preferences(keyValuesOf(values));
     await second.load();
-    second.choose({ scheme: "dark" });
-    const third = new Preferences(keepOf(values));
+    second.choose({ scheme: "dark", density: "compact" });
+    const third = new Preferences(keyValuesOf(values));
     await third.load();
-    expect(third.choices.get()).toEqual({ language: "ar", scheme: "dark" });
+    expect(third.choices.get()).toEqual({ language: "ar", scheme: "dark", density: "compact" });
     third.choose({ language: null });
-    expect(values).toEqual({ scheme: "dark" });
+    expect(values).toEqual({ scheme: "dark", density: "compact" });
   });
 
   test("ignore unknown values", async () => {
-    const preferences = new Preferences(keepOf({ language: "toString", scheme: "pink" }));
+    const preferences = new Preferences(keyValuesOf({ language: "toString", scheme: "pink" }));
     await preferences.load();
-    expect(preferences.choices.get()).toEqual({ language: null, scheme: "system" });
+    expect(preferences.choices.get()).toEqual({ language: null, scheme: "system", density: "comfortable" });
   });
 
   test("work without storage", async () => {
-    const broken = { read: () => Promise.reject(new Error("denied")), write: () => Promise.reject(new Error("denied")) };
+    const broken = {
+      read: () => Promise.reject(new Error("denied")),
+      write: () => Promise.reject(new Error("denied")),
+    };
     const preferences = new Preferences(broken);
     await preferences.load();
     preferences.choose({ scheme: "light" });
@@ -48,7 +51,12 @@ describe("Preferences", () => {
 });
 
 test.each([
-  [["de-AT", "en"], "de"], [["fr-FR", "ar-EG", "en"], "ar"], [["fr"], "en"], [[], "en"], [["en-GB"], "en"], [["constructor"], "en"],
+  [["de-AT", "en"], "de"],
+  [["fr-FR", "ar-EG", "en"], "ar"],
+  [["fr"], "en"],
+  [[], "en"],
+  [["en-GB"], "en"],
+  [["constructor"], "en"],
 ])("with %j the app uses %s", (tags, language) => {
   expect(deviceLanguage(tags)).toBe(language);
 });

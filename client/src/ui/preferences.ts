@@ -1,7 +1,7 @@
 import { createContext, useContext } from "react";
 
-import { Cell, type Readable } from "../core/cell";
-import type { Keep } from "../core/device";
+import { Store, type Readable } from "../core/store";
+import type { KeyValueStore } from "../core/device";
 import { isLanguage, type Language } from "./i18n";
 import { deviceLanguages } from "./languages";
 
@@ -9,42 +9,53 @@ import { deviceLanguages } from "./languages";
 export const schemes = ["system", "light", "dark"] as const;
 export type Scheme = (typeof schemes)[number];
 
+/** How much space the messages and the list of rooms take. */
+export const densities = ["comfortable", "compact"] as const;
+export type Density = (typeof densities)[number];
+
 /** The user's choices. A language of null is the device's language. */
 export interface Choices {
   readonly language: Language | null;
   readonly scheme: Scheme;
+  readonly density: Density;
 }
 
 /** The choices of the device's user, stored for all clients. */
 export class Preferences {
   readonly choices: Readable<Choices>;
-  readonly #choices = new Cell<Choices>({ language: null, scheme: "system" });
-  readonly #keep: Keep;
+  readonly #choices = new Store<Choices>({ language: null, scheme: "system", density: "comfortable" });
+  readonly #keyValues: KeyValueStore;
 
-  constructor(keep: Keep) {
-    this.#keep = keep;
+  constructor(keyValues: KeyValueStore) {
+    this.#keyValues = keyValues;
     this.choices = this.#choices;
   }
 
   /** Reads the stored choices. A choice that cannot be read has its default. */
   async load(): Promise<void> {
-    const [language, scheme] = await Promise.all([this.#read("language"), this.#read("scheme")]);
-    this.#choices.set({ language: language !== null && isLanguage(language) ? language : null, scheme: schemes.find((s) => s === scheme) ?? "system" });
+    const keys = ["language", "scheme", "density"];
+    const [language, scheme, density] = await Promise.all(keys.map((key) => this.#read(key)));
+    this.#choices.set({
+      language: language != null && isLanguage(language) ? language : null,
+      scheme: schemes.find((s) => s === scheme) ?? "system",
+      density: densities.find((d) => d === density) ?? "comfortable",
+    });
   }
 
   choose(choice: Partial<Choices>): void {
-    const { language, scheme } = { ...this.#choices.get(), ...choice };
-    this.#choices.set({ language, scheme });
+    const { language, scheme, density } = { ...this.#choices.get(), ...choice };
+    this.#choices.set({ language, scheme, density });
     this.#write("language", language);
     this.#write("scheme", scheme);
+    this.#write("density", density);
   }
 
   #read(key: string): Promise<string | null> {
-    return this.#keep.read(key).catch(() => null);
+    return this.#keyValues.read(key).catch(() => null);
   }
 
   #write(key: string, value: string | null): void {
-    void this.#keep.write(key, value).catch(() => undefined); // on failure the user must choose again after a restart
+    void this.#keyValues.write(key, value).catch(() => undefined); // on failure the user must choose again after a restart
   }
 }
 

@@ -4,12 +4,28 @@ import { previewOf, shortTime } from "./preview";
 
 const { t } = localeOf("en");
 const at = "2026-05-04T10:00:00Z";
-const said = (client_id: string, msg: string): Summary => ({ name: "lobby", unread: 0, draft: "", newest: { id: "1", room: "lobby", seq: 1, client_id, msg, sent_at: at, stored_at: at } });
-const written = (state: "waiting" | "accepted" | "failed"): Summary => ({ name: "lobby", unread: 0, draft: "", newest: { id: "1", room: "lobby", msg: "hi", written_at: at, state } });
+const said = (client_id: string, msg: string): Summary => ({
+  name: "lobby",
+  unread: 0,
+  draft: "",
+  newest: { id: "1", room: "lobby", seq: 1, client_id, msg, sent_at: at, stored_at: at },
+});
+const written = (state: "waiting" | "accepted" | "failed"): Summary => ({
+  name: "lobby",
+  unread: 0,
+  draft: "",
+  newest: { id: "1", room: "lobby", msg: "hi", written_at: at, state },
+});
 
 describe("the preview of a room", () => {
   test("names who wrote last", () => {
-    expect(previewOf(said("Bob", "hello"), "Ann", t)).toEqual({ by: "other", author: "Bob", text: "hello", at, waiting: false });
+    expect(previewOf(said("Bob", "hello"), "Ann", t)).toEqual({
+      by: "other",
+      author: "Bob",
+      text: "hello",
+      at,
+      waiting: false,
+    });
   });
 
   test("shows You for own messages, stored or not", () => {
@@ -19,11 +35,21 @@ describe("the preview of a room", () => {
   });
 
   test("prefers the draft", () => {
-    expect(previewOf({ ...said("Bob", "hello"), draft: "dear" }, "Ann", t)).toMatchObject({ by: "draft", author: "Draft", text: "dear" });
+    expect(previewOf({ ...said("Bob", "hello"), draft: "dear" }, "Ann", t)).toMatchObject({
+      by: "draft",
+      author: "Draft",
+      text: "dear",
+    });
   });
 
   test("is empty for an empty room", () => {
-    expect(previewOf({ name: "lobby", unread: 0, draft: "", newest: null }, "Ann", t)).toEqual({ by: "nobody", author: "", text: "", at: "", waiting: false });
+    expect(previewOf({ name: "lobby", unread: 0, draft: "", newest: null }, "Ann", t)).toEqual({
+      by: "nobody",
+      author: "",
+      text: "",
+      at: "",
+      waiting: false,
+    });
   });
 
   test("is one short line for any text", () => {

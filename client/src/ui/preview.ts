@@ -21,7 +21,13 @@ export function previewOf({ newest, draft }: Summary, client: string, t: Texts):
   if (draft !== "") return { by: "draft", author: t("draft"), text: oneLine(draft), at, waiting };
   if (newest === null) return { by: "nobody", author: "", text: "", at, waiting };
   const own = !("client_id" in newest) || newest.client_id === client;
-  return { by: own ? "you" : "other", author: own ? t("you") : oneLine(newest.client_id), text: oneLine(newest.msg), at, waiting };
+  return {
+    by: own ? "you" : "other",
+    author: own ? t("you") : oneLine(newest.client_id),
+    text: oneLine(newest.msg),
+    at,
+    waiting,
+  };
 }
 
 function oneLine(text: string): string {
@@ -35,7 +41,11 @@ export function shortTime(at: string, language: Language, now: Date = new Date()
   const days = Math.round((midnight(now) - midnight(moment)) / 86_400_000);
   const year = moment.getFullYear() === now.getFullYear() ? undefined : "2-digit";
   const how: Intl.DateTimeFormatOptions =
-    days <= 0 ? { hour: "numeric", minute: "2-digit" } : days < 7 ? { weekday: "short" } : { day: "numeric", month: "short", ...(year && { year }) };
+    days <= 0
+      ? { hour: "numeric", minute: "2-digit" }
+      : days < 7
+        ? { weekday: "short" }
+        : { day: "numeric", month: "short", ...(year && { year }) };
   return format(language, how).format(moment);
 }
 

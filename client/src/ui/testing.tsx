@@ -2,7 +2,7 @@ import { act, render } from "@testing-library/react-native";
 import type { ReactElement } from "react";
 
 import { Chat } from "../core/chat";
-import type { Keep, Platform } from "../core/device";
+import type { KeyValueStore, Platform } from "../core/device";
 import { dial, type Cursor } from "../core/hub";
 import type { Identity } from "../core/identity";
 import type { Message } from "../core/message";
@@ -30,19 +30,37 @@ export class World {
 
   constructor() {
     jest.mocked(dial).mockImplementation((options) => this.#dial(options.received));
-    global.fetch = jest.fn((url: string, init?: RequestInit) => this.#answer(new URL(url), init)) as unknown as typeof fetch; // the app's Api needs only this part
+    global.fetch = jest.fn((url: string, init?: RequestInit) =>
+      this.#answer(new URL(url), init),
+    ) as unknown as typeof fetch; // the app's Api needs only this part
   }
 
-  readonly keep: Keep = {
+  readonly keyValues: KeyValueStore = {
     read: (key) => Promise.resolve(this.kept.get(key) ?? null),
     write: (key, value) => Promise.resolve(void (value === null ? this.kept.delete(key) : this.kept.set(key, value))),
   };
 
   platform(server: string | null = "https://here.test"): Platform {
-    const tabs = { lead: () => Promise.resolve(), post: () => undefined, subscribe: () => () => undefined, close: () => undefined };
+    const tabs = {
+      lead: () => Promise.resolve(),
+      post: () => undefined,
+      subscribe: () => () => undefined,
+      close: () => undefined,
+    };
     return {
-      keep: this.keep, server, negotiates: true, tabs: () => tabs, takeToken: () => null, newID: () => `id-${++this.#ids}`,
-      wake: { online: () => this.online, subscribe: (woken) => { this.#wakers.add(woken); return () => this.#wakers.delete(woken); } },
+      keyValues: this.keyValues,
+      server,
+      negotiates: true,
+      tabs: () => tabs,
+      takeToken: () => null,
+      newID: () => `id-${++this.#ids}`,
+      connectivity: {
+        online: () => this.online,
+        subscribe: (woken) => {
+          this.#wakers.add(woken);
+          return () => this.#wakers.delete(woken);
+        },
+      },
       device: () => Promise.resolve({ ...openMemory(), keeps: this.keeps }),
     };
   }
@@ -67,7 +85,10 @@ export class World {
   message(room: string, client: string, msg: string): void {
     const log = this.log.get(room) ?? [];
     const at = new Date(2026, 4, 4, 12, log.length).toISOString();
-    this.log.set(room, [...log, { id: `${room}-${log.length}`, room, seq: log.length + 1, client_id: client, msg, sent_at: at, stored_at: at }]);
+    this.log.set(room, [
+      ...log,
+      { id: `${room}-${log.length}`, room, seq: log.length + 1, client_id: client, msg, sent_at: at, stored_at: at },
+    ]);
   }
 
   async close(): Promise<void> {
@@ -85,13 +106,24 @@ export class World {
       if (after !== undefined) for (const m of log.slice(after)) received(m);
       return Promise.resolve({ last_seq: log.length, oldest_seq: Math.min(1, log.length), epoch: "e" });
     };
-    return { join, leave: () => Promise.resolve(), ping: () => Promise.resolve(), closed, stop: () => Promise.resolve(end()) };
+    return {
+      join,
+      leave: () => Promise.resolve(),
+      ping: () => Promise.resolve(),
+      closed,
+      stop: () => Promise.resolve(end()),
+    };
   }
 
   #answer(url: URL, init?: RequestInit): Promise<Pick<Response, "ok" | "status" | "json" | "headers">> {
     if (this.status === 0 || !this.online) return Promise.reject(new TypeError("no answer"));
     const body = this.status === 200 ? this.#body(url, init) : { code: "any", detail: "not now" };
-    return Promise.resolve({ ok: this.status === 200, status: this.status, headers: new Headers(), json: () => Promise.resolve(body) });
+    return Promise.resolve({
+      ok: this.status === 200,
+      status: this.status,
+      headers: new Headers(),
+      json: () => Promise.resolve(body),
+    });
   }
 
   #body(url: URL, init?: RequestInit): unknown {
@@ -121,7 +153,11 @@ interface Around {
 
 /** Draws a part of the app inside its contexts. */
 export async function draw(world: World, element: ReactElement, around: Around = {}) {
-  const { session = new Session(world.platform()), preferences = new Preferences(world.keep), language = "en" } = around;
+  const {
+    session = new Session(world.platform()),
+    preferences = new Preferences(world.keyValues),
+    language = "en",
+  } = around;
   const drawn = render(
     <LocaleContext.Provider value={localeOf(language)}>
       <PreferencesContext.Provider value={preferences}>

@@ -18,18 +18,33 @@ function luminance(colour: string): number {
 function texts(c: Colours): [string, string, string][] {
   const grounds = { ground: c.ground, surface: c.surface, sunken: c.sunken, selected: c.selected, hover: c.hover };
   const on = Object.entries(grounds).flatMap(([name, ground]): [string, string, string][] => [
-    [`text on ${name}`, c.text, ground], [`muted on ${name}`, c.muted, ground], [`danger on ${name}`, c.danger, ground],
+    [`text on ${name}`, c.text, ground],
+    [`muted on ${name}`, c.muted, ground],
+    [`danger on ${name}`, c.danger, ground],
   ]);
   return [
     ...on,
-    ["accent on surface", c.accent, c.surface], ["accent on hover", c.accent, c.hover], ["accent on warning", c.accent, c.warning],
-    ["onAccent on accent", c.onAccent, c.accent], ["text on theirs", c.text, c.theirs], ["muted on theirs", c.muted, c.theirs], ["accent on theirs", c.accent, c.theirs],
-    ["onMine on mine", c.onMine, c.mine], ["onMineMuted on mine", c.onMineMuted, c.mine], ["onWarning on warning", c.onWarning, c.warning],
-    ...c.people.flatMap((person): [string, string, string][] => [[`${person} on theirs`, person, c.theirs], [`an initial on ${person}`, c.surface, person]]),
+    ["accent on surface", c.accent, c.surface],
+    ["accent on hover", c.accent, c.hover],
+    ["accent on warning", c.accent, c.warning],
+    ["onAccent on accent", c.onAccent, c.accent],
+    ["text on theirs", c.text, c.theirs],
+    ["muted on theirs", c.muted, c.theirs],
+    ["accent on theirs", c.accent, c.theirs],
+    ["onMine on mine", c.onMine, c.mine],
+    ["onMineMuted on mine", c.onMineMuted, c.mine],
+    ["onWarning on warning", c.onWarning, c.warning],
+    ...c.people.flatMap((person): [string, string, string][] => [
+      [`${person} on theirs`, person, c.theirs],
+      [`an initial on ${person}`, c.surface, person],
+    ]),
   ];
 }
 
-describe.each([["light", light], ["dark", dark]])("the %s scheme", (_name, colours) => {
+describe.each([
+  ["light", light],
+  ["dark", dark],
+])("the %s scheme", (_name, colours) => {
   test.each(texts(colours))("%s can be read", (_what, text, ground) => {
     expect(contrast(text, ground)).toBeGreaterThanOrEqual(4.5);
   });

@@ -28,20 +28,50 @@ export interface Colours {
 }
 
 export const light: Colours = {
-  ground: "#f3f4f7", surface: "#ffffff", sunken: "#eceef3", line: "#dfe2ea",
-  text: "#171a21", muted: "#586072", accent: "#2f56d0", onAccent: "#ffffff",
-  mine: "#2f56d0", onMine: "#ffffff", onMineMuted: "#dfe6ff", theirs: "#ffffff",
-  danger: "#b3261e", warning: "#fff1d6", onWarning: "#6b4300", focus: "#2f56d0",
-  selected: "#e3e9fb", hover: "#eef0f5", good: "#1f8a4c", scrim: "#0c101a80",
+  ground: "#f3f4f7",
+  surface: "#ffffff",
+  sunken: "#eceef3",
+  line: "#dfe2ea",
+  text: "#171a21",
+  muted: "#586072",
+  accent: "#2f56d0",
+  onAccent: "#ffffff",
+  mine: "#2f56d0",
+  onMine: "#ffffff",
+  onMineMuted: "#dfe6ff",
+  theirs: "#ffffff",
+  danger: "#b3261e",
+  warning: "#fff1d6",
+  onWarning: "#6b4300",
+  focus: "#2f56d0",
+  selected: "#e3e9fb",
+  hover: "#eef0f5",
+  good: "#1f8a4c",
+  scrim: "#0c101a80",
   people: ["#8a3ffc", "#b0306a", "#9a4a00", "#0b6e63", "#1f6f2c", "#0d62ad", "#6a4fb3", "#8f2d2d"],
 };
 
 export const dark: Colours = {
-  ground: "#0f1218", surface: "#171b23", sunken: "#222834", line: "#2b3240",
-  text: "#eceff6", muted: "#a3adc2", accent: "#8fa8ff", onAccent: "#0d1430",
-  mine: "#2c4bb3", onMine: "#ffffff", onMineMuted: "#d3dcff", theirs: "#222834",
-  danger: "#ff9a92", warning: "#3a2c10", onWarning: "#ffd999", focus: "#8fa8ff",
-  selected: "#27314d", hover: "#1e2430", good: "#5cc98a", scrim: "#000000a6",
+  ground: "#0f1218",
+  surface: "#171b23",
+  sunken: "#222834",
+  line: "#2b3240",
+  text: "#eceff6",
+  muted: "#a3adc2",
+  accent: "#8fa8ff",
+  onAccent: "#0d1430",
+  mine: "#2c4bb3",
+  onMine: "#ffffff",
+  onMineMuted: "#d3dcff",
+  theirs: "#222834",
+  danger: "#ff9a92",
+  warning: "#3a2c10",
+  onWarning: "#ffd999",
+  focus: "#8fa8ff",
+  selected: "#27314d",
+  hover: "#1e2430",
+  good: "#5cc98a",
+  scrim: "#000000a6",
   people: ["#c6a2ff", "#ff9cc4", "#ffb57a", "#6fd8c9", "#8fd99b", "#86c3ff", "#bda9f5", "#f5a3a3"],
 };
 
@@ -49,7 +79,11 @@ export const dark: Colours = {
 export const space = { xs: 4, s: 8, m: 12, l: 16, xl: 24 } as const;
 export const radius = { xs: 5, s: 8, m: 12, l: 18, full: 999 } as const;
 export const font = { small: 12, body: 15, lead: 17, title: 20 } as const;
-export const mono = Platform.select({ ios: "Menlo", default: "ui-monospace, SFMono-Regular, Menlo, monospace", android: "monospace" });
+export const mono = Platform.select({
+  ios: "Menlo",
+  default: "ui-monospace, SFMono-Regular, Menlo, monospace",
+  android: "monospace",
+});
 /** The smallest width at which the list of rooms and a room are side by side. */
 export const twoPanes = 720;
 

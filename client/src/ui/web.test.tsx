@@ -13,7 +13,14 @@ describe("the place in a browser", () => {
   const place = () => renderHook(() => usePlace()).result;
 
   test.each([
-    ["", null], ["#/garden", "garden"], ["#garden", null], ["#/", null], ["#/No Room", null], ["#token=x", null], ["#/a/b", null], [`#/${"x".repeat(65)}`, null],
+    ["", null],
+    ["#/garden", "garden"],
+    ["#garden", null],
+    ["#/", null],
+    ["#/No Room", null],
+    ["#token=x", null],
+    ["#/a/b", null],
+    [`#/${"x".repeat(65)}`, null],
   ])("of %j is %j", (hash, room) => {
     at(hash);
     expect(place().current.room).toBe(room);
@@ -65,13 +72,24 @@ describe("the place in a browser", () => {
 });
 
 test("the page is configured as chosen", () => {
-  document.head.innerHTML = '<meta name="theme-color" media="(prefers-color-scheme: light)"><meta name="theme-color" media="(prefers-color-scheme: dark)">';
+  document.head.innerHTML =
+    '<meta name="theme-color" media="(prefers-color-scheme: light)"><meta name="theme-color" media="(prefers-color-scheme: dark)">';
   const colours = () => [...document.querySelectorAll("meta")].map((meta) => meta.content);
   const root = document.documentElement;
   configurePage("ar", true, "dark");
-  expect([root.lang, root.dir, root.dataset["scheme"], colours()]).toEqual(["ar", "rtl", "dark", ["#171b23", "#171b23"]]);
+  expect([root.lang, root.dir, root.dataset["scheme"], colours()]).toEqual([
+    "ar",
+    "rtl",
+    "dark",
+    ["#171b23", "#171b23"],
+  ]);
   configurePage("de", false, "light");
-  expect([root.lang, root.dir, root.dataset["scheme"], colours()]).toEqual(["de", "ltr", "light", ["#ffffff", "#ffffff"]]);
+  expect([root.lang, root.dir, root.dataset["scheme"], colours()]).toEqual([
+    "de",
+    "ltr",
+    "light",
+    ["#ffffff", "#ffffff"],
+  ]);
   configurePage("en", false, "system");
   expect([root.dataset["scheme"], colours()]).toEqual([undefined, ["#ffffff", "#171b23"]]);
   setPageTitle("(3) Restante");

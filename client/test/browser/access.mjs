@@ -20,16 +20,24 @@ async function examine(app, what) {
 
 /** Fails unless all of these elements are on the screen and uncovered. */
 async function within(app, marks, what) {
-  const faults = await app.page.evaluate((ids) => ids.flatMap((id) => {
-    const element = document.querySelector(`[data-testid="${id}"]`);
-    if (element === null) return [`${id} does not exist`];
-    const { left, top, right, bottom, width, height } = element.getBoundingClientRect();
-    if (left < 0 || top < 0 || right > innerWidth + 1 || bottom > innerHeight + 1 || width < 20 || height < 20) return [`${id} is at ${[left, top, right, bottom]} of ${innerWidth}x${innerHeight}`];
-    const over = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-    return element.contains(over) || over?.contains(element) ? [] : [`${id} is covered`];
-  }), marks);
+  const faults = await app.page.evaluate(
+    (ids) =>
+      ids.flatMap((id) => {
+        const element = document.querySelector(`[data-testid="${id}"]`);
+        if (element === null) return [`${id} does not exist`];
+        const { left, top, right, bottom, width, height } = element.getBoundingClientRect();
+        if (left < 0 || top < 0 || right > innerWidth + 1 || bottom > innerHeight + 1 || width < 20 || height < 20)
+          return [`${id} is at ${[left, top, right, bottom]} of ${innerWidth}x${innerHeight}`];
+        const over = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+        return element.contains(over) || over?.contains(element) ? [] : [`${id} is covered`];
+      }),
+    marks,
+  );
   assert.deepEqual(faults, [], what);
-  assert.ok(await app.page.evaluate(() => document.scrollingElement.scrollWidth <= innerWidth), `${what} scrolls sideways`);
+  assert.ok(
+    await app.page.evaluate(() => document.scrollingElement.scrollWidth <= innerWidth),
+    `${what} scrolls sideways`,
+  );
 }
 
 /** Goes through all screens. */
@@ -58,11 +66,23 @@ async function tour(viewport, locale) {
 }
 
 await run(async () => {
-  for (const [n, text] of ["Hello", "See https://example.org/ and `code`", "مرحبا", "```\nfence\n```", "long ".repeat(600), "end"].entries()) await post("lobby", text, `person ${n % 2}`);
+  for (const [n, text] of [
+    "Hello",
+    "See https://example.org/ and `code`",
+    "مرحبا",
+    "```\nfence\n```",
+    "long ".repeat(600),
+    "end",
+  ].entries())
+    await post("lobby", text, `person ${n % 2}`);
   await tour(desktop, "en");
   await tour(phone, "en");
   await tour(phone, "ar");
-  for (const viewport of [{ width: 640, height: 400 }, { width: 320, height: 568 }]) { // a desktop at 200 %, a small phone
+  for (const viewport of [
+    { width: 640, height: 400 },
+    { width: 320, height: 568 },
+  ]) {
+    // a desktop at 200 %, a small phone
     const app = await enter("Bea", { viewport, deviceScaleFactor: 2 });
     await app.sees(6);
     await within(app, ["composer", "send", "messages"], `${viewport.width} wide`);

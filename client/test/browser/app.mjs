@@ -8,7 +8,16 @@ import { instruments } from "./instruments.mjs";
 
 export { assert };
 
-const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const flags = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 const options = { executablePath: chromium, args: flags };
 const desktop = { width: 1000, height: 800 };
 
@@ -45,16 +54,20 @@ export function tolerate(pattern) {
  * What a browser logs while no server answers. Which code Chromium gives depends on how far a connection was when the server
  * was killed.
  */
-export const unreachable = /ERR_(CONNECTION_REFUSED|CONNECTION_RESET|CONNECTION_CLOSED|CONNECTION_ABORTED|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE|INTERNET_DISCONNECTED|INCOMPLETE_CHUNKED_ENCODING)|WebSocket connection to|status of 503/;
+export const unreachable =
+  /ERR_(CONNECTION_REFUSED|CONNECTION_RESET|CONNECTION_CLOSED|CONNECTION_ABORTED|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE|INTERNET_DISCONNECTED|INCOMPLETE_CHUNKED_ENCODING)|WebSocket connection to|status of 503/;
 
 /** Opens a browser profile for one user, with a first tab at the address. */
 export async function open({ at = url, profile, ...settings } = {}) {
   const all = { viewport: desktop, locale: "en", ...settings };
-  const context = profile === undefined ? await browser.newContext(all)
-    : await engine.launchPersistentContext(join(directory, profile), { ...options, ...all });
+  const context =
+    profile === undefined
+      ? await browser.newContext(all)
+      : await engine.launchPersistentContext(join(directory, profile), { ...options, ...all });
   await context.addInitScript(instruments);
   context.on("request", (request) => {
-    if (!request.url().startsWith(url) && !request.url().startsWith("data:")) problems.push(`requested ${request.url()}`);
+    if (!request.url().startsWith(url) && !request.url().startsWith("data:"))
+      problems.push(`requested ${request.url()}`);
   });
   return tab(context, at);
 }
@@ -67,8 +80,13 @@ export async function tab(context, at = url) {
   page.setDefaultTimeout(20_000);
   const problem = (text) => tolerated.some((t) => t.test(text)) || problems.push(text);
   page.on("pageerror", (error) => problem(`threw ${error.stack}`));
-  page.on("dialog", (dialog) => { problem(`opened a dialog: ${dialog.message()}`); void dialog.dismiss(); });
-  page.on("console", (message) => { if (message.type() === "error") problem(`console: ${message.text()}`); });
+  page.on("dialog", (dialog) => {
+    problem(`opened a dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on("console", (message) => {
+    if (message.type() === "error") problem(`console: ${message.text()}`);
+  });
   if (at !== null) await page.goto(at);
   return new App(page);
 }
@@ -84,7 +102,7 @@ export async function enter(name, { room = "lobby", ...settings } = {}) {
 
 /** Calls holds until it returns a true value, and resolves with the value. */
 export async function until(what, holds, seconds = 20) {
-  for (const end = Date.now() + seconds * 1000; ; ) {
+  for (const end = Date.now() + seconds * 1000; ;) {
     const value = await holds();
     if (value) return value;
     if (Date.now() > end) throw new Error(`not in ${seconds} s: ${what}`);
@@ -141,26 +159,38 @@ export class App {
 
   /** Resolves when the bar's first line matches the pattern. A button may follow it. */
   linked(pattern) {
-    return until(`the link is ${pattern}`, async () => pattern.test((await this.bar.innerText()).split("\n")[0].trim()), 40);
+    return until(
+      `the link is ${pattern}`,
+      async () => pattern.test((await this.bar.innerText()).split("\n")[0].trim()),
+      40,
+    );
   }
 
   /** Resolves when the service worker is active, so that the page can be opened without the server. */
   installed() {
-    return until("the service worker is active", () => this.page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated"));
+    return until("the service worker is active", () =>
+      this.page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated"),
+    );
   }
 
   /** Returns the drawn messages of the log, from top to bottom. */
   messages() {
     return this.page.locator('[data-testid^="message-"]').evaluateAll((rows) =>
-      rows.map((row) => ({ seq: Number(row.dataset.testid.slice("message-".length)), text: row.querySelector('[data-testid="text"]').textContent })));
+      rows.map((row) => ({
+        seq: Number(row.dataset.testid.slice("message-".length)),
+        text: row.querySelector('[data-testid="text"]').textContent,
+      })),
+    );
   }
 
   /** Returns the user's messages that are not in the log yet. */
   outgoing() {
-    return this.page.locator('[data-testid^="outgoing-"]').evaluateAll((rows) => rows.map((row) => ({
-      text: row.querySelector('[data-testid="text"]').textContent,
-      state: row.querySelector('[data-testid="state"]')?.getAttribute("aria-label"),
-    })));
+    return this.page.locator('[data-testid^="outgoing-"]').evaluateAll((rows) =>
+      rows.map((row) => ({
+        text: row.querySelector('[data-testid="text"]').textContent,
+        state: row.querySelector('[data-testid="state"]')?.getAttribute("aria-label"),
+      })),
+    );
   }
 
   /** Resolves when the message with that number is drawn. */
@@ -174,7 +204,9 @@ export class App {
     await until(`these texts: ${JSON.stringify(texts)}`, async () => {
       last = (await this.messages()).map((m) => m.text);
       return last.length === texts.length && last.every((text, i) => text === texts[i]);
-    }).catch((error) => { throw new Error(`${error.message}; but ${JSON.stringify(last)}`); });
+    }).catch((error) => {
+      throw new Error(`${error.message}; but ${JSON.stringify(last)}`);
+    });
   }
 
   /** Returns the scroll position of the log: the distance to its end, and its first visible message. */

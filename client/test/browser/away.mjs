@@ -11,7 +11,8 @@ const mostNodes = 2_500;
 
 /** Measures the cost of a part of the script for the page. */
 async function measured(devtools, name, part) {
-  const metrics = async () => Object.fromEntries((await devtools.send("Performance.getMetrics")).metrics.map((m) => [m.name, m.value]));
+  const metrics = async () =>
+    Object.fromEntries((await devtools.send("Performance.getMetrics")).metrics.map((m) => [m.name, m.value]));
   const before = await metrics();
   const began = Date.now();
   const result = await part();
@@ -19,8 +20,10 @@ async function measured(devtools, name, part) {
   const after = await metrics();
   await devtools.send("HeapProfiler.collectGarbage");
   const kept = await metrics();
-  console.log(`${name}: ${took} ms, of which tasks ${Math.round(1000 * (after.TaskDuration - before.TaskDuration))} ms; ` +
-    `${kept.Nodes} DOM nodes, heap ${(kept.JSHeapUsedSize / 1e6).toFixed(1)} MB`);
+  console.log(
+    `${name}: ${took} ms, of which tasks ${Math.round(1000 * (after.TaskDuration - before.TaskDuration))} ms; ` +
+      `${kept.Nodes} DOM nodes, heap ${(kept.JSHeapUsedSize / 1e6).toFixed(1)} MB`,
+  );
   return result;
 }
 
@@ -30,7 +33,10 @@ await run(async () => {
   await devtools.send("Performance.enable", { timeDomain: "threadTicks" }); // excludes the time in which other processes had the processor
   for (const text of ["one", "two", "three"]) await post("lobby", text);
   await ann.shows(["one", "two", "three"]);
-  await until("they have been read", async () => !/unread/.test(await ann.page.getByTestId("room-lobby").getAttribute("aria-label") ?? ""));
+  await until(
+    "they have been read",
+    async () => !/unread/.test((await ann.page.getByTestId("room-lobby").getAttribute("aria-label")) ?? ""),
+  );
 
   await ann.page.goto("about:blank");
   await ask("fill", String(passed));
@@ -49,7 +55,10 @@ await run(async () => {
     await ann.page.getByTestId("first-unread").click();
     await ann.page.getByTestId("unread").waitFor();
     await until("the separator is in view with the first unread", async () => {
-      const [line, first] = [await ann.page.getByTestId("unread").boundingBox(), await ann.page.getByTestId("message-4").boundingBox()];
+      const [line, first] = [
+        await ann.page.getByTestId("unread").boundingBox(),
+        await ann.page.getByTestId("message-4").boundingBox(),
+      ];
       return line !== null && first !== null && line.y > 0 && line.y < first.y && first.y < 700;
     });
   });
@@ -59,7 +68,10 @@ await run(async () => {
 
   await openAtEnd();
   const read = await measured(devtools, "scroll back to the beginning", () => ann.readAll());
-  assert.deepEqual(read.map((m) => m.seq), Array.from({ length: last }, (_, i) => i + 1));
+  assert.deepEqual(
+    read.map((m) => m.seq),
+    Array.from({ length: last }, (_, i) => i + 1),
+  );
   assert.equal(new Set(read.slice(3).map((m) => m.text)).size, passed);
   const nodes = await ann.page.locator("*").count();
   assert.ok(nodes < mostNodes, `${nodes} elements`);
@@ -68,7 +80,11 @@ await run(async () => {
   await ask("fill", String(some));
   last += some;
   await ann.button(`Jump to the latest, ${some} new`).waitFor();
-  assert.deepEqual(await ann.position().then(({ first, top }) => ({ first, top })), { first: reading.first, top: reading.top }, "the list does not move while the user reads");
+  assert.deepEqual(
+    await ann.position().then(({ first, top }) => ({ first, top })),
+    { first: reading.first, top: reading.top },
+    "the list does not move while the user reads",
+  );
   await ann.jump.click();
   await ann.sees(last);
   await ann.atEnd();

@@ -11,7 +11,14 @@ export function instruments() {
     const log = document.querySelector('[data-testid="messages"]');
     const around = [];
     for (let e = log; e !== null; e = e.parentElement) around.push(e);
-    return [...log.querySelectorAll("*"), ...around].find((e) => e.tagName !== "TEXTAREA" && /auto|scroll/.test(getComputedStyle(e).overflowY) && e.scrollHeight > e.clientHeight) ?? log;
+    return (
+      [...log.querySelectorAll("*"), ...around].find(
+        (e) =>
+          e.tagName !== "TEXTAREA" &&
+          /auto|scroll/.test(getComputedStyle(e).overflowY) &&
+          e.scrollHeight > e.clientHeight,
+      ) ?? log
+    );
   };
 
   /** Records the drawn rows. They must be in order, without gaps, and with the same texts as before. */
@@ -32,7 +39,11 @@ export function instruments() {
     const box = scroller();
     const { top } = box.getBoundingClientRect();
     const first = drawn().find((row) => row.getBoundingClientRect().top >= top);
-    return { below: Math.round(box.scrollHeight - box.scrollTop - box.clientHeight), first: first && seqOf(first), top: first?.getBoundingClientRect().top };
+    return {
+      below: Math.round(box.scrollHeight - box.scrollTop - box.clientHeight),
+      first: first && seqOf(first),
+      top: first?.getBoundingClientRect().top,
+    };
   };
 
   /** Scrolls from the current position to the first message, page by page, and returns the messages in order. */

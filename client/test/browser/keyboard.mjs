@@ -2,10 +2,15 @@
 import { assert, enter, open, run, until } from "./app.mjs";
 
 /** Returns the focused element: its test id, its name, and whether it is in a dialog. */
-const focused = (app) => app.page.evaluate(() => {
-  const e = document.activeElement;
-  return { mark: e?.dataset.testid ?? "", name: e?.getAttribute("aria-label") ?? e?.textContent ?? "", inDialog: e?.closest('[role="dialog"]') !== null };
-});
+const focused = (app) =>
+  app.page.evaluate(() => {
+    const e = document.activeElement;
+    return {
+      mark: e?.dataset.testid ?? "",
+      name: e?.getAttribute("aria-label") ?? e?.textContent ?? "",
+      inDialog: e?.closest('[role="dialog"]') !== null,
+    };
+  });
 
 /** Presses Tab until the element has the focus. */
 async function tabTo(app, what, reached) {
@@ -51,7 +56,10 @@ await run(async () => {
   await bob.shows(["hello, Bob"]);
   await bob.type("hello, Ann");
   await until("the answer is announced", async () => /Bob: hello, Ann/.test((await ann.announcer.textContent()) ?? ""));
-  assert.deepEqual(await ann.announcer.evaluate((e) => [e.getAttribute("aria-live"), e.closest('[aria-hidden="true"]')]), ["polite", null]);
+  assert.deepEqual(
+    await ann.announcer.evaluate((e) => [e.getAttribute("aria-live"), e.closest('[aria-hidden="true"]')]),
+    ["polite", null],
+  );
   assert.equal((await focused(ann)).mark, "composer", "the focus stays");
 
   for (let n = 0; n < 40; n++) await bob.type(`line ${n}`);
@@ -60,7 +68,13 @@ await run(async () => {
   await tabTo(ann, "the messages", (f) => f.mark === "messages" || /^Messages in lobby/.test(f.name));
   await keys.press("Home");
   await ann.sees(1);
-  assert.deepEqual(await ann.page.evaluate(() => document.getAnimations().filter((a) => a.effect.getComputedTiming().duration > 1).length), 0, "nothing moves");
+  assert.deepEqual(
+    await ann.page.evaluate(
+      () => document.getAnimations().filter((a) => a.effect.getComputedTiming().duration > 1).length,
+    ),
+    0,
+    "nothing moves",
+  );
   await keys.press("End");
   await ann.sees(42);
   await ann.atEnd();

@@ -7,10 +7,11 @@ import { history, post } from "./server.mjs";
 const kept = ["one", "two", "three"];
 const later = ["written offline", "and another", "and, after a reload, a third"];
 
-const waits = (app, texts) => until(`${texts.length} messages wait`, async () => {
-  const outgoing = await app.outgoing();
-  return outgoing.length === texts.length && outgoing.every((m, i) => m.text === texts[i] && m.state === "Waiting");
-});
+const waits = (app, texts) =>
+  until(`${texts.length} messages wait`, async () => {
+    const outgoing = await app.outgoing();
+    return outgoing.length === texts.length && outgoing.every((m, i) => m.text === texts[i] && m.state === "Waiting");
+  });
 
 await run(async () => {
   tolerate(unreachable);
@@ -46,6 +47,9 @@ await run(async () => {
   await again.linked(/^Connected$/);
   await again.shows([...kept, ...later]);
   await until("nothing waits", async () => (await again.outgoing()).length === 0);
-  assert.deepEqual((await history("lobby")).map((m) => m.msg), [...kept, ...later]);
+  assert.deepEqual(
+    (await history("lobby")).map((m) => m.msg),
+    [...kept, ...later],
+  );
   await again.context.close();
 });

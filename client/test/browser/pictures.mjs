@@ -16,7 +16,10 @@ const conversation = [
   ["Otto", "Thanks! For the record, the booking code is `RX-2047`, please do not lose it this time 😅"],
   ["Ann", "I lost it once. ONCE."],
   ["Noor", "صباح الخير، سألتقي بكم على الجزيرة"],
-  ["Mara", "Noor says she meets us on the island.\nShe brings lunch for everyone, so nobody has to buy the sandwiches on board."],
+  [
+    "Mara",
+    "Noor says she meets us on the island.\nShe brings lunch for everyone, so nobody has to buy the sandwiches on board.",
+  ],
   ["Ann", "Best news of the day."],
 ];
 
@@ -29,7 +32,10 @@ async function shoot(app, name) {
 await run(async () => {
   for (const [name, text] of conversation) await post("ferry", text, name);
   await post("kitchen", "Who has taken the good knife?", "Otto");
-  for (const [device, viewport] of [["phone", { width: 390, height: 844 }], ["desktop", { width: 1280, height: 800 }]]) {
+  for (const [device, viewport] of [
+    ["phone", { width: 390, height: 844 }],
+    ["desktop", { width: 1280, height: 800 }],
+  ]) {
     const narrow = viewport.width < 720;
     const welcome = await open({ viewport });
     await welcome.page.getByLabel("Your name").waitFor();

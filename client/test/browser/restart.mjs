@@ -34,7 +34,15 @@ await run(async () => {
   assert.equal(log.length, 2 * each);
   for (const name of names) {
     const texts = log.filter((m) => m.client_id === name).map((m) => m.msg);
-    assert.deepEqual(texts, Array.from({ length: each }, (_, n) => `${name} ${n}`), `the messages of ${name}, once each, in the order in which they were written`);
+    assert.deepEqual(
+      texts,
+      Array.from({ length: each }, (_, n) => `${name} ${n}`),
+      `the messages of ${name}, once each, in the order in which they were written`,
+    );
   }
-  for (const person of people) assert.deepEqual(await person.readAll(), log.map((m) => ({ seq: m.seq, text: m.msg })));
+  for (const person of people)
+    assert.deepEqual(
+      await person.readAll(),
+      log.map((m) => ({ seq: m.seq, text: m.msg })),
+    );
 });

@@ -30,7 +30,10 @@ await run(async () => {
     await until("the draft is empty in both", empty);
   }
   for (const app of [one, two]) await app.sees(21);
-  assert.deepEqual((await history("lobby")).map((m) => m.msg), ["a draft", ...Array.from({ length: 20 }, (_, n) => `text ${n}`)]);
+  assert.deepEqual(
+    (await history("lobby")).map((m) => m.msg),
+    ["a draft", ...Array.from({ length: 20 }, (_, n) => `text ${n}`)],
+  );
   assert.deepEqual(await one.readAll(), await two.readAll());
   assert.equal(posts.length, 21, "posts of both tabs");
   assert.equal(new Set(posts.map((p) => p.id)).size, 21);
@@ -41,27 +44,38 @@ await run(async () => {
   await two.show("lobby");
   await one.page.bringToFront();
   await post("side", "hello");
-  for (const app of [one, two]) await until("the room has an unread message", async () => /1 unread/.test(await badge(app, "side")));
+  for (const app of [one, two])
+    await until("the room has an unread message", async () => /1 unread/.test(await badge(app, "side")));
   await one.show("side");
-  for (const app of [one, two]) await until("it has been read in both", async () => !/unread/.test(await badge(app, "side")));
+  for (const app of [one, two])
+    await until("it has been read in both", async () => !/unread/.test(await badge(app, "side")));
   await one.show("lobby");
 
   await ask("kill");
   await one.linked(/^No connection/);
   await one.type("written in the tab that is closed");
-  await until("it waits in both", async () => (await one.outgoing()).length === 1 && (await two.outgoing()).length === 1);
+  await until(
+    "it waits in both",
+    async () => (await one.outgoing()).length === 1 && (await two.outgoing()).length === 1,
+  );
   await one.page.close();
   await two.type("written in the other");
   await ask("restart");
   await two.linked(/^Connected$/);
   await two.sees(23);
-  assert.deepEqual((await history("lobby")).slice(21).map((m) => m.msg), ["written in the tab that is closed", "written in the other"]);
+  assert.deepEqual(
+    (await history("lobby")).slice(21).map((m) => m.msg),
+    ["written in the tab that is closed", "written in the other"],
+  );
 
   const three = await tab(two.context);
   await three.linked(/^Connected$/);
   await three.button("Settings").click();
   await three.page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
   for (const app of [two, three]) await app.page.getByLabel("Your name").waitFor();
-  const left = await three.page.evaluate(async () => ({ databases: await indexedDB.databases(), keys: Object.keys(localStorage) }));
+  const left = await three.page.evaluate(async () => ({
+    databases: await indexedDB.databases(),
+    keys: Object.keys(localStorage),
+  }));
   assert.deepEqual(left.databases, [], "nothing is left on the device");
 });

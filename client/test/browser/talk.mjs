@@ -27,12 +27,22 @@ await run(async () => {
   await Promise.all(both);
   for (const person of [ann, bob]) await person.sees(said.length + 40);
   const log = await history("lobby");
-  assert.deepEqual(log.slice(0, said.length).map((m) => m.msg), said);
+  assert.deepEqual(
+    log.slice(0, said.length).map((m) => m.msg),
+    said,
+  );
   for (const person of [ann, bob]) {
-    assert.deepEqual(await person.readAll(), log.map((m) => ({ seq: m.seq, text: m.msg })));
+    assert.deepEqual(
+      await person.readAll(),
+      log.map((m) => ({ seq: m.seq, text: m.msg })),
+    );
     assert.equal(await person.page.evaluate(() => globalThis.harmed), undefined);
   }
   await ann.page.reload();
   await ann.sees(log.length);
-  assert.deepEqual(await ann.readAll(), log.map((m) => ({ seq: m.seq, text: m.msg })), "after a reload");
+  assert.deepEqual(
+    await ann.readAll(),
+    log.map((m) => ({ seq: m.seq, text: m.msg })),
+    "after a reload",
+  );
 });

@@ -20,12 +20,17 @@ await run(async () => {
   await ann.type("while it is not");
   await ann.linked(/1 message waiting/);
   await ann.button("Enter a new token").click();
-  await ann.page.getByLabel("Token", { exact: true }).fill(await token({ sub: "Ann", rooms: ["lobby"], seconds: 3600 }));
+  await ann.page
+    .getByLabel("Token", { exact: true })
+    .fill(await token({ sub: "Ann", rooms: ["lobby"], seconds: 3600 }));
   await ann.page.getByLabel("Token", { exact: true }).press("Enter");
   await ann.linked(/^Connected$/);
   await ann.type("after");
   await ann.shows(["before", "while it is not", "after"]);
-  assert.deepEqual((await history("lobby", await token({ sub: "x", rooms: ["lobby"], seconds: 60 }))).map((m) => m.msg), ["before", "while it is not", "after"]);
+  assert.deepEqual(
+    (await history("lobby", await token({ sub: "x", rooms: ["lobby"], seconds: 60 }))).map((m) => m.msg),
+    ["before", "while it is not", "after"],
+  );
 
   const bobs = await token({ sub: "Bob", rooms: ["lobby"], publish: false, seconds: 3600 });
   const bob = await open({ at: `${url}/#token=${bobs}` });
@@ -45,7 +50,9 @@ await run(async () => {
   await cy.page.getByText(/may not read/).waitFor();
 
   // This link is followed while the page is open and another client is signed in.
-  await cy.page.evaluate((token) => { location.hash = `token=${token}`; }, bobs);
+  await cy.page.evaluate((token) => {
+    location.hash = `token=${token}`;
+  }, bobs);
   await until("the token is removed from the address", () => !cy.page.url().includes("token"));
   await cy.show("lobby");
   await cy.shows(["before", "while it is not", "after"]);

@@ -60,7 +60,9 @@ export class App {
   write(room: string, text: string): void {
     const writing: Writing = { room, text, kept: false };
     this.writings.push(writing);
-    void this.room(room).send(text).then(() => (writing.kept = true));
+    void this.room(room)
+      .send(text)
+      .then(() => (writing.kept = true));
   }
 
   /** Reads a room to its end. */
@@ -81,7 +83,8 @@ export class App {
     const first = messages[0]?.seq ?? 0;
     messages.forEach((m, i) => {
       if (m.seq !== first + i) violations.add(`numbers with a gap or a repeat: ${m.seq} after ${first + i - 1}`);
-      if (m.client_id === this.chat.client && ids.has(m.id)) violations.add("a message is shown as waiting and in the log");
+      if (m.client_id === this.chat.client && ids.has(m.id))
+        violations.add("a message is shown as waiting and in the log");
       if ((shown.get(m.seq) ?? m.id) !== m.id) violations.add(`number ${m.seq} is another message than before`);
       shown.set(m.seq, m.id);
     });

@@ -29,8 +29,15 @@ run(async () => {
   assert.equal(shown("near").messages.length, 0, "nothing is shown before the disk is read");
   await until("the stored messages are shown", () => shown("near").loaded && shown("far").loaded);
   const unread = (name: string) => app.chat.rooms.get().find((s) => s.name === name)?.unread;
-  for (const [name, count, least] of [["far", far, 100], ["near", near, 200], ["new", 0, 100]] as const) {
-    await until(`${name} has caught up`, () => shown(name).messages.at(-1)?.seq === shown(name).last && shown(name).last > before);
+  for (const [name, count, least] of [
+    ["far", far, 100],
+    ["near", near, 200],
+    ["new", 0, 100],
+  ] as const) {
+    await until(
+      `${name} has caught up`,
+      () => shown(name).messages.at(-1)?.seq === shown(name).last && shown(name).last > before,
+    );
     assert.equal(unread(name), count, `unread in ${name}`);
     assert(shown(name).messages.length >= least, `${name} begins with ${shown(name).messages.length} messages`);
     assert.equal(shown(name).older, "some", `older ones in ${name}`);

@@ -48,13 +48,21 @@ async function readLogs(people: readonly Person[], rooms: readonly string[], tok
 
 /** The log has no gaps. It has every stored text of each app once, in the order in which they were written. */
 function checkLog(room: string, log: readonly Message[], people: readonly Person[]): void {
-  assert.deepEqual(log.map((m) => m.seq), log.map((_, i) => i + 1), `the numbers of ${room}`);
+  assert.deepEqual(
+    log.map((m) => m.seq),
+    log.map((_, i) => i + 1),
+    `the numbers of ${room}`,
+  );
   assert.equal(new Set(log.map((m) => `${m.client_id} ${m.id}`)).size, log.length, `ids in ${room}`);
   for (const app of people.flatMap((person) => person.allApps)) {
     const written = app.writings.filter((w) => w.room === room);
     const order = new Map(written.map((w, i) => [w.text, i]));
     const found = log.flatMap((m) => order.get(m.msg) ?? []);
-    assert.deepEqual(found, [...new Set(found)].sort((a, b) => a - b), `what ${app.chat.client} has written in ${room}: once each, in order`);
+    assert.deepEqual(
+      found,
+      [...new Set(found)].sort((a, b) => a - b),
+      `what ${app.chat.client} has written in ${room}: once each, in order`,
+    );
     const seen = new Set(found);
     const lost = written.filter((w, i) => w.kept && !seen.has(i));
     assert.deepEqual(lost, [], `what ${app.chat.client} has written in ${room}: all of it`);
@@ -67,9 +75,15 @@ async function checkApp(person: Person, app: App, logs: Logs): Promise<void> {
     const what = `${person.name}'s ${name}`;
     const room = app.room(name);
     const shown = () => room.timeline.get();
-    await until(`${what} has caught up`, () => shown().last >= log.length && (shown().messages.at(-1)?.seq ?? 0) >= log.length);
+    await until(
+      `${what} has caught up`,
+      () => shown().last >= log.length && (shown().messages.at(-1)?.seq ?? 0) >= log.length,
+    );
     const own = () => JSON.stringify(shown().outgoing.map((m) => [m, log.find(({ id }) => id === m.id)?.seq]));
-    await until(() => `${what} has no own messages pending: ${own()}`, () => shown().outgoing.length === 0);
+    await until(
+      () => `${what} has no own messages pending: ${own()}`,
+      () => shown().outgoing.length === 0,
+    );
     const leave = room.open();
     while (shown().older !== "none") await room.older();
     assert.deepEqual(shown().messages, log, what);
@@ -93,8 +107,12 @@ function checkUnread(what: string, app: App, name: string, log: readonly Message
 async function checkDisk(person: Person, logs: Logs): Promise<void> {
   const { disk } = person.machine;
   const waiting = () => JSON.stringify([...disk.outbox.values()]);
-  await until(() => `${person.name}'s outbox is empty on the disk: ${waiting()}`, () => disk.outbox.size === 0);
+  await until(
+    () => `${person.name}'s outbox is empty on the disk: ${waiting()}`,
+    () => disk.outbox.size === 0,
+  );
   for (const [name, log] of logs) {
-    for (const message of disk.rooms.get(name)?.values() ?? []) assert.deepEqual(message, log[message.seq - 1], `${person.name}'s ${name} on the disk`);
+    for (const message of disk.rooms.get(name)?.values() ?? [])
+      assert.deepEqual(message, log[message.seq - 1], `${person.name}'s ${name} on the disk`);
   }
 }

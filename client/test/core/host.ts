@@ -44,17 +44,23 @@ export function ask(task: string, arg = ""): Promise<string> {
 /** Runs a scenario, then ends the process, even if something is still pending. */
 export function run(scenario: () => Promise<void>): void {
   // Node's fetch never completes if one of the first connections of a process is reset, so the first one goes to the server directly.
-  fetch(`${server}/livez`).then(scenario).then(
-    () => process.exit(0),
-    (error: unknown) => {
-      process.stderr.write(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}\n`);
-      process.exit(1);
-    },
-  );
+  fetch(`${server}/livez`)
+    .then(scenario)
+    .then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}\n`);
+        process.exit(1);
+      },
+    );
 }
 
 /** Waits until a condition holds. The time limit is far above the expected time. */
-export async function until(what: string | (() => string), holds: () => boolean | Promise<boolean>, limit = 30_000): Promise<void> {
+export async function until(
+  what: string | (() => string),
+  holds: () => boolean | Promise<boolean>,
+  limit = 30_000,
+): Promise<void> {
   const end = Date.now() + limit;
   while (!(await holds())) {
     assert(Date.now() < end, `timeout while waiting until ${typeof what === "string" ? what : what()}`);

@@ -19,7 +19,9 @@ run(async () => {
   for (const person of people) await person.start(rooms);
   assert(between > 5, `${between} crashes between accept and arrival`);
   await check(people, rooms);
-  say(`seed ${seed}: ${people.reduce((sum, person) => sum + person.allApps.length - 1, 0)} crashes, ${between} of them between accept and arrival`);
+  say(
+    `seed ${seed}: ${people.reduce((sum, person) => sum + person.allApps.length - 1, 0)} crashes, ${between} of them between accept and arrival`,
+  );
 });
 
 /** Writes a message and crashes the app when it is accepted. Returns whether the message had not come back by then. */

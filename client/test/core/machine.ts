@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 
-import { Emitter } from "../../src/core/cell";
-import type { Device, Keep, Platform, TabEvent, Tabs, Wake } from "../../src/core/device";
+import { Emitter } from "../../src/core/store";
+import type { Device, KeyValueStore, Platform, TabEvent, Tabs, Connectivity } from "../../src/core/device";
 import { Memory, openMemory } from "../../src/device/memory";
 import type { Dice } from "./dice";
 import { sleep } from "./host";
@@ -34,7 +34,7 @@ const never = new Promise<never>(() => undefined);
 export class Run implements Platform {
   readonly server: string;
   readonly negotiates: boolean;
-  readonly keep: Keep = { read: () => Promise.resolve(null), write: () => Promise.resolve() };
+  readonly keyValues: KeyValueStore = { read: () => Promise.resolve(null), write: () => Promise.resolve() };
   readonly #machine: Machine;
   readonly #woken = new Emitter();
   readonly #tabs: Tab;
@@ -50,7 +50,7 @@ export class Run implements Platform {
     this.#tabs = new Tab(machine);
   }
 
-  readonly wake: Wake = { online: () => true, subscribe: this.#woken.subscribe };
+  readonly connectivity: Connectivity = { online: () => true, subscribe: this.#woken.subscribe };
 
   /** Fires a wake event. */
   signalWake(): void {
@@ -96,7 +96,10 @@ export class Run implements Platform {
   #call<T>(effect: () => Promise<T>): Promise<T> {
     const [before, answered] = [this.#effect, this.#answer];
     const work = before.then(() => this.#delay()).then(effect);
-    const answer = work.then(() => this.#delay()).then(() => answered).then(() => work);
+    const answer = work
+      .then(() => this.#delay())
+      .then(() => answered)
+      .then(() => work);
     [this.#effect, this.#answer] = [work, answer];
     return answer;
   }

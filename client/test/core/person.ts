@@ -47,7 +47,10 @@ export class Person {
 
   /** Starts the app, and joins these rooms in addition to the known ones. */
   async start(rooms: readonly string[] = []): Promise<App> {
-    const identity = { client: this.token === undefined ? this.name : (claimsOf(this.token)?.sub ?? ""), ...(this.token === undefined ? {} : { token: this.token }) };
+    const identity = {
+      client: this.token === undefined ? this.name : (claimsOf(this.token)?.sub ?? ""),
+      ...(this.token === undefined ? {} : { token: this.token }),
+    };
     const app = await App.start(this.machine, proxy, identity, this.#dice.chance(0.5));
     this.apps.push(app);
     this.allApps.push(app);
@@ -85,7 +88,9 @@ export class Person {
 
   /** Writes a unique text. */
   write(room: string, app = this.#dice.one(this.apps)): void {
-    const rest = this.#dice.chance(0.05) ? "long ".repeat(this.#dice.below(4_000)) : this.#dice.one(["", "hello", "größer 🦦", "<b>x</b>", "a\nb"]);
+    const rest = this.#dice.chance(0.05)
+      ? "long ".repeat(this.#dice.below(4_000))
+      : this.#dice.one(["", "hello", "größer 🦦", "<b>x</b>", "a\nb"]);
     app.write(room, `${this.name} ${this.#texts++} ${rest}`);
   }
 

@@ -9,7 +9,11 @@ export async function fill(room: string, count: number): Promise<void> {
   const member = async () => {
     while (next < count) {
       const body = JSON.stringify({ msg: `number ${next++} in ${room}`, client_id: "filler" });
-      const response = await fetch(`${server}/rooms/${room}/messages`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+      const response = await fetch(`${server}/rooms/${room}/messages`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body,
+      });
       assert.equal(response.status, 202, await response.text());
     }
   };
@@ -21,7 +25,9 @@ export async function readLog(room: string, token?: string): Promise<readonly Me
   const log: Message[] = [];
   for (;;) {
     const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-    const response = await fetch(`${server}/rooms/${room}/messages?limit=500&after=${log.at(-1)?.seq ?? 0}`, { headers });
+    const response = await fetch(`${server}/rooms/${room}/messages?limit=500&after=${log.at(-1)?.seq ?? 0}`, {
+      headers,
+    });
     const page: unknown = await response.json();
     if (response.status === 429) {
       await sleep(1_000); // the server's limits apply to this request, too

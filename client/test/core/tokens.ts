@@ -9,13 +9,15 @@ import { Person } from "./person";
 let renewals = 0;
 
 run(async () => {
-  const token = (sub: string, seconds: number) => ask("token", JSON.stringify({ sub, rooms: ["lobby", "garden"], seconds }));
+  const token = (sub: string, seconds: number) =>
+    ask("token", JSON.stringify({ sub, rooms: ["lobby", "garden"], seconds }));
   const reader = await token("reader", 3_600);
   const ann = new Person("ann", await token("ann", 3));
   const bob = new Person("bob", await token("bob", 3_600));
   const renew = (app: App) => {
     app.chat.link.subscribe(() => {
-      if (app.chat.link.get().is === "refused") void token("ann", 3).then((next) => (renewals++, (ann.token = next), app.chat.renew(next)));
+      if (app.chat.link.get().is === "refused")
+        void token("ann", 3).then((next) => (renewals++, (ann.token = next), app.chat.renew(next)));
     });
     return app;
   };

@@ -18,5 +18,7 @@ run(async () => {
   const began = Date.now();
   const logs = await check(people, rooms);
   const count = [...logs.values()].reduce((sum, log) => sum + log.length, 0);
-  say(`seed ${seed}: ${count} messages, ${posts.repeats()} posted again, all checks passed ${Date.now() - began} ms after the faults ended`);
+  say(
+    `seed ${seed}: ${count} messages, ${posts.repeats()} posted again, all checks passed ${Date.now() - began} ms after the faults ended`,
+  );
 });

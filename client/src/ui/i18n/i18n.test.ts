@@ -7,7 +7,10 @@ import { completeIntl, pluralForms } from "./plural";
 
 const tags = Object.keys(languages) as Language[];
 const resources = (language: Language) => languages[language].texts.flatMap((text) => new FluentResource(text).body);
-const ids = (language: Language) => resources(language).map((message) => message.id).sort();
+const ids = (language: Language) =>
+  resources(language)
+    .map((message) => message.id)
+    .sort();
 
 /** Returns the variables of a message in a language. */
 function variables(language: Language, id: string): string[] {
@@ -17,11 +20,13 @@ function variables(language: Language, id: string): string[] {
 
 /** Returns the sources of the screens, without tests and texts. */
 function sources(directory: string): string {
-  return readdirSync(directory, { withFileTypes: true }).map((entry) => {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) return entry.name === "i18n" ? "" : sources(path);
-    return /\.tsx?$/.test(entry.name) && !entry.name.includes("test") ? readFileSync(path, "utf8") : "";
-  }).join("\n");
+  return readdirSync(directory, { withFileTypes: true })
+    .map((entry) => {
+      const path = join(directory, entry.name);
+      if (entry.isDirectory()) return entry.name === "i18n" ? "" : sources(path);
+      return /\.tsx?$/.test(entry.name) && !entry.name.includes("test") ? readFileSync(path, "utf8") : "";
+    })
+    .join("\n");
 }
 
 describe("the texts", () => {
@@ -47,7 +52,9 @@ describe("the texts", () => {
   });
 
   test("that exist are used", () => {
-    expect(ids("en").filter((id) => !source.includes(`"${id}"`) && !families.some((start) => id.startsWith(start)))).toEqual([]);
+    expect(
+      ids("en").filter((id) => !source.includes(`"${id}"`) && !families.some((start) => id.startsWith(start))),
+    ).toEqual([]);
   });
 
   test("of every problem exist", () => {

@@ -33,7 +33,12 @@ export function textsOf(language: Language): Texts {
   const bundles = [bundleOf(language), bundleOf("en")];
   const foreign = languages[language].rtl ? leftToRight : rightToLeft;
   return (id, values = {}) => {
-    const isolated = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === "string" ? isolate(value, foreign) : value]));
+    const isolated = Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [
+        name,
+        typeof value === "string" ? isolate(value, foreign) : value,
+      ]),
+    );
     for (const bundle of bundles) {
       const pattern = bundle.getMessage(id)?.value;
       if (pattern !== undefined && pattern !== null) return bundle.formatPattern(pattern, isolated, []);

@@ -14,13 +14,21 @@ const mostCharacters = 200;
 export function Announcer({ room, client }: { readonly room: Room; readonly client: string }) {
   const { t } = useLocale();
   const [said, setSaid] = useState({ text: "", times: 0 });
-  useEffect(() => announce(room.timeline, client, (fresh) => {
-    const text = textOf(fresh, t);
-    if (Platform.OS === "ios") AccessibilityInfo.announceForAccessibility(text); // iOS has no live regions
-    setSaid(({ times }) => ({ text, times: times + 1 }));
-  }), [room, client, t]);
+  useEffect(
+    () =>
+      announce(room.timeline, client, (fresh) => {
+        const text = textOf(fresh, t);
+        if (Platform.OS === "ios") AccessibilityInfo.announceForAccessibility(text); // iOS has no live regions
+        setSaid(({ times }) => ({ text, times: times + 1 }));
+      }),
+    [room, client, t],
+  );
   // A repeated text gets a new element, because a screen reader announces only changes.
-  return <View testID="announcer" aria-live="polite" style={styles.unseen}><Text key={said.times}>{said.text}</Text></View>;
+  return (
+    <View testID="announcer" aria-live="polite" style={styles.unseen}>
+      <Text key={said.times}>{said.text}</Text>
+    </View>
+  );
 }
 
 function textOf(fresh: readonly Message[], t: Texts): string {
@@ -29,4 +37,6 @@ function textOf(fresh: readonly Message[], t: Texts): string {
   return t("announce-one", { sender: harmless(only.client_id), text: harmless(only.msg.slice(0, mostCharacters)) });
 }
 
-const styles = StyleSheet.create({ unseen: { position: "absolute", width: 1, height: 1, overflow: "hidden", opacity: 0 } });
+const styles = StyleSheet.create({
+  unseen: { position: "absolute", width: 1, height: 1, overflow: "hidden", opacity: 0 },
+});

@@ -36,11 +36,20 @@ export const Bubble = memo(function Bubble({ row, actions }: Props) {
   const { mine, first, last } = row;
   const outgoing = row.is === "outgoing" ? row.message : null;
   return (
-    <View testID={row.is === "message" ? `message-${row.message.seq}` : `outgoing-${row.message.id}`} style={[styles.row, mine && styles.mine, last && styles.last]}>
+    <View
+      testID={row.is === "message" ? `message-${row.message.seq}` : `outgoing-${row.message.id}`}
+      style={[styles.row, mine && styles.mine, last && styles.last]}
+    >
       {!mine && <View style={styles.avatar}>{first && <Avatar name={senderOf(row)} size={avatar} />}</View>}
       <View style={[styles.column, mine && styles.ends]}>
         <Sender row={row} />
-        <View style={[styles.bubble, cornersOf(mine, first, last), { backgroundColor: mine ? colours.mine : colours.theirs, borderColor: mine ? colours.mine : colours.line }]}>
+        <View
+          style={[
+            styles.bubble,
+            cornersOf(mine, first, last),
+            { backgroundColor: mine ? colours.mine : colours.theirs, borderColor: mine ? colours.mine : colours.line },
+          ]}
+        >
           <Body row={row} actions={actions} />
           <Foot time={row.time} mine={mine} state={outgoing?.state ?? null} />
         </View>
@@ -61,11 +70,22 @@ function Sender({ row }: Pick<Props, "row">) {
   if (row.mine) return <Text style={styles.unseen}>{t("you")}</Text>;
   const name = senderOf(row);
   if (!row.first) return <Text style={styles.unseen}>{name}</Text>;
-  return <Text size="small" strong numberOfLines={1} style={[styles.name, { color: colourOf(name, colours) }]}>{name}</Text>;
+  return (
+    <Text size="small" strong numberOfLines={1} style={[styles.name, { color: colourOf(name, colours) }]}>
+      {name}
+    </Text>
+  );
 }
 
 /** The text. A long one is folded until the user unfolds it. */
-function Body({ row: { key, mine, message: { msg } }, actions }: Props) {
+function Body({
+  row: {
+    key,
+    mine,
+    message: { msg },
+  },
+  actions,
+}: Props) {
   const colours = useColours();
   const { t } = useLocale();
   const [whole, setWhole] = useState(false);
@@ -83,22 +103,38 @@ function Body({ row: { key, mine, message: { msg } }, actions }: Props) {
       <RichText segments={whole ? segments : (beginning ?? segments)} colour={colour} standout={standout} />
       {beginning !== null && (
         <Pressable role="button" aria-expanded={whole} onPress={toggle} style={styles.fold}>
-          <Text strong size="small" style={{ color: standout }}>{t(whole ? "show-less" : "show-all")}</Text>
+          <Text strong size="small" style={{ color: standout }}>
+            {t(whole ? "show-less" : "show-all")}
+          </Text>
         </Pressable>
       )}
     </View>
   );
 }
 
-function Foot({ time, mine, state }: { readonly time: Date; readonly mine: boolean; readonly state: Outgoing["state"] | null }) {
+function Foot({
+  time,
+  mine,
+  state,
+}: {
+  readonly time: Date;
+  readonly mine: boolean;
+  readonly state: Outgoing["state"] | null;
+}) {
   const colours = useColours();
   const { t } = useLocale();
   const shown = state ?? "accepted";
   const muted = mine ? colours.onMineMuted : colours.muted;
   return (
     <View style={styles.foot}>
-      <Text size="small" style={[styles.time, { color: muted }]}><Time time={time} /></Text>
-      {mine && <View testID="state" role="img" aria-label={t(`state-${shown}`)}><Icon name={signs[shown]} colour={muted} size={14} /></View>}
+      <Text size="small" style={[styles.time, { color: muted }]}>
+        <Time time={time} />
+      </Text>
+      {mine && (
+        <View testID="state" role="img" aria-label={t(`state-${shown}`)}>
+          <Icon name={signs[shown]} colour={muted} size={14} />
+        </View>
+      )}
     </View>
   );
 }
@@ -106,18 +142,31 @@ function Foot({ time, mine, state }: { readonly time: Date; readonly mine: boole
 const signs = { waiting: "waiting", accepted: "check", failed: "failed", conflict: "failed" } as const;
 
 /** The text that says why the server has not accepted a message. */
-const refusals = { waiting: "waits-because", accepted: "waits-because", failed: "failed-because", conflict: "failed-conflict" } as const;
+const refusals = {
+  waiting: "waits-because",
+  accepted: "waits-because",
+  failed: "failed-because",
+  conflict: "failed-conflict",
+} as const;
 
 /**
  * The reason why the server has not accepted a message, and the possible actions. A waiting message is tried again by itself, and
  * one in a conflict never.
  */
-function Refused({ outgoing: { id, state, reason = "" }, actions }: { readonly outgoing: Outgoing; readonly actions: Actions }) {
+function Refused({
+  outgoing: { id, state, reason = "" },
+  actions,
+}: {
+  readonly outgoing: Outgoing;
+  readonly actions: Actions;
+}) {
   const { t } = useLocale();
   const final = state === "failed" || state === "conflict";
   return (
     <View style={styles.refused}>
-      <Text size="small" tone={final ? "danger" : "muted"}>{t(refusals[state], { reason })}</Text>
+      <Text size="small" tone={final ? "danger" : "muted"}>
+        {t(refusals[state], { reason })}
+      </Text>
       <View style={styles.answers}>
         {state === "failed" && <Button small label={t("try-again")} onPress={() => actions.retry(id)} />}
         <Button small kind="danger" label={t("discard")} onPress={() => actions.discard(id)} />
@@ -129,7 +178,9 @@ function Refused({ outgoing: { id, state, reason = "" }, actions }: { readonly o
 /** The corners on the sender's side are round only at the start and the end of a group. */
 function cornersOf(mine: boolean, first: boolean, last: boolean) {
   const [top, bottom] = [first ? radius.l : radius.xs, last ? radius.l : radius.xs];
-  return mine ? { borderTopEndRadius: top, borderBottomEndRadius: bottom } : { borderTopStartRadius: top, borderBottomStartRadius: bottom };
+  return mine
+    ? { borderTopEndRadius: top, borderBottomEndRadius: bottom }
+    : { borderTopStartRadius: top, borderBottomStartRadius: bottom };
 }
 
 const styles = StyleSheet.create({
@@ -142,10 +193,28 @@ const styles = StyleSheet.create({
   name: { paddingHorizontal: space.m, paddingBottom: 2, maxWidth: "100%" },
   unseen: { position: "absolute", width: 1, height: 1, overflow: "hidden", opacity: 0 },
   // The time is beside a text of one line, and below a longer one.
-  bubble: { flexDirection: "row", flexWrap: "wrap", alignItems: "flex-end", columnGap: space.m, borderRadius: radius.l, borderWidth: 1, paddingHorizontal: space.m, paddingVertical: space.s, maxWidth: "100%", overflow: "hidden" },
+  bubble: {
+    flexDirection: "row",
+    flexWrap: "wrap",
+    alignItems: "flex-end",
+    columnGap: space.m,
+    borderRadius: radius.l,
+    borderWidth: 1,
+    paddingHorizontal: space.m,
+    paddingVertical: space.s,
+    maxWidth: "100%",
+    overflow: "hidden",
+  },
   body: { flexGrow: 1, flexShrink: 1, minWidth: 0, maxWidth: "100%" },
   fold: { paddingVertical: space.s, alignSelf: "flex-start" },
-  foot: { flexDirection: "row", alignItems: "center", justifyContent: "flex-end", gap: 3, marginTop: 1, marginStart: "auto" },
+  foot: {
+    flexDirection: "row",
+    alignItems: "center",
+    justifyContent: "flex-end",
+    gap: 3,
+    marginTop: 1,
+    marginStart: "auto",
+  },
   time: { fontSize: 11, lineHeight: 15 },
   refused: { paddingTop: space.xs, gap: space.xs, alignItems: "flex-end" },
   answers: { flexDirection: "row", gap: space.s },

@@ -18,15 +18,36 @@ interface PillProps {
 /** A label or a button over the messages. */
 export function Pill({ label, icon, testID, onPress }: PillProps) {
   const colours = useColours();
-  const styleOf = (over: boolean) => [styles.pill, styles.raised, { backgroundColor: over ? colours.hover : colours.surface, borderColor: colours.line }];
+  const styleOf = (over: boolean) => [
+    styles.pill,
+    styles.raised,
+    { backgroundColor: over ? colours.hover : colours.surface, borderColor: colours.line },
+  ];
   const content = (
     <>
       {icon !== undefined && <Icon name={icon} colour={colours.accent} size={16} />}
-      <Text size="small" strong style={{ color: onPress === undefined ? colours.muted : colours.accent }}>{label}</Text>
+      <Text size="small" strong style={{ color: onPress === undefined ? colours.muted : colours.accent }}>
+        {label}
+      </Text>
     </>
   );
-  if (onPress === undefined) return <View role="status" style={styleOf(false)}>{content}</View>;
-  return <Pressable role="button" testID={testID} onPress={onPress} hitSlop={space.s} style={(state) => styleOf(isOver(state))}>{content}</Pressable>;
+  if (onPress === undefined)
+    return (
+      <View role="status" style={styleOf(false)}>
+        {content}
+      </View>
+    );
+  return (
+    <Pressable
+      role="button"
+      testID={testID}
+      onPress={onPress}
+      hitSlop={space.s}
+      style={(state) => styleOf(isOver(state))}
+    >
+      {content}
+    </Pressable>
+  );
 }
 
 /** The button that scrolls to the newest message, with the number of new messages. */
@@ -34,12 +55,23 @@ export function Jump({ count, onPress }: { readonly count: number; readonly onPr
   const colours = useColours();
   const { t, language } = useLocale();
   return (
-    <Pressable role="button" testID="jump" aria-label={count > 0 ? t("jump-count", { count }) : t("jump")} onPress={onPress}
-      style={(state) => [styles.jump, styles.raised, { backgroundColor: isOver(state) ? colours.hover : colours.surface, borderColor: colours.line }]}>
+    <Pressable
+      role="button"
+      testID="jump"
+      aria-label={count > 0 ? t("jump-count", { count }) : t("jump")}
+      onPress={onPress}
+      style={(state) => [
+        styles.jump,
+        styles.raised,
+        { backgroundColor: isOver(state) ? colours.hover : colours.surface, borderColor: colours.line },
+      ]}
+    >
       <Icon name="down" colour={colours.muted} />
       {count > 0 && (
         <View aria-hidden style={[styles.badge, { backgroundColor: colours.accent }]}>
-          <Text size="small" strong style={[styles.count, { color: colours.onAccent }]}>{new Intl.NumberFormat(language).format(count)}</Text>
+          <Text size="small" strong style={[styles.count, { color: colours.onAccent }]}>
+            {new Intl.NumberFormat(language).format(count)}
+          </Text>
         </View>
       )}
     </Pressable>
@@ -50,6 +82,15 @@ const styles = StyleSheet.create({
   raised: { borderWidth: 1, borderRadius: radius.full, boxShadow: "0 2px 8px #00000029" },
   pill: { flexDirection: "row", alignItems: "center", gap: space.xs, minHeight: 34, paddingHorizontal: space.m },
   jump: { width: 44, height: 44, alignItems: "center", justifyContent: "center" },
-  badge: { position: "absolute", top: -8, minWidth: 22, height: 20, borderRadius: radius.full, paddingHorizontal: 6, alignItems: "center", justifyContent: "center" },
+  badge: {
+    position: "absolute",
+    top: -8,
+    minWidth: 22,
+    height: 20,
+    borderRadius: radius.full,
+    paddingHorizontal: 6,
+    alignItems: "center",
+    justifyContent: "center",
+  },
   count: { fontSize: 11, lineHeight: 14 },
 });

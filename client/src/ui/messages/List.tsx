@@ -42,11 +42,22 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
 
   return (
     <LegendList
-      ref={list} testID="messages" accessibilityLabel={label} data={rows} keyExtractor={(row) => row.key} renderItem={({ item }) => render(item)}
+      ref={list}
+      testID="messages"
+      accessibilityLabel={label}
+      data={rows}
+      keyExtractor={(row) => row.key}
+      renderItem={({ item }) => render(item)}
       {...(opened < 0 ? { initialScrollAtEnd: true } : { initialScrollIndex: { index: opened, viewOffset: above } })}
-      alignItemsAtEnd maintainScrollAtEnd={atEnd} maintainScrollAtEndThreshold={0.1} maintainVisibleContentPosition={{ data: true, size: true }}
-      keyboardDismissMode="interactive" keyboardShouldPersistTaps="handled"
-      onStartReached={onBeginning} onStartReachedThreshold={1} onScroll={readPosition}
+      alignItemsAtEnd
+      maintainScrollAtEnd={atEnd}
+      maintainScrollAtEndThreshold={0.1}
+      maintainVisibleContentPosition={{ data: true, size: true }}
+      keyboardDismissMode="interactive"
+      keyboardShouldPersistTaps="handled"
+      onStartReached={onBeginning}
+      onStartReachedThreshold={1}
+      onScroll={readPosition}
     />
   );
 }

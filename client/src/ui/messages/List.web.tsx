@@ -4,13 +4,20 @@ import { Virtualizer, type VirtualizerHandle } from "virtua";
 import type { ListProps } from "./list";
 import type { Row } from "./rows";
 
-/** The end counts as in view up to this distance, and the beginning as near up to this distance, in pixels. */
+/** The end counts as in view up to this distance, and older messages are fetched from this distance to the beginning on, in pixels. */
 const slack = 48;
-const near = 1_200;
+const prefetchDistance = 1_200;
 /** The space above the row at which the list opens. */
 const above = -72;
 
-const frame: CSSProperties = { height: "100%", overflowY: "auto", overflowX: "hidden", overflowAnchor: "none", overscrollBehavior: "contain", contain: "strict" };
+const frame: CSSProperties = {
+  height: "100%",
+  overflowY: "auto",
+  overflowX: "hidden",
+  overflowAnchor: "none",
+  overscrollBehavior: "contain",
+  contain: "strict",
+};
 
 export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onTop }: ListProps) {
   const list = useRef<VirtualizerHandle>(null);
@@ -37,7 +44,7 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
       onEnd(reached);
     }
     onTop(view.findItemIndex(now));
-    if (now < near) onBeginning();
+    if (now < prefetchDistance) onBeginning();
   };
 
   const readPositionAgain = () => {
@@ -65,10 +72,17 @@ export function List({ ref, rows, render, openAt, label, onBeginning, onEnd, onT
       toEnd();
     },
     stay: leave,
-    show: (key) => list.current?.scrollToIndex(rows.findIndex((row) => row.key === key), { align: "nearest" }),
+    show: (key) =>
+      list.current?.scrollToIndex(
+        rows.findIndex((row) => row.key === key),
+        { align: "nearest" },
+      ),
     toKey(key) {
       leave();
-      list.current?.scrollToIndex(rows.findIndex((row) => row.key === key), { align: "start", offset: above });
+      list.current?.scrollToIndex(
+        rows.findIndex((row) => row.key === key),
+        { align: "start", offset: above },
+      );
     },
   }));
   useLayoutEffect(() => {

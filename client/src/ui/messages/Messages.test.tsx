@@ -23,7 +23,15 @@ function MockList({ ref, ...shown }: ListProps) {
   const { label, rows, render } = shown;
   mockSeen(shown);
   useImperativeHandle(ref, () => mockHandle);
-  return <View testID="messages" accessibilityLabel={label}>{rows.map((row) => <View key={row.key} testID="row">{render(row)}</View>)}</View>;
+  return (
+    <View testID="messages" accessibilityLabel={label}>
+      {rows.map((row) => (
+        <View key={row.key} testID="row">
+          {render(row)}
+        </View>
+      ))}
+    </View>
+  );
 }
 
 /** Returns the last props of the list. */
@@ -57,7 +65,8 @@ async function open(...said: readonly (readonly [string, string])[]): Promise<Ro
   return room;
 }
 
-const change = (room: Room, what: Partial<Timeline>) => flushPromises(() => room.timeline.update((timeline) => ({ ...timeline, ...what })));
+const change = (room: Room, what: Partial<Timeline>) =>
+  flushPromises(() => room.timeline.update((timeline) => ({ ...timeline, ...what })));
 interface Drawn {
   readonly children: readonly (Drawn | string)[];
 }
@@ -90,7 +99,12 @@ describe("the messages of a room", () => {
   test("of the client wait, fail, and are tried again or discarded", async () => {
     const room = await open(["Bob", "one"]);
     const own = { room: "lobby", written_at: "2026-05-04T12:00:00Z" };
-    await change(room, { outgoing: [{ ...own, id: "a", msg: "two", state: "waiting" }, { ...own, id: "b", msg: "three", state: "failed", reason: "not here" }] });
+    await change(room, {
+      outgoing: [
+        { ...own, id: "a", msg: "two", state: "waiting" },
+        { ...own, id: "b", msg: "three", state: "failed", reason: "not here" },
+      ],
+    });
     const [waiting, failed] = ["a", "b"].map((id) => within(screen.getByTestId(`outgoing-${id}`)));
     expect(waiting?.getByTestId("state").props["aria-label"]).toBe("Waiting");
     expect(waiting?.queryByRole("button")).toBeNull();
@@ -110,7 +124,18 @@ describe("the messages of a room", () => {
 
   test("of the client that are conflicts show their text, and can only be discarded", async () => {
     const room = await open(["Bob", "one"]);
-    await change(room, { outgoing: [{ room: "lobby", written_at: "2026-05-04T12:00:00Z", id: "a", msg: "two", state: "conflict", reason: "this sender has used the id" }] });
+    await change(room, {
+      outgoing: [
+        {
+          room: "lobby",
+          written_at: "2026-05-04T12:00:00Z",
+          id: "a",
+          msg: "two",
+          state: "conflict",
+          reason: "this sender has used the id",
+        },
+      ],
+    });
     const conflict = within(screen.getByTestId("outgoing-a"));
     expect(conflict.getByTestId("state").props["aria-label"]).toBe("Not accepted");
     expect(conflict.getByText("two").props.selectable).toBe(true);
@@ -163,13 +188,19 @@ describe("a room without messages", () => {
   test("shows why the client may not read it", async () => {
     const room = await open(["Bob", "one"]);
     await change(room, { refused: "the token does not name it" });
-    expect(screen.getByTestId("messages")).toHaveTextContent(/^You may not read this room.*the token does not name it$/);
+    expect(screen.getByTestId("messages")).toHaveTextContent(
+      /^You may not read this room.*the token does not name it$/,
+    );
     expect(texts()).toEqual([]);
   });
 });
 
 describe("the reader", () => {
-  const three = [["Bob", "one"], ["Bob", "two"], ["Bob", "three"]] as const;
+  const three = [
+    ["Bob", "one"],
+    ["Bob", "two"],
+    ["Bob", "three"],
+  ] as const;
 
   test("has read a message that comes while the end is visible", async () => {
     const room = await open(...three);
@@ -204,7 +235,8 @@ describe("the reader", () => {
 
   test("is moved to the end by a message that was written here", async () => {
     const room = await open(...three);
-    const own = (written_at: string) => ({ id: written_at, room: "lobby", msg: "hi", written_at, state: "waiting" }) as const;
+    const own = (written_at: string) =>
+      ({ id: written_at, room: "lobby", msg: "hi", written_at, state: "waiting" }) as const;
     await change(room, { outgoing: [own("2026-05-04T12:00:00Z")] });
     expect(mockHandle.toEnd).toHaveBeenCalledTimes(1);
     await change(room, { outgoing: [own("2026-05-04T12:00:00Z"), own("2026-05-04T12:00:01Z")] });
@@ -222,7 +254,15 @@ describe("the reader", () => {
     await deliver(room, ["Bob", "four"], ["Bob", "five"]);
     await draw(world, <Messages chat={chat} room={room} />);
     expect(shown().openAt).toBe("unread");
-    expect(shown().rows.map((row) => row.is)).toEqual(["day", "message", "message", "message", "unread", "message", "message"]);
+    expect(shown().rows.map((row) => row.is)).toEqual([
+      "day",
+      "message",
+      "message",
+      "message",
+      "unread",
+      "message",
+      "message",
+    ]);
     expect(screen.queryByTestId("first-unread")).toBeNull();
   });
 });
@@ -230,7 +270,14 @@ describe("the reader", () => {
 describe("older messages", () => {
   const later = async () => {
     const room = await open(["Bob", "one"], ["Bob", "two"], ["Bob", "three"]);
-    await flushPromises(() => room.timeline.update((timeline) => ({ ...timeline, messages: timeline.messages.slice(2), older: "some", mark: 0 })));
+    await flushPromises(() =>
+      room.timeline.update((timeline) => ({
+        ...timeline,
+        messages: timeline.messages.slice(2),
+        older: "some",
+        mark: 0,
+      })),
+    );
     return room;
   };
 

@@ -30,7 +30,8 @@ export function Messages({ chat, room }: Props) {
 
   if (timeline.refused !== null) return <Note title={t("refused")} text={timeline.refused} />;
   if (!timeline.open || !timeline.loaded) return null;
-  if (timeline.messages.length + timeline.outgoing.length > 0) return <Log chat={chat} room={room} timeline={timeline} />;
+  if (timeline.messages.length + timeline.outgoing.length > 0)
+    return <Log chat={chat} room={room} timeline={timeline} />;
   const known = timeline.read >= 0; // otherwise the server has not answered yet
   if (known && timeline.last === 0) return <Note title={t("empty")} text={t("empty-text")} />;
   return <Note title={t(known && timeline.oldest > timeline.last ? "removed" : "loading")} />;
@@ -39,8 +40,14 @@ export function Messages({ chat, room }: Props) {
 function Note({ title, text }: { readonly title: string; readonly text?: string }) {
   return (
     <View testID="messages" style={styles.note}>
-      <Text size="lead" strong style={styles.centred}>{title}</Text>
-      {text !== undefined && <Text tone="muted" style={styles.centred}>{text}</Text>}
+      <Text size="lead" strong style={styles.centred}>
+        {title}
+      </Text>
+      {text !== undefined && (
+        <Text tone="muted" style={styles.centred}>
+          {text}
+        </Text>
+      )}
     </View>
   );
 }
@@ -58,12 +65,15 @@ function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) 
   const unread = useUnread(rows, mark, openAt !== null);
   const slow = useSlow(older === "loading");
   const actions = useActions(chat, list);
-  const render = useCallback((row: Row) => {
-    if (row.is === "day") return <Day day={row.day} />;
-    if (row.is === "unread") return <Unread />;
-    if (row.is === "removed") return <Removed />;
-    return <Bubble row={row} actions={actions} />;
-  }, [actions]);
+  const render = useCallback(
+    (row: Row) => {
+      if (row.is === "day") return <Day day={row.day} />;
+      if (row.is === "unread") return <Unread />;
+      if (row.is === "removed") return <Removed />;
+      return <Bubble row={row} actions={actions} />;
+    },
+    [actions],
+  );
   useFollowOwn(outgoing.at(-1)?.written_at ?? "", attentive, list);
 
   const toUnread = async () => {
@@ -75,13 +85,25 @@ function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) 
   return (
     <View style={styles.log}>
       <List
-        ref={list} rows={rows} render={render} openAt={openAt} label={t("messages-in", { room: room.name })}
-        onBeginning={() => older === "some" && void room.older()} onEnd={end.reached} onTop={unread.passed}
+        ref={list}
+        rows={rows}
+        render={render}
+        openAt={openAt}
+        label={t("messages-in", { room: room.name })}
+        onBeginning={() => older === "some" && void room.older()}
+        onEnd={end.reached}
+        onTop={unread.passed}
       />
       <View style={[styles.over, styles.top]}>
-        {older === "failed" ? <Pill label={t("older-failed")} onPress={() => void room.older()} />
-          : slow ? <Pill label={t("loading")} />
-          : unread.above && <Pill testID="first-unread" icon="up" label={t("first-unread")} onPress={() => void toUnread()} />}
+        {older === "failed" ? (
+          <Pill label={t("older-failed")} onPress={() => void room.older()} />
+        ) : slow ? (
+          <Pill label={t("loading")} />
+        ) : (
+          unread.above && (
+            <Pill testID="first-unread" icon="up" label={t("first-unread")} onPress={() => void toUnread()} />
+          )
+        )}
       </View>
       {!end.atEnd && (
         <View style={[styles.over, styles.bottom]}>
@@ -94,12 +116,15 @@ function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) 
 }
 
 function useActions(chat: Chat, list: React.RefObject<ListHandle | null>): Actions {
-  return useMemo(() => ({
-    retry: (id) => chat.resend(id),
-    discard: (id) => chat.discard(id),
-    unfold: () => list.current?.stay(),
-    fold: (key) => requestAnimationFrame(() => requestAnimationFrame(() => list.current?.show(key))), // two frames later the row has its new size
-  }), [chat, list]);
+  return useMemo(
+    () => ({
+      retry: (id) => chat.resend(id),
+      discard: (id) => chat.discard(id),
+      unfold: () => list.current?.stay(),
+      fold: (key) => requestAnimationFrame(() => requestAnimationFrame(() => list.current?.show(key))), // two frames later the row has its new size
+    }),
+    [chat, list],
+  );
 }
 
 /** Whether the list is at its end, and how many messages came since it was. Messages are marked as read if the user looks at the end. */

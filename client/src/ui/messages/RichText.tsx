@@ -18,9 +18,13 @@ export function RichText({ segments, colour, standout }: Props) {
   return (
     <View testID="text" style={styles.text}>
       {blocks.map((block, i) =>
-        "is" in block ? <Block key={i} text={block.text} /> : (
+        "is" in block ? (
+          <Block key={i} text={block.text} />
+        ) : (
           <Text key={i} {...direction} selectable style={[styles.flow, { color: colour }]}>
-            {block.map((segment, j) => <Piece key={j} segment={segment} standout={standout} />)}
+            {block.map((segment, j) => (
+              <Piece key={j} segment={segment} standout={standout} />
+            ))}
           </Text>
         ),
       )}
@@ -52,15 +56,24 @@ function Piece({ segment, standout }: { readonly segment: Segment; readonly stan
 }
 
 function Link({ text, href, colour }: { readonly text: string; readonly href: string; readonly colour: string }) {
-  const open = Platform.OS === "web" ? { href, hrefAttrs: { target: "_blank", rel: "noopener noreferrer" } } : { role: "link" as const, onPress: () => void Linking.openURL(href).catch(() => undefined) }; // on failure no app opens such links
-  return <Native {...open} style={[styles.link, { color: colour }]}>{text}</Native>;
+  const open =
+    Platform.OS === "web"
+      ? { href, hrefAttrs: { target: "_blank", rel: "noopener noreferrer" } }
+      : { role: "link" as const, onPress: () => void Linking.openURL(href).catch(() => undefined) }; // on failure no app opens such links
+  return (
+    <Native {...open} style={[styles.link, { color: colour }]}>
+      {text}
+    </Native>
+  );
 }
 
 function Block({ text }: { readonly text: string }) {
   const colours = useColours();
   return (
     <View style={[styles.block, { backgroundColor: colours.ground, borderColor: colours.line }]}>
-      <Text selectable style={[styles.code, { color: colours.text }]}>{text}</Text>
+      <Text selectable style={[styles.code, { color: colours.text }]}>
+        {text}
+      </Text>
     </View>
   );
 }

@@ -13,7 +13,9 @@ export function Day({ day }: { readonly day: Date }) {
   return (
     <View testID="day" style={styles.day}>
       <View style={[styles.pill, { backgroundColor: colours.surface, borderColor: colours.line }]}>
-        <Text size="small" tone="muted" strong>{typeof name === "string" ? t(name) : name.date}</Text>
+        <Text size="small" tone="muted" strong>
+          {typeof name === "string" ? t(name) : name.date}
+        </Text>
       </View>
     </View>
   );
@@ -22,7 +24,13 @@ export function Day({ day }: { readonly day: Date }) {
 /** The line above the oldest message if the server has removed those before it. */
 export function Removed() {
   const { t } = useLocale();
-  return <View testID="removed" style={styles.day}><Text size="small" tone="muted">{t("removed")}</Text></View>;
+  return (
+    <View testID="removed" style={styles.day}>
+      <Text size="small" tone="muted">
+        {t("removed")}
+      </Text>
+    </View>
+  );
 }
 
 /** The line above the first message that was unread when the room was opened. */
@@ -33,7 +41,9 @@ export function Unread() {
   return (
     <View testID="unread" style={styles.unread}>
       <View style={[styles.line, line]} />
-      <Text size="small" strong style={{ color: colours.accent }}>{t("unread-separator")}</Text>
+      <Text size="small" strong style={{ color: colours.accent }}>
+        {t("unread-separator")}
+      </Text>
       <View style={[styles.line, line]} />
     </View>
   );
@@ -42,6 +52,12 @@ export function Unread() {
 const styles = StyleSheet.create({
   day: { alignItems: "center", paddingVertical: space.m },
   pill: { borderRadius: radius.full, borderWidth: 1, paddingHorizontal: space.m, paddingVertical: 3 },
-  unread: { flexDirection: "row", alignItems: "center", gap: space.m, paddingHorizontal: space.l, paddingVertical: space.s },
+  unread: {
+    flexDirection: "row",
+    alignItems: "center",
+    gap: space.m,
+    paddingHorizontal: space.l,
+    paddingVertical: space.s,
+  },
   line: { flex: 1, height: 1, opacity: 0.5 },
 });

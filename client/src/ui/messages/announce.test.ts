@@ -1,18 +1,26 @@
-import { Cell } from "../../core/cell";
+import { Store } from "../../core/store";
 import type { Message } from "../../core/message";
 import { announce } from "./announce";
 
-const said = (seq: number, client_id = "bob"): Message => ({ id: `${seq}`, room: "lobby", seq, client_id, msg: "", sent_at: "", stored_at: "" });
+const said = (seq: number, client_id = "bob"): Message => ({
+  id: `${seq}`,
+  room: "lobby",
+  seq,
+  client_id,
+  msg: "",
+  sent_at: "",
+  stored_at: "",
+});
 
 describe("announcements", () => {
-  let timeline: Cell<{ messages: readonly Message[] }>;
+  let timeline: Store<{ messages: readonly Message[] }>;
   let announced: number[][];
   let off: () => void;
   const add = (...more: Message[]) => timeline.update(({ messages }) => ({ messages: [...messages, ...more] }));
 
   beforeEach(() => {
     jest.useFakeTimers();
-    timeline = new Cell<{ messages: readonly Message[] }>({ messages: [said(1)] });
+    timeline = new Store<{ messages: readonly Message[] }>({ messages: [said(1)] });
     announced = [];
     off = announce(timeline, "ann", (fresh) => announced.push(fresh.map((m) => m.seq)));
   });
@@ -55,7 +63,10 @@ describe("announcements", () => {
     timeline.set({ messages: [] });
     timeline.set({ messages: [said(1), said(2)] });
     jest.advanceTimersByTime(1_000);
-    expect(announced).toEqual([[2, 3], [1, 2]]);
+    expect(announced).toEqual([
+      [2, 3],
+      [1, 2],
+    ]);
   });
 
   test("end", () => {

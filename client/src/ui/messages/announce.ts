@@ -1,4 +1,4 @@
-import type { Readable } from "../../core/cell";
+import type { Readable } from "../../core/store";
 import type { Message } from "../../core/message";
 import type { Timeline } from "../../core/timeline";
 
@@ -9,7 +9,11 @@ const pause = 1_000;
  * Announces the messages of others a moment after they arrive, several together if they arrive in that moment. The returned
  * function ends this.
  */
-export function announce(timeline: Readable<Pick<Timeline, "messages">>, client: string, onFresh: (fresh: readonly Message[]) => void): () => void {
+export function announce(
+  timeline: Readable<Pick<Timeline, "messages">>,
+  client: string,
+  onFresh: (fresh: readonly Message[]) => void,
+): () => void {
   const last = () => timeline.get().messages.at(-1)?.seq ?? 0;
   let announced = last();
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -21,20 +21,34 @@ function short(row: Row): string {
   return `${row.first ? "[" : ""}${row.message.id}${row.mine ? "*" : ""}${row.last ? "]" : ""}`;
 }
 
-const rows = (messages: readonly Message[], own: readonly Outgoing[] = [], mark: number | null = null, older: "none" | "some" = "some") =>
-  rowsOf({ messages, outgoing: own, mark, older }, "me");
+const rows = (
+  messages: readonly Message[],
+  own: readonly Outgoing[] = [],
+  mark: number | null = null,
+  older: "none" | "some" = "some",
+) => rowsOf({ messages, outgoing: own, mark, older }, "me");
 
 test("Messages are grouped by sender, time and day", () => {
   const list = [
-    message("ann", at("1T10:00")), message("ann", at("1T10:04")), message("ann", at("1T10:10")), message("bob", at("1T10:11")),
-    message("me", at("1T23:59")), message("me", at("2T00:01")),
+    message("ann", at("1T10:00")),
+    message("ann", at("1T10:04")),
+    message("ann", at("1T10:10")),
+    message("bob", at("1T10:11")),
+    message("me", at("1T23:59")),
+    message("me", at("2T00:01")),
   ];
   expect(rows(list).map(short)).toEqual(["day", "[id-1", "id-2]", "[id-3]", "[id-4]", "[id-5*]", "day", "[id-6*]"]);
 });
 
 test("Waiting messages come last, and continue the client's own group", () => {
   const list = [message("ann", at("1T10:00")), message("me", at("1T10:01"))];
-  expect(rows(list, [outgoing("x", at("1T10:02")), outgoing("y", at("1T10:03"))]).map(short)).toEqual(["day", "[id-1]", "[id-2*", "x*", "y*]"]);
+  expect(rows(list, [outgoing("x", at("1T10:02")), outgoing("y", at("1T10:03"))]).map(short)).toEqual([
+    "day",
+    "[id-1]",
+    "[id-2*",
+    "x*",
+    "y*]",
+  ]);
   expect(rows([], [outgoing("x", at("1T10:02"))]).map(short)).toEqual(["day", "[x*]"]);
   expect(rows([])).toEqual([]);
 });
@@ -63,8 +77,21 @@ test("A line is shown above the oldest message if the server has removed those b
 });
 
 test("A message with an earlier day starts no new day", () => {
-  const list = [message("ann", at("1T23:59")), message("bob", at("2T00:00")), message("ann", at("1T23:59")), message("bob", at("2T00:01"))];
-  expect(rows(list, [outgoing("x", at("1T12:00"))]).map(short)).toEqual(["day", "[id-1]", "day", "[id-2]", "[id-3]", "[id-4]", "[x*]"]);
+  const list = [
+    message("ann", at("1T23:59")),
+    message("bob", at("2T00:00")),
+    message("ann", at("1T23:59")),
+    message("bob", at("2T00:01")),
+  ];
+  expect(rows(list, [outgoing("x", at("1T12:00"))]).map(short)).toEqual([
+    "day",
+    "[id-1]",
+    "day",
+    "[id-2]",
+    "[id-3]",
+    "[id-4]",
+    "[x*]",
+  ]);
   const keys = rows(list).map((row) => row.key);
   expect(new Set(keys).size).toBe(keys.length);
 });
@@ -87,7 +114,9 @@ test("Messages of several clients with one id have keys of their own", () => {
 });
 
 test("One more message among very many changes no other row", () => {
-  const list = Array.from({ length: 10_000 }, (_, i) => message(`client ${i % 7}`, new Date(1.7e12 + i * 50_000).toISOString()));
+  const list = Array.from({ length: 10_000 }, (_, i) =>
+    message(`client ${i % 7}`, new Date(1.7e12 + i * 50_000).toISOString()),
+  );
   const before = rows(list);
   const after = rows([...list, message("ann", at("1T10:00"))]);
   const same = before.filter((row, i) => row.is === "day" || row === after[i]).length;

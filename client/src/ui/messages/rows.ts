@@ -99,7 +99,8 @@ function rowOf(entry: Entry, client: string, first: boolean, last: boolean): Mes
   const known = rows.get(message);
   if (known !== undefined && known.first === first && known.last === last) return known;
   const common = { key: keyOf(entry, client), mine: sender === client, first, last, time };
-  const row: MessageRow = "seq" in message ? { ...common, is: "message", message } : { ...common, is: "outgoing", message };
+  const row: MessageRow =
+    "seq" in message ? { ...common, is: "message", message } : { ...common, is: "outgoing", message };
   rows.set(message, row);
   return row;
 }

@@ -5,9 +5,23 @@ const shown = (segments: readonly Segment[]) => segments.map((s) => `${s.is}:${s
 test.each<[string, string[]]>([
   ["hello", ["text:hello"]],
   ["see https://a.org/b?c=d#e.", ["text:see ", "link:https://a.org/b?c=d#e", "text:."]],
-  ["(https://a.org/x_(y)) and http://b.org, mailto:a@b.org!", ["text:(", "link:https://a.org/x_(y)", "text:) and ", "link:http://b.org", "text:, ", "link:mailto:a@b.org", "text:!"]],
+  [
+    "(https://a.org/x_(y)) and http://b.org, mailto:a@b.org!",
+    [
+      "text:(",
+      "link:https://a.org/x_(y)",
+      "text:) and ",
+      "link:http://b.org",
+      "text:, ",
+      "link:mailto:a@b.org",
+      "text:!",
+    ],
+  ],
   ["https://a.org/<script>", ["link:https://a.org/", "text:<script>"]],
-  ["javascript:alert(1) data:text/html,x vbscript:x file:///etc", ["text:javascript:alert(1) data:text/html,x vbscript:x file:///etc"]],
+  [
+    "javascript:alert(1) data:text/html,x vbscript:x file:///etc",
+    ["text:javascript:alert(1) data:text/html,x vbscript:x file:///etc"],
+  ],
   ["https:// and http://.", ["text:https:// and http://."]],
   ["run `ls -l` now", ["text:run ", "code:ls -l", "text: now"]],
   ["```\na\n b\n```\nafter", ["block:a\n b", "text:after"]],
@@ -23,7 +37,9 @@ test.each<[string, string[]]>([
 });
 
 test("Links lead to the address that they show", () => {
-  expect(segmentsOf("https://a.org/\u202egpj.exe")).toEqual([{ is: "link", text: "https://a.org/gpj.exe", href: "https://a.org/gpj.exe" }]);
+  expect(segmentsOf("https://a.org/\u202egpj.exe")).toEqual([
+    { is: "link", text: "https://a.org/gpj.exe", href: "https://a.org/gpj.exe" },
+  ]);
   expect(shown(segmentsOf("https://exam\u200bple.org"))).toEqual(["text:https://exam\u200bple.org"]);
 });
 
@@ -39,16 +55,36 @@ test("No character affects anything outside the text", () => {
 });
 
 const pieces = [
-  "`", "```", "https://", "`a", "```a\n", "(", "http://x)", "https://x))))", "mailto:", ".", "http://x....", "[link](http://x)", "\u0301", "\u200b",
-  `http://${".".repeat(32_000)}x `, `http://x${")".repeat(32_000)}`,
+  "`",
+  "```",
+  "https://",
+  "`a",
+  "```a\n",
+  "(",
+  "http://x)",
+  "https://x))))",
+  "mailto:",
+  ".",
+  "http://x....",
+  "[link](http://x)",
+  "\u0301",
+  "\u200b",
+  `http://${".".repeat(32_000)}x `,
+  `http://x${")".repeat(32_000)}`,
 ];
-test.each(pieces.map((piece) => ({ piece, begins: piece.slice(0, 20) })))("A message made only of $begins is split in time", ({ piece }) => {
-  const text = piece.repeat(Math.ceil(1_000_000 / piece.length)); // would take minutes in quadratic time
-  expect(segmentsOf(text).length).toBeLessThanOrEqual(text.length);
-});
+test.each(pieces.map((piece) => ({ piece, begins: piece.slice(0, 20) })))(
+  "A message made only of $begins is split in time",
+  ({ piece }) => {
+    const text = piece.repeat(Math.ceil(1_000_000 / piece.length)); // would take minutes in quadratic time
+    expect(segmentsOf(text).length).toBeLessThanOrEqual(text.length);
+  },
+);
 
 describe("The beginning of a long message", () => {
-  const beginning = (text: string) => beginningOf(segmentsOf(text))?.map((s) => s.text).join("") ?? null;
+  const beginning = (text: string) =>
+    beginningOf(segmentsOf(text))
+      ?.map((s) => s.text)
+      .join("") ?? null;
 
   test("exists only if the message is long", () => {
     expect(beginning("short\n".repeat(13))).toBeNull();
@@ -64,9 +100,14 @@ describe("The beginning of a long message", () => {
 
   test("keeps code and links as they are", () => {
     const segments = beginningOf(segmentsOf(`see\n\`\`\`\n${"line\n".repeat(40)}\`\`\` and \`more\``));
-    expect(segments).toEqual([{ is: "text", text: "see\n" }, { is: "block", text: `${"line\n".repeat(13).trim()}…` }]);
+    expect(segments).toEqual([
+      { is: "text", text: "see\n" },
+      { is: "block", text: `${"line\n".repeat(13).trim()}…` },
+    ]);
     const address = `https://a.org/${"x".repeat(2_000)}`;
-    expect(beginningOf(segmentsOf(address))).toEqual([{ is: "link", text: `${address.slice(0, 1_200)}…`, href: address }]);
+    expect(beginningOf(segmentsOf(address))).toEqual([
+      { is: "link", text: `${address.slice(0, 1_200)}…`, href: address },
+    ]);
   });
 
   test("counts across all segments", () => {

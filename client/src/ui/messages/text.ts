@@ -13,7 +13,11 @@ const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u0084\u0086-\u009f]/g;
 
 /** Returns the text without the characters that could affect anything outside the message. */
 export function harmless(text: string): string {
-  return text.replace(/\r\n?/g, "\n").replace(directionControls, "").replace(excessMarks, "$1").replace(controls, "\ufffd");
+  return text
+    .replace(/\r\n?/g, "\n")
+    .replace(directionControls, "")
+    .replace(excessMarks, "$1")
+    .replace(controls, "\ufffd");
 }
 
 /** Every alternative fails early or consumes what it has read. Otherwise the time could grow with the square of the length. */
@@ -79,7 +83,8 @@ export function beginningOf(segments: readonly Segment[]): readonly Segment[] | 
   for (const segment of segments) {
     const end = endOf(segment.text, characters, lines);
     if (end === 0) return [...beginning, { is: "text", text: "…" }];
-    if (end < segment.text.length) return [...beginning, { ...segment, text: `${segment.text.slice(0, end).trimEnd()}…` }];
+    if (end < segment.text.length)
+      return [...beginning, { ...segment, text: `${segment.text.slice(0, end).trimEnd()}…` }];
     beginning.push(segment);
     characters -= segment.text.length;
     lines -= segment.text.split("\n").length - (segment.is === "block" ? 0 : 1);

@@ -27,7 +27,11 @@ export function dateAndTime(time: Date, language: Language): string {
 }
 
 /** Returns the date of a day, or "today" or "yesterday". */
-export function dayName(day: Date, language: Language, now: Date = new Date()): "today" | "yesterday" | { readonly date: string } {
+export function dayName(
+  day: Date,
+  language: Language,
+  now: Date = new Date(),
+): "today" | "yesterday" | { readonly date: string } {
   const ago = Math.round((midnight(now) - midnight(day)) / 86_400_000);
   if (ago === 0) return "today";
   if (ago === 1) return "yesterday";

@@ -13,5 +13,9 @@ function subscribe(changed: () => void): () => void {
 
 /** Whether the user looks at the page, that is whether it is visible and has the focus. */
 export function useAttention(): boolean {
-  return useSyncExternalStore(subscribe, () => document.visibilityState === "visible" && document.hasFocus(), () => false);
+  return useSyncExternalStore(
+    subscribe,
+    () => document.visibilityState === "visible" && document.hasFocus(),
+    () => false,
+  );
 }

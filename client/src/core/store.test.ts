@@ -1,8 +1,8 @@
-import { Cell, Emitter } from "./cell";
+import { Store, Emitter } from "./store";
 
-describe("Cell", () => {
+describe("Store", () => {
   test("notifies its subscribers of every change, and only of changes", () => {
-    const cell = new Cell(1);
+    const cell = new Store(1);
     const seen: number[] = [];
     const off = cell.subscribe(() => seen.push(cell.get()));
     cell.set(1);
@@ -15,7 +15,7 @@ describe("Cell", () => {
   });
 
   test("treats NaN as equal to NaN", () => {
-    const cell = new Cell(NaN);
+    const cell = new Store(NaN);
     const changed = jest.fn();
     cell.subscribe(changed);
     cell.set(NaN);

@@ -1,11 +1,11 @@
 import { deleteItemAsync, getItemAsync, setItemAsync } from "expo-secure-store";
 
-import type { Keep } from "../core/device";
+import type { KeyValueStore } from "../core/device";
 
 const prefix = "restante.";
 
 /** The system's keychain. Keys consist of letters, digits, dots, dashes and underscores. */
-export const keep: Keep = {
+export const keyValues: KeyValueStore = {
   read: (key) => getItemAsync(prefix + key),
   write: (key, value) => (value === null ? deleteItemAsync(prefix + key) : setItemAsync(prefix + key, value)),
 };

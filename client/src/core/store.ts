@@ -21,7 +21,7 @@ export class Emitter {
 }
 
 /** A Readable that its owner sets. */
-export class Cell<T> implements Readable<T> {
+export class Store<T> implements Readable<T> {
   #value: T;
   readonly #changed = new Emitter();
 

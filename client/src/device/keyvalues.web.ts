@@ -1,11 +1,11 @@
-import type { Keep } from "../core/device";
+import type { KeyValueStore } from "../core/device";
 
 const prefix = "restante:";
 /** Values that the browser could not store. They live as long as the page. */
 const unsaved = new Map<string, string | null>();
 
 /** The browser's localStorage, which tabs share. */
-export const keep: Keep = {
+export const keyValues: KeyValueStore = {
   async read(key) {
     try {
       return unsaved.has(key) ? (unsaved.get(key) ?? null) : localStorage.getItem(prefix + key);

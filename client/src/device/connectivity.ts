@@ -1,9 +1,9 @@
 import { AppState } from "react-native";
 
-import type { Wake } from "../core/device";
+import type { Connectivity } from "../core/device";
 
 /** Fires when the app comes to the front. Network changes are noticed by failed requests. */
-export const wake: Wake = {
+export const connectivity: Connectivity = {
   online: () => true,
   subscribe(woken) {
     const subscription = AppState.addEventListener("change", (state) => {

@@ -1,7 +1,7 @@
-import type { Wake } from "../core/device";
+import type { Connectivity } from "../core/device";
 
 /** Fires when the browser goes online or offline, and when the page comes to the front or is restored from the browser's page cache. */
-export const wake: Wake = {
+export const connectivity: Connectivity = {
   online: () => navigator.onLine,
   subscribe(woken) {
     const shown = () => {

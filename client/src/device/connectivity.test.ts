@@ -1,4 +1,4 @@
-import { wake } from "./wake";
+import { connectivity } from "./connectivity";
 
 let appChanges: ((state: string) => void) | null = null;
 jest.mock("react-native", () => ({
@@ -12,10 +12,10 @@ jest.mock("react-native", () => ({
 
 test("A phone fires a wake event when the app comes to the front, until it is unsubscribed", () => {
   const woken = jest.fn();
-  const unsubscribe = wake.subscribe(woken);
+  const unsubscribe = connectivity.subscribe(woken);
   for (const state of ["inactive", "background", "active"]) appChanges?.(state);
   expect(woken).toHaveBeenCalledTimes(1);
   unsubscribe();
   expect(appChanges).toBeNull();
-  expect(wake.online()).toBe(true);
+  expect(connectivity.online()).toBe(true);
 });

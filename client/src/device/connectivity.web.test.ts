@@ -1,4 +1,4 @@
-import { wake } from "./wake.web";
+import { connectivity } from "./connectivity.web";
 
 describe("A browser", () => {
   const page = new EventTarget();
@@ -14,24 +14,27 @@ describe("A browser", () => {
   afterEach(() => ["window", "document", "navigator"].forEach((name) => Reflect.deleteProperty(globalThis, name)));
 
   test("knows whether it has a network", () => {
-    expect(wake.online()).toBe(true);
+    expect(connectivity.online()).toBe(true);
     navigator.onLine = false;
-    expect(wake.online()).toBe(false);
+    expect(connectivity.online()).toBe(false);
   });
 
-  test.each(["online", "offline", "pageshow", "focus"])("fires a wake event at %s until it is unsubscribed", (moment) => {
-    const woken = jest.fn();
-    const unsubscribe = wake.subscribe(woken);
-    page.dispatchEvent(new Event(moment));
-    expect(woken).toHaveBeenCalledTimes(1);
-    unsubscribe();
-    page.dispatchEvent(new Event(moment));
-    expect(woken).toHaveBeenCalledTimes(1);
-  });
+  test.each(["online", "offline", "pageshow", "focus"])(
+    "fires a wake event at %s until it is unsubscribed",
+    (moment) => {
+      const woken = jest.fn();
+      const unsubscribe = connectivity.subscribe(woken);
+      page.dispatchEvent(new Event(moment));
+      expect(woken).toHaveBeenCalledTimes(1);
+      unsubscribe();
+      page.dispatchEvent(new Event(moment));
+      expect(woken).toHaveBeenCalledTimes(1);
+    },
+  );
 
   test("fires a wake event when the page becomes visible, not when it is hidden", () => {
     const woken = jest.fn();
-    const unsubscribe = wake.subscribe(woken);
+    const unsubscribe = connectivity.subscribe(woken);
     document.visibilityState = "hidden";
     document.dispatchEvent(new Event("visibilitychange"));
     expect(woken).not.toHaveBeenCalled();

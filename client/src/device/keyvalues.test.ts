@@ -1,4 +1,4 @@
-import { keep } from "./keep";
+import { keyValues } from "./keyvalues";
 
 const mockChain = new Map<string, string>();
 jest.mock("expo-secure-store", () => {
@@ -15,16 +15,16 @@ jest.mock("expo-secure-store", () => {
 });
 
 test("Values are stored until they are removed", async () => {
-  expect(await keep.read("server")).toBeNull();
-  await keep.write("server", "https://chat.example.org");
-  await keep.write("identity", '{"client":"ann"}\u2028');
-  await keep.write("language", "");
-  expect(await keep.read("server")).toBe("https://chat.example.org");
-  expect(await keep.read("identity")).toBe('{"client":"ann"}\u2028');
-  expect(await keep.read("language")).toBe("");
-  await keep.write("server", "http://other");
-  await keep.write("identity", null);
-  expect(await keep.read("server")).toBe("http://other");
-  expect(await keep.read("identity")).toBeNull();
+  expect(await keyValues.read("server")).toBeNull();
+  await keyValues.write("server", "https://chat.example.org");
+  await keyValues.write("identity", '{"client":"ann"}\u2028');
+  await keyValues.write("language", "");
+  expect(await keyValues.read("server")).toBe("https://chat.example.org");
+  expect(await keyValues.read("identity")).toBe('{"client":"ann"}\u2028');
+  expect(await keyValues.read("language")).toBe("");
+  await keyValues.write("server", "http://other");
+  await keyValues.write("identity", null);
+  expect(await keyValues.read("server")).toBe("http://other");
+  expect(await keyValues.read("identity")).toBeNull();
   expect([...mockChain.keys()]).toEqual(["restante.server", "restante.language"]);
 });
