@@ -1,6 +1,7 @@
 import { Api } from "./api";
+import { EventRing } from "./events";
 import { Failure } from "./failure";
-import { problem } from "./fakes";
+import { message, problem } from "./fakes";
 import type { Outgoing } from "./message";
 
 const outgoing: Outgoing = { id: "i", room: "lobby", msg: "hi", written_at: "", state: "waiting" };
@@ -13,7 +14,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-const api = (token?: string) => new Api("http://s", () => token);
+const api = (token?: string) => new Api("http://s", () => token, new EventRing());
 const text = (body: string, status = 200) => new Response(body, { status });
 
 async function failureOf(answer: Response | Error): Promise<Failure> {
@@ -69,7 +70,11 @@ test.each([
   [500, "later"],
   [503, "later"],
 ] as const)("the server's %i means %s", async (status, trouble) => {
-  expect((await failureOf(problem(status, "code", "why"))).trouble).toBe(trouble);
+  expect(await failureOf(problem(status, "a_code", "why"))).toMatchObject({
+    trouble,
+    code: "a_code",
+    reason: { code: "a_code", text: "why" },
+  });
 });
 
 test("another text under a used id is a conflict, which other refusals with 409 are not", async () => {
@@ -79,7 +84,7 @@ test("another text under a used id is a conflict, which other refusals with 409 
 });
 
 test.each([400, 401, 403, 404, 405, 413, 451, 502, 504])("%i of a proxy is not final", async (status) => {
-  expect((await failureOf(text("<html>no</html>", status))).trouble).toBe("later");
+  expect(await failureOf(text("<html>no</html>", status))).toMatchObject({ trouble: "later", code: "unreachable" });
 });
 
 test.each([
@@ -90,6 +95,7 @@ test.each([
   ["another object", Response.json({ ok: true })],
   ["null", Response.json(null)],
   ["a receipt of another message", Response.json({ ...receipt, id: "j" })],
+  ["a receipt without a time", Response.json({ ...receipt, sent_at: "soon" })],
 ])("after %s the outcome is unknown", async (_, answer) => {
   expect((await failureOf(answer)).trouble).toBe("unreachable");
 });
@@ -100,6 +106,17 @@ test("answers that are not pages or directories are rejected", async () => {
   );
   await expect(api().page("a", 1)).rejects.toMatchObject({ trouble: "unreachable" });
   await expect(api().rooms(1)).rejects.toMatchObject({ trouble: "unreachable" });
+});
+
+test("a page with a malformed message is a failure that asks to wait", async () => {
+  const bad = { messages: [message(1), { ...message(2), seq: 1.5 }], last_seq: 2, oldest_seq: 1 };
+  fetched.mockResolvedValueOnce(Response.json(bad));
+  await expect(api().page("lobby", 2)).rejects.toMatchObject({ trouble: "later", code: "unreadable", wait: 30_000 });
+});
+
+test("a malformed room of a list is left out", async () => {
+  fetched.mockResolvedValueOnce(Response.json({ rooms: [{ name: "a", last_seq: 1 }, null, { name: "B" }] }));
+  await expect(api().rooms(3)).resolves.toEqual([{ name: "a", last_seq: 1 }]);
 });
 
 test.each([

@@ -1,3 +1,5 @@
+import { acceptedOf, entriesOf, pageOf } from "./door";
+import type { EventRing } from "./events";
 import { Failure } from "./failure";
 import { isRecord, type Message, type Outgoing } from "./message";
 
@@ -20,43 +22,56 @@ export interface Entry {
 const timeout = 15_000;
 /** The longest wait, in seconds, that the server may ask for. A longer one is cut to this. */
 const longestWait = 300;
+/** The wait before a page that cannot be read is asked for again, in milliseconds. */
+const malformedWait = 30_000;
 
 /** The part of a server's HTTP API that the app uses, see docs/api/http.md. Every method rejects with a Failure. */
 export class Api {
   readonly #server: string;
   readonly #token: () => string | undefined;
+  readonly #events: Pick<EventRing, "note">;
 
-  constructor(server: string, token: () => string | undefined) {
+  constructor(server: string, token: () => string | undefined, events: Pick<EventRing, "note">) {
     this.#server = server;
     this.#token = token;
+    this.#events = events;
   }
 
   /** Posts a message. Resolves with the server's time of acceptance. Posting the same id with the same text again adds nothing. */
   async send(outgoing: Outgoing, client: string): Promise<string> {
     const body = { id: outgoing.id, msg: outgoing.msg, client_id: client };
-    const isReceipt = (answer: unknown): answer is { sent_at: string } =>
-      isRecord(answer) && answer.id === outgoing.id && typeof answer.sent_at === "string";
     const init = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-    return (await this.#ask(`/rooms/${outgoing.room}/messages`, isReceipt, init)).sent_at;
+    const answer = await this.#ask(`/rooms/${outgoing.room}/messages`, init);
+    return acceptedOf(answer, outgoing.id) ?? this.#foreign("receipt");
   }
 
   /** Returns the page before a number, or the newest page. */
-  page(room: string, limit: number, before?: number): Promise<Page> {
+  async page(room: string, limit: number, before?: number): Promise<Page> {
     const query = before === undefined ? "" : `&before=${before}`;
-    return this.#ask(`/rooms/${room}/messages?limit=${limit}${query}`, isPage);
+    const answer = await this.#ask(`/rooms/${room}/messages?limit=${limit}${query}`);
+    if (!isRecord(answer) || !Array.isArray(answer.messages)) return this.#foreign("page");
+    const page = pageOf(answer, room);
+    if (page !== null) return page;
+    this.#events.note("malformed", { what: "page" });
+    throw new Failure("later", "the server's page of the room cannot be read", malformedWait, "unreadable");
   }
 
   /** Returns the rooms that the client may read, sorted by name, at most limit. */
   async rooms(limit: number): Promise<readonly Entry[]> {
-    return (await this.#ask(`/rooms?limit=${limit}`, isDirectory)).rooms;
+    const read = entriesOf(await this.#ask(`/rooms?limit=${limit}`));
+    if (read === null) return this.#foreign("rooms");
+    if (read.malformed > 0) this.#events.note("malformed", { what: "rooms", count: read.malformed });
+    return read.rooms;
   }
 
-  /** Resolves with the server's answer. An answer of another form comes from a portal or a proxy, and counts as unreachable. */
-  async #ask<T>(
-    path: string,
-    isAnswer: (answer: unknown) => answer is T,
-    init: RequestInit & { headers?: Record<string, string> } = {},
-  ): Promise<T> {
+  /** Refuses an answer of another form. It comes from a portal or a proxy, and counts as unreachable. */
+  #foreign(what: string): never {
+    this.#events.note("malformed", { what });
+    throw new Failure("unreachable", "this is no answer of a Restante server");
+  }
+
+  /** Resolves with the server's answer, of any form. */
+  async #ask(path: string, init: RequestInit & { headers?: Record<string, string> } = {}): Promise<unknown> {
     const token = this.#token();
     const headers = { ...init.headers, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) };
     const ended = new AbortController();
@@ -71,7 +86,6 @@ export class Api {
       });
       if (!response.ok) throw await refusal(response);
       const answer: unknown = await response.json();
-      if (!isAnswer(answer)) throw new Failure("unreachable", "this is no answer of a Restante server");
       return answer;
     } catch (error) {
       throw Failure.of(error);
@@ -81,30 +95,18 @@ export class Api {
   }
 }
 
-function isPage(answer: unknown): answer is Page {
-  return (
-    isRecord(answer) &&
-    Array.isArray(answer.messages) &&
-    typeof answer.last_seq === "number" &&
-    typeof answer.oldest_seq === "number"
-  );
-}
-
-function isDirectory(answer: unknown): answer is { rooms: readonly Entry[] } {
-  return isRecord(answer) && Array.isArray(answer.rooms);
-}
-
 /** Turns a status other than 2xx into a Failure. Only an answer with a code is from the server and can be final: a proxy may answer anything. */
 async function refusal(response: Response): Promise<Failure> {
   const problem: unknown = await response.json().catch(() => null);
   const { status } = response;
   const text = reason(problem) ?? `status ${status}`;
-  const own = isRecord(problem) && typeof problem.code === "string";
-  if (own && status === 401) return new Failure("unauthenticated", text);
-  if (own && problem.code === "conflict") return new Failure("conflict", text);
-  if (own && status < 500 && status !== 408 && status !== 429) return new Failure("rejected", text);
+  const code = isRecord(problem) && typeof problem.code === "string" ? problem.code : undefined;
+  const own = code !== undefined;
+  if (own && status === 401) return new Failure("unauthenticated", text, 0, code);
+  if (code === "conflict") return new Failure("conflict", text, 0, code);
+  if (own && status < 500 && status !== 408 && status !== 429) return new Failure("rejected", text, 0, code);
   const seconds = Number(response.headers.get("Retry-After"));
-  return new Failure("later", text, 1000 * Math.min(longestWait, Math.max(0, seconds || 0)));
+  return new Failure("later", text, 1000 * Math.min(longestWait, Math.max(0, seconds || 0)), code);
 }
 
 /** Returns the text of a problem document: its faults by field, or its detail. */

@@ -1,6 +1,7 @@
 import { Api, type Entry } from "./api";
 import { Store, type Readable } from "./store";
 import type { Device, Platform, TabEvent, Tabs, Connectivity } from "./device";
+import { EventRing } from "./events";
 import { Failure } from "./failure";
 import { dial, type Hub } from "./hub";
 import { claimsOf, type Identity } from "./identity";
@@ -40,6 +41,8 @@ export class Chat {
   readonly waiting: Readable<number>;
   /** Whether the device keeps the outbox and the history when the app is closed. */
   readonly keeps: boolean;
+  /** The last events, for a report of a fault. */
+  readonly events: EventRing;
   /** Resolves when the client has signed out in another tab. */
   readonly erased: Promise<void>;
 
@@ -58,16 +61,17 @@ export class Chat {
   #first: string | undefined;
   #stale = false;
 
-  private constructor(platform: Platform, server: string, identity: Identity, device: Device) {
+  private constructor(platform: Platform, server: string, identity: Identity, device: Device, events: EventRing) {
     const { connectivity, newID, negotiates } = platform;
     this.client = identity.client;
     this.#token = identity.token;
     const token = () => this.#token;
+    this.events = events;
     this.#device = device;
     this.keeps = device.keeps;
     this.#connectivity = connectivity;
     this.#tabs = platform.tabs(server, identity.client);
-    this.#api = new Api(server, token);
+    this.#api = new Api(server, token, events);
     this.#outbox = new Outbox({
       device,
       tabs: this.#tabs,
@@ -86,6 +90,7 @@ export class Chat {
             negotiates,
             received: (m) => this.#rooms.get(m.room)?.receive(m),
             reset: (room) => this.#readAgain(room),
+            events,
           },
           end,
         ),
@@ -105,9 +110,9 @@ export class Chat {
   }
 
   /** Opens the data on the device, and starts to connect. It does not wait for the network. */
-  static async open(platform: Platform, server: string, identity: Identity): Promise<Chat> {
+  static async open(platform: Platform, server: string, identity: Identity, events = new EventRing()): Promise<Chat> {
     const device = await platform.device(server, identity.client);
-    const chat = new Chat(platform, server, identity, device);
+    const chat = new Chat(platform, server, identity, device, events);
     if (identity.token !== undefined) chat.#tabs.post({ is: "token", token: identity.token });
     await chat.#outbox.start();
     const names = await device.get("rooms").catch(() => undefined);

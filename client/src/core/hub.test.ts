@@ -40,6 +40,7 @@ afterEach(() => jest.useRealTimers());
 
 const received = jest.fn();
 const reset = jest.fn();
+const events = { note: jest.fn() };
 const options: HubOptions = {
   server: "http://s",
   client: "Ann & Bob",
@@ -47,6 +48,7 @@ const options: HubOptions = {
   negotiates: true,
   received,
   reset,
+  events,
 };
 const open = (change: Partial<HubOptions> = {}) => dial({ ...options, ...change }, new AbortController().signal);
 
@@ -69,7 +71,7 @@ test("it carries a token, and opens a WebSocket at once if it must not negotiate
 
 test("join and leave call the server", async () => {
   const hub = await open();
-  mockConnection.invoke.mockResolvedValueOnce({ last_seq: 7, oldest_seq: 1 });
+  mockConnection.invoke.mockResolvedValue({ last_seq: 7, oldest_seq: 1, more: true });
   await expect(hub.join("a")).resolves.toEqual({ last_seq: 7, oldest_seq: 1 });
   await hub.join("a", 5);
   await hub.join("a", { after: 5, epoch: "e" });
@@ -96,20 +98,97 @@ test("a connection that was stopped delivers nothing more, also while it is endi
   expect(mockConnection.off.mock.calls).toEqual(mockConnection.on.mock.calls.map(([event]) => [event]));
 });
 
+describe("what the server delivers is checked", () => {
+  const deliver = (event: string, value: unknown) => {
+    for (const [name, told] of mockConnection.on.mock.calls) if (name === event) told(value);
+  };
+
+  test("a malformed message or reset is noted, and those around it are delivered", async () => {
+    await open();
+    deliver("ReceiveMessage", message(1));
+    for (const bad of [undefined, null, "x", [], {}, { ...message(2), seq: "2" }]) deliver("ReceiveMessage", bad);
+    deliver("ReceiveMessage", { ...message(3), later: true });
+    deliver("ReceiveMessage", { kind: "reaction", room: "lobby", seq: 4 });
+    for (const bad of [undefined, null, { room: "No room", reason: "floor", after: 1 }]) deliver("Reset", bad);
+    expect(received.mock.calls).toEqual([[message(1)], [message(3)]]);
+    expect(reset).not.toHaveBeenCalled();
+    expect(events.note.mock.calls.map(([code, { what }]) => `${code} ${what}`)).toEqual([
+      ...Array(6).fill("malformed message"),
+      ...Array(3).fill("malformed reset"),
+    ]);
+  });
+
+  test.each([undefined, null, 7, {}, { last_seq: -1, oldest_seq: 0 }, { last_seq: 1, oldest_seq: 1, reset: {} }])(
+    "an answer to a join as %j is a failure that is tried again later",
+    async (answer) => {
+      const hub = await open();
+      mockConnection.invoke.mockResolvedValueOnce(answer);
+      await expect(hub.join("a")).rejects.toMatchObject({ trouble: "later", code: "unreadable" });
+    },
+  );
+});
+
+describe("a call without an answer", () => {
+  beforeEach(() => jest.useFakeTimers());
+
+  const never = () => new Promise(() => {});
+
+  test.each(["join", "leave"] as const)("to %s ends the connection after 15 s", async (method) => {
+    const hub = await open();
+    mockConnection.invoke.mockImplementationOnce(never);
+    mockConnection.stop.mockImplementationOnce(never);
+    const called = expect(hub[method]("a")).rejects.toMatchObject({ trouble: "unreachable", code: "unreachable" });
+    await flushPromises();
+    jest.advanceTimersByTime(14_999);
+    expect(mockConnection.stop).not.toHaveBeenCalled();
+    jest.advanceTimersByTime(1);
+    await called;
+    await hub.closed;
+    expect([mockConnection.stop.mock.calls.length, jest.getTimerCount()]).toEqual([1, 0]);
+  });
+
+  test("may take longer while the server delivers messages, but not for ever", async () => {
+    const hub = await open();
+    mockConnection.invoke.mockImplementationOnce(never);
+    const called = expect(hub.join("a")).rejects.toMatchObject({ trouble: "unreachable" });
+    for (let second = 0; second < 59; second++) {
+      mockConnection.on.mock.calls[0]?.[1](message(1));
+      jest.advanceTimersByTime(1_000);
+      await flushPromises();
+    }
+    expect(mockConnection.stop).not.toHaveBeenCalled();
+    jest.advanceTimersByTime(1_000);
+    await called;
+    expect([mockConnection.stop.mock.calls.length, jest.getTimerCount()]).toEqual([1, 0]);
+  });
+
+  test("leaves no timer after its answer", async () => {
+    const hub = await open();
+    await hub.leave("a");
+    await flushPromises();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
 const hubError = (answer: string) =>
   new Error(`An unexpected error occurred invoking 'JoinRoom' on the server. HubException: ${answer}`);
 
 test.each([
-  [hubError("forbidden: not for\nyou"), "rejected", "not for\nyou"],
-  [hubError("invalid: room: must be"), "rejected", "room: must be"],
-  [hubError("too_many: leave one first"), "rejected", "leave one first"],
-  [hubError("unavailable: soon"), "later", "soon"],
-  [hubError("internal: a mistake"), "later", "a mistake"],
-  [new Error("WebSocket closed with status code: 1006"), "unreachable", "WebSocket closed with status code: 1006"],
-])("%s is classified", async (error, trouble, text) => {
+  [hubError("forbidden: not for\nyou"), "rejected", "forbidden", "not for\nyou"],
+  [hubError("invalid: room: must be"), "rejected", "invalid", "room: must be"],
+  [hubError("too_many: leave one first"), "rejected", "too_many", "leave one first"],
+  [hubError("unavailable: soon"), "later", "unavailable", "soon"],
+  [hubError("internal: a mistake"), "later", "internal", "a mistake"],
+  [
+    new Error("WebSocket closed with status code: 1006"),
+    "unreachable",
+    "unreachable",
+    "WebSocket closed with status code: 1006",
+  ],
+])("%s is classified", async (error, trouble, code, text) => {
   const hub = await open();
   mockConnection.invoke.mockRejectedValueOnce(error);
-  await expect(hub.join("a")).rejects.toMatchObject({ trouble, message: text });
+  await expect(hub.join("a")).rejects.toMatchObject({ trouble, code, message: text });
 });
 
 test("a refusal, the end, or an earlier message answers a ping", async () => {

@@ -1,5 +1,7 @@
 import { HttpTransportType, HubConnectionBuilder, LogLevel, type HubConnection } from "@microsoft/signalr";
 
+import { joinedOf, receivedOf, resetOf } from "./door";
+import type { EventRing } from "./events";
 import { Emitter } from "./store";
 import { Failure } from "./failure";
 import type { Message } from "./message";
@@ -25,16 +27,19 @@ export interface Reset {
 /** A place in a room's log: a number, with its epoch if the server tells epochs. */
 export type Cursor = number | { readonly after: number; readonly epoch: string };
 
+/** How long a start may take, and how long the server may be silent while a call waits for its answer, in milliseconds. */
 const timeout = 15_000;
+/** How long a call may take while the server delivers messages, in milliseconds. */
+const longestCall = 60_000;
 
-/** A live connection to the hub, see docs/api/hub.md. join and leave reject with a Failure. */
+/** A live connection to the hub, see docs/api/hub.md. join and leave reject with a Failure, at the latest after a minute. */
 export interface Hub {
   /** Reads a room, from now on or after a cursor. A second join moves the cursor. */
   join(room: string, cursor?: Cursor): Promise<Joined>;
   leave(room: string): Promise<void>;
   /** Resolves with the next answer or message, or when the connection ends. Never rejects. */
   ping(): Promise<void>;
-  /** Resolves when the connection has ended, from either side. */
+  /** Resolves when the connection has ended, from either side, or was stopped. */
   readonly closed: Promise<unknown>;
   /** Ends the connection. It delivers nothing more, not even while it is ending. Never rejects. */
   stop(): Promise<void>;
@@ -48,6 +53,8 @@ export interface HubOptions {
   readonly received: (message: Message) => void;
   /** Called when a room that is being read goes on after another number than before. It must be joined again. */
   readonly reset: (room: string) => void;
+  /** Where malformed messages are noted. They are not delivered. */
+  readonly events: Pick<EventRing, "note">;
 }
 
 /** Opens a connection that reads no room yet. It does not reconnect by itself: the linker dials again. */
@@ -62,30 +69,72 @@ export async function dial(o: HubOptions, end: AbortSignal): Promise<Hub> {
     })
     .configureLogging(LogLevel.None)
     .build();
-  const messageEvents = new Emitter();
-  hub.on("ReceiveMessage", (message: Message) => {
-    messageEvents.emit();
-    o.received(message);
+  const lifeSigns = new Emitter();
+  hub.on("ReceiveMessage", (value: unknown) => {
+    lifeSigns.emit();
+    const received = receivedOf(value);
+    if (received.is === "message") o.received(received.message);
+    else if (received.is === "malformed") o.events.note("malformed", { what: "message" });
   });
-  hub.on("Reset", ({ room }: Reset) => o.reset(room));
-  const closed = new Promise((resolve) => hub.onclose(resolve));
+  hub.on("Reset", (value: unknown) => {
+    const reset = resetOf(value);
+    if (reset !== null) o.reset(reset.room);
+    else o.events.note("malformed", { what: "reset" });
+  });
+  let ended = () => {};
+  const closed = new Promise<void>((resolve) => (ended = resolve));
+  hub.onclose(() => ended());
+  const close = () => {
+    ended(); // a dead connection may take minutes to close
+    return stop(hub);
+  };
   await start(hub, end);
+  const call = async (method: string, ...args: unknown[]): Promise<unknown> => {
+    try {
+      return await withinLimits(hub.invoke<unknown>(method, ...args), lifeSigns, () => void close());
+    } catch (error) {
+      throw failureOf(error);
+    } finally {
+      lifeSigns.emit();
+    }
+  };
   return {
-    join: (room, cursor) => call<Joined>(hub, "JoinRoom", room, ...(cursor === undefined ? [] : [cursor])),
-    leave: (room) => call(hub, "LeaveRoom", room),
-    ping: () => ping(hub, messageEvents),
+    async join(room, cursor) {
+      const joined = joinedOf(await call("JoinRoom", room, ...(cursor === undefined ? [] : [cursor])));
+      if (joined !== null) return joined;
+      o.events.note("malformed", { what: "join" });
+      throw new Failure("later", "the server's answer cannot be read", 0, "unreadable");
+    },
+    leave: async (room) => void (await call("LeaveRoom", room)),
+    ping: () => ping(hub, lifeSigns),
     closed,
-    stop: () => stop(hub),
+    stop: close,
   };
 }
 
-/** Calls a method, and rejects with a Failure. */
-async function call<T>(hub: HubConnection, method: string, ...args: unknown[]): Promise<T> {
-  try {
-    return await hub.invoke<T>(method, ...args);
-  } catch (error) {
-    throw failureOf(error);
-  }
+/** Returns the result of a call. If it takes too long, the connection counts as dead: lost is called, and the promise rejects. */
+function withinLimits<T>(answer: Promise<T>, lifeSigns: Emitter, lost: () => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let silence: ReturnType<typeof setTimeout>;
+    const settled = () => {
+      clearTimeout(silence);
+      clearTimeout(limit);
+      off();
+    };
+    const expire = () => {
+      settled();
+      reject(new Failure("unreachable", "the server does not answer a call"));
+      lost();
+    };
+    const listen = () => {
+      clearTimeout(silence);
+      silence = setTimeout(expire, timeout);
+    };
+    const limit = setTimeout(expire, longestCall);
+    const off = lifeSigns.subscribe(listen);
+    listen();
+    answer.then(resolve, reject).then(settled, settled);
+  });
 }
 
 /** The error codes that do not change while the connection lives. too_many: the connection reads as many rooms as it may. */
@@ -95,7 +144,7 @@ const final: ReadonlySet<string> = new Set(["forbidden", "invalid", "too_many"])
 function failureOf(error: unknown): Failure {
   const [, code, text] = /HubException: (\w+): ([^]*)/.exec(String(error)) ?? [];
   if (code === undefined) return Failure.of(error);
-  return new Failure(final.has(code) ? "rejected" : "later", text ?? code, 1000);
+  return new Failure(final.has(code) ? "rejected" : "later", text ?? code, 1000, code);
 }
 
 /** Starts a connection within a time limit, because a browser may try a WebSocket for minutes. A later one is stopped. */
@@ -117,13 +166,13 @@ async function start(hub: HubConnection, end: AbortSignal): Promise<void> {
 }
 
 /** Waits for an answer, or a message that arrives before it. No room has an empty name, so the server answers with an error. */
-function ping(hub: HubConnection, messageEvents: Emitter): Promise<void> {
+function ping(hub: HubConnection, lifeSigns: Emitter): Promise<void> {
   return new Promise((resolve) => {
     const answered = () => {
       off();
       resolve();
     };
-    const off = messageEvents.subscribe(answered);
+    const off = lifeSigns.subscribe(answered);
     hub.invoke("LeaveRoom", "").then(answered, answered);
   });
 }

@@ -1,4 +1,5 @@
 import { Api } from "./api";
+import { EventRing } from "./events";
 import { FakeDevice, FakeServer, FakeTabs, FakeConnectivity, flushPromises, message } from "./fakes";
 import type { Hub } from "./hub";
 import { Outbox } from "./outbox";
@@ -13,7 +14,7 @@ export function setUp() {
   let ids = 0;
   const tab = async (name = "lobby") => {
     const mine = tabs.tab();
-    const api = new Api("http://s", () => undefined);
+    const api = new Api("http://s", () => undefined, new EventRing());
     const outbox = new Outbox({
       device,
       tabs: mine,

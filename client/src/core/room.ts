@@ -207,8 +207,7 @@ export class Room {
   /** Drops the log, because the server has gone back to an earlier state or is another one. What is read is cut to what is still there. */
   async #goBack(hub: Hub, { epoch, last_seq }: Joined): Promise<void> {
     const { epoch: before } = this.#records;
-    const { last, messages } = this.#log;
-    const { read } = this.timeline.get();
+    const [{ last, messages }, { read }] = [this.#log, this.timeline.get()];
     this.#drop(epoch);
     if (last === 0) return;
     this.#notice("");
@@ -340,8 +339,7 @@ export class Room {
 
   /** Fetches the page before the first message, from the device if it has one. Returns whether messages were added. */
   async #page(): Promise<boolean> {
-    const { first } = this.#log;
-    const { epoch } = this.#records;
+    const [{ first }, { epoch }] = [this.#log, this.#records];
     if (first <= this.#oldest) return false;
     const here = await this.#records.history(olderPageSize, first);
     const page = here.length > 0 ? undefined : await this.#o.api.page(this.name, olderPageSize, first);
@@ -396,13 +394,7 @@ export class Room {
     const shown = { ...this.timeline.get(), ...change };
     const older = this.#log.first > this.#oldest ? this.#paging : "none";
     const last = Math.max(shown.last, this.#log.last);
-    this.timeline.set({
-      ...shown,
-      older,
-      last,
-      oldest: this.#oldest,
-      messages: this.#log.messages,
-      outgoing: this.#own(),
-    });
+    const { messages } = this.#log;
+    this.timeline.set({ ...shown, older, last, oldest: this.#oldest, messages, outgoing: this.#own() });
   }
 }

@@ -2,6 +2,7 @@ import { Api } from "./api";
 import { Store } from "./store";
 import { Chat } from "./chat";
 import type { Platform } from "./device";
+import { EventRing } from "./events";
 import { Failure, type Trouble } from "./failure";
 import { claimsOf, identityOf, isName, trimName, type Identity } from "./identity";
 
@@ -23,6 +24,8 @@ const identityKey = "identity";
 /** Takes the app from its start to a Chat, and from one client to another. No method rejects. */
 export class Session {
   readonly stage = new Store<Stage>({ is: "opening" });
+  /** The last events, for a report of a fault. */
+  readonly events = new EventRing();
   readonly #platform: Platform;
   #server = "";
 
@@ -110,7 +113,7 @@ export class Session {
   async #enter(identity: Identity): Promise<void> {
     this.stage.set({ is: "opening" });
     await this.#remember(identity);
-    const chat = await Chat.open(this.#platform, this.#server, identity);
+    const chat = await Chat.open(this.#platform, this.#server, identity, this.events);
     void chat.erased.then(() => this.#leave(chat));
     this.stage.set({ is: "chat", chat });
   }
@@ -150,7 +153,7 @@ async function inquire(server: string): Promise<Stage> {
 /** Sends a harmless request and returns its kind of failure, or null. */
 async function troubleOf(server: string, token: string | undefined): Promise<Trouble | null> {
   try {
-    await new Api(server, () => token).rooms(1);
+    await new Api(server, () => token, new EventRing()).rooms(1);
     return null;
   } catch (error) {
     return Failure.of(error).trouble;
