@@ -82,6 +82,7 @@ export class Api {
         headers,
         signal: ended.signal,
         cache: "no-store",
+        redirect: "error", // the server never redirects, and another place may be without encryption
         credentials: "omit",
       });
       if (!response.ok) throw await refusal(response);

@@ -32,6 +32,8 @@ interface Connection {
  */
 export class Chat {
   readonly client: string;
+  /** The server's address. */
+  readonly server: string;
   /** Whether the client may send, according to its token. The server decides. */
   readonly maySend: Readable<boolean>;
   readonly link: Readable<Link>;
@@ -64,6 +66,7 @@ export class Chat {
   private constructor(platform: Platform, server: string, identity: Identity, device: Device, events: EventRing) {
     const { connectivity, newID, negotiates } = platform;
     this.client = identity.client;
+    this.server = server;
     this.#token = identity.token;
     const token = () => this.#token;
     this.events = events;

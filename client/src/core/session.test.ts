@@ -156,7 +156,6 @@ describe("a server", () => {
     ["pi", "http://pi"],
     ["pi.local", "http://pi.local"],
     ["example.org", "https://example.org"],
-    ["http://example.org", "http://example.org"],
     ["HTTPS://Example.org:443", "https://example.org"],
     ["https://ann:secret@example.org/?x#y", "https://example.org"],
   ])("%s is %s", async (text, origin) => {
@@ -183,6 +182,60 @@ describe("a server", () => {
     await session.start();
     await session.enterServer(text);
     expect(at(session)).toEqual({ is: "server", problem: "not an address" });
+  });
+
+  test.each(["http://example.org", "http://8.8.8.8:8080", "http://100.64.0.1", "http://server.internal"])(
+    "%s is refused, because anybody on the way could read along",
+    async (text) => {
+      const t = given(native);
+      const fetched = jest.spyOn(globalThis, "fetch");
+      const session = t.session();
+      await session.start();
+      await session.enterServer(text);
+      expect(at(session)).toEqual({ is: "server", problem: "not encrypted" });
+      expect([fetched.mock.calls, t.kept.size]).toEqual([[], 0]);
+    },
+  );
+
+  test("that an earlier version accepted without encryption is refused at the start", async () => {
+    const t = given(native);
+    t.kept.set("server", "http://example.org").set("identity", '{"client":"ann"}');
+    const fetched = jest.spyOn(globalThis, "fetch");
+    const session = t.session();
+    await session.start();
+    expect(at(session)).toEqual({ is: "server", problem: "not encrypted" });
+    expect(fetched).not.toHaveBeenCalled();
+  });
+
+  test("is the page's own on the web, encrypted or not", async () => {
+    const session = given({ server: "http://example.org" }).session();
+    await session.start();
+    expect(at(session)).toEqual({ is: "name", server: "http://example.org" });
+  });
+
+  test("is changed for another one only if that one answers", async () => {
+    const t = given(native);
+    const session = t.session();
+    await session.start();
+    await session.enterServer("pi");
+    await session.enterName("ann");
+    await expect(session.changeServer("http://example.org")).resolves.toBe("not encrypted");
+    t.server.up = false;
+    await expect(session.changeServer("https://example.org")).resolves.toBe("no answer");
+    expect([at(session).is, t.kept.get("server")]).toEqual(["chat", "http://pi"]);
+    t.server.up = true;
+    await expect(session.changeServer("https://example.org")).resolves.toBeNull();
+    expect(at(session)).toEqual({ is: "name", server: "https://example.org" });
+    expect([t.kept.get("server"), t.kept.has("identity")]).toEqual(["https://example.org", false]);
+  });
+
+  test("that redirects is not followed", async () => {
+    const t = given(native);
+    const fetched = jest.spyOn(globalThis, "fetch");
+    const session = t.session();
+    await session.start();
+    await session.enterServer("pi");
+    expect(fetched.mock.calls.map(([, init]) => init?.redirect)).toEqual(["error"]);
   });
 
   test("that does not answer is not stored", async () => {

@@ -1,6 +1,8 @@
+import { originOf } from "./address";
 import { Api } from "./api";
 import { Store } from "./store";
 import { Chat } from "./chat";
+import { exposureOf } from "./cleartext";
 import type { Platform } from "./device";
 import { EventRing } from "./events";
 import { Failure, type Trouble } from "./failure";
@@ -16,7 +18,8 @@ export type Stage =
   | { readonly is: "chat"; readonly chat: Chat };
 
 /** Why an input was not accepted. */
-export type Problem = "not an address" | "no answer" | "not a name" | "not a token" | "expired" | "not accepted";
+export type Problem =
+  "not an address" | "not encrypted" | "no answer" | "not a name" | "not a token" | "expired" | "not accepted";
 
 const serverKey = "server";
 const identityKey = "identity";
@@ -39,6 +42,9 @@ export class Session {
     this.#platform.connectivity.subscribe(() => this.#woken());
     this.#server = this.#platform.server ?? (await this.#read(serverKey)) ?? "";
     if (this.#server === "") return this.stage.set({ is: "server" });
+    if (this.#platform.server === null && exposureOf(this.#server) === "anybody") {
+      return this.stage.set({ is: "server", problem: "not encrypted" }); // an earlier version accepted it
+    }
     if (token !== null) return void (await this.enterToken(token));
     const kept = await this.#read(identityKey);
     const identity = kept === null ? null : identityOf(kept);
@@ -53,15 +59,25 @@ export class Session {
   }
 
   async enterServer(text: string): Promise<void> {
-    const server = address(text);
-    if (server === null) return this.stage.set({ is: "server", problem: "not an address" });
     const before = this.stage.get();
-    const stage = await inquire(server);
+    const found = await this.#find(text);
     if (this.stage.get() !== before) return;
-    if (stage.is === "unreachable") return this.stage.set({ is: "server", problem: "no answer" });
-    this.#server = server;
-    this.stage.set(stage);
-    await this.#write(serverKey, server);
+    if (typeof found === "string") return this.stage.set({ is: "server", problem: found });
+    await this.#use(found);
+  }
+
+  /**
+   * Signs out and goes on with another server, which must answer before anything changes here. Resolves with the problem, or
+   * null.
+   */
+  async changeServer(text: string): Promise<Problem | null> {
+    const before = this.stage.get();
+    const found = await this.#find(text);
+    if (this.stage.get() !== before) return null; // the stage has changed meanwhile
+    if (typeof found === "string") return found;
+    await this.signOut();
+    await this.#use(found);
+    return null;
   }
 
   async enterName(name: string): Promise<void> {
@@ -105,6 +121,21 @@ export class Session {
     else await this.probe();
   }
 
+  /** Returns the first stage on a server, or the problem with its address. */
+  async #find(text: string): Promise<Problem | Asking> {
+    const server = originOf(text);
+    if (server === null) return "not an address";
+    if (exposureOf(server) === "anybody") return "not encrypted";
+    const stage = await inquire(server);
+    return stage.is === "unreachable" ? "no answer" : stage;
+  }
+
+  async #use(stage: Asking): Promise<void> {
+    this.#server = stage.server;
+    this.stage.set(stage);
+    await this.#write(serverKey, stage.server);
+  }
+
   #refuse(problem: Problem): Problem {
     if (this.stage.get().is !== "chat") this.stage.set({ is: "token", server: this.#server, problem });
     return problem;
@@ -143,8 +174,11 @@ export class Session {
   }
 }
 
+/** The stages in which a server that answers asks who its client is. */
+type Asking = Extract<Stage, { is: "name" | "token" }>;
+
 /** Returns the stage that a server requires first. */
-async function inquire(server: string): Promise<Stage> {
+async function inquire(server: string): Promise<Asking | Extract<Stage, { is: "unreachable" }>> {
   const trouble = await troubleOf(server, undefined);
   if (trouble === null) return { is: "name", server };
   return trouble === "unauthenticated" ? { is: "token", server } : { is: "unreachable", server };
@@ -157,18 +191,5 @@ async function troubleOf(server: string, token: string | undefined): Promise<Tro
     return null;
   } catch (error) {
     return Failure.of(error).trouble;
-  }
-}
-
-/** Returns the origin of an address. Without a scheme it is http for local hosts, otherwise https. */
-function address(text: string): string | null {
-  const typed = text.trim();
-  const local = /^(localhost|\d+\.\d+\.\d+\.\d+|\[.*\]|[^./:]+|[^/:]+\.local)(:|\/|$)/i;
-  const whole = typed.includes("://") ? typed : `${local.test(typed) ? "http" : "https"}://${typed}`;
-  try {
-    const { origin, protocol, hostname } = new URL(whole);
-    return /^https?:$/.test(protocol) && hostname !== "" ? origin : null;
-  } catch {
-    return null;
   }
 }

@@ -5,6 +5,7 @@ import type { Chat } from "../core/chat";
 import type { Link } from "../core/link";
 import { Button } from "./Button";
 import { useLocale, type Texts } from "./i18n";
+import { NotEncrypted } from "./NotEncrypted";
 import { useReadable } from "./readable";
 import { Text } from "./Text";
 import { TokenDialog } from "./Token";
@@ -31,9 +32,12 @@ export function LinkBar({ chat, line = false }: { readonly chat: Chat; readonly 
         ]}
       >
         <View aria-hidden style={[styles.dot, { backgroundColor: link.is === "live" ? colours.good : colour }]} />
-        <Text size="small" style={[styles.text, { color: colour }]}>
-          {words(chat.keeps, link, waiting, t)}
-        </Text>
+        <View style={styles.text}>
+          <Text size="small" style={{ color: colour }}>
+            {words(chat.keeps, link, waiting, t)}
+          </Text>
+          <NotEncrypted server={chat.server} />
+        </View>
         {link.is === "away" && <Button small label={t("try-now")} onPress={() => chat.retry()} />}
         {link.is === "refused" && <Button small opens label={t("new-token")} onPress={() => setAsking(true)} />}
       </View>

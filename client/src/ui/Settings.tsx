@@ -5,6 +5,7 @@ import type { Chat } from "../core/chat";
 import { Button } from "./Button";
 import { Dialog } from "./Dialog";
 import { isLanguage, languages, useLocale } from "./i18n";
+import { NotEncrypted } from "./NotEncrypted";
 import { schemes, usePreferences } from "./preferences";
 import { useReadable } from "./readable";
 import { useSession } from "./session";
@@ -25,6 +26,7 @@ export function Settings({ chat, onClose }: { readonly chat: Chat; readonly onCl
         <Text strong quoted>
           {chat.client}
         </Text>
+        <NotEncrypted server={chat.server} />
         {refused && <Button opens label={t("new-token")} onPress={() => setAsking(true)} />}
       </Section>
       <Choice

@@ -7,6 +7,7 @@ import { Button } from "./Button";
 import { Field } from "./Field";
 import { useLocale } from "./i18n";
 import { Mark } from "./Mark";
+import { NotEncrypted } from "./NotEncrypted";
 import { useSession } from "./session";
 import { Text } from "./Text";
 import { TokenForm } from "./Token";
@@ -29,19 +30,19 @@ export function SignIn({ stage }: { readonly stage: SignInStage }) {
       );
     case "name":
       return (
-        <Card title={t("welcome-name")}>
+        <Card title={t("welcome-name")} server={stage.server}>
           <Line key="name" of="name" problem={stage.problem} onText={(text) => session.enterName(text)} />
         </Card>
       );
     case "token":
       return (
-        <Card title={t("welcome-token")}>
+        <Card title={t("welcome-token")} server={stage.server}>
           <TokenForm problem={stage.problem} onToken={(token) => session.enterToken(token)} />
         </Card>
       );
     case "unreachable":
       return (
-        <Card title={t("unreachable-title")}>
+        <Card title={t("unreachable-title")} server={stage.server}>
           <Text role="alert" tone="muted">
             {t("unreachable-text", { server: stage.server })}
           </Text>
@@ -98,7 +99,14 @@ function Line({ of, problem, onText }: LineProps) {
   );
 }
 
-function Card({ title, children }: { readonly title: string; readonly children: ReactNode }) {
+interface CardProps {
+  readonly title: string;
+  /** The server that is used, undefined before there is one. */
+  readonly server?: string;
+  readonly children: ReactNode;
+}
+
+function Card({ title, server, children }: CardProps) {
   const colours = useColours();
   const { t } = useLocale();
   return (
@@ -117,6 +125,7 @@ function Card({ title, children }: { readonly title: string; readonly children: 
           <Text heading={2} size="lead">
             {title}
           </Text>
+          {server !== undefined && <NotEncrypted server={server} />}
           {children}
         </View>
       </ScrollView>

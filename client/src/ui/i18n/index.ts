@@ -7,15 +7,16 @@ import { de } from "./de";
 import { de as deMessages } from "./de.messages";
 import { en } from "./en";
 import { en as enMessages } from "./en.messages";
+import { phones } from "./phones";
 import { completeIntl } from "./plural";
 
 completeIntl();
 
 /** The languages of the app, each with its name in that language and its direction. */
 export const languages = {
-  en: { name: "English", rtl: false, texts: [en, enMessages] },
-  de: { name: "Deutsch", rtl: false, texts: [de, deMessages] },
-  ar: { name: "العربية", rtl: true, texts: [ar, arMessages] },
+  en: { name: "English", rtl: false, texts: [en, enMessages, phones.en] },
+  de: { name: "Deutsch", rtl: false, texts: [de, deMessages, phones.de] },
+  ar: { name: "العربية", rtl: true, texts: [ar, arMessages, phones.ar] },
 } as const;
 
 export type Language = keyof typeof languages;
