@@ -1,10 +1,9 @@
 import { Api } from "./api";
 import { EventRing } from "./events";
 import { Failure } from "./failure";
-import { message, problem } from "./fakes";
-import type { Outgoing } from "./message";
+import { message, problem, unsent } from "./fakes";
 
-const outgoing: Outgoing = { id: "i", room: "lobby", msg: "hi", written_at: "", state: "waiting" };
+const outgoing = unsent("i", { msg: "hi" });
 const receipt = { id: "i", room: "lobby", client_id: "ann", sent_at: "2026-01-01T00:00:00Z" };
 
 let fetched: jest.SpyInstance<Promise<Response>, Parameters<typeof fetch>>;

@@ -79,7 +79,7 @@ test("the rooms are sorted by their newest message, own ones included", async ()
     ["a", "message 2", ""],
   ]);
   expect(chat.rooms.get()[1]).toBe(b); // the same object, because it has not changed
-  expect(changed).toHaveBeenCalledTimes(2);
+  expect(changed).toHaveBeenCalledTimes(4); // a message waits, is being sent, and waits again
   expect(chat.waiting.get()).toBe(1);
 });
 
@@ -370,7 +370,9 @@ test("a failed message can be sent again or discarded", async () => {
   const room = chat.room("lobby");
   await room?.send("refuse this");
   await pass();
-  expect(room?.timeline.get().outgoing).toMatchObject([{ state: "failed", reason: "msg is not liked" }]);
+  expect(room?.timeline.get().outgoing).toMatchObject([
+    { state: "failed", reason: { code: "invalid", text: "msg is not liked" } },
+  ]);
   expect(chat.waiting.get()).toBe(0);
   chat.resend("own-1");
   await pass();

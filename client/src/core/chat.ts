@@ -6,7 +6,7 @@ import { Failure } from "./failure";
 import { dial, type Hub } from "./hub";
 import { claimsOf, type Identity } from "./identity";
 import { Linker, type Link } from "./link";
-import { roomPattern, type Message, type Outgoing } from "./message";
+import { isUnsent, roomPattern, timeOf, type Message, type Outgoing } from "./message";
 import { Outbox } from "./outbox";
 import { backoff, pause } from "./retry";
 import { Room } from "./room";
@@ -106,9 +106,7 @@ export class Chat {
     this.waiting = this.#waiting;
     this.#maySend = new Store(mayPublish(identity.token));
     this.maySend = this.#maySend;
-    this.#outbox.outgoing.subscribe(() =>
-      this.#waiting.set(this.#outbox.outgoing.get().filter((m) => m.state === "waiting").length),
-    );
+    this.#outbox.outgoing.subscribe(() => this.#waiting.set(this.#outbox.outgoing.get().filter(isUnsent).length));
     this.erased = new Promise((resolve) => this.#tabs.subscribe((event) => this.#onTabEvent(event, resolve)));
   }
 
@@ -329,16 +327,15 @@ function unlessSame(now: Summary, before: Summary | undefined): Summary {
 }
 
 function byTime(a: Summary, b: Summary): number {
-  return compare(timeOf(b), timeOf(a)) || compare(a.name, b.name);
+  return compare(timeIn(b), timeIn(a)) || compare(a.name, b.name);
 }
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function timeOf({ newest }: Summary): string {
-  if (newest === null) return "";
-  return "sent_at" in newest ? newest.sent_at : newest.written_at;
+function timeIn({ newest }: Summary): string {
+  return newest === null ? "" : timeOf(newest);
 }
 
 /** Returns the rooms of a new client: the lobby if its token allows it, otherwise the rooms that the token names. */

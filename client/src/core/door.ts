@@ -34,7 +34,7 @@ export function receivedOf(value: unknown): Received {
     isTime(sent_at) &&
     isTime(stored_at);
   return valid
-    ? { is: "message", message: { id, room, seq, client_id, msg, sent_at, stored_at } }
+    ? { is: "message", message: { kind: "message", id, room, seq, client_id, msg, sent_at, stored_at } }
     : { is: "malformed" };
 }
 

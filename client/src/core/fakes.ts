@@ -2,13 +2,14 @@ import { Emitter } from "./store";
 import type { Device, TabEvent, Tabs, Values, Connectivity } from "./device";
 import { Failure } from "./failure";
 import type { Cursor, Hub, Joined, Reset } from "./hub";
-import type { Message, Outgoing } from "./message";
+import type { Message, Outgoing, Unsent } from "./message";
 
 // Fakes of the machine and the network for the tests of this folder.
 
 export function message(seq: number, change: Partial<Message> = {}): Message {
   const at = new Date(Date.UTC(2026, 0, 1) + seq * 1000).toISOString();
   return {
+    kind: "message",
     id: `id-${seq}`,
     room: "lobby",
     seq,
@@ -18,6 +19,19 @@ export function message(seq: number, change: Partial<Message> = {}): Message {
     stored_at: at,
     ...change,
   };
+}
+
+/** A message of the client that waits. */
+export function unsent(id: string, change: Partial<Unsent> = {}): Unsent {
+  const written = {
+    kind: "outgoing",
+    id,
+    room: "lobby",
+    msg: "a",
+    written_at: "2026-01-01T00:00:00Z",
+    order: 1,
+  } as const;
+  return { ...written, state: "waiting", reason: null, ...change };
 }
 
 export function messages(from: number, to: number, change: Partial<Message> = {}): Message[] {

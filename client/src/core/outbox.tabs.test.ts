@@ -1,6 +1,6 @@
 // Several tabs of one client. One of them sends.
 import { Failure } from "./failure";
-import { flushPromises } from "./fakes";
+import { flushPromises, unsent } from "./fakes";
 import { accepted, never, pass, setUp, started } from "./outbox.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) }));
@@ -17,7 +17,7 @@ test("tabs: all show the same, and one sends", async () => {
   await flushPromises();
   expect([t.server.posts, a.states(), b.states()]).toEqual([
     ["from b"],
-    ["from b waiting", "from a waiting"],
+    ["from b sending", "from a waiting"],
     ["from b waiting", "from a waiting"],
   ]);
   t.server.answer = (m) =>
@@ -53,13 +53,7 @@ test("tabs: all discard a failed message", async () => {
 test("tabs: a new one reports stored messages that the sending one does not know", async () => {
   const t = setUp();
   const { states } = await started(t);
-  t.device.box.set("untold", {
-    id: "untold",
-    room: "lobby",
-    msg: "1",
-    written_at: "2026-01-01T00:00:00Z",
-    state: "waiting",
-  });
+  t.device.box.set("untold", unsent("untold", { msg: "1" }));
   const late = await started(t);
   expect([t.server.posts, states(), late.states()]).toEqual([["1"], ["1 accepted"], ["1 accepted"]]);
 });
@@ -82,7 +76,7 @@ test("tabs: the other one sends, too, if the leading one seems suspended, but no
 test("tabs: the sending one finds unreported messages after a wake event", async () => {
   const t = setUp();
   const one = await started(t);
-  t.device.box.set("x", { id: "x", room: "lobby", msg: "a", written_at: "2026-01-01T00:00:00Z", state: "waiting" });
+  t.device.box.set("x", unsent("x"));
   await pass(60_000);
   expect(t.server.posts).toEqual([]);
   t.connectivity.events.emit();
@@ -95,7 +89,7 @@ test("tabs: an old event does not make an accepted message wait again", async ()
   const { outbox, states } = await started(t);
   await outbox.add("lobby", "1");
   await flushPromises();
-  for (const m of outbox.outgoing.get()) t.tabs.tab().post({ is: "outgoing", outgoing: { ...m, state: "waiting" } });
+  for (const { id } of outbox.outgoing.get()) t.tabs.tab().post({ is: "outgoing", outgoing: unsent(id, { msg: "1" }) });
   await flushPromises();
   expect([t.server.posts, states()]).toEqual([["1"], ["1 accepted"]]);
 });

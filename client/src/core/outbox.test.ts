@@ -1,5 +1,5 @@
 import { Failure } from "./failure";
-import { flushPromises } from "./fakes";
+import { flushPromises, unsent } from "./fakes";
 import { accepted, never, pass, setUp, started, unreachable } from "./outbox.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) }));
@@ -16,7 +16,7 @@ test("messages are sent one after the other, in the order in which they were wri
   answers[0]?.(accepted);
   await flushPromises();
   expect(t.server.posts).toEqual(["a", "b"]);
-  expect(states()).toEqual(["a accepted", "b waiting", "c waiting"]);
+  expect(states()).toEqual(["a accepted", "b sending", "c waiting"]);
   answers[1]?.(accepted);
   await flushPromises();
   expect(t.server.posts).toEqual(["a", "b", "c"]);
@@ -127,11 +127,10 @@ test("a rejected message does not block the others, and can be tried again or di
   for (const msg of ["bad", "ok", "worse"]) await outbox.add("lobby", msg);
   await flushPromises();
   expect(states()).toEqual(["bad failed", "ok accepted", "worse failed"]);
-  expect(outbox.outgoing.get()[0]?.reason).toBe("msg is not liked");
+  expect(outbox.outgoing.get()[0]).toMatchObject({ reason: { code: "invalid", text: "msg is not liked" } });
   expect([...t.device.box.values()].map((m) => m.state)).toEqual(["failed", "failed"]);
   t.server.answer = () => Promise.resolve(accepted);
   await outbox.retry("id-1");
-  expect(outbox.outgoing.get()[0]).not.toHaveProperty("reason");
   await outbox.discard("id-3");
   await flushPromises();
   expect([states(), t.server.kept, t.device.box.size]).toEqual([["bad accepted", "ok accepted"], ["ok", "bad"], 0]);
@@ -149,13 +148,17 @@ test("a conflict is final: the text stays for copying until it is discarded, and
   t.connectivity.events.emit();
   await pass(600_000);
   expect([states(), t.server.posts]).toEqual([
-    ["other conflict", "ok accepted"],
+    ["other failed", "ok accepted"],
     ["other", "ok"],
   ]);
+  expect(outbox.outgoing.get()[0]).toMatchObject({
+    conflict: true,
+    reason: { code: "conflict", text: "another text" },
+  });
   close();
   const again = await started(t); // after a restart of the app
   await pass(600_000);
-  expect([again.states(), t.server.posts]).toEqual([["other conflict"], ["other", "ok"]]);
+  expect([again.states(), t.server.posts]).toEqual([["other failed"], ["other", "ok"]]);
   await again.outbox.discard("id-1");
   expect([again.states(), t.device.box.size]).toEqual([[], 0]);
 });
@@ -168,10 +171,10 @@ test("a message that is refused several times shows why, and can be discarded, w
   await one.outbox.add("lobby", "odd");
   await one.outbox.add("lobby", "b");
   await pass(1_000);
-  expect(one.outbox.outgoing.get()[0]).not.toHaveProperty("reason");
+  expect(one.outbox.outgoing.get()[0]).toMatchObject({ reason: null });
   await pass(60_000);
   for (const { outbox } of [one, other])
-    expect(outbox.outgoing.get()[0]).toMatchObject({ msg: "odd", state: "waiting", reason: "status 403" });
+    expect(outbox.outgoing.get()[0]).toMatchObject({ msg: "odd", reason: { code: "unreachable", text: "status 403" } });
   await other.outbox.discard("id-1");
   await flushPromises();
   expect([t.server.kept, one.states(), t.device.box.size]).toEqual([["b"], ["b accepted"], 0]);
@@ -198,7 +201,7 @@ test("only a failed message can be tried again or discarded", async () => {
   await outbox.retry("id-1");
   await outbox.retry("unknown");
   await outbox.discard("unknown");
-  expect([states(), t.device.box.size]).toEqual([["a waiting"], 1]);
+  expect([states(), t.device.box.size]).toEqual([["a sending"], 1]);
 });
 
 test("stored messages are sent after a restart, in their order, and failed ones stay failed", async () => {
@@ -253,12 +256,12 @@ describe("a message that comes back in its log", () => {
     b.outbox.arrived("lobby", ["id-1"], accepted);
     await a.outbox.add("lobby", "a");
     await flushPromises();
-    expect([a.states(), b.states()]).toEqual([["a waiting"], []]);
+    expect([a.states(), b.states()]).toEqual([["a sending"], []]);
   });
 
   test("is not loaded again from a device that could not remove it", async () => {
     const t = setUp();
-    await t.device.put({ id: "x", room: "lobby", msg: "a", written_at: "", state: "waiting" });
+    await t.device.put(unsent("x"));
     const { outbox, states } = t.tab();
     outbox.arrived("lobby", ["x"], accepted);
     await outbox.start();
@@ -297,9 +300,9 @@ test("a message that was accepted before the log's newest leaves the outbox", as
   await outbox.add("lobby", "c");
   await flushPromises();
   outbox.arrived("lobby", [], "2026-01-01T00:00:10.000000Z"); // clocks may differ by this much
-  expect(states()).toEqual(["a accepted", "b accepted", "c waiting"]);
+  expect(states()).toEqual(["a accepted", "b accepted", "c sending"]);
   outbox.arrived("lobby", [], "2026-01-01T00:00:11.000000Z");
-  expect(states()).toEqual(["b accepted", "c waiting"]);
+  expect(states()).toEqual(["b accepted", "c sending"]);
 });
 
 test("a lost answer leads to another post, which adds nothing", async () => {
@@ -335,6 +338,6 @@ test("nothing happens after close", async () => {
   close();
   answer(accepted);
   await pass(60_000);
-  expect([t.server.posts, states(), t.device.box.size]).toEqual([["a"], ["a waiting", "b waiting"], 2]);
+  expect([t.server.posts, states(), t.device.box.size]).toEqual([["a"], ["a sending", "b waiting"], 2]);
   expect([t.connectivity.listeners, jest.getTimerCount()]).toEqual([0, 0]);
 });

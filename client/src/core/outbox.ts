@@ -1,7 +1,7 @@
 import { Store, Emitter } from "./store";
 import type { Device, TabEvent, Tabs, Connectivity } from "./device";
-import { Failure } from "./failure";
-import type { Outgoing } from "./message";
+import { Failure, type Reason } from "./failure";
+import { isDiscardable, isUnsent, type Outgoing, type Unsent, type Written } from "./message";
 import { RetrySchedule, pause } from "./retry";
 
 export interface OutboxOptions {
@@ -75,20 +75,29 @@ export class Outbox {
 
   /** Adds a sendable text. It is shown at once, and stored on the device when the promise resolves. */
   async add(room: string, msg: string): Promise<void> {
-    await this.#change({ id: this.#o.newID(), room, msg, written_at: new Date().toISOString(), state: "waiting" });
+    const order = this.#nextOrder();
+    const written = {
+      kind: "outgoing",
+      id: this.#o.newID(),
+      room,
+      msg,
+      written_at: new Date().toISOString(),
+      order,
+    } as const;
+    await this.#change({ ...written, state: "waiting", reason: null });
   }
 
   /** Tries a failed message again. */
   async retry(id: string): Promise<void> {
     const failed = this.#find(id);
-    if (failed?.state !== "failed") return;
-    const { reason: _, ...rest } = failed;
-    await this.#change({ ...rest, state: "waiting" });
+    if (failed?.state !== "failed" || failed.conflict) return;
+    await this.#change(waiting(failed, null));
   }
 
   /** Discards a message that shows a reason why the server has not accepted it. */
   async discard(id: string): Promise<void> {
-    if (this.#find(id)?.reason === undefined) return;
+    const known = this.#find(id);
+    if (known === undefined || !isDiscardable(known)) return;
     this.#cancel(id);
     this.#o.tabs.post({ is: "gone", id });
     await this.#o.device.remove(id);
@@ -103,7 +112,7 @@ export class Outbox {
     if (this.#arrived.size > remembered)
       [...this.#arrived].slice(0, -remembered).forEach((id) => this.#arrived.delete(id));
     const past = Date.parse(newest) - skew;
-    const isPast = (m: Outgoing) => m.room === room && m.state === "accepted" && Date.parse(m.accepted_at ?? "") < past;
+    const isPast = (m: Outgoing) => m.room === room && m.state === "accepted" && Date.parse(m.accepted_at) < past;
     this.#drop((m) => this.#arrived.has(m.id) || isPast(m));
   }
 
@@ -128,7 +137,7 @@ export class Outbox {
     end.addEventListener("abort", this.#o.connectivity.subscribe(again));
     await this.#load();
     for (let refusals = 0; !end.aborted;) {
-      const next = this.outgoing.get().find((m) => m.state === "waiting");
+      const next = this.outgoing.get().find(isUnsent);
       if (next === undefined || this.#unkept.has(next.id)) {
         await pause(Infinity, this.#work, end);
         continue;
@@ -136,7 +145,8 @@ export class Outbox {
       this.#schedule.begin();
       const failure = await this.#send(next);
       refusals = failure?.trouble === "later" ? refusals + 1 : 0;
-      if (refusals >= refusalsBeforeReason) this.#explain({ ...next, reason: failure?.message ?? "" });
+      if (failure !== undefined)
+        this.#goOnWaiting(next, refusals >= refusalsBeforeReason ? failure.reason : next.reason);
       if (failure === undefined) this.#schedule.succeeded();
       else if (failure.trouble === "unauthenticated") await this.#schedule.hold();
       else await this.#schedule.failed(failure.wait);
@@ -160,27 +170,25 @@ export class Outbox {
     } while (!turn.signal.aborted && (before === undefined || before !== first()));
   }
 
-  /** Shows why a message waits. The outbox continues to try it. */
-  #explain(waiting: Outgoing): void {
-    if (this.#find(waiting.id)?.state !== "waiting") return;
-    this.#show(waiting);
-    this.#o.tabs.post({ is: "outgoing", outgoing: waiting });
+  /** Shows that a message waits again, and why. The outbox continues to try it. */
+  #goOnWaiting(tried: Unsent, reason: Reason | null): void {
+    if (this.#find(tried.id)?.state !== "sending") return;
+    const outgoing = waiting(tried, reason);
+    this.#show(outgoing);
+    if (reason !== tried.reason) this.#o.tabs.post({ is: "outgoing", outgoing });
   }
 
   /** Sends one message. Returns the failure after which it must be tried again. */
-  async #send(next: Outgoing): Promise<Failure | undefined> {
-    const { reason: _, ...message } = next;
+  async #send(next: Unsent): Promise<Failure | undefined> {
+    this.#show({ ...next, state: "sending" });
     try {
       const accepted_at = await this.#o.send(next);
-      await this.#recordOutcome({ ...message, state: "accepted", accepted_at });
+      await this.#recordOutcome({ ...written(next), state: "accepted", accepted_at });
     } catch (error) {
       const failure = Failure.of(error);
       if (failure.trouble !== "rejected" && failure.trouble !== "conflict") return failure;
-      await this.#recordOutcome({
-        ...next,
-        state: failure.trouble === "conflict" ? "conflict" : "failed",
-        reason: failure.message,
-      });
+      const conflict = failure.trouble === "conflict";
+      await this.#recordOutcome({ ...written(next), state: "failed", reason: failure.reason, conflict });
     }
     return undefined;
   }
@@ -230,6 +238,10 @@ export class Outbox {
     this.#schedule.kick();
   }
 
+  #nextOrder(): number {
+    return Math.max(0, ...this.outgoing.get().map((m) => m.order)) + 1;
+  }
+
   #find(id: string): Outgoing | undefined {
     return this.outgoing.get().find((m) => m.id === id);
   }
@@ -245,4 +257,13 @@ export class Outbox {
   #drop(dropped: (m: Outgoing) => boolean): void {
     this.outgoing.update((shown) => (shown.some(dropped) ? shown.filter((m) => !dropped(m)) : shown));
   }
+}
+
+/** Returns what a message has in every state. */
+function written({ kind, id, room, msg, written_at, order }: Outgoing): Written {
+  return { kind, id, room, msg, written_at, order };
+}
+
+function waiting(outgoing: Outgoing, reason: Reason | null): Unsent {
+  return { ...written(outgoing), state: "waiting", reason };
 }

@@ -1,4 +1,4 @@
-import { message, flushPromises } from "./fakes";
+import { message, flushPromises, unsent } from "./fakes";
 import { pass, run, setUp } from "./room.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
@@ -121,7 +121,7 @@ describe("own messages", () => {
     const t = setUp();
     t.server.up = false;
     await t.device.keep("lobby", [message(1), message(2)], []);
-    await t.device.put({ id: "x", room: "lobby", msg: "a", written_at: "", state: "waiting" });
+    await t.device.put(unsent("x"));
     let answer = () => {};
     const history = t.device.history.bind(t.device);
     t.device.history = (...asked) => new Promise<void>((resolve) => (answer = resolve)).then(() => history(...asked));

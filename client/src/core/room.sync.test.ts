@@ -1,4 +1,4 @@
-import { message, messages, flushPromises } from "./fakes";
+import { message, messages, flushPromises, unsent } from "./fakes";
 import { pass, run, setUp } from "./room.fakes";
 
 beforeEach(() => jest.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
@@ -46,7 +46,7 @@ describe("the stored messages of a room", () => {
   test("remove own messages that have come back from the outbox", async () => {
     const t = setUp();
     await t.device.keep("lobby", [message(1, { id: "x", client_id: "ann" })], []);
-    await t.device.put({ id: "x", room: "lobby", msg: "message 1", written_at: "", state: "waiting" });
+    await t.device.put(unsent("x", { msg: "message 1" }));
     t.server.up = false;
     const { room } = await t.tab();
     expect(room.timeline.get()).toMatchObject({ messages: [{ id: "x" }], outgoing: [] });

@@ -1,7 +1,7 @@
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction, type StoreNames } from "idb";
 
 import type { Device, Values } from "../core/device";
-import type { Message, Outgoing } from "../core/message";
+import { messagesFrom, outgoingsFrom, type Message, type Outgoing } from "../core/message";
 
 import { runTo } from "./run";
 
@@ -42,7 +42,7 @@ export async function openIndexedDB(name: string): Promise<Device> {
     keep: (room, messages, own, epoch) => keep(db, room, messages, own, epoch),
     history: (room, limit, before, epoch) => history(db, room, limit, before, epoch),
     prune: (room, most) => prune(db, room, most),
-    outbox: async () => await db.getAll("outbox"),
+    outbox: async () => outgoingsFrom(await db.getAll("outbox")),
     put: (outgoing) => put(db, outgoing),
     remove: (id) => remove(db, id),
     erase: () => erase(db, name),
@@ -142,7 +142,7 @@ async function history(db: Database, room: string, limit: number, before?: numbe
   const store = tx.objectStore("messages");
   const last = before === undefined ? (await store.openKeyCursor(numbers(room), "prev"))?.key[1] : before - 1;
   if (last === undefined) return [];
-  return runTo(last, await store.getAll(numbers(room, last - limit + 1, last)));
+  return runTo(last, messagesFrom(await store.getAll(numbers(room, last - limit + 1, last))));
 }
 
 function prune(db: Database, room: string, most: number): Promise<void> {

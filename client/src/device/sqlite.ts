@@ -1,5 +1,5 @@
 import type { Device, Values } from "../core/device";
-import type { Message, Outgoing } from "../core/message";
+import { messagesFrom, outgoingsFrom, type Message, type Outgoing } from "../core/message";
 
 import { runTo } from "./run";
 
@@ -42,7 +42,7 @@ export async function openSQLite(db: Database, drop: () => Promise<void>): Promi
     history: (room, limit, before, epoch) => next(() => history(db, room, limit, before, epoch)),
     prune: (room, most) => next(() => prune(db, room, most)),
     outbox: () =>
-      next(async () => parse<Outgoing>(await db.getAllAsync<Row>("SELECT value FROM outbox ORDER BY place", []))),
+      next(async () => outgoingsFrom(parse(await db.getAllAsync<Row>("SELECT value FROM outbox ORDER BY place", [])))),
     put: (outgoing) => next(() => put(db, outgoing)),
     remove: (id) => next(async () => void (await db.runAsync("DELETE FROM outbox WHERE id = ?", [id]))),
     erase: () =>
@@ -55,7 +55,8 @@ export async function openSQLite(db: Database, drop: () => Promise<void>): Promi
 }
 
 async function get<T>(db: Database, key: string): Promise<T | undefined> {
-  return parse<T>(await db.getAllAsync<Row>(`SELECT value FROM "values" WHERE key = ?`, [key]))[0];
+  const rows = await db.getAllAsync<Row>(`SELECT value FROM "values" WHERE key = ?`, [key]);
+  return parse(rows)[0] as T | undefined; // the value that set has stored
 }
 
 async function set(db: Database, key: string, value: unknown): Promise<void> {
@@ -106,7 +107,7 @@ async function history(
 ): Promise<Message[]> {
   const query = `SELECT value FROM messages WHERE room = ? AND seq < ? AND ${isOf} ORDER BY seq DESC LIMIT ?`;
   const rows = await db.getAllAsync<Row>(query, [room, before, ...ofEpoch(room, epoch), limit]);
-  const found = parse<Message>(rows).reverse();
+  const found = messagesFrom(parse(rows)).reverse();
   const last = before === Number.MAX_SAFE_INTEGER ? found.at(-1)?.seq : before - 1;
   return last === undefined ? [] : runTo(last, found);
 }
@@ -124,6 +125,6 @@ async function put(db: Database, outgoing: Outgoing): Promise<void> {
   );
 }
 
-function parse<T>(rows: readonly Row[]): T[] {
-  return rows.map(({ value }) => JSON.parse(value) as T); // this file has written the value
+function parse(rows: readonly Row[]): unknown[] {
+  return rows.map(({ value }): unknown => JSON.parse(value));
 }

@@ -1,17 +1,23 @@
 import type { Device } from "../core/device";
-import type { Message, Outgoing } from "../core/message";
+import type { Message, Outgoing, Unsent } from "../core/message";
 
 export function message(seq: number, room = "lobby", msg = `text ${seq}`): Message {
   const time = new Date(1_700_000_000_000 + seq).toISOString();
-  return { id: `${room}-${seq}`, room, seq, client_id: "ann", msg, sent_at: time, stored_at: time };
+  return { kind: "message", id: `${room}-${seq}`, room, seq, client_id: "ann", msg, sent_at: time, stored_at: time };
 }
 
 export function range(first: number, last: number, room = "lobby"): Message[] {
   return Array.from({ length: last - first + 1 }, (_, i) => message(first + i, room));
 }
 
-export function outgoing(id: string, more: Partial<Outgoing> = {}): Outgoing {
-  return { id, room: "lobby", msg: `text of ${id}`, written_at: "2026-01-01T00:00:00.000Z", state: "waiting", ...more };
+export function outgoing(id: string, msg = `text of ${id}`): Unsent {
+  const written_at = "2026-01-01T00:00:00.000Z";
+  return { kind: "outgoing", id, room: "lobby", msg, written_at, order: 1, state: "waiting", reason: null };
+}
+
+function failed(id: string, text: string): Outgoing {
+  const { reason: _, ...written } = outgoing(id);
+  return { ...written, state: "failed", reason: { code: "invalid", text }, conflict: false };
 }
 
 const seqs = (list: readonly Message[]) => list.map((m) => m.seq);
@@ -95,7 +101,7 @@ function valuesSuite({ device, another }: Tabs): void {
 
   test("returns texts unchanged", async () => {
     const log = hostile.map((msg, i) => message(i + 1, "lobby", msg));
-    const box = hostile.map((msg, i) => outgoing(`id ${i}`, { msg, reason: msg }));
+    const box = hostile.map((msg, i) => ({ ...failed(`id ${i}`, msg), msg }));
     await device().keep("lobby", log, []);
     for (const m of box) await device().put(m);
     expect(await device().history("lobby", 100)).toEqual(log);
@@ -215,12 +221,8 @@ function epochSuite({ device, another }: Tabs): void {
 function outboxSuite({ device, another }: Tabs): void {
   test("keeps the outbox in the order of writing", async () => {
     for (const id of ["z", "a", "m"]) await device().put(outgoing(id));
-    await device().put(outgoing("z", { state: "failed", reason: "no" }));
-    expect(await device().outbox()).toEqual([
-      outgoing("z", { state: "failed", reason: "no" }),
-      outgoing("a"),
-      outgoing("m"),
-    ]);
+    await device().put(failed("z", "no"));
+    expect(await device().outbox()).toEqual([failed("z", "no"), outgoing("a"), outgoing("m")]);
     await device().remove("a");
     await device().remove("unknown");
     expect(ids(await (await another()).outbox())).toEqual(["z", "m"]);

@@ -1,4 +1,5 @@
 import type { Summary } from "../core/chat";
+import type { Outgoing, Written } from "../core/message";
 import { localeOf } from "./i18n";
 import { previewOf, shortTime } from "./preview";
 
@@ -8,14 +9,10 @@ const said = (client_id: string, msg: string): Summary => ({
   name: "lobby",
   unread: 0,
   draft: "",
-  newest: { id: "1", room: "lobby", seq: 1, client_id, msg, sent_at: at, stored_at: at },
+  newest: { kind: "message", id: "1", room: "lobby", seq: 1, client_id, msg, sent_at: at, stored_at: at },
 });
-const written = (state: "waiting" | "accepted" | "failed"): Summary => ({
-  name: "lobby",
-  unread: 0,
-  draft: "",
-  newest: { id: "1", room: "lobby", msg: "hi", written_at: at, state },
-});
+const hi: Written = { kind: "outgoing", id: "1", room: "lobby", msg: "hi", written_at: at, order: 1 };
+const written = (newest: Outgoing): Summary => ({ name: "lobby", unread: 0, draft: "", newest });
 
 describe("the preview of a room", () => {
   test("names who wrote last", () => {
@@ -30,8 +27,13 @@ describe("the preview of a room", () => {
 
   test("shows You for own messages, stored or not", () => {
     expect(previewOf(said("Ann", "hi"), "Ann", t)).toMatchObject({ by: "you", author: "You", waiting: false });
-    expect(previewOf(written("waiting"), "Ann", t)).toMatchObject({ by: "you", text: "hi", at, waiting: true });
-    expect(previewOf(written("accepted"), "Ann", t).waiting).toBe(false);
+    expect(previewOf(written({ ...hi, state: "waiting", reason: null }), "Ann", t)).toMatchObject({
+      by: "you",
+      text: "hi",
+      at,
+      waiting: true,
+    });
+    expect(previewOf(written({ ...hi, state: "accepted", accepted_at: at }), "Ann", t).waiting).toBe(false);
   });
 
   test("prefers the draft", () => {

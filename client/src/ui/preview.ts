@@ -1,4 +1,5 @@
 import type { Summary } from "../core/chat";
+import { isUnsent, timeOf } from "../core/message";
 import type { Language, Texts } from "./i18n";
 
 const longest = 160;
@@ -16,11 +17,11 @@ export interface Preview {
 }
 
 export function previewOf({ newest, draft }: Summary, client: string, t: Texts): Preview {
-  const at = newest === null ? "" : "sent_at" in newest ? newest.sent_at : newest.written_at;
-  const waiting = newest !== null && "state" in newest && newest.state === "waiting";
+  const at = newest === null ? "" : timeOf(newest);
+  const waiting = newest?.kind === "outgoing" && isUnsent(newest);
   if (draft !== "") return { by: "draft", author: t("draft"), text: oneLine(draft), at, waiting };
   if (newest === null) return { by: "nobody", author: "", text: "", at, waiting };
-  const own = !("client_id" in newest) || newest.client_id === client;
+  const own = newest.kind === "outgoing" || newest.client_id === client;
   return {
     by: own ? "you" : "other",
     author: own ? t("you") : oneLine(newest.client_id),

@@ -87,7 +87,16 @@ export class World {
     const at = new Date(2026, 4, 4, 12, log.length).toISOString();
     this.log.set(room, [
       ...log,
-      { id: `${room}-${log.length}`, room, seq: log.length + 1, client_id: client, msg, sent_at: at, stored_at: at },
+      {
+        kind: "message",
+        id: `${room}-${log.length}`,
+        room,
+        seq: log.length + 1,
+        client_id: client,
+        msg,
+        sent_at: at,
+        stored_at: at,
+      },
     ]);
   }
 

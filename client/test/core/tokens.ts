@@ -31,7 +31,7 @@ run(async () => {
   for (const again of ["", "again"]) {
     await until(`the message to the vault fails ${again}`, () => vault.timeline.get().outgoing[0]?.state === "failed");
     const [failed] = vault.timeline.get().outgoing;
-    assert(failed !== undefined && failed.reason !== undefined);
+    assert(failed?.state === "failed" && failed.reason.code === "forbidden");
     if (again === "") app.chat.resend(failed.id);
     else app.chat.discard(failed.id);
   }

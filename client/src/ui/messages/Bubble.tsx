@@ -1,11 +1,11 @@
 import { memo, useMemo, useState } from "react";
 import { Pressable, StyleSheet, View } from "react-native";
 
-import type { Outgoing } from "../../core/message";
+import { isDiscardable, type Outgoing } from "../../core/message";
 import { Avatar } from "../Avatar";
 import { Button } from "../Button";
 import { Icon } from "../Icon";
-import { useLocale } from "../i18n";
+import { useLocale, type Texts } from "../i18n";
 import { Text } from "../Text";
 import { colourOf, radius, space, useColours } from "../theme";
 import { RichText } from "./RichText";
@@ -51,9 +51,9 @@ export const Bubble = memo(function Bubble({ row, actions }: Props) {
           ]}
         >
           <Body row={row} actions={actions} />
-          <Foot time={row.time} mine={mine} state={outgoing?.state ?? null} />
+          <Foot time={row.time} mine={mine} sign={signOf(outgoing)} />
         </View>
-        {outgoing?.reason !== undefined && <Refused outgoing={outgoing} actions={actions} />}
+        {outgoing !== null && isDiscardable(outgoing) && <Refused outgoing={outgoing} actions={actions} />}
       </View>
     </View>
   );
@@ -112,18 +112,9 @@ function Body({
   );
 }
 
-function Foot({
-  time,
-  mine,
-  state,
-}: {
-  readonly time: Date;
-  readonly mine: boolean;
-  readonly state: Outgoing["state"] | null;
-}) {
+function Foot({ time, mine, sign }: { readonly time: Date; readonly mine: boolean; readonly sign: Sign }) {
   const colours = useColours();
   const { t } = useLocale();
-  const shown = state ?? "accepted";
   const muted = mine ? colours.onMineMuted : colours.muted;
   return (
     <View style={styles.foot}>
@@ -131,8 +122,8 @@ function Foot({
         <Time time={time} />
       </Text>
       {mine && (
-        <View testID="state" role="img" aria-label={t(`state-${shown}`)}>
-          <Icon name={signs[shown]} colour={muted} size={14} />
+        <View testID="state" role="img" aria-label={t(`state-${sign}`)}>
+          <Icon name={signs[sign]} colour={muted} size={14} />
         </View>
       )}
     </View>
@@ -140,39 +131,42 @@ function Foot({
 }
 
 const signs = { waiting: "waiting", accepted: "check", failed: "failed", conflict: "failed" } as const;
+type Sign = keyof typeof signs;
 
-/** The text that says why the server has not accepted a message. */
-const refusals = {
-  waiting: "waits-because",
-  accepted: "waits-because",
-  failed: "failed-because",
-  conflict: "failed-conflict",
-} as const;
+/** Returns the sign of a message: the server has accepted what has come back in its log. */
+function signOf(outgoing: Outgoing | null): Sign {
+  if (outgoing === null) return "accepted";
+  if (outgoing.state === "failed") return outgoing.conflict ? "conflict" : "failed";
+  return outgoing.state === "accepted" ? "accepted" : "waiting";
+}
 
 /**
  * The reason why the server has not accepted a message, and the possible actions. A waiting message is tried again by itself, and
  * one in a conflict never.
  */
-function Refused({
-  outgoing: { id, state, reason = "" },
-  actions,
-}: {
-  readonly outgoing: Outgoing;
-  readonly actions: Actions;
-}) {
+function Refused({ outgoing, actions }: { readonly outgoing: Outgoing; readonly actions: Actions }) {
   const { t } = useLocale();
-  const final = state === "failed" || state === "conflict";
+  const { id, state } = outgoing;
   return (
     <View style={styles.refused}>
-      <Text size="small" tone={final ? "danger" : "muted"}>
-        {t(refusals[state], { reason })}
+      <Text size="small" tone={state === "failed" ? "danger" : "muted"}>
+        {refusalOf(outgoing, t)}
       </Text>
       <View style={styles.answers}>
-        {state === "failed" && <Button small label={t("try-again")} onPress={() => actions.retry(id)} />}
+        {state === "failed" && !outgoing.conflict && (
+          <Button small label={t("try-again")} onPress={() => actions.retry(id)} />
+        )}
         <Button small kind="danger" label={t("discard")} onPress={() => actions.discard(id)} />
       </View>
     </View>
   );
+}
+
+/** Returns the text that says why the server has not accepted a message. */
+function refusalOf(outgoing: Outgoing, t: Texts): string {
+  if (outgoing.state === "accepted") return "";
+  if (outgoing.state !== "failed") return t("waits-because", { reason: outgoing.reason?.text ?? "" });
+  return t(outgoing.conflict ? "failed-conflict" : "failed-because", { reason: outgoing.reason.text });
 }
 
 /** The corners on the sender's side are round only at the start and the end of a group. */

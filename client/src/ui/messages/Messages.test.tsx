@@ -3,6 +3,7 @@ import { useImperativeHandle } from "react";
 import { Linking, View } from "react-native";
 
 import type { Chat } from "../../core/chat";
+import type { Outgoing, Written } from "../../core/message";
 import type { Room } from "../../core/room";
 import type { Timeline } from "../../core/timeline";
 import { draw, flushPromises, World } from "../testing";
@@ -65,6 +66,15 @@ async function open(...said: readonly (readonly [string, string])[]): Promise<Ro
   return room;
 }
 
+/** What a message of the client has in every state. */
+const own = (id: string, order = 1): Written => ({
+  kind: "outgoing",
+  id,
+  room: "lobby",
+  msg: `text of ${id}`,
+  written_at: "2026-05-04T12:00:00Z",
+  order,
+});
 const change = (room: Room, what: Partial<Timeline>) =>
   flushPromises(() => room.timeline.update((timeline) => ({ ...timeline, ...what })));
 interface Drawn {
@@ -98,11 +108,11 @@ describe("the messages of a room", () => {
 
   test("of the client wait, fail, and are tried again or discarded", async () => {
     const room = await open(["Bob", "one"]);
-    const own = { room: "lobby", written_at: "2026-05-04T12:00:00Z" };
+    const notHere = { code: "forbidden", text: "not here" };
     await change(room, {
       outgoing: [
-        { ...own, id: "a", msg: "two", state: "waiting" },
-        { ...own, id: "b", msg: "three", state: "failed", reason: "not here" },
+        { ...own("a"), state: "waiting", reason: null },
+        { ...own("b"), state: "failed", reason: notHere, conflict: false },
       ],
     });
     const [waiting, failed] = ["a", "b"].map((id) => within(screen.getByTestId(`outgoing-${id}`)));
@@ -115,7 +125,9 @@ describe("the messages of a room", () => {
     fireEvent.press(screen.getByRole("button", { name: "Discard" }));
     expect([resend.mock.calls, discard.mock.calls]).toEqual([[["b"]], [["b"]]]);
 
-    await change(room, { outgoing: [{ ...own, id: "c", msg: "four", state: "waiting", reason: "status 403" }] });
+    await change(room, {
+      outgoing: [{ ...own("c"), state: "sending", reason: { code: "later", text: "status 403" } }],
+    });
     expect(screen.getByText(/^Not accepted yet: .*status 403/)).toBeTruthy();
     expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
     fireEvent.press(screen.getByRole("button", { name: "Discard" }));
@@ -126,19 +138,12 @@ describe("the messages of a room", () => {
     const room = await open(["Bob", "one"]);
     await change(room, {
       outgoing: [
-        {
-          room: "lobby",
-          written_at: "2026-05-04T12:00:00Z",
-          id: "a",
-          msg: "two",
-          state: "conflict",
-          reason: "this sender has used the id",
-        },
+        { ...own("a"), state: "failed", reason: { code: "conflict", text: "the id is used" }, conflict: true },
       ],
     });
     const conflict = within(screen.getByTestId("outgoing-a"));
     expect(conflict.getByTestId("state").props["aria-label"]).toBe("Not accepted");
-    expect(conflict.getByText("two").props.selectable).toBe(true);
+    expect(conflict.getByText("text of a").props.selectable).toBe(true);
     expect(conflict.getByText(/another text of yours.*Copy the text/)).toBeTruthy();
     const discard = jest.spyOn(chat, "discard");
     expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
@@ -235,15 +240,14 @@ describe("the reader", () => {
 
   test("is moved to the end by a message that was written here", async () => {
     const room = await open(...three);
-    const own = (written_at: string) =>
-      ({ id: written_at, room: "lobby", msg: "hi", written_at, state: "waiting" }) as const;
-    await change(room, { outgoing: [own("2026-05-04T12:00:00Z")] });
+    const written = (order: number): Outgoing => ({ ...own(`${order}`, order), state: "waiting", reason: null });
+    await change(room, { outgoing: [written(1)] });
     expect(mockHandle.toEnd).toHaveBeenCalledTimes(1);
-    await change(room, { outgoing: [own("2026-05-04T12:00:00Z"), own("2026-05-04T12:00:01Z")] });
+    await change(room, { outgoing: [written(1), written(2)] }); // the device's clock stands still, or was set back
     expect(mockHandle.toEnd).toHaveBeenCalledTimes(2);
-    await change(room, { outgoing: [own("2026-05-04T12:00:00Z")] });
+    await change(room, { outgoing: [written(1)] });
     mockAttentive = false;
-    await change(room, { outgoing: [own("2026-05-04T12:00:02Z")] });
+    await change(room, { outgoing: [written(3)] });
     expect(mockHandle.toEnd).toHaveBeenCalledTimes(2);
   });
 

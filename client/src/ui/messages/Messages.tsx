@@ -74,7 +74,7 @@ function Log({ chat, room, timeline }: Props & { readonly timeline: Timeline }) 
     },
     [actions],
   );
-  useFollowOwn(outgoing.at(-1)?.written_at ?? "", attentive, list);
+  useFollowOwn(outgoing.at(-1)?.order ?? 0, attentive, list);
 
   const toUnread = async () => {
     if (mark !== null && mark + 1 < (messages[0]?.seq ?? 0)) await room.older(mark + 1);
@@ -154,7 +154,7 @@ function useUnread(rows: readonly Row[], mark: number | null, opensThere: boolea
 }
 
 /** Scrolls to the end when the user has sent a message. */
-function useFollowOwn(written: string, attentive: boolean, list: React.RefObject<ListHandle | null>): void {
+function useFollowOwn(written: number, attentive: boolean, list: React.RefObject<ListHandle | null>): void {
   const newest = useRef(written);
   useEffect(() => {
     const fresh = written > newest.current;

@@ -3,6 +3,7 @@ import type { Message } from "../../core/message";
 import { announce } from "./announce";
 
 const said = (seq: number, client_id = "bob"): Message => ({
+  kind: "message",
   id: `${seq}`,
   room: "lobby",
   seq,

@@ -6,11 +6,11 @@ beforeEach(() => (seq = 0));
 
 function message(client_id: string, sent_at: string): Message {
   seq++;
-  return { id: `id-${seq}`, room: "lobby", seq, client_id, msg: "", sent_at, stored_at: sent_at };
+  return { kind: "message", id: `id-${seq}`, room: "lobby", seq, client_id, msg: "", sent_at, stored_at: sent_at };
 }
 
 function outgoing(id: string, written_at: string): Outgoing {
-  return { id, room: "lobby", msg: "", written_at, state: "waiting" };
+  return { kind: "outgoing", id, room: "lobby", msg: "", written_at, order: 1, state: "waiting", reason: null };
 }
 
 const at = (time: string) => new Date(`2026-03-0${time}`).toISOString();

@@ -1,4 +1,4 @@
-import type { Message, Outgoing } from "../../core/message";
+import { timeOf, type Message, type Outgoing } from "../../core/message";
 import type { Timeline } from "../../core/timeline";
 
 /**
@@ -80,8 +80,13 @@ function unreadOf({ messages, mark, older }: Shown): Message | undefined {
 function entryOf(message: Message | Outgoing, client: string): Entry {
   const known = entries.get(message);
   if (known !== undefined) return known;
-  const time = new Date("seq" in message ? message.sent_at : message.written_at);
-  const entry = { message, sender: "seq" in message ? message.client_id : client, time, day: time.toDateString() };
+  const time = new Date(timeOf(message));
+  const entry = {
+    message,
+    sender: message.kind === "message" ? message.client_id : client,
+    time,
+    day: time.toDateString(),
+  };
   entries.set(message, entry);
   return entry;
 }
@@ -91,7 +96,7 @@ function isGroup(a: Entry, b: Entry): boolean {
 }
 
 function keyOf({ message, sender }: Entry, client: string): string {
-  return "seq" in message && sender !== client ? `${message.seq}-${message.id}` : message.id;
+  return message.kind === "message" && sender !== client ? `${message.seq}-${message.id}` : message.id;
 }
 
 function rowOf(entry: Entry, client: string, first: boolean, last: boolean): MessageRow {
@@ -100,7 +105,7 @@ function rowOf(entry: Entry, client: string, first: boolean, last: boolean): Mes
   if (known !== undefined && known.first === first && known.last === last) return known;
   const common = { key: keyOf(entry, client), mine: sender === client, first, last, time };
   const row: MessageRow =
-    "seq" in message ? { ...common, is: "message", message } : { ...common, is: "outgoing", message };
+    message.kind === "message" ? { ...common, is: "message", message } : { ...common, is: "outgoing", message };
   rows.set(message, row);
   return row;
 }
