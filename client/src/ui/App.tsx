@@ -12,6 +12,7 @@ import { useReadable } from "./readable";
 import { SessionContext } from "./session";
 import { SignIn } from "./SignIn";
 import { ColoursContext, dark, light } from "./theme";
+import { Tips } from "./Tips";
 
 /** The app on a platform. */
 export function App({ platform }: { readonly platform: Platform }) {
@@ -53,6 +54,7 @@ function Screen({ session, preferences }: { readonly session: Session; readonly 
               }
             >
               {stage.is === "chat" ? <Home key={stage.chat.client} chat={stage.chat} /> : <SignIn stage={stage} />}
+              <Tips />
             </View>
           </SafeAreaView>
         </SafeAreaProvider>

@@ -1,7 +1,8 @@
 import { View } from "react-native";
 
 import { Text } from "./Text";
-import { colourOf, useColours } from "./theme";
+import { colourOf, rem, useColours } from "./theme";
+import { filled } from "./web";
 
 /** The initial of a name on its colour. Hidden from screen readers, because the name is beside it. */
 export function Avatar({ name, size = 44 }: { readonly name: string; readonly size?: number }) {
@@ -10,10 +11,11 @@ export function Avatar({ name, size = 44 }: { readonly name: string; readonly si
   return (
     <View
       aria-hidden
+      {...filled}
       style={{
-        width: size,
-        height: size,
-        borderRadius: size * 0.32,
+        width: rem(size),
+        height: rem(size),
+        borderRadius: rem(size * 0.32),
         backgroundColor: colourOf(name, colours),
         alignItems: "center",
         justifyContent: "center",
@@ -22,7 +24,7 @@ export function Avatar({ name, size = 44 }: { readonly name: string; readonly si
       <Text
         allowFontScaling={false}
         strong
-        style={{ color: colours.surface, fontSize: size * 0.42, lineHeight: size * 0.56 }}
+        style={{ color: colours.surface, fontSize: rem(size * 0.42), lineHeight: rem(size * 0.56) }}
       >
         {initial.toUpperCase()}
       </Text>

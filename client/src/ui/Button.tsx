@@ -3,7 +3,8 @@ import { Pressable, StyleSheet, View, type PressableProps } from "react-native";
 import { Icon } from "./Icon";
 import type { IconProps } from "./icons";
 import { Text } from "./Text";
-import { radius, space, useColours, type Colours } from "./theme";
+import { radius, rem, space, useColours, type Colours } from "./theme";
+import { onWeb } from "./web";
 
 interface Props {
   readonly label: string;
@@ -45,13 +46,13 @@ interface IconButtonProps extends Omit<Props, "kind" | "small" | "chosen"> {
   readonly filled?: boolean;
 }
 
-/** A button with a glyph. Screen readers read its label. */
+/** A button with a glyph. Screen readers read its label, and a pointer that rests on it or the focus shows it. */
 export function IconButton({ icon, label, filled = false, ...rest }: IconButtonProps) {
   const colours = useColours();
   const resting = filled ? colours.accent : "transparent";
   const colour = filled ? colours.onAccent : colours.muted;
   return (
-    <Pressable {...behaviour(rest)} aria-label={label} style={styles.icon}>
+    <Pressable {...behaviour(rest)} {...onWeb({ dataSet: { tip: label } })} aria-label={label} style={styles.icon}>
       {(state) => (
         <View
           style={[
@@ -94,15 +95,15 @@ function palettes(c: Colours) {
 
 const styles = StyleSheet.create({
   button: {
-    minHeight: 44,
+    minHeight: rem(44),
     paddingHorizontal: space.l,
     paddingVertical: space.s,
     borderRadius: radius.m,
     borderWidth: 1,
     justifyContent: "center",
   },
-  small: { minHeight: 28, paddingHorizontal: space.m, paddingVertical: 3, borderRadius: radius.full },
-  icon: { width: 44, height: 44, alignItems: "center", justifyContent: "center", borderRadius: radius.full },
-  round: { width: 40, height: 40, borderRadius: radius.full, alignItems: "center", justifyContent: "center" },
+  small: { minHeight: rem(28), paddingHorizontal: space.m, paddingVertical: 3, borderRadius: radius.full },
+  icon: { width: rem(44), height: rem(44), alignItems: "center", justifyContent: "center", borderRadius: radius.full },
+  round: { width: rem(36), height: rem(36), borderRadius: radius.full, alignItems: "center", justifyContent: "center" },
   disabled: { opacity: 0.45 },
 });

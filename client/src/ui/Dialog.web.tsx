@@ -1,13 +1,15 @@
 import { useId, useLayoutEffect, useRef, useState, type CSSProperties, type KeyboardEvent } from "react";
 
+import { useLayer } from "./place";
 import { Panel, type DialogProps } from "./Panel";
 import { useColours } from "./theme";
 
-/** A dialog over the app. It uses the browser's dialog element, which blocks the rest, and returns the focus when it closes. */
+/** A dialog over the app. It uses the browser's dialog element, which blocks the rest, and returns the focus when it closes. Escape, Back and a press beside it close it. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const colours = useColours();
   const id = useId();
   const element = useRef<HTMLDialogElement>(null);
+  useLayer(onClose);
   const [opener] = useState(() => document.activeElement); // read now, because an autofocus field takes the focus before the dialog opens
   useLayoutEffect(() => {
     const dialog = element.current;

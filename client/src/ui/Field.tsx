@@ -2,7 +2,7 @@ import { useId } from "react";
 import { StyleSheet, TextInput, View, type TextInputProps } from "react-native";
 
 import { Text } from "./Text";
-import { font, radius, space, useColours } from "./theme";
+import { font, radius, rem, space, useColours } from "./theme";
 
 interface Props extends Pick<
   TextInputProps,
@@ -66,5 +66,11 @@ export function Field({ label, value, onChange, hint, problem, ...rest }: Props)
 const styles = StyleSheet.create({
   field: { gap: space.xs },
   notes: { gap: space.xs },
-  input: { minHeight: 46, paddingHorizontal: space.m, borderRadius: radius.m, borderWidth: 1, fontSize: font.body },
+  input: {
+    minHeight: rem(46),
+    paddingHorizontal: space.m,
+    borderRadius: radius.m,
+    borderWidth: 1,
+    fontSize: rem(font.body),
+  },
 });

@@ -17,6 +17,11 @@ const glyphs: Record<IconProps["name"], string> = {
   up: "↑",
   check: "✓",
   failed: "!",
+  more: "⋯",
+  search: "⌕",
+  link: "⧉",
+  muted: "⊘",
+  seldom: "◷",
 };
 
 /** A glyph, hidden from screen readers. */

@@ -2,6 +2,7 @@ import { View } from "react-native";
 
 import { useLocale } from "./i18n";
 import type { IconProps } from "./icons";
+import { rem } from "./theme";
 
 /** SVG paths on a grid of 24 × 24. */
 const strokes: Record<IconProps["name"], string> = {
@@ -16,6 +17,11 @@ const strokes: Record<IconProps["name"], string> = {
   check: "M5 12.5l4.5 4.5L19 7.5",
   failed: "M12 7.5v5M12 16v.5M4 12a8 8 0 1 0 16 0a8 8 0 1 0-16 0",
   waiting: "M12 7.5V12l3 2M4 12a8 8 0 1 0 16 0a8 8 0 1 0-16 0",
+  more: "M5 12h.01M12 12h.01M19 12h.01",
+  search: "M4.5 10.5a6 6 0 1 0 12 0a6 6 0 1 0-12 0M15 15l5 5",
+  link: "M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.7l1-1",
+  muted: "M6.5 16.5H18l-1.5-2.5V10.5a4.5 4.5 0 0 0-7-3.7M10 19.5h4M7.5 11v3L6 16.5M5 5l14 14",
+  seldom: "M12 8v4l-2.5 2M19.4 14.5A8 8 0 1 1 20 12M20 7v5h-5",
 };
 
 /** A glyph, hidden from screen readers. */
@@ -25,8 +31,7 @@ export function Icon({ name, colour, size = 22 }: IconProps) {
   return (
     <View aria-hidden style={turned && { transform: [{ scaleX: -1 }] }}>
       <svg
-        width={size}
-        height={size}
+        style={{ width: rem(size), height: rem(size) }}
         viewBox="0 0 24 24"
         fill="none"
         stroke={colour}

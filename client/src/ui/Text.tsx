@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import { Platform, Text as Native, type TextProps, type TextStyle } from "react-native";
 
 import { useLocale } from "./i18n";
-import { font, useColours } from "./theme";
+import { font, rem, useColours } from "./theme";
 
 type Size = keyof typeof font;
 
@@ -23,8 +23,8 @@ export function Text({ size = "body", tone = "text", strong = false, quoted = fa
   const colours = useColours();
   const { rtl } = useLocale();
   const own: TextStyle = {
-    fontSize: font[size],
-    lineHeight: Math.round(font[size] * 1.4),
+    fontSize: rem(font[size]),
+    lineHeight: rem(Math.round(font[size] * 1.4)),
     color: colours[tone],
     fontWeight: strong || heading !== undefined ? "600" : "400",
   };

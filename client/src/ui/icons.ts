@@ -1,7 +1,22 @@
 /** A glyph. The web and phones draw it differently. */
 export interface IconProps {
   readonly name:
-    "back" | "close" | "plus" | "send" | "settings" | "leave" | "waiting" | "down" | "up" | "check" | "failed";
+    | "back"
+    | "close"
+    | "plus"
+    | "send"
+    | "settings"
+    | "leave"
+    | "waiting"
+    | "down"
+    | "up"
+    | "check"
+    | "failed"
+    | "more"
+    | "search"
+    | "link"
+    | "muted"
+    | "seldom";
   readonly colour: string;
   readonly size?: number;
 }

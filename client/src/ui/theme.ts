@@ -20,6 +20,7 @@ export interface Colours {
   readonly onWarning: string;
   readonly focus: string;
   readonly selected: string; // the visible room in the list
+  readonly count: string; // counts of unread messages that mention nobody
   readonly hover: string; // hovered elements
   readonly good: string; // the dot of a live connection; no text
   readonly scrim: string; // behind a dialog
@@ -45,6 +46,7 @@ export const light: Colours = {
   onWarning: "#6b4300",
   focus: "#2f56d0",
   selected: "#e3e9fb",
+  count: "#5b6579",
   hover: "#eef0f5",
   good: "#1f8a4c",
   scrim: "#0c101a80",
@@ -69,22 +71,32 @@ export const dark: Colours = {
   onWarning: "#ffd999",
   focus: "#8fa8ff",
   selected: "#27314d",
+  count: "#a3adc2",
   hover: "#1e2430",
   good: "#5cc98a",
   scrim: "#000000a6",
   people: ["#c6a2ff", "#ff9cc4", "#ffb57a", "#6fd8c9", "#8fd99b", "#86c3ff", "#bda9f5", "#f5a3a3"],
 };
 
-/** Sizes in density-independent pixels. Texts grow with the user's setting. */
+/** Sizes in density-independent pixels. Texts and what must grow with them take them through rem. */
 export const space = { xs: 4, s: 8, m: 12, l: 16, xl: 24 } as const;
 export const radius = { xs: 5, s: 8, m: 12, l: 18, full: 999 } as const;
-export const font = { small: 12, body: 15, lead: 17, title: 20 } as const;
+export const font = { small: 12, note: 13, body: 15, lead: 17, title: 20 } as const;
+
+/**
+ * Returns a size that grows with the text size of the user. On the web it is relative to the font size of the page's root, which
+ * browsers let the user choose. Phones scale texts by themselves.
+ */
+export function rem(size: number): number {
+  return Platform.OS === "web" ? (`${size / 16}rem` as unknown as number) : size; // the web's styles take lengths with units, which the types do not know
+}
+
 export const mono = Platform.select({
   ios: "Menlo",
   default: "ui-monospace, SFMono-Regular, Menlo, monospace",
   android: "monospace",
 });
-/** The smallest width at which the list of rooms and a room are side by side. */
+/** The smallest width at which the list of rooms and a room are side by side, at the usual text size. */
 export const twoPanes = 720;
 
 export const ColoursContext = createContext<Colours>(light);

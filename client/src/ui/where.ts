@@ -1,6 +1,28 @@
-/** The current screen: a room, or the list of rooms (null). */
+import { roomPattern } from "../core/message";
+
+/** The current screen: a room, perhaps at one of its messages, or the list of rooms (null). */
 export interface Place {
   readonly room: string | null;
-  readonly show: (room: string) => void;
+  /** The number of the message to show; null for where the reader has been. */
+  readonly seq: number | null;
+  readonly show: (room: string, seq?: number) => void;
   readonly back: () => void;
+}
+
+/** A room and a message of it, as in an address. */
+export type Spot = Pick<Place, "room" | "seq">;
+
+const nowhere: Spot = { room: null, seq: null };
+
+/** Parses the fragment of an address: `#/room` or `#/room/seq`. */
+export function spotOf(fragment: string): Spot {
+  const [start, room = "", seq, ...rest] = fragment.split("/");
+  if (start !== "#" || !roomPattern.test(room) || rest.length > 0) return nowhere;
+  if (seq === undefined) return { room, seq: null };
+  return /^[1-9]\d{0,14}$/.test(seq) ? { room, seq: Number(seq) } : nowhere;
+}
+
+/** Returns the fragment of an address that shows a room, or a message of it. */
+export function fragmentOf(room: string, seq: number | null = null): string {
+  return seq === null ? `#/${room}` : `#/${room}/${seq}`;
 }
