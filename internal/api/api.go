@@ -41,8 +41,10 @@ type History interface {
 type Directory interface {
 	// Room returns what is known of one room: only its name when it has no messages.
 	Room(ctx context.Context, name string) (chat.Room, error)
-	// Rooms returns up to limit rooms whose name sorts after the given one, ascending.
-	Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error)
+	// Rooms returns up to limit rooms whose name sorts after one text and before another ("": there is no end), ascending.
+	Rooms(ctx context.Context, after, before string, limit int) ([]chat.Room, error)
+	// RoomsNamed returns those rooms of the given names that exist, each once, ascending.
+	RoomsNamed(ctx context.Context, names []string) ([]chat.Room, error)
 }
 
 // StreamWriter is where a Follow function writes server-sent events. The first Write sends the response's header.

@@ -190,7 +190,7 @@ func TestAPI_RefusedPagesReachNothing(t *testing.T) {
 		c.Allow = func(*http.Request) error { asked++; return nil }
 	})
 	do(a, "POST", "/message?msg=a&client_id=b", "", "Origin", "https://evil.example.org")
-	if rooms, _ := s.Rooms(context.Background(), "", 1); len(rooms) > 0 || asked > 0 {
+	if rooms, _ := s.Rooms(context.Background(), "", "", 1); len(rooms) > 0 || asked > 0 {
 		t.Errorf("stored %v, counted %d", rooms, asked)
 	}
 }

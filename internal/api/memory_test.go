@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -199,7 +200,17 @@ func (s *memoryLog) room(name string) chat.Room {
 	return r
 }
 
-func (s *memoryLog) Rooms(_ context.Context, after string, limit int) ([]chat.Room, error) {
+func (s *memoryLog) Rooms(_ context.Context, after, before string, limit int) ([]chat.Room, error) {
+	list, err := s.list(func(name string) bool { return name > after && (before == "" || name < before) })
+	return list[:min(limit, len(list))], err
+}
+
+func (s *memoryLog) RoomsNamed(_ context.Context, names []string) ([]chat.Room, error) {
+	return s.list(func(name string) bool { return slices.Contains(names, name) })
+}
+
+// list returns the rooms of the names for which want is true, in their order.
+func (s *memoryLog) list(want func(name string) bool) ([]chat.Room, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.fails("Rooms"); err != nil {
@@ -207,17 +218,12 @@ func (s *memoryLog) Rooms(_ context.Context, after string, limit int) ([]chat.Ro
 	}
 	var list []chat.Room
 	for name := range s.rooms {
-		if name > after {
+		if want(name) {
 			list = append(list, s.room(name))
 		}
 	}
-	slices.SortFunc(list, func(a, b chat.Room) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
-	return list[:min(limit, len(list))], nil
+	slices.SortFunc(list, func(a, b chat.Room) int { return strings.Compare(a.Name, b.Name) })
+	return list, nil
 }
 
 // follow is what hub.Hub does, without its tails.

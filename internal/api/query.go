@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -24,6 +25,15 @@ func (q query) get(name string) string {
 		return q[i].value
 	}
 	return ""
+}
+
+// encode writes the query as net/url reads it.
+func (q query) encode() string {
+	var out strings.Builder
+	for _, p := range q {
+		out.WriteString(url.QueryEscape(p.name) + "=" + url.QueryEscape(p.value) + "&")
+	}
+	return out.String()
 }
 
 func (q query) index(name string) int {
@@ -52,9 +62,9 @@ func resumes(name string) bool {
 }
 
 // mayBeEmpty reports whether an empty parameter counts as absent, or is a value that is checked later. An empty cursor, limit or
-// time is a mistake of the client: without it, other messages would be read.
+// time is a mistake of the client: without it, other messages would be read. Every name begins with the empty prefix.
 func mayBeEmpty(name string) bool {
-	return name == "id" || name == "client_id" || name == "room" || name == "msg"
+	return name == "id" || name == "client_id" || name == "room" || name == "msg" || name == "prefix"
 }
 
 // queryReader reads the query of one request.
@@ -62,11 +72,12 @@ type queryReader struct {
 	op        *huma.Operation
 	spellings chat.Spellings // of the operation's parameters; nil until the first unknown one
 	out       query
+	items     int // values of parameters that are lists
 	faults    []fieldError
 	malformed bool // one of the faults is that the query cannot be read
 }
 
-// readQuery parses a query. The parameters of the operation must come once, escaped properly, in UTF-8. What other parameters
+// readQuery parses a query. The parameters of the operation must come once, or as often as a list may have items, escaped properly, in UTF-8. What other parameters
 // are is said by unknown. A ';' is an ordinary character, as in the WHATWG's URLs. A parameter without '=' is empty. The problem
 // names every fault, of very many the first ones.
 func readQuery(raw string, op *huma.Operation) (query, *problem) {
@@ -106,6 +117,15 @@ func (r *queryReader) read(pair string) {
 		}
 		return
 	}
+	schema := r.op.Parameters[i].Schema
+	if schema.Type == huma.TypeArray {
+		if r.items++; r.items > *schema.MaxItems { // the others are not read: looking at each is work
+			if r.items == *schema.MaxItems+1 {
+				r.fault(name, fmt.Sprintf("may be given %d times at most", *schema.MaxItems))
+			}
+			return
+		}
+	}
 	value, err := url.QueryUnescape(rawValue)
 	at := r.out.index(name)
 	switch {
@@ -118,10 +138,10 @@ func (r *queryReader) read(pair string) {
 		r.fault(name, "is empty; leave it out or give it a value")
 	case at >= 0 && name == chat.ResumeParam:
 		r.out[at].value = value // packages append theirs to what the page has written
-	case at >= 0:
+	case at >= 0 && schema.Type != huma.TypeArray:
 		r.fault(name, "is given more than once")
 	default:
-		if r.op.Parameters[i].Schema.Type == huma.TypeInteger {
+		if schema.Type == huma.TypeInteger {
 			value = chat.Whole(value)
 		}
 		r.out = append(r.out, parameter{name, value})

@@ -43,6 +43,13 @@ func (r *request) Unwrap() huma.Context { return r.inner }
 // Query returns the value of a parameter.
 func (r *request) Query(name string) string { return r.query.get(name) }
 
+// URL returns the address with the query as strict has read it, which huma reads lists from: net/url reads queries otherwise.
+func (r *request) URL() url.URL {
+	u := r.inner.URL()
+	u.RawQuery = r.query.encode()
+	return u
+}
+
 // BodyReader returns the body, as JSON.
 func (r *request) BodyReader() io.Reader { return bytes.NewReader(r.body) }
 

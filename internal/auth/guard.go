@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"restante/internal/chat"
@@ -39,7 +40,8 @@ type Reader interface {
 	SeqAt(ctx context.Context, room string, t time.Time) (int64, error)
 	Beginning(ctx context.Context, room, epoch string) (int64, error)
 	Room(ctx context.Context, name string) (chat.Room, error)
-	Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error)
+	Rooms(ctx context.Context, after, before string, limit int) ([]chat.Room, error)
+	RoomsNamed(ctx context.Context, names []string) ([]chat.Room, error)
 }
 
 // Log is the authorization check before the rooms' logs: it has the methods of Reader and answers with what the request's
@@ -88,7 +90,7 @@ func (l Log) Room(ctx context.Context, name string) (chat.Room, error) {
 
 // Rooms is Reader's, but returns only the rooms that the client may read. It reads one span of the client's patterns after
 // the other, so that the rooms between two spans, which may be a million, cost nothing.
-func (l Log) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error) {
+func (l Log) Rooms(ctx context.Context, after, before string, limit int) ([]chat.Room, error) {
 	client, err := From(ctx)
 	if err != nil {
 		return nil, err
@@ -101,11 +103,11 @@ func (l Log) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, e
 		for len(spans) > 0 && spans[0].endsBy(after) {
 			spans = spans[1:]
 		}
-		if len(spans) == 0 {
+		if len(spans) == 0 || before != "" && spans[0].before() >= before {
 			break
 		}
 		want := limit - len(readable)
-		page, err := l.Next.Rooms(ctx, max(after, spans[0].before()), want)
+		page, err := l.Next.Rooms(ctx, max(after, spans[0].before()), before, want)
 		if err != nil {
 			return nil, err
 		}
@@ -120,4 +122,17 @@ func (l Log) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, e
 		after = page[len(page)-1].Name
 	}
 	return readable, nil
+}
+
+// RoomsNamed is Reader's, but looks only for the rooms that the client may read.
+func (l Log) RoomsNamed(ctx context.Context, names []string) ([]chat.Room, error) {
+	client, err := From(ctx)
+	if err != nil {
+		return nil, err
+	}
+	readable := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !client.Rooms.Has(name) })
+	if len(readable) == 0 {
+		return nil, nil
+	}
+	return l.Next.RoomsNamed(ctx, readable)
 }

@@ -96,7 +96,7 @@ func TestFrom_RefusesWhatWasRevokedSince(t *testing.T) {
 		_, fromErr := From(ctx)
 		_, acceptErr := CheckSender(nil).Accept(ctx, chat.Message{Msg: "hi"})
 		_, afterErr := Log{}.After(ctx, "lobby", 0, 1)
-		_, roomsErr := Log{}.Rooms(ctx, "", 1)
+		_, roomsErr := Log{}.Rooms(ctx, "", "", 1)
 		for door, err := range map[string]error{"from": fromErr, "accept": acceptErr, "after": afterErr, "rooms": roomsErr, "require": Require(ctx, "lobby")} {
 			if !IsRevoked(err) || errs.CodeOf(err) != errs.Unauthenticated || Challenge(err) != `Bearer error="invalid_token"` {
 				t.Errorf("%s: %v", door, err)

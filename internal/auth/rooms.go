@@ -79,12 +79,8 @@ func (s span) has(room string) bool {
 // endsBy reports whether every name of the span sorts before the given one or equals it.
 func (s span) endsBy(name string) bool { return name >= s.first && (!s.open || !s.has(name)) }
 
-// before returns a text that sorts directly before the first name of the span: names have no '~', and it sorts after every
-// character that names have.
+// before returns a text that sorts before the first name of the span, and after all names that sort before that.
 func (s span) before() string {
-	if s.first == "" {
-		return ""
-	}
-	last := len(s.first) - 1
-	return s.first[:last] + string(rune(s.first[last]-1)) + "~"
+	after, _ := chat.RoomsWith(s.first)
+	return after
 }

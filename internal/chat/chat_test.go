@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"restante/internal/chat"
 	"restante/internal/errs"
 )
@@ -105,4 +107,22 @@ func FuzzParseID(f *testing.F) {
 			t.Errorf("%q becomes %q, then %q (%v)", s, got, again, err)
 		}
 	})
+}
+
+// Whatever the prefix, exactly the names that begin with it are between the two texts, in the order of bytes.
+func TestRoomsWith_HasTheNamesOfThePrefix(t *testing.T) {
+	name := rapid.StringMatching(`[a-c0z9][a-c0z9._-]{0,4}`)
+	rapid.Check(t, func(t *rapid.T) {
+		prefix, room := name.Draw(t, "prefix"), name.Draw(t, "room")
+		if rapid.Bool().Draw(t, "inside") {
+			room = prefix + room
+		}
+		after, before := chat.RoomsWith(prefix)
+		if got := room > after && room < before; got != strings.HasPrefix(room, prefix) {
+			t.Fatalf("%q is between %q and %q: %v", room, after, before, got)
+		}
+	})
+	if after, before := chat.RoomsWith(""); after != "" || before != "" {
+		t.Errorf("all rooms are between %q and %q", after, before)
+	}
 }

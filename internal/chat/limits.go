@@ -6,6 +6,7 @@ const (
 	MaxClientIDBytes = 128
 	MaxRoomBytes     = 64
 	MaxPage          = 500     // messages in one page of history
+	MaxNames         = 200     // rooms in one request for rooms by their names
 	DefaultPage      = 100     // messages in a page if the request sets no limit
 	MaxPageBytes     = 1 << 20 // bytes of text in one page: a page of long messages has fewer of them, but at least one
 )

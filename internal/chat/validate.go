@@ -14,10 +14,12 @@ func (m *Message) Validate() error {
 	return errors.Join(ValidateRoom(m.Room), ValidateName("client_id", m.ClientID), validateMsg(m.Msg), validateID(m.ID))
 }
 
-// ValidateRoom returns an error unless name can be the name of a room: 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning
-// with a letter or digit.
+// RoomForm is what the name of a room must be, for error texts.
+const RoomForm = "1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
+
+// ValidateRoom returns an error unless name can be the name of a room, see RoomForm.
 func ValidateRoom(name string) error {
-	const want = "must be 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
+	const want = "must be " + RoomForm
 	if name == "" || len(name) > MaxRoomBytes {
 		return errs.Field("room", want)
 	}
@@ -28,6 +30,16 @@ func ValidateRoom(name string) error {
 		}
 	}
 	return nil
+}
+
+// RoomsWith returns two texts between which the names of rooms that begin with prefix sort (bytewise), and no other names: names
+// have no '~', which sorts after every character that they have. Without a prefix there is no beginning and no end.
+func RoomsWith(prefix string) (after, before string) {
+	if prefix == "" {
+		return "", ""
+	}
+	last := len(prefix) - 1
+	return prefix[:last] + string(rune(prefix[last]-1)) + "~", prefix + "~"
 }
 
 func validateMsg(msg string) error {

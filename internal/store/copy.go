@@ -196,7 +196,7 @@ func (c *Copy) floor(ctx context.Context, r chat.Room) error {
 func allRooms(ctx context.Context, s *Store) ([]chat.Room, error) {
 	var all []chat.Room
 	for after := ""; ; after = all[len(all)-1].Name {
-		page, err := s.Rooms(ctx, after, chat.MaxPage)
+		page, err := s.Rooms(ctx, after, "", chat.MaxPage)
 		if err != nil {
 			return nil, err
 		}

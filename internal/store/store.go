@@ -167,11 +167,17 @@ func (s *Store) Room(ctx context.Context, name string) (chat.Room, error) {
 	return read(ctx, s, "room", func(ctx context.Context) (chat.Room, error) { return s.d.Room(ctx, name) })
 }
 
-// Rooms returns the rooms whose name sorts after the given one (bytewise), ascending; limit is as in After.
-func (s *Store) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error) {
+// Rooms returns the rooms whose name sorts after one text and before another ("": there is no end), bytewise and ascending; limit
+// is as in After.
+func (s *Store) Rooms(ctx context.Context, after, before string, limit int) ([]chat.Room, error) {
 	return read(ctx, s, "rooms", func(ctx context.Context) ([]chat.Room, error) {
-		return s.d.Rooms(ctx, after, clamp(limit))
+		return s.d.Rooms(ctx, after, before, clamp(limit))
 	})
+}
+
+// RoomsNamed returns those rooms of the given names that exist, each once, ascending by name; see driver.Driver.
+func (s *Store) RoomsNamed(ctx context.Context, names []string) ([]chat.Room, error) {
+	return read(ctx, s, "rooms_named", func(ctx context.Context) ([]chat.Room, error) { return s.d.RoomsNamed(ctx, names) })
 }
 
 // LastSeqs returns the number of the newest message of each room, in the order of the names: 0 for an unknown room. It reads

@@ -73,7 +73,7 @@ func TestStore_AppendAndRead(t *testing.T) {
 	if r, err := s.Room(t.Context(), "lobby"); err != nil || r.LastSeq != 3 {
 		t.Errorf("room: %+v, %v", r, err)
 	}
-	if rooms, err := s.Rooms(t.Context(), "", 0); err != nil || len(rooms) != 1 || rooms[0].Name != "lobby" {
+	if rooms, err := s.Rooms(t.Context(), "", "", 0); err != nil || len(rooms) != 1 || rooms[0].Name != "lobby" {
 		t.Errorf("rooms: %+v, %v", rooms, err)
 	}
 	names := make([]string, driver.MaxNames+1) // one more than one query takes

@@ -118,6 +118,10 @@ func TestContract_ErrorsNameTheField(t *testing.T) {
 			"/rooms/lobby/messages?Room=a":                         {"GET", 422, "Room"},
 			"/messages/since?since=":                               {"GET", 422, "since"},
 			"/rooms?limit=":                                        {"GET", 422, "limit"},
+			"/rooms?prefix=Team":                                   {"GET", 422, "prefix"},
+			"/rooms?name=a%20b":                                    {"GET", 422, "name"},
+			"/rooms?name=a&prefix=b":                               {"GET", 422, "prefix"},
+			"/rooms?" + strings.Repeat("name=a&", 201):             {"GET", 422, "name"},
 			"/message?msg=x&client_id=" + strings.Repeat("x", 129): {"POST", 422, "client_id"},
 		} {
 			body, header := get(t, c.method, s.URL()+path, c.status)

@@ -68,8 +68,13 @@ type Driver interface {
 	// Room returns what is known of one room: zero but for the name and the epoch when it has no messages.
 	Room(ctx context.Context, name string) (chat.Room, error)
 
-	// Rooms returns up to limit rooms whose name sorts after the given one (bytewise), ascending.
-	Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error)
+	// Rooms returns up to limit rooms whose name sorts after one text and before another ("": there is no end), bytewise and
+	// ascending. The database reads no other rooms, however many there are.
+	Rooms(ctx context.Context, after, before string, limit int) ([]chat.Room, error)
+
+	// RoomsNamed returns those rooms of the given names that exist, each once, ascending by name (bytewise). The database looks each
+	// one up by its name. It is one query in one snapshot for up to MaxNames names; more are refused as Invalid.
+	RoomsNamed(ctx context.Context, names []string) ([]chat.Room, error)
 
 	// LastSeqs returns the number of the newest message of each room, in the order of the names: 0 for an unknown room. A
 	// name may stand there twice. It is one query in one snapshot for up to MaxNames names; more are refused as Invalid.
@@ -173,10 +178,10 @@ func PageOf(sizes []int, i int) (from, to int) {
 	return from, len(sizes)
 }
 
-// MaxNames is how many rooms one call of LastSeqs may name.
+// MaxNames is how many rooms one call of LastSeqs or RoomsNamed may name.
 const MaxNames = 10_000
 
-// CheckNames returns the error of LastSeqs for a list of names that is too long, or nil.
+// CheckNames returns the error of LastSeqs and RoomsNamed for a list of names that is too long, or nil.
 func CheckNames(rooms []string) error {
 	if len(rooms) > MaxNames {
 		return errs.Field("rooms", "must be at most %d, are %d", MaxNames, len(rooms))

@@ -89,7 +89,7 @@ func testEpochOfAnswers(t *testing.T, h Harness) {
 			}
 		}
 	}
-	rooms, err := d.Rooms(t.Context(), "", 10)
+	rooms, err := d.Rooms(t.Context(), "", "", 10)
 	if err != nil || len(rooms) != 1 || rooms[0].Epoch != e {
 		t.Errorf("rooms %+v, %v", rooms, err)
 	}

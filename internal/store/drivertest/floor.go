@@ -117,7 +117,7 @@ func testAllRemoved(t *testing.T, h Harness) {
 	if seq := seqAt(t, d, "a", last.StoredAt); seq != 0 {
 		t.Errorf("at the time of the last message: %d, want 0", seq)
 	}
-	if rooms, err := d.Rooms(t.Context(), "", 10); err != nil || len(rooms) != 1 || rooms[0].LastSeq != 130 || rooms[0].OldestSeq != 0 {
+	if rooms, err := d.Rooms(t.Context(), "", "", 10); err != nil || len(rooms) != 1 || rooms[0].LastSeq != 130 || rooms[0].OldestSeq != 0 {
 		t.Errorf("rooms %+v, %v", rooms, err)
 	}
 	if last, err := d.LastSeqs(t.Context(), []string{"a"}); err != nil || last[0] != 130 {

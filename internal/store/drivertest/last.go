@@ -34,7 +34,7 @@ func testLastSeqs(t *testing.T, h Harness) {
 			t.Errorf("the names were changed to %q", names)
 		}
 	}
-	if found, err := d.Rooms(t.Context(), "", 100); err != nil || len(found) != 7 {
+	if found, err := d.Rooms(t.Context(), "", "", 100); err != nil || len(found) != 7 {
 		t.Errorf("reading numbers has made rooms: %+v, %v", found, err)
 	}
 	if _, err := d.LastSeqs(canceled(t), []string{"a"}); !errors.Is(err, context.Canceled) {

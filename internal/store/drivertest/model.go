@@ -165,7 +165,10 @@ func compareRooms(rt *rapid.T, d driver.Driver, m *model, names []string) {
 	}
 	slices.SortFunc(want, func(a, b chat.Room) int { return cmp.Compare(a.Name, b.Name) })
 	prefix := names[0][:len(names[0])-1]
-	if got, err := d.Rooms(context.Background(), prefix, 10); err != nil || !slices.Equal(got, want) {
+	if got, err := d.Rooms(context.Background(), prefix, prefix+"~", 10); err != nil || !slices.Equal(got, want) {
 		rt.Fatalf("rooms: got %+v, %v, want %+v", got, err, want)
+	}
+	if got, err := d.RoomsNamed(context.Background(), asked); err != nil || !slices.Equal(got, want) {
+		rt.Fatalf("rooms named %q: got %+v, %v, want %+v", asked, got, err, want)
 	}
 }

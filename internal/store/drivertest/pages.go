@@ -61,7 +61,7 @@ func testLimits(t *testing.T, h Harness) {
 	for _, limit := range []int{0, -1, math.MinInt32} {
 		same(t, "after", after(t, d, "a", 0, limit), nil)
 		same(t, "before", before(t, d, "a", 4, limit), nil)
-		if found, err := d.Rooms(t.Context(), "", limit); err != nil || len(found) != 0 {
+		if found, err := d.Rooms(t.Context(), "", "", limit); err != nil || len(found) != 0 {
 			t.Errorf("rooms with limit %d: %v, %v", limit, found, err)
 		}
 	}
@@ -96,8 +96,11 @@ func testReadCancelled(t *testing.T, h Harness) {
 	if _, err := d.After(canceled(t), "a", 0, 3); !errors.Is(err, context.Canceled) {
 		t.Errorf("after: %v", err)
 	}
-	if _, err := d.Rooms(canceled(t), "", 3); !errors.Is(err, context.Canceled) {
+	if _, err := d.Rooms(canceled(t), "", "", 3); !errors.Is(err, context.Canceled) {
 		t.Errorf("rooms: %v", err)
+	}
+	if _, err := d.RoomsNamed(canceled(t), []string{"a"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("rooms by name: %v", err)
 	}
 	if n := len(after(t, d, "a", 0, 3)); n != 3 {
 		t.Errorf("%d messages after cancelled reads, want 3", n)
@@ -121,7 +124,7 @@ func testRoom(t *testing.T, h Harness) {
 
 func testRooms(t *testing.T, h Harness) {
 	d := h.Open(t, newClock().now)
-	if found, err := d.Rooms(t.Context(), "", 10); err != nil || len(found) != 0 {
+	if found, err := d.Rooms(t.Context(), "", "", 10); err != nil || len(found) != 0 {
 		t.Fatalf("rooms of an empty store: %v, %v", found, err)
 	}
 	names := []string{"zoo", "a-b", "a", "a.b", "a_b", "ab", "0", "a0", "a-"} // bytewise, no language's order
@@ -132,7 +135,7 @@ func testRooms(t *testing.T, h Harness) {
 	for _, limit := range []int{1, 2, 4, len(names), len(names) + 1} {
 		var got []string
 		for last := ""; ; {
-			found, err := d.Rooms(t.Context(), last, limit)
+			found, err := d.Rooms(t.Context(), last, "", limit)
 			if err != nil {
 				t.Fatal(err)
 			}

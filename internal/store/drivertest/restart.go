@@ -16,7 +16,7 @@ func testRestart(t *testing.T, h Harness) {
 	put(t, d, messages("a", 700)...)
 	put(t, d, messages("b", 3)...)
 	a, b := log(t, d, "a"), log(t, d, "b")
-	rooms, err := d.Rooms(t.Context(), "", 10)
+	rooms, err := d.Rooms(t.Context(), "", "", 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func testRestart(t *testing.T, h Harness) {
 		d = h.Reopen(t, d, c.now)
 		same(t, "a", log(t, d, "a"), a)
 		same(t, "b", log(t, d, "b"), b)
-		again, err := d.Rooms(t.Context(), "", 10)
+		again, err := d.Rooms(t.Context(), "", "", 10)
 		if err != nil || len(again) != 2 || again[0] != rooms[0] || again[1] != rooms[1] {
 			t.Fatalf("rooms %+v, %v, want %+v", again, err, rooms)
 		}
@@ -63,7 +63,7 @@ func testCheck(t *testing.T, h Harness) {
 		})
 	}
 	all.Wait()
-	if found, err := d.Rooms(t.Context(), "", 10); err != nil || len(found) != 0 {
+	if found, err := d.Rooms(t.Context(), "", "", 10); err != nil || len(found) != 0 {
 		t.Errorf("checks left %v, %v", found, err)
 	}
 }
@@ -82,7 +82,7 @@ func testClose(t *testing.T, h Harness) {
 	_, beforeErr := d.Before(t.Context(), "a", 1, 1)
 	_, seqErr := d.SeqAt(t.Context(), "a", time.Now())
 	_, roomErr := d.Room(t.Context(), "a")
-	_, roomsErr := d.Rooms(t.Context(), "", 1)
+	_, roomsErr := d.Rooms(t.Context(), "", "", 1)
 	_, lastErr := d.LastSeqs(t.Context(), []string{"a"})
 	for call, err := range map[string]error{
 		"append": appendErr, "after": afterErr, "before": beforeErr, "seq at": seqErr, "room": roomErr, "rooms": roomsErr,
@@ -218,7 +218,7 @@ func testCheckRecovers(t *testing.T, h Harness) {
 			<-tick.C
 		}
 	}
-	if found, err := d.Rooms(t.Context(), "", 10); err != nil || len(found) != 0 {
+	if found, err := d.Rooms(t.Context(), "", "", 10); err != nil || len(found) != 0 {
 		t.Errorf("checks have left %v, %v", found, err)
 	}
 }

@@ -101,7 +101,7 @@ func testRestoreConflict(t *testing.T, h Harness) {
 	}
 	same(t, "a", log(t, d, "a"), a[:10])
 	same(t, "b", log(t, d, "b"), nil)
-	if found, err := d.Rooms(t.Context(), "", 10); err != nil || len(found) != 1 {
+	if found, err := d.Rooms(t.Context(), "", "", 10); err != nil || len(found) != 1 {
 		t.Errorf("rooms %+v, %v, want a", found, err)
 	}
 	bad := change(10, func(m *chat.Message) { m.ID = "no uuid" })

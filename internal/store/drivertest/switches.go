@@ -125,7 +125,7 @@ func testNames(t *testing.T, h Harness) {
 			t.Errorf("room %+v, %v", r, err)
 		}
 	}
-	if found, err := d.Rooms(t.Context(), "", 100); err != nil || len(found) != 2*len(rooms) {
+	if found, err := d.Rooms(t.Context(), "", "", 100); err != nil || len(found) != 2*len(rooms) {
 		t.Errorf("%d rooms, %v, want %d", len(found), err, 2*len(rooms))
 	}
 }

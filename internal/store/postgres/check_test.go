@@ -143,7 +143,7 @@ func checkFaults(t *testing.T, d *Driver, database string, f fault) {
 	if n := len(readRoom(t, d, "a")); n != 2 {
 		t.Errorf("%d messages, want 2", n)
 	}
-	if rooms, err := d.Rooms(t.Context(), "", 10); err != nil || len(rooms) != 1 {
+	if rooms, err := d.Rooms(t.Context(), "", "", 10); err != nil || len(rooms) != 1 {
 		t.Errorf("rooms %+v, %v: checks have left something", rooms, err)
 	}
 }

@@ -312,6 +312,29 @@ func TestAfter_ReadsNoMoreThanThePage(t *testing.T) {
 	}
 }
 
+// Rooms are found by their key among many, and the epoch is compared once.
+func TestRooms_AreFoundByTheirKey(t *testing.T) {
+	database := testkit.Database(t)
+	d := open(t, database, Config{})
+	shell(t, database, `INSERT INTO restante.rooms SELECT 'room-' || to_char(n, 'FM0000000'), 1, now() FROM generate_series(1, 100000) n`)
+	shell(t, database, "VACUUM ANALYZE restante.rooms")
+	e := present(t, d)
+	names := make([]string, 200)
+	for i := range names {
+		names[i] = fmt.Sprintf("room-%07d", i*499)
+	}
+	for sql, values := range map[string]string{
+		betweenNames: "'room-0420~', 10, 'room-0421~'",
+		ofNames:      "'{" + strings.Join(names, ",") + "}'",
+	} {
+		types := map[string]string{betweenNames: "text, text, integer, text", ofNames: "text, text[]"}[sql]
+		plan, blocks := explain(t, database, selectRooms+sql, types, "'"+e.ID+"', "+values)
+		if blocks == 0 || blocks > 1500 || strings.Contains(plan, "Seq Scan on rooms") || !strings.Contains(plan, "One-Time Filter") {
+			t.Errorf("%s has read %d blocks:\n%s", sql, blocks, plan)
+		}
+	}
+}
+
 // Reads that take long leave connections to appends, and wait for each other in the order of their calls.
 func TestAppend_DoesNotWaitBehindReads(t *testing.T) {
 	d := open(t, testkit.Database(t), Config{MaxConns: 4, AttemptTimeout: 20 * time.Second})

@@ -146,6 +146,13 @@ const selectRooms = `SELECT r.name, r.last_seq, r.last_stored_at,
 	coalesce((SELECT m.seq FROM restante.messages m WHERE m.room = r.name ORDER BY m.seq LIMIT 1), 0)
 	FROM restante.rooms r WHERE (SELECT restante.same_epoch($1)) AND `
 
+// The conditions of rooms. Two statements are needed because a range whose end may be missing is none that an index knows.
+const (
+	fromName     = "r.name > $2 ORDER BY r.name LIMIT $3"
+	betweenNames = "r.name > $2 AND r.name < $4 ORDER BY r.name LIMIT $3"
+	ofNames      = "r.name = ANY ($2::text[]) ORDER BY r.name"
+)
+
 // rooms reads rooms in the epoch of a term, which is the argument before the given ones.
 func (t *term) rooms(ctx context.Context, q querier, sql string, args ...any) ([]chat.Room, error) {
 	return query(ctx, q, func(row pgx.CollectableRow) (chat.Room, error) {
@@ -168,9 +175,22 @@ func (d *Driver) Room(ctx context.Context, name string) (chat.Room, error) {
 }
 
 // Rooms implements driver.Driver.
-func (d *Driver) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error) {
+func (d *Driver) Rooms(ctx context.Context, after, before string, limit int) ([]chat.Room, error) {
 	return reading(ctx, d, "list rooms", func(ctx context.Context, t *term) ([]chat.Room, error) {
-		return t.rooms(ctx, d.pool, "r.name > $2 ORDER BY r.name LIMIT $3", after, max(limit, 0))
+		if before == "" {
+			return t.rooms(ctx, d.pool, fromName, after, max(limit, 0))
+		}
+		return t.rooms(ctx, d.pool, betweenNames, after, max(limit, 0), before)
+	})
+}
+
+// RoomsNamed implements driver.Driver.
+func (d *Driver) RoomsNamed(ctx context.Context, names []string) ([]chat.Room, error) {
+	return reading(ctx, d, "read rooms", func(ctx context.Context, t *term) ([]chat.Room, error) {
+		if err := driver.CheckNames(names); err != nil {
+			return nil, err
+		}
+		return t.rooms(ctx, d.pool, ofNames, names)
 	})
 }
 

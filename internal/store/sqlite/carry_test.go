@@ -108,7 +108,7 @@ func TestCarry_EveryFieldOfEveryKindOfMessage(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("messages\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
-		rooms, err := d.Rooms(t.Context(), "", 10)
+		rooms, err := d.Rooms(t.Context(), "", "", 10)
 		if err != nil || len(rooms) != 3 || rooms[2].Name != "removed" || rooms[2].LastSeq != 4 || rooms[2].OldestSeq != 0 || rooms[1].OldestSeq != 11 {
 			t.Errorf("rooms %+v, %v", rooms, err)
 		}

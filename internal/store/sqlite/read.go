@@ -90,38 +90,45 @@ func (d *Driver) find(ctx context.Context, name string) (chat.Room, error) {
 }
 
 // Rooms implements driver.Driver.
-func (d *Driver) Rooms(ctx context.Context, after string, limit int) ([]chat.Room, error) {
-	return reading(ctx, d, "list rooms", func() (found []chat.Room, err error) {
-		rows, err := d.reads.rooms.QueryContext(ctx, after, max(limit, 0))
-		if err != nil {
-			return nil, err
+func (d *Driver) Rooms(ctx context.Context, after, before string, limit int) ([]chat.Room, error) {
+	return reading(ctx, d, "list rooms", func() ([]chat.Room, error) {
+		if before == "" {
+			return d.scanRooms(d.reads.rooms.QueryContext(ctx, after, max(limit, 0)))
 		}
-		defer func() { err = errors.Join(err, rows.Close()) }()
-		for rows.Next() {
-			r, err := d.scanRoom(rows)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, r)
-		}
-		return found, rows.Err()
+		return d.scanRooms(d.reads.roomsBetween.QueryContext(ctx, after, before, max(limit, 0)))
 	})
 }
 
-// selectLastSeqs takes the names as one parameter, a JSON array: fetching room by room takes seven times as long.
+// RoomsNamed implements driver.Driver.
+func (d *Driver) RoomsNamed(ctx context.Context, names []string) ([]chat.Room, error) {
+	return reading(ctx, d, "read rooms", func() ([]chat.Room, error) {
+		list, err := nameList(names)
+		if err != nil {
+			return nil, err
+		}
+		return d.scanRooms(d.reads.roomsNamed.QueryContext(ctx, list))
+	})
+}
+
+// nameList returns names as one parameter, a JSON array: fetching room by room takes seven times as long.
+func nameList(names []string) (string, error) {
+	if err := driver.CheckNames(names); err != nil {
+		return "", err
+	}
+	list, err := json.Marshal(append([]string{}, names...)) // no names are [], never null
+	return string(list), err
+}
+
 const selectLastSeqs = `SELECT coalesce((SELECT last_seq FROM rooms WHERE name = value), 0) FROM json_each(?) ORDER BY key`
 
 // LastSeqs implements driver.Driver.
 func (d *Driver) LastSeqs(ctx context.Context, rooms []string) ([]int64, error) {
 	return reading(ctx, d, "read last numbers", func() (seqs []int64, err error) {
-		if err := driver.CheckNames(rooms); err != nil {
-			return nil, err
-		}
-		names, err := json.Marshal(append([]string{}, rooms...)) // no names are [], never null
+		names, err := nameList(rooms)
 		if err != nil {
 			return nil, err
 		}
-		found, err := d.reads.lastSeqs.QueryContext(ctx, string(names))
+		found, err := d.reads.lastSeqs.QueryContext(ctx, names)
 		if err != nil {
 			return nil, err
 		}
@@ -136,6 +143,22 @@ func (d *Driver) LastSeqs(ctx context.Context, rooms []string) ([]int64, error) 
 		}
 		return seqs, found.Err()
 	})
+}
+
+// scanRooms reads the rooms that a query has found, and closes it.
+func (d *Driver) scanRooms(rows *sql.Rows, queryErr error) (found []chat.Room, err error) {
+	if queryErr != nil {
+		return nil, queryErr
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		r, err := d.scanRoom(rows)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, r)
+	}
+	return found, rows.Err()
 }
 
 func (d *Driver) scanRoom(row interface{ Scan(...any) error }) (chat.Room, error) {

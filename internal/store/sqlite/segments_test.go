@@ -177,18 +177,24 @@ func TestAppend_LooksAnIDUpInTheIndex(t *testing.T) {
 		selectUses: "SEARCH messages USING COVERING INDEX messages_once (<expr>=? AND id=? AND room=?)",
 		selectIDs:  "SEARCH messages USING COVERING INDEX messages_once (<expr>=?)",
 	} {
-		rows, err := d.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, 1, uuid.NewString(), 1)
-		noError(t, err)
-		var plan []string
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			noError(t, rows.Scan(&id, &parent, &unused, &detail))
-			plan = append(plan, detail)
-		}
-		noError(t, errors.Join(rows.Err(), rows.Close()))
+		plan := planOf(t, d, query, 1, uuid.NewString(), 1)
 		if strings.Join(plan, ", ") != want {
 			t.Errorf("%s: %q, want %q", query, plan, want)
 		}
 	}
+}
+
+// planOf returns the steps in which the database runs a query.
+func planOf(t *testing.T, d *Driver, query string, args ...any) (plan []string) {
+	t.Helper()
+	rows, err := d.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+	noError(t, err)
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		noError(t, rows.Scan(&id, &parent, &unused, &detail))
+		plan = append(plan, detail)
+	}
+	noError(t, errors.Join(rows.Err(), rows.Close()))
+	return plan
 }

@@ -17,11 +17,13 @@ const (
 	selectUses  = "SELECT sender, seq FROM messages INDEXED BY messages_once WHERE text >> 17 = ? AND id = ? AND room = ?"
 	selectRooms = `SELECT name, last_seq, last_stored_at,
 		coalesce((SELECT seq FROM messages WHERE room = rooms.id ORDER BY seq LIMIT 1), 0) FROM rooms WHERE `
+	selectBetweenNames = selectRooms + "name > ? AND name < ? ORDER BY name LIMIT ?"
+	selectRoomsNamed   = selectRooms + "name IN (SELECT value FROM json_each(?)) ORDER BY name"
 )
 
 // reads are the statements of the readers' pool. They are closed with it.
 type reads struct {
-	after, before, storedAt, room, rooms, lastSeqs, switches, beginning, sizes, between, name, revocations *sql.Stmt
+	after, before, storedAt, room, rooms, roomsBetween, roomsNamed, lastSeqs, switches, beginning, sizes, between, name, revocations *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
@@ -36,6 +38,8 @@ func prepareReads(ctx context.Context, db *sql.DB) (reads, error) {
 		{&r.storedAt, "SELECT stored_at FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND seq = ?"},
 		{&r.room, selectRooms + "name = ?"},
 		{&r.rooms, selectRooms + "name > ? ORDER BY name LIMIT ?"},
+		{&r.roomsBetween, selectBetweenNames},
+		{&r.roomsNamed, selectRoomsNamed},
 		{&r.lastSeqs, selectLastSeqs},
 		{&r.switches, selectSwitches},
 		{&r.beginning, selectBeginning},
