@@ -7,7 +7,10 @@ import { flushPromises, token, World } from "./testing";
 
 jest.mock("../core/hub", () => ({ dial: jest.fn() }));
 jest.mock("./messages/Messages", () => ({ Messages: () => null }));
-jest.mock("expo-localization", () => ({ getLocales: () => [{ languageTag: "en-GB" }] }));
+jest.mock("expo-localization", () => ({
+  getLocales: () => [{ languageTag: "en-GB", regionCode: "GB" }],
+  getCalendars: () => [{ uses24hourClock: true }],
+}));
 jest.mock(
   "react-native-safe-area-context",
   () => jest.requireActual("react-native-safe-area-context/jest/mock").default,
@@ -130,7 +133,7 @@ describe("a user", () => {
     expect(world.kept.get("scheme")).toBe("dark");
     unmount();
     await open(1000);
-    expect(screen.getByText("Wählen Sie einen Raum")).toBeOnTheScreen();
+    expect(screen.getByText("Wähle einen Raum")).toBeOnTheScreen();
   });
 
   test("signs out at once when nothing waits", async () => {

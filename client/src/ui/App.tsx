@@ -5,9 +5,10 @@ import { SafeAreaProvider, SafeAreaView } from "react-native-safe-area-context";
 import type { Platform } from "../core/device";
 import { Session } from "../core/session";
 import { Home } from "./Home";
-import { LocaleContext, localeOf } from "./i18n";
+import { LocaleContext } from "./i18n";
+import { useDeviceLocale } from "./locale";
 import { configurePage } from "./page";
-import { deviceLanguage, Preferences, PreferencesContext } from "./preferences";
+import { Preferences, PreferencesContext } from "./preferences";
 import { useReadable } from "./readable";
 import { SessionContext } from "./session";
 import { SignIn } from "./SignIn";
@@ -37,7 +38,7 @@ function Screen({ session, preferences }: { readonly session: Session; readonly 
   const system = useColorScheme() === "dark" ? "dark" : "light";
   const isDark = (scheme === "system" ? system : scheme) === "dark";
   const colours = isDark ? dark : light;
-  const locale = localeOf(language ?? deviceLanguage());
+  const locale = useDeviceLocale(language);
   useEffect(() => configurePage(locale.language, locale.rtl, scheme), [locale, scheme]);
   return (
     <LocaleContext.Provider value={locale}>

@@ -104,11 +104,11 @@ describe("the composer", () => {
 });
 
 test.each([
-  ["that is not accepted", new Failure("rejected", "no"), "The message could not be taken: no"],
+  ["that is not accepted", new Failure("rejected", "no"), "The message was not accepted: no"],
   [
     "that is sent but not kept",
     new Error("full"),
-    "The message is being sent, but this device cannot keep it until then: full",
+    "The message is being sent, but this device cannot save it meanwhile: full",
   ],
 ])("the composer shows a message %s", async (_, error, text) => {
   const world = new World();

@@ -38,7 +38,7 @@ describe("the link bar", () => {
   test("shows that the device cannot store anything", async () => {
     world.keeps = false;
     await draw(world, <LinkBar chat={await world.chat()} />);
-    expect(bar()).toHaveTextContent("Connected (this device keeps nothing)");
+    expect(bar()).toHaveTextContent("Connected (this device saves nothing)");
   });
 
   test("counts the waiting messages", async () => {

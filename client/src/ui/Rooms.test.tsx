@@ -52,7 +52,7 @@ describe("the list of rooms", () => {
   test("shows a hint if the client is in no room", async () => {
     const { chat } = await list();
     await flushPromises(() => chat.leave("lobby"));
-    expect(screen.getByText(/You are in no room yet/)).toBeOnTheScreen();
+    expect(screen.getByText(/You are not in a room yet/)).toBeOnTheScreen();
   });
 
   test("joins a room of the server", async () => {

@@ -8,11 +8,13 @@ import { Icon } from "./Icon";
 import { useLocale } from "./i18n";
 import { Join } from "./Join";
 import { LinkBar } from "./LinkBar";
-import { previewOf, shortTime, type Preview } from "./preview";
+import { shortTime } from "./messages/times";
+import { previewOf, type Preview } from "./preview";
 import { useReadable } from "./readable";
 import { Settings } from "./Settings";
 import { Text } from "./Text";
 import { radius, space, useColours } from "./theme";
+import { useToday } from "./today";
 
 interface Props {
   readonly chat: Chat;
@@ -68,7 +70,8 @@ interface RowProps {
 
 const Row = memo(function Row({ room, client, current, onShow }: RowProps) {
   const colours = useColours();
-  const { t, language } = useLocale();
+  const { t, formats } = useLocale();
+  const today = useToday();
   const preview = previewOf(room, client, t);
   const { author, text } = preview;
   const said = author === "" ? [] : [`${author}: ${text}`];
@@ -90,7 +93,7 @@ const Row = memo(function Row({ room, client, current, onShow }: RowProps) {
             {room.name}
           </Text>
           <Text size="small" tone="muted">
-            {shortTime(preview.at, language)}
+            {shortTime(new Date(preview.at), formats, today)}
           </Text>
         </View>
         <View style={styles.line}>

@@ -34,7 +34,7 @@ describe("signing in", () => {
   test("asks for a name if that is enough, and shows why one is not valid", async () => {
     const session = await enter(new World());
     await answer("Your name", "");
-    expect(screen.getByRole("alert")).toHaveTextContent(/A name has/);
+    expect(screen.getByRole("alert")).toHaveTextContent(/This cannot be a name/);
     await answer("Your name", "Ann");
     expect(session.stage.get()).toMatchObject({ is: "chat", chat: { client: "Ann" } });
     await flushPromises(() => close(session));
@@ -86,7 +86,7 @@ describe("signing in", () => {
     expect(screen.getByRole("alert")).toHaveTextContent("This is not the address of a server.");
     world.status = 0;
     await answer("Server", "chat.test");
-    expect(screen.getByRole("alert")).toHaveTextContent("There is no answer from this address.");
+    expect(screen.getByRole("alert")).toHaveTextContent("Nobody answers at this address.");
     world.status = 200;
     await answer("Server", "chat.test");
     expect(screen.getByLabelText("Your name")).toHaveProp("value", "");

@@ -12,9 +12,9 @@ import { space, useColours } from "./theme";
 /** Tells that the server has gone back to an earlier state, until the user dismisses it. Screen readers announce it when it appears. */
 export function WentBack({ room }: { readonly room: Room }) {
   const colours = useColours();
-  const { t, language } = useLocale();
+  const { t, formats } = useLocale();
   const { wentBack } = useReadable(room.timeline);
-  const time = dateAndTime(new Date(wentBack ?? ""), language);
+  const time = dateAndTime(new Date(wentBack ?? ""), formats);
   const text = time === "" ? t("went-back") : t("went-back-after", { time });
   const shown = wentBack !== null;
   useEffect(() => {

@@ -1,7 +1,7 @@
 import type { Summary } from "../core/chat";
 import type { Outgoing, Written } from "../core/message";
 import { localeOf } from "./i18n";
-import { previewOf, shortTime } from "./preview";
+import { previewOf } from "./preview";
 
 const { t } = localeOf("en");
 const at = "2026-05-04T10:00:00Z";
@@ -63,22 +63,5 @@ describe("the preview of a room", () => {
 
   test("does not end in half a character", () => {
     expect(previewOf(said("Bob", `${"x".repeat(159)}😀`), "Ann", t).text).toMatch(/^x{159}$/);
-  });
-});
-
-describe("a short time", () => {
-  const now = new Date(2026, 4, 15, 9, 0);
-  const time = (...parts: [number, number, number, number?]) => shortTime(new Date(...parts).toISOString(), "de", now);
-
-  test("is a time today, a day this week, else a date", () => {
-    expect(time(2026, 4, 15, 0)).toBe("0:00");
-    expect(time(2026, 4, 14, 23)).toBe("Do");
-    expect(time(2026, 4, 9, 23)).toBe("Sa");
-    expect(time(2026, 4, 8, 23)).toBe("8. Mai");
-    expect(time(2025, 4, 8, 23)).toBe("8. Mai 25");
-  });
-
-  test("is empty if it is not valid", () => {
-    expect(shortTime("", "en", now)).toBe("");
   });
 });

@@ -1,6 +1,6 @@
 import type { Summary } from "../core/chat";
 import { isUnsent, timeOf } from "../core/message";
-import type { Language, Texts } from "./i18n";
+import type { Texts } from "./i18n";
 
 const longest = 160;
 const halfACharacter = /[\ud800-\udbff]$/;
@@ -33,33 +33,4 @@ export function previewOf({ newest, draft }: Summary, client: string, t: Texts):
 
 function oneLine(text: string): string {
   return text.slice(0, longest).replace(halfACharacter, "").replace(controls, " ").replace(/\s+/g, " ").trim();
-}
-
-/** Returns a short time: the time of day today, the weekday this week, otherwise the date. */
-export function shortTime(at: string, language: Language, now: Date = new Date()): string {
-  const moment = new Date(at);
-  if (Number.isNaN(moment.getTime())) return "";
-  const days = Math.round((midnight(now) - midnight(moment)) / 86_400_000);
-  const year = moment.getFullYear() === now.getFullYear() ? undefined : "2-digit";
-  const how: Intl.DateTimeFormatOptions =
-    days <= 0
-      ? { hour: "numeric", minute: "2-digit" }
-      : days < 7
-        ? { weekday: "short" }
-        : { day: "numeric", month: "short", ...(year && { year }) };
-  return format(language, how).format(moment);
-}
-
-function midnight(date: Date): number {
-  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
-}
-
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-/** Returns a cached format, because creating one is slow. */
-function format(language: Language, how: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const key = language + JSON.stringify(how);
-  const made = formats.get(key) ?? new Intl.DateTimeFormat(language, how);
-  formats.set(key, made);
-  return made;
 }

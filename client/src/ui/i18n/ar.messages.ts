@@ -4,16 +4,18 @@ today = اليوم
 yesterday = أمس
 messages-in = الرسائل في { $room }
 unread-separator = جديد
-first-unread = غير المقروءة الأقدم
+first-unread = رسائل أقدم لم تُقرأ
 jump = انتقل إلى الأحدث
 jump-count = { $count ->
+    [zero] انتقل إلى الأحدث، لا رسائل جديدة
     [one] انتقل إلى الأحدث، رسالة جديدة
     [two] انتقل إلى الأحدث، رسالتان جديدتان
     [few] انتقل إلى الأحدث، { $count } رسائل جديدة
+    [many] انتقل إلى الأحدث، { $count } رسالة جديدة
    *[other] انتقل إلى الأحدث، { $count } رسالة جديدة
 }
 loading = جارٍ التحميل…
-empty = لم يُقل شيء هنا بعد
+empty = لم يُكتب شيء هنا بعد
 empty-text = كل ما ترسله يُحفظ ويصل إلى كل من ينضم.
 refused = لا يحق لك قراءة هذه الغرفة.
 removed = لم تعد الرسائل الأقدم محفوظة.
@@ -32,8 +34,11 @@ show-all = عرض الكل
 show-less = عرض أقل
 announce-one = { $sender }: { $text }
 announce-many = { $count ->
+    [zero] لا رسائل جديدة
+    [one] رسالة جديدة
     [two] رسالتان جديدتان
     [few] { $count } رسائل جديدة
+    [many] { $count } رسالة جديدة
    *[other] { $count } رسالة جديدة
 }
 `;

@@ -9,53 +9,53 @@ back = Zurück
 welcome-server = Welcher Server?
 welcome-name = Willkommen
 welcome-token = Willkommen
-name = Ihr Name
-name-hint = Andere sehen ihn neben Ihren Nachrichten. Dieser Server verlangt kein Passwort.
+name = Dein Name
+name-hint = Andere sehen ihn neben deinen Nachrichten. Auf diesem Server gibt es keine Passwörter.
 token = Token
-token-hint = Dieser Server verlangt ein Token. Fügen Sie das ein, das Sie erhalten haben.
+token-hint = Dieser Server verlangt ein Token. Füge hier das Token ein, das du bekommen hast.
 token-show = Token anzeigen
 token-hide = Token verbergen
 server = Server
 server-hint = Seine Adresse, etwa chat.example.org
 continue = Weiter
-busy = Einen Augenblick …
+busy = Einen Moment …
 opening = Wird geöffnet …
 unreachable-title = Der Server antwortet nicht
-unreachable-text = { $server } ist im Augenblick nicht zu erreichen.
+unreachable-text = { $server } ist gerade nicht zu erreichen.
 try-again = Noch einmal versuchen
 
 problem-not-an-address = Das ist nicht die Adresse eines Servers.
 problem-no-answer = Unter dieser Adresse antwortet niemand.
-problem-not-a-name = Ein Name hat 1 bis 128 Bytes, etwas, das man sieht, und keine Steuerzeichen.
+problem-not-a-name = So kann niemand heißen: 1 bis 128 Bytes, mindestens ein sichtbares Zeichen und keine Steuerzeichen.
 problem-not-a-token = Das ist kein Token eines Restante-Servers.
 problem-expired = Dieses Token ist abgelaufen.
 problem-not-accepted = Der Server nimmt dieses Token nicht an.
 
 rooms = Räume
-rooms-empty = Sie sind noch in keinem Raum. Das Plus oben führt in einen.
+rooms-empty = Du bist noch in keinem Raum. Mit dem Plus oben betrittst du einen.
 unread = { $count } ungelesen
-you = Sie
+you = Du
 draft = Entwurf
 waiting = Wartet
 join-title = Raum betreten
-join-text = Räume stehen allen offen, die sie lesen dürfen. Ein neuer beginnt mit seiner ersten Nachricht.
+join-text = Räume stehen allen offen, die sie lesen dürfen. Ein neuer Raum entsteht mit seiner ersten Nachricht.
 room = Raum
 room-hint = Kleinbuchstaben, Ziffern, Punkte, Binde- und Unterstriche; am Anfang ein Buchstabe oder eine Ziffer
 room-problem = So kann kein Raum heißen: Kleinbuchstaben a bis z, Ziffern, Punkte, Binde- und Unterstriche, höchstens 64, am Anfang ein Buchstabe oder eine Ziffer.
 join = Betreten
 directory = Räume dieses Servers
-directory-none = Kein anderer Raum heißt so. Sie können ihn beginnen.
-directory-empty = Es gibt noch keine anderen Räume. Sie können einen beginnen.
+directory-none = Kein anderer Raum heißt so. Du kannst ihn anlegen.
+directory-empty = Es gibt noch keine anderen Räume. Du kannst einen anlegen.
 directory-failed = Die Räume dieses Servers lassen sich gerade nicht auflisten.
 directory-loading = Räume werden gesucht …
 
-pick = Wählen Sie einen Raum
-pick-text = Hier erscheint, was darin geschrieben wird.
-not-joined = Sie sind nicht in diesem Raum
-not-joined-text = Betreten Sie { $room }, um mitzulesen.
+pick = Wähle einen Raum
+pick-text = Hier steht dann, was darin geschrieben wird.
+not-joined = Du bist nicht in diesem Raum
+not-joined-text = Betritt { $room }, um mitzulesen.
 join-this = { $room } betreten
 leave = Raum verlassen
-leave-text = { $room } verschwindet aus Ihrer Liste. Was darin geschrieben wurde, bleibt, und Sie können zurückkommen.
+leave-text = { $room } verschwindet aus deiner Liste. Was darin geschrieben wurde, bleibt, und du kannst jederzeit zurückkommen.
 cancel = Abbrechen
 
 message = Nachricht
@@ -65,12 +65,12 @@ remaining = { $count ->
    *[other] Noch { $count } Bytes
 }
 too-long = { $count ->
-    [one] Die Nachricht ist 1 Byte zu lang. Kürzen Sie sie, oder senden Sie sie in Teilen.
-   *[other] Die Nachricht ist { $count } Bytes zu lang. Kürzen Sie sie, oder senden Sie sie in Teilen.
+    [one] Die Nachricht ist 1 Byte zu lang. Kürze sie, oder sende sie in Teilen.
+   *[other] Die Nachricht ist { $count } Bytes zu lang. Kürze sie, oder sende sie in Teilen.
 }
-read-only = Sie dürfen hier lesen, aber nicht schreiben.
+read-only = Du darfst hier lesen, aber nicht schreiben.
 not-sent = Die Nachricht wurde nicht angenommen: { $reason }
-not-kept = Die Nachricht wird gesendet, aber dieses Gerät kann sie bis dahin nicht aufbewahren: { $reason }
+not-kept = Die Nachricht wird gesendet, aber dieses Gerät kann sie so lange nicht speichern: { $reason }
 
 link-connecting = Verbindung wird hergestellt …
 link-live = Verbunden
@@ -82,7 +82,7 @@ link-waiting = { $link }, { $count ->
     [one] 1 Nachricht wartet
    *[other] { $count } Nachrichten warten
 }
-link-unkept = { $link } (dieses Gerät bewahrt nichts auf)
+link-unkept = { $link } (dieses Gerät speichert nichts)
 try-now = Jetzt versuchen
 new-token = Neues Token eingeben
 
@@ -95,12 +95,12 @@ scheme-system = Wie das Gerät
 scheme-light = Hell
 scheme-dark = Dunkel
 about = Über
-about-text = Restante behält, was es angenommen hat: eine Reihenfolge je Raum, einmal, für alle.
+about-text = Restante bewahrt auf, was es angenommen hat: für alle, genau einmal und in jedem Raum in einer Reihenfolge.
 sign-out = Abmelden
-sign-out-hint = Entfernt alles von diesem Gerät, was für diesen Namen aufbewahrt wird.
+sign-out-hint = Löscht von diesem Gerät alles, was für diesen Namen gespeichert ist.
 sign-out-waiting = { $count ->
-    [one] 1 Nachricht ist noch nicht gesendet. Sie ginge verloren.
-   *[other] { $count } Nachrichten sind noch nicht gesendet. Sie gingen verloren.
+    [one] 1 Nachricht ist noch nicht gesendet und ginge verloren.
+   *[other] { $count } Nachrichten sind noch nicht gesendet und gingen verloren.
 }
-sign-out-anyway = Abmelden und verlieren
+sign-out-anyway = Trotzdem abmelden
 `;

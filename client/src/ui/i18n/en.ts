@@ -25,14 +25,14 @@ unreachable-text = { $server } cannot be reached at the moment.
 try-again = Try again
 
 problem-not-an-address = This is not the address of a server.
-problem-no-answer = There is no answer from this address.
-problem-not-a-name = A name has 1 to 128 bytes, something that can be seen, and no control characters.
+problem-no-answer = Nobody answers at this address.
+problem-not-a-name = This cannot be a name: it needs 1 to 128 bytes, at least one visible character, and no control characters.
 problem-not-a-token = This is not a token of a Restante server.
 problem-expired = This token has expired.
 problem-not-accepted = The server does not accept this token.
 
 rooms = Rooms
-rooms-empty = You are in no room yet. The plus above leads to one.
+rooms-empty = You are not in a room yet. Join one with the plus above.
 unread = { $count } unread
 you = You
 draft = Draft
@@ -44,8 +44,8 @@ room-hint = Small letters, digits, dots, hyphens and underscores; it begins with
 room-problem = No room can have this name: small letters a to z, digits, dots, hyphens and underscores, at most 64, the first a letter or digit.
 join = Join
 directory = Rooms of this server
-directory-none = No other room goes by this name. You can begin it.
-directory-empty = There are no other rooms yet. You can begin one.
+directory-none = No other room has this name. You can create it.
+directory-empty = There are no other rooms yet. You can create one.
 directory-failed = The rooms of this server cannot be listed now.
 directory-loading = Looking for rooms…
 
@@ -69,8 +69,8 @@ too-long = { $count ->
    *[other] The message is { $count } bytes too long. Shorten it, or send it in parts.
 }
 read-only = You may read here, but not write.
-not-sent = The message could not be taken: { $reason }
-not-kept = The message is being sent, but this device cannot keep it until then: { $reason }
+not-sent = The message was not accepted: { $reason }
+not-kept = The message is being sent, but this device cannot save it meanwhile: { $reason }
 
 link-connecting = Connecting…
 link-live = Connected
@@ -82,7 +82,7 @@ link-waiting = { $link }, { $count ->
     [one] 1 message waiting
    *[other] { $count } messages waiting
 }
-link-unkept = { $link } (this device keeps nothing)
+link-unkept = { $link } (this device saves nothing)
 try-now = Try now
 new-token = Enter a new token
 
@@ -97,7 +97,7 @@ scheme-dark = Dark
 about = About
 about-text = Restante keeps what it has accepted: one order for each room, once, to everyone.
 sign-out = Sign out
-sign-out-hint = Removes everything from this device that is kept for this name.
+sign-out-hint = Removes from this device everything that is kept for this name.
 sign-out-waiting = { $count ->
     [one] 1 message has not been sent. It would be lost.
    *[other] { $count } messages have not been sent. They would be lost.

@@ -18,6 +18,16 @@ function variables(language: Language, id: string): string[] {
   return [...new Set([...found].map(([, name]) => name ?? ""))].sort();
 }
 
+/** A choice between forms by a number. */
+interface Select {
+  readonly type: "select";
+  readonly variants: readonly { readonly key: { readonly value: string } }[];
+}
+
+function isSelect(part: unknown): part is Select {
+  return typeof part === "object" && part !== null && "type" in part && part.type === "select";
+}
+
 /** Returns the sources of the screens, without tests and texts. */
 function sources(directory: string): string {
   return readdirSync(directory, { withFileTypes: true })
@@ -43,6 +53,24 @@ describe("the texts", () => {
   test.each(tags)("of %s have the ids and variables of English", (language) => {
     expect(ids(language)).toEqual(ids("en"));
     for (const id of ids("en")) expect([id, variables(language, id)]).toEqual([id, variables("en", id)]);
+  });
+
+  test("of German say du, never Sie", () => {
+    expect(languages.de.texts.join("\n")).toMatch(/\bdein/); // so that the next line can fail
+    expect(languages.de.texts.join("\n").match(/.*\b(Sie|Ihnen|Ihr(e[mnrs]?)?)\b.*/g) ?? []).toEqual([]);
+  });
+
+  test.each(tags)("of %s with a number have all forms of the language", (language) => {
+    const { pluralCategories } = new Intl.PluralRules(language).resolvedOptions();
+    const needed = pluralCategories.filter((form) => form !== "zero").sort(); // "other" does for none
+    const selects = resources(language).flatMap(({ id, value }) =>
+      Array.isArray(value) ? value.flatMap((part) => (isSelect(part) ? [[id, part] as const] : [])) : [],
+    );
+    expect(selects.length).toBeGreaterThan(2);
+    for (const [id, { variants }] of selects) {
+      const forms = variants.map(({ key }) => key.value).filter((form) => form !== "zero");
+      expect([id, forms.sort()]).toEqual([id, needed]);
+    }
   });
 
   test("that are used exist", () => {

@@ -7,6 +7,7 @@ import { de } from "./de";
 import { de as deMessages } from "./de.messages";
 import { en } from "./en";
 import { en as enMessages } from "./en.messages";
+import { formatsOf, type Formats } from "./formats";
 import { phones } from "./phones";
 import { completeIntl } from "./plural";
 
@@ -29,9 +30,9 @@ export function isLanguage(tag: string): tag is Language {
 /** Returns the text of an id in the user's language. A value in it cannot change the direction of the text around it. */
 export type Texts = (id: string, values?: Record<string, FluentVariable>) => string;
 
-/** Returns the texts of a language. Missing texts are in English. */
-export function textsOf(language: Language): Texts {
-  const bundles = [bundleOf(language), bundleOf("en")];
+/** Returns the texts of a language, with the numbers of a locale. Missing texts are in English. */
+export function textsOf(language: Language, numbers: string = language): Texts {
+  const bundles = [bundleOf(language, numbers), bundleOf("en", "en")];
   const foreign = languages[language].rtl ? leftToRight : rightToLeft;
   return (id, values = {}) => {
     const isolated = Object.fromEntries(
@@ -58,26 +59,32 @@ function isolate(text: string, foreign: RegExp): string {
   return foreign.test(plain) ? `\u2068${plain}\u2069` : plain;
 }
 
-function bundleOf(language: Language): FluentBundle {
-  const bundle = new FluentBundle(language, { useIsolating: false });
+function bundleOf(language: Language, locale: string): FluentBundle {
+  const bundle = new FluentBundle(locale, { useIsolating: false });
   for (const text of languages[language].texts) bundle.addResource(new FluentResource(text));
   return bundle;
 }
 
-/** The language of the app and its texts. */
+/** The language of the app, its texts, and how it writes dates, times and numbers. */
 export interface Locale {
   readonly language: Language;
   readonly rtl: boolean;
   readonly t: Texts;
+  readonly formats: Formats;
 }
 
-const locales = new Map<Language, Locale>();
+const texts = new Map<string, Texts>();
 
-/** Returns the cached locale of a language. */
-export function localeOf(language: Language): Locale {
-  const locale = locales.get(language) ?? { language, rtl: languages[language].rtl, t: textsOf(language) };
-  locales.set(language, locale);
-  return locale;
+/** Returns the locale of a language. Without formats it writes as most of the language's speakers do. */
+export function localeOf(language: Language, formats: Formats = usual(language)): Locale {
+  const key = `${language} ${formats.tag}`;
+  const t = texts.get(key) ?? textsOf(language, formats.tag);
+  texts.set(key, t); // reading the texts is slow
+  return { language, rtl: languages[language].rtl, t, formats };
+}
+
+function usual(language: Language): Formats {
+  return formatsOf(language, { tag: language, region: null, hourCycle: null }, "");
 }
 
 export const LocaleContext = createContext<Locale>(localeOf("en"));

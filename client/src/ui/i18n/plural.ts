@@ -22,7 +22,7 @@ export function completeIntl(): void {
 
     constructor(languages: string | readonly string[]) {
       const first = typeof languages === "string" ? languages : languages[0];
-      this.select = first === "ar" ? pluralForms.ar : one;
+      this.select = first?.split("-")[0] === "ar" ? pluralForms.ar : one;
     }
   }
   Object.defineProperty(Intl, "PluralRules", { value: PluralRules, configurable: true });

@@ -4,6 +4,7 @@ import { isOver } from "../Button";
 import { Icon } from "../Icon";
 import type { IconProps } from "../icons";
 import { useLocale } from "../i18n";
+import { formatNumber } from "../i18n/formats";
 import { Text } from "../Text";
 import { radius, space, useColours } from "../theme";
 
@@ -53,7 +54,7 @@ export function Pill({ label, icon, testID, onPress }: PillProps) {
 /** The button that scrolls to the newest message, with the number of new messages. */
 export function Jump({ count, onPress }: { readonly count: number; readonly onPress: () => void }) {
   const colours = useColours();
-  const { t, language } = useLocale();
+  const { t, formats } = useLocale();
   return (
     <Pressable
       role="button"
@@ -70,7 +71,7 @@ export function Jump({ count, onPress }: { readonly count: number; readonly onPr
       {count > 0 && (
         <View aria-hidden style={[styles.badge, { backgroundColor: colours.accent }]}>
           <Text size="small" strong style={[styles.count, { color: colours.onAccent }]}>
-            {new Intl.NumberFormat(language).format(count)}
+            {formatNumber(count, formats)}
           </Text>
         </View>
       )}

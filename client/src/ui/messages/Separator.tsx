@@ -3,13 +3,14 @@ import { StyleSheet, View } from "react-native";
 import { useLocale } from "../i18n";
 import { Text } from "../Text";
 import { radius, space, useColours } from "../theme";
+import { useToday } from "../today";
 import { dayName } from "./times";
 
 /** The line above the first message of a day. */
 export function Day({ day }: { readonly day: Date }) {
   const colours = useColours();
-  const { t, language } = useLocale();
-  const name = dayName(day, language);
+  const { t, formats } = useLocale();
+  const name = dayName(day, formats, useToday());
   return (
     <View testID="day" style={styles.day}>
       <View style={[styles.pill, { backgroundColor: colours.surface, borderColor: colours.line }]}>

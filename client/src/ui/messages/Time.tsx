@@ -5,6 +5,6 @@ import { clockTime, fullTime } from "./times";
 
 /** The time of a message. Screen readers read the full date and time. */
 export function Time({ time }: { readonly time: Date }) {
-  const { language } = useLocale();
-  return <Text accessibilityLabel={fullTime(time, language)}>{clockTime(time, language)}</Text>;
+  const { formats } = useLocale();
+  return <Text accessibilityLabel={fullTime(time, formats)}>{clockTime(time, formats)}</Text>;
 }

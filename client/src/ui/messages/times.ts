@@ -1,44 +1,35 @@
-import type { Language } from "../i18n";
-
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-/** Formats a time with a cached format, because creating one is slow. An invalid time gives an empty text. */
-function format(time: Date, language: Language, how: Intl.DateTimeFormatOptions): string {
-  if (Number.isNaN(time.getTime())) return "";
-  const key = language + JSON.stringify(how);
-  const made = formats.get(key) ?? new Intl.DateTimeFormat(language, how);
-  formats.set(key, made);
-  return made.format(time);
-}
+import { formatDate, type Formats } from "../i18n/formats";
+import { daysAgo, type Today } from "../today";
 
 /** Returns the time of day. */
-export function clockTime(time: Date, language: Language): string {
-  return format(time, language, { hour: "numeric", minute: "2-digit" });
+export function clockTime(time: Date, formats: Formats): string {
+  return formatDate(time, "clock", formats);
 }
 
 /** Returns the full date and time, to the second. */
-export function fullTime(time: Date, language: Language): string {
-  return format(time, language, { dateStyle: "full", timeStyle: "medium" });
+export function fullTime(time: Date, formats: Formats): string {
+  return formatDate(time, "full", formats);
 }
 
 /** Returns the date and the time of day. */
-export function dateAndTime(time: Date, language: Language): string {
-  return format(time, language, { dateStyle: "long", timeStyle: "short" });
+export function dateAndTime(time: Date, formats: Formats): string {
+  return formatDate(time, "dateAndTime", formats);
 }
 
 /** Returns the date of a day, or "today" or "yesterday". */
-export function dayName(
-  day: Date,
-  language: Language,
-  now: Date = new Date(),
-): "today" | "yesterday" | { readonly date: string } {
-  const ago = Math.round((midnight(now) - midnight(day)) / 86_400_000);
+export function dayName(day: Date, formats: Formats, today: Today): "today" | "yesterday" | { readonly date: string } {
+  const ago = daysAgo(day, today);
   if (ago === 0) return "today";
   if (ago === 1) return "yesterday";
-  const year = day.getFullYear() === now.getFullYear() ? {} : ({ year: "numeric" } as const);
-  return { date: format(day, language, { weekday: "long", day: "numeric", month: "long", ...year }) };
+  const sameYear = day.getFullYear() === new Date(today.start).getFullYear();
+  return { date: formatDate(day, sameYear ? "day" : "dayOfYear", formats) };
 }
 
-function midnight(date: Date): number {
-  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+/** Returns a short time: the time of day today, the weekday this week, otherwise the date. */
+export function shortTime(time: Date, formats: Formats, today: Today): string {
+  const ago = daysAgo(time, today);
+  if (ago <= 0) return formatDate(time, "clock", formats);
+  if (ago < 7) return formatDate(time, "weekday", formats);
+  const sameYear = time.getFullYear() === new Date(today.start).getFullYear();
+  return formatDate(time, sameYear ? "date" : "dateOfYear", formats);
 }
