@@ -145,7 +145,7 @@ export function faultOf(text: string): "empty" | "too long" | null {
 /** Returns the text to send. It replaces lone surrogates, which the server rejects. Throws a Failure if it cannot be sent. */
 export function sendable(text: string): string {
   const fault = faultOf(text);
-  if (fault !== null) throw new Failure("rejected", `the message is ${fault}`);
+  if (fault !== null) throw new Failure("rejected", `msg is ${fault}`);
   return text.replace(/[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]/g, (c) => (c.length === 2 ? c : "\ufffd"));
 }
 

@@ -28,13 +28,16 @@ function isSelect(part: unknown): part is Select {
   return typeof part === "object" && part !== null && "type" in part && part.type === "select";
 }
 
+const isTexts = (name: string) => tags.some((tag) => name === `${tag}.ts` || name.startsWith(`${tag}.`));
+
 /** Returns the sources of the screens, without tests and texts. */
 function sources(directory: string): string {
   return readdirSync(directory, { withFileTypes: true })
     .map((entry) => {
       const path = join(directory, entry.name);
-      if (entry.isDirectory()) return entry.name === "i18n" ? "" : sources(path);
-      return /\.tsx?$/.test(entry.name) && !entry.name.includes("test") ? readFileSync(path, "utf8") : "";
+      if (entry.isDirectory()) return sources(path);
+      const read = /\.tsx?$/.test(entry.name) && !entry.name.includes("test") && !isTexts(entry.name);
+      return read ? readFileSync(path, "utf8") : "";
     })
     .join("\n");
 }

@@ -10,14 +10,15 @@ import { en as enMessages } from "./en.messages";
 import { formatsOf, type Formats } from "./formats";
 import { phones } from "./phones";
 import { completeIntl } from "./plural";
+import { reasons } from "./reasons";
 
 completeIntl();
 
 /** The languages of the app, each with its name in that language and its direction. */
 export const languages = {
-  en: { name: "English", rtl: false, texts: [en, enMessages, phones.en] },
-  de: { name: "Deutsch", rtl: false, texts: [de, deMessages, phones.de] },
-  ar: { name: "العربية", rtl: true, texts: [ar, arMessages, phones.ar] },
+  en: { name: "English", rtl: false, texts: [en, enMessages, phones.en, reasons.en] },
+  de: { name: "Deutsch", rtl: false, texts: [de, deMessages, phones.de, reasons.de] },
+  ar: { name: "العربية", rtl: true, texts: [ar, arMessages, phones.ar, reasons.ar] },
 } as const;
 
 export type Language = keyof typeof languages;
