@@ -25,6 +25,8 @@ export function setUp() {
     tabs: () => tabs.tab(),
     newID: () => `own-${++ids}`,
     takeToken: () => null,
+    persist: async () => false,
+    erase: async () => {},
   };
   const open = async (identity: Identity = { client: "ann" }) => {
     const chat = await Chat.open(platform, "http://s", identity);

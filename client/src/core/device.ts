@@ -14,10 +14,29 @@ export interface Values {
   [back: `back:${string}`]: string;
 }
 
+/** What a device has of a room, without its history. */
+export interface Recorded {
+  /** The newest message of the history: one, or none. */
+  readonly newest: readonly Message[];
+  /** The values `read:ROOM`, `draft:ROOM`, `epoch:ROOM` and `back:ROOM`. */
+  readonly read: number | undefined;
+  readonly draft: string | undefined;
+  readonly epoch: string | undefined;
+  readonly back: string | undefined;
+}
+
+/** A room whose messages a device keeps. */
+export interface History {
+  readonly room: string;
+  /** When the newest of its messages was stored on the server, RFC 3339. */
+  readonly at: string;
+}
+
 /**
  * The data that a device keeps for one client on one server, over restarts. Every method may be called at any time, also by
  * several tabs. The calls of one tab take effect in their order, and changes of the outbox resolve in that order. An error
- * means that the device cannot store anything now, for example because it is full; the app continues in memory.
+ * means that the device cannot be read, or cannot store anything now, for example because it is full; the app continues in memory.
+ * What could not be read is not known. It is not absent, and must not be replaced by a guess.
  */
 export interface Device {
   /** Whether the data outlives the app. False if the device does not let the app store anything. */
@@ -45,6 +64,10 @@ export interface Device {
   history(room: string, limit: number, before?: number, epoch?: string): Promise<Message[]>;
   /** Removes all but the newest `most` messages of a room. */
   prune(room: string, most: number): Promise<void>;
+  /** Returns what the device has of rooms, also of those of which it has nothing. All are read at once, for the list of rooms. */
+  rooms(names: readonly string[]): Promise<ReadonlyMap<string, Recorded>>;
+  /** Returns every room of which the device has messages, also those that the client has left. */
+  histories(): Promise<readonly History[]>;
 
   /** Returns the outbox in the order in which its messages were first put. */
   outbox(): Promise<Outgoing[]>;
@@ -105,6 +128,16 @@ export interface Platform {
   readonly server: string | null;
   /** Returns the token that the app was opened with, and removes it from the address. Called once. */
   takeToken(): string | null;
+  /**
+   * Asks the system to keep the app's data when space is short, which a browser may answer by asking the user. Resolves with whether
+   * it does. Asks once; later calls return the same answer. Never rejects.
+   */
+  persist(): Promise<boolean>;
+  /**
+   * Removes the data of all clients on all servers, and all key values. Other tabs that have a database open lose it. Rejects if
+   * something could not be removed.
+   */
+  erase(): Promise<void>;
   /** False if a hub connection must be a WebSocket from the start. */
   readonly negotiates: boolean;
 }

@@ -1,10 +1,12 @@
 import { Emitter } from "./store";
-import type { Device, TabEvent, Tabs, Values, Connectivity } from "./device";
+import type { TabEvent, Tabs, Connectivity } from "./device";
 import { Failure } from "./failure";
 import type { Cursor, Hub, Joined, Reset } from "./hub";
-import type { Message, Outgoing, Unsent } from "./message";
+import type { Message, Unsent } from "./message";
 
 // Fakes of the machine and the network for the tests of this folder.
+
+export { FakeDevice } from "./device.fakes";
 
 export function message(seq: number, change: Partial<Message> = {}): Message {
   const at = new Date(Date.UTC(2026, 0, 1) + seq * 1000).toISOString();
@@ -56,76 +58,6 @@ export class FakeConnectivity implements Connectivity {
       off();
     };
   };
-}
-
-/** A Device in memory, for all tabs that share it. Every call fails while it is full. */
-export class FakeDevice implements Device {
-  readonly keeps = true;
-  full = false;
-  readonly logs = new Map<string, Map<number, Message>>();
-  readonly values = new Map<string, unknown>();
-  readonly box = new Map<string, Outgoing>();
-
-  async #check(): Promise<void> {
-    if (this.full) throw new Error("the device is full");
-  }
-  async get<K extends keyof Values>(key: K): Promise<Values[K] | undefined> {
-    await this.#check();
-    return this.values.get(String(key)) as Values[K] | undefined; // the value that set has stored
-  }
-  async set<K extends keyof Values>(key: K, value: Values[K] | undefined): Promise<void> {
-    await this.#check();
-    this.values.set(String(key), value);
-  }
-  async begin(room: string, epoch: string | undefined): Promise<void> {
-    await this.#check();
-    if (this.#isOf(room, epoch)) return;
-    this.logs.delete(room);
-    this.values.set(`epoch:${room}`, epoch);
-  }
-  async keep(room: string, list: readonly Message[], own: readonly string[], epoch?: string): Promise<void> {
-    await this.#check();
-    for (const id of own) this.box.delete(id);
-    if (!this.#isOf(room, epoch)) return;
-    const log = this.logs.get(room) ?? new Map<number, Message>();
-    this.logs.set(room, log);
-    for (const m of list) log.set(m.seq, m);
-  }
-  #isOf(room: string, epoch: string | undefined): boolean {
-    return this.values.get(`epoch:${room}`) === epoch;
-  }
-  async history(room: string, limit: number, before?: number, epoch?: string): Promise<Message[]> {
-    await this.#check();
-    if (!this.#isOf(room, epoch)) return [];
-    const log = this.logs.get(room) ?? new Map<number, Message>();
-    const run: Message[] = [];
-    let next = log.get(before === undefined ? Math.max(0, ...log.keys()) : before - 1);
-    for (; next !== undefined && run.length < limit; next = log.get(next.seq - 1)) run.unshift(next);
-    return run;
-  }
-  async prune(room: string, most: number): Promise<void> {
-    await this.#check();
-    const log = this.logs.get(room);
-    const newest = Math.max(0, ...(log?.keys() ?? []));
-    for (const seq of [...(log?.keys() ?? [])]) if (seq <= newest - most) log?.delete(seq);
-  }
-  async outbox(): Promise<Outgoing[]> {
-    await this.#check();
-    return [...this.box.values()];
-  }
-  async put(outgoing: Outgoing): Promise<void> {
-    await this.#check();
-    this.box.set(outgoing.id, outgoing);
-  }
-  async remove(id: string): Promise<void> {
-    await this.#check();
-    this.box.delete(id);
-  }
-  async erase(): Promise<void> {
-    await this.#check();
-    for (const kept of [this.logs, this.values, this.box]) kept.clear();
-  }
-  close(): void {}
 }
 
 /** The tabs of one client. Each tab() is another one. The first that calls lead leads until it closes. */

@@ -31,6 +31,11 @@ function setUp(change: Partial<Platform> = {}) {
     tabs: () => tabs.tab(),
     newID: () => "id",
     takeToken: () => null,
+    persist: async () => false,
+    erase: async () => {
+      devices.clear();
+      kept.clear();
+    },
     ...change,
   };
   const opened: Session[] = [];

@@ -1,8 +1,9 @@
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction, type StoreNames } from "idb";
 
-import type { Device, Values } from "../core/device";
+import type { Device, History, Recorded, Values } from "../core/device";
 import { messagesFrom, outgoingsFrom, type Message, type Outgoing } from "../core/message";
 
+import { recordedOf } from "./recorded";
 import { runTo } from "./run";
 
 interface Schema extends DBSchema {
@@ -42,6 +43,8 @@ export async function openIndexedDB(name: string): Promise<Device> {
     keep: (room, messages, own, epoch) => keep(db, room, messages, own, epoch),
     history: (room, limit, before, epoch) => history(db, room, limit, before, epoch),
     prune: (room, most) => prune(db, room, most),
+    rooms: (names) => rooms(db, names),
+    histories: () => histories(db),
     outbox: async () => outgoingsFrom(await db.getAll("outbox")),
     put: (outgoing) => put(db, outgoing),
     remove: (id) => remove(db, id),
@@ -154,6 +157,32 @@ function prune(db: Database, room: string, most: number): Promise<void> {
   });
 }
 
+/** Reads all values at once, because one request for each would take longer. */
+async function rooms(db: Database, names: readonly string[]): Promise<ReadonlyMap<string, Recorded>> {
+  const tx = db.transaction(["values", "messages"]);
+  const [values, log] = [tx.objectStore("values"), tx.objectStore("messages")];
+  const [keys, kept, newest] = await Promise.all([
+    values.getAllKeys(),
+    values.getAll(),
+    Promise.all(names.map(async (room) => (await log.openCursor(numbers(room), "prev"))?.value)),
+  ]);
+  const known = new Map<string, unknown>(keys.map((key, i) => [key, kept[i]]));
+  const value = <T>(key: string) => known.get(key) as T | undefined; // the value that set has stored
+  return new Map(names.map((room, i) => recordedOf(room, messagesFrom([newest[i]])[0], value)));
+}
+
+/** Visits the newest message of each room, from the last room to the first. */
+async function histories(db: Database): Promise<readonly History[]> {
+  const found: History[] = [];
+  let cursor = await db.transaction("messages").store.openCursor(null, "prev");
+  while (cursor !== null) {
+    const { room, stored_at } = cursor.value;
+    found.push({ room, at: stored_at });
+    cursor = await cursor.continue([room] as unknown as [string, number]); // it sorts before all numbers of the room
+  }
+  return found;
+}
+
 function numbers(room: string, from = 0, to = Number.MAX_SAFE_INTEGER): IDBKeyRange {
   return IDBKeyRange.bound([room, from], [room, to]);
 }
@@ -174,6 +203,12 @@ function remove(db: Database, id: string): Promise<void> {
   });
 }
 
+/** Erases the database of that name, also while tabs have it open. */
+export async function eraseIndexedDB(name: string): Promise<void> {
+  const db = await connect(name, () => undefined).catch(() => undefined); // one that cannot be opened, such as one of a later version, is deleted
+  await (db === undefined ? drop(name) : erase(db, name));
+}
+
 /** Removes all data at once. The empty database is deleted at the latest when the last tab that has it open closes. */
 async function erase(db: Database, name: string): Promise<void> {
   const empty = change(db, ["values", "messages", "outbox"], "strict", (tx) =>
@@ -181,7 +216,11 @@ async function erase(db: Database, name: string): Promise<void> {
   );
   await empty.catch(() => undefined); // on failure the data is removed with the database
   db.close();
-  await withinTimeout(
+  await drop(name);
+}
+
+function drop(name: string): Promise<void> {
+  return withinTimeout(
     new Promise<void>((resolve, reject) => void deleteDB(name, { blocked: () => resolve() }).then(resolve, reject)),
   );
 }

@@ -1,4 +1,4 @@
-import { keyValues } from "./keyvalues";
+import { eraseKeyValues, keyValues } from "./keyvalues";
 
 const mockChain = new Map<string, string>();
 jest.mock("expo-secure-store", () => {
@@ -27,4 +27,11 @@ test("Values are stored until they are removed", async () => {
   expect(await keyValues.read("server")).toBe("http://other");
   expect(await keyValues.read("identity")).toBeNull();
   expect([...mockChain.keys()]).toEqual(["restante.server", "restante.language"]);
+});
+
+test("All values of the app can be erased, also those of keys that are new", async () => {
+  mockChain.set("another", "app's");
+  for (const key of ["server", "tab.1", "later", "tab.1"]) await keyValues.write(key, "x");
+  await eraseKeyValues();
+  expect([...mockChain.keys()]).toEqual(["another"]);
 });

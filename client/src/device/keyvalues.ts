@@ -4,8 +4,29 @@ import type { KeyValueStore } from "../core/device";
 
 const prefix = "restante.";
 
+/** The key of the list of keys, because a keychain does not tell which keys exist. */
+const listKey = `${prefix}keys`;
+/** The keys that versions without this list have written. */
+const earlier: readonly string[] = ["server", "identity", "language", "scheme", "density"];
+
 /** The system's keychain. Keys consist of letters, digits, dots, dashes and underscores. */
 export const keyValues: KeyValueStore = {
   read: (key) => getItemAsync(prefix + key),
-  write: (key, value) => (value === null ? deleteItemAsync(prefix + key) : setItemAsync(prefix + key, value)),
+  async write(key, value) {
+    if (value === null) return deleteItemAsync(prefix + key);
+    const keys = await knownKeys();
+    if (!keys.includes(key)) await setItemAsync(listKey, JSON.stringify([...keys, key]));
+    await setItemAsync(prefix + key, value);
+  },
 };
+
+/** Removes all values of the app. A keychain keeps them even when the app is removed from the phone. */
+export async function eraseKeyValues(): Promise<void> {
+  for (const key of await knownKeys()) await deleteItemAsync(prefix + key);
+  await deleteItemAsync(listKey);
+}
+
+async function knownKeys(): Promise<readonly string[]> {
+  const noted: unknown = JSON.parse((await getItemAsync(listKey)) ?? "null"); // only this file writes the value
+  return Array.isArray(noted) ? noted.filter((key) => typeof key === "string") : earlier;
+}

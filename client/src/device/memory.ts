@@ -1,6 +1,8 @@
 import type { Device, Values } from "../core/device";
 import type { Message, Outgoing } from "../core/message";
 
+import { recordedOf } from "./recorded";
+
 /** The data that several Devices in memory share, as tabs share a database. */
 export class Memory {
   readonly values = new Map<string, unknown>();
@@ -45,6 +47,16 @@ export function openMemory(memory = new Memory()): Device {
       const kept = roomOf(room);
       const seqs = [...kept.keys()].sort((a, b) => b - a);
       for (const seq of seqs.slice(most)) kept.delete(seq);
+    },
+    async rooms(names) {
+      const value = <T>(key: string) => memory.values.get(key) as T | undefined; // the value that set has stored
+      return new Map(names.map((room) => recordedOf(room, roomOf(room).get(newest(roomOf(room))), value)));
+    },
+    async histories() {
+      return [...memory.rooms].flatMap(([room, kept]) => {
+        const last = kept.get(newest(kept));
+        return last === undefined ? [] : [{ room, at: last.stored_at }];
+      });
     },
     outbox: async () => [...memory.outbox.values()],
     async put(outgoing) {

@@ -10,7 +10,12 @@ jest.mock("expo-crypto", () => ({
   randomUUID: () => "a UUID",
   digestStringAsync: async (_: "SHA-256", text: string) => mockHash("sha256").update(text).digest("hex"),
 }));
-jest.mock("expo-secure-store", () => ({}));
+const mockChain = new Map<string, string>();
+jest.mock("expo-secure-store", () => ({
+  getItemAsync: async (key: string) => mockChain.get(key) ?? null,
+  setItemAsync: async (key: string, value: string) => void mockChain.set(key, value),
+  deleteItemAsync: async (key: string) => void mockChain.delete(key),
+}));
 jest.mock("react-native", () => ({}));
 jest.mock("expo-sqlite", () => ({
   openDatabaseAsync: async (file: string) => {
@@ -24,6 +29,7 @@ jest.mock("expo-sqlite", () => ({
 
 beforeEach(() => {
   mockFiles.clear();
+  mockChain.clear();
   mockFails = false;
 });
 
@@ -48,6 +54,18 @@ test("erase deletes the client's file", async () => {
   const ann = await platform.device("https://chat.example.org", "ann");
   await ann.erase();
   expect(mockFiles.size).toBe(1);
+});
+
+test("erase of the platform deletes the files of all clients, open or not, and all values", async () => {
+  const ann = await platform.device("https://chat.example.org", "ann");
+  ann.close();
+  await platform.device("https://other.example.org", "bob");
+  await platform.keyValues.write("identity", "x");
+  mockChain.set("restante.server", "of an earlier version");
+  mockChain.set("another", "app's");
+  expect(mockFiles.size).toBe(2);
+  await platform.erase();
+  expect([mockFiles.size, [...mockChain.keys()]]).toEqual([0, ["another"]]);
 });
 
 test("if no file can be opened, the data is kept in memory", async () => {

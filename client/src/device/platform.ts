@@ -4,7 +4,7 @@ import { deleteDatabaseAsync, openDatabaseAsync } from "expo-sqlite";
 import type { Device, Platform } from "../core/device";
 
 import { newID } from "./id";
-import { keyValues } from "./keyvalues";
+import { eraseKeyValues, keyValues } from "./keyvalues";
 import { openMemory } from "./memory";
 import { openSQLite } from "./sqlite";
 import { openTabs } from "./tabs";
@@ -19,6 +19,8 @@ export const platform: Platform = {
   negotiates: false,
   device: (server, client) => open(server, client).catch(() => openMemory()),
   tabs: openTabs,
+  persist: () => Promise.resolve(true), // a phone never removes an app's data by itself
+  erase,
   takeToken: () => null,
 };
 
@@ -26,5 +28,33 @@ export const platform: Platform = {
 async function open(server: string, client: string): Promise<Device> {
   const file = `${await digestStringAsync(CryptoDigestAlgorithm.SHA256, `${server}\n${client}`)}.db`;
   const db = await openDatabaseAsync(file);
-  return openSQLite(db, () => deleteDatabaseAsync(file));
+  const device = await openSQLite(db, () => deleteDatabaseAsync(file));
+  opened.set(file, device);
+  await noteFile(file).catch(() => undefined); // on failure the next start notes it
+  return device;
+}
+
+/** The open files. */
+const opened = new Map<string, Device>();
+/** The key of the list of files. */
+const listKey = "databases";
+
+async function noteFile(file: string): Promise<void> {
+  const files = await notedFiles();
+  if (!files.includes(file)) await keyValues.write(listKey, JSON.stringify([...files, file]));
+}
+
+async function notedFiles(): Promise<readonly string[]> {
+  const noted: unknown = JSON.parse((await keyValues.read(listKey)) ?? "[]"); // only this file writes the value
+  return Array.isArray(noted) ? noted.filter((file) => typeof file === "string") : [];
+}
+
+/** Deletes the files of all clients. A file that is open is closed first. */
+async function erase(): Promise<void> {
+  for (const file of await notedFiles()) {
+    const device = opened.get(file);
+    opened.delete(file);
+    await (device === undefined ? deleteDatabaseAsync(file) : device.erase());
+  }
+  await eraseKeyValues();
 }

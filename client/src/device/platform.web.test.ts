@@ -1,6 +1,7 @@
 import "fake-indexeddb/auto";
 
 import { IDBFactory } from "fake-indexeddb";
+import { openDB } from "idb";
 
 import type { Platform } from "../core/device";
 
@@ -28,8 +29,25 @@ function page(address: string): { platform: Platform; replaced: string[] } {
   return { platform, replaced };
 }
 
+/** A Storage whose values are its properties, as in a browser. */
+class FakeStorage {
+  getItem(key: string): string | null {
+    return (this as unknown as Record<string, string>)[key] ?? null;
+  }
+  setItem(key: string, value: string): void {
+    Object.assign(this, { [key]: value });
+  }
+  removeItem(key: string): void {
+    Reflect.deleteProperty(this, key);
+  }
+}
+
+const flush = () => new Promise(setImmediate);
+
 beforeEach(() => {
   globalThis.indexedDB = new IDBFactory();
+  for (const name of ["localStorage", "sessionStorage"])
+    Object.defineProperty(globalThis, name, { configurable: true, value: new FakeStorage() });
 });
 afterEach(() => ["location", "history"].forEach((name) => Reflect.deleteProperty(globalThis, name)));
 
@@ -84,4 +102,59 @@ test("if the browser has no database, the data is kept in memory", async () => {
   const device = await page("https://chat.example.org/").platform.device("https://chat.example.org", "ann");
   await device.set("read:lobby", 1);
   expect(await device.get("read:lobby")).toBe(1);
+});
+
+describe("erase", () => {
+  const names = async () => (await indexedDB.databases()).map(({ name }) => name);
+
+  test("removes the databases of all clients and servers, and nothing else's", async () => {
+    const { platform } = page("https://chat.example.org/");
+    const clients = ["ann", "bob", "a name with spaces"];
+    const devices = await Promise.all(clients.map((client) => platform.device("https://chat.example.org", client)));
+    await platform.device("https://other.example.org", "ann");
+    for (const device of devices) await device.set("read:lobby", 1);
+    (await openDB("another program")).close();
+    await platform.erase(); // while they are open
+    expect(await names()).toEqual(["another program"]);
+    await platform.erase(); // nothing is left
+  });
+
+  test("removes those that were opened before, where the browser does not tell which exist", async () => {
+    const before = page("https://chat.example.org/").platform;
+    for (const client of ["ann", "bob"]) (await before.device("https://chat.example.org", client)).close();
+    await flush();
+    const list = indexedDB.databases.bind(indexedDB);
+    Object.defineProperty(indexedDB, "databases", { configurable: true, value: undefined });
+    await page("https://chat.example.org/").platform.erase(); // after a restart
+    Object.defineProperty(indexedDB, "databases", { configurable: true, value: list });
+    expect(await names()).toEqual([]);
+  });
+
+  test("removes the values of the app, and no others", async () => {
+    const { platform } = page("https://chat.example.org/");
+    await platform.keyValues.write("identity", "x");
+    localStorage.setItem("another", "y");
+    await platform.erase();
+    expect({ ...localStorage }).toEqual({ another: "y" });
+  });
+});
+
+describe("persist", () => {
+  test.each([
+    ["asks once", { persisted: async () => false, persist: jest.fn(async () => true) }, true, 1],
+    ["does not ask if it is so already", { persisted: async () => true, persist: jest.fn(async () => true) }, true, 0],
+    [
+      "is false if the browser refuses",
+      { persisted: async () => false, persist: jest.fn(async () => false) },
+      false,
+      1,
+    ],
+    ["is false if the browser fails", { persist: jest.fn(async () => Promise.reject(new Error("no"))) }, false, 1],
+    ["is false if the browser cannot", undefined, false, 0],
+  ])("%s", async (_, storage, answer, times) => {
+    Object.defineProperty(globalThis, "navigator", { configurable: true, value: { storage } });
+    const { platform } = page("https://chat.example.org/");
+    expect([await platform.persist(), await platform.persist()]).toEqual([answer, answer]);
+    expect(storage?.persist.mock.calls.length ?? 0).toBe(times);
+  });
 });

@@ -1,13 +1,12 @@
 import type { Platform } from "../core/device";
 
+import { databaseOf, eraseDatabases } from "./databases.web";
 import { newID } from "./id";
 import { openIndexedDB } from "./indexeddb";
-import { keyValues } from "./keyvalues";
+import { eraseKeyValues, keyValues } from "./keyvalues";
 import { openMemory } from "./memory";
 import { openTabs } from "./tabs";
 import { connectivity } from "./connectivity";
-
-const nameOf = (server: string, client: string) => `restante ${server} ${client}`;
 
 /** A browser. */
 export const platform: Platform = {
@@ -16,14 +15,30 @@ export const platform: Platform = {
   newID,
   server: location.origin,
   negotiates: true,
-  device: (server, client) => openIndexedDB(nameOf(server, client)).catch(() => openMemory()),
-  tabs: (server, client) => openTabs(nameOf(server, client)),
+  device: (server, client) => openIndexedDB(databaseOf(server, client)).catch(() => openMemory()),
+  tabs: (server, client) => openTabs(`restante ${server} ${client}`),
+  persist: () => (persisted ??= askToPersist()),
+  async erase() {
+    await eraseDatabases();
+    await eraseKeyValues();
+  },
   takeToken() {
     const token = tokenOfAddress();
     if (token !== null) history.replaceState(null, "", location.pathname + location.search);
     return token === "" ? null : token;
   },
 };
+
+let persisted: Promise<boolean> | undefined;
+
+/** Firefox asks the user; other browsers decide by themselves. Not all have it, and none on a page over plain http. */
+async function askToPersist(): Promise<boolean> {
+  try {
+    return (await navigator.storage?.persisted?.()) || (await navigator.storage?.persist?.()) || false;
+  } catch {
+    return false;
+  }
+}
 
 function tokenOfAddress(): string | null {
   return new URLSearchParams(location.hash.slice(1)).get("token");

@@ -1,6 +1,7 @@
-import type { Device, Values } from "../core/device";
+import type { Device, History, Recorded, Values } from "../core/device";
 import { messagesFrom, outgoingsFrom, type Message, type Outgoing } from "../core/message";
 
+import { recordedOf } from "./recorded";
 import { runTo } from "./run";
 
 /** The methods that the app uses of a database of expo-sqlite. */
@@ -41,13 +42,15 @@ export async function openSQLite(db: Database, drop: () => Promise<void>): Promi
     keep: (room, messages, own, epoch) => next(() => keep(db, room, messages, own, epoch)),
     history: (room, limit, before, epoch) => next(() => history(db, room, limit, before, epoch)),
     prune: (room, most) => next(() => prune(db, room, most)),
+    rooms: (names) => next(() => rooms(db, names)),
+    histories: () => next(() => histories(db)),
     outbox: () =>
       next(async () => outgoingsFrom(parse(await db.getAllAsync<Row>("SELECT value FROM outbox ORDER BY place", [])))),
     put: (outgoing) => next(() => put(db, outgoing)),
     remove: (id) => next(async () => void (await db.runAsync("DELETE FROM outbox WHERE id = ?", [id]))),
     erase: () =>
       next(async () => {
-        await db.closeAsync();
+        await db.closeAsync().catch(() => undefined); // on failure it is closed already
         await drop();
       }),
     close: () => void next(() => db.closeAsync()), // closing twice is harmless
@@ -63,6 +66,40 @@ async function set(db: Database, key: string, value: unknown): Promise<void> {
   if (value === undefined) await db.runAsync(`DELETE FROM "values" WHERE key = ?`, [key]);
   else await db.runAsync(`INSERT OR REPLACE INTO "values" (key, value) VALUES (?, ?)`, [key, JSON.stringify(value)]);
 }
+
+/** Uses two statements for any number of rooms. */
+async function rooms(db: Database, names: readonly string[]): Promise<ReadonlyMap<string, Recorded>> {
+  const list = JSON.stringify(names);
+  const values = await db.getAllAsync<Row & { readonly key: string }>(
+    `SELECT v.key, v.value FROM json_each(?) AS r, "values" AS v
+     WHERE v.key IN ('read:' || r.value, 'draft:' || r.value, 'epoch:' || r.value, 'back:' || r.value)`,
+    [list],
+  );
+  const newest = await db.getAllAsync<Row>(
+    `SELECT m.value FROM json_each(?) AS r JOIN messages AS m ON m.room = r.value AND m.seq = ${newestOf("r.value")}`,
+    [list],
+  );
+  const last = new Map(messagesFrom(parse(newest)).map((m) => [m.room, m]));
+  const read = parse(values);
+  const known = new Map(values.map(({ key }, i) => [key, read[i]]));
+  const value = <T>(key: string) => known.get(key) as T | undefined; // the value that set has stored
+  return new Map(names.map((room) => recordedOf(room, last.get(room), value)));
+}
+
+/** Visits each room once, by its place in the table, instead of all messages. */
+function histories(db: Database): Promise<readonly History[]> {
+  return db.getAllAsync<History>(
+    `WITH RECURSIVE names(room) AS (
+       SELECT min(room) FROM messages
+       UNION ALL SELECT (SELECT min(room) FROM messages WHERE room > names.room) FROM names WHERE room IS NOT NULL
+     )
+     SELECT m.room, json_extract(m.value, '$.stored_at') AS at FROM names AS n
+     JOIN messages AS m ON m.room = n.room AND m.seq = ${newestOf("n.room")}`,
+    [],
+  );
+}
+
+const newestOf = (room: string) => `(SELECT max(seq) FROM messages WHERE room = ${room})`;
 
 /** A condition, and its parameters: the history of the room is of the epoch. */
 const isOf = `ifnull((SELECT value FROM "values" WHERE key = ?), '') = ?`;

@@ -1,4 +1,4 @@
-import type { Device } from "../core/device";
+import type { Device, Recorded } from "../core/device";
 import type { Message, Outgoing, Unsent } from "../core/message";
 
 export function message(seq: number, room = "lobby", msg = `text ${seq}`): Message {
@@ -66,6 +66,7 @@ export function deviceSuite(name: string, make: () => () => Promise<Device>): vo
     valuesSuite(tabs);
     historySuite(tabs);
     epochSuite(tabs);
+    roomsSuite(tabs);
     outboxSuite(tabs);
     orderSuite(tabs);
     eraseSuite(tabs);
@@ -215,6 +216,42 @@ function epochSuite({ device, another }: Tabs): void {
       ]),
     ).toEqual([[], [], []]);
     expect(await device().outbox()).toEqual([]);
+  });
+}
+
+function roomsSuite({ device }: Tabs): void {
+  test("returns what it has of rooms, all at once", async () => {
+    const none: Recorded = { newest: [], read: undefined, draft: undefined, epoch: undefined, back: undefined };
+    await device().keep("lobby", [...range(1, 12), message(20)], []);
+    await device().keep("lobby2", range(1, 3, "lobby2"), []);
+    await device().set("read:lobby", 7);
+    await device().set("draft:lobby", "a\0b");
+    await device().set("back:lobby", "");
+    await device().begin("tea", "e");
+    await device().keep("tea", [message(3, "tea")], [], "e");
+    await device().set("read:te", 9);
+    const rooms = await device().rooms(["lobby", "tea", "unknown", "lob", "te"]);
+    expect(rooms).toEqual(
+      new Map<string, Recorded>([
+        ["lobby", { ...none, newest: [message(20)], read: 7, draft: "a\0b", back: "" }],
+        ["tea", { ...none, newest: [message(3, "tea")], epoch: "e" }],
+        ["unknown", none],
+        ["lob", none],
+        ["te", { ...none, read: 9 }],
+      ]),
+    );
+    expect(await device().rooms([])).toEqual(new Map());
+  });
+
+  test("returns every room of which it has messages, with the time of the newest", async () => {
+    expect(await device().histories()).toEqual([]);
+    for (const room of ["b", "a", "a.b", "a0", "9"]) await device().keep(room, range(1, 3, room), []);
+    await device().keep("b", [message(4, "b")], []);
+    await device().prune("a", 0);
+    await device().set("read:c", 1);
+    const at = Object.fromEntries((await device().histories()).map((h) => [h.room, h.at]));
+    const third = message(3).stored_at;
+    expect(at).toEqual({ b: message(4).stored_at, "a.b": third, a0: third, "9": third });
   });
 }
 

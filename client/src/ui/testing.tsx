@@ -53,6 +53,8 @@ export class World {
       negotiates: true,
       tabs: () => tabs,
       takeToken: () => null,
+      persist: () => Promise.resolve(false),
+      erase: () => Promise.resolve(),
       newID: () => `id-${++this.#ids}`,
       connectivity: {
         online: () => this.online,

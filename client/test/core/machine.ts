@@ -66,6 +66,14 @@ export class Run implements Platform {
     return randomUUID();
   }
 
+  persist(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  erase(): Promise<void> {
+    return Promise.resolve();
+  }
+
   takeToken(): null {
     return null;
   }
@@ -84,6 +92,8 @@ export class Run implements Platform {
       keep: (room, messages, own, epoch) => this.#call(() => disk.keep(room, messages, own, epoch)),
       history: (room, limit, before, epoch) => this.#call(() => disk.history(room, limit, before, epoch)),
       prune: (room, most) => this.#call(() => disk.prune(room, most)),
+      rooms: (names) => this.#call(() => disk.rooms(names)),
+      histories: () => this.#call(() => disk.histories()),
       outbox: () => this.#call(() => disk.outbox()),
       put: (outgoing) => this.#call(() => disk.put(outgoing)),
       remove: (id) => this.#call(() => disk.remove(id)),
