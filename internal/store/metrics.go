@@ -60,7 +60,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	}
 	for operation, read := range map[string]bool{
 		"append": false, "restore": false, "switch_on": false, "check": false,
-		"after": true, "before": true, "seq_at": true, "room": true, "rooms": true, "last_seqs": true,
+		"after": true, "before": true, "seq_at": true, "room": true, "rooms": true, "rooms_named": true, "last_seqs": true,
 		"switches": true,
 	} { // all series exist from the start
 		if read {
