@@ -21,6 +21,16 @@ func embedded(t *testing.T) *Site {
 	return s
 }
 
+// contentOf returns the content of a file in a coding.
+func contentOf(t *testing.T, f file, coding string) []byte {
+	t.Helper()
+	content, err := f.variants[coding].content()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
 func TestNew_ServesAllThatThePageNames(t *testing.T) {
 	s := embedded(t)
 	page := ask(s, "GET", "/").Body.String()
@@ -37,21 +47,25 @@ func TestNew_ServesAllThatThePageNames(t *testing.T) {
 	}
 }
 
-func TestNew_CompressedFormsAreThoseOfTheFile(t *testing.T) {
+func TestNew_FormsAreThoseOfTheFile(t *testing.T) {
 	for path, f := range embedded(t).files {
-		script := strings.HasSuffix(path, ".js")
-		for _, coding := range []string{"br", "gzip"} {
-			small, ok := f.variants[coding]
-			if script && !ok || ok && len(small.content) >= len(f.variants[identity].content) {
-				t.Errorf("%s: %s has %d bytes, identity %d", path, coding, len(small.content), len(f.variants[identity].content))
-			}
+		plain := contentOf(t, f, identity)
+		if script := strings.HasSuffix(path, ".js"); script && len(f.codings) < 3 || len(plain) == 0 {
+			t.Errorf("%s: %v of %d bytes", path, f.codings, len(plain))
 		}
-		if form, ok := f.variants["gzip"]; ok {
-			r, err := gzip.NewReader(bytes.NewReader(form.content))
+		for _, coding := range f.codings[:len(f.codings)-1] {
+			small := contentOf(t, f, coding)
+			if len(small) >= len(plain) {
+				t.Errorf("%s: %s has %d bytes, identity %d", path, coding, len(small), len(plain))
+			}
+			if coding != "gzip" {
+				continue
+			}
+			r, err := gzip.NewReader(bytes.NewReader(small))
 			if err != nil {
 				t.Fatalf("%s: %v", path, err)
 			}
-			if content, err := io.ReadAll(r); err != nil || !bytes.Equal(content, f.variants[identity].content) {
+			if content, err := io.ReadAll(r); err != nil || !bytes.Equal(content, plain) {
 				t.Errorf("%s differs from its gzip form: %v", path, err)
 			}
 		}
@@ -69,7 +83,7 @@ func TestNew_NothingIsInlineOrFromElsewhere(t *testing.T) {
 		if path == "/licenses.txt" {
 			continue
 		}
-		for _, url := range address.FindAllString(string(f.variants[identity].content), -1) {
+		for _, url := range address.FindAllString(string(contentOf(t, f, identity)), -1) {
 			switch url {
 			case "http://www.w3.org": // the name of a namespace, not an address
 			case "https://react.dev", "https://aka.ms", "https://learn.microsoft.com": // in error texts

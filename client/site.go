@@ -4,17 +4,22 @@ package client
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/andybalholm/brotli"
 )
 
 // contentSecurityPolicy lets the page load from and call only this server. Inline code does not run, and a string cannot
@@ -58,8 +63,9 @@ type file struct {
 	codings      []string           // the keys of variants, the smallest variant first
 }
 
+// variant is a file in a content coding. The content of a form that is not stored is made by the first call, and kept.
 type variant struct {
-	content []byte
+	content func() ([]byte, error)
 	etag    string
 }
 
@@ -75,16 +81,20 @@ func New() (*Site, error) {
 	return s, nil
 }
 
-// load reads the files to serve from the directory root. The compressed forms of a file are beside it, if they are smaller.
+// load reads the files to serve from the directory root. Each file is there once: compressed by Brotli, with the suffix .br, if that
+// makes it smaller.
 func load(from fs.FS, root string) (*Site, error) {
 	s := &Site{files: map[string]file{}}
 	err := fs.WalkDir(from, root, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || slices.Contains([]string{".br", ".gz"}, path.Ext(name)) {
+		if err != nil || entry.IsDir() {
 			return err
 		}
-		url := name[len(root):]
+		url := strings.TrimSuffix(name[len(root):], suffix)
 		if url == "/index.html" {
 			url = "/"
+		}
+		if _, twice := s.files[url]; twice {
+			return fmt.Errorf("%s: the file is there in two forms", name)
 		}
 		s.files[url], err = open(from, name)
 		return err
@@ -92,28 +102,61 @@ func load(from fs.FS, root string) (*Site, error) {
 	return s, err
 }
 
-// open reads a file and its compressed forms.
+// suffix marks files that are stored compressed by Brotli.
+const suffix = ".br"
+
+// open reads a file, and says how the forms are made in which it is not stored. The tags of all forms come from the stored one: they are
+// the same on all nodes, whatever gzip makes there.
 func open(from fs.FS, name string) (file, error) {
-	f := file{contentType: contentTypes[path.Ext(name)], cacheControl: revalidate, variants: map[string]variant{}}
+	plain, compressed := strings.CutSuffix(name, suffix)
+	f := file{contentType: contentTypes[path.Ext(plain)], cacheControl: revalidate}
 	if f.contentType == "" {
 		return f, fmt.Errorf("%s: no content type is known for this extension", name)
 	}
 	if strings.Contains(name, digestDir) {
 		f.cacheControl = immutable
 	}
-	for _, form := range []struct{ coding, suffix string }{{"br", ".br"}, {"gzip", ".gz"}, {identity, ""}} {
-		content, err := fs.ReadFile(from, name+form.suffix)
-		if errors.Is(err, fs.ErrNotExist) && form.suffix != "" {
-			continue
-		}
-		if err != nil {
-			return f, err
-		}
-		sum := sha256.Sum256(content)
-		f.variants[form.coding] = variant{content, `"` + hex.EncodeToString(sum[:8]) + `"`}
-		f.codings = append(f.codings, form.coding)
+	stored, err := fs.ReadFile(from, name)
+	if err != nil {
+		return f, err
+	}
+	sum := sha256.Sum256(stored)
+	tag := hex.EncodeToString(sum[:8])
+	asStored := variant{func() ([]byte, error) { return stored, nil }, `"` + tag + `"`}
+	if !compressed {
+		f.variants, f.codings = map[string]variant{identity: asStored}, []string{identity}
+		return f, nil
+	}
+	expanded := sync.OnceValues(func() ([]byte, error) { return expand(stored) })
+	f.codings = []string{"br", "gzip", identity}
+	f.variants = map[string]variant{
+		"br":     asStored,
+		"gzip":   {sync.OnceValues(func() ([]byte, error) { return zip(expanded) }), `"` + tag + `-gzip"`},
+		identity: {expanded, `"` + tag + `-plain"`},
 	}
 	return f, nil
+}
+
+// expand returns what was compressed by Brotli.
+func expand(stored []byte) ([]byte, error) {
+	content, err := io.ReadAll(brotli.NewReader(bytes.NewReader(stored)))
+	if err != nil {
+		return nil, fmt.Errorf("expand a file that is stored compressed: %w", err)
+	}
+	return bytes.Clone(content), nil // without the room to grow that io.ReadAll leaves
+}
+
+// zip compresses a content by gzip. Browsers take Brotli only over TLS and on their own machine.
+func zip(expanded func() ([]byte, error)) ([]byte, error) {
+	content, err := expanded()
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is valid
+	_, err = w.Write(content)
+	err = errors.Join(err, w.Close())
+	return out.Bytes(), err
 }
 
 // Paths lists the paths that the site serves, sorted.
@@ -136,6 +179,11 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	coding := negotiate(r.Header.Values("Accept-Encoding"), f.codings)
 	v := f.variants[coding]
+	content, err := v.content()
+	if err != nil {
+		http.Error(w, "the server's copy of this file is damaged", http.StatusInternalServerError)
+		return
+	}
 	h := w.Header()
 	h.Set("Cache-Control", f.cacheControl)
 	h.Set("Content-Security-Policy", contentSecurityPolicy)
@@ -146,7 +194,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if coding != identity {
 		h.Set("Content-Encoding", coding)
-		h.Set("Content-Length", strconv.Itoa(len(v.content))) // ServeContent does not set it for encoded content
+		h.Set("Content-Length", strconv.Itoa(len(content))) // ServeContent does not set it for encoded content
 	}
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(v.content))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }

@@ -1,26 +1,55 @@
 package client
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
+
+	"github.com/andybalholm/brotli"
 )
+
+const (
+	page = "the page, the page, the page, the page, the page, the page"
+	app  = "the app, the app, the app, the app, the app, the app, the app"
+)
+
+// small is what has br as it is stored.
+func small(text string) []byte {
+	var out bytes.Buffer
+	w := brotli.NewWriter(&out)
+	_, err := w.Write([]byte(text))
+	if err := errors.Join(err, w.Close()); err != nil {
+		panic(err)
+	}
+	return out.Bytes()
+}
+
+// zipped is what has gzip, as the site makes it.
+func zipped(text string) string {
+	content, err := zip(func() ([]byte, error) { return []byte(text), nil })
+	if err != nil {
+		panic(err)
+	}
+	return string(content)
+}
 
 // files returns a small site with the files of a build.
 func files(t *testing.T) *Site {
 	t.Helper()
 	s, err := load(fstest.MapFS{
-		"dist/index.html":                  {Data: []byte("the page")},
-		"dist/index.html.br":               {Data: []byte("page by br")},
-		"dist/index.html.gz":               {Data: []byte("page by gzip")},
+		"dist/index.html.br":               {Data: small(page)},
 		"dist/sw.js":                       {Data: []byte("the worker")},
 		"dist/icon.png":                    {Data: []byte("the icon")},
-		"dist/_expo/static/js/app-1.js":    {Data: []byte("the app")},
-		"dist/_expo/static/js/app-1.js.gz": {Data: []byte("app by gzip")},
+		"dist/_expo/static/js/app-1.js.br": {Data: small(app)},
 	}, "dist")
 	if err != nil {
 		t.Fatal(err)
@@ -42,13 +71,13 @@ func ask(s *Site, method, path string, headers ...string) *httptest.ResponseReco
 func TestSite_ServesThePreferredCoding(t *testing.T) {
 	s := files(t)
 	for _, tt := range []struct{ path, accept, body, coding, contentType, cache string }{
-		{"/", "", "the page", "", "text/html; charset=utf-8", "no-cache"},
-		{"/", "gzip, br", "page by br", "br", "text/html; charset=utf-8", "no-cache"},
-		{"/", "gzip", "page by gzip", "gzip", "text/html; charset=utf-8", "no-cache"},
+		{"/", "", page, "", "text/html; charset=utf-8", "no-cache"},
+		{"/", "gzip, br", string(small(page)), "br", "text/html; charset=utf-8", "no-cache"},
+		{"/", "gzip", zipped(page), "gzip", "text/html; charset=utf-8", "no-cache"},
 		{"/sw.js", "gzip, br", "the worker", "", "text/javascript; charset=utf-8", "no-cache"},
 		{"/icon.png", "br", "the icon", "", "image/png", "no-cache"},
-		{"/_expo/static/js/app-1.js", "br", "the app", "", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
-		{"/_expo/static/js/app-1.js", "br;q=1, gzip;q=0.1", "app by gzip", "gzip", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
+		{"/_expo/static/js/app-1.js", "zstd", app, "", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
+		{"/_expo/static/js/app-1.js", "br;q=0.1, gzip;q=1", zipped(app), "gzip", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
 	} {
 		for _, method := range []string{"GET", "HEAD"} {
 			w := ask(s, method, tt.path, "Accept-Encoding", tt.accept)
@@ -95,6 +124,60 @@ func TestSite_AnswersNotModified(t *testing.T) {
 	}
 }
 
+func TestSite_ServesRangesOfEveryForm(t *testing.T) {
+	s := files(t)
+	for coding, want := range map[string]string{"identity": page, "br": string(small(page)), "gzip": zipped(page)} {
+		w := ask(s, "GET", "/", "Accept-Encoding", coding, "Range", "bytes=3-7")
+		if part := fmt.Sprintf("bytes 3-7/%d", len(want)); coding == "identity" && (w.Code != 206 || w.Body.String() != want[3:8] || w.Header().Get("Content-Range") != part) {
+			t.Errorf("%s: %d %q of %q", coding, w.Code, w.Body, w.Header().Get("Content-Range"))
+		}
+		if tag := w.Header().Get("ETag"); ask(s, "GET", "/", "Accept-Encoding", coding, "Range", "bytes=3-7", "If-Range", `"other"`).Body.String() != want {
+			t.Errorf("%s, %s: a range of another content", coding, tag)
+		}
+	}
+}
+
+// A form that is not stored is made once, however many ask for it at a time.
+func TestSite_MakesAFormOnce(t *testing.T) {
+	s := files(t)
+	f := s.files["/"]
+	var made atomic.Int64
+	f.variants[identity] = variant{sync.OnceValues(func() ([]byte, error) { made.Add(1); return []byte(page), nil }), f.variants[identity].etag}
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if w := ask(s, "GET", "/"); w.Body.String() != page {
+				t.Errorf("%d %q", w.Code, w.Body)
+			}
+		})
+	}
+	all.Wait()
+	if made.Load() != 1 {
+		t.Errorf("made %d times", made.Load())
+	}
+	f = s.files["/_expo/static/js/app-1.js"]
+	for _, coding := range []string{"gzip", identity} {
+		first, _ := f.variants[coding].content()
+		again, _ := f.variants[coding].content()
+		if len(first) == 0 || &first[0] != &again[0] {
+			t.Errorf("%s was made again", coding)
+		}
+	}
+}
+
+func TestSite_ADamagedFileIsAnError(t *testing.T) {
+	whole := small(strings.Repeat(page, 100) + "and no more")
+	s, err := load(fstest.MapFS{"dist/index.html.br": {Data: whole[:len(whole)-3]}}, "dist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, coding := range []string{"gzip", "identity"} {
+		if w := ask(s, "GET", "/", "Accept-Encoding", coding); w.Code != 500 || w.Header().Get("ETag") != "" || w.Header().Get("Cache-Control") != "" {
+			t.Errorf("%s: %d %v", coding, w.Code, w.Header())
+		}
+	}
+}
+
 func TestSite_KeepsTheVaryOfOthers(t *testing.T) {
 	w := httptest.NewRecorder()
 	w.Header().Set("Vary", "Origin")
@@ -123,6 +206,12 @@ func TestSite_HasNoOtherPaths(t *testing.T) {
 func TestLoad_RejectsFilesWithoutType(t *testing.T) {
 	if _, err := load(fstest.MapFS{"dist/page.exe": {}}, "dist"); err == nil || !strings.Contains(err.Error(), "page.exe") {
 		t.Errorf("a file of an unknown type: %v", err)
+	}
+	if _, err := load(fstest.MapFS{"dist/page.exe.br": {}}, "dist"); err == nil || !strings.Contains(err.Error(), "page.exe") {
+		t.Errorf("a compressed file of an unknown type: %v", err)
+	}
+	if _, err := load(fstest.MapFS{"dist/a.js.br": {}, "dist/a.js": {}}, "dist"); err == nil || !strings.Contains(err.Error(), "two forms") {
+		t.Errorf("a file in two forms: %v", err)
 	}
 	if _, err := load(fstest.MapFS{}, "dist"); err == nil {
 		t.Error("no files: no error")

@@ -1,29 +1,20 @@
-// Turns an export into the site that the server embeds. A site is a map from file names in dist to contents.
+// Turns an export into the site that the server embeds. A site is a map from file names to contents.
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from "node:zlib";
+import { brotliCompressSync, brotliDecompressSync, constants, gzipSync } from "node:zlib";
 
 const digest = (content, algorithm, encoding) => createHash(algorithm).update(content).digest(encoding);
 const text = (site, name) => site.get(name).toString("utf8");
 
-const forms = [
-  {
-    suffix: ".br",
-    expand: brotliDecompressSync,
-    compress: (content) =>
-      brotliCompressSync(content, {
-        params: {
-          [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
-          [constants.BROTLI_PARAM_SIZE_HINT]: content.length,
-        },
-      }),
-  },
-  {
-    suffix: ".gz",
-    expand: gunzipSync,
-    compress: (content) => gzipSync(content, { level: constants.Z_BEST_COMPRESSION }),
-  },
-];
+const suffix = ".br";
+
+const compressed = (content) =>
+  brotliCompressSync(content, {
+    params: {
+      [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+      [constants.BROTLI_PARAM_SIZE_HINT]: content.length,
+    },
+  });
 
 /** Removes the parts for other tools: source maps, the comments that name them, and the metadata. */
 export function strip(site) {
@@ -56,52 +47,45 @@ export function addWorker(site, source) {
   site.set("sw.js", Buffer.from(`${constantsOf}\n${source.replace(/^\/\* global .*\n/m, "")}`));
 }
 
-/** Adds compressed forms of the files that become at least a tenth smaller. */
-export function addCompressed(site) {
-  for (const [name, content] of [...site]) {
-    if (name.endsWith(".png")) continue; // already compressed
-    for (const { suffix, compress } of forms) {
-      const small = compress(content);
-      if (small.length < 0.9 * content.length) site.set(name + suffix, small);
-    }
-  }
+/** Returns the site as it is stored: each file once, by Brotli if that makes it at least a tenth smaller. The server makes the other forms of it. */
+export function stored(site) {
+  return new Map(
+    [...site].map(([name, content]) => {
+      const small = name.endsWith(".png") ? content : compressed(content); // a PNG is already compressed
+      return small.length < 0.9 * content.length ? [name + suffix, small] : [name, content];
+    }),
+  );
 }
 
 /** Returns the sizes of the files that a first visit loads, in bytes, one row per file. */
 export function sizes(site) {
-  return [...site.keys()]
-    .filter((name) => /^(_expo\/static\/.*\.(js|css)|index\.html|sw\.js|icon\.svg|manifest\.webmanifest)$/.test(name))
-    .sort()
-    .map((name) => {
-      const [raw, br, gz] = ["", ".br", ".gz"].map(
-        (suffix) => site.get(name + suffix)?.length ?? site.get(name).length,
-      );
-      return { name, raw, gz, br };
+  const files = stored(site);
+  return [...site]
+    .filter(([name]) => /^(_expo\/static\/.*\.(js|css)|index\.html|sw\.js|icon\.svg|manifest\.webmanifest)$/.test(name))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, content]) => {
+      const small = files.get(name + suffix);
+      const gz = small ? gzipSync(content, { level: constants.Z_BEST_COMPRESSION }) : content;
+      return { name, raw: content.length, gz: gz.length, br: (small ?? content).length };
     });
 }
 
-/** Lists the differences of the site `has` from the site `wants`. Compressed forms are compared after decompression, because versions of zlib differ. */
+/** Lists the differences of the stored site `has` from the stored site `wants`. Compressed files are compared after decompression, because versions of zlib differ. */
 export function differences(has, wants) {
   const faults = [];
   for (const name of new Set([...wants.keys(), ...has.keys()])) {
-    const form = forms.find(({ suffix }) => name.endsWith(suffix));
     if (!has.has(name)) faults.push(`${name} is missing`);
     else if (!wants.has(name)) faults.push(`${name} is not of this build`);
-    else if (
-      form
-        ? !expandsTo(form, has.get(name), wants.get(name.slice(0, -form.suffix.length)))
-        : !has.get(name).equals(wants.get(name))
-    ) {
-      faults.push(`${name} differs`);
-    }
+    else if (!contentOf(name, has)?.equals(contentOf(name, wants))) faults.push(`${name} differs`);
   }
   return faults.sort();
 }
 
-function expandsTo({ expand }, small, content) {
+/** Returns the content of a stored file, or null if it is damaged. */
+function contentOf(name, site) {
   try {
-    return expand(small).equals(content);
+    return name.endsWith(suffix) ? brotliDecompressSync(site.get(name)) : site.get(name);
   } catch {
-    return false; // not compressed in this form
+    return null;
   }
 }

@@ -121,6 +121,7 @@ var keepers = map[string][]string{
 	"golang.org/x/crypto/acme":   {"internal/cert"},
 	"database/sql":               {"internal/store/sqlite"},
 	"github.com/alecthomas/kong": {"internal/config", "internal/cli"},
+	"github.com/andybalholm":     {"client"},
 }
 
 // pure lists the packages that import only this module and the standard library, with the exceptions given.

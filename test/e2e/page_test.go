@@ -35,7 +35,7 @@ func TestPage_IsCompressedAndCacheable(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	if resp.StatusCode != 200 || resp.Header.Get("Content-Encoding") != "br" || resp.ContentLength <= 0 || resp.ContentLength > 150_000 ||
+	if resp.StatusCode != 200 || resp.Header.Get("Content-Encoding") != "br" || resp.ContentLength <= 0 || resp.ContentLength > 170_000 ||
 		!strings.Contains(resp.Header.Get("Cache-Control"), "immutable") {
 		t.Errorf("%s: %s, %d bytes, %v", script[1], resp.Status, resp.ContentLength, resp.Header)
 	}

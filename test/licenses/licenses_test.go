@@ -8,6 +8,8 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +19,8 @@ import (
 	"testing"
 
 	"github.com/google/licensecheck"
+
+	"restante/client"
 )
 
 var update = flag.Bool("update", false, "write docs/licenses.md instead of comparing with it")
@@ -141,12 +145,23 @@ func bundled(file []byte) (packages map[string]string, err error) {
 	return packages, err
 }
 
-func TestLicences_OfTheBinaryAreListed(t *testing.T) {
-	file, err := os.ReadFile("../../client/dist/licenses.txt")
+// webTerms returns the terms of the packages in the web client, as the server sends them.
+func webTerms(t *testing.T) []byte {
+	t.Helper()
+	site, err := client.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	packages, err := bundled(file)
+	w := httptest.NewRecorder()
+	site.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/licenses.txt", nil))
+	if w.Code != http.StatusOK || w.Body.Len() == 0 {
+		t.Fatalf("/licenses.txt: %d", w.Code)
+	}
+	return w.Body.Bytes()
+}
+
+func TestLicences_OfTheBinaryAreListed(t *testing.T) {
+	packages, err := bundled(webTerms(t))
 	if err != nil {
 		t.Error(err)
 	}
