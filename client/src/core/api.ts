@@ -19,6 +19,27 @@ export interface Entry {
   readonly last_stored_at?: string;
 }
 
+/** The rooms that were found, and whether there are no more. */
+export interface Found {
+  readonly rooms: readonly Entry[];
+  readonly complete: boolean;
+}
+
+/** A list of rooms as the server answers it. */
+export interface Entries extends Found {
+  readonly epoch: string | undefined;
+  /** How many rooms were left out because they cannot be read. */
+  readonly malformed: number;
+}
+
+/** The numbers of some rooms. */
+export interface Numbers {
+  readonly rooms: readonly Entry[];
+  /** The epoch that the numbers are of. */
+  readonly epoch: string | undefined;
+  readonly known: boolean;
+}
+
 const timeout = 15_000;
 /** The longest wait, in seconds, that the server may ask for. A longer one is cut to this. */
 const longestWait = 300;
@@ -46,9 +67,43 @@ export class Api {
   }
 
   /** Returns the page before a number, or the newest page. */
-  async page(room: string, limit: number, before?: number): Promise<Page> {
-    const query = before === undefined ? "" : `&before=${before}`;
-    const answer = await this.#ask(`/rooms/${room}/messages?limit=${limit}${query}`);
+  page(room: string, limit: number, before?: number): Promise<Page> {
+    return this.#page(room, before === undefined ? `limit=${limit}` : `limit=${limit}&before=${before}`);
+  }
+
+  /** Returns the page after a number. */
+  newer(room: string, limit: number, after: number): Promise<Page> {
+    return this.#page(room, `limit=${limit}&after=${after}`);
+  }
+
+  /** Returns the rooms that the client may read, sorted by name, at most limit. */
+  async rooms(limit: number): Promise<readonly Entry[]> {
+    return (await this.#list(`limit=${limit}`)).rooms;
+  }
+
+  /**
+   * Returns up to limit rooms that the client may read and whose names begin with a text, sorted by name. A server of an earlier version
+   * lists all rooms instead.
+   */
+  async search(prefix: string, limit: number): Promise<Found> {
+    const query = new URLSearchParams({ prefix, limit: String(limit) });
+    const found = await this.#list(query.toString());
+    const fits = ({ name }: Entry) => name.startsWith(prefix);
+    if (found.rooms.every(fits)) return { rooms: found.rooms, complete: found.complete };
+    const all = await this.#list("limit=500");
+    return { rooms: all.rooms.filter(fits), complete: all.complete };
+  }
+
+  /** Returns those of up to 200 rooms that have messages. `known` is false if the server is of an earlier version, which does not find rooms by name. */
+  async named(names: readonly string[]): Promise<Numbers> {
+    const query = names.map((name) => `name=${name}`).join("&");
+    const { rooms, epoch } = await this.#list(query);
+    const asked = new Set(names);
+    return { rooms, epoch, known: rooms.every(({ name }) => asked.has(name)) };
+  }
+
+  async #page(room: string, query: string): Promise<Page> {
+    const answer = await this.#ask(`/rooms/${room}/messages?${query}`);
     if (!isRecord(answer) || !Array.isArray(answer.messages)) return this.#foreign("page");
     const page = pageOf(answer, room);
     if (page !== null) return page;
@@ -56,12 +111,11 @@ export class Api {
     throw new Failure("later", "the server's page of the room cannot be read", malformedWait, "unreadable");
   }
 
-  /** Returns the rooms that the client may read, sorted by name, at most limit. */
-  async rooms(limit: number): Promise<readonly Entry[]> {
-    const read = entriesOf(await this.#ask(`/rooms?limit=${limit}`));
+  async #list(query: string): Promise<Entries> {
+    const read = entriesOf(await this.#ask(`/rooms?${query}`));
     if (read === null) return this.#foreign("rooms");
     if (read.malformed > 0) this.#events.note("malformed", { what: "rooms", count: read.malformed });
-    return read.rooms;
+    return read;
   }
 
   /** Refuses an answer of another form. It comes from a portal or a proxy, and counts as unreachable. */

@@ -1,4 +1,4 @@
-import { Api, type Entry } from "./api";
+import { Api, type Entry, type Found } from "./api";
 import { Store, type Readable } from "./store";
 import type { Device, Platform, TabEvent, Tabs, Connectivity } from "./device";
 import { EventRing } from "./events";
@@ -6,19 +6,18 @@ import { Failure } from "./failure";
 import { dial, type Hub } from "./hub";
 import { claimsOf, type Identity } from "./identity";
 import { Linker, type Link } from "./link";
-import { isUnsent, roomPattern, timeOf, type Message, type Outgoing } from "./message";
+import { DeviceRooms, type JoinedRooms, type Level } from "./joined";
+import { isUnsent, roomPattern, type Outgoing } from "./message";
 import { Outbox } from "./outbox";
 import { backoff, pause } from "./retry";
+import { RecordReader } from "./records";
 import { Room } from "./room";
+import { Summaries, summaryOf, type Summary } from "./summaries";
 
-/** A room in the list of rooms. */
-export interface Summary {
-  readonly name: string;
-  /** The newest message on this device, the client's own included; null if there is none. */
-  readonly newest: Message | Outgoing | null;
-  readonly unread: number;
-  readonly draft: string;
-}
+export type { Summary } from "./summaries";
+
+/** The largest number of rooms that a search returns. */
+const mostFound = 100;
 
 /** A connection, and the signal that it has ended. */
 interface Connection {
@@ -54,14 +53,15 @@ export class Chat {
   readonly #api: Api;
   readonly #outbox: Outbox;
   readonly #linker: Linker;
+  readonly #joined: JoinedRooms;
+  readonly #reader: RecordReader;
   readonly #rooms = new Map<string, Room>();
-  readonly #summaries = new Store<readonly Summary[]>([]);
+  readonly #summaries = new Summaries((name) => this.#summaryOf(name));
   readonly #waiting = new Store(0);
   readonly #maySend: Store<boolean>;
   #token: string | undefined;
   #connection: Connection | undefined;
   #first: string | undefined;
-  #stale = false;
 
   private constructor(platform: Platform, server: string, identity: Identity, device: Device, events: EventRing) {
     const { connectivity, newID, negotiates } = platform;
@@ -75,6 +75,8 @@ export class Chat {
     this.#connectivity = connectivity;
     this.#tabs = platform.tabs(server, identity.client);
     this.#api = new Api(server, token, events);
+    this.#reader = new RecordReader(device);
+    this.#joined = new DeviceRooms({ device, tabs: this.#tabs, first: firstRooms(identity) });
     this.#outbox = new Outbox({
       device,
       tabs: this.#tabs,
@@ -102,7 +104,7 @@ export class Chat {
       connectivity,
     });
     this.link = this.#linker.link;
-    this.rooms = this.#summaries;
+    this.rooms = this.#summaries.list;
     this.waiting = this.#waiting;
     this.#maySend = new Store(mayPublish(identity.token));
     this.maySend = this.#maySend;
@@ -116,8 +118,8 @@ export class Chat {
     const chat = new Chat(platform, server, identity, device, events);
     if (identity.token !== undefined) chat.#tabs.post({ is: "token", token: identity.token });
     await chat.#outbox.start();
-    const names = await device.get("rooms").catch(() => undefined);
-    for (const name of names ?? firstRooms(identity)) chat.#add(name);
+    await chat.#joined.load();
+    chat.#follow();
     chat.#linker.start();
     return chat;
   }
@@ -135,17 +137,24 @@ export class Chat {
   /** Joins a room. The server creates it with its first message. The name must match roomPattern. */
   join(name: string): Room {
     if (!roomPattern.test(name)) throw new Error(`${name} is not the name of a room`);
-    const room = this.#rooms.get(name) ?? this.#add(name);
-    this.#tabs.post({ is: "joined", room: name });
-    this.#keepRooms();
-    return room;
+    this.#joined.join(name);
+    return this.#rooms.get(name) ?? this.#add(name);
   }
 
   /** Leaves a room and stops reading it. Its history stays on the device. */
   leave(name: string): void {
-    this.#remove(name);
-    this.#tabs.post({ is: "left", room: name });
-    this.#keepRooms();
+    this.#joined.leave(name);
+  }
+
+  /** Sets what the client wants to hear of a room. */
+  setLevel(room: string, level: Level): void {
+    this.#joined.setLevel(room, level);
+    this.#summaries.change(room);
+  }
+
+  /** Returns rooms of the server whose names begin with a text, sorted by name. Rejects with a Failure. */
+  search(prefix: string): Promise<Found> {
+    return this.#api.search(prefix, mostFound);
   }
 
   /** Returns the first five hundred rooms of the server that the client may read. Rejects with a Failure. */
@@ -202,6 +211,7 @@ export class Chat {
   async #stop(): Promise<void> {
     this.#outbox.close();
     for (const room of this.#rooms.values()) room.close();
+    this.#summaries.close();
     await this.#linker.close();
   }
 
@@ -245,6 +255,19 @@ export class Chat {
     }
   }
 
+  /** Makes the rooms those that the client has joined, now and after each change. */
+  #follow(): void {
+    const follow = () => {
+      const names = new Set(this.#joined.names.get());
+      for (const name of this.#rooms.keys()) if (!names.has(name)) this.#remove(name);
+      for (const name of names) if (!this.#rooms.has(name)) this.#add(name);
+    };
+    follow();
+    this.#summaries.now();
+    this.#joined.names.subscribe(follow);
+    this.#joined.subscribe((change) => change.is === "level" && this.#summaries.change(change.room));
+  }
+
   #readAgain(name: string): void {
     const room = this.#rooms.get(name);
     if (room !== undefined && this.#connection !== undefined) void this.#sync(room, this.#connection);
@@ -256,14 +279,16 @@ export class Chat {
       name,
       client,
       device: this.#device,
+      reader: this.#reader,
       tabs: this.#tabs,
+      joined: this.#joined,
       api: this.#api,
       outbox: this.#outbox,
     });
     this.#rooms.set(name, room);
-    room.timeline.subscribe(() => this.#changed());
-    room.draft.subscribe(() => this.#changed());
-    this.#changed();
+    room.timeline.subscribe(() => this.#summaries.change(name));
+    room.draft.subscribe(() => this.#summaries.change(name));
+    this.#summaries.change(name);
     this.#readAgain(name);
     return room;
   }
@@ -271,7 +296,7 @@ export class Chat {
   #remove(name: string): void {
     this.#rooms.get(name)?.close();
     this.#rooms.delete(name);
-    this.#changed();
+    this.#summaries.change(name);
     if (this.#connection !== undefined) void this.#leave(name, this.#connection);
   }
 
@@ -282,60 +307,15 @@ export class Chat {
     await Promise.all(refused.map((room) => this.#sync(room, connection)));
   }
 
-  #keepRooms(): void {
-    void this.#device.set("rooms", [...this.#rooms.keys()]).catch(() => undefined); // on failure the list is the old one after a restart
-  }
-
   #onTabEvent(event: TabEvent, erased: () => void): void {
     if (event.is === "erased") void this.close().then(erased);
     if (event.is === "token") this.#useToken(event.token);
-    if (event.is === "joined" && !this.#rooms.has(event.room)) this.#add(event.room);
-    if (event.is === "left" && this.#rooms.has(event.room)) this.#remove(event.room);
-    if (event.is === "joined" || event.is === "left") this.#keepRooms(); // another tab may have written its list at the same time
   }
 
-  /** Rebuilds the summaries, once for all changes in the same task. */
-  #changed(): void {
-    if (this.#stale) return;
-    this.#stale = true;
-    queueMicrotask(() => {
-      this.#stale = false;
-      const before = new Map(this.#summaries.get().map((s) => [s.name, s]));
-      const now = [...this.#rooms.values()]
-        .map((room) => unlessSame(summary(room), before.get(room.name)))
-        .sort(byTime);
-      this.#summaries.set(now);
-    });
+  #summaryOf(name: string): Summary | undefined {
+    const room = this.#rooms.get(name);
+    return room === undefined ? undefined : { ...summaryOf(room), level: this.#joined.level(name), watched: true };
   }
-}
-
-function summary(room: Room): Summary {
-  const { messages, outgoing, last, read } = room.timeline.get();
-  return {
-    name: room.name,
-    newest: outgoing.at(-1) ?? messages.at(-1) ?? null,
-    unread: read < 0 ? 0 : Math.max(0, last - read),
-    draft: room.draft.get(),
-  };
-}
-
-/** Returns the old object if the summary has not changed, so that it is not drawn again. */
-function unlessSame(now: Summary, before: Summary | undefined): Summary {
-  const same =
-    before !== undefined && now.newest === before.newest && now.unread === before.unread && now.draft === before.draft;
-  return same ? before : now;
-}
-
-function byTime(a: Summary, b: Summary): number {
-  return compare(timeIn(b), timeIn(a)) || compare(a.name, b.name);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function timeIn({ newest }: Summary): string {
-  return newest === null ? "" : timeOf(newest);
 }
 
 /** Returns the rooms of a new client: the lobby if its token allows it, otherwise the rooms that the token names. */

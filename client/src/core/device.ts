@@ -1,9 +1,12 @@
+import type { Level } from "./joined";
 import type { Message, Outgoing } from "./message";
 
 /** Small values that a device keeps for one client on one server. */
 export interface Values {
   /** The rooms that the client has joined. */
   rooms: readonly string[];
+  /** What the client wants to hear of its rooms, where that is not everything. */
+  levels: Readonly<Record<string, Level>>;
   /** The number of the last message that the user has read in a room. */
   [read: `read:${string}`]: number;
   /** The text that was written in a room and not sent yet. */
@@ -88,6 +91,7 @@ export type TabEvent =
   | { readonly is: "dismissed"; readonly room: string }
   | { readonly is: "draft"; readonly room: string; readonly text: string }
   | { readonly is: "joined" | "left"; readonly room: string }
+  | { readonly is: "level"; readonly room: string; readonly level: Level }
   | { readonly is: "token"; readonly token: string }
   | { readonly is: "erased" };
 

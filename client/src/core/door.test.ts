@@ -80,7 +80,10 @@ describe("a list of rooms", () => {
       { name: "b", last_seq: 3, last_stored_at: "2026-01-01T00:00:00Z" },
     ];
     const bad = [null, "c", { name: "C", last_seq: 1 }, { name: "c" }, { name: "c", last_seq: 1, last_stored_at: "x" }];
-    expect(entriesOf({ rooms: [good[0], ...bad, { ...good[1], title: "B" }] })).toEqual({ rooms: good, malformed: 5 });
+    const { rooms, malformed } = entriesOf({ rooms: [good[0], ...bad, { ...good[1], title: "B" }] }) ?? {};
+    expect([rooms, malformed]).toEqual([good, 5]);
+    expect(entriesOf({ rooms: [], epoch: "e", next: "/rooms?after=b" })).toMatchObject({ complete: false, epoch: "e" });
+    expect(entriesOf({ rooms: [] })).toMatchObject({ complete: true, epoch: undefined });
   });
 
   test.each(strange)("is not %p", (value) => {

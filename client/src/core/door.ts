@@ -1,4 +1,4 @@
-import type { Entry, Page } from "./api";
+import type { Entries, Entry, Page } from "./api";
 import type { Joined, Reset } from "./hub";
 import { byteLength, isRecord, maxBytes, roomPattern, type Message } from "./message";
 
@@ -57,8 +57,10 @@ export function pageOf(value: unknown, room: string): Page | null {
 }
 
 /** Reads a list of rooms. Null if it is no list; `malformed` counts the rooms that are left out. */
-export function entriesOf(value: unknown): { readonly rooms: readonly Entry[]; readonly malformed: number } | null {
+export function entriesOf(value: unknown): Entries | null {
   if (!isRecord(value) || !isList(value.rooms)) return null;
+  const epoch = isEpoch(value.epoch) ? value.epoch : undefined;
+  const complete = value.next === undefined || value.next === null;
   const rooms = value.rooms.flatMap((entry): Entry[] => {
     if (!isRecord(entry)) return [];
     const { name, last_seq, last_stored_at } = entry;
@@ -66,7 +68,7 @@ export function entriesOf(value: unknown): { readonly rooms: readonly Entry[]; r
     if (last_stored_at === undefined || last_stored_at === null) return [{ name, last_seq }];
     return isTime(last_stored_at) ? [{ name, last_seq, last_stored_at }] : [];
   });
-  return { rooms, malformed: value.rooms.length - rooms.length };
+  return { rooms, complete, epoch, malformed: value.rooms.length - rooms.length };
 }
 
 /** Reads the answer to a join. Null if it is malformed. */

@@ -198,9 +198,10 @@ export class FakeServer {
       });
     if (init.method === "POST") return this.#post(room, String(init.body));
     const before = Number(url.searchParams.get("before") ?? Infinity);
-    const page = this.log(room)
-      .filter((m) => m.seq >= this.oldest && m.seq < before)
-      .slice(-Number(url.searchParams.get("limit")));
+    const limit = Number(url.searchParams.get("limit"));
+    const after = url.searchParams.get("after");
+    const found = this.log(room).filter((m) => m.seq >= this.oldest && m.seq < before && m.seq > Number(after ?? -1));
+    const page = after === null ? found.slice(-limit) : found.slice(0, limit);
     return Response.json({
       messages: page,
       last_seq: this.log(room).length,

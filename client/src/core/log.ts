@@ -1,10 +1,12 @@
 import type { Message } from "./message";
 
 /**
- * The newest messages of a room in memory: in order, without gaps, each once. A message after a gap waits until the messages
+ * The newest messages of a room in memory, the run: in order, without gaps, each once. A message after a gap waits until the messages
  * before it have come.
  */
 export class Log {
+  /** The number of the oldest message that the server has. */
+  oldest = 1;
   #messages: readonly Message[] = [];
   #last = 0;
   readonly #ahead = new Map<number, Message>();

@@ -4,30 +4,92 @@ import { ownIDs, type Message } from "./message";
 /** How many messages of a room stay on the device. */
 export const kept = 5_000;
 
-/** What the device has of a room when the app starts. */
+/** What the device has of a room. */
 export interface Recorded {
+  /** The newest messages: one, or none. */
   readonly newest: readonly Message[];
   readonly read: number | undefined;
   readonly draft: string | undefined;
+  readonly epoch: string | undefined;
   readonly back: string | undefined;
+}
+
+interface Asked {
+  readonly room: string;
+  readonly resolve: (recorded: Recorded) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Reads what the device has of rooms. All rooms that are asked for in the same task are read with one call. */
+export class RecordReader {
+  readonly #device: Device;
+  #asked: Asked[] = [];
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** Rejects if the device cannot be read now. */
+  read(room: string): Promise<Recorded> {
+    return new Promise((resolve, reject) => {
+      if (this.#asked.push({ room, resolve, reject }) === 1) void Promise.resolve().then(() => this.#readAll());
+    });
+  }
+
+  async #readAll(): Promise<void> {
+    const asked = this.#asked;
+    this.#asked = [];
+    try {
+      const all = await readRooms(this.#device, [...new Set(asked.map(({ room }) => room))]);
+      for (const { room, resolve } of asked) resolve(all.get(room) ?? nothing);
+    } catch (error) {
+      for (const { reject } of asked) reject(error);
+    }
+  }
+}
+
+const nothing: Recorded = { newest: [], read: undefined, draft: undefined, epoch: undefined, back: undefined };
+
+/** Reads several rooms. */
+async function readRooms(device: Device, rooms: readonly string[]): Promise<ReadonlyMap<string, Recorded>> {
+  const read = async (room: string): Promise<[string, Recorded]> => {
+    const epoch = await device.get(`epoch:${room}`);
+    const [newest, read, draft, back] = await Promise.all([
+      device.history(room, 1, undefined, epoch),
+      device.get(`read:${room}`),
+      device.get(`draft:${room}`),
+      device.get(`back:${room}`),
+    ]);
+    return [room, { newest, read, draft, epoch, back }];
+  };
+  return new Map(await Promise.all(rooms.map(read)));
 }
 
 /**
  * What the device keeps of one room, with the epoch of its history. The functions that change it return at once and never fail:
- * the app continues in memory if the device cannot store anything now. Changes take effect in the order of the calls.
+ * the app continues in memory if the device cannot store anything now. Changes take effect in the order of the calls. A value that
+ * could not be read yet is not written, because what is there may be worth more than what this tab knows.
  */
 export class Records {
   readonly #device: Device;
+  readonly #reader: RecordReader;
   readonly #room: string;
   readonly #client: string;
+  #known = false;
   #epoch: string | undefined;
   /** How many messages were stored since the device was pruned. */
   #unpruned = 0;
 
-  constructor(device: Device, room: string, client: string) {
+  constructor(device: Device, reader: RecordReader, room: string, client: string) {
     this.#device = device;
+    this.#reader = reader;
     this.#room = room;
     this.#client = client;
+  }
+
+  /** Whether the device has been read. */
+  get known(): boolean {
+    return this.#known;
   }
 
   /** The epoch that the room's log is of. Undefined if no server has told one. */
@@ -35,27 +97,21 @@ export class Records {
     return this.#epoch;
   }
 
-  /** Returns what the device has, with up to limit messages. Rejects if the device cannot be read. */
-  async load(limit: number): Promise<Recorded> {
-    const [device, room] = [this.#device, this.#room];
-    const epoch = await device.get(`epoch:${room}`);
-    const [newest, read, draft, back] = await Promise.all([
-      device.history(room, limit, undefined, epoch),
-      device.get(`read:${room}`),
-      device.get(`draft:${room}`),
-      device.get(`back:${room}`),
-    ]);
-    this.#epoch = epoch;
-    return { newest, read, draft, back };
+  /** Returns what the device has. Rejects if the device cannot be read now. From then on the epoch is that of the device. */
+  async load(): Promise<Recorded> {
+    const recorded = await this.#reader.read(this.#room);
+    this.#known = true;
+    this.#epoch = recorded.epoch;
+    return recorded;
   }
 
   /** Begins a history of this epoch. It drops the messages of every other one. */
   begin(epoch: string | undefined): void {
     this.#epoch = epoch;
-    void this.#device.begin(this.#room, epoch).catch(() => undefined); // on failure the next start finds the old epoch, and begins this one again
+    if (this.#known) void this.#device.begin(this.#room, epoch).catch(() => undefined); // on failure the next start finds the old epoch, and begins this one again
   }
 
-  /** Keeps messages, and removes the client's own ones from the outbox. */
+  /** Keeps messages, and removes the client's own ones from the outbox. The device drops them if its history is of another epoch. */
   keep(messages: readonly Message[]): void {
     void this.#device.keep(this.#room, messages, ownIDs(messages, this.#client), this.#epoch).catch(() => undefined); // on failure they can be fetched again
     this.#unpruned += messages.length;
@@ -69,20 +125,19 @@ export class Records {
 
   /** Removes all but the newest messages. */
   prune(most = kept): void {
+    if (!this.#known) return;
     this.#unpruned = 0;
     void this.#device.prune(this.#room, most).catch(() => undefined); // on failure it is tried again later
   }
 
-  read(seq: number): void {
-    void this.#device.set(`read:${this.#room}`, seq).catch(() => undefined); // on failure they are unread again after a restart
-  }
-
   draft(text: string): void {
+    if (!this.#known) return;
     void this.#device.set(`draft:${this.#room}`, text === "" ? undefined : text).catch(() => undefined); // on failure the draft is in memory only
   }
 
   /** Keeps the notice that the server has gone back, or removes it. */
   back(notice: string | undefined): void {
+    if (!this.#known) return;
     void this.#device.set(`back:${this.#room}`, notice).catch(() => undefined); // on failure it is shown again after a restart, or not at all
   }
 }

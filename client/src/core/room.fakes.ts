@@ -2,7 +2,9 @@ import { Api } from "./api";
 import { EventRing } from "./events";
 import { FakeDevice, FakeServer, FakeTabs, FakeConnectivity, flushPromises, message } from "./fakes";
 import type { Hub } from "./hub";
+import { DeviceRooms } from "./joined";
 import { Outbox } from "./outbox";
+import { RecordReader } from "./records";
 import { Room } from "./room";
 
 /** A device, a server, and rooms of the client ann, each in a separate tab. */
@@ -24,7 +26,10 @@ export function setUp() {
       send: (m) => api.send(m, "ann"),
     });
     await outbox.start();
-    const room = new Room({ name, client: "ann", device, tabs: mine, api, outbox });
+    const reader = new RecordReader(device);
+    const joined = new DeviceRooms({ device, tabs: mine, first: [] });
+    const room = new Room({ name, client: "ann", device, reader, tabs: mine, joined, api, outbox });
+    room.open()(); // an earlier visit has read its newest page
     const connect = async () => {
       const hub: Hub = await server.dial({ received: (m) => room.receive(m), reset: () => void room.sync(hub) });
       await room.sync(hub);

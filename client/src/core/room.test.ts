@@ -20,6 +20,7 @@ describe("unread", () => {
     const { room } = await opened(5, 8);
     const close = room.open();
     await flushPromises();
+    room.attend();
     room.read(8);
     expect(room.timeline.get()).toMatchObject({ mark: 5, read: 8 });
     const another = room.open();
@@ -43,6 +44,7 @@ describe("unread", () => {
   test("catching up an open room sets the mark, live messages do not", async () => {
     const { t, room, connect } = await opened(8, 8);
     room.open();
+    room.attend();
     await connect();
     t.fill(9);
     await pass();
@@ -54,11 +56,15 @@ describe("unread", () => {
     expect(room.timeline.get()).toMatchObject({ mark: 9, last: 700, read: 9 });
   });
 
-  test("sending a message removes the mark", async () => {
+  test("sending a message removes the mark, unless something above it is still unread", async () => {
     const { room } = await opened(5, 8);
     room.open();
+    room.attend();
     await flushPromises();
     await room.send("a");
+    expect(room.timeline.get().mark).toBe(5);
+    room.read(8);
+    await room.send("b");
     expect(room.timeline.get().mark).toBeNull();
   });
 

@@ -1,5 +1,8 @@
 import type { Message, Outgoing } from "./message";
 
+/** Whether more messages exist in one direction, and whether they are being fetched. */
+export type More = "none" | "some" | "loading" | "failed";
+
 /** The visible state of a room. */
 export interface Timeline {
   /** The messages in memory, ascending, without gaps, up to the newest one that has come. */
@@ -7,18 +10,23 @@ export interface Timeline {
   /** The client's messages that have not come back yet, in the order in which they were written. */
   readonly outgoing: readonly Outgoing[];
   /** Whether older messages exist, and whether they are being fetched. */
-  readonly older: "none" | "some" | "loading" | "failed";
+  readonly older: More;
+  /** A part of the log around a number, which is shown instead of the messages. Null if the messages are shown. */
+  readonly window: Window | null;
   /** The number of the room's newest message that this device knows of. */
   readonly last: number;
   /** The number of the oldest message that the server still has, after `last` if it has none. */
   readonly oldest: number;
   /** The number of the last message that the user has read. */
   readonly read: number;
-  /** The number after which the unread messages begin. It is set when the room is opened or caught up; null if nothing was unread. */
+  /**
+   * The number after which the unread messages begin; null if nothing was unread. While nobody looks at the room, it is what is read. While
+   * somebody looks it stays where it was when they began, also after they have read on.
+   */
   readonly mark: number | null;
   /** Whether the room is open on the screen. */
   readonly open: boolean;
-  /** Whether the room's data has been read from the device. */
+  /** Whether the room's newest messages have been read from the device. */
   readonly loaded: boolean;
   /**
    * Set until the user dismisses it if the server has gone back to an earlier state: messages after this time (RFC 3339) may be
@@ -29,11 +37,24 @@ export interface Timeline {
   readonly refused: string | null;
 }
 
+/** A closed part of a room's log around a number. */
+export interface Window {
+  /** The number that was jumped to. */
+  readonly target: number;
+  /** Ascending, without gaps. They have the target if the window is ready. */
+  readonly messages: readonly Message[];
+  /** "absent": the server has no message of that number: it has removed it, or has not got that far. */
+  readonly state: "loading" | "ready" | "failed" | "absent";
+  readonly older: More;
+  readonly newer: More;
+}
+
 /** A room of which nothing is known yet. */
 export const emptyTimeline: Timeline = {
   messages: [],
   outgoing: [],
   older: "none",
+  window: null,
   last: 0,
   oldest: 1,
   read: -1,
@@ -53,4 +74,10 @@ export function unreadAfter({ read, last }: Pick<Timeline, "read" | "last">): nu
 export function earliest(before: string | null, now: string): string {
   if (before === null || before === "" || now === "") return before === null || before === "" ? now : before;
   return before < now ? before : now;
+}
+
+/** Whether two timelines have the same values and the same lists. */
+export function sameTimeline(a: Timeline, b: Timeline): boolean {
+  const keys = Object.keys(b) as (keyof Timeline)[]; // an object literal of this type has no other keys
+  return keys.every((key) => a[key] === b[key]);
 }

@@ -8,11 +8,15 @@ const at = "2026-05-04T10:00:00Z";
 const said = (client_id: string, msg: string): Summary => ({
   name: "lobby",
   unread: 0,
+  mentions: 0,
+  level: "all",
+  watched: true,
   draft: "",
   newest: { kind: "message", id: "1", room: "lobby", seq: 1, client_id, msg, sent_at: at, stored_at: at },
 });
+const empty: Summary = { ...said("", ""), newest: null };
 const hi: Written = { kind: "outgoing", id: "1", room: "lobby", msg: "hi", written_at: at, order: 1 };
-const written = (newest: Outgoing): Summary => ({ name: "lobby", unread: 0, draft: "", newest });
+const written = (newest: Outgoing): Summary => ({ ...empty, newest });
 
 describe("the preview of a room", () => {
   test("names who wrote last", () => {
@@ -45,7 +49,13 @@ describe("the preview of a room", () => {
   });
 
   test("is empty for an empty room", () => {
-    expect(previewOf({ name: "lobby", unread: 0, draft: "", newest: null }, "Ann", t)).toEqual({
+    expect(
+      previewOf(
+        { name: "lobby", unread: 0, mentions: 0, level: "all", watched: true, draft: "", newest: null },
+        "Ann",
+        t,
+      ),
+    ).toEqual({
       by: "nobody",
       author: "",
       text: "",

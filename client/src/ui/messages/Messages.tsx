@@ -27,6 +27,8 @@ export function Messages({ chat, room }: Props) {
   const { t } = useLocale();
   const timeline = useReadable(room.timeline);
   useLayoutEffect(() => room.open(), [room]);
+  const attentive = useAttention();
+  useLayoutEffect(() => (attentive ? room.attend() : undefined), [room, attentive]);
 
   if (timeline.refused !== null) return <Note title={t("refused")} text={timeline.refused} />;
   if (!timeline.open || !timeline.loaded) return null;

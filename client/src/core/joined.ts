@@ -1,0 +1,147 @@
+import type { Device, TabEvent, Tabs } from "./device";
+import { Store, type Readable } from "./store";
+
+/** What a client wants to hear of a room: of every message, of those that mention it, or of none. */
+export type Level = "all" | "mentions" | "nothing";
+
+/** How far a client has read a room: the number of a message, and the epoch that it is of, undefined if no server has told one. */
+export interface Mark {
+  readonly seq: number;
+  readonly epoch: string | undefined;
+}
+
+/** A change that was made elsewhere, such as in another tab. */
+export type JoinedChange =
+  { readonly is: "mark"; readonly room: string; readonly mark: Mark } | { readonly is: "level"; readonly room: string };
+
+/**
+ * The rooms that a client has joined, how far it has read them, and what it wants to hear of them. Today the device keeps that; a server
+ * can stand behind the same interface. Changes are shown at once and never fail. They are operations, not lists, so that two tabs that
+ * change something at the same time do not undo each other's changes.
+ */
+export interface JoinedRooms {
+  /** The names of the rooms. As long as they are not known, a guess with the changes since. A guess is never stored. */
+  readonly names: Readable<readonly string[]>;
+  /** Reads and stores what could not be read or stored yet. Resolves with whether nothing of that is left. */
+  load(): Promise<boolean>;
+  join(room: string): void;
+  leave(room: string): void;
+  level(room: string): Level;
+  setLevel(room: string, level: Level): void;
+  /** Stores how far a room was read. The caller must have read what was stored before. */
+  setMark(room: string, mark: Mark): void;
+  subscribe(listener: (change: JoinedChange) => void): () => void;
+}
+
+export interface DeviceRoomsOptions {
+  readonly device: Device;
+  readonly tabs: Tabs;
+  /** The rooms of a client that has never joined one on this device. */
+  readonly first: readonly string[];
+}
+
+/** The JoinedRooms that a device keeps for all tabs of a client. */
+export class DeviceRooms implements JoinedRooms {
+  readonly names: Store<readonly string[]>;
+  readonly #o: DeviceRoomsOptions;
+  #levels: Readonly<Record<string, Level>> = {};
+  #known = false;
+  /** The changes that are not stored yet: whether a room was joined or left, and the levels that were set. */
+  readonly #joins = new Map<string, boolean>();
+  readonly #sets = new Map<string, Level>();
+  /** Set while the changes are being stored. */
+  #storing: Promise<void> | undefined;
+
+  constructor(options: DeviceRoomsOptions) {
+    this.#o = options;
+    this.names = new Store(options.first);
+    options.tabs.subscribe((event) => this.#onTabEvent(event));
+  }
+
+  async load(): Promise<boolean> {
+    if (!this.#settled()) await this.#store();
+    return this.#settled();
+  }
+
+  join(room: string): void {
+    this.#change(room, true);
+    this.#o.tabs.post({ is: "joined", room });
+  }
+
+  leave(room: string): void {
+    this.#change(room, false);
+    this.#o.tabs.post({ is: "left", room });
+  }
+
+  level(room: string): Level {
+    return this.#sets.get(room) ?? this.#levels[room] ?? "all";
+  }
+
+  setLevel(room: string, level: Level): void {
+    this.#sets.set(room, level);
+    void this.#store();
+    this.#o.tabs.post({ is: "level", room, level });
+  }
+
+  setMark(room: string, { seq, epoch }: Mark): void {
+    this.#o.tabs.post({ is: "read", room, seq, epoch });
+    void this.#o.device.set(`read:${room}`, seq).catch(() => undefined); // on failure the messages are unread again after a restart
+  }
+
+  subscribe(listener: (change: JoinedChange) => void): () => void {
+    return this.#o.tabs.subscribe((event) => {
+      if (event.is === "read") listener({ is: "mark", room: event.room, mark: { seq: event.seq, epoch: event.epoch } });
+      if (event.is === "level") listener({ is: "level", room: event.room });
+    });
+  }
+
+  #onTabEvent(event: TabEvent): void {
+    // The other tab has stored its change. Storing it here, too, repairs the list if both tabs have written it at the same time.
+    if (event.is === "joined" || event.is === "left") this.#change(event.room, event.is === "joined");
+    if (event.is !== "level") return;
+    this.#sets.set(event.room, event.level);
+    void this.#store();
+  }
+
+  #change(room: string, joined: boolean): void {
+    this.#joins.set(room, joined);
+    this.names.set(changed(this.names.get(), new Map([[room, joined]])));
+    void this.#store();
+  }
+
+  #settled(): boolean {
+    return this.#known && this.#joins.size + this.#sets.size === 0;
+  }
+
+  /** Reads what is stored, and stores it again with the changes. On failure they stay for the next time. */
+  #store(): Promise<void> {
+    this.#storing ??= this.#storeAll()
+      .catch(() => undefined)
+      .finally(() => (this.#storing = undefined));
+    return this.#storing;
+  }
+
+  async #storeAll(): Promise<void> {
+    const { device, first } = this.#o;
+    do {
+      const [joins, sets] = [new Map(this.#joins), new Map(this.#sets)];
+      const [stored, levels] = await Promise.all([device.get("rooms"), device.get("levels")]);
+      this.#known = true;
+      this.#levels = { ...levels, ...Object.fromEntries(sets) };
+      const names = changed(stored ?? first, joins);
+      this.names.set(changed(names, this.#joins));
+      if (joins.size > 0) await device.set("rooms", names);
+      if (sets.size > 0) await device.set("levels", this.#levels);
+      for (const [room, joined] of joins) if (this.#joins.get(room) === joined) this.#joins.delete(room);
+      for (const [room, level] of sets) if (this.#sets.get(room) === level) this.#sets.delete(room);
+    } while (this.#joins.size + this.#sets.size > 0);
+  }
+}
+
+/** Returns the names after rooms were joined and left: the same list if nothing has changed. */
+function changed(names: readonly string[], joins: ReadonlyMap<string, boolean>): readonly string[] {
+  const added = [...joins].filter(([room, joined]) => joined && !names.includes(room)).map(([room]) => room);
+  const left = names.filter((room) => joins.get(room) === false);
+  if (added.length + left.length === 0) return names;
+  return [...names.filter((room) => joins.get(room) !== false), ...added];
+}
