@@ -150,4 +150,4 @@ vuln: ## known vulnerabilities in what is imported; asks vuln.go.dev
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin dist .cache test/{e2e,proxies,clients}/js/node_modules client/node_modules client/.expo
+	rm -rf bin dist .cache test/{app,e2e,proxies,clients}/js/node_modules client/node_modules client/.expo
