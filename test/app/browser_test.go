@@ -72,6 +72,11 @@ func TestBrowser_ByKeyboardAlone(t *testing.T) {
 	browse(t, "keyboard.mjs", testkit.Start(t, testkit.Options{}), nil)
 }
 
+func TestBrowser_DatesAsOnTheDevice(t *testing.T) {
+	t.Parallel()
+	browse(t, "locales.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
 func TestBrowser_Pictures(t *testing.T) {
 	t.Parallel()
 	browse(t, "pictures.mjs", testkit.Start(t, testkit.Options{}), nil)

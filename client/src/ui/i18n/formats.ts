@@ -59,7 +59,7 @@ const styles = {
   dayOfYear: { weekday: "long", day: "numeric", month: "long", year: "numeric" },
   weekday: { weekday: "short" },
   date: { day: "numeric", month: "short" },
-  dateOfYear: { day: "numeric", month: "short", year: "2-digit" },
+  dateOfYear: { day: "numeric", month: "short", year: "numeric" },
 } as const satisfies Record<string, Intl.DateTimeFormatOptions>;
 
 /** A kind of date or time; "clock" is the time of day. */

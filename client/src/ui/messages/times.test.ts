@@ -42,5 +42,5 @@ test("A short time is a time today, a day this week, else a date", () => {
   expect(short(2026, 4, 14, 23)).toBe("Do");
   expect(short(2026, 4, 9, 23)).toBe("Sa");
   expect(short(2026, 4, 8, 23)).toBe("8. Mai");
-  expect(short(2025, 4, 8, 23)).toBe("8. Mai 25");
+  expect(short(2025, 4, 8, 23)).toBe("8. Mai 2025");
 });
