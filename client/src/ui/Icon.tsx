@@ -22,6 +22,9 @@ const glyphs: Record<IconProps["name"], string> = {
   link: "⧉",
   muted: "⊘",
   seldom: "◷",
+  copy: "⧉",
+  smile: "☺\uFE0E",
+  format: "Aa",
 };
 
 /** A glyph, hidden from screen readers. */

@@ -22,6 +22,9 @@ const strokes: Record<IconProps["name"], string> = {
   link: "M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.7l1-1",
   muted: "M6.5 16.5H18l-1.5-2.5V10.5a4.5 4.5 0 0 0-7-3.7M10 19.5h4M7.5 11v3L6 16.5M5 5l14 14",
   seldom: "M12 8v4l-2.5 2M19.4 14.5A8 8 0 1 1 20 12M20 7v5h-5",
+  copy: "M9 9h10v11H9zM15 9V5H5v11h4",
+  smile: "M4 12a8 8 0 1 0 16 0a8 8 0 1 0-16 0M8.5 14c1.8 2.5 5.2 2.5 7 0M9.2 9.5v.2M14.8 9.5v.2",
+  format: "M4 18l4.5-12L13 18M5.6 14h5.8M20 18v-6M20 15a2.5 2.5 0 1 1-5 0a2.5 2.5 0 1 1 5 0",
 };
 
 /** A glyph, hidden from screen readers. */

@@ -16,7 +16,10 @@ export interface IconProps {
     | "search"
     | "link"
     | "muted"
-    | "seldom";
+    | "seldom"
+    | "copy"
+    | "smile"
+    | "format";
   readonly colour: string;
   readonly size?: number;
 }

@@ -14,6 +14,9 @@ function luminance(colour: string): number {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
+/** What lies behind the messages: nothing, the client's own ground, the pointer, and the highlight of a link's message. */
+const messageGrounds = ["ground", "mine", "mineOver", "hover", "flash"] as const;
+
 /** Lists the text colours and their backgrounds. */
 function texts(c: Colours): [string, string, string][] {
   const grounds = { ground: c.ground, surface: c.surface, sunken: c.sunken, selected: c.selected, hover: c.hover };
@@ -28,14 +31,17 @@ function texts(c: Colours): [string, string, string][] {
     ["accent on hover", c.accent, c.hover],
     ["accent on warning", c.accent, c.warning],
     ["onAccent on accent", c.onAccent, c.accent],
-    ["text on theirs", c.text, c.theirs],
-    ["muted on theirs", c.muted, c.theirs],
-    ["accent on theirs", c.accent, c.theirs],
-    ["onMine on mine", c.onMine, c.mine],
-    ["onMineMuted on mine", c.onMineMuted, c.mine],
+    ["onMention on mention", c.onMention, c.mention],
     ["onWarning on warning", c.onWarning, c.warning],
+    ...messageGrounds.flatMap((name): [string, string, string][] => [
+      [`text on ${name}`, c.text, c[name]],
+      [`links and the own name on ${name}`, c.accent, c[name]],
+      [`times on ${name}`, c.muted, c[name]],
+      [`problems on ${name}`, c.danger, c[name]],
+    ]),
+    ["links in code", c.accent, c.sunken],
     ...c.people.flatMap((person): [string, string, string][] => [
-      [`${person} on theirs`, person, c.theirs],
+      ...messageGrounds.map((name): [string, string, string] => [`${person} on ${name}`, person, c[name]]),
       [`an initial on ${person}`, c.surface, person],
     ]),
   ];
@@ -51,6 +57,10 @@ describe.each([
 
   test.each(["ground", "surface", "sunken", "selected"] as const)("the focus is visible on %s", (ground) => {
     expect(contrast(colours.focus, colours[ground])).toBeGreaterThanOrEqual(3);
+  });
+
+  test.each(messageGrounds)("quotes are visible on %s", (ground) => {
+    expect(contrast(colours.quote, colours[ground])).toBeGreaterThanOrEqual(2.3);
   });
 
   test("fields and the dot of a connection are visible", () => {

@@ -11,10 +11,12 @@ export interface Colours {
   readonly muted: string; // times and hints, on ground, surface and sunken
   readonly accent: string; // links, buttons, unread counts
   readonly onAccent: string;
-  readonly mine: string; // bubbles of the client's own messages
-  readonly onMine: string;
-  readonly onMineMuted: string;
-  readonly theirs: string; // bubbles of others
+  readonly mine: string; // ground of the client's own messages
+  readonly mineOver: string; // the same, hovered
+  readonly flash: string; // ground of a message that a link leads to
+  readonly quote: string; // line beside quotes; no text
+  readonly mention: string; // ground of the client's name in messages of others
+  readonly onMention: string;
   readonly danger: string;
   readonly warning: string; // background of the bar that shows a lost connection
   readonly onWarning: string;
@@ -37,10 +39,12 @@ export const light: Colours = {
   muted: "#586072",
   accent: "#2f56d0",
   onAccent: "#ffffff",
-  mine: "#2f56d0",
-  onMine: "#ffffff",
-  onMineMuted: "#dfe6ff",
-  theirs: "#ffffff",
+  mine: "#e6ebfb",
+  mineOver: "#dce3f8",
+  flash: "#ffe9a8",
+  quote: "#8a94a8",
+  mention: "#ffe2a0",
+  onMention: "#5c3a00",
   danger: "#b3261e",
   warning: "#fff1d6",
   onWarning: "#6b4300",
@@ -62,10 +66,12 @@ export const dark: Colours = {
   muted: "#a3adc2",
   accent: "#8fa8ff",
   onAccent: "#0d1430",
-  mine: "#2c4bb3",
-  onMine: "#ffffff",
-  onMineMuted: "#d3dcff",
-  theirs: "#222834",
+  mine: "#1b2440",
+  mineOver: "#222d4f",
+  flash: "#4a3c14",
+  quote: "#6f7c96",
+  mention: "#4a3a12",
+  onMention: "#ffdc94",
   danger: "#ff9a92",
   warning: "#3a2c10",
   onWarning: "#ffd999",

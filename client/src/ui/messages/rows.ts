@@ -15,6 +15,7 @@ export type Row =
 interface CommonFields {
   readonly key: string;
   readonly mine: boolean;
+  readonly sender: string;
   /** Whether it is the first or the last of a group, that is of messages that one client has sent shortly after each other. */
   readonly first: boolean;
   readonly last: boolean;
@@ -103,7 +104,7 @@ function rowOf(entry: Entry, client: string, first: boolean, last: boolean): Mes
   const { message, sender, time } = entry;
   const known = rows.get(message);
   if (known !== undefined && known.first === first && known.last === last) return known;
-  const common = { key: keyOf(entry, client), mine: sender === client, first, last, time };
+  const common = { key: keyOf(entry, client), mine: sender === client, sender, first, last, time };
   const row: MessageRow =
     message.kind === "message" ? { ...common, is: "message", message } : { ...common, is: "outgoing", message };
   rows.set(message, row);
