@@ -50,7 +50,8 @@ function Pane({ chat, place, wide }: { readonly chat: Chat; readonly place: Plac
   if (place.room === null) return <Note title={t("pick")} text={t("pick-text")} />;
   const name = place.room;
   const room = chat.room(name);
-  if (room !== undefined) return <RoomScreen chat={chat} room={room} wide={wide} onBack={place.back} />;
+  if (room !== undefined)
+    return <RoomScreen chat={chat} room={room} wide={wide} onBack={place.back} onVisit={(name) => place.show(name)} />;
   return (
     <Note title={t("not-joined")} text={t("not-joined-text", { room: name })}>
       <Button kind="primary" label={t("join-this", { room: name })} onPress={() => chat.join(name)} />

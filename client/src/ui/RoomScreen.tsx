@@ -21,10 +21,12 @@ interface Props {
   /** Whether the list of rooms is beside it. */
   readonly wide: boolean;
   readonly onBack: () => void;
+  /** Opens a room, at a message if it is given. */
+  readonly onVisit: (room: string, seq: number | null) => void;
 }
 
 /** A room: its head, its messages, and the composer. */
-export function RoomScreen({ chat, room, wide, onBack }: Props) {
+export function RoomScreen({ chat, room, wide, onBack, onVisit }: Props) {
   const maySend = useReadable(chat.maySend);
   const { refused } = useReadable(room.timeline);
   return (
@@ -32,7 +34,7 @@ export function RoomScreen({ chat, room, wide, onBack }: Props) {
       <Head chat={chat} name={room.name} wide={wide} onBack={onBack} />
       <WentBack key={`${room.name} went back`} room={room} />
       <View style={styles.messages}>
-        <Messages key={room.name} chat={chat} room={room} />
+        <Messages key={room.name} chat={chat} room={room} onVisit={onVisit} />
       </View>
       {refused === null && (maySend ? <Composer key={room.name} room={room} focused={wide} /> : <ReadOnly />)}
     </>

@@ -41,7 +41,11 @@ function texts(c: Colours): [string, string, string][] {
     ]),
     ["links in code", c.accent, c.sunken],
     ...c.people.flatMap((person): [string, string, string][] => [
-      ...messageGrounds.map((name): [string, string, string] => [`${person} on ${name}`, person, c[name]]),
+      ...(["ground", "hover", "flash"] as const).map((name): [string, string, string] => [
+        `${person} on ${name}`,
+        person,
+        c[name],
+      ]),
       [`an initial on ${person}`, c.surface, person],
     ]),
   ];

@@ -54,7 +54,7 @@ export const light: Colours = {
   hover: "#eef0f5",
   good: "#1f8a4c",
   scrim: "#0c101a80",
-  people: ["#8a3ffc", "#b0306a", "#9a4a00", "#0b6e63", "#1f6f2c", "#0d62ad", "#6a4fb3", "#8f2d2d"],
+  people: ["#7428e0", "#b0306a", "#9a4a00", "#0b6e63", "#1f6f2c", "#0d62ad", "#6a4fb3", "#8f2d2d"],
 };
 
 export const dark: Colours = {

@@ -4,7 +4,6 @@ today = اليوم
 yesterday = أمس
 messages-in = الرسائل في { $room }
 unread-separator = جديد
-first-unread = رسائل أقدم لم تُقرأ
 jump = انتقل إلى الأحدث
 jump-count = { $count ->
     [zero] انتقل إلى الأحدث، لا رسائل جديدة
@@ -15,8 +14,6 @@ jump-count = { $count ->
    *[other] انتقل إلى الأحدث، { $count } رسالة جديدة
 }
 loading = جارٍ التحميل…
-empty = لم يُكتب شيء هنا بعد
-empty-text = كل ما ترسله يُحفظ ويصل إلى كل من ينضم.
 refused = لا يحق لك قراءة هذه الغرفة.
 removed = لم تعد الرسائل الأقدم محفوظة.
 went-back = عاد الخادم إلى حالة سابقة. قد تكون بعض الرسائل مفقودة، ومنها رسائل أرسلتها أنت.
@@ -41,4 +38,21 @@ announce-many = { $count ->
     [many] { $count } رسالة جديدة
    *[other] { $count } رسالة جديدة
 }
+unread-pill = { $count ->
+    [zero] لا رسائل جديدة
+    [one] رسالة جديدة
+    [two] رسالتان جديدتان
+    [few] { $count } رسائل جديدة
+    [many] { $count } رسالة جديدة
+   *[other] { $count } رسالة جديدة
+}
+beginning = لم يُكتب شيء هنا بعد. اكتب الكلمة الأولى، أو ادعُ الآخرين عبر الرابط.
+beginning-read-only = لم يُكتب شيء هنا بعد.
+copy-room-link = نسخ رابط هذه الغرفة
+copy-text = نسخ النص
+copy-link = نسخ الرابط
+copy-code = نسخ الشيفرة
+copied = تم النسخ
+not-copied = لم يسمح هذا الجهاز بالنسخ
+message-menu = المزيد
 `;

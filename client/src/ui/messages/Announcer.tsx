@@ -6,6 +6,7 @@ import type { Room } from "../../core/room";
 import { useLocale, type Texts } from "../i18n";
 import { Text } from "../Text";
 import { announce } from "./announce";
+import { plainOf } from "./plain";
 import { harmless } from "./text";
 
 const mostCharacters = 200;
@@ -34,7 +35,7 @@ export function Announcer({ room, client }: { readonly room: Room; readonly clie
 function textOf(fresh: readonly Message[], t: Texts): string {
   const [only] = fresh;
   if (only === undefined || fresh.length > 1) return t("announce-many", { count: fresh.length });
-  return t("announce-one", { sender: harmless(only.client_id), text: harmless(only.msg.slice(0, mostCharacters)) });
+  return t("announce-one", { sender: harmless(only.client_id), text: plainOf(only.msg, mostCharacters) });
 }
 
 const styles = StyleSheet.create({

@@ -26,7 +26,10 @@ export function Frame({ testID, onMenu, bar, children }: FrameProps) {
   };
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     const { key, shiftKey, currentTarget, target } = event;
-    const asked = key === "ContextMenu" || (key === "F10" && shiftKey) || (target === currentTarget && (key === "Enter" || key === " "));
+    const asked =
+      key === "ContextMenu" ||
+      (key === "F10" && shiftKey) ||
+      (target === currentTarget && (key === "Enter" || key === " "));
     if (!asked) return;
     event.preventDefault();
     const { left, top, bottom } = currentTarget.getBoundingClientRect();
@@ -48,7 +51,9 @@ export function Frame({ testID, onMenu, bar, children }: FrameProps) {
       onContextMenu={press.onContextMenu}
       onClick={onClick}
       onKeyDown={onKeyDown}
-      onFocus={({ target, currentTarget }) => setFocused(target === currentTarget && currentTarget.matches(":focus-visible"))}
+      onFocus={({ target, currentTarget }) =>
+        setFocused(target === currentTarget && currentTarget.matches(":focus-visible"))
+      }
       onBlur={() => setFocused(false)}
     >
       {children(active)}
@@ -66,7 +71,9 @@ function isControl(target: EventTarget): boolean {
 
 /** Calls pressed when a finger has rested. Browsers then open no menu of their own. */
 function useLongPress(pressed: () => void) {
-  const held = useRef<{ readonly x: number; readonly y: number; readonly timer: ReturnType<typeof setTimeout> } | null>(null);
+  const held = useRef<{ readonly x: number; readonly y: number; readonly timer: ReturnType<typeof setTimeout> } | null>(
+    null,
+  );
   const touched = useRef(false);
   const end = () => {
     clearTimeout(held.current?.timer);

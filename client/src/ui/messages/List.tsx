@@ -52,7 +52,9 @@ export function List({ ref, rows, render, openAt, follows, label, onBeginning, o
       data={rows}
       keyExtractor={(row) => row.key}
       renderItem={({ item }) => render(item)}
-      {...(opened < 0 ? { initialScrollAtEnd: true } : { initialScrollIndex: { index: opened, ...placed(openAt?.place ?? "top") } })}
+      {...(opened < 0
+        ? { initialScrollAtEnd: true }
+        : { initialScrollIndex: { index: opened, ...placed(openAt?.place ?? "top") } })}
       alignItemsAtEnd
       maintainScrollAtEnd={atEnd && follows}
       maintainScrollAtEndThreshold={0.1}

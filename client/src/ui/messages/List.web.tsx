@@ -104,7 +104,15 @@ export function List({ ref, rows, render, openAt, follows, label, onBeginning, o
   useEffect(readPositionAgain);
 
   return (
-    <div role="log" aria-live="off" aria-label={label} data-testid="messages" tabIndex={0} style={frame} onKeyDown={moveFocus}>
+    <div
+      role="log"
+      aria-live="off"
+      aria-label={label}
+      data-testid="messages"
+      tabIndex={0}
+      style={frame}
+      onKeyDown={moveFocus}
+    >
       <div style={filler} />
       <Virtualizer ref={list} data={rows} shift={shift} bufferSize={600} onScroll={scrolled} onResize={resized}>
         {(row: Row) => <div key={row.key}>{render(row)}</div>}
@@ -126,8 +134,11 @@ function moveFocus(event: KeyboardEvent<HTMLDivElement>): void {
   if ((key !== "ArrowUp" && key !== "ArrowDown") || (on === null && target !== log)) return;
   const rows = [...log.querySelectorAll<HTMLElement>("[data-row]")];
   const box = log.getBoundingClientRect();
-  const inView = rows.filter((row) => row.getBoundingClientRect().bottom > box.top && row.getBoundingClientRect().top < box.bottom);
-  const next = on === null ? inView.at(key === "ArrowUp" ? -1 : 0) : rows[rows.indexOf(on) + (key === "ArrowUp" ? -1 : 1)];
+  const inView = rows.filter(
+    (row) => row.getBoundingClientRect().bottom > box.top && row.getBoundingClientRect().top < box.bottom,
+  );
+  const next =
+    on === null ? inView.at(key === "ArrowUp" ? -1 : 0) : rows[rows.indexOf(on) + (key === "ArrowUp" ? -1 : 1)];
   if (next === undefined) return;
   event.preventDefault();
   next.focus({ preventScroll: true });

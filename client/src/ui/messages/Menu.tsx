@@ -10,8 +10,17 @@ export function Menu({ commands, title, onClose }: MenuProps) {
   return (
     <Modal transparent animationType="fade" onRequestClose={onClose}>
       <View style={[styles.scrim, { backgroundColor: colours.scrim }]}>
-        <Pressable style={StyleSheet.absoluteFill} onPress={onClose} accessible={false} importantForAccessibility="no" />
-        <View role="menu" accessibilityViewIsModal style={[styles.sheet, { backgroundColor: colours.surface, borderColor: colours.line }]}>
+        <Pressable
+          style={StyleSheet.absoluteFill}
+          onPress={onClose}
+          accessible={false}
+          importantForAccessibility="no"
+        />
+        <View
+          role="menu"
+          accessibilityViewIsModal
+          style={[styles.sheet, { backgroundColor: colours.surface, borderColor: colours.line }]}
+        >
           <MenuTitle title={title} />
           {commands.map((command) => (
             <MenuItem

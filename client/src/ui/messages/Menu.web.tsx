@@ -1,5 +1,4 @@
 import { useLayoutEffect, useRef, useState, type CSSProperties, type KeyboardEvent } from "react";
-import { createPortal } from "react-dom";
 
 import { radius, useColours } from "../theme";
 import type { MenuProps } from "./menu";
@@ -11,14 +10,18 @@ const margin = 8;
 /** The menu of a message in a browser: beside the message, or a sheet at the bottom after a long press. */
 export function Menu({ commands, title, anchor, onClose }: MenuProps) {
   const colours = useColours();
+  const dialog = useRef<HTMLDialogElement>(null);
   const element = useRef<HTMLDivElement>(null);
   const [opener] = useState(() => document.activeElement);
   const [top, setTop] = useState<number | null>(null);
   useLayoutEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal(); // over everything, whatever the order of the page
     const height = element.current?.offsetHeight ?? 0;
     if (anchor !== null) setTop(Math.max(margin, Math.min(anchor.y, innerHeight - height - margin)));
     itemsOf(element.current)[0]?.focus();
     return () => {
+      shown?.close();
       if (opener instanceof HTMLElement) opener.focus({ preventScroll: true });
     };
   }, [anchor, opener]);
@@ -36,9 +39,23 @@ export function Menu({ commands, title, anchor, onClose }: MenuProps) {
   const place: CSSProperties =
     anchor === null
       ? { insetInline: 0, bottom: 0, borderRadius: `${radius.l}px ${radius.l}px 0 0`, paddingBottom: 16 }
-      : { left: Math.max(margin, Math.min(anchor.x, innerWidth - width - margin)), top: top ?? 0, width, borderRadius: radius.m };
-  return createPortal(
-    <div style={{ ...everything, backgroundColor: anchor === null ? colours.scrim : "transparent" }} onPointerDown={({ target, currentTarget }) => target === currentTarget && onClose()}>
+      : {
+          left: Math.max(margin, Math.min(anchor.x, innerWidth - width - margin)),
+          top: top ?? 0,
+          width,
+          borderRadius: radius.m,
+        };
+  return (
+    <dialog
+      ref={dialog}
+      aria-label={title}
+      style={{ ...everything, backgroundColor: anchor === null ? colours.scrim : "transparent", color: colours.text }}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      onPointerDown={({ target, currentTarget }) => target === currentTarget && onClose()}
+    >
       <div
         ref={element}
         role="menu"
@@ -58,12 +75,23 @@ export function Menu({ commands, title, anchor, onClose }: MenuProps) {
           />
         ))}
       </div>
-    </div>,
-    document.body,
+    </dialog>
   );
 }
 
-const everything: CSSProperties = { position: "fixed", inset: 0, zIndex: 10 };
+/** The dialog element fills the window. */
+const everything: CSSProperties = {
+  position: "fixed",
+  inset: 0,
+  width: "100%",
+  height: "100%",
+  maxWidth: "none",
+  maxHeight: "none",
+  margin: 0,
+  padding: 0,
+  border: 0,
+  outline: "none",
+};
 const sheet: CSSProperties = {
   position: "absolute",
   boxSizing: "border-box",

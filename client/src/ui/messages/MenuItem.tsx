@@ -8,7 +8,13 @@ import { radius, space, useColours } from "../theme";
 import type { Command } from "./commands";
 
 /** A command in the menu of a message. */
-export function MenuItem({ command: { id, icon }, onPress }: { readonly command: Command; readonly onPress: () => void }) {
+export function MenuItem({
+  command: { id, icon },
+  onPress,
+}: {
+  readonly command: Command;
+  readonly onPress: () => void;
+}) {
   const colours = useColours();
   const { t } = useLocale();
   return (

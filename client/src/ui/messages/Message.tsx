@@ -1,11 +1,11 @@
 import { memo, useMemo, useState } from "react";
 import { Pressable, StyleSheet, View } from "react-native";
 
-import type { Outgoing } from "../../core/message";
+import { isDiscardable, type Outgoing } from "../../core/message";
 import { Avatar } from "../Avatar";
 import { Button } from "../Button";
 import { Icon } from "../Icon";
-import { useLocale } from "../i18n";
+import { useLocale, type Texts } from "../i18n";
 import { Text } from "../Text";
 import { colourOf, radius, space, useColours } from "../theme";
 import { Bar } from "./Bar";
@@ -30,11 +30,7 @@ const avatar = 32;
  * own colour.
  */
 export const MessageView = memo(function MessageView({ row }: Props) {
-  const colours = useColours();
-  const { density, wide, flashed, actions } = useSurroundings();
-  const { mine, first, last } = row;
-  const compact = density === "compact";
-  const outgoing = row.is === "outgoing" ? row.message : null;
+  const { density, flashed, actions } = useSurroundings();
   const flashes = row.is === "message" && row.message.seq === flashed;
   return (
     <Frame
@@ -43,35 +39,50 @@ export const MessageView = memo(function MessageView({ row }: Props) {
       bar={<Bar row={row} />}
     >
       {(active) => (
-        <View style={[first && (compact ? styles.firstCompact : styles.first)]}>
-          <View
-            testID={flashes ? "flashed" : undefined}
-            style={[
-              styles.row,
-              compact && styles.rowCompact,
-              first && styles.top,
-              last && styles.bottom,
-              mine && { backgroundColor: colours.mine },
-              active && { backgroundColor: mine ? colours.mineOver : colours.hover },
-              flashStyle,
-              flashes && { backgroundColor: colours.flash },
-            ]}
-          >
-            {!compact && <View style={styles.avatar}>{first && <Avatar name={nameOf(row)} size={avatar} />}</View>}
-            <View style={compact && wide ? styles.beside : styles.above}>
-              <Head row={row} beside={compact && wide} />
-              <View style={compact && wide ? styles.grow : undefined}>
-                <Body row={row} />
-                {outgoing?.reason !== undefined && <Refused outgoing={outgoing} />}
-              </View>
-            </View>
-            <State row={row} />
-          </View>
+        <View style={row.first && styles[density]}>
+          <Ground row={row} active={active} flashes={flashes} />
         </View>
       )}
     </Frame>
   );
 });
+
+interface GroundProps extends Props {
+  readonly active: boolean;
+  readonly flashes: boolean;
+}
+
+/** The coloured ground of a message and what lies on it. */
+function Ground({ row, active, flashes }: GroundProps) {
+  const { density, wide } = useSurroundings();
+  const ground = useGround(row.mine, active, flashes);
+  const beside = density === "compact" && wide;
+  return (
+    <View
+      testID={flashes ? "flashed" : undefined}
+      style={[styles.row, row.first && styles.top, row.last && styles.bottom, flashStyle, { backgroundColor: ground }]}
+    >
+      {density === "comfortable" && (
+        <View style={styles.avatar}>{row.first && <Avatar name={nameOf(row)} size={avatar} />}</View>
+      )}
+      <View style={beside ? styles.beside : styles.content}>
+        <Head row={row} beside={beside} />
+        <View style={beside && styles.content}>
+          <Body row={row} />
+          {row.is === "outgoing" && isDiscardable(row.message) && <Refused outgoing={row.message} />}
+        </View>
+      </View>
+      <State row={row} />
+    </View>
+  );
+}
+
+function useGround(mine: boolean, active: boolean, flashes: boolean): string {
+  const colours = useColours();
+  if (flashes) return colours.flash;
+  if (mine) return active ? colours.mineOver : colours.mine;
+  return active ? colours.hover : "transparent";
+}
 
 function nameOf({ sender }: MessageRow): string {
   return harmless(sender);
@@ -82,10 +93,20 @@ function Head({ row, beside }: Props & { readonly beside: boolean }) {
   const colours = useColours();
   const { t } = useLocale();
   const name = row.mine ? t("you") : nameOf(row);
-  if (!row.first) return beside ? <View style={styles.names}><Text style={styles.unseen}>{name}</Text></View> : <Text style={styles.unseen}>{name}</Text>;
+  if (!row.first)
+    return (
+      <View style={beside && styles.names}>
+        <Text style={styles.unseen}>{name}</Text>
+      </View>
+    );
   return (
     <View style={beside ? styles.names : styles.head}>
-      <Text size="small" strong numberOfLines={1} style={[styles.name, { color: row.mine ? colours.accent : colourOf(nameOf(row), colours) }]}>
+      <Text
+        size="small"
+        strong
+        numberOfLines={1}
+        style={[styles.name, { color: row.mine ? colours.accent : colourOf(nameOf(row), colours) }]}
+      >
         {name}
       </Text>
       {!beside && (
@@ -106,7 +127,10 @@ function Body({ row: { key, message } }: Props) {
   const { msg } = message;
   const beginning = useMemo(() => beginningOf(msg), [msg]);
   const folded = beginning !== null && !whole;
-  const blocks = useMemo(() => (folded ? blocksOf(`${beginning}…`, { me, cut: true }) : blocksOf(msg, { me })), [folded, beginning, msg, me]);
+  const blocks = useMemo(
+    () => (folded ? blocksOf(`${beginning}…`, { me, cut: true }) : blocksOf(msg, { me })),
+    [folded, beginning, msg, me],
+  );
   const toggle = () => {
     if (whole) actions.fold(key);
     else actions.unfold();
@@ -131,60 +155,71 @@ function State({ row }: Props) {
   const colours = useColours();
   const { t } = useLocale();
   if (!row.mine || (row.is === "message" && !row.last)) return null;
-  const state = row.is === "message" ? "accepted" : row.message.state;
-  const failed = state === "failed" || state === "conflict";
+  const sign = row.is === "message" ? "accepted" : signOf(row.message);
   return (
-    <View testID="state" role="img" aria-label={t(`state-${state}`)} style={styles.state}>
-      <Icon name={signs[state]} colour={failed ? colours.danger : colours.muted} size={14} />
+    <View testID="state" role="img" aria-label={t(`state-${sign}`)} style={styles.state}>
+      <Icon name={signs[sign]} colour={signs[sign] === "failed" ? colours.danger : colours.muted} size={14} />
     </View>
   );
 }
 
 const signs = { waiting: "waiting", accepted: "check", failed: "failed", conflict: "failed" } as const;
+type Sign = keyof typeof signs;
 
-/** The text that says why the server has not accepted a message. */
-const refusals = {
-  waiting: "waits-because",
-  accepted: "waits-because",
-  failed: "failed-because",
-  conflict: "failed-conflict",
-} as const;
+function signOf(outgoing: Outgoing): Sign {
+  if (outgoing.state === "failed") return outgoing.conflict ? "conflict" : "failed";
+  return outgoing.state === "accepted" ? "accepted" : "waiting";
+}
 
 /**
  * The reason why the server has not accepted a message, and the possible actions. A waiting message is tried again by itself, and
  * one in a conflict never.
  */
-function Refused({ outgoing: { id, state, reason = "" } }: { readonly outgoing: Outgoing }) {
+function Refused({ outgoing }: { readonly outgoing: Outgoing }) {
   const { t } = useLocale();
   const { actions } = useSurroundings();
-  const final = state === "failed" || state === "conflict";
+  const { id, state } = outgoing;
   return (
     <View style={styles.refused}>
-      <Text size="small" tone={final ? "danger" : "muted"}>
-        {t(refusals[state], { reason })}
+      <Text size="small" tone={state === "failed" ? "danger" : "muted"}>
+        {refusalOf(outgoing, t)}
       </Text>
       <View style={styles.answers}>
-        {state === "failed" && <Button small label={t("try-again")} onPress={() => actions.retry(id)} />}
+        {state === "failed" && !outgoing.conflict && (
+          <Button small label={t("try-again")} onPress={() => actions.retry(id)} />
+        )}
         <Button small kind="danger" label={t("discard")} onPress={() => actions.discard(id)} />
       </View>
     </View>
   );
 }
 
+/** Returns the text that says why the server has not accepted a message. */
+function refusalOf(outgoing: Outgoing, t: Texts): string {
+  if (outgoing.state === "accepted") return "";
+  if (outgoing.state !== "failed") return t("waits-because", { reason: outgoing.reason?.text ?? "" });
+  return t(outgoing.conflict ? "failed-conflict" : "failed-because", { reason: outgoing.reason.text });
+}
+
 /** The highlight of a message fades on the web. Phones switch it. */
 const flashStyle = { transitionProperty: "background-color", transitionDuration: "250ms" } as object;
 
 const styles = StyleSheet.create({
-  first: { paddingTop: 6 },
-  firstCompact: { paddingTop: 3 },
-  row: { flexDirection: "row", alignItems: "flex-start", gap: space.s, paddingHorizontal: space.s, marginHorizontal: space.s, paddingVertical: 1 },
-  rowCompact: { paddingVertical: 0 },
+  comfortable: { paddingTop: 6 },
+  compact: { paddingTop: 3 },
+  row: {
+    flexDirection: "row",
+    alignItems: "flex-start",
+    gap: space.s,
+    paddingHorizontal: space.s,
+    marginHorizontal: space.s,
+    paddingVertical: 1,
+  },
   top: { borderTopStartRadius: radius.m, borderTopEndRadius: radius.m, paddingTop: 3 },
   bottom: { borderBottomStartRadius: radius.m, borderBottomEndRadius: radius.m, paddingBottom: 3 },
   avatar: { width: avatar, paddingTop: 2, height: 1 },
-  above: { flex: 1, minWidth: 0 },
+  content: { flex: 1, minWidth: 0 },
   beside: { flex: 1, minWidth: 0, flexDirection: "row", gap: space.s },
-  grow: { flex: 1, minWidth: 0 },
   head: { flexDirection: "row", alignItems: "baseline", gap: space.s },
   names: { width: 128, flexDirection: "row", justifyContent: "flex-end", paddingTop: 2 },
   name: { flexShrink: 1, minWidth: 0 },

@@ -44,6 +44,7 @@ function shown(): Shown {
 
 let world: World;
 let chat: Chat;
+const visited = jest.fn<void, [string, number | null]>();
 
 beforeEach(() => {
   mockAttentive = true;
@@ -62,7 +63,7 @@ async function open(...said: readonly (readonly [string, string])[]): Promise<Ro
   chat = await world.chat();
   const room = chat.room("lobby");
   if (room === undefined) throw new Error("the lobby was not joined");
-  await draw(world, <Messages chat={chat} room={room} />);
+  await draw(world, <Messages chat={chat} room={room} onVisit={visited} />);
   return room;
 }
 
@@ -143,7 +144,6 @@ describe("the messages of a room", () => {
     });
     const conflict = within(screen.getByTestId("outgoing-a"));
     expect(conflict.getByTestId("state").props["aria-label"]).toBe("Not accepted");
-    expect(conflict.getByText("text of a").props.selectable).toBe(true);
     expect(conflict.getByText(/another text of yours.*Copy the text/)).toBeTruthy();
     const discard = jest.spyOn(chat, "discard");
     expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
@@ -162,7 +162,7 @@ describe("the messages of a room", () => {
     await open(["Bob", "line\n".repeat(50)]);
     expect(texts()[0]?.split("\n")).toHaveLength(14);
     fireEvent.press(screen.getByRole("button", { name: "Show all" }));
-    expect(texts()[0]?.split("\n")).toHaveLength(51);
+    expect(texts()[0]?.split("\n")).toHaveLength(50);
     expect(mockHandle.stay).toHaveBeenCalled();
     jest.useFakeTimers();
     fireEvent.press(screen.getByRole("button", { name: "Show less" }));
@@ -173,9 +173,9 @@ describe("the messages of a room", () => {
 });
 
 describe("a room without messages", () => {
-  test("shows that it is empty when the server has answered", async () => {
+  test("shows its name and an invitation when the server has answered", async () => {
     await open();
-    expect(screen.getByTestId("messages")).toHaveTextContent(/^Nothing has been said here yet/);
+    expect(screen.getByTestId("messages")).toHaveTextContent(/lobby.*Say the first word/);
   });
 
   test("shows that it is loading until the server has answered", async () => {
@@ -210,6 +210,7 @@ describe("the reader", () => {
   test("has read a message that comes while the end is visible", async () => {
     const room = await open(...three);
     await deliver(room, ["Bob", "four"]);
+    act(() => shown().onView(0, 4));
     expect(room.timeline.get().read).toBe(4);
     expect(screen.queryByTestId("jump")).toBeNull();
   });
@@ -218,12 +219,15 @@ describe("the reader", () => {
     const room = await open(...three);
     act(() => shown().onEnd(false));
     await deliver(room, ["Bob", "four"]);
+    act(() => shown().onView(0, 3));
     expect(room.timeline.get().read).toBe(3);
-    act(() => shown().onEnd(true));
+    act(() => shown().onView(0, 4));
     expect(room.timeline.get().read).toBe(4);
     mockAttentive = false;
     await deliver(room, ["Bob", "five"]);
+    act(() => shown().onView(0, 5));
     expect(room.timeline.get().read).toBe(4);
+    expect(shown().follows).toBe(false);
   });
 
   test("sees the number of new messages, and can jump to them", async () => {
@@ -256,8 +260,8 @@ describe("the reader", () => {
     expect(shown().openAt).toBeNull();
     screen.unmount();
     await deliver(room, ["Bob", "four"], ["Bob", "five"]);
-    await draw(world, <Messages chat={chat} room={room} />);
-    expect(shown().openAt).toBe("unread");
+    await draw(world, <Messages chat={chat} room={room} onVisit={visited} />);
+    expect(shown().openAt).toEqual({ key: "unread", place: "top" });
     expect(shown().rows.map((row) => row.is)).toEqual([
       "day",
       "message",
@@ -304,23 +308,32 @@ describe("older messages", () => {
     await flushPromises();
     act(() => jest.advanceTimersByTime(50));
     expect(older.mock.calls).toEqual([[1]]);
-    expect(mockHandle.toKey.mock.calls).toEqual([["unread"]]);
+    expect(mockHandle.toKey.mock.calls).toEqual([["unread", "top"]]);
     expect(screen.queryByTestId("first-unread")).toBeNull();
   });
 
   test("are not fetched to show a first unread one that is already loaded", async () => {
     const room = await open(["Bob", "one"], ["Bob", "two"], ["Bob", "three"]);
     await change(room, { mark: 1 });
-    act(() => shown().onTop(1));
-    expect(screen.queryByTestId("first-unread")).toBeNull();
-    act(() => shown().onTop(3));
+    act(() => shown().onView(3, 4));
     const older = jest.spyOn(room, "older");
     jest.useFakeTimers();
-    fireEvent.press(screen.getByRole("button", { name: "Earlier unread" }));
+    fireEvent.press(screen.getByRole("button", { name: "2 new" }));
     await flushPromises();
     act(() => jest.advanceTimersByTime(50));
     expect(older).not.toHaveBeenCalled();
     expect(mockHandle.toKey).toHaveBeenCalledTimes(1);
+  });
+
+  test("are no longer offered when the line above the first unread one was in view", async () => {
+    const room = await open(["Bob", "one"], ["Bob", "two"], ["Bob", "three"]);
+    await change(room, { mark: 1 });
+    act(() => shown().onView(0, 1));
+    expect(screen.getByTestId("first-unread")).toBeTruthy();
+    act(() => shown().onView(0, 3));
+    expect(screen.queryByTestId("first-unread")).toBeNull();
+    act(() => shown().onView(3, 4));
+    expect(screen.queryByTestId("first-unread")).toBeNull();
   });
 
   test("can be fetched again after a failure", async () => {

@@ -39,7 +39,10 @@ function BlockView({ block, large }: { readonly block: Block; readonly large: bo
       return <Code language={block.language} text={block.text} />;
     case "quote":
       return (
-        <View role={Platform.OS === "web" ? ("blockquote" as "none") : undefined} style={[styles.quote, { borderColor: colours.quote }]}>
+        <View
+          role={Platform.OS === "web" ? ("blockquote" as "none") : undefined}
+          style={[styles.quote, { borderColor: colours.quote }]}
+        >
           <Blocks blocks={block.children} />
         </View>
       );
@@ -82,9 +85,15 @@ function Piece({ piece }: { readonly piece: Inline }) {
     case "text":
       return piece.text;
     case "code":
-      return <Native style={[styles.code, { backgroundColor: colours.sunken, color: colours.text }]}>{piece.text}</Native>;
+      return (
+        <Native style={[styles.code, { backgroundColor: colours.sunken, color: colours.text }]}>{piece.text}</Native>
+      );
     case "mention":
-      return <Native testID="mention" style={[styles.bold, { backgroundColor: colours.mention, color: colours.onMention }]}>{piece.text}</Native>;
+      return (
+        <Native testID="mention" style={[styles.bold, { backgroundColor: colours.mention, color: colours.onMention }]}>
+          {piece.text}
+        </Native>
+      );
     case "link":
       return <LinkView link={piece} />;
     default:
@@ -104,7 +113,12 @@ function LinkView({ link: { text, href, target } }: { readonly link: Link }) {
   const visit = () => here !== null && actions.visit(here.room, here.seq);
   return (
     <>
-      <Native {...(Platform.OS === "web" ? inBrowser(href, here === null ? null : visit) : onPhone(href, here === null ? null : visit))} style={[styles.link, { color: colours.accent }]}>
+      <Native
+        {...(Platform.OS === "web"
+          ? inBrowser(href, here === null ? null : visit)
+          : onPhone(href, here === null ? null : visit))}
+        style={[styles.link, { color: colours.accent }]}
+      >
         {text}
       </Native>
       {target !== null && <Native style={{ color: colours.muted }}>{` (${target})`}</Native>}
@@ -149,7 +163,10 @@ function Code({ language, text }: { readonly language: string; readonly text: st
         aria-label={t("copy-code")}
         {...tooltip(t("copy-code"))}
         onPress={() => actions.copy(text)}
-        style={(state) => [styles.copy, { backgroundColor: isOver(state) ? colours.hover : colours.surface, borderColor: colours.line }]}
+        style={(state) => [
+          styles.copy,
+          { backgroundColor: isOver(state) ? colours.hover : colours.surface, borderColor: colours.line },
+        ]}
       >
         <Icon name="copy" colour={colours.muted} size={15} />
       </Pressable>

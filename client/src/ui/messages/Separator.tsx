@@ -8,16 +8,31 @@ import { dayName } from "./times";
 
 /** The line above the first message of a day. */
 export function Day({ day }: { readonly day: Date }) {
+  return (
+    <View testID="day" style={styles.day}>
+      <DayPill day={day} />
+    </View>
+  );
+}
+
+/** The name of a day. A floating one stays over the list while the messages of the day are read, and is hidden from screen readers. */
+export function DayPill({ day, floating = false }: { readonly day: Date; readonly floating?: boolean }) {
   const colours = useColours();
   const { t, formats } = useLocale();
   const name = dayName(day, formats, useToday());
   return (
-    <View testID="day" style={styles.day}>
-      <View style={[styles.pill, { backgroundColor: colours.surface, borderColor: colours.line }]}>
-        <Text size="small" tone="muted" strong>
-          {typeof name === "string" ? t(name) : name.date}
-        </Text>
-      </View>
+    <View
+      testID={floating ? "floating-day" : undefined}
+      aria-hidden={floating}
+      style={[
+        styles.pill,
+        floating && styles.floating,
+        { backgroundColor: colours.surface, borderColor: colours.line },
+      ]}
+    >
+      <Text size="small" tone="muted" strong>
+        {typeof name === "string" ? t(name) : name.date}
+      </Text>
     </View>
   );
 }
@@ -51,14 +66,15 @@ export function Unread() {
 }
 
 const styles = StyleSheet.create({
-  day: { alignItems: "center", paddingVertical: space.m },
-  pill: { borderRadius: radius.full, borderWidth: 1, paddingHorizontal: space.m, paddingVertical: 3 },
+  day: { alignItems: "center", paddingTop: space.s },
+  pill: { borderRadius: radius.full, borderWidth: 1, paddingHorizontal: space.m, paddingVertical: 1 },
+  floating: { pointerEvents: "none" },
   unread: {
     flexDirection: "row",
     alignItems: "center",
     gap: space.m,
     paddingHorizontal: space.l,
-    paddingVertical: space.s,
+    paddingTop: space.s,
   },
   line: { flex: 1, height: 1, opacity: 0.5 },
 });

@@ -18,7 +18,7 @@ export function commandsOf(message: Message | Outgoing, server: string, actions:
     frequent: true,
     run: () => actions.copy(message.msg),
   };
-  if (!("seq" in message)) return [copyText];
+  if (message.kind === "outgoing") return [copyText];
   const link = linkTo(server, message.room, message.seq);
   return [copyText, { id: "copy-link", icon: "link", frequent: true, run: () => actions.copy(link) }];
 }

@@ -84,26 +84,31 @@ function withoutEmptyLines(lines: readonly string[]): readonly string[] {
 function codeReader(lines: readonly string[], cut: boolean): (i: number) => Found | null {
   const ends = lines.map((line) => /(?<!`)`{3,}(?=\s*$)/.exec(line));
   let endless = Infinity; // fences of so many backticks have no end
+  const endOf = (from: number, ticks: number) => {
+    for (let i = from; i < lines.length; i++) {
+      const { length = 0 } = ends[i]?.[0] ?? "";
+      if (length === ticks || (length > ticks && lines[i]?.trim().length === length)) return i;
+    }
+    return lines.length;
+  };
   return (i) => {
     const [, ticks, after = ""] = fenceLine.exec(lines[i] ?? "") ?? [];
     if (ticks === undefined || ticks.length >= endless) return null;
-    let end = i + 1;
-    for (; end < lines.length; end++) {
-      const found = ends[end];
-      if (found == null) continue;
-      const { length } = found[0];
-      if (length === ticks.length || (length > ticks.length && lines[end]?.trim().length === length)) break;
-    }
+    const end = endOf(i + 1, ticks.length);
     if (end === lines.length && !cut) {
       endless = ticks.length;
       return null;
     }
-    const language = languageName.test(after.trim()) ? after.trim() : "";
-    const last = lines[end]?.slice(0, ends[end]?.index) ?? "";
-    const code = [...(language === "" ? [after] : []), ...lines.slice(i + 1, end), last];
-    const text = withoutEmptyLines(code).join("\n");
-    return text === "" ? null : { block: { is: "block", language, text }, next: end + 1 };
+    const text = codeOf(lines.slice(i + 1, end), after, lines[end]?.slice(0, ends[end]?.index) ?? "");
+    return text === null ? null : { block: text, next: end + 1 };
   };
+}
+
+/** Returns code with what stands behind its first backticks, the name of a language or code, and before its last ones. */
+function codeOf(lines: readonly string[], after: string, before: string): Block | null {
+  const language = languageName.test(after.trim()) ? after.trim() : "";
+  const text = withoutEmptyLines([...(language === "" ? [after] : []), ...lines, before]).join("\n");
+  return text === "" ? null : { is: "block", language, text };
 }
 
 function quoteAt(lines: readonly string[], from: number, context: Context): Found | null {
@@ -118,16 +123,28 @@ function listAt(lines: readonly string[], from: number, me: string): Found | nul
   const items: Item[] = [];
   const indents: number[] = [];
   let next = from;
-  for (let match = itemLine.exec(lines[next] ?? ""); match !== null; match = itemLine.exec(lines[next] ?? "")) {
+  for (let match = itemAt(lines, next); match !== null; match = itemAt(lines, next)) {
     const [whole, indent = "", mark = ""] = match;
-    while (indents.length > 0 && (indents.at(-1) ?? 0) >= indent.length) indents.pop();
-    const text = [lines[next]?.slice(whole.length) ?? ""];
+    while ((indents.at(-1) ?? -1) >= indent.length) indents.pop();
     const level = Math.min(indents.length, deepestList);
     indents.push(indent.length);
-    for (next++; /^(?: {2}|\t)\s*\S/.test(lines[next] ?? "") && !itemLine.test(lines[next] ?? ""); next++)
-      text.push(lines[next]?.trim() ?? "");
-    items.push({ level, label: /\d/.test(mark) ? mark : "•", children: inlinesOf(text.join("\n").trimEnd(), me) });
-    if (lines[next]?.trim() === "" && itemLine.test(lines[next + 1] ?? "")) next++; // an empty line between two points
+    const start = next;
+    next = endOfItem(lines, start + 1);
+    const [first = "", ...more] = lines.slice(start, next);
+    const text = [first.slice(whole.length), ...more.map((line) => line.trim())].join("\n").trimEnd();
+    items.push({ level, label: /\d/.test(mark) ? mark : "•", children: inlinesOf(text, me) });
+    if (lines[next]?.trim() === "" && itemAt(lines, next + 1) !== null) next++; // an empty line between two points
   }
   return items.length === 0 ? null : { block: { is: "list", items }, next };
+}
+
+function itemAt(lines: readonly string[], i: number): RegExpExecArray | null {
+  return itemLine.exec(lines[i] ?? "");
+}
+
+/** Returns the index of the first line that does not continue a point. */
+function endOfItem(lines: readonly string[], from: number): number {
+  let next = from;
+  while (/^(?: {2}|\t)\s*\S/.test(lines[next] ?? "") && itemAt(lines, next) === null) next++;
+  return next;
 }

@@ -28,7 +28,7 @@ export function beginningOf(text: string): string | null {
 
 /** Up to three emoji: flags, keycaps and pictures, with skin tones, tags and joiners. */
 const fewEmoji =
-  /^\s*(?:(?:\p{RI}\p{RI}|[0-9#*]\ufe0f?\u20e3|(?:\p{Emoji_Presentation}|\p{Extended_Pictographic}(?=[\ufe0f\u200d\u{1f3fb}-\u{1f3ff}]))[\u{1f3fb}-\u{1f3ff}]?\ufe0f?[\u{e0020}-\u{e007f}]{0,8}(?:\u200d\p{Extended_Pictographic}[\u{1f3fb}-\u{1f3ff}]?\ufe0f?){0,4})\s*){1,3}$/u;
+  /^\s*(?:(?:\p{RI}\p{RI}|[0-9#*]\ufe0f?\u20e3|(?:(?!\p{RI})\p{Emoji_Presentation}|\p{Extended_Pictographic}(?=[\ufe0f\u200d\u{1f3fb}-\u{1f3ff}]))[\u{1f3fb}-\u{1f3ff}]?\ufe0f?[\u{e0020}-\u{e007f}]{0,8}(?:\u200d\p{Extended_Pictographic}[\u{1f3fb}-\u{1f3ff}]?\ufe0f?){0,4})\s*){1,3}$/u;
 
 /** Whether the text is one, two or three emoji and nothing else. They are shown large. */
 export function isFewEmoji(text: string): boolean {
