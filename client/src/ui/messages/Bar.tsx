@@ -4,12 +4,12 @@ import { isOver } from "../Button";
 import { Icon } from "../Icon";
 import { useLocale } from "../i18n";
 import { Text } from "../Text";
-import { radius, space, useColours } from "../theme";
+import { radius, rem, space, useColours } from "../theme";
 import { commandsOf } from "./commands";
 import type { Row } from "./rows";
 import { useSurroundings } from "./surroundings";
 import { Time } from "./Time";
-import { tooltip } from "./tooltip";
+import { onWeb } from "../web";
 
 /** The time of a message and its frequent commands. It lies over the corner of the message that the pointer or the focus is on. */
 export function Bar({ row }: { readonly row: Extract<Row, { is: "message" | "outgoing" }> }) {
@@ -28,7 +28,7 @@ export function Bar({ row }: { readonly row: Extract<Row, { is: "message" | "out
             key={id}
             role="button"
             aria-label={t(id)}
-            {...tooltip(t(id))}
+            {...onWeb({ dataSet: { tip: t(id) } })}
             tabIndex={-1} // the keyboard has the menu
             onPress={run}
             style={(state) => [styles.button, isOver(state) && { backgroundColor: colours.hover }]}
@@ -50,5 +50,5 @@ const styles = StyleSheet.create({
     boxShadow: "0 1px 4px #00000022",
   },
   time: { paddingHorizontal: space.xs },
-  button: { width: 28, height: 26, alignItems: "center", justifyContent: "center", borderRadius: radius.xs },
+  button: { width: rem(28), height: rem(26), alignItems: "center", justifyContent: "center", borderRadius: radius.xs },
 });

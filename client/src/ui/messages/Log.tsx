@@ -1,14 +1,16 @@
 import { useCallback, useEffect, useMemo, useRef, useState, type RefObject } from "react";
-import { StyleSheet, useWindowDimensions, View } from "react-native";
+import { StyleSheet, View } from "react-native";
 
 import type { Chat } from "../../core/chat";
 import type { Message, Outgoing } from "../../core/message";
 import type { Room } from "../../core/room";
 import type { Timeline } from "../../core/timeline";
+import { useLasting } from "../busy";
 import { useLocale } from "../i18n";
 import { usePreferences } from "../preferences";
 import { useReadable } from "../readable";
-import { space, twoPanes } from "../theme";
+import { rem, space } from "../theme";
+import { useWide } from "../wide";
 import { Announcer } from "./Announcer";
 import { commandsOf } from "./commands";
 import { Jump, Pill } from "./Floating";
@@ -43,7 +45,7 @@ export function Log({ chat, room, timeline, onVisit }: Props) {
   const list = useRef<ListHandle>(null);
   const attentive = useAttention();
   const reader = useReader(room, timeline, rows, list, attentive);
-  const slow = useSlow(older === "loading");
+  const slow = useLasting(older === "loading", 400);
   const [menu, setMenu] = useState<OpenMenu | null>(null);
   const [notice, copy] = useCopy();
   const surroundings = useSurroundingsOf(chat, list, copy, setMenu, onVisit);
@@ -114,14 +116,14 @@ interface MessageMenuProps extends OpenMenu {
 }
 
 function MessageMenu({ message, anchor, surroundings, onClose }: MessageMenuProps) {
-  const { t, language } = useLocale();
+  const { t, formats } = useLocale();
   const sender =
     message.kind === "outgoing" || message.client_id === surroundings.me ? t("you") : harmless(message.client_id);
   const time = new Date(message.kind === "message" ? message.sent_at : message.written_at);
   return (
     <Menu
       commands={commandsOf(message, surroundings.server, surroundings.actions)}
-      title={`${sender}, ${fullTime(time, language)}`}
+      title={`${sender}, ${fullTime(time, formats)}`}
       anchor={anchor}
       onClose={onClose}
     />
@@ -136,7 +138,7 @@ function useSurroundingsOf(
   onVisit: (room: string, seq: number | null) => void,
 ): Surroundings {
   const { density } = useReadable(usePreferences().choices);
-  const wide = useWindowDimensions().width >= twoPanes;
+  const wide = useWide();
   const visit = useRef(onVisit);
   useEffect(() => {
     visit.current = onVisit;
@@ -173,23 +175,9 @@ function useFollowOwn(written: number, attentive: boolean, list: RefObject<ListH
   }, [written, attentive, list]);
 }
 
-/** Whether something takes so long that the app should show it. */
-function useSlow(busy: boolean): boolean {
-  const [slow, setSlow] = useState(false);
-  useEffect(() => {
-    if (!busy) return;
-    const timer = setTimeout(() => setSlow(true), 400);
-    return () => {
-      clearTimeout(timer);
-      setSlow(false);
-    };
-  }, [busy]);
-  return slow && busy;
-}
-
 const styles = StyleSheet.create({
   log: { flex: 1, minHeight: 0 },
-  column: { width: "100%", maxWidth: column, marginHorizontal: "auto" },
+  column: { width: "100%", maxWidth: rem(column), marginHorizontal: "auto" },
   over: { position: "absolute", start: 0, end: 0, pointerEvents: "box-none" },
   top: { top: space.s, alignItems: "center", gap: space.s },
   bottom: { bottom: space.m, paddingHorizontal: space.l, alignItems: "flex-end", gap: space.s },

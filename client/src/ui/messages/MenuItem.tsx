@@ -4,7 +4,7 @@ import { isOver } from "../Button";
 import { Icon } from "../Icon";
 import { useLocale } from "../i18n";
 import { Text } from "../Text";
-import { radius, space, useColours } from "../theme";
+import { radius, rem, space, useColours } from "../theme";
 import type { Command } from "./commands";
 
 /** A command in the menu of a message. */
@@ -46,7 +46,7 @@ const styles = StyleSheet.create({
     flexDirection: "row",
     alignItems: "center",
     gap: space.m,
-    minHeight: 44,
+    minHeight: rem(44),
     paddingHorizontal: space.l,
     marginHorizontal: space.xs,
     borderRadius: radius.s,

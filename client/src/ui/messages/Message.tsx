@@ -6,8 +6,9 @@ import { Avatar } from "../Avatar";
 import { Button } from "../Button";
 import { Icon } from "../Icon";
 import { useLocale, type Texts } from "../i18n";
+import { reasonText } from "../i18n/reasons";
 import { Text } from "../Text";
-import { colourOf, radius, space, useColours } from "../theme";
+import { colourOf, radius, rem, space, useColours } from "../theme";
 import { Bar } from "./Bar";
 import { Frame } from "./Frame";
 import { blocksOf } from "./markdown";
@@ -197,8 +198,9 @@ function Refused({ outgoing }: { readonly outgoing: Outgoing }) {
 /** Returns the text that says why the server has not accepted a message. */
 function refusalOf(outgoing: Outgoing, t: Texts): string {
   if (outgoing.state === "accepted") return "";
-  if (outgoing.state !== "failed") return t("waits-because", { reason: outgoing.reason?.text ?? "" });
-  return t(outgoing.conflict ? "failed-conflict" : "failed-because", { reason: outgoing.reason.text });
+  if (outgoing.state !== "failed")
+    return t("waits-because", { reason: outgoing.reason === null ? "" : reasonText(t, outgoing.reason) });
+  return t(outgoing.conflict ? "failed-conflict" : "failed-because", { reason: reasonText(t, outgoing.reason) });
 }
 
 /** The highlight of a message fades on the web. Phones switch it. */
@@ -217,11 +219,11 @@ const styles = StyleSheet.create({
   },
   top: { borderTopStartRadius: radius.m, borderTopEndRadius: radius.m, paddingTop: 3 },
   bottom: { borderBottomStartRadius: radius.m, borderBottomEndRadius: radius.m, paddingBottom: 3 },
-  avatar: { width: avatar, paddingTop: 2, height: 1 },
+  avatar: { width: rem(avatar), paddingTop: 2, height: 1 },
   content: { flex: 1, minWidth: 0 },
   beside: { flex: 1, minWidth: 0, flexDirection: "row", gap: space.s },
   head: { flexDirection: "row", alignItems: "baseline", gap: space.s },
-  names: { width: 128, flexDirection: "row", justifyContent: "flex-end", paddingTop: 2 },
+  names: { width: rem(128), flexDirection: "row", justifyContent: "flex-end", paddingTop: 2 },
   name: { flexShrink: 1, minWidth: 0 },
   unseen: { position: "absolute", width: 1, height: 1, overflow: "hidden", opacity: 0 },
   fold: { paddingVertical: space.xs, alignSelf: "flex-start" },

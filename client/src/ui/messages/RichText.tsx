@@ -1,17 +1,25 @@
 import { memo } from "react";
-import { Linking, Platform, ScrollView, StyleSheet, Text as Native, View, type TextStyle } from "react-native";
+import {
+  Linking,
+  Platform,
+  Pressable,
+  ScrollView,
+  StyleSheet,
+  Text as Native,
+  View,
+  type TextStyle,
+} from "react-native";
 
 import { isOver } from "../Button";
 import { Icon } from "../Icon";
 import { useLocale } from "../i18n";
 import { Text } from "../Text";
-import { font, mono, radius, space, useColours } from "../theme";
+import { font, mono, rem, radius, space, useColours } from "../theme";
 import type { Inline, Link } from "./inline";
-import { messageOf } from "./links";
+import { spotOfLink } from "./links";
 import type { Block } from "./markdown";
 import { useSurroundings } from "./surroundings";
-import { tooltip } from "./tooltip";
-import { Pressable } from "react-native";
+import { onWeb } from "../web";
 
 interface Props {
   readonly blocks: readonly Block[];
@@ -109,7 +117,7 @@ function Piece({ piece }: { readonly piece: Inline }) {
 function LinkView({ link: { text, href, target } }: { readonly link: Link }) {
   const colours = useColours();
   const { server, actions } = useSurroundings();
-  const here = messageOf(href, server);
+  const here = spotOfLink(href, server);
   const visit = () => here !== null && actions.visit(here.room, here.seq);
   return (
     <>
@@ -161,7 +169,7 @@ function Code({ language, text }: { readonly language: string; readonly text: st
       <Pressable
         role="button"
         aria-label={t("copy-code")}
-        {...tooltip(t("copy-code"))}
+        {...onWeb({ dataSet: { tip: t("copy-code") } })}
         onPress={() => actions.copy(text)}
         style={(state) => [
           styles.copy,
@@ -180,25 +188,25 @@ const keyboardScroll = Platform.OS === "web" ? { tabIndex: 0 as const } : {};
 const styles = StyleSheet.create({
   text: { minWidth: 0, gap: space.xs },
   flow: { flexShrink: 1, minWidth: 0 },
-  large: { fontSize: 2 * font.body + 4, lineHeight: 2.6 * font.body },
+  large: { fontSize: rem(34), lineHeight: rem(42) },
   bold: { fontWeight: "700", borderRadius: radius.xs },
   italic: { fontStyle: "italic" },
   strike: { textDecorationLine: "line-through" },
   link: { textDecorationLine: "underline" },
-  code: { fontFamily: mono, fontSize: 0.9 * font.body, writingDirection: "ltr", borderRadius: radius.xs },
+  code: { fontFamily: mono, fontSize: rem(0.9 * font.body), writingDirection: "ltr", borderRadius: radius.xs },
   quote: { borderStartWidth: 3, paddingStart: space.m, gap: space.xs },
   item: { flexDirection: "row", gap: space.s },
   label: { minWidth: 14, textAlign: "right", fontVariant: ["tabular-nums"] },
   block: { borderRadius: radius.s, borderWidth: 1, marginVertical: 2, overflow: "hidden" },
   blockContent: { paddingHorizontal: space.s, paddingVertical: space.xs + 2, paddingEnd: 44 },
-  lines: { lineHeight: 1.3 * font.body, whiteSpace: "pre" } as TextStyle,
+  lines: { lineHeight: rem(1.3 * font.body), whiteSpace: "pre" } as TextStyle,
   language: { paddingHorizontal: space.s, paddingTop: 3 },
   copy: {
     position: "absolute",
     top: 3,
     end: 3,
-    width: 28,
-    height: 26,
+    width: rem(28),
+    height: rem(26),
     alignItems: "center",
     justifyContent: "center",
     borderRadius: radius.xs,

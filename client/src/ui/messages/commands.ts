@@ -1,5 +1,6 @@
 import type { Message, Outgoing } from "../../core/message";
 import type { IconProps } from "../icons";
+import { fragmentOf } from "../where";
 import type { Actions } from "./surroundings";
 
 /** What a person can do with a message. The bar beside the message has the frequent commands, its menu has all of them. */
@@ -25,5 +26,5 @@ export function commandsOf(message: Message | Outgoing, server: string, actions:
 
 /** Returns the address of a message, or of a room. */
 export function linkTo(server: string, room: string, seq: number | null): string {
-  return `${server}/#/${room}${seq === null ? "" : `/${seq}`}`;
+  return `${server}/${fragmentOf(room, seq)}`;
 }

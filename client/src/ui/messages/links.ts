@@ -1,3 +1,4 @@
+import { spotOf } from "../where";
 import type { Link } from "./inline";
 
 /** Invisible characters make an address look like another one. */
@@ -55,9 +56,12 @@ function withoutPunctuation(address: string): string {
   return address.slice(0, end);
 }
 
-/** Returns the room and the number of a link to a message of this server; null for other links. */
-export function messageOf(href: string, origin: string): { readonly room: string; readonly seq: number | null } | null {
-  if (origin === "" || !href.startsWith(`${origin}/#/`)) return null;
-  const [, room, seq] = /^([a-z0-9][a-z0-9._-]{0,63})(?:\/([1-9]\d{0,14}))?$/.exec(href.slice(origin.length + 3)) ?? [];
-  return room === undefined ? null : { room, seq: seq === undefined ? null : Number(seq) };
+/** Returns what a link to a room or a message of this server shows; null for other links. */
+export function spotOfLink(
+  href: string,
+  server: string,
+): { readonly room: string; readonly seq: number | null } | null {
+  if (!href.startsWith(`${server}/#`)) return null;
+  const { room, seq } = spotOf(href.slice(server.length + 1));
+  return room === null ? null : { room, seq };
 }
