@@ -120,7 +120,7 @@ describe("the messages of a room", () => {
     expect(waiting?.getByTestId("state").props["aria-label"]).toBe("Waiting");
     expect(waiting?.queryByRole("button")).toBeNull();
     expect(failed?.getByTestId("state").props["aria-label"]).toBe("Failed");
-    expect(failed?.getByText(/not here/)).toBeTruthy();
+    expect(failed?.getByText(/You may not do this here/)).toBeTruthy();
     const [resend, discard] = [jest.spyOn(chat, "resend"), jest.spyOn(chat, "discard")];
     fireEvent.press(screen.getByRole("button", { name: "Try again" }));
     fireEvent.press(screen.getByRole("button", { name: "Discard" }));
