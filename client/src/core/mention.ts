@@ -22,12 +22,13 @@ export function mentions(text: string, client: string): readonly Span[] {
     const end = at + wanted.length;
     while (next < code.length && (code[next]?.[1] ?? 0) <= at) next++;
     const inCode = (code[next]?.[0] ?? Infinity) < end;
-    if (!inCode && isAlone(text, at, end)) found.push([at, end]);
+    if (!inCode && standsAlone(text, at, end)) found.push([at, end]);
   }
   return found;
 }
 
-function isAlone(text: string, start: number, end: number): boolean {
+/** Whether the part of a text from an @ to the end of a name is not inside a longer word or an address. */
+export function standsAlone(text: string, start: number, end: number): boolean {
   if (beforeNoMention.test(text.slice(Math.max(0, start - 2), start))) return false;
   const rest = text.slice(end, end + 16);
   return !inWord.test(rest) && !inWord.test(rest.replace(joins, ""));

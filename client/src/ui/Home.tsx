@@ -51,7 +51,16 @@ function Pane({ chat, place, wide }: { readonly chat: Chat; readonly place: Plac
   const name = place.room;
   const room = chat.room(name);
   if (room !== undefined)
-    return <RoomScreen chat={chat} room={room} wide={wide} onBack={place.back} onVisit={(name) => place.show(name)} />;
+    return (
+      <RoomScreen
+        chat={chat}
+        room={room}
+        wide={wide}
+        at={place.seq}
+        onBack={place.back}
+        onVisit={(name, seq) => place.show(name, seq ?? undefined)}
+      />
+    );
   return (
     <Note title={t("not-joined")} text={t("not-joined-text", { room: name })}>
       <Button kind="primary" label={t("join-this", { room: name })} onPress={() => chat.join(name)} />

@@ -20,13 +20,15 @@ interface Props {
   readonly room: Room;
   /** Whether the list of rooms is beside it. */
   readonly wide: boolean;
+  /** The number of the message to show; null for where the reader has been. */
+  readonly at: number | null;
   readonly onBack: () => void;
   /** Opens a room, at a message if it is given. */
   readonly onVisit: (room: string, seq: number | null) => void;
 }
 
 /** A room: its head, its messages, and the composer. */
-export function RoomScreen({ chat, room, wide, onBack, onVisit }: Props) {
+export function RoomScreen({ chat, room, wide, at, onBack, onVisit }: Props) {
   const maySend = useReadable(chat.maySend);
   const { refused } = useReadable(room.timeline);
   return (
@@ -34,7 +36,7 @@ export function RoomScreen({ chat, room, wide, onBack, onVisit }: Props) {
       <Head chat={chat} name={room.name} wide={wide} onBack={onBack} />
       <WentBack key={`${room.name} went back`} room={room} />
       <View style={styles.messages}>
-        <Messages key={room.name} chat={chat} room={room} onVisit={onVisit} />
+        <Messages key={room.name} chat={chat} room={room} at={at} onVisit={onVisit} />
       </View>
       {refused === null && (maySend ? <Composer key={room.name} room={room} focused={wide} /> : <ReadOnly />)}
     </>

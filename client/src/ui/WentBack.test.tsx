@@ -21,9 +21,13 @@ async function open(language: Language = "en"): Promise<Room> {
   const chat = await world.chat();
   const room = chat.room("lobby");
   if (room === undefined) throw new Error("the lobby was not joined");
-  await draw(world, <RoomScreen chat={chat} room={room} wide onBack={() => undefined} onVisit={() => undefined} />, {
-    language,
-  });
+  await draw(
+    world,
+    <RoomScreen chat={chat} room={room} wide onBack={() => undefined} at={null} onVisit={() => undefined} />,
+    {
+      language,
+    },
+  );
   return room;
 }
 

@@ -55,4 +55,5 @@ copy-code = نسخ الشيفرة
 copied = تم النسخ
 not-copied = لم يسمح هذا الجهاز بالنسخ
 message-menu = المزيد
+message-absent = لم تعد هذه الرسالة محفوظة، أو أنها غير موجودة
 `;

@@ -34,4 +34,5 @@ copy-code = Code kopieren
 copied = Kopiert
 not-copied = Dieses Gerät erlaubt das Kopieren nicht
 message-menu = Mehr
+message-absent = Diese Nachricht gibt es nicht oder nicht mehr
 `;

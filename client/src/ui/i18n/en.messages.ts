@@ -34,4 +34,5 @@ copy-code = Copy code
 copied = Copied
 not-copied = This device has not allowed copying
 message-menu = More
+message-absent = This message is not kept any more, or does not exist
 `;

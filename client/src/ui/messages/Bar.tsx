@@ -11,16 +11,18 @@ import { useSurroundings } from "./surroundings";
 import { Time } from "./Time";
 import { onWeb } from "../web";
 
-/** The time of a message and its frequent commands. It lies over the corner of the message that the pointer or the focus is on. */
+/** The time of a message, unless it stands above the message, and its frequent commands. It lies over the corner of the message that the pointer or the focus is on. */
 export function Bar({ row }: { readonly row: Extract<Row, { is: "message" | "outgoing" }> }) {
   const colours = useColours();
   const { t } = useLocale();
-  const { server, actions } = useSurroundings();
+  const { density, server, actions } = useSurroundings();
   return (
     <View testID="bar" style={[styles.bar, { backgroundColor: colours.surface, borderColor: colours.line }]}>
-      <Text size="small" tone="muted" style={styles.time}>
-        <Time time={row.time} />
-      </Text>
+      {!(row.first && density === "comfortable") && (
+        <Text size="small" tone="muted" style={styles.time}>
+          <Time time={row.time} />
+        </Text>
+      )}
       {commandsOf(row.message, server, actions)
         .filter(({ frequent }) => frequent)
         .map(({ id, icon, run }) => (

@@ -14,7 +14,7 @@ import { useCopy } from "./useCopy";
 export function Beginning({ chat, room }: { readonly chat: Chat; readonly room: string }) {
   const { t } = useLocale();
   const maySend = useReadable(chat.maySend);
-  const [copied, copy] = useCopy();
+  const [copied, , copy] = useCopy();
   return (
     <View testID="messages" style={styles.middle}>
       <Avatar name={room} size={56} />

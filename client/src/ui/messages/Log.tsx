@@ -2,107 +2,87 @@ import { useCallback, useEffect, useMemo, useRef, useState, type RefObject } fro
 import { StyleSheet, View } from "react-native";
 
 import type { Chat } from "../../core/chat";
-import type { Message, Outgoing } from "../../core/message";
+import { timeOf, type Message, type Outgoing } from "../../core/message";
 import type { Room } from "../../core/room";
 import type { Timeline } from "../../core/timeline";
-import { useLasting } from "../busy";
 import { useLocale } from "../i18n";
 import { usePreferences } from "../preferences";
 import { useReadable } from "../readable";
-import { rem, space } from "../theme";
+import { space } from "../theme";
 import { useWide } from "../wide";
 import { Announcer } from "./Announcer";
 import { commandsOf } from "./commands";
-import { Jump, Pill } from "./Floating";
-import { List } from "./List";
+import { Pill } from "./Floating";
 import type { ListHandle } from "./list";
 import { Menu } from "./Menu";
-import { MessageView } from "./Message";
-import { rowsOf, type Row } from "./rows";
-import { Day, DayPill, Removed, Unread } from "./Separator";
+import type { Jumped } from "./Messages";
+import { Scroller } from "./Scroller";
 import { SurroundingsContext, type Actions, type Anchor, type Surroundings } from "./surroundings";
 import { harmless } from "./text";
 import { fullTime } from "./times";
-import { useAttention } from "./useAttention";
 import { useCopy } from "./useCopy";
-import { useReader } from "./useReader";
+import { useGeneration, viewOf } from "./view";
 
 interface Props {
   readonly chat: Chat;
   readonly room: Room;
   readonly timeline: Timeline;
+  readonly jumped: Jumped | null;
+  /** Whether somebody looks at the messages. */
+  readonly attentive: boolean;
   readonly onVisit: (room: string, seq: number | null) => void;
 }
 
-/** The widest column of messages. Longer lines are hard to read. */
-export const column = 860;
+/** How long a message that was jumped to is highlighted, in milliseconds. */
+const flash = 1_800;
 
-/** The list of messages, which has at least one, and the buttons to move in it. */
-export function Log({ chat, room, timeline, onVisit }: Props) {
+/** The list of messages, which has at least one, with the menu of a message and short notices. */
+export function Log({ chat, room, timeline, jumped, attentive, onVisit }: Props) {
   const { t } = useLocale();
-  const { outgoing, older, mark } = timeline;
-  const rows = useMemo(() => rowsOf(timeline, chat.client), [timeline, chat.client]);
+  const view = viewOf(timeline);
+  const generation = useGeneration(view.messages);
   const list = useRef<ListHandle>(null);
-  const attentive = useAttention();
-  const reader = useReader(room, timeline, rows, list, attentive);
-  const slow = useLasting(older === "loading", 400);
   const [menu, setMenu] = useState<OpenMenu | null>(null);
-  const [notice, copy] = useCopy();
-  const surroundings = useSurroundingsOf(chat, list, copy, setMenu, onVisit);
-  useFollowOwn(outgoing.at(-1)?.order ?? 0, attentive, list);
+  const [notice, show, copy] = useCopy();
+  const flashed = useFlash(jumped);
+  const surroundings = useSurroundingsOf({ chat, list, flashed, copy, setMenu, onVisit });
+  const toNewest = () => {
+    room.toNewest();
+    onVisit(room.name, null);
+  };
+  useFollowOwn(timeline.outgoing.at(-1)?.order ?? 0, attentive, () =>
+    view.newest ? list.current?.toEnd() : toNewest(),
+  );
+  useEffect(() => {
+    if (jumped === null || room.timeline.get().window?.state !== "absent") return;
+    room.toNewest();
+    show(t("message-absent"));
+  }, [room, jumped, show, t]);
+
   return (
     <SurroundingsContext.Provider value={surroundings}>
       <View style={styles.log}>
-        <List
-          ref={list}
-          rows={rows}
-          render={render}
-          openAt={reader.openAt}
-          follows={attentive}
-          label={t("messages-in", { room: room.name })}
-          onBeginning={() => older === "some" && void room.older()}
-          onNearEnd={() => undefined}
-          onEnd={reader.onEnd}
-          onView={reader.onView}
+        <Scroller
+          key={generation}
+          list={list}
+          room={room}
+          client={chat.client}
+          timeline={timeline}
+          view={view}
+          jumped={jumped}
+          attentive={attentive}
+          onNewest={toNewest}
         />
-        <View style={[styles.over, styles.top]}>
-          {reader.day !== null && <DayPill day={reader.day} floating />}
-          {older === "failed" ? (
-            <Pill label={t("older-failed")} onPress={() => void room.older()} />
-          ) : slow ? (
-            <Pill label={t("loading")} />
-          ) : (
-            mark !== null &&
-            reader.unread !== null && (
-              <Pill
-                testID="first-unread"
-                icon={reader.unread === "above" ? "up" : "down"}
-                label={t("unread-pill", { count: timeline.last - mark })}
-                onPress={() => void reader.toUnread()}
-              />
-            )
-          )}
-        </View>
-        <View style={[styles.over, styles.bottom]}>
-          <View style={styles.notice}>{notice !== null && <Pill label={notice} />}</View>
-          {!reader.atEnd && <Jump count={reader.fresh} onPress={() => list.current?.toEnd()} />}
-        </View>
+        {notice !== null && (
+          <View style={styles.notice}>
+            <Pill label={notice} />
+          </View>
+        )}
         <Announcer room={room} client={chat.client} />
         {menu !== null && <MessageMenu {...menu} surroundings={surroundings} onClose={() => setMenu(null)} />}
       </View>
     </SurroundingsContext.Provider>
   );
-}
-
-function render(row: Row) {
-  return <View style={styles.column}>{drawn(row)}</View>;
-}
-
-function drawn(row: Row) {
-  if (row.is === "day") return <Day day={row.day} />;
-  if (row.is === "unread") return <Unread />;
-  if (row.is === "removed") return <Removed />;
-  return <MessageView row={row} />;
 }
 
 interface OpenMenu {
@@ -117,26 +97,29 @@ interface MessageMenuProps extends OpenMenu {
 
 function MessageMenu({ message, anchor, surroundings, onClose }: MessageMenuProps) {
   const { t, formats } = useLocale();
-  const sender =
-    message.kind === "outgoing" || message.client_id === surroundings.me ? t("you") : harmless(message.client_id);
-  const time = new Date(message.kind === "message" ? message.sent_at : message.written_at);
+  const { me, server, actions } = surroundings;
+  const own = message.kind === "outgoing" || message.client_id === me;
+  const sender = own ? t("you") : harmless(message.client_id);
   return (
     <Menu
-      commands={commandsOf(message, surroundings.server, surroundings.actions)}
-      title={`${sender}, ${fullTime(time, formats)}`}
+      commands={commandsOf(message, server, actions)}
+      title={`${sender}, ${fullTime(new Date(timeOf(message)), formats)}`}
       anchor={anchor}
       onClose={onClose}
     />
   );
 }
 
-function useSurroundingsOf(
-  chat: Chat,
-  list: RefObject<ListHandle | null>,
-  copy: (text: string) => void,
-  setMenu: (menu: OpenMenu) => void,
-  onVisit: (room: string, seq: number | null) => void,
-): Surroundings {
+interface SurroundingsOptions {
+  readonly chat: Chat;
+  readonly list: RefObject<ListHandle | null>;
+  readonly flashed: number | null;
+  readonly copy: (text: string) => void;
+  readonly setMenu: (menu: OpenMenu) => void;
+  readonly onVisit: (room: string, seq: number | null) => void;
+}
+
+function useSurroundingsOf({ chat, list, flashed, copy, setMenu, onVisit }: SurroundingsOptions): Surroundings {
   const { density } = useReadable(usePreferences().choices);
   const wide = useWide();
   const visit = useRef(onVisit);
@@ -160,26 +143,33 @@ function useSurroundingsOf(
     [chat, list, copy, openMenu],
   );
   return useMemo(
-    () => ({ density, wide, me: chat.client, server: chat.server, flashed: null, actions }),
-    [density, wide, chat, actions],
+    () => ({ density, wide, me: chat.client, server: chat.server, flashed, actions }),
+    [density, wide, chat, flashed, actions],
   );
 }
 
-/** Scrolls to the end when the user has sent a message. */
-function useFollowOwn(written: number, attentive: boolean, list: RefObject<ListHandle | null>): void {
+/** Returns the number of the message that was jumped to a moment ago. */
+function useFlash(jumped: Jumped | null): number | null {
+  const [over, setOver] = useState<Jumped | null>(null);
+  useEffect(() => {
+    if (jumped === null) return;
+    const timer = setTimeout(() => setOver(jumped), flash);
+    return () => clearTimeout(timer);
+  }, [jumped]);
+  return jumped === over ? null : (jumped?.seq ?? null);
+}
+
+/** Calls toEnd when the user has sent a message. */
+function useFollowOwn(written: number, attentive: boolean, toEnd: () => void): void {
   const newest = useRef(written);
   useEffect(() => {
     const fresh = written > newest.current;
     if (fresh) newest.current = written;
-    if (fresh && attentive) list.current?.toEnd();
-  }, [written, attentive, list]);
+    if (fresh && attentive) toEnd();
+  });
 }
 
 const styles = StyleSheet.create({
   log: { flex: 1, minHeight: 0 },
-  column: { width: "100%", maxWidth: rem(column), marginHorizontal: "auto" },
-  over: { position: "absolute", start: 0, end: 0, pointerEvents: "box-none" },
-  top: { top: space.s, alignItems: "center", gap: space.s },
-  bottom: { bottom: space.m, paddingHorizontal: space.l, alignItems: "flex-end", gap: space.s },
-  notice: { alignSelf: "center" },
+  notice: { position: "absolute", start: 0, end: 0, bottom: space.m, alignItems: "center", pointerEvents: "none" },
 });

@@ -61,7 +61,13 @@ function Ground({ row, active, flashes }: GroundProps) {
   return (
     <View
       testID={flashes ? "flashed" : undefined}
-      style={[styles.row, row.first && styles.top, row.last && styles.bottom, flashStyle, { backgroundColor: ground }]}
+      style={[
+        styles.row,
+        density === "comfortable" && styles.roomy,
+        row.first && styles.top,
+        row.last && styles.bottom,
+        { backgroundColor: ground },
+      ]}
     >
       {density === "comfortable" && (
         <View style={styles.avatar}>{row.first && <Avatar name={nameOf(row)} size={avatar} />}</View>
@@ -203,22 +209,19 @@ function refusalOf(outgoing: Outgoing, t: Texts): string {
   return t(outgoing.conflict ? "failed-conflict" : "failed-because", { reason: reasonText(t, outgoing.reason) });
 }
 
-/** The highlight of a message fades on the web. Phones switch it. */
-const flashStyle = { transitionProperty: "background-color", transitionDuration: "250ms" } as object;
-
 const styles = StyleSheet.create({
-  comfortable: { paddingTop: 6 },
-  compact: { paddingTop: 3 },
+  comfortable: { paddingTop: 4 },
+  compact: { paddingTop: 2 },
   row: {
     flexDirection: "row",
     alignItems: "flex-start",
     gap: space.s,
     paddingHorizontal: space.s,
     marginHorizontal: space.s,
-    paddingVertical: 1,
   },
-  top: { borderTopStartRadius: radius.m, borderTopEndRadius: radius.m, paddingTop: 3 },
-  bottom: { borderBottomStartRadius: radius.m, borderBottomEndRadius: radius.m, paddingBottom: 3 },
+  roomy: { paddingVertical: 1 },
+  top: { borderTopStartRadius: radius.m, borderTopEndRadius: radius.m, paddingTop: 2 },
+  bottom: { borderBottomStartRadius: radius.m, borderBottomEndRadius: radius.m, paddingBottom: 2 },
   avatar: { width: rem(avatar), paddingTop: 2, height: 1 },
   content: { flex: 1, minWidth: 0 },
   beside: { flex: 1, minWidth: 0, flexDirection: "row", gap: space.s },

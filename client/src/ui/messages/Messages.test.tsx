@@ -63,7 +63,7 @@ async function open(...said: readonly (readonly [string, string])[]): Promise<Ro
   chat = await world.chat();
   const room = chat.room("lobby");
   if (room === undefined) throw new Error("the lobby was not joined");
-  await draw(world, <Messages chat={chat} room={room} onVisit={visited} />);
+  await draw(world, <Messages chat={chat} room={room} at={null} onVisit={visited} />);
   return room;
 }
 
@@ -260,7 +260,7 @@ describe("the reader", () => {
     expect(shown().openAt).toBeNull();
     screen.unmount();
     await deliver(room, ["Bob", "four"], ["Bob", "five"]);
-    await draw(world, <Messages chat={chat} room={room} onVisit={visited} />);
+    await draw(world, <Messages chat={chat} room={room} at={null} onVisit={visited} />);
     expect(shown().openAt).toEqual({ key: "unread", place: "top" });
     expect(shown().rows.map((row) => row.is)).toEqual([
       "day",
@@ -300,14 +300,14 @@ describe("older messages", () => {
     expect(older.mock.calls).toEqual([[]]);
   });
 
-  test("are fetched back to the first unread one, which is then shown", async () => {
+  test("are left out on the way to the first unread one, around which the log is shown", async () => {
     const room = await later();
-    const older = jest.spyOn(room, "older").mockResolvedValue();
+    const jump = jest.spyOn(room, "jump").mockResolvedValue();
     jest.useFakeTimers();
     fireEvent.press(screen.getByTestId("first-unread"));
     await flushPromises();
     act(() => jest.advanceTimersByTime(50));
-    expect(older.mock.calls).toEqual([[1]]);
+    expect(jump.mock.calls).toEqual([[1]]);
     expect(mockHandle.toKey.mock.calls).toEqual([["unread", "top"]]);
     expect(screen.queryByTestId("first-unread")).toBeNull();
   });
@@ -338,16 +338,12 @@ describe("older messages", () => {
 
   test("can be fetched again after a failure", async () => {
     const room = await later();
-    const older = jest.spyOn(room, "older").mockImplementation(() => {
-      room.timeline.update((timeline) => ({ ...timeline, older: "failed" }));
-      return Promise.resolve();
-    });
-    await flushPromises(() => fireEvent.press(screen.getByTestId("first-unread")));
-    expect(mockHandle.toKey).not.toHaveBeenCalled();
+    const older = jest.spyOn(room, "older").mockResolvedValue();
+    await change(room, { older: "failed" });
     fireEvent.press(screen.getByRole("button", { name: /^Earlier messages cannot be fetched now/ }));
-    expect(older).toHaveBeenCalledTimes(2);
+    expect(older).toHaveBeenCalledTimes(1);
     await change(room, { older: "some" });
-    expect(screen.getByTestId("first-unread")).toBeTruthy();
+    expect(screen.queryByRole("button", { name: /^Earlier messages/ })).toBeNull();
   });
 
   test("are shown as loading when it takes long", async () => {

@@ -72,12 +72,17 @@ function BlockView({ block, large }: { readonly block: Block; readonly large: bo
   }
 }
 
-/** Each paragraph takes its direction from its own letters, without effect on its surroundings. */
+/** Each paragraph takes its direction from its own letters, without effect on its surroundings, and stands below the sender's name. */
 const direction = Platform.OS === "web" ? { dir: "auto" as const } : {};
 
 function Paragraph({ pieces, style }: { readonly pieces: readonly Inline[]; readonly style?: TextStyle | undefined }) {
+  const { rtl } = useLocale();
   return (
-    <Text {...direction} selectable={Platform.OS === "web"} style={[styles.flow, style]}>
+    <Text
+      {...direction}
+      selectable={Platform.OS === "web"}
+      style={[styles.flow, rtl ? styles.right : styles.left, style]}
+    >
       <Pieces pieces={pieces} />
     </Text>
   );
@@ -187,7 +192,9 @@ const keyboardScroll = Platform.OS === "web" ? { tabIndex: 0 as const } : {};
 
 const styles = StyleSheet.create({
   text: { minWidth: 0, gap: space.xs },
-  flow: { flexShrink: 1, minWidth: 0 },
+  flow: { flexShrink: 1, minWidth: 0, lineHeight: rem(20) },
+  left: Platform.OS === "web" ? { textAlign: "left" } : {},
+  right: Platform.OS === "web" ? { textAlign: "right" } : {},
   large: { fontSize: rem(34), lineHeight: rem(42) },
   bold: { fontWeight: "700", borderRadius: radius.xs },
   italic: { fontStyle: "italic" },
@@ -199,7 +206,7 @@ const styles = StyleSheet.create({
   label: { minWidth: 14, textAlign: "right", fontVariant: ["tabular-nums"] },
   block: { borderRadius: radius.s, borderWidth: 1, marginVertical: 2, overflow: "hidden" },
   blockContent: { paddingHorizontal: space.s, paddingVertical: space.xs + 2, paddingEnd: 44 },
-  lines: { lineHeight: rem(1.3 * font.body), whiteSpace: "pre" } as TextStyle,
+  lines: { lineHeight: rem(1.3 * font.body), whiteSpace: "pre", tabSize: 4 } as TextStyle,
   language: { paddingHorizontal: space.s, paddingTop: 3 },
   copy: {
     position: "absolute",

@@ -1,3 +1,4 @@
+import { standsAlone } from "../../core/mention";
 import { markAt, pairMarks, type Mark } from "./emphasis";
 import { labelledLink, linkOf, mailLink } from "./links";
 
@@ -53,9 +54,8 @@ export function inlinesOf(text: string, me = ""): readonly Inline[] {
       const close = closing.get(at);
       if (close !== undefined) take(at, close + whole.length - at, codeOf(text.slice(at + whole.length, close)));
     } else {
-      const mail = mailAt(text, at, end);
-      if (mail !== null) take(mail.start, mail.text.length, mailLink(mail.text));
-      else if (isMention(text, at, me)) take(at, me.length + 1, { is: "mention", text: `@${me}` });
+      const found = atSign(text, at, end, me);
+      if (found !== null) take(found.start, found.part.text.length, found.part);
     }
   }
   if (end < text.length) parts.push({ is: "text", text: text.slice(end) });
@@ -75,14 +75,13 @@ function mailAt(text: string, at: number, from: number): { readonly start: numbe
   return rest === undefined ? null : { start: at - local.length, text: local + rest };
 }
 
-/** Whether the @ at an index and the name after it are words of their own. */
-function isMention(text: string, at: number, me: string): boolean {
-  if (me === "" || !text.startsWith(me, at + 1)) return false;
-  const after = at + 1 + me.length;
-  return (
-    !/[\p{L}\p{N}_]$/u.test(text.slice(Math.max(0, at - 2), at)) &&
-    !/^[\p{L}\p{N}_]/u.test(text.slice(after, after + 2))
-  );
+/** Returns the e-mail address or the mention around an @; null if it is plain text. It begins at `from` or later. */
+function atSign(text: string, at: number, from: number, me: string) {
+  const mail = mailAt(text, at, from);
+  if (mail !== null) return { start: mail.start, part: mailLink(mail.text) };
+  const end = at + 1 + me.length;
+  if (me === "" || !text.startsWith(me, at + 1) || !standsAlone(text, at, end)) return null;
+  return { start: at, part: { is: "mention", text: text.slice(at, end) } as const };
 }
 
 /** Returns where the code ends that begins at an index: at the next equally long run of backticks in the same line. */

@@ -6,8 +6,15 @@ import { useLocale } from "../i18n";
 /** How long a notice is shown, in milliseconds. */
 const shown = 2_000;
 
-/** Copies texts. A notice, which is null most of the time, says for a moment whether the device has taken the last one. */
-export function useCopy(): readonly [notice: string | null, copy: (text: string) => void] {
+/**
+ * Shows notices for a moment, and copies texts. The notice, which is null most of the time, then says whether the device has taken the
+ * text.
+ */
+export function useCopy(): readonly [
+  notice: string | null,
+  show: (text: string) => void,
+  copy: (text: string) => void,
+] {
   const { t } = useLocale();
   const [notice, setNotice] = useState<{ readonly text: string } | null>(null);
   useEffect(() => {
@@ -15,9 +22,10 @@ export function useCopy(): readonly [notice: string | null, copy: (text: string)
     const timer = setTimeout(() => setNotice(null), shown);
     return () => clearTimeout(timer);
   }, [notice]);
+  const show = useCallback((text: string) => setNotice({ text }), []);
   const copy = useCallback(
-    (text: string) => void copyText(text).then((taken) => setNotice({ text: t(taken ? "copied" : "not-copied") })),
-    [t],
+    (text: string) => void copyText(text).then((taken) => show(t(taken ? "copied" : "not-copied"))),
+    [show, t],
   );
-  return [notice?.text ?? null, copy];
+  return [notice?.text ?? null, show, copy];
 }
