@@ -7,6 +7,7 @@ import { dial, type Hub } from "./hub";
 import { claimsOf, type Identity } from "./identity";
 import { Linker, type Link } from "./link";
 import { DeviceRooms, type JoinedRooms, type Level } from "./joined";
+import { PatientDevice } from "./patient";
 import { isUnsent, roomPattern, type Outgoing } from "./message";
 import { Outbox } from "./outbox";
 import { backoff, pause } from "./retry";
@@ -40,8 +41,8 @@ export class Chat {
   readonly rooms: Readable<readonly Summary[]>;
   /** How many of the client's messages the server has not accepted yet. */
   readonly waiting: Readable<number>;
-  /** Whether the device keeps the outbox and the history when the app is closed. */
-  readonly keeps: boolean;
+  /** Whether the device keeps everything when the app is closed. False while it does not answer, fails or is full. */
+  readonly keeps: Readable<boolean>;
   /** The last events, for a report of a fault. */
   readonly events: EventRing;
   /** Resolves when the client has signed out in another tab. */
@@ -63,15 +64,16 @@ export class Chat {
   #connection: Connection | undefined;
   #first: string | undefined;
 
-  private constructor(platform: Platform, server: string, identity: Identity, device: Device, events: EventRing) {
+  private constructor(platform: Platform, server: string, identity: Identity, events: EventRing) {
     const { connectivity, newID, negotiates } = platform;
+    const device = new PatientDevice(() => platform.device(server, identity.client));
     this.client = identity.client;
     this.server = server;
     this.#token = identity.token;
     const token = () => this.#token;
     this.events = events;
     this.#device = device;
-    this.keeps = device.keeps;
+    this.keeps = device.keeping;
     this.#connectivity = connectivity;
     this.#tabs = platform.tabs(server, identity.client);
     this.#api = new Api(server, token, events);
@@ -109,13 +111,15 @@ export class Chat {
     this.#maySend = new Store(mayPublish(identity.token));
     this.maySend = this.#maySend;
     this.#outbox.outgoing.subscribe(() => this.#waiting.set(this.#outbox.outgoing.get().filter(isUnsent).length));
+    void this.#outbox.sent.then(async () => events.note("persist", { granted: await platform.persist() }));
+    device.answered.subscribe(() => this.#readDeviceAgain());
+    device.keeping.subscribe(() => events.note("device", { keeps: device.keeping.get() }));
     this.erased = new Promise((resolve) => this.#tabs.subscribe((event) => this.#onTabEvent(event, resolve)));
   }
 
   /** Opens the data on the device, and starts to connect. It does not wait for the network. */
   static async open(platform: Platform, server: string, identity: Identity, events = new EventRing()): Promise<Chat> {
-    const device = await platform.device(server, identity.client);
-    const chat = new Chat(platform, server, identity, device, events);
+    const chat = new Chat(platform, server, identity, events);
     if (identity.token !== undefined) chat.#tabs.post({ is: "token", token: identity.token });
     await chat.#outbox.start();
     await chat.#joined.load();
@@ -266,6 +270,13 @@ export class Chat {
     this.#summaries.now();
     this.#joined.names.subscribe(follow);
     this.#joined.subscribe((change) => change.is === "level" && this.#summaries.change(change.room));
+  }
+
+  /** Reads what the device could not tell before. */
+  #readDeviceAgain(): void {
+    void this.#outbox.reload();
+    void this.#joined.load();
+    for (const room of this.#rooms.values()) void room.load();
   }
 
   #readAgain(name: string): void {

@@ -2,6 +2,7 @@ import { Failure } from "./failure";
 import { FakeDevice, FakeTabs, FakeConnectivity, flushPromises } from "./fakes";
 import type { Outgoing } from "./message";
 import { Outbox } from "./outbox";
+import { PatientDevice } from "./patient";
 
 export const accepted = "2026-01-01T00:00:00.000000Z";
 export const never = new Promise<string>(() => {});
@@ -21,8 +22,9 @@ export function setUp() {
   };
   const tab = () => {
     const mine = tabs.tab();
+    const patient = new PatientDevice(async () => device);
     const outbox = new Outbox({
-      device,
+      device: patient,
       tabs: mine,
       connectivity,
       random: () => 1,
@@ -35,8 +37,9 @@ export function setUp() {
         return at;
       },
     });
-    const close = () => (outbox.close(), mine.close());
-    return { outbox, close, states: () => outbox.outgoing.get().map((m) => `${m.msg} ${m.state}`) };
+    patient.answered.subscribe(() => void outbox.reload());
+    const close = () => (outbox.close(), mine.close(), patient.close());
+    return { outbox, close, patient, states: () => outbox.outgoing.get().map((m) => `${m.msg} ${m.state}`) };
   };
   return { device, tabs, connectivity, server, tab };
 }

@@ -1,8 +1,9 @@
-import { Store, Emitter } from "./store";
 import type { Device, TabEvent, Tabs, Connectivity } from "./device";
 import { Failure, type Reason } from "./failure";
+import { headsOf, Lanes } from "./lanes";
 import { isDiscardable, isUnsent, type Outgoing, type Unsent, type Written } from "./message";
-import { RetrySchedule, pause } from "./retry";
+import { pause } from "./retry";
+import { Store } from "./store";
 
 export interface OutboxOptions {
   readonly device: Device;
@@ -16,52 +17,69 @@ export interface OutboxOptions {
   readonly random?: () => number;
 }
 
-/** How many ids of the client's arrived messages are remembered. Late events of other tabs may still name them. */
+/** How many ids of messages that have left the outbox are remembered. Reads of the device and events of other tabs may still have them. */
 const remembered = 1_000;
 /** How far the servers' clocks and the order of messages may differ, in milliseconds. */
 const skew = 10_000;
-/** How long the sending tab may leave the first message waiting while this tab is connected, in milliseconds. It may be suspended. */
+/** How long the sending tab may leave a first message waiting while this tab is connected, in milliseconds. It may be suspended. */
 const overdue = 15_000;
-/** After this many temporary refusals in a row the app shows why a message waits. */
-const refusalsBeforeReason = 3;
 
 /** A source of wake events that never fires. */
 const never = { subscribe: () => () => undefined };
 
 /**
  * The client's own messages until they come back in their rooms' logs. Each message is stored on the device before it is
- * sent. One of the client's tabs sends them, one after the other, in the order in which they were written. It tries again for
- * ever, which is safe because the server stores a client's message once per id. A message that the server does not accept has
- * failed or is a conflict, and waits for the user.
+ * sent, and sent all the same if the device cannot store it. One of the client's tabs sends them, those of a room in the order in
+ * which they were written. It tries again for ever, which is safe because the server stores a client's message once per id. A message
+ * that the server does not accept has failed, and waits for the user. One that leaves the outbox never comes back.
  */
 export class Outbox {
   /** The messages of all rooms, in the order in which they were written. */
   readonly outgoing = new Store<readonly Outgoing[]>([]);
+  /** Resolves when the server has accepted the first message. */
+  readonly sent: Promise<void>;
   readonly #o: OutboxOptions;
   readonly #end = new AbortController();
-  readonly #schedule: RetrySchedule;
-  /** Fires when a message may be ready to send. */
-  readonly #work = new Emitter();
-  /** The latest ids that have come back in a log. A pending post or another tab may still report them. */
-  readonly #arrived = new Set<string>();
+  #firstSent = () => {};
+  readonly #lanes: Lanes;
+  /** The ids that have left the outbox, and how. */
+  readonly #gone = new Map<string, "arrived" | "discarded">();
   /** Ids that the device has not stored yet. If one were sent now, another tab could receive and remove it before it is stored, and it would stay. */
   readonly #unkept = new Set<string>();
 
   constructor(options: OutboxOptions) {
     this.#o = options;
-    this.#schedule = new RetrySchedule(options.connectivity, this.#end.signal, options.random);
+    this.sent = new Promise((resolve) => (this.#firstSent = resolve));
+    this.#lanes = new Lanes(
+      {
+        connectivity: options.connectivity,
+        connected: options.connected,
+        random: options.random,
+        ready: () => headsOf(this.outgoing.get()).filter(({ id }) => !this.#unkept.has(id)),
+        send: (message) => this.#send(message),
+        failed: (message, failure, explained) =>
+          this.#goOnWaiting(message, explained ? failure.reason : message.reason),
+      },
+      this.#end.signal,
+    );
     this.#end.signal.addEventListener(
       "abort",
       options.tabs.subscribe((event) => this.#onTabEvent(event)),
     );
   }
 
-  /** Loads the stored messages, reports them to the sending tab, which may not know them all, and sends when this tab has its turn. */
+  /** Loads the stored messages, and sends when this tab has its turn. It also starts if the device does not answer. */
   async start(): Promise<void> {
+    await this.reload();
+    void this.#run();
+  }
+
+  /** Loads the stored messages again, and reports them to the sending tab, which may not know them all. */
+  async reload(): Promise<void> {
     await this.#load();
     for (const outgoing of this.outgoing.get())
       if (outgoing.state === "waiting") this.#o.tabs.post({ is: "outgoing", outgoing });
-    void this.#run();
+    this.#lanes.wake();
   }
 
   close(): void {
@@ -70,7 +88,7 @@ export class Outbox {
 
   /** Tries again now. This also ends the wait for another token after the server has refused one. */
   kick(): void {
-    this.#schedule.kick();
+    this.#lanes.kick();
   }
 
   /** Adds a sendable text. It is shown at once, and stored on the device when the promise resolves. */
@@ -98,7 +116,7 @@ export class Outbox {
   async discard(id: string): Promise<void> {
     const known = this.#find(id);
     if (known === undefined || !isDiscardable(known)) return;
-    this.#cancel(id);
+    this.#discarded(id);
     this.#o.tabs.post({ is: "gone", id });
     await this.#o.device.remove(id);
   }
@@ -108,12 +126,10 @@ export class Outbox {
    * the log's newest message: a message that was accepted well before it is in the log, too, even if that part is not loaded.
    */
   arrived(room: string, ids: readonly string[], newest: string): void {
-    for (const id of ids) this.#arrived.add(id);
-    if (this.#arrived.size > remembered)
-      [...this.#arrived].slice(0, -remembered).forEach((id) => this.#arrived.delete(id));
+    for (const id of ids) this.#remember(id, "arrived");
     const past = Date.parse(newest) - skew;
     const isPast = (m: Outgoing) => m.room === room && m.state === "accepted" && Date.parse(m.accepted_at) < past;
-    this.#drop((m) => this.#arrived.has(m.id) || isPast(m));
+    this.#drop((m) => this.#gone.has(m.id) || isPast(m));
   }
 
   /** Shows a change, stores it, reports it to the other tabs, and starts to send. */
@@ -125,7 +141,7 @@ export class Outbox {
     } finally {
       this.#unkept.delete(outgoing.id);
       this.#o.tabs.post({ is: "outgoing", outgoing });
-      this.#work.emit();
+      this.#lanes.wake();
     }
   }
 
@@ -133,36 +149,23 @@ export class Outbox {
     const end = this.#end.signal;
     await this.#awaitTurn();
     if (end.aborted) return;
-    const again = () => void this.#load().then(() => this.#work.emit()); // another tab may have closed before it reported a message
+    const again = () => void this.#load().then(() => this.#lanes.wake()); // another tab may have closed before it reported a message
     end.addEventListener("abort", this.#o.connectivity.subscribe(again));
     await this.#load();
-    for (let refusals = 0; !end.aborted;) {
-      const next = this.outgoing.get().find(isUnsent);
-      if (next === undefined || this.#unkept.has(next.id)) {
-        await pause(Infinity, this.#work, end);
-        continue;
-      }
-      this.#schedule.begin();
-      const failure = await this.#send(next);
-      refusals = failure?.trouble === "later" ? refusals + 1 : 0;
-      if (failure !== undefined)
-        this.#goOnWaiting(next, refusals >= refusalsBeforeReason ? failure.reason : next.reason);
-      if (failure === undefined) this.#schedule.succeeded();
-      else if (failure.trouble === "unauthenticated") await this.#schedule.hold();
-      else await this.#schedule.failed(failure.wait);
-    }
+    await this.#lanes.run();
   }
 
   /**
-   * Waits until this tab leads. It also takes its turn if the first message waits long although this tab is connected, because
-   * the leading tab may be suspended. Two sending tabs cost requests, but add nothing twice.
+   * Waits until this tab leads. It also takes its turn if the first message of a room waits long without a reason although this tab
+   * is connected, because the leading tab may be suspended. Two sending tabs cost requests, but add nothing twice.
    */
   async #awaitTurn(): Promise<void> {
     const turn = new AbortController();
     const begin = () => turn.abort();
     this.#end.signal.addEventListener("abort", begin);
     void this.#o.tabs.lead().then(begin);
-    const first = () => (this.#o.connected() ? this.outgoing.get().find((m) => m.state === "waiting")?.id : undefined);
+    const first = () =>
+      this.#o.connected() ? headsOf(this.outgoing.get()).find((m) => m.reason === null)?.id : undefined;
     let before: string | undefined;
     do {
       before = first();
@@ -183,18 +186,19 @@ export class Outbox {
     this.#show({ ...next, state: "sending" });
     try {
       const accepted_at = await this.#o.send(next);
-      await this.#recordOutcome({ ...written(next), state: "accepted", accepted_at });
+      this.#recordOutcome({ ...written(next), state: "accepted", accepted_at });
+      this.#firstSent();
     } catch (error) {
       const failure = Failure.of(error);
       if (failure.trouble !== "rejected" && failure.trouble !== "conflict") return failure;
       const conflict = failure.trouble === "conflict";
-      await this.#recordOutcome({ ...written(next), state: "failed", reason: failure.reason, conflict });
+      this.#recordOutcome({ ...written(next), state: "failed", reason: failure.reason, conflict });
     }
     return undefined;
   }
 
-  /** Records the outcome, unless the message has come back meanwhile. An accepted message is removed from the device, because the server has it. */
-  async #recordOutcome(outgoing: Outgoing): Promise<void> {
+  /** Records the outcome, unless the message has left meanwhile. An accepted message is removed from the device, because the server has it. */
+  #recordOutcome(outgoing: Outgoing): void {
     if (this.#end.signal.aborted) return; // the next sending tab sends it again, which is harmless
     const { device, tabs } = this.#o;
     const shown = this.#find(outgoing.id) !== undefined;
@@ -203,28 +207,27 @@ export class Outbox {
       tabs.post({ is: "outgoing", outgoing });
     }
     const keep = shown && outgoing.state !== "accepted";
-    await (keep ? device.put(outgoing) : device.remove(outgoing.id)).catch(() => undefined); // on failure it is sent again, which is harmless
+    void (keep ? device.put(outgoing) : device.remove(outgoing.id)).catch(() => undefined); // on failure it is sent again, which is harmless
   }
 
   #onTabEvent(event: TabEvent): void {
-    if (event.is === "gone") this.#cancel(event.id);
+    if (event.is === "gone") this.#discarded(event.id);
     if (event.is !== "outgoing") return;
     const { outgoing } = event;
-    if (this.#arrived.has(outgoing.id)) return;
+    const left = this.#gone.get(outgoing.id);
+    if (left === "discarded") this.#o.tabs.post({ is: "gone", id: outgoing.id }); // the other tab has read it before it was removed
     const known = this.#find(outgoing.id);
-    const hasLeft = outgoing.state === "accepted" && known === undefined;
-    const isOld = outgoing.state !== "accepted" && known?.state === "accepted";
-    if (hasLeft || isOld) return;
-    this.#show(outgoing);
-    this.#work.emit();
+    if (left !== undefined || isOld(outgoing, known)) return;
+    this.#show(known?.state === "sending" && isUnsent(outgoing) ? { ...outgoing, state: "sending" } : outgoing);
+    this.#lanes.wake();
   }
 
-  /** Adds the stored messages that are not known in this tab yet, in their order. */
+  /** Adds the stored messages that are not known in this tab yet, in their order. If they cannot be read, nothing changes. */
   async #load(): Promise<void> {
-    const kept = await this.#o.device.outbox().catch(() => []);
+    const kept = await this.#o.device.outbox().catch(() => []); // they are loaded again when the device answers
     const merged = [...this.outgoing.get()];
     let next = 0;
-    for (const m of kept.filter(({ id }) => !this.#arrived.has(id))) {
+    for (const m of kept.filter(({ id }) => !this.#gone.has(id))) {
       const known = merged.findIndex(({ id }) => id === m.id);
       if (known < 0) merged.splice(next++, 0, m);
       else next = known + 1;
@@ -232,10 +235,17 @@ export class Outbox {
     this.outgoing.set(merged);
   }
 
-  /** Removes a message that must not be sent any more, and tries the next one now. */
-  #cancel(id: string): void {
+  /** Removes a message that must not be sent any more. The next one of its room may go now. */
+  #discarded(id: string): void {
+    this.#remember(id, "discarded");
     this.#drop((m) => m.id === id);
-    this.#schedule.kick();
+  }
+
+  #remember(id: string, how: "arrived" | "discarded"): void {
+    this.#gone.delete(id);
+    this.#gone.set(id, how);
+    if (this.#gone.size <= remembered) return;
+    for (const oldest of [...this.#gone.keys()].slice(0, -remembered)) this.#gone.delete(oldest);
   }
 
   #nextOrder(): number {
@@ -255,8 +265,19 @@ export class Outbox {
   }
 
   #drop(dropped: (m: Outgoing) => boolean): void {
-    this.outgoing.update((shown) => (shown.some(dropped) ? shown.filter((m) => !dropped(m)) : shown));
+    const [stay, leave] = [[] as Outgoing[], [] as Outgoing[]];
+    for (const m of this.outgoing.get()) (dropped(m) ? leave : stay).push(m);
+    if (leave.length === 0) return;
+    for (const { id } of leave) if (!this.#gone.has(id)) this.#remember(id, "arrived");
+    this.outgoing.set(stay);
+    for (const room of new Set(leave.filter(isUnsent).map((m) => m.room))) this.#lanes.kick(room);
   }
+}
+
+/** Whether an event of another tab is older than what this tab knows of the message. */
+function isOld(outgoing: Outgoing, known: Outgoing | undefined): boolean {
+  if (outgoing.state === "accepted") return known === undefined; // it has left
+  return known?.state === "accepted" || (known?.state === "failed" && known.conflict); // both are final
 }
 
 /** Returns what a message has in every state. */

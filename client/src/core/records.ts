@@ -1,18 +1,8 @@
-import type { Device } from "./device";
+import type { Device, Recorded } from "./device";
 import { ownIDs, type Message } from "./message";
 
 /** How many messages of a room stay on the device. */
 export const kept = 5_000;
-
-/** What the device has of a room. */
-export interface Recorded {
-  /** The newest messages: one, or none. */
-  readonly newest: readonly Message[];
-  readonly read: number | undefined;
-  readonly draft: string | undefined;
-  readonly epoch: string | undefined;
-  readonly back: string | undefined;
-}
 
 interface Asked {
   readonly room: string;
@@ -40,7 +30,7 @@ export class RecordReader {
     const asked = this.#asked;
     this.#asked = [];
     try {
-      const all = await readRooms(this.#device, [...new Set(asked.map(({ room }) => room))]);
+      const all = await this.#device.rooms([...new Set(asked.map(({ room }) => room))]);
       for (const { room, resolve } of asked) resolve(all.get(room) ?? nothing);
     } catch (error) {
       for (const { reject } of asked) reject(error);
@@ -49,21 +39,6 @@ export class RecordReader {
 }
 
 const nothing: Recorded = { newest: [], read: undefined, draft: undefined, epoch: undefined, back: undefined };
-
-/** Reads several rooms. */
-async function readRooms(device: Device, rooms: readonly string[]): Promise<ReadonlyMap<string, Recorded>> {
-  const read = async (room: string): Promise<[string, Recorded]> => {
-    const epoch = await device.get(`epoch:${room}`);
-    const [newest, read, draft, back] = await Promise.all([
-      device.history(room, 1, undefined, epoch),
-      device.get(`read:${room}`),
-      device.get(`draft:${room}`),
-      device.get(`back:${room}`),
-    ]);
-    return [room, { newest, read, draft, epoch, back }];
-  };
-  return new Map(await Promise.all(rooms.map(read)));
-}
 
 /**
  * What the device keeps of one room, with the epoch of its history. The functions that change it return at once and never fail:

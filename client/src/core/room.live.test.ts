@@ -127,15 +127,12 @@ describe("own messages", () => {
     t.server.up = false;
     await t.device.keep("lobby", [message(1), message(2)], []);
     await t.device.put(unsent("x"));
-    let answer = () => {};
-    const history = t.device.history.bind(t.device);
-    const answered = new Promise<void>((resolve) => (answer = resolve));
-    t.device.history = (...asked) => answered.then(() => history(...asked));
+    t.device.hang("rooms");
     const { room, shown } = await t.tab();
     room.receive(message(3, { id: "x", client_id: "ann" }));
     await pass();
     expect(shown()).toEqual([]);
-    answer();
+    t.device.answer();
     await pass();
     expect([shown(), room.timeline.get().outgoing]).toEqual([run(1, 3), []]);
     expect([t.device.logs.get("lobby")?.size, t.device.box.size]).toEqual([3, 0]);

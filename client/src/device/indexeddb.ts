@@ -17,39 +17,38 @@ interface Schema extends DBSchema {
 type Database = IDBPDatabase<Schema>;
 
 const version = 1;
-/** The time limit for a database, in milliseconds. Some browsers never answer, and a frozen tab can block another. */
-const openTimeout = 5_000;
+/** The time limit for erasing a database, in milliseconds. A frozen tab can block it. */
+const eraseTimeout = 5_000;
 
-/** Opens or creates the browser's database of that name, which tabs share. Rejects if the browser has no database. */
+/**
+ * Opens or creates the browser's database of that name, which tabs share. Rejects if the browser has no database. It may take for ever,
+ * because some browsers never answer, and a frozen tab can block another.
+ */
 export async function openIndexedDB(name: string): Promise<Device> {
-  let db = await connect(name, reopen);
-  /** Called when the browser has closed the connection, for example after sleep or when the user removes site data. */
-  function reopen(): void {
-    connect(name, reopen).then(
-      (fresh) => (db = fresh),
-      () => undefined,
-    ); // on failure nothing is stored until the page is loaded again
-  }
+  /** Set until the browser closes the connection, for example after sleep or when the user removes site data. Then the next call connects again. */
+  let connection: Promise<Database> | undefined;
+  const connected = () => {
+    connection ??= connect(name, () => (connection = undefined));
+    connection.catch(() => (connection = undefined));
+    return connection;
+  };
+  await connected();
   return {
     keeps: true,
-    get: async <K extends keyof Values>(key: K) => (await db.get("values", key)) as Values[K] | undefined, // the value that set has stored
-    async set(key, value) {
-      const change = db.transaction("values", "readwrite");
-      const done = value === undefined ? change.store.delete(key) : change.store.put(value, key);
-      change.commit(); // at once, because the page may be closing and would lose uncommitted changes
-      await Promise.all([done, change.done]);
-    },
-    begin: (room, epoch) => begin(db, room, epoch),
-    keep: (room, messages, own, epoch) => keep(db, room, messages, own, epoch),
-    history: (room, limit, before, epoch) => history(db, room, limit, before, epoch),
-    prune: (room, most) => prune(db, room, most),
-    rooms: (names) => rooms(db, names),
-    histories: () => histories(db),
-    outbox: async () => outgoingsFrom(await db.getAll("outbox")),
-    put: (outgoing) => put(db, outgoing),
-    remove: (id) => remove(db, id),
-    erase: () => erase(db, name),
-    close: () => db.close(),
+    get: async <K extends keyof Values>(key: K) =>
+      (await (await connected()).get("values", key)) as Values[K] | undefined, // the value that set has stored
+    set: async (key, value) => set(await connected(), key, value),
+    begin: async (room, epoch) => begin(await connected(), room, epoch),
+    keep: async (room, messages, own, epoch) => keep(await connected(), room, messages, own, epoch),
+    history: async (room, limit, before, epoch) => history(await connected(), room, limit, before, epoch),
+    prune: async (room, most) => prune(await connected(), room, most),
+    rooms: async (names) => rooms(await connected(), names),
+    histories: async () => histories(await connected()),
+    outbox: async () => outgoingsFrom(await (await connected()).getAll("outbox")),
+    put: async (outgoing) => put(await connected(), outgoing),
+    remove: async (id) => remove(await connected(), id),
+    erase: async () => erase(await connected(), name),
+    close: () => void connection?.then((db) => db.close()).catch(() => undefined), // one that cannot be opened needs no closing
   };
 }
 
@@ -64,22 +63,14 @@ async function connect(name: string, lost: () => void): Promise<Database> {
     blocking: () => void opening.then((db) => db.close()),
     terminated: lost,
   });
-  try {
-    return await withinTimeout(opening);
-  } catch (error) {
-    opening.then(
-      (late) => late.close(),
-      () => undefined,
-    );
-    throw error;
-  }
+  return opening;
 }
 
 /** Returns the result of a promise, or rejects after the time limit. */
 async function withinTimeout<T>(promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("the browser's database does not answer")), openTimeout);
+    timer = setTimeout(() => reject(new Error("the browser's database does not answer")), eraseTimeout);
   });
   try {
     return await Promise.race([promise, late]);
@@ -101,6 +92,13 @@ async function change<Names extends StoreNames<Schema>[]>(
     throw error;
   };
   await Promise.all([work(tx).catch(cancel), tx.done]);
+}
+
+async function set(db: Database, key: keyof Values, value: Values[keyof Values] | undefined): Promise<void> {
+  const change = db.transaction("values", "readwrite");
+  const done = value === undefined ? change.store.delete(key) : change.store.put(value, key);
+  change.commit(); // at once, because the page may be closing and would lose uncommitted changes
+  await Promise.all([done, change.done]);
 }
 
 function begin(db: Database, room: string, epoch: string | undefined): Promise<void> {
@@ -205,7 +203,9 @@ function remove(db: Database, id: string): Promise<void> {
 
 /** Erases the database of that name, also while tabs have it open. */
 export async function eraseIndexedDB(name: string): Promise<void> {
-  const db = await connect(name, () => undefined).catch(() => undefined); // one that cannot be opened, such as one of a later version, is deleted
+  const opening = connect(name, () => undefined);
+  const db = await withinTimeout(opening).catch(() => undefined); // one that cannot be opened, such as one of a later version, is deleted
+  if (db === undefined) opening.then((late) => late.close()).catch(() => undefined);
   await (db === undefined ? drop(name) : erase(db, name));
 }
 
@@ -214,7 +214,7 @@ async function erase(db: Database, name: string): Promise<void> {
   const empty = change(db, ["values", "messages", "outbox"], "strict", (tx) =>
     Promise.all([...tx.objectStoreNames].map((store) => tx.objectStore(store).clear())),
   );
-  await empty.catch(() => undefined); // on failure the data is removed with the database
+  await withinTimeout(empty).catch(() => undefined); // on failure the data is removed with the database
   db.close();
   await drop(name);
 }

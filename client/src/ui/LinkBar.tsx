@@ -17,6 +17,7 @@ export function LinkBar({ chat, line = false }: { readonly chat: Chat; readonly 
   const { t } = useLocale();
   const link = useReadable(chat.link);
   const waiting = useReadable(chat.waiting);
+  const keeps = useReadable(chat.keeps);
   const [asking, setAsking] = useState(false);
   const alarming = link.is === "away" || link.is === "refused";
   const colour = alarming ? colours.onWarning : colours.muted;
@@ -34,7 +35,7 @@ export function LinkBar({ chat, line = false }: { readonly chat: Chat; readonly 
         <View aria-hidden style={[styles.dot, { backgroundColor: link.is === "live" ? colours.good : colour }]} />
         <View style={styles.text}>
           <Text size="small" style={{ color: colour }}>
-            {words(chat.keeps, link, waiting, t)}
+            {words(keeps, link, waiting, t)}
           </Text>
           <NotEncrypted server={chat.server} />
         </View>
