@@ -3,7 +3,8 @@ import type { ReactElement } from "react";
 
 import { Chat } from "../core/chat";
 import type { KeyValueStore, Platform } from "../core/device";
-import { dial, type Cursor } from "../core/hub";
+import { FakeServer } from "../core/fakes";
+import { dial } from "../core/hub";
 import type { Identity } from "../core/identity";
 import type { Message } from "../core/message";
 import { Session } from "../core/session";
@@ -12,27 +13,53 @@ import { localeOf, LocaleContext, type Language } from "./i18n";
 import { Preferences, PreferencesContext } from "./preferences";
 import { SessionContext } from "./session";
 
-/** A fake server for the tests of the screens: its data, its answers, and the messages that it has received. */
+/** The machine and the server of the tests of the screens. */
 export class World {
+  readonly server = new FakeServer();
   online = true;
   /** Whether the device can store data. */
   keeps = true;
-  /** The status of all answers; 0 for no answer. */
-  status = 200;
-  rooms: string[] = [];
-  readonly log = new Map<string, Message[]>();
-  readonly posted: { room: string; msg: string }[] = [];
   readonly kept = new Map<string, string>();
   readonly #wakers = new Set<() => void>();
-  #ends = new Set<() => void>();
   #ids = 0;
   readonly #chats: Chat[] = [];
 
   constructor() {
-    jest.mocked(dial).mockImplementation((options) => this.#dial(options.received));
+    this.server.epoch = "e";
+    jest.mocked(dial).mockImplementation((options) => this.server.dial(options));
     global.fetch = jest.fn((url: string, init?: RequestInit) =>
-      this.#answer(new URL(url), init),
+      this.server.fetch(url, init),
     ) as unknown as typeof fetch; // the app's Api needs only this part
+    this.server.before = () => (this.online ? Promise.resolve() : Promise.reject(new TypeError("no answer")));
+  }
+
+  /** The status of all answers; 0 for no answer. */
+  get status(): number {
+    return this.server.up ? this.server.status || 200 : 0;
+  }
+
+  set status(status: number) {
+    this.server.up = status !== 0;
+    this.server.status = status === 200 ? 0 : status;
+  }
+
+  /** The messages that the server has, by room. */
+  get log(): Map<string, Message[]> {
+    return this.server.logs;
+  }
+
+  /** The messages that the server has accepted. */
+  get posted(): { room: string; msg: string }[] {
+    return this.server.posted.map(({ room, msg }) => ({ room, msg }));
+  }
+
+  /** The rooms that have messages. Those that are set get one. */
+  get rooms(): string[] {
+    return [...this.log].filter(([, log]) => log.length > 0).map(([name]) => name);
+  }
+
+  set rooms(names: string[]) {
+    for (const name of names) if (this.server.log(name).length === 0) this.message(name, "Bob", "hello");
   }
 
   readonly keyValues: KeyValueStore = {
@@ -79,72 +106,18 @@ export class World {
   async become(change: { status?: number; online?: boolean }): Promise<void> {
     this.status = change.status ?? this.status;
     this.online = change.online ?? this.online;
-    await flushPromises(() => {
-      for (const end of [...this.#ends]) end();
-    });
+    await flushPromises(() => this.server.cut());
   }
 
+  /** Stores a message of somebody, of the 4th of May, and delivers it. */
   message(room: string, client: string, msg: string): void {
-    const log = this.log.get(room) ?? [];
-    const at = new Date(2026, 4, 4, 12, log.length).toISOString();
-    this.log.set(room, [
-      ...log,
-      {
-        kind: "message",
-        id: `${room}-${log.length}`,
-        room,
-        seq: log.length + 1,
-        client_id: client,
-        msg,
-        sent_at: at,
-        stored_at: at,
-      },
-    ]);
+    const { length } = this.server.log(room);
+    const at = new Date(2026, 4, 4, 12, length);
+    act(() => this.server.store(room, msg, `${room}-${length}`, client, at));
   }
 
   async close(): Promise<void> {
     await act(() => Promise.all(this.#chats.map((chat) => chat.close())).then(() => undefined));
-  }
-
-  async #dial(received: (message: Message) => void): Promise<Awaited<ReturnType<typeof dial>>> {
-    if (this.status !== 200 || !this.online) throw new Error("no connection");
-    let end = () => undefined as void;
-    const closed = new Promise<undefined>((resolve) => (end = () => resolve(undefined)));
-    this.#ends.add(end);
-    const join = (room: string, cursor?: Cursor) => {
-      const log = this.log.get(room) ?? [];
-      const after = typeof cursor === "object" ? cursor.after : cursor;
-      if (after !== undefined) for (const m of log.slice(after)) received(m);
-      return Promise.resolve({ last_seq: log.length, oldest_seq: Math.min(1, log.length), epoch: "e" });
-    };
-    return {
-      join,
-      leave: () => Promise.resolve(),
-      ping: () => Promise.resolve(),
-      closed,
-      stop: () => Promise.resolve(end()),
-    };
-  }
-
-  #answer(url: URL, init?: RequestInit): Promise<Pick<Response, "ok" | "status" | "json" | "headers">> {
-    if (this.status === 0 || !this.online) return Promise.reject(new TypeError("no answer"));
-    const body = this.status === 200 ? this.#body(url, init) : { code: "any", detail: "not now" };
-    return Promise.resolve({
-      ok: this.status === 200,
-      status: this.status,
-      headers: new Headers(),
-      json: () => Promise.resolve(body),
-    });
-  }
-
-  #body(url: URL, init?: RequestInit): unknown {
-    const [, , room] = url.pathname.split("/");
-    if (room === undefined) return { rooms: this.rooms.map((name) => ({ name, last_seq: 1 })) };
-    const messages = this.log.get(room) ?? [];
-    if (init?.method !== "POST") return { messages, last_seq: messages.length, oldest_seq: 1, epoch: "e" };
-    const { msg } = JSON.parse(String(init.body)) as { msg: string };
-    this.posted.push({ room, msg });
-    return {};
   }
 }
 
