@@ -60,6 +60,14 @@ func TestCore_TokensExpire(t *testing.T) {
 	play(t, "tokens", 1, s, testkit.StartProxy(t, s.Addr()), tasks{"token": func(arg string) string { return token(t, issuer, arg) }})
 }
 
+// The fake server of the app's tests is held to the same contract, see client/src/core/fakes.server.test.ts.
+func TestCore_ServerKeepsTheContractOfTheFakeOne(t *testing.T) {
+	t.Parallel()
+	issuer := testkit.NewIssuer(t)
+	s := testkit.Start(t, issuer.Options("--limit-rooms", "3"))
+	play(t, "contract", 1, s, testkit.StartProxy(t, s.Addr()), tasks{"token": func(arg string) string { return token(t, issuer, arg) }})
+}
+
 // restoring lets a scenario copy the server's data, and later replace the data by the copy.
 func restoring(t *testing.T, s *testkit.Server) tasks {
 	kept := filepath.Join(t.TempDir(), "copy")

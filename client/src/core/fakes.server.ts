@@ -235,10 +235,11 @@ export class FakeServer {
   }
 
   /** Opens a connection. It rejects as the browser does for a connection that the server refuses. */
-  readonly dial = async ({ received, reset, token }: Caller): Promise<Hub> => {
+  readonly dial = async ({ received, reset, token, client }: Caller): Promise<Hub> => {
     this.asked.push("dial");
     const rights = this.#rights(token?.());
     if (!this.up || this.status !== 0 || "status" in rights) throw new Error("no connection");
+    if (rights.sub !== null && client !== undefined && client !== rights.sub) throw new Error("no connection");
     let end = () => {};
     const closed = new Promise<void>((resolve) => (end = resolve));
     const reader: Reader = { rooms: new Map(), received, reset, end: () => (this.#readers.delete(reader), end()) };

@@ -16,7 +16,7 @@ test("what is sent is accepted, and comes back", async () => {
   await flushPromises();
   expect(world.posted).toEqual([{ room: "garden", msg: "hello" }]);
   expect(world.log.get("garden")).toMatchObject([{ seq: 1, client_id: "Ann", msg: "hello" }]);
-  expect(room.timeline.get().messages).toMatchObject([{ seq: 1, msg: "hello" }]);
+  await waitFor(() => expect(room.timeline.get().messages).toMatchObject([{ seq: 1, msg: "hello" }]));
   expect(room.timeline.get().outgoing).toEqual([]);
 });
 
@@ -36,6 +36,8 @@ test("what is sent while the server refuses waits, and names the code", async ()
   world.server.refuses = () => ({ field: "msg", message: "is not liked" });
   await room.send("hello");
   await flushPromises();
-  expect(room.timeline.get().outgoing).toMatchObject([{ state: "failed", reason: { code: "invalid" } }]);
+  await waitFor(() =>
+    expect(room.timeline.get().outgoing).toMatchObject([{ state: "failed", reason: { code: "invalid" } }]),
+  );
   expect(world.posted).toEqual([]);
 });
