@@ -31,11 +31,6 @@ export function placeOfFragment(fragment: string): RoomAddress | null {
   return roomPattern.test(room) ? { room, seq: number === undefined ? null : Number(number) } : null;
 }
 
-/** Returns the fragment that leads to a place. */
-export function fragmentOf({ room, seq }: RoomAddress): string {
-  return seq === null ? `#/${room}` : `#/${room}/${seq}`;
-}
-
 /**
  * Parses a link that the system hands to the app: `restante://HOST/#/ROOM/NUMBER` or `https://HOST/#/ROOM/NUMBER`. Anybody can make
  * such a link, so everything that is not of this form is null.

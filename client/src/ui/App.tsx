@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { StatusBar, StyleSheet, useColorScheme, View } from "react-native";
 import { SafeAreaProvider, SafeAreaView } from "react-native-safe-area-context";
 
@@ -6,6 +6,8 @@ import type { Platform } from "../core/device";
 import { Session } from "../core/session";
 import { Home } from "./Home";
 import { LocaleContext } from "./i18n";
+import { AboveKeyboard } from "./Keyboard";
+import { followLinks } from "./links";
 import { useDeviceLocale } from "./locale";
 import { configurePage } from "./page";
 import { Preferences, PreferencesContext } from "./preferences";
@@ -39,6 +41,11 @@ function Screen({ session, preferences }: { readonly session: Session; readonly 
   const isDark = (scheme === "system" ? system : scheme) === "dark";
   const colours = isDark ? dark : light;
   const locale = useDeviceLocale(language);
+  const texts = useRef(locale.t);
+  useEffect(() => {
+    texts.current = locale.t;
+  }, [locale]);
+  useEffect(() => followLinks(session, () => texts.current), [session]);
   useEffect(() => configurePage(locale.language, locale.rtl, scheme), [locale, scheme]);
   return (
     <LocaleContext.Provider value={locale}>
@@ -54,7 +61,9 @@ function Screen({ session, preferences }: { readonly session: Session; readonly 
                 ...{ dir: locale.rtl ? "rtl" : "ltr" } /* sets the direction of the content on the web */
               }
             >
-              {stage.is === "chat" ? <Home key={stage.chat.client} chat={stage.chat} /> : <SignIn stage={stage} />}
+              <AboveKeyboard>
+                {stage.is === "chat" ? <Home key={stage.chat.client} chat={stage.chat} /> : <SignIn stage={stage} />}
+              </AboveKeyboard>
               <Tips />
             </View>
           </SafeAreaView>

@@ -1,5 +1,5 @@
 import { useState, type ReactNode } from "react";
-import { KeyboardAvoidingView, ScrollView, StyleSheet, View } from "react-native";
+import { ScrollView, StyleSheet, View } from "react-native";
 
 import type { Problem, Stage } from "../core/session";
 import { useBusy } from "./busy";
@@ -110,7 +110,7 @@ function Card({ title, server, children }: CardProps) {
   const colours = useColours();
   const { t } = useLocale();
   return (
-    <KeyboardAvoidingView role="main" behavior="padding" style={{ flex: 1, backgroundColor: colours.ground }}>
+    <View role="main" style={{ flex: 1, backgroundColor: colours.ground }}>
       <ScrollView contentContainerStyle={styles.page} keyboardShouldPersistTaps="handled">
         <View style={styles.brand}>
           <Mark size={56} />
@@ -129,7 +129,7 @@ function Card({ title, server, children }: CardProps) {
           {children}
         </View>
       </ScrollView>
-    </KeyboardAvoidingView>
+    </View>
   );
 }
 

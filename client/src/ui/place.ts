@@ -1,28 +1,45 @@
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import { BackHandler } from "react-native";
 
-import type { Place, Spot } from "./where";
+import { useReadable } from "./readable";
+import { addLayer, closeTopmost, list, spot } from "./spot";
+import type { Place } from "./where";
 
-/** Returns the current place. The phone's back button leads to the list. */
+/** Returns the current place. The phone's back button closes what is open over it, then it leads to the list, then out of the app. */
 export function usePlace(): Place {
-  const [{ room, seq }, setSpot] = useState<Spot>({ room: null, seq: null });
-  const back = useMemo(() => () => setSpot({ room: null, seq: null }), []);
-  useEffect(() => (room === null ? undefined : onBack(back)), [room, back]);
-  return useMemo(
-    () => ({ room, seq, show: (room, seq) => setSpot({ room, seq: seq ?? null }), back }),
-    [room, seq, back],
-  );
+  const { room, seq } = useReadable(spot);
+  useEffect(() => () => spot.set(list), []); // somebody else begins at the list
+  useEffect(() => (room === null ? undefined : onBack(() => closeTopmost() || back())), [room]);
+  return useMemo(() => ({ room, seq, show, back }), [room, seq]);
 }
 
-/** Closes a layer over the page, such as a menu, with the phone's back button. Dialogs do so by themselves. */
+/** Closes a layer over the page, such as a menu, with the phone's back button. */
 export function useLayer(close: () => void): void {
-  useEffect(() => onBack(close), [close]);
+  const newest = useRef(close);
+  useEffect(() => {
+    newest.current = close;
+  }, [close]);
+  useEffect(() => {
+    const remove = addLayer(() => newest.current());
+    const end = onBack(closeTopmost);
+    return () => {
+      end();
+      remove();
+    };
+  }, []);
 }
 
-function onBack(act: () => void): () => void {
-  const subscription = BackHandler.addEventListener("hardwareBackPress", () => {
-    act();
-    return true;
-  });
+function show(room: string, seq?: number): void {
+  spot.set({ room, seq: seq ?? null });
+}
+
+function back(): true {
+  spot.set(list);
+  return true;
+}
+
+/** Calls act when the back button is pressed, before what was registered earlier, which is called if act returns false. */
+function onBack(act: () => boolean): () => void {
+  const subscription = BackHandler.addEventListener("hardwareBackPress", act);
   return () => subscription.remove();
 }

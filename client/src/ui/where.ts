@@ -1,4 +1,4 @@
-import { roomPattern } from "../core/message";
+import { placeOfFragment } from "../core/address";
 
 /** The current screen: a room, perhaps at one of its messages, or the list of rooms (null). */
 export interface Place {
@@ -16,10 +16,7 @@ const nowhere: Spot = { room: null, seq: null };
 
 /** Parses the fragment of an address: `#/room` or `#/room/seq`. */
 export function spotOf(fragment: string): Spot {
-  const [start, room = "", seq, ...rest] = fragment.split("/");
-  if (start !== "#" || !roomPattern.test(room) || rest.length > 0) return nowhere;
-  if (seq === undefined) return { room, seq: null };
-  return /^[1-9]\d{0,14}$/.test(seq) ? { room, seq: Number(seq) } : nowhere;
+  return placeOfFragment(fragment) ?? nowhere;
 }
 
 /** Returns the fragment of an address that shows a room, or a message of it. */
