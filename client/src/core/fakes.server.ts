@@ -35,6 +35,8 @@ export class FakeServer {
   readonly forbidden = new Set<string>();
   /** Whether ids may be other texts than UUIDs. */
   anyID = true;
+  /** How long after its acceptance a posted message is stored and delivered, in milliseconds, as on many machines; 0 for before it. */
+  lag = 0;
   /** How many rooms a connection may have joined. */
   mostJoined = 200;
   readonly logs = new Map<string, Message[]>();
@@ -149,7 +151,8 @@ export class FakeServer {
         detail: "this sender has used the id for another text in the room",
       });
     this.posted.push(posted);
-    this.store(room, msg, id, client_id);
+    if (this.lag === 0) this.store(room, msg, id, client_id);
+    else setTimeout(() => this.store(room, msg, id, client_id), this.lag);
     return json(202, { id, room, client_id, sent_at: new Date().toISOString() });
   }
 

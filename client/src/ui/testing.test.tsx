@@ -15,8 +15,9 @@ test("what is sent is accepted, and comes back", async () => {
   await room.send("hello");
   await flushPromises();
   expect(world.posted).toEqual([{ room: "garden", msg: "hello" }]);
-  expect(world.log.get("garden")).toMatchObject([{ seq: 1, client_id: "Ann", msg: "hello" }]);
+  expect(room.timeline.get().outgoing).toMatchObject([{ state: "accepted", msg: "hello" }]);
   await waitFor(() => expect(room.timeline.get().messages).toMatchObject([{ seq: 1, msg: "hello" }]));
+  expect(world.log.get("garden")).toMatchObject([{ seq: 1, client_id: "Ann", msg: "hello" }]);
   expect(room.timeline.get().outgoing).toEqual([]);
 });
 

@@ -26,6 +26,7 @@ export class World {
 
   constructor() {
     this.server.epoch = "e";
+    this.server.lag = 10; // a screen shows that a message was accepted before it comes back
     jest.mocked(dial).mockImplementation((options) => this.server.dial(options));
     global.fetch = jest.fn((url: string, init?: RequestInit) =>
       this.server.fetch(url, init),
