@@ -1,14 +1,16 @@
 import { AppRegistry } from "react-native";
 
 import { goOffline } from "./device/offline";
-import { followTokens, platform } from "./device/platform.web";
+import { keepTabValues } from "./device/keyvalues.web";
+import { listenForTokens, platform } from "./device/platform.web";
 import { App } from "./ui/App";
 
 function Root() {
   return <App platform={platform} />;
 }
 
+listenForTokens();
+keepTabValues();
 AppRegistry.registerComponent("main", () => Root);
 AppRegistry.runApplication("main", { rootTag: document.getElementById("root") });
-followTokens();
 goOffline();

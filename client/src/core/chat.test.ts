@@ -344,14 +344,29 @@ describe("a token", () => {
       "live",
       ["hello"],
     ]);
+  });
 
-    t.server.tokens = new Set([old]);
-    await t.open({ client: "ann", token: old });
+  test("that is older than another tab's does not replace it, and is replaced itself", async () => {
+    const t = setUp();
+    const [old, fresh] = [1, 2].map((n) => tokenOf({ sub: "ann", exp: 4e9 + n, rooms: ["*"] })) as [string, string];
+    const first = await t.open({ client: "ann", token: fresh });
+    const second = await t.open({ client: "ann", token: old }); // it has read the identity before the first has stored it
     await pass(1_000);
-    expect(sends.maySend.get()).toBe(true);
-    await other.room("lobby")?.send("again");
-    await pass(60_000);
-    expect(t.server.log("lobby").length).toBe(2);
+    expect([first.token.get(), second.token.get()]).toEqual([fresh, fresh]);
+  });
+
+  test("that the server accepts after it has refused a newer one is used by all tabs", async () => {
+    const t = setUp();
+    const [old, fresh] = [1, 2].map((n) => tokenOf({ sub: "ann", exp: 4e9 + n, rooms: ["*"] })) as [string, string];
+    t.server.tokens = new Set([old]); // the newer one was revoked
+    const first = await t.open({ client: "ann", token: fresh });
+    const second = await t.open({ client: "ann", token: fresh });
+    first.renew(old);
+    await pass(1_000);
+    expect([first, second].map((chat) => [chat.token.get(), chat.link.get().is])).toEqual([
+      [old, "live"],
+      [old, "live"],
+    ]);
   });
 
   test("that is refused while a page is fetched ends the connection", async () => {

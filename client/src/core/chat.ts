@@ -1,10 +1,10 @@
 import { Api, type Entry, type Found } from "./api";
 import { Store, type Readable } from "./store";
 import type { Device, Platform, TabEvent, Tabs, Connectivity } from "./device";
-import { EventRing } from "./events";
+import { EventRing, type Details } from "./events";
 import { Failure } from "./failure";
 import { dial, type Hub } from "./hub";
-import { claimsOf, type Identity } from "./identity";
+import { claimsOf, isOlder, type Identity } from "./identity";
 import { Linker, type Link } from "./link";
 import { DeviceRooms, type JoinedRooms, type Level } from "./joined";
 import { PatientDevice } from "./patient";
@@ -34,6 +34,8 @@ export class Chat {
   readonly client: string;
   /** The server's address. */
   readonly server: string;
+  /** The client's token, which another tab may replace. */
+  readonly token: Readable<string | undefined>;
   /** Whether the client may send, according to its token. The server decides. */
   readonly maySend: Readable<boolean>;
   readonly link: Readable<Link>;
@@ -60,7 +62,7 @@ export class Chat {
   readonly #summaries = new Summaries((name) => this.#summaryOf(name));
   readonly #waiting = new Store(0);
   readonly #maySend: Store<boolean>;
-  #token: string | undefined;
+  readonly #token: Store<string | undefined>;
   #connection: Connection | undefined;
   #first: string | undefined;
 
@@ -69,8 +71,9 @@ export class Chat {
     const device = new PatientDevice(() => platform.device(server, identity.client));
     this.client = identity.client;
     this.server = server;
-    this.#token = identity.token;
-    const token = () => this.#token;
+    this.#token = new Store(identity.token);
+    this.token = this.#token;
+    const token = this.#token.get;
     this.events = events;
     this.#device = device;
     this.keeps = device.keeping;
@@ -107,6 +110,7 @@ export class Chat {
     });
     this.link = this.#linker.link;
     this.rooms = this.#summaries.list;
+    this.link.subscribe(() => events.note("link", wordsOf(this.link.get())));
     this.waiting = this.#waiting;
     this.#maySend = new Store(mayPublish(identity.token));
     this.maySend = this.#maySend;
@@ -205,11 +209,21 @@ export class Chat {
 
   /** Replaces the token, and the connection, because a connection has the rights of the token that opened it. */
   #useToken(token: string): void {
-    if (token === this.#token) return;
-    this.#token = token;
+    if (token === this.#token.get()) return;
+    this.#token.set(token);
     this.#maySend.set(mayPublish(token));
     void this.#connection?.hub.stop();
     this.retry();
+  }
+
+  /**
+   * Takes the token of another tab, unless it is older than this tab's: a tab that was opened with an older one is told of this
+   * one. A token that the server refuses gives way to any other.
+   */
+  #onToken(token: string): void {
+    const own = this.#token.get();
+    if (this.link.get().is === "refused" || !isOlder(token, own)) this.#useToken(token);
+    else if (own !== undefined) this.#tabs.post({ is: "token", token: own });
   }
 
   async #stop(): Promise<void> {
@@ -221,9 +235,13 @@ export class Chat {
 
   async #send(outgoing: Outgoing): Promise<string> {
     try {
-      return await this.#api.send(outgoing, this.client);
+      const accepted = await this.#api.send(outgoing, this.client);
+      this.events.note("sent");
+      return accepted;
     } catch (error) {
-      if (Failure.of(error).trouble === "unauthenticated") void this.#connection?.hub.stop(); // the linker then asks why, and shows it
+      const { trouble, code } = Failure.of(error);
+      this.events.note("not-sent", { trouble, code });
+      if (trouble === "unauthenticated") void this.#connection?.hub.stop(); // the linker then asks why, and shows it
       throw error;
     }
   }
@@ -253,6 +271,7 @@ export class Chat {
         return await room.sync(hub);
       } catch (error) {
         const failure = Failure.of(error);
+        this.events.note("not-synced", { trouble: failure.trouble, code: failure.code });
         if (failure.trouble === "unauthenticated") return hub.stop(); // the linker then asks why
         await pause(Math.max(backoff(failures), failure.wait), this.#connectivity, end);
       }
@@ -320,13 +339,17 @@ export class Chat {
 
   #onTabEvent(event: TabEvent, erased: () => void): void {
     if (event.is === "erased") void this.close().then(erased);
-    if (event.is === "token") this.#useToken(event.token);
+    if (event.is === "token") this.#onToken(event.token);
   }
 
   #summaryOf(name: string): Summary | undefined {
     const room = this.#rooms.get(name);
     return room === undefined ? undefined : { ...summaryOf(room), level: this.#joined.level(name), watched: true };
   }
+}
+
+function wordsOf(link: Link): Details {
+  return link.is === "away" ? { is: link.is, why: link.why } : { is: link.is };
 }
 
 /** Returns the rooms of a new client: the lobby if its token allows it, otherwise the rooms that the token names. */

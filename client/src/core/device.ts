@@ -112,7 +112,10 @@ export interface Connectivity {
   subscribe(woken: () => void): () => void;
 }
 
-/** A few values for all clients, such as the last identity. They are stored where tokens may be stored. */
+/**
+ * A few values for all clients, such as the last identity. They are stored where tokens may be stored. The tabs of a browser share
+ * them, but a value whose key begins with `tab.` is one tab's own, and ends with the tab.
+ */
 export interface KeyValueStore {
   read(key: string): Promise<string | null>;
   /** Null removes the value. */
@@ -142,6 +145,8 @@ export interface Platform {
    * something could not be removed.
    */
   erase(): Promise<void>;
+  /** Calls the listener with the token of each link that is followed while the app is open, if the platform tells of them. */
+  followTokens?(listener: (token: string) => void): void;
   /** False if a hub connection must be a WebSocket from the start. */
   readonly negotiates: boolean;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { tokenOf } from "./fakes";
-import { claimsOf, identityOf, isName, trimName } from "./identity";
+import { claimsOf, identityOf, isName, isOlder, trimName } from "./identity";
 
 describe("claimsOf", () => {
   test("reads the claims of a token", () => {
@@ -10,10 +10,17 @@ describe("claimsOf", () => {
     ).toEqual({
       sub: "Änn 😀",
       exp: 5,
+      iat: null,
       rooms: ["a", "team-*"],
       publish: false,
     });
-    expect(claimsOf(tokenOf({ sub: "ann", exp: 5 }))).toEqual({ sub: "ann", exp: 5, rooms: [], publish: true });
+    expect(claimsOf(tokenOf({ sub: "ann", exp: 5, iat: 3 }))).toEqual({
+      sub: "ann",
+      exp: 5,
+      iat: 3,
+      rooms: [],
+      publish: true,
+    });
   });
 
   test.each([
@@ -38,6 +45,29 @@ describe("claimsOf", () => {
 
   test("rooms that are not a list are ignored", () => {
     expect(claimsOf(tokenOf({ sub: "ann", exp: 1, rooms: { 0: "a" } }))?.rooms).toEqual([]);
+  });
+});
+
+describe("isOlder", () => {
+  const token = (claims: Record<string, unknown>) => tokenOf({ sub: "ann", exp: 10, ...claims });
+
+  test.each([
+    ["issued earlier", { iat: 1, exp: 99 }, { iat: 2, exp: 9 }],
+    ["issued at once and ending earlier", { iat: 1, exp: 9 }, { iat: 1 }],
+    ["ending earlier where one does not say when it was issued", { exp: 9 }, { iat: 1 }],
+    ["ending earlier where no token says when it was issued", { exp: 9 }, {}],
+  ])("a token is older: %s", (_, one, other) => {
+    expect(isOlder(token(one), token(other))).toBe(true);
+    expect(isOlder(token(other), token(one))).toBe(false);
+  });
+
+  test("of two tokens of one age none is older, and what cannot be read is older than a token", () => {
+    expect(isOlder(token({ n: 1 }), token({ n: 2 }))).toBe(false);
+    for (const none of [undefined, "", "x.y.z"]) {
+      expect(isOlder(none, token({}))).toBe(true);
+      expect(isOlder(token({}), none)).toBe(false);
+      expect(isOlder(none, undefined)).toBe(false);
+    }
   });
 });
 

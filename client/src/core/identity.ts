@@ -10,6 +10,8 @@ export interface Identity {
 export interface Claims {
   readonly sub: string;
   readonly exp: number;
+  /** When it was issued, in seconds. Null if the issuer does not say. */
+  readonly iat: number | null;
   readonly rooms: readonly string[];
   readonly publish: boolean;
 }
@@ -23,17 +25,29 @@ export function claimsOf(token: string): Claims | null {
     const bytes = Uint8Array.from(atob(payload.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
     const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
     if (!isRecord(claims)) return null;
-    const { sub, exp, rooms, publish } = claims;
+    const { sub, exp, iat, rooms, publish } = claims;
     if (typeof sub !== "string" || !isName(sub) || typeof exp !== "number") return null;
     return {
       sub,
       exp,
+      iat: typeof iat === "number" ? iat : null,
       rooms: Array.isArray(rooms) ? rooms.filter((r) => typeof r === "string") : [],
       publish: publish !== false,
     };
   } catch {
     return null;
   }
+}
+
+/**
+ * Whether a token is older than another one, as the server compares them (docs/api/hub.md, "Authentication"): issued earlier, or,
+ * where that is equal or one does not say, ending earlier. A token that cannot be read is older than any other.
+ */
+export function isOlder(token: string | undefined, than: string | undefined): boolean {
+  const [one, other] = [token, than].map((t) => (t === undefined ? null : claimsOf(t)));
+  if (!one || !other) return !one && !!other;
+  if (one.iat !== null && other.iat !== null && one.iat !== other.iat) return one.iat < other.iat;
+  return one.exp < other.exp;
 }
 
 /** Parses a stored identity. Null if it is not valid, for example because an older version has written it. */

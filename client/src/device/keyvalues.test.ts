@@ -31,7 +31,16 @@ test("Values are stored until they are removed", async () => {
 
 test("All values of the app can be erased, also those of keys that are new", async () => {
   mockChain.set("another", "app's");
-  for (const key of ["server", "tab.1", "later", "tab.1"]) await keyValues.write(key, "x");
+  for (const key of ["server", "new.1", "later", "new.1", "tab.identity"]) await keyValues.write(key, "x");
   await eraseKeyValues();
   expect([...mockChain.keys()]).toEqual(["another"]);
+  expect(await keyValues.read("tab.identity")).toBeNull();
+});
+
+test("The values of the run of the app are not in the keychain", async () => {
+  await keyValues.write("tab.identity", "ann");
+  expect(await keyValues.read("tab.identity")).toBe("ann");
+  expect([...mockChain.keys()]).not.toContain("restante.tab.identity");
+  await keyValues.write("tab.identity", null);
+  expect(await keyValues.read("tab.identity")).toBeNull();
 });

@@ -3,6 +3,8 @@ import { deleteItemAsync, getItemAsync, setItemAsync } from "expo-secure-store";
 import type { KeyValueStore } from "../core/device";
 
 const prefix = "restante.";
+/** The values of the only tab that a phone has: the run of the app. */
+const ofTab = new Map<string, string>();
 
 /** The key of the list of keys, because a keychain does not tell which keys exist. */
 const listKey = `${prefix}keys`;
@@ -11,8 +13,11 @@ const earlier: readonly string[] = ["server", "identity", "language", "scheme", 
 
 /** The system's keychain. Keys consist of letters, digits, dots, dashes and underscores. */
 export const keyValues: KeyValueStore = {
-  read: (key) => getItemAsync(prefix + key),
+  async read(key) {
+    return isOfTab(key) ? (ofTab.get(key) ?? null) : await getItemAsync(prefix + key);
+  },
   async write(key, value) {
+    if (isOfTab(key)) return void (value === null ? ofTab.delete(key) : ofTab.set(key, value));
     if (value === null) return deleteItemAsync(prefix + key);
     const keys = await knownKeys();
     if (!keys.includes(key)) await setItemAsync(listKey, JSON.stringify([...keys, key]));
@@ -22,6 +27,7 @@ export const keyValues: KeyValueStore = {
 
 /** Removes all values of the app. A keychain keeps them even when the app is removed from the phone. */
 export async function eraseKeyValues(): Promise<void> {
+  ofTab.clear();
   for (const key of await knownKeys()) await deleteItemAsync(prefix + key);
   await deleteItemAsync(listKey);
 }
@@ -29,4 +35,8 @@ export async function eraseKeyValues(): Promise<void> {
 async function knownKeys(): Promise<readonly string[]> {
   const noted: unknown = JSON.parse((await getItemAsync(listKey)) ?? "null"); // only this file writes the value
   return Array.isArray(noted) ? noted.filter((key) => typeof key === "string") : earlier;
+}
+
+function isOfTab(key: string): boolean {
+  return key.startsWith("tab.");
 }

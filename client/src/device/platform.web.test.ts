@@ -11,7 +11,7 @@ jest.mock("./tabs", () => jest.requireActual("./tabs.web"));
 jest.mock("./connectivity", () => jest.requireActual("./connectivity.web"));
 
 /** A page that was opened at an address. replaced is its address afterwards. */
-function page(address: string): { platform: Platform; replaced: string[] } {
+function page(address: string) {
   const { origin, pathname, search, hash } = new URL(address);
   const location = { origin, pathname, search, hash };
   const replaced: string[] = [];
@@ -23,10 +23,19 @@ function page(address: string): { platform: Platform; replaced: string[] } {
   };
   for (const [name, value] of Object.entries({ location, history }))
     Object.defineProperty(globalThis, name, { configurable: true, value });
-  let platform: Platform | undefined;
-  jest.isolateModules(() => ({ platform } = jest.requireActual<{ platform: Platform }>("./platform.web")));
-  if (platform === undefined) throw new Error("the platform was not loaded");
-  return { platform, replaced };
+  let follow = (_: string) => {};
+  const addEventListener = (_: string, listener: (event: { oldURL: string }) => void) =>
+    (follow = (hash) => {
+      location.hash = hash;
+      listener({ oldURL: address });
+    });
+  Object.defineProperty(globalThis, "window", { configurable: true, value: { addEventListener } });
+  type Module = { readonly platform: Platform; readonly listenForTokens: () => void };
+  let loaded: Module | undefined;
+  jest.isolateModules(() => (loaded = jest.requireActual<Module>("./platform.web")));
+  if (loaded === undefined) throw new Error("the platform was not loaded");
+  loaded.listenForTokens();
+  return { platform: loaded.platform, replaced, follow: (hash: string) => follow(hash) };
 }
 
 /** A Storage whose values are its properties, as in a browser. */
@@ -49,7 +58,7 @@ beforeEach(() => {
   for (const name of ["localStorage", "sessionStorage"])
     Object.defineProperty(globalThis, name, { configurable: true, value: new FakeStorage() });
 });
-afterEach(() => ["location", "history"].forEach((name) => Reflect.deleteProperty(globalThis, name)));
+afterEach(() => ["location", "history", "window"].forEach((name) => Reflect.deleteProperty(globalThis, name)));
 
 test("the server is the origin of the page", () => {
   expect(page("https://chat.example.org:8443/?x=1#/lobby").platform).toMatchObject({
@@ -80,6 +89,17 @@ test.each(["", "#", "#/lobby", "#/token", "?token=x"])(
     expect(replaced).toEqual([]);
   },
 );
+
+test("a link that is followed while the page is open is told, and the address is the one before", () => {
+  const { platform, replaced, follow } = page("https://chat.example.org/#/lobby");
+  const followed = jest.fn();
+  platform.followTokens?.(followed);
+  follow("#/garden");
+  follow("#token=");
+  follow("#token=a.b.c");
+  expect(followed.mock.calls).toEqual([["a.b.c"]]);
+  expect(replaced).toEqual(Array(2).fill("https://chat.example.org/#/lobby"));
+});
 
 test("each client of each server has separate data, over restarts", async () => {
   const { platform } = page("https://chat.example.org/");

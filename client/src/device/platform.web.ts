@@ -22,11 +22,8 @@ export const platform: Platform = {
     await eraseDatabases();
     await eraseKeyValues();
   },
-  takeToken() {
-    const token = tokenOfAddress();
-    if (token !== null) history.replaceState(null, "", location.pathname + location.search);
-    return token === "" ? null : token;
-  },
+  takeToken: () => takeToken(location.pathname + location.search),
+  followTokens: (listener) => void (follower = listener),
 };
 
 let persisted: Promise<boolean> | undefined;
@@ -40,13 +37,23 @@ async function askToPersist(): Promise<boolean> {
   }
 }
 
-function tokenOfAddress(): string | null {
-  return new URLSearchParams(location.hash.slice(1)).get("token");
+/** Called with the token of a link that is followed while the page is open. */
+let follower: ((token: string) => void) | undefined;
+
+/** Returns the token in the address, and replaces the address. */
+function takeToken(address: string): string | null {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token !== null) history.replaceState(null, "", address);
+  return token === "" ? null : token;
 }
 
-/** Reloads the page when the user follows a link with a token while the page is open, because the browser then changes only the fragment. */
-export function followTokens(): void {
-  window.addEventListener("hashchange", () => {
-    if (tokenOfAddress() !== null) location.reload();
+/**
+ * Takes the token of a link that the user follows while the page is open, because the browser then changes only the fragment. The
+ * address is again the one before. Called before the app reads the address.
+ */
+export function listenForTokens(): void {
+  window.addEventListener("hashchange", ({ oldURL }) => {
+    const token = takeToken(oldURL);
+    if (token !== null) follower?.(token);
   });
 }

@@ -1,14 +1,19 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { StatusBar, StyleSheet, useColorScheme, View } from "react-native";
 import { SafeAreaProvider, SafeAreaView } from "react-native-safe-area-context";
 
 import type { Platform } from "../core/device";
-import { Session } from "../core/session";
+import { Session, type Stage } from "../core/session";
+import { withoutDevice } from "../device/without";
+import { Boundary } from "./Boundary";
+import { noteErrors } from "./errors";
+import { Failed } from "./Failed";
 import { Home } from "./Home";
-import { LocaleContext } from "./i18n";
+import { LocaleContext, useLocale } from "./i18n";
 import { AboveKeyboard } from "./Keyboard";
 import { followLinks } from "./links";
 import { useDeviceLocale } from "./locale";
+import { Offer } from "./Offer";
 import { configurePage } from "./page";
 import { Preferences, PreferencesContext } from "./preferences";
 import { useReadable } from "./readable";
@@ -20,21 +25,49 @@ import { Tips } from "./Tips";
 /** The app on a platform. */
 export function App({ platform }: { readonly platform: Platform }) {
   const [preferences] = useState(() => new Preferences(platform.keyValues));
-  const [session] = useState(() => new Session(platform));
+  const [session, setSession] = useState(() => new Session(platform));
   useEffect(() => {
     void preferences.load().then(() => session.start());
+    return noteErrors(session.events);
   }, [preferences, session]);
+  const openWithout = () => {
+    void session.close();
+    setSession(new Session(withoutDevice(platform), session.events));
+  };
   return (
     <PreferencesContext.Provider value={preferences}>
       <SessionContext.Provider value={session}>
-        <Screen session={session} preferences={preferences} />
+        <Guard session={session} onWithout={openWithout}>
+          <Screen session={session} preferences={preferences} onWithout={openWithout} />
+        </Guard>
       </SessionContext.Provider>
     </PreferencesContext.Provider>
   );
 }
 
+interface GuardProps {
+  readonly session: Session;
+  readonly onWithout: () => void;
+}
+
+/** Shows a page with ways out instead of children that cannot be drawn. */
+function Guard({ session, onWithout, children }: GuardProps & { readonly children: ReactNode }) {
+  const { t } = useLocale();
+  return (
+    <Boundary
+      code="app"
+      of={session}
+      instead={(again, failures) => (
+        <Failed title={t("failed-title")} onAgain={again} onWithout={failures > 1 ? onWithout : null} />
+      )}
+    >
+      {children}
+    </Boundary>
+  );
+}
+
 /** Shows the stage of the session, in the chosen language and colours. */
-function Screen({ session, preferences }: { readonly session: Session; readonly preferences: Preferences }) {
+function Screen({ session, preferences, onWithout }: GuardProps & { readonly preferences: Preferences }) {
   const stage = useReadable(session.stage);
   const { language, scheme } = useReadable(preferences.choices);
   const system = useColorScheme() === "dark" ? "dark" : "light";
@@ -61,9 +94,12 @@ function Screen({ session, preferences }: { readonly session: Session; readonly 
                 ...{ dir: locale.rtl ? "rtl" : "ltr" } /* sets the direction of the content on the web */
               }
             >
-              <AboveKeyboard>
-                {stage.is === "chat" ? <Home key={stage.chat.client} chat={stage.chat} /> : <SignIn stage={stage} />}
-              </AboveKeyboard>
+              <Guard session={session} onWithout={onWithout}>
+                <AboveKeyboard>
+                  <StageScreen stage={stage} session={session} onWithout={onWithout} />
+                </AboveKeyboard>
+                <Offer session={session} />
+              </Guard>
               <Tips />
             </View>
           </SafeAreaView>
@@ -71,6 +107,14 @@ function Screen({ session, preferences }: { readonly session: Session; readonly 
       </ColoursContext.Provider>
     </LocaleContext.Provider>
   );
+}
+
+function StageScreen({ stage, session, onWithout }: GuardProps & { readonly stage: Stage }) {
+  const { t } = useLocale();
+  if (stage.is === "chat") return <Home key={stage.chat.client} chat={stage.chat} />;
+  if (stage.is !== "failed") return <SignIn stage={stage} />;
+  const again = () => void session.start();
+  return <Failed title={t("failed-title")} onAgain={again} onWithout={stage.failures > 1 ? onWithout : null} />;
 }
 
 const styles = StyleSheet.create({ app: { flex: 1 } });

@@ -2,7 +2,9 @@ import { useEffect, type ReactNode } from "react";
 import { StyleSheet, useWindowDimensions, View } from "react-native";
 
 import type { Chat } from "../core/chat";
+import { Boundary } from "./Boundary";
 import { Button } from "./Button";
+import { CopyEvents } from "./Failed";
 import { useLocale } from "./i18n";
 import { Mark } from "./Mark";
 import { setPageTitle } from "./page";
@@ -52,19 +54,32 @@ function Pane({ chat, place, wide }: { readonly chat: Chat; readonly place: Plac
   const room = chat.room(name);
   if (room !== undefined)
     return (
-      <RoomScreen
-        chat={chat}
-        room={room}
-        wide={wide}
-        at={place.seq}
-        onBack={place.back}
-        onVisit={(name, seq) => place.show(name, seq ?? undefined)}
-      />
+      <Boundary code="room" of={room} instead={(again) => <Broken onAgain={again} />}>
+        <RoomScreen
+          chat={chat}
+          room={room}
+          wide={wide}
+          at={place.seq}
+          onBack={place.back}
+          onVisit={(name, seq) => place.show(name, seq ?? undefined)}
+        />
+      </Boundary>
     );
   return (
     <Note title={t("not-joined")} text={t("not-joined-text", { room: name })}>
       <Button kind="primary" label={t("join-this", { room: name })} onPress={() => chat.join(name)} />
       {!wide && <Button label={t("back")} onPress={place.back} />}
+    </Note>
+  );
+}
+
+/** Shown instead of a room that cannot be drawn. The list of rooms beside it stays. */
+function Broken({ onAgain }: { readonly onAgain: () => void }) {
+  const { t } = useLocale();
+  return (
+    <Note title={t("broken-room")} text={t("failed-text")}>
+      <Button kind="primary" label={t("try-again")} onPress={onAgain} />
+      <CopyEvents />
     </Note>
   );
 }

@@ -14,7 +14,7 @@ const warning = "Not encrypted: everybody in this network can read along.";
 
 function Entrance({ session }: { readonly session: Session }) {
   const stage = useReadable(session.stage);
-  return stage.is === "chat" ? null : <SignIn stage={stage} />;
+  return stage.is === "chat" || stage.is === "failed" ? null : <SignIn stage={stage} />;
 }
 
 describe("a server without encryption", () => {

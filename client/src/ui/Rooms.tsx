@@ -3,6 +3,7 @@ import { Pressable, ScrollView, StyleSheet, View } from "react-native";
 
 import type { Chat, Summary } from "../core/chat";
 import { Avatar } from "./Avatar";
+import { LineBoundary } from "./Boundary";
 import { IconButton, isOver } from "./Button";
 import { Icon } from "./Icon";
 import { useLocale } from "./i18n";
@@ -51,7 +52,9 @@ export function Rooms({ chat, current, onShow }: Props) {
           </Text>
         )}
         {rooms.map((room) => (
-          <Row key={room.name} room={room} client={chat.client} current={room.name === current} onShow={onShow} />
+          <LineBoundary key={room.name} code="room-row" of={room} text={t("broken-room")}>
+            <Row room={room} client={chat.client} current={room.name === current} onShow={onShow} />
+          </LineBoundary>
         ))}
       </ScrollView>
       <LinkBar chat={chat} />

@@ -9,7 +9,7 @@ jest.mock("../core/hub", () => ({ dial: jest.fn() }));
 
 function Entrance({ session }: { readonly session: Session }) {
   const stage = useReadable(session.stage);
-  return stage.is === "chat" ? null : <SignIn stage={stage} />;
+  return stage.is === "chat" || stage.is === "failed" ? null : <SignIn stage={stage} />;
 }
 
 async function enter(world: World, server?: string | null): Promise<Session> {

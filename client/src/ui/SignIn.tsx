@@ -13,7 +13,7 @@ import { Text } from "./Text";
 import { TokenForm } from "./Token";
 import { radius, space, useColours } from "./theme";
 
-type SignInStage = Exclude<Stage, { is: "chat" }>;
+type SignInStage = Exclude<Stage, { is: "chat" | "failed" }>;
 
 /** Shown until the chat is open. It asks for each missing value, one at a time. */
 export function SignIn({ stage }: { readonly stage: SignInStage }) {
@@ -47,6 +47,14 @@ export function SignIn({ stage }: { readonly stage: SignInStage }) {
             {t("unreachable-text", { server: stage.server })}
           </Text>
           <RetryButton onRetry={() => session.probe()} />
+        </Card>
+      );
+    case "unchecked":
+      return (
+        <Card title={t("unreachable-title")} server={stage.server}>
+          <Text role="alert">{t("token-kept", { client: stage.client })}</Text>
+          <RetryButton onRetry={() => session.probe()} />
+          <Button label={t("token-forget")} onPress={() => session.dismiss()} />
         </Card>
       );
   }

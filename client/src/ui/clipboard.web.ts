@@ -14,7 +14,7 @@ function copyFromField(text: string): boolean {
   field.value = text;
   field.style.position = "fixed";
   field.style.opacity = "0";
-  document.body.append(field);
+  (focused?.closest("dialog") ?? document.body).append(field); // outside an open dialog nothing can be selected
   field.select();
   try {
     return document.execCommand("copy");

@@ -97,7 +97,7 @@ scheme-dark = Dunkel
 about = Über
 about-text = Restante bewahrt auf, was es angenommen hat: für alle, genau einmal und in jedem Raum in einer Reihenfolge.
 sign-out = Abmelden
-sign-out-hint = Löscht von diesem Gerät alles, was für diesen Namen gespeichert ist.
+sign-out-hint = Löscht alles, was auf diesem Gerät gespeichert ist, von allen, die hier angemeldet waren.
 sign-out-waiting = { $count ->
     [one] 1 Nachricht ist noch nicht gesendet und ginge verloren.
    *[other] { $count } Nachrichten sind noch nicht gesendet und gingen verloren.

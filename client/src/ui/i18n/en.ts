@@ -97,7 +97,7 @@ scheme-dark = Dark
 about = About
 about-text = Restante keeps what it has accepted: one order for each room, once, to everyone.
 sign-out = Sign out
-sign-out-hint = Removes from this device everything that is kept for this name.
+sign-out-hint = Removes everything that this device keeps, of everybody who was signed in here.
 sign-out-waiting = { $count ->
     [one] 1 message has not been sent. It would be lost.
    *[other] { $count } messages have not been sent. They would be lost.

@@ -3,11 +3,14 @@ import { createContext, useContext } from "react";
 
 import { ar } from "./ar";
 import { ar as arMessages } from "./ar.messages";
+import { ar as arPeople } from "./ar.people";
 import { de } from "./de";
 import { de as deMessages } from "./de.messages";
+import { de as dePeople } from "./de.people";
 import { en } from "./en";
 import { en as enMessages } from "./en.messages";
 import { formatsOf, type Formats } from "./formats";
+import { en as enPeople } from "./en.people";
 import { phones } from "./phones";
 import { completeIntl } from "./plural";
 import { reasons } from "./reasons";
@@ -16,9 +19,9 @@ completeIntl();
 
 /** The languages of the app, each with its name in that language and its direction. */
 export const languages = {
-  en: { name: "English", rtl: false, texts: [en, enMessages, phones.en, reasons.en] },
-  de: { name: "Deutsch", rtl: false, texts: [de, deMessages, phones.de, reasons.de] },
-  ar: { name: "العربية", rtl: true, texts: [ar, arMessages, phones.ar, reasons.ar] },
+  en: { name: "English", rtl: false, texts: [en, enMessages, enPeople, phones.en, reasons.en] },
+  de: { name: "Deutsch", rtl: false, texts: [de, deMessages, dePeople, phones.de, reasons.de] },
+  ar: { name: "العربية", rtl: true, texts: [ar, arMessages, arPeople, phones.ar, reasons.ar] },
 } as const;
 
 export type Language = keyof typeof languages;

@@ -3,6 +3,7 @@ import { StyleSheet, View } from "react-native";
 
 import type { Room } from "../../core/room";
 import type { Timeline } from "../../core/timeline";
+import { MessageBoundary } from "../Boundary";
 import { useLasting } from "../busy";
 import { useLocale } from "../i18n";
 import { rem, space } from "../theme";
@@ -112,7 +113,11 @@ function drawn(row: Row) {
   if (row.is === "day") return <Day day={row.day} />;
   if (row.is === "unread") return <Unread />;
   if (row.is === "removed") return <Removed />;
-  return <MessageView row={row} />;
+  return (
+    <MessageBoundary of={row}>
+      <MessageView row={row} />
+    </MessageBoundary>
+  );
 }
 
 const styles = StyleSheet.create({
