@@ -1,9 +1,9 @@
 import { Api, type Entry, type Found } from "./api";
-import { Store, type Readable } from "./store";
+import { Emitter, Store, type Readable, type Subscribe } from "./store";
 import type { Device, Platform, TabEvent, Tabs, Connectivity } from "./device";
 import { EventRing, type Details } from "./events";
 import { Failure } from "./failure";
-import { dial, type Hub } from "./hub";
+import { dial, freeSlot, type Hub } from "./hub";
 import { claimsOf, isOlder, type Identity } from "./identity";
 import { Linker, type Link } from "./link";
 import { DeviceRooms, type JoinedRooms, type Level } from "./joined";
@@ -63,6 +63,8 @@ export class Chat {
   readonly #waiting = new Store(0);
   readonly #maySend: Store<boolean>;
   readonly #token: Store<string | undefined>;
+  /** Fires when the user wants to use this tab. */
+  readonly #used = new Emitter();
   #connection: Connection | undefined;
   #first: string | undefined;
 
@@ -91,7 +93,7 @@ export class Chat {
       connected: () => this.link.get().is === "live",
     });
     this.#linker = new Linker({
-      dial: (end) =>
+      dial: (end, waits) =>
         dial(
           {
             server,
@@ -100,6 +102,7 @@ export class Chat {
             negotiates,
             received: (m) => this.#rooms.get(m.room)?.receive(m),
             reset: (room) => this.#readAgain(room),
+            slot: (ended) => this.#tabs.slot?.({ end: ended, waits, asked: this.#asked }) ?? freeSlot(),
             events,
           },
           end,
@@ -182,6 +185,7 @@ export class Chat {
 
   /** Tries to connect and to send now. */
   retry(): void {
+    this.#used.emit();
     this.#linker.retry();
     this.#outbox.kick();
   }
@@ -336,6 +340,12 @@ export class Chat {
     const refused = [...this.#rooms.values()].filter((room) => room.timeline.get().refused !== null);
     await Promise.all(refused.map((room) => this.#sync(room, connection)));
   }
+
+  /** Calls the listener when the user comes to this tab, or presses the button for it. */
+  readonly #asked: Subscribe = (listener) => {
+    const off = [this.#connectivity.subscribe(listener), this.#used.subscribe(listener)];
+    return () => off.forEach((end) => end());
+  };
 
   #onTabEvent(event: TabEvent, erased: () => void): void {
     if (event.is === "erased") void this.close().then(erased);

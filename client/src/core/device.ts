@@ -1,4 +1,6 @@
 import type { Level } from "./joined";
+import type { Slot } from "./hub";
+import type { Readable, Subscribe } from "./store";
 import type { Message, Outgoing } from "./message";
 
 /** Small values that a device keeps for one client on one server. */
@@ -103,13 +105,29 @@ export interface Tabs {
   post(event: TabEvent): void;
   subscribe(listener: (event: TabEvent) => void): () => void;
   close(): void;
+  /**
+   * Resolves when this tab may hold a connection that is not a WebSocket, of which all tabs of the browser together hold a few.
+   * `waits` is called if it must wait. A tab that the user looks at, or `asked`, takes the right of another one. Rejects when end
+   * is aborted. Absent where there are no tabs.
+   */
+  slot?(o: SlotOptions): Promise<Slot>;
+}
+
+/** What a tab needs to wait for the right to hold a connection that is not a WebSocket. */
+export interface SlotOptions {
+  readonly end: AbortSignal;
+  readonly waits: () => void;
+  /** Calls the listener when the user wants to use this tab. */
+  readonly asked: Subscribe;
 }
 
 /** The wake events after which the connection may have changed: the network is back or lost, or the app is in front again. */
 export interface Connectivity {
-  /** False only when the device knows that it has no network. */
+  /** False only when the device says that it has no network. It may be wrong: a server in one's own network may still answer. */
   online(): boolean;
   subscribe(woken: () => void): () => void;
+  /** Whether the app may hold a connection: not after an app on a phone has been in the background for a while. Absent: always. */
+  readonly awake?: Readable<boolean>;
 }
 
 /**

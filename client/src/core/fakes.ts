@@ -1,4 +1,4 @@
-import { Emitter } from "./store";
+import { Emitter, Store } from "./store";
 import type { TabEvent, Tabs, Connectivity } from "./device";
 import type { Message, Unsent } from "./message";
 
@@ -46,6 +46,7 @@ export async function flushPromises(): Promise<void> {
 
 export class FakeConnectivity implements Connectivity {
   isOnline = true;
+  readonly awake = new Store(true);
   readonly events = new Emitter();
   listeners = 0;
   readonly online = () => this.isOnline;

@@ -15,7 +15,7 @@ const mockConnection = {
 const mockWithUrl = jest.fn();
 
 jest.mock("@microsoft/signalr", () => ({
-  HttpTransportType: { WebSockets: 1 },
+  HttpTransportType: { WebSockets: 1, ServerSentEvents: 2, LongPolling: 4 },
   LogLevel: { None: 6 },
   HubConnectionBuilder: class {
     withUrl(...args: unknown[]) {
@@ -41,6 +41,11 @@ afterEach(() => jest.useRealTimers());
 const received = jest.fn();
 const reset = jest.fn();
 const events = { note: jest.fn() };
+let loseSlot = () => {};
+let slot = { lost: new Promise<void>(() => {}), release: jest.fn() };
+beforeEach(() => {
+  slot = { lost: new Promise<void>((resolve) => (loseSlot = resolve)), release: jest.fn() };
+});
 const options: HubOptions = {
   server: "http://s",
   client: "Ann & Bob",
@@ -48,6 +53,7 @@ const options: HubOptions = {
   negotiates: true,
   received,
   reset,
+  slot: () => Promise.resolve(slot),
   events,
 };
 const open = (change: Partial<HubOptions> = {}) => dial({ ...options, ...change }, new AbortController().signal);
@@ -220,11 +226,67 @@ test("a connection that does not start is stopped", async () => {
 test("a start that hangs is stopped after 15 s", async () => {
   jest.useFakeTimers();
   mockConnection.start.mockReturnValueOnce(new Promise(() => {}));
-  const opening = expect(open()).rejects.toMatchObject({ trouble: "unreachable" });
+  const opening = expect(open({ negotiates: false })).rejects.toMatchObject({ trouble: "unreachable" });
   await flushPromises();
   jest.advanceTimersByTime(15_000);
   await opening;
   expect(mockConnection.stop).toHaveBeenCalledTimes(1);
+});
+
+describe("where a WebSocket cannot be opened", () => {
+  const noWebSocket = () =>
+    Object.assign(new Error("Unable to connect"), { innerErrors: [new Error("WebSockets failed")] });
+  const transports = () => mockWithUrl.mock.calls.map(([, { transport }]) => transport);
+
+  test("another transport is used, within the right of the tab, which is given back at the end", async () => {
+    mockConnection.start.mockRejectedValueOnce(noWebSocket());
+    const hub = await open();
+    expect([transports(), slot.release.mock.calls.length]).toEqual([[1, 6], 0]);
+    await hub.stop();
+    await flushPromises();
+    expect(slot.release).toHaveBeenCalledTimes(1);
+  });
+
+  test("a tab that must wait opens nothing meanwhile", async () => {
+    mockConnection.start.mockRejectedValueOnce(noWebSocket());
+    let grant = (_: typeof slot) => {};
+    const opening = open({ slot: () => new Promise((resolve) => (grant = resolve)) });
+    await flushPromises();
+    expect(transports()).toEqual([1]);
+    grant(slot);
+    await opening;
+    expect(transports()).toEqual([1, 6]);
+  });
+
+  test("a tab that loses the right ends its connection", async () => {
+    mockConnection.start.mockRejectedValueOnce(noWebSocket());
+    const hub = await open();
+    loseSlot();
+    await hub.closed;
+    expect(slot.release).toHaveBeenCalledTimes(1);
+  });
+
+  test("a connection that fails all the same gives the right back", async () => {
+    mockConnection.start.mockRejectedValue(noWebSocket());
+    await expect(open()).rejects.toMatchObject({ trouble: "unreachable" });
+    expect(slot.release).toHaveBeenCalledTimes(1);
+  });
+
+  test("a WebSocket that hangs is given up after 10 s", async () => {
+    jest.useFakeTimers();
+    mockConnection.start.mockReturnValueOnce(new Promise(() => {}));
+    const opening = open();
+    await flushPromises();
+    jest.advanceTimersByTime(10_000);
+    await opening;
+    expect(transports()).toEqual([1, 6]);
+  });
+
+  test("nothing else is tried when the server does not answer at all", async () => {
+    mockConnection.start.mockRejectedValueOnce(new Error("Failed to complete negotiation with the server"));
+    await expect(open()).rejects.toMatchObject({ trouble: "unreachable" });
+    expect(transports()).toEqual([1]);
+  });
 });
 
 test("end stops a start, before it and while it hangs", async () => {

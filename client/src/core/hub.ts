@@ -1,10 +1,16 @@
-import { HttpTransportType, HubConnectionBuilder, LogLevel, type HubConnection } from "@microsoft/signalr";
+import {
+  HttpTransportType,
+  HubConnectionBuilder,
+  LogLevel,
+  type HubConnection,
+  type IHttpConnectionOptions,
+} from "@microsoft/signalr";
 
 import { joinedOf, receivedOf, resetOf } from "./door";
 import type { EventRing } from "./events";
 import { Emitter } from "./store";
 import { Failure } from "./failure";
-import type { Message } from "./message";
+import { isRecord, type Message } from "./message";
 import { unlessEnded } from "./retry";
 
 /** The answer to a join: the numbers of the room's newest and oldest message, 0 for none. */
@@ -29,6 +35,8 @@ export type Cursor = number | { readonly after: number; readonly epoch: string }
 
 /** How long a start may take, and how long the server may be silent while a call waits for its answer, in milliseconds. */
 const timeout = 15_000;
+/** How long a WebSocket may take to open where another transport can be tried, in milliseconds. A proxy may swallow it. */
+const webSocketTimeout = 10_000;
 /** How long a call may take while the server delivers messages, in milliseconds. */
 const longestCall = 60_000;
 
@@ -53,17 +61,67 @@ export interface HubOptions {
   readonly received: (message: Message) => void;
   /** Called when a room that is being read goes on after another number than before. It must be joined again. */
   readonly reset: (room: string) => void;
+  /**
+   * Resolves when this tab may hold a connection that is not a WebSocket. A browser has few of them for one host, and the app
+   * needs some for its requests. Rejects when end is aborted.
+   */
+  readonly slot: (end: AbortSignal) => Promise<Slot>;
   /** Where malformed messages are noted. They are not delivered. */
   readonly events: Pick<EventRing, "note">;
 }
 
+/** The right of a tab to hold a connection that is not a WebSocket. */
+export interface Slot {
+  /** Resolves when another tab has taken the right. */
+  readonly lost: Promise<void>;
+  readonly release: () => void;
+}
+
+/** The right to hold a connection where nothing limits it. */
+export async function freeSlot(): Promise<Slot> {
+  return { lost: new Promise(() => undefined), release: () => undefined };
+}
+
+/** A WebSocket alone, and what is tried where a WebSocket cannot be opened. */
+const webSocket = { transport: HttpTransportType.WebSockets };
+const fallback = { transport: HttpTransportType.ServerSentEvents | HttpTransportType.LongPolling };
+
 /** Opens a connection that reads no room yet. It does not reconnect by itself: the linker dials again. */
 export async function dial(o: HubOptions, end: AbortSignal): Promise<Hub> {
+  const first = o.negotiates ? webSocket : { ...webSocket, skipNegotiation: true };
+  try {
+    return await open(o, first, o.negotiates ? webSocketTimeout : timeout, end);
+  } catch (error) {
+    if (end.aborted || !o.negotiates || !isOfTransport(error)) throw Failure.of(error);
+  }
+  o.events.note("no-websocket");
+  const slot = await o.slot(end);
+  try {
+    const hub = await open(o, fallback, timeout, end);
+    void slot.lost.then(() => hub.stop());
+    void hub.closed.then(slot.release);
+    return hub;
+  } catch (error) {
+    slot.release();
+    throw Failure.of(error);
+  }
+}
+
+/** Whether the server may be there although a WebSocket could not be opened. */
+function isOfTransport(error: unknown): boolean {
+  return error instanceof StartTimeout || (isRecord(error) && Array.isArray(error.innerErrors));
+}
+
+/** A start that took too long. */
+class StartTimeout extends Error {}
+
+/** Opens a connection in one way. */
+async function open(o: HubOptions, way: IHttpConnectionOptions, limit: number, end: AbortSignal): Promise<Hub> {
   const query = new URLSearchParams({ room: "", client_id: o.client });
   const hub = new HubConnectionBuilder()
     .withUrl(`${o.server}/messageHub?${query.toString()}`, {
       ...(o.token() === undefined ? {} : { accessTokenFactory: () => o.token() ?? "" }),
-      ...(o.negotiates ? {} : { skipNegotiation: true, transport: HttpTransportType.WebSockets }),
+      ...way,
       timeout,
       withCredentials: false,
     })
@@ -88,7 +146,7 @@ export async function dial(o: HubOptions, end: AbortSignal): Promise<Hub> {
     ended(); // a dead connection may take minutes to close
     return stop(hub);
   };
-  await start(hub, end);
+  await start(hub, limit, end);
   const call = async (method: string, ...args: unknown[]): Promise<unknown> => {
     try {
       return await withinLimits(hub.invoke<unknown>(method, ...args), lifeSigns, () => void close());
@@ -148,17 +206,17 @@ function failureOf(error: unknown): Failure {
 }
 
 /** Starts a connection within a time limit, because a browser may try a WebSocket for minutes. A later one is stopped. */
-async function start(hub: HubConnection, end: AbortSignal): Promise<void> {
-  const limit = new AbortController();
-  const expire = () => limit.abort();
-  const timer = setTimeout(expire, timeout);
+async function start(hub: HubConnection, limit: number, end: AbortSignal): Promise<void> {
+  const ended = new AbortController();
+  const expire = () => ended.abort();
+  const timer = setTimeout(expire, limit);
   end.addEventListener("abort", expire);
   if (end.aborted) expire();
   try {
-    await unlessEnded(limit.signal.aborted ? Promise.resolve() : hub.start(), limit.signal);
+    await unlessEnded(ended.signal.aborted ? Promise.resolve() : hub.start(), ended.signal);
   } catch (error) {
     void stop(hub);
-    throw Failure.of(error);
+    throw ended.signal.aborted ? new StartTimeout("the connection was not opened in time") : error;
   } finally {
     clearTimeout(timer);
     end.removeEventListener("abort", expire);

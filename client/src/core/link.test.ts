@@ -40,19 +40,27 @@ function setUp() {
     /** The result of dialling while no connection can be opened. */
     down: null as Error | null,
     diagnosis: null as Error | null,
+    diagnoses: 0,
+    /** Set while other tabs have all connections. */
+    waitsFor: null as Promise<void> | null,
     live: (_: Hub): Promise<void> => Promise.resolve(),
     seen: [] as Link["is"][],
   };
   const linker = new Linker({
-    dial: async () => {
+    dial: async (_, waits) => {
       t.dials++;
+      if (t.waitsFor !== null) waits();
+      await t.waitsFor;
       if (t.down !== null) throw t.down;
       const hub = fakeHub();
       t.hubs.push(hub);
       return hub;
     },
     live: (hub) => t.live(hub),
-    diagnose: () => (t.diagnosis === null ? Promise.resolve() : Promise.reject(t.diagnosis)),
+    diagnose: () => {
+      t.diagnoses++;
+      return t.diagnosis === null ? Promise.resolve() : Promise.reject(t.diagnosis);
+    },
     connectivity: t.connectivity,
     random: () => 1,
   });
@@ -265,15 +273,90 @@ test("a live connection answers the ping and stays", async () => {
   expect([linker.link.get().is, t.dials, jest.getTimerCount()]).toEqual(["live", 1, 0]);
 });
 
-test("when the device loses its network, the link is away at once", async () => {
+describe("a device that says that it has no network", () => {
+  test("does not end a connection that answers", async () => {
+    const { t, linker } = setUp();
+    linker.start();
+    await flushPromises();
+    t.connectivity.isOnline = false; // a server on this machine, or in a network that the browser does not count
+    for (let i = 0; i < 3; i++) {
+      t.connectivity.events.emit();
+      t.hubs[0]?.pings[i]?.();
+      await pass(20_000);
+    }
+    expect([linker.link.get().is, t.dials]).toEqual(["live", 1]);
+  });
+
+  test("ends one that does not answer in time", async () => {
+    const { t, linker } = setUp();
+    linker.start();
+    await flushPromises();
+    t.connectivity.isOnline = false;
+    t.down = no();
+    t.connectivity.events.emit();
+    await pass(4_999);
+    expect(linker.link.get().is).toBe("live");
+    await pass(1);
+    expect(linker.link.get()).toMatchObject({ is: "away", why: "offline" });
+  });
+
+  test("does not keep the app from trying", async () => {
+    const { t, linker } = setUp();
+    t.connectivity.isOnline = false;
+    t.down = no();
+    linker.start();
+    await pass(120_000);
+    t.down = null;
+    t.connectivity.events.emit();
+    await flushPromises();
+    expect(linker.link.get().is).toBe("live");
+  });
+});
+
+describe("an app in the background", () => {
+  test("gives its connection up without a request, and dials again at the front", async () => {
+    const { t, linker } = setUp();
+    linker.start();
+    await flushPromises();
+    t.connectivity.awake.set(false);
+    await pass(3_600_000);
+    expect([t.hubs[0]?.stops, t.dials, t.diagnoses, linker.link.get().is]).toEqual([1, 1, 0, "connecting"]);
+    t.connectivity.awake.set(true);
+    await flushPromises();
+    expect([t.dials, linker.link.get().is]).toEqual([2, "live"]);
+  });
+
+  test("that is opened there connects at the front", async () => {
+    const { t, linker } = setUp();
+    t.connectivity.awake.set(false);
+    linker.start();
+    await pass(60_000);
+    expect(t.dials).toBe(0);
+    t.connectivity.awake.set(true);
+    await flushPromises();
+    expect(linker.link.get().is).toBe("live");
+  });
+
+  test("can be closed", async () => {
+    const { t, linker } = setUp();
+    t.connectivity.awake.set(false);
+    linker.start();
+    await flushPromises();
+    await linker.close();
+    expect([linker.link.get().is, t.dials, jest.getTimerCount()]).toEqual(["closed", 0, 0]);
+  });
+});
+
+test("a tab that waits for a connection of others says so", async () => {
   const { t, linker } = setUp();
+  let grant = () => {};
+  t.waitsFor = new Promise((resolve) => (grant = resolve));
   linker.start();
   await flushPromises();
-  t.connectivity.isOnline = false;
-  t.down = no();
-  t.connectivity.events.emit();
+  expect(linker.link.get()).toEqual({ is: "elsewhere" });
+  grant();
   await flushPromises();
-  expect(linker.link.get()).toMatchObject({ is: "away", why: "offline" });
+  expect(t.seen).toEqual(["elsewhere", "live"]);
 });
 
 describe("close", () => {

@@ -51,7 +51,7 @@ export function setUpPeople() {
     return { session, tab, follow: (followed: string) => follow(followed) };
   };
   const close = () => Promise.all(opened.map((session) => session.close()));
-  return { server, devices, connectivity, shared, open, close };
+  return { server, devices, channels, connectivity, shared, open, close };
 }
 
 /** Returns the chat that a session shows. */

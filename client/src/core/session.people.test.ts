@@ -265,7 +265,7 @@ test("a chat that cannot be opened is told, and can be tried again", async () =>
   const t = given();
   const { session } = await t.open();
   await session.signOut();
-  const failing = jest.spyOn(t.devices, "get").mockImplementation(() => {
+  const failing = jest.spyOn(t.channels, "get").mockImplementation(() => {
     throw new TypeError("no");
   });
   await session.enterToken(ann);

@@ -238,7 +238,7 @@ export class Session {
 
   /** Asks whether to go on as another client. */
   #ask(chat: Chat, identity: Identity): void {
-    const [unsent, { keeps }] = [chat.waiting.get(), chat];
+    const [unsent, keeps] = [chat.waiting.get(), chat.keeps.get()];
     const question: Offer = {
       is: "question",
       now: chat.client,

@@ -1,3 +1,6 @@
+/** Calls the listener at each event. The returned function ends the subscription. */
+export type Subscribe = (listener: () => void) => () => void;
+
 /** A value that can be read and watched, in the form that React's useSyncExternalStore takes. */
 export interface Readable<T> {
   readonly get: () => T;

@@ -16,7 +16,7 @@ jest.mock("expo-secure-store", () => ({
   setItemAsync: async (key: string, value: string) => void mockChain.set(key, value),
   deleteItemAsync: async (key: string) => void mockChain.delete(key),
 }));
-jest.mock("react-native", () => ({}));
+jest.mock("./connectivity", () => ({ connectivity: {} }));
 jest.mock("expo-sqlite", () => ({
   openDatabaseAsync: async (file: string) => {
     if (mockFails) throw new Error("no space is left");

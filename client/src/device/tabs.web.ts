@@ -1,5 +1,7 @@
 import type { TabEvent, Tabs } from "../core/device";
 
+import { slotsOf } from "./slots.web";
+
 /**
  * Joins the tabs of that name. One tab leads at a time; when it closes, the next one leads. If a page has no locks (plain http
  * to another machine) or may not use them, every tab leads, which costs requests but adds no message twice.
@@ -8,6 +10,7 @@ export function openTabs(name: string): Tabs {
   const channel = openChannel(name);
   const end = new AbortController();
   return {
+    slot: slotsOf(navigator.locks),
     lead: () => (navigator.locks === undefined ? Promise.resolve() : hold(navigator.locks, name, end.signal)),
     post(event) {
       if (!end.signal.aborted) channel?.postMessage(event);

@@ -19,7 +19,7 @@ export function LinkBar({ chat, line = false }: { readonly chat: Chat; readonly 
   const waiting = useReadable(chat.waiting);
   const keeps = useReadable(chat.keeps);
   const [asking, setAsking] = useState(false);
-  const alarming = link.is === "away" || link.is === "refused";
+  const alarming = link.is === "away" || link.is === "elsewhere" || link.is === "refused";
   const colour = alarming ? colours.onWarning : colours.muted;
   return (
     <>
@@ -40,6 +40,7 @@ export function LinkBar({ chat, line = false }: { readonly chat: Chat; readonly 
           <NotEncrypted server={chat.server} />
         </View>
         {link.is === "away" && <Button small label={t("try-now")} onPress={() => chat.retry()} />}
+        {link.is === "elsewhere" && <Button small label={t("use-tab")} onPress={() => chat.retry()} />}
         {link.is === "refused" && <Button small opens label={t("new-token")} onPress={() => setAsking(true)} />}
       </View>
       {asking && <TokenDialog onClose={() => setAsking(false)} />}

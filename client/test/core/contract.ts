@@ -2,7 +2,7 @@
 import { EventRing } from "../../src/core/events";
 import type { Subject } from "../../src/core/fakes.bench";
 import { contract } from "../../src/core/fakes.contract";
-import { dial } from "../../src/core/hub";
+import { dial, freeSlot } from "../../src/core/hub";
 import { ask, run, say, server } from "./host";
 
 const subject: Subject = {
@@ -10,7 +10,16 @@ const subject: Subject = {
   token: (claims) => ask("token", JSON.stringify({ seconds: 3600, ...claims })),
   dial: (client, token, received) =>
     dial(
-      { server, client, token: () => token, negotiates: true, received, reset: () => {}, events: new EventRing() },
+      {
+        server,
+        client,
+        token: () => token,
+        negotiates: true,
+        received,
+        reset: () => {},
+        slot: freeSlot,
+        events: new EventRing(),
+      },
       new AbortController().signal,
     ),
 };

@@ -36,4 +36,7 @@ open-without-hint = يبقى المحفوظ على الجهاز ويُستخدم
 copy-events = نسخ الأحداث
 events-copied = نُسخت الأحداث
 events-not-copied = لا يمكن نسخها هنا
+
+link-elsewhere = متوقف مؤقتًا، متصل في علامات تبويب أخرى
+use-tab = استخدام هذه العلامة
 `;

@@ -28,4 +28,7 @@ open-without-hint = Es bleibt auf dem Gerät und wird beim nächsten Start wiede
 copy-events = Ereignisse kopieren
 events-copied = Ereignisse sind kopiert
 events-not-copied = Kopieren geht hier nicht
+
+link-elsewhere = Pausiert, in anderen Tabs verbunden
+use-tab = Diesen Tab nutzen
 `;

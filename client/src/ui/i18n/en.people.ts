@@ -28,4 +28,7 @@ open-without-hint = It stays on the device, and is used again at the next start.
 copy-events = Copy events
 events-copied = Events are copied
 events-not-copied = They cannot be copied here
+
+link-elsewhere = Paused, connected in other tabs
+use-tab = Use this tab
 `;
