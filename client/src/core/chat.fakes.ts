@@ -33,7 +33,7 @@ export function setUp() {
     await pass();
     return chat;
   };
-  return { device, server, tabs, connectivity, open };
+  return { platform, device, server, tabs, connectivity, open };
 }
 
 /** Advances the clock in steps of a render interval. */

@@ -403,6 +403,55 @@ test("a failed message can be sent again or discarded", async () => {
   await expect(room?.send("a".repeat(maxBytes + 1))).rejects.toMatchObject({ trouble: "rejected" });
 });
 
+describe("a device that does not answer", () => {
+  test("keeps neither the app from opening nor messages from being sent, and the app says so", async () => {
+    const t = setUp();
+    t.device.values.set("rooms", ["tea", "lobby"]);
+    t.device.values.set("read:tea", 0);
+    t.server.store("tea", "hello");
+    t.device.hang();
+    const opening = t.open();
+    await pass(10_000);
+    const chat = await opening;
+    expect([chat.keeps.get(), chat.link.get().is]).toEqual([false, "live"]);
+    void chat
+      .room("lobby")
+      ?.send("hi")
+      .catch(() => undefined);
+    await pass(10_000);
+    expect(t.server.log("lobby").map((m) => m.msg)).toEqual(["hi"]);
+    t.device.answer();
+    await pass(30_000);
+    expect([
+      chat.keeps.get(),
+      chat.rooms
+        .get()
+        .map((s) => s.name)
+        .sort(),
+    ]).toEqual([true, ["lobby", "tea"]]);
+    expect([t.device.values.get("rooms"), t.device.values.get("read:tea"), t.device.box.size]).toEqual([
+      ["tea", "lobby"],
+      0,
+      0,
+    ]);
+    await chat.close();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test("is asked to keep the data once a message was sent, and not before", async () => {
+    const t = setUp();
+    const persist = jest.spyOn(t.platform, "persist");
+    const chat = await t.open();
+    await chat.room("lobby")?.send("refuse this");
+    await pass();
+    expect(persist).not.toHaveBeenCalled();
+    for (const msg of ["a", "b"]) await chat.room("lobby")?.send(msg);
+    await pass();
+    expect(persist).toHaveBeenCalledTimes(1);
+    expect(chat.events.text()).toContain("persist granted=false");
+  });
+});
+
 describe("the end", () => {
   test("close keeps the data, and nothing continues to run", async () => {
     const t = setUp();

@@ -112,3 +112,13 @@ test("tabs: when the sending one closes, the other one continues, also with unre
   expect(t.server.posts).toEqual(["1", "1", "2", "3"]);
   expect(t.server.kept).toEqual(["1", "2", "3"]);
 });
+
+test("tabs: one that has read a message just before it came back in the log is told by the others", async () => {
+  const t = setUp();
+  const one = await started(t);
+  one.outbox.arrived("lobby", ["x"], accepted);
+  t.device.box.set("x", unsent("x"));
+  const late = await started(t);
+  await pass(60_000);
+  expect([late.states(), t.server.posts]).toEqual([[], []]);
+});

@@ -42,8 +42,8 @@ export class Outbox {
   readonly #end = new AbortController();
   #firstSent = () => {};
   readonly #lanes: Lanes;
-  /** The ids that have left the outbox, and how. */
-  readonly #gone = new Map<string, "arrived" | "discarded">();
+  /** The latest ids that have left the outbox, because they have come back in a log or were discarded. */
+  readonly #gone = new Set<string>();
   /** Ids that the device has not stored yet. If one were sent now, another tab could receive and remove it before it is stored, and it would stay. */
   readonly #unkept = new Set<string>();
 
@@ -116,7 +116,7 @@ export class Outbox {
   async discard(id: string): Promise<void> {
     const known = this.#find(id);
     if (known === undefined || !isDiscardable(known)) return;
-    this.#discarded(id);
+    this.#leave(id);
     this.#o.tabs.post({ is: "gone", id });
     await this.#o.device.remove(id);
   }
@@ -126,7 +126,7 @@ export class Outbox {
    * the log's newest message: a message that was accepted well before it is in the log, too, even if that part is not loaded.
    */
   arrived(room: string, ids: readonly string[], newest: string): void {
-    for (const id of ids) this.#remember(id, "arrived");
+    for (const id of ids) this.#remember(id);
     const past = Date.parse(newest) - skew;
     const isPast = (m: Outgoing) => m.room === room && m.state === "accepted" && Date.parse(m.accepted_at) < past;
     this.#drop((m) => this.#gone.has(m.id) || isPast(m));
@@ -211,13 +211,13 @@ export class Outbox {
   }
 
   #onTabEvent(event: TabEvent): void {
-    if (event.is === "gone") this.#discarded(event.id);
+    if (event.is === "gone") this.#leave(event.id);
     if (event.is !== "outgoing") return;
     const { outgoing } = event;
-    const left = this.#gone.get(outgoing.id);
-    if (left === "discarded") this.#o.tabs.post({ is: "gone", id: outgoing.id }); // the other tab has read it before it was removed
+    const left = this.#gone.has(outgoing.id);
+    if (left && isUnsent(outgoing)) this.#o.tabs.post({ is: "gone", id: outgoing.id }); // the other tab has read it before it was removed
     const known = this.#find(outgoing.id);
-    if (left !== undefined || isOld(outgoing, known)) return;
+    if (left || isOld(outgoing, known)) return;
     this.#show(known?.state === "sending" && isUnsent(outgoing) ? { ...outgoing, state: "sending" } : outgoing);
     this.#lanes.wake();
   }
@@ -236,16 +236,16 @@ export class Outbox {
   }
 
   /** Removes a message that must not be sent any more. The next one of its room may go now. */
-  #discarded(id: string): void {
-    this.#remember(id, "discarded");
+  #leave(id: string): void {
+    this.#remember(id);
     this.#drop((m) => m.id === id);
   }
 
-  #remember(id: string, how: "arrived" | "discarded"): void {
+  #remember(id: string): void {
     this.#gone.delete(id);
-    this.#gone.set(id, how);
+    this.#gone.add(id);
     if (this.#gone.size <= remembered) return;
-    for (const oldest of [...this.#gone.keys()].slice(0, -remembered)) this.#gone.delete(oldest);
+    for (const oldest of [...this.#gone].slice(0, -remembered)) this.#gone.delete(oldest);
   }
 
   #nextOrder(): number {
@@ -268,7 +268,7 @@ export class Outbox {
     const [stay, leave] = [[] as Outgoing[], [] as Outgoing[]];
     for (const m of this.outgoing.get()) (dropped(m) ? leave : stay).push(m);
     if (leave.length === 0) return;
-    for (const { id } of leave) if (!this.#gone.has(id)) this.#remember(id, "arrived");
+    for (const { id } of leave) if (!this.#gone.has(id)) this.#remember(id);
     this.outgoing.set(stay);
     for (const room of new Set(leave.filter(isUnsent).map((m) => m.room))) this.#lanes.kick(room);
   }

@@ -43,6 +43,21 @@ describe("the stored messages of a room", () => {
     expect(room.timeline.get().outgoing).toEqual([]);
   });
 
+  test("show that an own message has come back which another tab has kept since the outbox was read", async () => {
+    const t = setUp();
+    t.server.up = false;
+    await t.device.put(unsent("x"));
+    const read = t.device.outbox.bind(t.device);
+    t.device.outbox = async () => {
+      const stale = await read();
+      await t.device.keep("lobby", [message(1, { id: "x", client_id: "ann" }), message(2), message(3)], ["x"]);
+      return stale;
+    };
+    const { room, outbox } = await t.tab();
+    await flushPromises();
+    expect([room.timeline.get().outgoing, outbox.outgoing.get()]).toEqual([[], []]);
+  });
+
   test("remove own messages that have come back from the outbox", async () => {
     const t = setUp();
     await t.device.keep("lobby", [message(1, { id: "x", client_id: "ann" })], []);

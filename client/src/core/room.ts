@@ -5,7 +5,7 @@ import type { Hub } from "./hub";
 import type { JoinedChange, JoinedRooms } from "./joined";
 import { LiveSync, pageSize } from "./live";
 import { Log } from "./log";
-import { ownIDs, sendable, type Message, type Outgoing } from "./message";
+import { isUnsent, ownIDs, sendable, type Message, type Outgoing } from "./message";
 import type { Outbox } from "./outbox";
 import { Paging } from "./paging";
 import { ReadMark } from "./readmark";
@@ -208,7 +208,8 @@ export class Room {
     this.#mark.load(read);
     this.#keep(waited);
     if (another && this.#live.hub !== undefined) void this.#live.sync(this.#live.hub).catch(() => undefined); // the next connection tries again
-    if (this.#deep) void this.#deepen(); // it was opened before the device could be read
+    const unsent = this.#own().some(isUnsent); // another tab may have kept one since the outbox was read
+    if (this.#deep || unsent) void this.#deepen(); // it may have been opened before the device could be read
     this.#show();
   }
 

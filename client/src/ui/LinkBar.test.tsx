@@ -41,6 +41,27 @@ describe("the link bar", () => {
     expect(bar()).toHaveTextContent("Connected (this device saves nothing)");
   });
 
+  test("shows when the device stops answering, and when it answers again", async () => {
+    jest.useFakeTimers();
+    await draw(world, <LinkBar chat={chat} />);
+    const put = world.device.put;
+    world.device.put = () => new Promise(() => undefined);
+    await flushPromises(
+      () =>
+        void chat
+          .room("lobby")
+          ?.send("one")
+          .catch(() => undefined),
+    );
+    expect(bar()).toHaveTextContent(/^Connected/);
+    await flushPromises(() => jest.advanceTimersByTime(5_000));
+    expect(bar()).toHaveTextContent(/\(this device saves nothing\)$/);
+    world.device.put = put;
+    await flushPromises(() => jest.advanceTimersByTime(20_000));
+    expect(bar()).toHaveTextContent(/^Connected$/);
+    jest.useRealTimers();
+  });
+
   test("counts the waiting messages", async () => {
     await draw(world, <LinkBar chat={chat} />);
     await world.become({ status: 0 });

@@ -2,7 +2,7 @@ import { act, render } from "@testing-library/react-native";
 import type { ReactElement } from "react";
 
 import { Chat } from "../core/chat";
-import type { KeyValueStore, Platform } from "../core/device";
+import type { Device, KeyValueStore, Platform } from "../core/device";
 import { FakeServer } from "../core/fakes";
 import { dial } from "../core/hub";
 import type { Identity } from "../core/identity";
@@ -19,6 +19,8 @@ export class World {
   online = true;
   /** Whether the device can store data. */
   keeps = true;
+  /** The device that was opened last. A test may replace its methods. */
+  device: Device = openMemory();
   readonly kept = new Map<string, string>();
   readonly #wakers = new Set<() => void>();
   #ids = 0;
@@ -91,7 +93,7 @@ export class World {
           return () => this.#wakers.delete(woken);
         },
       },
-      device: () => Promise.resolve({ ...openMemory(), keeps: this.keeps }),
+      device: () => Promise.resolve((this.device = { ...openMemory(), keeps: this.keeps })),
     };
   }
 

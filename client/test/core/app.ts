@@ -62,7 +62,10 @@ export class App {
     this.writings.push(writing);
     void this.room(room)
       .send(text)
-      .then(() => (writing.kept = true));
+      .then(
+        () => (writing.kept = true),
+        () => undefined, // after a crash the disk does not answer any more
+      );
   }
 
   /** Reads a room to its end. */

@@ -87,20 +87,23 @@ async function checkApp(person: Person, app: App, logs: Logs): Promise<void> {
     const leave = room.open();
     while (shown().older !== "none") await room.older();
     assert.deepEqual(shown().messages, log, what);
-    checkUnread(what, app, name, log);
+    await checkUnread(what, app, name, log);
     leave();
     for (const [seq, id] of app.shown.get(name) ?? []) assert.equal(log[seq - 1]?.id, id, `${what} has shown ${seq}`);
   }
 }
 
 /** All messages after the last read one are unread, and a room is read at least as far as the user has read it. */
-function checkUnread(what: string, app: App, name: string, log: readonly Message[]): void {
-  const { read } = app.room(name).timeline.get();
-  const unread = app.chat.rooms.get().find((s) => s.name === name)?.unread;
-  assert.equal(unread, log.length - read, `${what}, unread`);
+async function checkUnread(what: string, app: App, name: string, log: readonly Message[]): Promise<void> {
+  const read = () => app.room(name).timeline.get().read;
+  const unread = () => app.chat.rooms.get().find((s) => s.name === name)?.unread;
+  await until(
+    () => `${what}: ${unread()} are unread of ${log.length} after ${read()}`,
+    () => unread() === log.length - read(), // the list of rooms is drawn once for all changes of a frame
+  );
   const readUpTo = app.read.get(name);
   if (readUpTo === undefined) return;
-  assert(read >= readUpTo, `${what} has been read up to ${readUpTo}, not ${read}`);
+  assert(read() >= readUpTo, `${what} has been read up to ${readUpTo}, not ${read()}`);
 }
 
 /** The messages on the disk are those of the server, and the outbox on the disk is empty. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { isRecord, type Message } from "../../src/core/message";
+import { isRecord, messagesFrom, type Message } from "../../src/core/message";
 import { sleep, server } from "./host";
 
 /** Posts messages to a room directly, not through the proxy. */
@@ -35,6 +35,6 @@ export async function readLog(room: string, token?: string): Promise<readonly Me
     }
     assert(isRecord(page) && Array.isArray(page.messages), `${response.status} ${JSON.stringify(page)}`);
     if (page.messages.length === 0) return log;
-    log.push(...page.messages);
+    log.push(...messagesFrom(page.messages));
   }
 }
