@@ -46,6 +46,14 @@ async function unchanging(request) {
   return (await caches.match(request.url, { cacheName: kept })) ?? fetch(request);
 }
 
+/** Opens the room of a notification that was pressed: in a page that is open, or in a new one. */
+async function openRoom({ room, seq }) {
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  if (pages.length === 0) return self.clients.openWindow(`/#/${room}/${seq}`);
+  const page = await pages[0].focus();
+  page.postMessage({ room, seq });
+}
+
 self.addEventListener("install", (event) => event.waitUntil(keep()));
 self.addEventListener("activate", (event) => event.waitUntil(dropOthers()));
 self.addEventListener("fetch", (event) => {
@@ -54,4 +62,8 @@ self.addEventListener("fetch", (event) => {
   if (method !== "GET" || origin !== self.location.origin) return;
   if (pathname === "/") event.respondWith(newest(event.request));
   else if (pathname.startsWith("/_expo/static/")) event.respondWith(unchanging(event.request));
+});
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(openRoom(event.notification.data));
 });

@@ -7,7 +7,7 @@ const source = readFileSync(new URL("sw.js", import.meta.url), "utf8");
 const origin = "https://chat.example";
 
 /** Runs a service worker in a separate context, whose network is the function `network`. */
-function worker(network, timers = { setTimeout, clearTimeout }) {
+function worker(network, timers = { setTimeout, clearTimeout }, clients = {}) {
   const stores = new Map([
     ["restante-old", new Map()],
     ["of-another", new Map()],
@@ -30,6 +30,7 @@ function worker(network, timers = { setTimeout, clearTimeout }) {
   };
   const self = {
     location: { origin },
+    clients,
     skipWaiting: async () => {},
     addEventListener: (type, handler) => {
       handlers[type] = handler;
@@ -54,9 +55,10 @@ function worker(network, timers = { setTimeout, clearTimeout }) {
     ],
     ...timers,
   });
-  const run = async (type) => {
+  const run = async (type, event = {}) => {
     let done;
     handlers[type]({
+      ...event,
       waitUntil: (promise) => {
         done = promise;
       },
@@ -161,4 +163,20 @@ test("it ignores all other requests", async () => {
   }
   assert.equal(ask("/", "POST"), undefined);
   assert.equal(ask("/_expo/static/x.js", "HEAD"), undefined);
+});
+
+test("a notification that is pressed opens its message in a page that is open, or in a new one", async () => {
+  const did = [];
+  const page = {
+    focus: async () => page,
+    postMessage: (data) => did.push(data),
+  };
+  const press = (pages) => {
+    const clients = { matchAll: async () => pages, openWindow: async (address) => did.push(address) };
+    const notification = { data: { room: "lobby", seq: 3 }, close: () => did.push("closed") };
+    return worker(up, undefined, clients).run("notificationclick", { notification });
+  };
+  await press([page]);
+  await press([]);
+  assert.deepEqual(JSON.parse(JSON.stringify(did)), ["closed", { room: "lobby", seq: 3 }, "closed", "/#/lobby/3"]);
 });

@@ -77,6 +77,26 @@ func TestBrowser_DatesAsOnTheDevice(t *testing.T) {
 	browse(t, "locales.mjs", testkit.Start(t, testkit.Options{}), nil)
 }
 
+func TestBrowser_ListOfRooms(t *testing.T) {
+	t.Parallel()
+	browse(t, "rooms.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
+func TestBrowser_BackClosesWhatIsOpen(t *testing.T) {
+	t.Parallel()
+	browse(t, "back.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
+func TestBrowser_Shortcuts(t *testing.T) {
+	t.Parallel()
+	browse(t, "shortcuts.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
+func TestBrowser_ForcedColoursAndLargeTexts(t *testing.T) {
+	t.Parallel()
+	browse(t, "contrast.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
 func TestBrowser_Pictures(t *testing.T) {
 	t.Parallel()
 	browse(t, "pictures.mjs", testkit.Start(t, testkit.Options{}), nil)

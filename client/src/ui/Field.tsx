@@ -14,6 +14,7 @@ interface Props extends Pick<
   | "enterKeyHint"
   | "placeholder"
   | "maxLength"
+  | "onKeyPress"
 > {
   readonly label: string;
   readonly value: string;
@@ -21,10 +22,12 @@ interface Props extends Pick<
   readonly hint?: string | undefined;
   /** Why the value is not valid, as a text. */
   readonly problem?: string | undefined;
+  /** Set for a field with a list to choose from: the ids of the list and of the chosen option; null while the list is empty. */
+  readonly chooses?: { readonly list: string; readonly option: string } | null;
 }
 
 /** A text field with a label, a hint, and a problem. */
-export function Field({ label, value, onChange, hint, problem, ...rest }: Props) {
+export function Field({ label, value, onChange, hint, problem, chooses, ...rest }: Props) {
   const colours = useColours();
   const id = useId();
   const line = problem === undefined ? colours.muted : colours.danger;
@@ -35,6 +38,7 @@ export function Field({ label, value, onChange, hint, problem, ...rest }: Props)
       </Text>
       <TextInput
         {...rest}
+        {...(chooses !== undefined && combobox(chooses))}
         aria-label={label}
         aria-describedby={id}
         aria-invalid={problem !== undefined}
@@ -61,6 +65,16 @@ export function Field({ label, value, onChange, hint, problem, ...rest }: Props)
       </View>
     </View>
   );
+}
+
+/** What tells screen readers that a list belongs to the field. */
+function combobox(chooses: NonNullable<Props["chooses"]> | null): object {
+  return {
+    role: "combobox",
+    "aria-autocomplete": "list",
+    "aria-expanded": chooses !== null,
+    ...(chooses !== null && { "aria-controls": chooses.list, "aria-activedescendant": chooses.option }),
+  };
 }
 
 const styles = StyleSheet.create({

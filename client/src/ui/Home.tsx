@@ -1,75 +1,105 @@
-import { useEffect, type ReactNode } from "react";
-import { StyleSheet, useWindowDimensions, View } from "react-native";
+import { useCallback, useEffect, useState } from "react";
+import { Platform, StyleSheet, View } from "react-native";
 
 import type { Chat } from "../core/chat";
 import { Boundary } from "./Boundary";
 import { Button } from "./Button";
 import { CopyEvents } from "./Failed";
+import { Help } from "./Help";
 import { useLocale } from "./i18n";
-import { Mark } from "./Mark";
-import { setPageTitle } from "./page";
+import { Note } from "./Note";
+import { useUnreadSigns } from "./notifications/useUnreadSigns";
 import { usePlace } from "./place";
 import { useReadable } from "./readable";
 import { Rooms } from "./Rooms";
+import { Find } from "./rooms/Find";
+import { NotJoined } from "./rooms/NotJoined";
+import { useCalmOrder } from "./rooms/order";
 import { RoomScreen } from "./RoomScreen";
-import { Text } from "./Text";
-import { space, twoPanes, useColours } from "./theme";
+import { Settings } from "./Settings";
+import { stepFrom, type Shortcut } from "./shortcuts";
+import { rem, useColours } from "./theme";
+import { useShortcuts } from "./useShortcuts";
+import { useWide } from "./wide";
 import type { Place } from "./where";
+
+type Opened = "find" | "settings" | "help" | null;
 
 /** The chat: the list of rooms and a room, side by side if the window is wide enough, otherwise one of them. */
 export function Home({ chat }: { readonly chat: Chat }) {
   const colours = useColours();
+  const { t } = useLocale();
   const place = usePlace();
-  const wide = useWindowDimensions().width >= twoPanes;
-  useTitle(chat);
-  useEffect(() => chat.prefer(place.room ?? undefined), [chat, place.room]);
+  const wide = useWide();
+  const list = useCalmOrder(useReadable(chat.rooms));
+  const [opened, setOpened] = useState<Opened>(null);
+  const close = () => setOpened(null);
+  const { room, show } = place;
+  useUnreadSigns(list.rooms);
+  useEffect(() => chat.prefer(room ?? undefined), [chat, room]);
+  useShortcuts((shortcut: Shortcut) => {
+    if (shortcut.is === "find" || shortcut.is === "help") return setOpened(shortcut.is);
+    if (shortcut.is === "newest") return;
+    const next = stepFrom(list.rooms, room, shortcut);
+    if (next !== null) show(next);
+  });
+  const onFind = useCallback(() => setOpened("find"), []);
+  const onSettings = useCallback(() => setOpened("settings"), []);
+  const rooms = <Rooms {...{ chat, list, onFind, onSettings }} current={wide ? room : null} onShow={show} />;
 
-  if (!wide && place.room === null) {
-    return (
-      <View role="main" style={styles.pane}>
-        <Rooms chat={chat} current={null} onShow={place.show} />
-      </View>
-    );
-  }
   return (
-    <View style={styles.panes}>
-      {wide && (
-        <View style={[styles.list, { borderColor: colours.line }]}>
-          <Rooms chat={chat} current={place.room} onShow={place.show} />
+    <>
+      {!wide && room === null ? (
+        <View role="main" style={styles.pane}>
+          {rooms}
+        </View>
+      ) : (
+        <View style={styles.panes}>
+          {wide && <View style={[styles.list, { borderColor: colours.line }]}>{rooms}</View>}
+          <View
+            role="main"
+            aria-label={room ?? t("restante")}
+            style={[styles.pane, { backgroundColor: colours.ground }]}
+          >
+            <Pane chat={chat} place={place} wide={wide} latest={list.rooms[0]?.name} onFind={onFind} />
+          </View>
         </View>
       )}
-      <View role="main" style={[styles.pane, { backgroundColor: colours.ground }]}>
-        <Pane chat={chat} place={place} wide={wide} />
-      </View>
-    </View>
+      {opened === "find" && <Find chat={chat} onShow={show} onClose={close} />}
+      {opened === "settings" && <Settings chat={chat} onClose={close} />}
+      {opened === "help" && <Help onClose={close} />}
+    </>
   );
 }
 
+interface PaneProps {
+  readonly chat: Chat;
+  readonly place: Place;
+  readonly wide: boolean;
+  /** The room whose newest message is the latest. */
+  readonly latest: string | undefined;
+  readonly onFind: () => void;
+}
+
 /** The part beside the list, or instead of it. */
-function Pane({ chat, place, wide }: { readonly chat: Chat; readonly place: Place; readonly wide: boolean }) {
+function Pane({ chat, place, wide, latest, onFind }: PaneProps) {
   const { t } = useLocale();
-  useReadable(chat.rooms); // draws again when a room is joined or left
-  if (place.room === null) return <Note title={t("pick")} text={t("pick-text")} />;
-  const name = place.room;
-  const room = chat.room(name);
-  if (room !== undefined)
+  if (place.room === null) {
     return (
-      <Boundary code="room" of={room} instead={(again) => <Broken onAgain={again} />}>
-        <RoomScreen
-          chat={chat}
-          room={room}
-          wide={wide}
-          at={place.seq}
-          onBack={place.back}
-          onVisit={(name, seq) => place.show(name, seq ?? undefined)}
-        />
-      </Boundary>
+      <Note title={t("pick", { name: chat.client })} text={t(Platform.OS === "web" ? "pick-text-keys" : "pick-text")}>
+        {latest !== undefined && (
+          <Button kind="primary" label={t("open-this", { room: latest })} onPress={() => place.show(latest)} />
+        )}
+        <Button opens label={t("find")} onPress={onFind} />
+      </Note>
     );
+  }
+  const room = chat.room(place.room);
+  if (room === undefined) return <NotJoined chat={chat} room={place.room} onBack={wide ? undefined : place.back} />;
   return (
-    <Note title={t("not-joined")} text={t("not-joined-text", { room: name })}>
-      <Button kind="primary" label={t("join-this", { room: name })} onPress={() => chat.join(name)} />
-      {!wide && <Button label={t("back")} onPress={place.back} />}
-    </Note>
+    <Boundary code="room" of={room} instead={(again) => <Broken onAgain={again} />}>
+      <RoomScreen chat={chat} room={room} at={place.seq} wide={wide} onBack={place.back} onVisit={place.show} />
+    </Boundary>
   );
 }
 
@@ -84,40 +114,8 @@ function Broken({ onAgain }: { readonly onAgain: () => void }) {
   );
 }
 
-function Note({
-  title,
-  text,
-  children,
-}: {
-  readonly title: string;
-  readonly text: string;
-  readonly children?: ReactNode;
-}) {
-  return (
-    <View style={styles.note}>
-      <Mark size={48} />
-      <Text heading={2} size="lead">
-        {title}
-      </Text>
-      <Text tone="muted" style={styles.centred}>
-        {text}
-      </Text>
-      {children}
-    </View>
-  );
-}
-
-/** Shows the number of unread messages of all rooms in the page's title. */
-function useTitle(chat: Chat): void {
-  const { t } = useLocale();
-  const count = useReadable(chat.rooms).reduce((sum, room) => sum + room.unread, 0);
-  useEffect(() => setPageTitle(count === 0 ? t("restante") : t("restante-unread", { count })), [count, t]);
-}
-
 const styles = StyleSheet.create({
-  panes: { flex: 1, flexDirection: "row" },
+  panes: { flex: 1, flexDirection: "row", minHeight: 0 },
   pane: { flex: 1, minWidth: 0 },
-  list: { width: "32%", minWidth: 280, maxWidth: 380, borderEndWidth: 1 },
-  note: { flex: 1, alignItems: "center", justifyContent: "center", gap: space.m, padding: space.xl },
-  centred: { textAlign: "center" },
+  list: { width: "30%", minWidth: rem(270), maxWidth: rem(340), borderEndWidth: 1 },
 });

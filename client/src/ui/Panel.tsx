@@ -4,7 +4,7 @@ import { ScrollView, StyleSheet, View } from "react-native";
 import { IconButton } from "./Button";
 import { useLocale } from "./i18n";
 import { Text } from "./Text";
-import { radius, space, useColours } from "./theme";
+import { radius, rem, space, useColours } from "./theme";
 
 /** The content of a dialog. */
 export interface DialogProps {
@@ -33,7 +33,14 @@ export function Panel({ title, titleId, onClose, children }: DialogProps & { rea
 }
 
 const styles = StyleSheet.create({
-  panel: { width: "92%", maxWidth: 440, maxHeight: "90%", borderRadius: radius.l, borderWidth: 1, overflow: "hidden" },
+  panel: {
+    width: "92%",
+    maxWidth: rem(480),
+    maxHeight: "90%",
+    borderRadius: radius.l,
+    borderWidth: 1,
+    overflow: "hidden",
+  },
   head: {
     flexDirection: "row",
     alignItems: "center",

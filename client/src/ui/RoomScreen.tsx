@@ -1,39 +1,39 @@
-import { useState } from "react";
+import { memo, useState } from "react";
 import { StyleSheet, View } from "react-native";
 
 import type { Chat } from "../core/chat";
 import type { Room } from "../core/room";
 import { Avatar } from "./Avatar";
-import { Button, IconButton } from "./Button";
+import { IconButton } from "./Button";
 import { Composer, ReadOnly } from "./Composer";
-import { Dialog } from "./Dialog";
 import { useLocale } from "./i18n";
 import { LinkBar } from "./LinkBar";
 import { Messages } from "./messages/Messages";
 import { useReadable } from "./readable";
+import { RoomMenu } from "./rooms/RoomMenu";
 import { Text } from "./Text";
-import { space, useColours } from "./theme";
+import { rem, space, useColours } from "./theme";
 import { WentBack } from "./WentBack";
 
 interface Props {
   readonly chat: Chat;
   readonly room: Room;
-  /** Whether the list of rooms is beside it. */
-  readonly wide: boolean;
   /** The number of the message to show; null for where the reader has been. */
   readonly at: number | null;
+  /** Whether the list of rooms is beside it. */
+  readonly wide: boolean;
   readonly onBack: () => void;
   /** Opens a room, at a message if it is given. */
   readonly onVisit: (room: string, seq: number | null) => void;
 }
 
 /** A room: its head, its messages, and the composer. */
-export function RoomScreen({ chat, room, wide, at, onBack, onVisit }: Props) {
+export const RoomScreen = memo(function RoomScreen({ chat, room, at, wide, onBack, onVisit }: Props) {
   const maySend = useReadable(chat.maySend);
   const { refused } = useReadable(room.timeline);
   return (
     <>
-      <Head chat={chat} name={room.name} wide={wide} onBack={onBack} />
+      <Head chat={chat} room={room} wide={wide} onBack={onBack} />
       <WentBack key={`${room.name} went back`} room={room} />
       <View style={styles.messages}>
         <Messages key={room.name} chat={chat} room={room} at={at} onVisit={onVisit} />
@@ -41,44 +41,45 @@ export function RoomScreen({ chat, room, wide, at, onBack, onVisit }: Props) {
       {refused === null && (maySend ? <Composer key={room.name} room={room} focused={wide} /> : <ReadOnly />)}
     </>
   );
-}
+});
 
-interface HeadProps {
-  readonly chat: Chat;
-  readonly name: string;
-  readonly wide: boolean;
-  readonly onBack: () => void;
-}
-
-function Head({ chat, name, wide, onBack }: HeadProps) {
+function Head({ chat, room, wide, onBack }: Omit<Props, "at" | "onVisit">) {
   const colours = useColours();
   const { t } = useLocale();
-  const [leaving, setLeaving] = useState(false);
-  const leave = () => {
-    onBack();
-    chat.leave(name);
-  };
+  const [open, setOpen] = useState(false);
+  const facts = <Facts chat={chat} room={room} />;
   return (
     <View style={[styles.head, wide && styles.wide, { backgroundColor: colours.surface, borderColor: colours.line }]}>
       {!wide && <IconButton icon="back" label={t("back")} onPress={onBack} />}
-      {wide && <Avatar name={name} size={36} />}
+      {wide && <Avatar name={room.name} size={32} />}
       <View style={styles.name}>
-        <Text heading={1} quoted size="lead" numberOfLines={1}>
-          {name}
+        <Text heading={1} quoted size="body" numberOfLines={1}>
+          {room.name}
         </Text>
-        {!wide && <LinkBar chat={chat} line />}
+        {wide ? facts : <LinkBar chat={chat}>{facts}</LinkBar>}
       </View>
-      <IconButton icon="leave" label={t("leave")} opens onPress={() => setLeaving(true)} />
-      {leaving && (
-        <Dialog title={t("leave")} onClose={() => setLeaving(false)}>
-          <Text>{t("leave-text", { room: name })}</Text>
-          <View style={styles.answers}>
-            <Button label={t("cancel")} onPress={() => setLeaving(false)} />
-            <Button kind="danger" label={t("leave")} onPress={leave} />
-          </View>
-        </Dialog>
-      )}
+      <IconButton icon="more" label={t("room-menu")} opens onPress={() => setOpen(true)} />
+      {open && <RoomMenu chat={chat} room={room.name} onBack={onBack} onClose={() => setOpen(false)} />}
     </View>
+  );
+}
+
+/** What is known of the room, in a line. */
+function Facts({ chat, room }: { readonly chat: Chat; readonly room: Room }) {
+  const { t } = useLocale();
+  const { last, read } = useReadable(room.timeline);
+  const summary = useReadable(chat.rooms).find(({ name }) => name === room.name);
+  const known = read >= 0 || last > 0;
+  const facts = [
+    ...(known ? [last === 0 ? t("room-new") : t("find-messages", { count: last })] : []),
+    ...(summary?.level === "mentions" ? [t("level-mentions")] : []),
+    ...(summary?.level === "nothing" ? [t("row-muted")] : []),
+    ...(summary?.watched === false ? [t("row-seldom")] : []),
+  ];
+  return (
+    <Text size="small" tone="muted" numberOfLines={1} testID="room-facts">
+      {facts.join(" · ")}
+    </Text>
   );
 }
 
@@ -88,12 +89,11 @@ const styles = StyleSheet.create({
     flexDirection: "row",
     alignItems: "center",
     gap: space.xs,
-    minHeight: 66,
+    minHeight: rem(56),
     paddingHorizontal: space.s,
     paddingVertical: space.xs,
     borderBottomWidth: 1,
   },
   wide: { gap: space.m, paddingStart: space.l },
   name: { flex: 1, minWidth: 0 },
-  answers: { flexDirection: "row", flexWrap: "wrap", justifyContent: "flex-end", gap: space.s },
 });

@@ -1,34 +1,66 @@
-import { useState, type ReactNode } from "react";
+import { useState } from "react";
 import { StyleSheet, View } from "react-native";
 
 import type { Chat } from "../core/chat";
+import { Avatar } from "./Avatar";
 import { Button } from "./Button";
+import { copyText } from "./clipboard";
 import { Dialog } from "./Dialog";
 import { isLanguage, languages, useLocale } from "./i18n";
 import { NotEncrypted } from "./NotEncrypted";
-import { schemes, usePreferences } from "./preferences";
+import { densities, schemes, usePreferences } from "./preferences";
 import { useReadable } from "./readable";
+import { ActionRow, Choice, Section, type Option } from "./Rows";
 import { useSession } from "./session";
 import { Text } from "./Text";
 import { TokenDialog } from "./Token";
 import { space } from "./theme";
 
-/** The settings: the identity, the language, the colours, and signing out. */
+/** The settings: the identity, how the app looks, what it notifies of, a report of faults, and signing out. */
 export function Settings({ chat, onClose }: { readonly chat: Chat; readonly onClose: () => void }) {
   const { t } = useLocale();
-  const preferences = usePreferences();
-  const { language, scheme } = useReadable(preferences.choices);
+  return (
+    <Dialog title={t("settings")} onClose={onClose}>
+      <Me chat={chat} />
+      <Looks />
+      <About chat={chat} />
+      <SignOut chat={chat} />
+    </Dialog>
+  );
+}
+
+function Me({ chat }: { readonly chat: Chat }) {
+  const { t } = useLocale();
   const refused = useReadable(chat.link).is === "refused";
   const [asking, setAsking] = useState(false);
   return (
-    <Dialog title={t("settings")} onClose={onClose}>
-      <Section title={t("signed-in")}>
+    <View style={styles.me}>
+      <Avatar name={chat.client} size={44} />
+      <View style={styles.words}>
         <Text strong quoted>
           {chat.client}
         </Text>
+        <Text size="small" tone="muted">
+          {hostOf(chat.server)}
+        </Text>
         <NotEncrypted server={chat.server} />
-        {refused && <Button opens label={t("new-token")} onPress={() => setAsking(true)} />}
-      </Section>
+      </View>
+      {refused && <Button small opens label={t("new-token")} onPress={() => setAsking(true)} />}
+      {asking && <TokenDialog onClose={() => setAsking(false)} />}
+    </View>
+  );
+}
+
+function hostOf(server: string): string {
+  return server.replace(/^https?:\/\//, "");
+}
+
+function Looks() {
+  const { t } = useLocale();
+  const preferences = usePreferences();
+  const { language, scheme, density } = useReadable(preferences.choices);
+  return (
+    <Section title={t("looks")}>
       <Choice
         title={t("language")}
         chosen={language ?? ""}
@@ -44,39 +76,34 @@ export function Settings({ chat, onClose }: { readonly chat: Chat; readonly onCl
         onChoose={(chosen) => preferences.choose({ scheme: schemes.find((s) => s === chosen) ?? "system" })}
         options={schemes.map((s): Option => [s, t(`scheme-${s}`)])}
       />
-      <Section title={t("about")}>
-        <Text tone="muted">{t("about-text")}</Text>
-      </Section>
-      <SignOut chat={chat} />
-      {asking && <TokenDialog onClose={() => setAsking(false)} />}
-    </Dialog>
-  );
-}
-
-/** A value and its label. */
-type Option = readonly [value: string, label: string];
-
-interface ChoiceProps {
-  readonly title: string;
-  readonly options: readonly Option[];
-  readonly chosen: string;
-  readonly onChoose: (value: string) => void;
-}
-
-/** A choice of one option out of a few. */
-function Choice({ title, options, chosen, onChoose }: ChoiceProps) {
-  return (
-    <Section title={title}>
-      <View role="group" aria-label={title} style={styles.options}>
-        {options.map(([value, label]) => (
-          <Button key={value} label={label} chosen={value === chosen} onPress={() => onChoose(value)} />
-        ))}
-      </View>
+      <Choice
+        title={t("density")}
+        chosen={density}
+        onChoose={(chosen) => preferences.choose({ density: densities.find((d) => d === chosen) ?? "comfortable" })}
+        options={densities.map((d): Option => [d, t(`density-${d}`)])}
+      />
     </Section>
   );
 }
 
-/** The button to sign out. It warns if unsent messages would be lost. */
+function About({ chat }: { readonly chat: Chat }) {
+  const { t } = useLocale();
+  const [copied, setCopied] = useState<boolean | null>(null);
+  return (
+    <Section title={t("about")}>
+      <Text size="note" tone="muted">
+        {t("about-text")}
+      </Text>
+      <ActionRow
+        label={t("copy-events")}
+        hint={copied === null ? t("copy-events-hint") : t(copied ? "copied" : "not-copied")}
+        onPress={() => void copyText(chat.events.text()).then(setCopied)}
+      />
+    </Section>
+  );
+}
+
+/** The row to sign out. It warns if unsent messages would be lost. */
 function SignOut({ chat }: { readonly chat: Chat }) {
   const { t } = useLocale();
   const session = useSession();
@@ -96,28 +123,19 @@ function SignOut({ chat }: { readonly chat: Chat }) {
   }
   return (
     <Section>
-      <Button kind="danger" label={t("sign-out")} onPress={() => (waiting > 0 ? setWarned(true) : leave())} />
-      <Text size="small" tone="muted">
-        {t("sign-out-hint")}
-      </Text>
+      <ActionRow
+        icon="leave"
+        tone="danger"
+        label={t("sign-out")}
+        hint={t("sign-out-hint")}
+        onPress={() => (waiting > 0 ? setWarned(true) : leave())}
+      />
     </Section>
   );
 }
 
-function Section({ title, children }: { readonly title?: string; readonly children: ReactNode }) {
-  return (
-    <View style={styles.section}>
-      {title !== undefined && (
-        <Text size="small" strong tone="muted">
-          {title}
-        </Text>
-      )}
-      {children}
-    </View>
-  );
-}
-
 const styles = StyleSheet.create({
-  section: { gap: space.s },
+  me: { flexDirection: "row", alignItems: "center", gap: space.m },
+  words: { flex: 1, minWidth: 0 },
   options: { flexDirection: "row", flexWrap: "wrap", gap: space.s },
 });

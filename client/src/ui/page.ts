@@ -11,3 +11,6 @@ export function configurePage(_language: Language, rtl: boolean, _scheme: Scheme
 
 /** Does nothing, because an app has no page title. */
 export function setPageTitle(_title: string): void {}
+
+/** Does nothing: the icon of a phone's app has a badge only with push notifications. */
+export function showUnread(_count: number): void {}

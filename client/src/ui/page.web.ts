@@ -19,3 +19,10 @@ export function configurePage(language: Language, rtl: boolean, scheme: Scheme):
 export function setPageTitle(title: string): void {
   document.title = title;
 }
+
+/** Shows a number of unread messages: a dot on the page's icon, and the badge of the installed app. */
+export function showUnread(count: number): void {
+  for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel="icon"]'))
+    link.href = count === 0 ? "/icon.svg" : "/icon-unread.svg";
+  void navigator.setAppBadge?.(count).catch(() => undefined); // zero removes it; a page that is not installed has none
+}

@@ -29,7 +29,7 @@ export function useLayer(close: () => void): void {
   }, []);
 }
 
-function show(room: string, seq?: number): void {
+function show(room: string, seq?: number | null): void {
   spot.set({ room, seq: seq ?? null });
 }
 

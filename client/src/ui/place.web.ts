@@ -15,7 +15,7 @@ export function usePlace(): Place {
   return { room, seq, show, back };
 }
 
-function show(room: string, seq?: number): void {
+function show(room: string, seq?: number | null): void {
   layers.settled(() => {
     const before = spotOf(location.hash);
     if (before.room === room && before.seq === (seq ?? null)) return;

@@ -16,7 +16,12 @@ describe("Preferences", () => {
   test("start with the device's settings", async () => {
     const preferences = new Preferences(keyValuesOf({}));
     await preferences.load();
-    expect(preferences.choices.get()).toEqual({ language: null, scheme: "system", density: "comfortable" });
+    expect(preferences.choices.get()).toEqual({
+      language: null,
+      scheme: "system",
+      density: "comfortable",
+      notifications: "unasked",
+    });
   });
 
   test("are stored, each separately", async () => {
@@ -24,18 +29,23 @@ describe("Preferences", () => {
     new Preferences(keyValuesOf(values)).choose({ language: "ar" });
     const second = new Preferences(keyValuesOf(values));
     await second.load();
-    second.choose({ scheme: "dark", density: "compact" });
+    second.choose({ scheme: "dark", density: "compact", notifications: "on" });
     const third = new Preferences(keyValuesOf(values));
     await third.load();
-    expect(third.choices.get()).toEqual({ language: "ar", scheme: "dark", density: "compact" });
+    expect(third.choices.get()).toEqual({ language: "ar", scheme: "dark", density: "compact", notifications: "on" });
     third.choose({ language: null });
-    expect(values).toEqual({ scheme: "dark", density: "compact" });
+    expect(values).toEqual({ scheme: "dark", density: "compact", notifications: "on" });
   });
 
   test("ignore unknown values", async () => {
-    const preferences = new Preferences(keyValuesOf({ language: "toString", scheme: "pink" }));
+    const preferences = new Preferences(keyValuesOf({ language: "toString", scheme: "pink", notifications: "maybe" }));
     await preferences.load();
-    expect(preferences.choices.get()).toEqual({ language: null, scheme: "system", density: "comfortable" });
+    expect(preferences.choices.get()).toEqual({
+      language: null,
+      scheme: "system",
+      density: "comfortable",
+      notifications: "unasked",
+    });
   });
 
   test("work without storage", async () => {

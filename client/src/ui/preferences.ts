@@ -13,17 +13,27 @@ export type Scheme = (typeof schemes)[number];
 export const densities = ["comfortable", "compact"] as const;
 export type Density = (typeof densities)[number];
 
+/** Whether the app shows notifications: not decided yet, yes, or no. */
+export const notifying = ["unasked", "on", "off"] as const;
+export type Notifying = (typeof notifying)[number];
+
 /** The user's choices. A language of null is the device's language. */
 export interface Choices {
   readonly language: Language | null;
   readonly scheme: Scheme;
   readonly density: Density;
+  readonly notifications: Notifying;
 }
 
 /** The choices of the device's user, stored for all clients. */
 export class Preferences {
   readonly choices: Readable<Choices>;
-  readonly #choices = new Store<Choices>({ language: null, scheme: "system", density: "comfortable" });
+  readonly #choices = new Store<Choices>({
+    language: null,
+    scheme: "system",
+    density: "comfortable",
+    notifications: "unasked",
+  });
   readonly #keyValues: KeyValueStore;
 
   constructor(keyValues: KeyValueStore) {
@@ -33,21 +43,24 @@ export class Preferences {
 
   /** Reads the stored choices. A choice that cannot be read has its default. */
   async load(): Promise<void> {
-    const keys = ["language", "scheme", "density"];
-    const [language, scheme, density] = await Promise.all(keys.map((key) => this.#read(key)));
+    const keys = ["language", "scheme", "density", "notifications"];
+    const [language, scheme, density, notifications] = await Promise.all(keys.map((key) => this.#read(key)));
     this.#choices.set({
       language: language != null && isLanguage(language) ? language : null,
       scheme: schemes.find((s) => s === scheme) ?? "system",
       density: densities.find((d) => d === density) ?? "comfortable",
+      notifications: notifying.find((n) => n === notifications) ?? "unasked",
     });
   }
 
   choose(choice: Partial<Choices>): void {
-    const { language, scheme, density } = { ...this.#choices.get(), ...choice };
-    this.#choices.set({ language, scheme, density });
+    const choices = { ...this.#choices.get(), ...choice };
+    const { language, scheme, density, notifications } = choices;
+    this.#choices.set(choices);
     this.#write("language", language);
     this.#write("scheme", scheme);
     this.#write("density", density);
+    this.#write("notifications", notifications);
   }
 
   #read(key: string): Promise<string | null> {

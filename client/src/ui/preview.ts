@@ -25,10 +25,15 @@ export function previewOf({ newest, draft }: Summary, client: string, t: Texts):
   return {
     by: own ? "you" : "other",
     author: own ? t("you") : oneLine(newest.client_id),
-    text: oneLine(newest.msg),
+    text: textPreview(newest.msg),
     at,
     waiting,
   };
+}
+
+/** Returns the beginning of a message in a line, as previews and notifications show it. */
+export function textPreview(message: string): string {
+  return oneLine(message);
 }
 
 function oneLine(text: string): string {

@@ -5,7 +5,7 @@ export interface Place {
   readonly room: string | null;
   /** The number of the message to show; null for where the reader has been. */
   readonly seq: number | null;
-  readonly show: (room: string, seq?: number) => void;
+  readonly show: (room: string, seq?: number | null) => void;
   readonly back: () => void;
 }
 

@@ -145,11 +145,32 @@ export class App {
     await this.page.getByRole("heading", { name: room }).waitFor();
   }
 
+  /** Opens the search for a room and types into it. */
+  async find(text) {
+    await this.button("Find a room").first().click();
+    await this.page.getByRole("combobox", { name: "Room" }).fill(text);
+  }
+
+  /** Joins a room, or creates it if there is none. */
   async join(room) {
-    await this.button("Join a room").click();
-    await this.page.getByRole("dialog").getByLabel("Room", { exact: true }).fill(room);
-    await this.page.getByRole("dialog").getByRole("button", { name: "Join", exact: true }).click();
+    await this.find(room);
+    await this.page.getByTestId(`directory-${room}`).click();
     await this.page.getByRole("heading", { name: room }).waitFor();
+  }
+
+  /** Returns the name of the visible room. */
+  room() {
+    return new URL(this.page.url()).hash.split("/")[1] ?? null;
+  }
+
+  /** Returns the names of the drawn rows of the list, from top to bottom. */
+  rooms() {
+    return this.page.locator("[data-room]").evaluateAll((rows) =>
+      rows
+        .map((row) => ({ name: row.dataset.room, top: row.getBoundingClientRect().top }))
+        .sort((a, b) => a.top - b.top)
+        .map(({ name }) => name),
+    );
   }
 
   async type(text) {

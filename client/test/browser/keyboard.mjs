@@ -31,7 +31,7 @@ await run(async () => {
   await keys.press("Enter");
   await ann.linked(/^Connected/);
 
-  await tabTo(ann, "Join a room", (f) => /^Join a room/.test(f.name));
+  await tabTo(ann, "Find a room", (f) => /^Find a room/.test(f.name));
   await keys.press("Enter");
   await ann.page.getByRole("dialog").waitFor();
   for (let n = 0; n < 12; n++) {
@@ -40,10 +40,11 @@ await run(async () => {
   }
   await keys.press("Escape");
   await ann.page.getByRole("dialog").waitFor({ state: "detached" });
-  assert.match((await focused(ann)).name, /^Join a room/, "the focus is back");
+  assert.match((await focused(ann)).name, /^Find a room/, "the focus is back");
   await keys.press("Enter");
   await tabTo(ann, "the room's name", (f) => f.name === "Room");
   await keys.type("garden");
+  await ann.page.getByRole("option", { name: /^garden/ }).waitFor();
   await keys.press("Enter");
   await ann.page.getByRole("heading", { name: "garden" }).waitFor();
 

@@ -32,30 +32,11 @@ problem-expired = Dieses Token ist abgelaufen.
 problem-not-accepted = Der Server nimmt dieses Token nicht an.
 
 rooms = Räume
-rooms-empty = Du bist noch in keinem Raum. Mit dem Plus oben betrittst du einen.
 unread = { $count } ungelesen
 you = Du
 draft = Entwurf
 waiting = Wartet
-join-title = Raum betreten
-join-text = Räume stehen allen offen, die sie lesen dürfen. Ein neuer Raum entsteht mit seiner ersten Nachricht.
-room = Raum
-room-hint = Kleinbuchstaben, Ziffern, Punkte, Binde- und Unterstriche; am Anfang ein Buchstabe oder eine Ziffer
-room-problem = So kann kein Raum heißen: Kleinbuchstaben a bis z, Ziffern, Punkte, Binde- und Unterstriche, höchstens 64, am Anfang ein Buchstabe oder eine Ziffer.
-join = Betreten
-directory = Räume dieses Servers
-directory-none = Kein anderer Raum heißt so. Du kannst ihn anlegen.
-directory-empty = Es gibt noch keine anderen Räume. Du kannst einen anlegen.
-directory-failed = Die Räume dieses Servers lassen sich gerade nicht auflisten.
-directory-loading = Räume werden gesucht …
 
-pick = Wähle einen Raum
-pick-text = Hier steht dann, was darin geschrieben wird.
-not-joined = Du bist nicht in diesem Raum
-not-joined-text = Betritt { $room }, um mitzulesen.
-join-this = { $room } betreten
-leave = Raum verlassen
-leave-text = { $room } verschwindet aus deiner Liste. Was darin geschrieben wurde, bleibt, und du kannst jederzeit zurückkommen.
 cancel = Abbrechen
 
 message = Nachricht
@@ -87,7 +68,6 @@ try-now = Jetzt versuchen
 new-token = Neues Token eingeben
 
 settings = Einstellungen
-signed-in = Angemeldet als
 language = Sprache
 language-device = Wie das Gerät
 scheme = Darstellung

@@ -32,30 +32,11 @@ problem-expired = This token has expired.
 problem-not-accepted = The server does not accept this token.
 
 rooms = Rooms
-rooms-empty = You are not in a room yet. Join one with the plus above.
 unread = { $count } unread
 you = You
 draft = Draft
 waiting = Waiting
-join-title = Join a room
-join-text = Rooms are open to all who may read them. A new one begins with its first message.
-room = Room
-room-hint = Small letters, digits, dots, hyphens and underscores; it begins with a letter or digit
-room-problem = No room can have this name: small letters a to z, digits, dots, hyphens and underscores, at most 64, the first a letter or digit.
-join = Join
-directory = Rooms of this server
-directory-none = No other room has this name. You can create it.
-directory-empty = There are no other rooms yet. You can create one.
-directory-failed = The rooms of this server cannot be listed now.
-directory-loading = Looking for rooms…
 
-pick = Choose a room
-pick-text = What is said in it appears here.
-not-joined = You are not in this room
-not-joined-text = Join { $room } to read it.
-join-this = Join { $room }
-leave = Leave the room
-leave-text = { $room } is removed from your list. What has been said in it stays, and you can come back.
 cancel = Cancel
 
 message = Message
@@ -87,7 +68,6 @@ try-now = Try now
 new-token = Enter a new token
 
 settings = Settings
-signed-in = Signed in as
 language = Language
 language-device = As the device
 scheme = Appearance

@@ -4,13 +4,16 @@ import { createContext, useContext } from "react";
 import { ar } from "./ar";
 import { ar as arMessages } from "./ar.messages";
 import { ar as arPeople } from "./ar.people";
+import { ar as arRooms } from "./ar.rooms";
 import { de } from "./de";
 import { de as deMessages } from "./de.messages";
 import { de as dePeople } from "./de.people";
+import { de as deRooms } from "./de.rooms";
 import { en } from "./en";
 import { en as enMessages } from "./en.messages";
 import { formatsOf, type Formats } from "./formats";
 import { en as enPeople } from "./en.people";
+import { en as enRooms } from "./en.rooms";
 import { phones } from "./phones";
 import { completeIntl } from "./plural";
 import { reasons } from "./reasons";
@@ -19,9 +22,9 @@ completeIntl();
 
 /** The languages of the app, each with its name in that language and its direction. */
 export const languages = {
-  en: { name: "English", rtl: false, texts: [en, enMessages, enPeople, phones.en, reasons.en] },
-  de: { name: "Deutsch", rtl: false, texts: [de, deMessages, dePeople, phones.de, reasons.de] },
-  ar: { name: "العربية", rtl: true, texts: [ar, arMessages, arPeople, phones.ar, reasons.ar] },
+  en: { name: "English", rtl: false, texts: [en, enMessages, enPeople, enRooms, phones.en, reasons.en] },
+  de: { name: "Deutsch", rtl: false, texts: [de, deMessages, dePeople, deRooms, phones.de, reasons.de] },
+  ar: { name: "العربية", rtl: true, texts: [ar, arMessages, arPeople, arRooms, phones.ar, reasons.ar] },
 } as const;
 
 export type Language = keyof typeof languages;
