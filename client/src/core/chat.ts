@@ -3,27 +3,34 @@ import { Emitter, Store, type Readable, type Subscribe } from "./store";
 import type { Device, Platform, TabEvent, Tabs, Connectivity } from "./device";
 import { EventRing, type Details } from "./events";
 import { Failure } from "./failure";
-import { dial, freeSlot, type Hub } from "./hub";
+import { dial, freeSlot } from "./hub";
 import { claimsOf, isOlder, type Identity } from "./identity";
 import { Linker, type Link } from "./link";
 import { DeviceRooms, type JoinedRooms, type Level } from "./joined";
 import { PatientDevice } from "./patient";
-import { isUnsent, roomPattern, type Outgoing } from "./message";
+import { mentions } from "./mention";
+import { isUnsent, roomPattern, type Message, type Outgoing } from "./message";
 import { Outbox } from "./outbox";
+import { Poll } from "./poll";
 import { backoff, pause } from "./retry";
 import { RecordReader } from "./records";
 import { Room } from "./room";
 import { Summaries, summaryOf, type Summary } from "./summaries";
+
+import { Watcher } from "./watcher";
 
 export type { Summary } from "./summaries";
 
 /** The largest number of rooms that a search returns. */
 const mostFound = 100;
 
-/** A connection, and the signal that it has ended. */
-interface Connection {
-  readonly hub: Hub;
-  readonly end: AbortSignal;
+/** A message of another client that has come while the app was running, for notifications. */
+export interface Arrival {
+  readonly message: Message;
+  /** Whether it mentions the client. */
+  readonly mention: boolean;
+  /** What the client wants to hear of the room. */
+  readonly level: Level;
 }
 
 /**
@@ -47,6 +54,13 @@ export class Chat {
   readonly keeps: Readable<boolean>;
   /** The last events, for a report of a fault. */
   readonly events: EventRing;
+  /** Tells of each unread message of others that has come while the app was running. */
+  readonly arrivals = {
+    subscribe: (listener: (arrival: Arrival) => void): (() => void) => {
+      this.#arrivals.add(listener);
+      return () => void this.#arrivals.delete(listener);
+    },
+  };
   /** Resolves when the client has signed out in another tab. */
   readonly erased: Promise<void>;
 
@@ -58,15 +72,18 @@ export class Chat {
   readonly #linker: Linker;
   readonly #joined: JoinedRooms;
   readonly #reader: RecordReader;
+  readonly #end = new AbortController();
   readonly #rooms = new Map<string, Room>();
+  readonly #watcher: Watcher;
+  readonly #poll: Poll;
+  readonly #arrivals = new Set<(arrival: Arrival) => void>();
   readonly #summaries = new Summaries((name) => this.#summaryOf(name));
   readonly #waiting = new Store(0);
   readonly #maySend: Store<boolean>;
   readonly #token: Store<string | undefined>;
   /** Fires when the user wants to use this tab. */
   readonly #used = new Emitter();
-  #connection: Connection | undefined;
-  #first: string | undefined;
+  #settling = false;
 
   private constructor(platform: Platform, server: string, identity: Identity, events: EventRing) {
     const { connectivity, newID, negotiates } = platform;
@@ -101,17 +118,38 @@ export class Chat {
             token,
             negotiates,
             received: (m) => this.#rooms.get(m.room)?.receive(m),
-            reset: (room) => this.#readAgain(room),
+            reset: (room) => this.#rooms.has(room) && this.#watcher.again(room),
             slot: (ended) => this.#tabs.slot?.({ end: ended, waits, asked: this.#asked }) ?? freeSlot(),
             events,
           },
           end,
         ),
-      live: (hub) => this.#live(hub),
+      live: (hub) => {
+        this.#outbox.kick();
+        return this.#watcher.live(hub);
+      },
       diagnose: () => this.#api.rooms(1),
       connectivity,
     });
     this.link = this.#linker.link;
+    this.#watcher = new Watcher({
+      rooms: this.#rooms,
+      order: () => this.#order(),
+      connectivity,
+      changed: (name) => {
+        this.#summaries.change(name);
+        this.#poll.kick();
+      },
+    });
+    this.#poll = new Poll({
+      api: this.#api,
+      connectivity,
+      rooms: () => this.#watcher.beyond.flatMap((name) => this.#rooms.get(name) ?? []),
+      connected: () => this.link.get().is === "live",
+      join: (room) => this.#watcher.demand(room.name),
+      outdated: () => events.note("outdated-server"),
+    });
+    this.link.subscribe(() => this.#poll.kick());
     this.rooms = this.#summaries.list;
     this.link.subscribe(() => events.note("link", wordsOf(this.link.get())));
     this.waiting = this.#waiting;
@@ -142,24 +180,27 @@ export class Chat {
 
   /** Sets the room that the user looks at. It is caught up first. */
   prefer(name: string | undefined): void {
-    this.#first = name;
+    this.#watcher.prefer(name);
   }
 
   /** Joins a room. The server creates it with its first message. The name must match roomPattern. */
   join(name: string): Room {
     if (!roomPattern.test(name)) throw new Error(`${name} is not the name of a room`);
     this.#joined.join(name);
+    void this.#settle();
     return this.#rooms.get(name) ?? this.#add(name);
   }
 
   /** Leaves a room and stops reading it. Its history stays on the device. */
   leave(name: string): void {
     this.#joined.leave(name);
+    void this.#settle();
   }
 
   /** Sets what the client wants to hear of a room. */
   setLevel(room: string, level: Level): void {
     this.#joined.setLevel(room, level);
+    void this.#settle();
     this.#summaries.change(room);
   }
 
@@ -216,7 +257,7 @@ export class Chat {
     if (token === this.#token.get()) return;
     this.#token.set(token);
     this.#maySend.set(mayPublish(token));
-    void this.#connection?.hub.stop();
+    this.#watcher.stop();
     this.retry();
   }
 
@@ -232,6 +273,8 @@ export class Chat {
 
   async #stop(): Promise<void> {
     this.#outbox.close();
+    this.#end.abort();
+    this.#poll.close();
     for (const room of this.#rooms.values()) room.close();
     this.#summaries.close();
     await this.#linker.close();
@@ -245,40 +288,8 @@ export class Chat {
     } catch (error) {
       const { trouble, code } = Failure.of(error);
       this.events.note("not-sent", { trouble, code });
-      if (trouble === "unauthenticated") void this.#connection?.hub.stop(); // the linker then asks why, and shows it
+      if (trouble === "unauthenticated") this.#watcher.stop(); // the linker then asks why, and shows it
       throw error;
-    }
-  }
-
-  /** Reads all rooms over a new connection, the visible one first. Resolves when one room is read, because others may fail. */
-  async #live(hub: Hub): Promise<void> {
-    const end = new AbortController();
-    void hub.closed.then(() => end.abort());
-    const connection = { hub, end: end.signal };
-    this.#connection = connection;
-    this.#outbox.kick();
-    const first = this.#rooms.get(this.#first ?? "");
-    const rooms = new Set([...(first === undefined ? [] : [first]), ...this.#rooms.values()]);
-    const read = [...rooms].map((room) => this.#sync(room, connection));
-    if (read.length > 0) await Promise.race(read);
-  }
-
-  /** Catches a room up. It tries again after a failure while the connection lives. */
-  async #sync(room: Room, connection: Connection): Promise<void> {
-    const { hub, end } = connection;
-    for (
-      let failures = 0;
-      !end.aborted && this.#connection === connection && this.#rooms.get(room.name) === room;
-      failures++
-    ) {
-      try {
-        return await room.sync(hub);
-      } catch (error) {
-        const failure = Failure.of(error);
-        this.events.note("not-synced", { trouble: failure.trouble, code: failure.code });
-        if (failure.trouble === "unauthenticated") return hub.stop(); // the linker then asks why
-        await pause(Math.max(backoff(failures), failure.wait), this.#connectivity, end);
-      }
     }
   }
 
@@ -292,6 +303,7 @@ export class Chat {
     follow();
     this.#summaries.now();
     this.#joined.names.subscribe(follow);
+    void this.#settle();
     this.#joined.subscribe((change) => change.is === "level" && this.#summaries.change(change.room));
   }
 
@@ -300,11 +312,6 @@ export class Chat {
     void this.#outbox.reload();
     void this.#joined.load();
     for (const room of this.#rooms.values()) void room.load();
-  }
-
-  #readAgain(name: string): void {
-    const room = this.#rooms.get(name);
-    if (room !== undefined && this.#connection !== undefined) void this.#sync(room, this.#connection);
   }
 
   #add(name: string): Room {
@@ -318,12 +325,19 @@ export class Chat {
       joined: this.#joined,
       api: this.#api,
       outbox: this.#outbox,
+      arrived: (messages) => this.#arrived(messages),
     });
     this.#rooms.set(name, room);
-    room.timeline.subscribe(() => this.#summaries.change(name));
+    let open = false;
+    room.timeline.subscribe(() => {
+      this.#summaries.change(name);
+      const opens = room.timeline.get().open && !open;
+      open = room.timeline.get().open;
+      if (opens) this.#watcher.looked(name);
+    });
     room.draft.subscribe(() => this.#summaries.change(name));
     this.#summaries.change(name);
-    this.#readAgain(name);
+    this.#watcher.again(name);
     return room;
   }
 
@@ -331,14 +345,38 @@ export class Chat {
     this.#rooms.get(name)?.close();
     this.#rooms.delete(name);
     this.#summaries.change(name);
-    if (this.#connection !== undefined) void this.#leave(name, this.#connection);
+    void this.#watcher.leave(name);
   }
 
-  /** Stops reading a room. Rooms that the server has refused are tried again, because it limits the number of rooms that are read. */
-  async #leave(name: string, connection: Connection): Promise<void> {
-    await connection.hub.leave(name).catch(() => undefined); // on failure its messages are ignored
-    const refused = [...this.#rooms.values()].filter((room) => room.timeline.get().refused !== null);
-    await Promise.all(refused.map((room) => this.#sync(room, connection)));
+  /** Reads what could not be read from the device, and stores what could not be stored, until that succeeds. */
+  async #settle(): Promise<void> {
+    if (this.#settling) return;
+    this.#settling = true;
+    const end = this.#end.signal;
+    for (let failures = 0; !end.aborted; failures++) {
+      const rooms = [...this.#rooms.values()];
+      const [joined] = await Promise.all([this.#joined.load(), ...rooms.map((room) => room.load())]);
+      if (joined && rooms.every((room) => room.known)) break;
+      await pause(backoff(failures), this.#connectivity, end);
+    }
+    this.#settling = false;
+  }
+
+  /** Returns the names of the rooms in the order of the list, which may miss a room for a frame. */
+  #order(): readonly string[] {
+    const names = new Set([...this.#summaries.list.get().map(({ name }) => name), ...this.#rooms.keys()]);
+    return [...names].filter((name) => this.#rooms.has(name));
+  }
+
+  #arrived(messages: readonly Message[]): void {
+    for (const message of messages) {
+      const arrival = {
+        message,
+        mention: mentions(message.msg, this.client).length > 0,
+        level: this.#joined.level(message.room),
+      };
+      for (const listener of [...this.#arrivals]) listener(arrival);
+    }
   }
 
   /** Calls the listener when the user comes to this tab, or presses the button for it. */
@@ -354,7 +392,9 @@ export class Chat {
 
   #summaryOf(name: string): Summary | undefined {
     const room = this.#rooms.get(name);
-    return room === undefined ? undefined : { ...summaryOf(room), level: this.#joined.level(name), watched: true };
+    return room === undefined
+      ? undefined
+      : { ...summaryOf(room), level: this.#joined.level(name), watched: this.#watcher.isWatched(name) };
   }
 }
 

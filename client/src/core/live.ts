@@ -10,6 +10,8 @@ import { earliest } from "./timeline";
 
 /** The size of a page when a room is opened. */
 export const pageSize = 100;
+/** The size of the page of a room that is new on this device and was not opened yet. */
+const firstPageSize = 20;
 /** The largest number of missing messages that are read from the cursor. */
 const mostFromCursor = 500;
 /** The shortest time between two updates of the timeline by received messages, in milliseconds. */
@@ -23,6 +25,9 @@ export interface LiveSyncOptions {
   readonly log: Log;
   readonly records: Records;
   readonly mark: ReadMark;
+  readonly isOpen: () => boolean;
+  /** Whether the room is open, or was since the app was started. */
+  readonly wasOpened: () => boolean;
   /** Reads what the device has, if that has not succeeded yet. Resolves after the try. */
   readonly load: () => Promise<void>;
   /** Shows and stores messages that are new in the log. */
@@ -40,6 +45,8 @@ export class LiveSync {
   #closed = false;
   /** The number of the newest message that the server has told of. */
   #last = 0;
+  #liveFrom: number | undefined;
+  #compared = true;
   #arrived: Message[] = [];
   #gap: ReturnType<typeof setTimeout> | undefined;
   #wentBack: string | null = null;
@@ -87,11 +94,34 @@ export class LiveSync {
     this.#o.changed();
   }
 
-  /** Notes the number of the newest message, which the server has told without a connection. */
-  told(last: number): void {
-    if (last <= this.#last) return;
+  /** The connection no longer delivers the room. */
+  detach(): void {
+    this.#hub = undefined;
+  }
+
+  /** Notes what the server has told of a room that is not joined. Returns false if its log is another one, which only a join can repair. */
+  told(last: number, epoch: string | undefined): boolean {
+    const { records, mark } = this.#o;
+    if (!records.known) return true;
+    if (last < this.last || (epoch ?? records.epoch) !== (records.epoch ?? epoch)) return false;
+    this.#begin(last);
+    if (last === this.#last) return true;
     this.#last = last;
-    this.#o.mark.show();
+    mark.show();
+    return true;
+  }
+
+  /** Fetches the newest messages of a room that is not joined. Returns false as `told` does. */
+  async peek(): Promise<boolean> {
+    const { room, api, log, records } = this.#o;
+    const missing = log.last === 0 ? 1 : this.#last - log.last + 1; // the last one is fetched again and shows whether this is the same log
+    const { messages, last_seq, oldest_seq, epoch } = await api.page(room, Math.max(1, Math.min(missing, pageSize)));
+    if (!this.told(last_seq, epoch) || messages.some((m) => log.contradicts(m))) return false;
+    if (records.epoch === undefined && log.last > 0 && epoch !== undefined) return false; // catching up compares the logs
+    this.#adopt(epoch);
+    log.oldest = Math.max(1, oldest_seq);
+    this.#o.keep(log.reset(messages, messages.at(-1)?.seq ?? last_seq));
+    return true;
   }
 
   /** Accepts a message that the hub has delivered. */
@@ -115,15 +145,28 @@ export class LiveSync {
       log.oldest = oldest_seq === 0 ? last_seq + 1 : oldest_seq;
       this.#last = last_seq;
       this.#refused = null;
-      mark.begin(last_seq);
+      this.#begin(last_seq);
       mark.show();
       await this.#catchUp(hub, joined);
     } catch (error) {
       const failure = Failure.of(error);
-      if (failure.trouble !== "rejected") throw failure;
+      if (failure.trouble !== "rejected" || failure.code === "too_many") throw failure; // another room may give its place
       this.#refused = failure.message;
       changed();
     }
+  }
+
+  /**
+   * Whether the last message was compared with the server's. That of a room that is not open need not be if the numbers and epochs are the
+   * same. It must be when the room is opened, because older copies of a server's files have the same epoch.
+   */
+  get compared(): boolean {
+    return this.#compared;
+  }
+
+  /** What follows this number has come while the app was running. Undefined until the server has told how long the log is. */
+  get liveFrom(): number | undefined {
+    return this.#liveFrom;
   }
 
   /** Throws if a page is of another epoch than the log. The next connection then shows in which one the server is. */
@@ -131,6 +174,11 @@ export class LiveSync {
     if (epoch === undefined || epoch === (this.#o.records.epoch ?? epoch)) return;
     void this.#hub?.stop();
     throw new Failure("later", "the server has begun another epoch");
+  }
+
+  #begin(last: number): void {
+    this.#liveFrom ??= last;
+    this.#o.mark.begin(last);
   }
 
   #attach(hub: Hub): void {
@@ -144,16 +192,17 @@ export class LiveSync {
 
   /** Reads on from the cursor if few messages are missing. Otherwise it starts with the newest page. */
   async #catchUp(hub: Hub, { last_seq, epoch }: Joined): Promise<void> {
-    const { room, api, log, keep, changed } = this.#o;
-    if (last_seq === 0) return;
+    const { room, api, log, records, keep, changed, isOpen, wasOpened } = this.#o;
     const { last } = log;
+    this.#compared = last !== last_seq || epoch === undefined || epoch !== records.epoch || isOpen();
+    if (last_seq === 0 || !this.#compared) return;
     if (last > 0 && last_seq - last <= mostFromCursor && last + 1 >= log.oldest) {
       const seq = Math.max(last, log.oldest) - 1; // the last message is sent again and shows whether this is the same log
       const { reset } = await hub.join(room, epoch === undefined ? seq : { after: seq, epoch });
       if (reset !== undefined) throw new Failure("later", "the log has changed between the two joins");
       return;
     }
-    const page = await api.page(room, pageSize);
+    const page = await api.page(room, last > 0 || wasOpened() ? pageSize : firstPageSize);
     this.mustBePresent(page);
     keep(log.reset(page.messages, page.messages.at(-1)?.seq ?? page.last_seq));
     changed(); // also if no message is left
@@ -202,6 +251,7 @@ export class LiveSync {
     else records.begin(epoch);
     log.clear();
     this.#last = 0;
+    this.#liveFrom = undefined;
     mark.forget();
     dropped();
     changed();

@@ -3,6 +3,7 @@ import { EventRing } from "./events";
 import { FakeDevice, FakeServer, FakeTabs, FakeConnectivity, flushPromises, message } from "./fakes";
 import type { Hub } from "./hub";
 import { DeviceRooms } from "./joined";
+import type { Message } from "./message";
 import { Outbox } from "./outbox";
 import { RecordReader } from "./records";
 import { Room } from "./room";
@@ -28,7 +29,8 @@ export function setUp() {
     await outbox.start();
     const reader = new RecordReader(device);
     const joined = new DeviceRooms({ device, tabs: mine, first: [] });
-    const room = new Room({ name, client: "ann", device, reader, tabs: mine, joined, api, outbox });
+    const arrived = jest.fn<void, [readonly Message[]]>();
+    const room = new Room({ name, client: "ann", device, reader, tabs: mine, joined, api, outbox, arrived });
     room.open()(); // an earlier visit has read its newest page
     const connect = async () => {
       const hub: Hub = await server.dial({ received: (m) => room.receive(m), reset: () => void room.sync(hub) });
@@ -37,7 +39,7 @@ export function setUp() {
       return hub;
     };
     await flushPromises();
-    return { room, outbox, connect, shown: () => room.timeline.get().messages.map((m) => m.seq) };
+    return { room, outbox, connect, arrived, shown: () => room.timeline.get().messages.map((m) => m.seq) };
   };
   const fill = (to: number) => {
     for (let seq = server.log("lobby").length + 1; seq <= to; seq++) server.store("lobby", `message ${seq}`);

@@ -11,6 +11,7 @@ import { Paging } from "./paging";
 import { ReadMark } from "./readmark";
 import { kept, Records, type RecordReader } from "./records";
 import { Store } from "./store";
+import { after } from "./throttle";
 import { emptyTimeline, sameTimeline, type Timeline } from "./timeline";
 import { LogWindow } from "./window";
 
@@ -18,6 +19,8 @@ import { LogWindow } from "./window";
 const remembered = 200;
 /** The largest number of messages in memory. */
 const most = 2 * kept;
+/** How long an opened room waits for the rest of its first page, in milliseconds. */
+const longestWait = 1_000;
 /** How many messages before and after the reader's place stay visible when those in memory become too many. */
 const placeSize = 250;
 
@@ -30,8 +33,8 @@ export interface RoomOptions {
   readonly joined: JoinedRooms;
   readonly api: Pick<Api, "page" | "newer">;
   readonly outbox: Outbox;
-  /** Called with messages that are new at the end of the log. */
-  readonly arrived?: (messages: readonly Message[]) => void;
+  /** Called with unread messages of others that have come while the app was running. */
+  readonly arrived: (messages: readonly Message[]) => void;
 }
 
 /** One room as one client sees it: it composes its parts, and shows their state as a timeline. */
@@ -54,6 +57,7 @@ export class Room {
   /** Whether the newest page has been read from the device. */
   #deep = false;
   #opened = 0;
+  #wasOpened = false;
   /** The number of the last message that the user has passed, in either direction. */
   #place = 0;
 
@@ -67,14 +71,21 @@ export class Room {
     const mark = new ReadMark({ room: name, client, joined, records, changed, last: () => this.#live.last });
     const mustBePresent = (page: Page) => this.#live.mustBePresent(page);
     const prepended = (messages: readonly Message[]) => this.#prepended(messages);
-    const parts = { room: name, api, log: this.#log, records, load, changed, mustBePresent, prepended };
+    const isOpen = () => this.#opened > 0;
+    const parts = { room: name, api, log: this.#log, records, load, changed, isOpen, mustBePresent, prepended };
     this.#records = records;
     this.#mark = mark;
     this.#draft = new Draft(name, tabs, records);
     this.draft = this.#draft.text;
     const keep = (added: readonly Message[]) => this.#keep(added);
-    this.#live = new LiveSync({ ...parts, mark, keep, dropped: () => this.#window.close() });
-    this.#paging = new Paging({ ...parts, isOpen: () => this.#opened > 0 });
+    this.#live = new LiveSync({
+      ...parts,
+      mark,
+      keep,
+      wasOpened: () => this.#wasOpened,
+      dropped: () => this.#window.close(),
+    });
+    this.#paging = new Paging(parts);
     this.#window = new LogWindow(parts);
     this.timeline = new Store<Timeline>({ ...emptyTimeline, outgoing: this.#own() });
     this.#off = [
@@ -104,6 +115,7 @@ export class Room {
   open(): () => void {
     let open = true;
     this.#opened++;
+    this.#wasOpened = true;
     this.#mark.setOpen(true);
     void this.#deepen();
     return () => {
@@ -175,9 +187,29 @@ export class Room {
     this.#live.receive(message);
   }
 
-  /** Notes the number of the newest message, which the server has told without a connection. */
-  told(last: number): void {
-    this.#live.told(last);
+  /** See LiveSync.compared. */
+  get compared(): boolean {
+    return this.#live.compared;
+  }
+
+  /** The newest message in memory. */
+  get newest(): Message | undefined {
+    return this.#log.messages.at(-1);
+  }
+
+  /** Notes the number of the newest message of a room that is not joined. Returns false if the log is another one, so that it must be joined. */
+  told(last: number, epoch: string | undefined): boolean {
+    return this.#live.told(last, epoch);
+  }
+
+  /** Fetches the newest messages of a room that is not joined. Returns false as `told` does. Rejects with a Failure. */
+  peek(): Promise<boolean> {
+    return this.#live.peek();
+  }
+
+  /** The connection no longer delivers the room. */
+  detach(): void {
+    this.#live.detach();
   }
 
   /** Reads the room over a connection: missing messages first, then new ones. Rejects with a Failure. May be called again. */
@@ -213,18 +245,20 @@ export class Room {
     this.#show();
   }
 
-  /** Reads the newest page from the device when the room is opened for the first time: until then its newest message is enough. */
+  /** Reads the newest page when the room is opened for the first time: until then its newest message is enough. */
   async #deepen(): Promise<void> {
     await this.load();
     const { first } = this.#log;
     const { epoch } = this.#records;
-    const missing = first > this.#log.oldest ? pageSize - this.#log.messages.length : 0;
-    const here = missing > 0 ? await this.#records.history(missing, first) : [];
+    const missing = () => (this.#log.first > this.#log.oldest ? pageSize - this.#log.messages.length : 0);
+    const here = missing() > 0 ? await this.#records.history(missing(), first) : [];
     if (this.#log.first === first && this.#records.epoch === epoch) {
       this.#log.prepend(here);
       this.#prepended(here);
     }
     if (!this.#deep) this.#records.prune();
+    if (missing() > 0 && this.#live.hub !== undefined)
+      await within(longestWait, this.#paging.fetch(Infinity, missing()));
     this.#deep = true;
     this.#show();
   }
@@ -237,7 +271,9 @@ export class Room {
     this.#reportArrived(added);
     this.#mark.added(added);
     this.#show();
-    this.#o.arrived?.(added);
+    const { liveFrom = Infinity } = this.#live;
+    const fresh = added.filter((m) => m.seq > liveFrom && m.seq > this.#mark.read && m.client_id !== this.#o.client);
+    if (fresh.length > 0) this.#o.arrived(fresh);
   }
 
   /** Drops old messages from memory. If the reader is among them, their place stays visible in a window. */
@@ -305,4 +341,12 @@ export class Room {
     };
     if (!sameTimeline(before, timeline)) this.timeline.set(timeline);
   }
+}
+
+/** Resolves with the work, at the latest after a time. */
+function within(milliseconds: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = after(milliseconds)(resolve);
+    void work.then(cancel).then(resolve);
+  });
 }
