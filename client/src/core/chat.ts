@@ -205,7 +205,8 @@ export class Chat {
   }
 
   /** Returns rooms of the server whose names begin with a text, sorted by name. Rejects with a Failure. */
-  search(prefix: string): Promise<Found> {
+  async search(prefix: string): Promise<Found> {
+    if (prefix !== "" && !roomPattern.test(prefix)) return { rooms: [], complete: true }; // no name begins so
     return this.#api.search(prefix, mostFound);
   }
 
