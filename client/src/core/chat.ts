@@ -276,6 +276,7 @@ export class Chat {
     this.#outbox.close();
     this.#end.abort();
     this.#poll.close();
+    this.#joined.close();
     for (const room of this.#rooms.values()) room.close();
     this.#summaries.close();
     await this.#linker.close();

@@ -1,5 +1,6 @@
 import type { Device, TabEvent, Tabs } from "./device";
 import { Store, type Readable } from "./store";
+import { after } from "./throttle";
 
 /** What a client wants to hear of a room: of every message, of those that mention it, or of none. */
 export type Level = "all" | "mentions" | "nothing";
@@ -31,7 +32,11 @@ export interface JoinedRooms {
   /** Stores how far a room was read. The caller must have read what was stored before. */
   setMark(room: string, mark: Mark): void;
   subscribe(listener: (change: JoinedChange) => void): () => void;
+  close(): void;
 }
+
+/** How long a change is stored with every other one, in milliseconds. */
+const settling = 10_000;
 
 export interface DeviceRoomsOptions {
   readonly device: Device;
@@ -46,9 +51,15 @@ export class DeviceRooms implements JoinedRooms {
   readonly #o: DeviceRoomsOptions;
   #levels: Readonly<Record<string, Level>> = {};
   #known = false;
-  /** The changes that are not stored yet: whether a room was joined or left, and the levels that were set. */
+  /**
+   * The latest changes: whether a room was joined or left, and the levels that were set. They are stored with every write for a while, because
+   * another tab that writes at the same time may not have read them.
+   */
   readonly #joins = new Map<string, boolean>();
   readonly #sets = new Map<string, Level>();
+  /** Whether a change is not stored yet. */
+  #unstored = false;
+  #forgetting: (() => void) | undefined;
   /** Set while the changes are being stored. */
   #storing: Promise<void> | undefined;
 
@@ -56,6 +67,10 @@ export class DeviceRooms implements JoinedRooms {
     this.#o = options;
     this.names = new Store(options.first);
     options.tabs.subscribe((event) => this.#onTabEvent(event));
+  }
+
+  close(): void {
+    this.#forgetting?.();
   }
 
   async load(): Promise<boolean> {
@@ -79,6 +94,7 @@ export class DeviceRooms implements JoinedRooms {
 
   setLevel(room: string, level: Level): void {
     this.#sets.set(room, level);
+    this.#unstored = true;
     void this.#store();
     this.#o.tabs.post({ is: "level", room, level });
   }
@@ -100,17 +116,19 @@ export class DeviceRooms implements JoinedRooms {
     if (event.is === "joined" || event.is === "left") this.#change(event.room, event.is === "joined");
     if (event.is !== "level") return;
     this.#sets.set(event.room, event.level);
+    this.#unstored = true;
     void this.#store();
   }
 
   #change(room: string, joined: boolean): void {
     this.#joins.set(room, joined);
+    this.#unstored = true;
     this.names.set(changed(this.names.get(), new Map([[room, joined]])));
     void this.#store();
   }
 
   #settled(): boolean {
-    return this.#known && this.#joins.size + this.#sets.size === 0;
+    return this.#known && !this.#unstored;
   }
 
   /** Reads what is stored, and stores it again with the changes. On failure they stay for the next time. */
@@ -124,17 +142,32 @@ export class DeviceRooms implements JoinedRooms {
   async #storeAll(): Promise<void> {
     const { device, first } = this.#o;
     do {
-      const [joins, sets] = [new Map(this.#joins), new Map(this.#sets)];
-      const [stored, levels] = await Promise.all([device.get("rooms"), device.get("levels")]);
-      this.#known = true;
-      this.#levels = { ...levels, ...Object.fromEntries(sets) };
-      const names = changed(stored ?? first, joins);
-      this.names.set(changed(names, this.#joins));
-      if (joins.size > 0) await device.set("rooms", names);
-      if (sets.size > 0) await device.set("levels", this.#levels);
-      for (const [room, joined] of joins) if (this.#joins.get(room) === joined) this.#joins.delete(room);
-      for (const [room, level] of sets) if (this.#sets.get(room) === level) this.#sets.delete(room);
-    } while (this.#joins.size + this.#sets.size > 0);
+      const changes = this.#unstored;
+      this.#unstored = false;
+      try {
+        const [stored, levels] = await Promise.all([device.get("rooms"), device.get("levels")]);
+        this.#known = true;
+        this.#levels = { ...levels, ...Object.fromEntries(this.#sets) };
+        const names = changed(stored ?? first, this.#joins);
+        this.names.set(names);
+        if (changes && this.#joins.size > 0) await device.set("rooms", names);
+        if (changes && this.#sets.size > 0) await device.set("levels", this.#levels);
+      } catch (error) {
+        this.#unstored ||= changes;
+        throw error;
+      }
+    } while (this.#unstored);
+    this.#forgetLater();
+  }
+
+  /** Forgets the changes when every tab must have read them. */
+  #forgetLater(): void {
+    this.#forgetting?.();
+    this.#forgetting = after(settling)(() => {
+      if (this.#unstored) return;
+      this.#joins.clear();
+      this.#sets.clear();
+    });
   }
 }
 

@@ -228,13 +228,15 @@ export class LiveSync {
     const { epoch: before } = records;
     const { last, messages } = log;
     const { read } = mark;
+    const stored = log.first > 1 ? records.history(pageSize, log.first) : []; // before they are dropped
     this.#drop(epoch);
     if (last === 0) return;
     this.#notice("");
     const begun =
       before === undefined || epoch === undefined ? undefined : await this.#begun(hub, { after: last, epoch: before });
     if (begun === undefined || read < 0) return;
-    this.#notice(messages.find((m) => m.seq === begun)?.sent_at ?? "");
+    const newest = [...(await stored), ...messages].find((m) => m.seq === begun);
+    this.#notice(newest?.sent_at ?? "");
     mark.goBackTo(Math.max(Math.min(read, begun), last_seq - pageSize)); // not more is unread than the newest page
   }
 

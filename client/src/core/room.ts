@@ -282,7 +282,7 @@ export class Room {
     if (this.#log.messages.length <= most) return;
     const { messages, first } = this.#log;
     this.#log.trim(kept);
-    const place = Math.max(this.#place, this.#mark.read, first);
+    const place = Math.max(this.#place > 0 ? this.#place : this.#mark.read, first);
     if (place >= this.#log.first || this.#window.state !== null) return;
     const at = place - first;
     this.#window.show(
