@@ -37,6 +37,11 @@ func TestCore_ManyRoomsWithinTheLimits(t *testing.T) {
 	playUndisturbed(t, "crowded", testkit.Options{Limits: true, Args: []string{"--limit-sends", "20", "--limit-requests", "100"}})
 }
 
+func TestCore_MoreRoomsThanAConnectionMayJoin(t *testing.T) {
+	t.Parallel()
+	playUndisturbed(t, "overfull", testkit.Options{Limits: true, Args: []string{"--limit-rooms", "100", "--limit-sends=-1"}})
+}
+
 func TestCore_ServerIsRestoredFromAnOlderCopy(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t, testkit.Options{})

@@ -75,7 +75,5 @@ test.each([
   ["\n".repeat(32_000) + "@ann"],
   ["```\n@ann\n".repeat(3_500)],
 ])("the longest text is read in linear time", (text) => {
-  const began = performance.now();
-  for (let i = 0; i < 5; i++) mentions(text, "ann");
-  expect(performance.now() - began).toBeLessThan(1_000); // quadratic time would be minutes
+  mentions(text.repeat(8), "ann"); // in quadratic time it would not end within the limit of a test
 });
