@@ -233,7 +233,7 @@ export class Room {
     const another = this.#log.last > 0 && epoch !== here;
     if (another) this.#log.clear(); // the device could not be read earlier; the server's log is compared with what it has
     const waited = this.#log.reset(newest).slice(newest.length); // messages that arrived before the device answered
-    this.#reportArrived(newest);
+    this.#reportArrived([...newest, ...waited]); // before anything is shown: a message is never both in the log and waiting
     this.#live.loadNotice(back);
     this.#draft.load(draft);
     this.#mark.added(newest);
