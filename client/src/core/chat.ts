@@ -1,3 +1,4 @@
+import { Arrivals } from "./arrivals";
 import { Api, type Entry, type Found } from "./api";
 import { Emitter, Store, type Readable, type Subscribe } from "./store";
 import type { Device, Platform, TabEvent, Tabs, Connectivity } from "./device";
@@ -6,10 +7,9 @@ import { Failure } from "./failure";
 import { dial, freeSlot } from "./hub";
 import { claimsOf, isOlder, type Identity } from "./identity";
 import { Linker, type Link } from "./link";
-import { DeviceRooms, type JoinedRooms, type Level } from "./joined";
+import { DeviceRooms, firstRooms, type JoinedRooms, type Level } from "./joined";
 import { PatientDevice } from "./patient";
-import { mentions } from "./mention";
-import { isUnsent, roomPattern, type Message, type Outgoing } from "./message";
+import { isUnsent, roomPattern, type Outgoing } from "./message";
 import { Outbox } from "./outbox";
 import { Poll } from "./poll";
 import { backoff, pause } from "./retry";
@@ -19,19 +19,11 @@ import { Summaries, summaryOf, type Summary } from "./summaries";
 
 import { Watcher } from "./watcher";
 
+export type { Arrival } from "./arrivals";
 export type { Summary } from "./summaries";
 
 /** The largest number of rooms that a search returns. */
 const mostFound = 100;
-
-/** A message of another client that has come while the app was running, for notifications. */
-export interface Arrival {
-  readonly message: Message;
-  /** Whether it mentions the client. */
-  readonly mention: boolean;
-  /** What the client wants to hear of the room. */
-  readonly level: Level;
-}
 
 /**
  * The chat of one client on one server: its rooms, its outbox, and one connection for all rooms. Everything that it shows is
@@ -55,12 +47,7 @@ export class Chat {
   /** The last events, for a report of a fault. */
   readonly events: EventRing;
   /** Tells of each unread message of others that has come while the app was running. */
-  readonly arrivals = {
-    subscribe: (listener: (arrival: Arrival) => void): (() => void) => {
-      this.#arrivals.add(listener);
-      return () => void this.#arrivals.delete(listener);
-    },
-  };
+  readonly arrivals: Pick<Arrivals, "subscribe">;
   /** Resolves when the client has signed out in another tab. */
   readonly erased: Promise<void>;
 
@@ -76,7 +63,7 @@ export class Chat {
   readonly #rooms = new Map<string, Room>();
   readonly #watcher: Watcher;
   readonly #poll: Poll;
-  readonly #arrivals = new Set<(arrival: Arrival) => void>();
+  readonly #arrivals: Arrivals;
   readonly #summaries = new Summaries((name) => this.#summaryOf(name));
   readonly #waiting = new Store(0);
   readonly #maySend: Store<boolean>;
@@ -136,6 +123,7 @@ export class Chat {
       rooms: this.#rooms,
       order: () => this.#order(),
       connectivity,
+      failed: ({ trouble, code }) => events.note("not-synced", { trouble, code }),
       changed: (name) => {
         this.#summaries.change(name);
         this.#poll.kick();
@@ -150,6 +138,8 @@ export class Chat {
       outdated: () => events.note("outdated-server"),
     });
     this.link.subscribe(() => this.#poll.kick());
+    this.#arrivals = new Arrivals(this.client, (room) => this.#joined.level(room));
+    this.arrivals = this.#arrivals;
     this.rooms = this.#summaries.list;
     this.link.subscribe(() => events.note("link", wordsOf(this.link.get())));
     this.waiting = this.#waiting;
@@ -327,7 +317,7 @@ export class Chat {
       joined: this.#joined,
       api: this.#api,
       outbox: this.#outbox,
-      arrived: (messages) => this.#arrived(messages),
+      arrived: (messages) => this.#arrivals.tell(messages),
     });
     this.#rooms.set(name, room);
     let open = false;
@@ -370,17 +360,6 @@ export class Chat {
     return [...names].filter((name) => this.#rooms.has(name));
   }
 
-  #arrived(messages: readonly Message[]): void {
-    for (const message of messages) {
-      const arrival = {
-        message,
-        mention: mentions(message.msg, this.client).length > 0,
-        level: this.#joined.level(message.room),
-      };
-      for (const listener of [...this.#arrivals]) listener(arrival);
-    }
-  }
-
   /** Calls the listener when the user comes to this tab, or presses the button for it. */
   readonly #asked: Subscribe = (listener) => {
     const off = [this.#connectivity.subscribe(listener), this.#used.subscribe(listener)];
@@ -402,13 +381,6 @@ export class Chat {
 
 function wordsOf(link: Link): Details {
   return link.is === "away" ? { is: link.is, why: link.why } : { is: link.is };
-}
-
-/** Returns the rooms of a new client: the lobby if its token allows it, otherwise the rooms that the token names. */
-function firstRooms({ token }: Identity): readonly string[] {
-  const rooms = token === undefined ? ["*"] : (claimsOf(token)?.rooms ?? []);
-  if (rooms.some((r) => r === "lobby" || (r.endsWith("*") && "lobby".startsWith(r.slice(0, -1))))) return ["lobby"];
-  return rooms.filter((r) => roomPattern.test(r)).slice(0, 20);
 }
 
 function mayPublish(token: string | undefined): boolean {

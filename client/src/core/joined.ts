@@ -1,4 +1,6 @@
 import type { Device, TabEvent, Tabs } from "./device";
+import { claimsOf, type Identity } from "./identity";
+import { roomPattern } from "./message";
 import { Store, type Readable } from "./store";
 import { after } from "./throttle";
 
@@ -177,4 +179,11 @@ function changed(names: readonly string[], joins: ReadonlyMap<string, boolean>):
   const left = names.filter((room) => joins.get(room) === false);
   if (added.length + left.length === 0) return names;
   return [...names.filter((room) => joins.get(room) !== false), ...added];
+}
+
+/** Returns the rooms of a new client: the lobby if its token allows it, otherwise the rooms that the token names. */
+export function firstRooms({ token }: Identity): readonly string[] {
+  const rooms = token === undefined ? ["*"] : (claimsOf(token)?.rooms ?? []);
+  if (rooms.some((r) => r === "lobby" || (r.endsWith("*") && "lobby".startsWith(r.slice(0, -1))))) return ["lobby"];
+  return rooms.filter((r) => roomPattern.test(r)).slice(0, 20);
 }

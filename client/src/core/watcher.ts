@@ -17,6 +17,8 @@ export interface WatcherOptions {
   /** The names of the rooms in the order in which they are caught up. */
   readonly order: () => readonly string[];
   readonly connectivity: Connectivity;
+  /** Called when a room could not be caught up. It is tried again. */
+  readonly failed: (failure: Failure) => void;
   /** Called when a room begins or ceases to be watched. */
   readonly changed: (name: string) => void;
 }
@@ -165,6 +167,7 @@ export class Watcher {
     const failure = await room.sync(reading.hub).then(() => undefined, Failure.of);
     if (!this.#isPresent(reading)) return undefined;
     if (failure === undefined) return this.#succeeded(reading, room);
+    this.#o.failed(failure);
     const failures = reading.failures.get(name) ?? 0;
     reading.failures.set(name, failures + 1);
     if (failure.code === "too_many") return this.#isFull(reading, name, wasFull, mustWatch, failures);
