@@ -72,6 +72,16 @@ func TestBrowser_ByKeyboardAlone(t *testing.T) {
 	browse(t, "keyboard.mjs", testkit.Start(t, testkit.Options{}), nil)
 }
 
+func TestBrowser_BackFromLunch(t *testing.T) {
+	t.Parallel()
+	browse(t, "lunch.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
+func TestBrowser_ComposedText(t *testing.T) {
+	t.Parallel()
+	browse(t, "ime.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
 func TestBrowser_DatesAsOnTheDevice(t *testing.T) {
 	t.Parallel()
 	browse(t, "locales.mjs", testkit.Start(t, testkit.Options{}), nil)

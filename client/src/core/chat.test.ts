@@ -154,7 +154,7 @@ describe("joining and leaving", () => {
     const chat = await t.open();
     chat.join("tea");
     await pass();
-    expect(chat.room("tea")?.timeline.get().refused).toBe("not for you");
+    expect(chat.room("tea")?.timeline.get().refused).toEqual({ code: "forbidden", text: "not for you" });
     t.server.forbidden.clear();
     chat.leave("lobby");
     await pass();

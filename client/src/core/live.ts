@@ -1,5 +1,5 @@
 import type { Api, Page } from "./api";
-import { Failure } from "./failure";
+import { Failure, type Reason } from "./failure";
 import type { Cursor, Hub, Joined } from "./hub";
 import type { Log } from "./log";
 import type { Message } from "./message";
@@ -50,7 +50,7 @@ export class LiveSync {
   #arrived: Message[] = [];
   #gap: ReturnType<typeof setTimeout> | undefined;
   #wentBack: string | null = null;
-  #refused: string | null = null;
+  #refused: Reason | null = null;
 
   constructor(options: LiveSyncOptions) {
     this.#o = options;
@@ -71,7 +71,7 @@ export class LiveSync {
   }
 
   /** See Timeline.refused. */
-  get refused(): string | null {
+  get refused(): Reason | null {
     return this.#refused;
   }
 
@@ -151,7 +151,7 @@ export class LiveSync {
     } catch (error) {
       const failure = Failure.of(error);
       if (failure.trouble !== "rejected" || failure.code === "too_many") throw failure; // another room may give its place
-      this.#refused = failure.message;
+      this.#refused = failure.reason;
       changed();
     }
   }

@@ -233,7 +233,7 @@ describe("sync that fails, or is late", () => {
     t.server.forbidden.add("lobby");
     const { room, connect } = await t.tab();
     await connect();
-    expect(room.timeline.get().refused).toBe("not for you");
+    expect(room.timeline.get().refused).toEqual({ code: "forbidden", text: "not for you" });
     t.server.forbidden.clear();
     await connect();
     expect(room.timeline.get().refused).toBeNull();

@@ -1,3 +1,4 @@
+import type { Reason } from "./failure";
 import type { Message, Outgoing } from "./message";
 
 /** Whether more messages exist in one direction, and whether they are being fetched. */
@@ -34,7 +35,7 @@ export interface Timeline {
    */
   readonly wentBack: string | null;
   /** Why the server does not let this client read the room. */
-  readonly refused: string | null;
+  readonly refused: Reason | null;
 }
 
 /** A closed part of a room's log around a number. */

@@ -104,12 +104,12 @@ describe("the composer", () => {
 });
 
 test.each([
-  ["that is not accepted", new Failure("rejected", "no"), "The message was not accepted: no"],
   [
-    "that is sent but not kept",
-    new Error("full"),
-    "The message is being sent, but this device cannot save it meanwhile: full",
+    "that is not accepted",
+    new Failure("rejected", "msg is too long"),
+    /^The message was not accepted: The text is empty, too long/,
   ],
+  ["that is sent but not kept", new Error("full"), /^The message is being sent, but this device cannot save it\./],
 ])("the composer shows a message %s", async (_, error, text) => {
   const world = new World();
   const room = (await world.chat()).join("garden");

@@ -7,6 +7,7 @@ import type { Room } from "../core/room";
 import { IconButton } from "./Button";
 import { useDraft } from "./draft";
 import { useLocale } from "./i18n";
+import { reasonText } from "./i18n/reasons";
 import { sends } from "./keys";
 import { Text } from "./Text";
 import { font, space, useColours } from "./theme";
@@ -36,8 +37,8 @@ export function Composer({ room, focused }: { readonly room: Room; readonly focu
     setProblem(null);
     taken();
     room.send(text).catch((error: unknown) => {
-      const { trouble, message: reason } = Failure.of(error);
-      setProblem(t(trouble === "rejected" ? "not-sent" : "not-kept", { reason }));
+      const { trouble, reason } = Failure.of(error);
+      setProblem(trouble === "rejected" ? t("not-sent", { reason: reasonText(t, reason) }) : t("not-kept"));
     });
     field.current?.focus();
   };

@@ -142,7 +142,7 @@ export class App {
   /** Shows a room of the list. */
   async show(room) {
     await this.page.getByTestId(`room-${room}`).click();
-    await this.page.getByRole("heading", { name: room }).waitFor();
+    await this.page.getByRole("heading", { name: room, level: 1 }).waitFor();
   }
 
   /** Opens the search for a room and types into it. */
@@ -155,7 +155,7 @@ export class App {
   async join(room) {
     await this.find(room);
     await this.page.getByTestId(`directory-${room}`).click();
-    await this.page.getByRole("heading", { name: room }).waitFor();
+    await this.page.getByRole("heading", { name: room, level: 1 }).waitFor();
   }
 
   /** Returns the name of the visible room. */

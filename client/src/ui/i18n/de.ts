@@ -51,7 +51,7 @@ too-long = { $count ->
 }
 read-only = Du darfst hier lesen, aber nicht schreiben.
 not-sent = Die Nachricht wurde nicht angenommen: { $reason }
-not-kept = Die Nachricht wird gesendet, aber dieses Gerät kann sie so lange nicht speichern: { $reason }
+not-kept = Die Nachricht wird gesendet, aber dieses Gerät kann sie nicht speichern. Lass die App offen, bis sie gesendet ist.
 
 link-connecting = Verbindung wird hergestellt …
 link-live = Verbunden

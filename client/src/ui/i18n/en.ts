@@ -51,7 +51,7 @@ too-long = { $count ->
 }
 read-only = You may read here, but not write.
 not-sent = The message was not accepted: { $reason }
-not-kept = The message is being sent, but this device cannot save it meanwhile: { $reason }
+not-kept = The message is being sent, but this device cannot save it. Keep the app open until it has been sent.
 
 link-connecting = Connecting…
 link-live = Connected

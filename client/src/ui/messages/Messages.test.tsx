@@ -192,9 +192,9 @@ describe("a room without messages", () => {
 
   test("shows why the client may not read it", async () => {
     const room = await open(["Bob", "one"]);
-    await change(room, { refused: "the token does not name it" });
+    await change(room, { refused: { code: "forbidden", text: "the token does not name it" } });
     expect(screen.getByTestId("messages")).toHaveTextContent(
-      /^You may not read this room.*the token does not name it$/,
+      /^You may not read this room.*Ask those who run the server.$/,
     );
     expect(texts()).toEqual([]);
   });

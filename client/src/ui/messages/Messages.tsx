@@ -4,6 +4,7 @@ import { StyleSheet, View } from "react-native";
 import type { Chat } from "../../core/chat";
 import type { Room } from "../../core/room";
 import { useLocale } from "../i18n";
+import { reasonText } from "../i18n/reasons";
 import { useReadable } from "../readable";
 import { Text } from "../Text";
 import { space } from "../theme";
@@ -42,7 +43,7 @@ export function Messages({ chat, room, at, onVisit }: Props) {
     };
   }, [room, at]);
 
-  if (timeline.refused !== null) return <Note title={t("refused")} text={timeline.refused} />;
+  if (timeline.refused !== null) return <Note title={t("refused")} text={reasonText(t, timeline.refused)} />;
   if (!timeline.open || !timeline.loaded) return null;
   const arriving = at !== null && jumped === null; // otherwise what is shown until then would count as read
   const { length } = timeline.window?.messages ?? [];

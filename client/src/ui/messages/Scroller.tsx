@@ -34,9 +34,10 @@ export const column = 860;
 
 /** The rows, and the buttons to move in them. It is mounted again when other messages are shown. */
 export function Scroller({ list, room, client, timeline, view, jumped, attentive, onNewest }: Props) {
-  const { t } = useLocale();
+  const { t, formats } = useLocale();
+  const { zone } = formats;
   const { older, newer, newest } = view;
-  const rows = useMemo(() => rowsOf(view, client), [view, client]);
+  const rows = useMemo(() => rowsOf(view, client, zone), [view, client, zone]);
   const reader = useReader({ room, timeline, rows, list, target: jumped?.seq ?? null, attentive });
   useEffect(() => {
     const key =

@@ -1,4 +1,5 @@
 import type { Message, Outgoing } from "../../core/message";
+import { inZone } from "../zone.fakes";
 import { rowsOf, type Row } from "./rows";
 
 let seq = 0;
@@ -26,7 +27,8 @@ const rows = (
   own: readonly Outgoing[] = [],
   mark: number | null = null,
   older: "none" | "some" = "some",
-) => rowsOf({ messages, outgoing: own, mark, older }, "me");
+  zone = "",
+) => rowsOf({ messages, outgoing: own, mark, older }, "me", zone);
 
 test("Messages are grouped by sender, time and day", () => {
   const list = [
@@ -104,6 +106,13 @@ test("A message that comes back keeps its key, and unchanged rows stay the same 
   expect(after.map((row) => row.key)).toEqual(before.map((row) => row.key));
   expect(after[1]).toBe(before[1]);
   expect(rows(list)[2]).toBe(before[2]);
+});
+
+test("The days are those of the time zone", () => {
+  const list = [message("ann", "2026-03-01T20:00:00Z"), message("ann", "2026-03-01T23:30:00Z")];
+  const days = (zone: string) =>
+    inZone(zone, () => rows(list, [], null, "some", zone).filter((row) => row.is === "day").length);
+  expect([days("Europe/London"), days("Europe/Berlin"), days("Europe/London")]).toEqual([1, 2, 1]);
 });
 
 test("Messages of several clients with one id have keys of their own", () => {

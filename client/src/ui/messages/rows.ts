@@ -32,6 +32,8 @@ interface Entry {
   readonly sender: string;
   readonly time: Date;
   readonly day: string;
+  /** The time zone of the day. */
+  readonly zone: string;
 }
 
 const entries = new WeakMap<Message | Outgoing, Entry>();
@@ -39,18 +41,18 @@ const rows = new WeakMap<Message | Outgoing, MessageRow>();
 
 type Shown = Pick<Timeline, "messages" | "outgoing" | "mark" | "older">;
 
-/** Returns the rows of a room for one client. A row that has not changed is the same object as before. */
-export function rowsOf(timeline: Shown, client: string): readonly Row[] {
+/** Returns the rows of a room for one client in a time zone. A row that has not changed is the same object as before. */
+export function rowsOf(timeline: Shown, client: string, zone: string): readonly Row[] {
   const { messages, outgoing } = timeline;
   const all: readonly (Message | Outgoing)[] = outgoing.length === 0 ? messages : [...messages, ...outgoing];
   const unread = unreadOf(timeline);
   const list = beginningOf(timeline);
   let before: Entry | undefined;
   let day: Entry | undefined;
-  let entry = all[0] === undefined ? undefined : entryOf(all[0], client);
+  let entry = all[0] === undefined ? undefined : entryOf(all[0], client, zone);
   for (let i = 0; entry !== undefined; i++) {
     const following = all[i + 1];
-    const next = following === undefined ? undefined : entryOf(following, client);
+    const next = following === undefined ? undefined : entryOf(following, client, zone);
     if (day === undefined || (entry.day !== day.day && entry.time > day.time)) {
       day = entry; // clocks differ, so a message of an earlier day starts no new day
       list.push({ is: "day", key: `day-${keyOf(entry, client)}`, day: entry.time });
@@ -78,15 +80,16 @@ function unreadOf({ messages, mark, older }: Shown): Message | undefined {
   return messages[mark + 1 - first.seq];
 }
 
-function entryOf(message: Message | Outgoing, client: string): Entry {
+function entryOf(message: Message | Outgoing, client: string, zone: string): Entry {
   const known = entries.get(message);
-  if (known !== undefined) return known;
+  if (known?.zone === zone) return known;
   const time = new Date(timeOf(message));
   const entry = {
     message,
     sender: message.kind === "message" ? message.client_id : client,
     time,
     day: time.toDateString(),
+    zone,
   };
   entries.set(message, entry);
   return entry;
