@@ -10,6 +10,11 @@ module.exports = {
       transform,
       transformIgnorePatterns: ["/node_modules/(?!(idb)/)"],
     },
-    { displayName: "ui", preset: "jest-expo", testMatch: ["<rootDir>/src/ui/**/*.test.{ts,tsx}"] },
+    {
+      displayName: "ui",
+      preset: "jest-expo",
+      testMatch: ["<rootDir>/src/ui/**/*.test.{ts,tsx}"],
+      setupFiles: ["<rootDir>/src/ui/i18n/all.fakes.ts"],
+    },
   ],
 };

@@ -12,7 +12,7 @@ import { Home } from "./Home";
 import { LocaleContext, useLocale } from "./i18n";
 import { AboveKeyboard } from "./Keyboard";
 import { followLinks } from "./links";
-import { useDeviceLocale } from "./locale";
+import { firstTexts, useDeviceLocale } from "./locale";
 import { Offer } from "./Offer";
 import { configurePage } from "./page";
 import { Preferences, PreferencesContext } from "./preferences";
@@ -27,7 +27,10 @@ export function App({ platform }: { readonly platform: Platform }) {
   const [preferences] = useState(() => new Preferences(platform.keyValues));
   const [session, setSession] = useState(() => new Session(platform));
   useEffect(() => {
-    void preferences.load().then(() => session.start());
+    void preferences
+      .load()
+      .then(() => firstTexts(preferences.choices.get().language))
+      .then(() => session.start());
     return noteErrors(session.events);
   }, [preferences, session]);
   const openWithout = () => {

@@ -1,33 +1,33 @@
 import { FluentBundle, FluentResource, type FluentVariable } from "@fluent/bundle";
 import { createContext, useContext } from "react";
 
-import { ar } from "./ar";
-import { ar as arMessages } from "./ar.messages";
-import { ar as arPeople } from "./ar.people";
-import { ar as arRooms } from "./ar.rooms";
-import { de } from "./de";
-import { de as deMessages } from "./de.messages";
-import { de as dePeople } from "./de.people";
-import { de as deRooms } from "./de.rooms";
-import { en } from "./en";
-import { en as enMessages } from "./en.messages";
 import { formatsOf, type Formats } from "./formats";
-import { en as enPeople } from "./en.people";
-import { en as enRooms } from "./en.rooms";
-import { phones } from "./phones";
 import { completeIntl } from "./plural";
-import { reasons } from "./reasons";
+import { texts as en } from "./texts.en";
 
 completeIntl();
 
-/** The languages of the app, each with its name in that language and its direction. */
+/** The languages of the app, each with its name in that language and its direction. Their texts are listed in texts.en.ts, texts.de.ts, texts.ar.ts. */
 export const languages = {
-  en: { name: "English", rtl: false, texts: [en, enMessages, enPeople, enRooms, phones.en, reasons.en] },
-  de: { name: "Deutsch", rtl: false, texts: [de, deMessages, dePeople, deRooms, phones.de, reasons.de] },
-  ar: { name: "العربية", rtl: true, texts: [ar, arMessages, arPeople, arRooms, phones.ar, reasons.ar] },
+  en: { name: "English", rtl: false },
+  de: { name: "Deutsch", rtl: false },
+  ar: { name: "العربية", rtl: true },
 } as const;
 
 export type Language = keyof typeof languages;
+
+/** The texts that are loaded, in the syntax of Fluent. */
+const provided = new Map<Language, readonly string[]>([["en", en]]);
+
+/** Adds the texts of a language, see loadTexts. */
+export function provideTexts(language: Language, texts: readonly string[]): void {
+  provided.set(language, texts);
+}
+
+/** Whether the texts of a language are loaded. */
+export function hasTexts(language: Language): boolean {
+  return provided.has(language);
+}
 
 /** Whether a text is the tag of a language of the app. */
 export function isLanguage(tag: string): tag is Language {
@@ -37,7 +37,7 @@ export function isLanguage(tag: string): tag is Language {
 /** Returns the text of an id in the user's language. A value in it cannot change the direction of the text around it. */
 export type Texts = (id: string, values?: Record<string, FluentVariable>) => string;
 
-/** Returns the texts of a language, with the numbers of a locale. Missing texts are in English. */
+/** Returns the texts of a language, which are loaded, with the numbers of a locale. Missing texts are in English. */
 export function textsOf(language: Language, numbers: string = language): Texts {
   const bundles = [bundleOf(language, numbers), bundleOf("en", "en")];
   const foreign = languages[language].rtl ? leftToRight : rightToLeft;
@@ -68,7 +68,7 @@ function isolate(text: string, foreign: RegExp): string {
 
 function bundleOf(language: Language, locale: string): FluentBundle {
   const bundle = new FluentBundle(locale, { useIsolating: false });
-  for (const text of languages[language].texts) bundle.addResource(new FluentResource(text));
+  for (const text of provided.get(language) ?? []) bundle.addResource(new FluentResource(text));
   return bundle;
 }
 

@@ -1,11 +1,5 @@
 import type { Reason } from "../../core/failure";
 import type { Texts } from ".";
-import { ar } from "./ar.reasons";
-import { de } from "./de.reasons";
-import { en } from "./en.reasons";
-
-/** The texts of reasons, by language. */
-export const reasons = { en, de, ar };
 
 /** The codes that have a text, and its id. A code of the API is listed in docs/api/http.md; the last two are the app's own. */
 const texts: ReadonlyMap<string, string> = new Map([
