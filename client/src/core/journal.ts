@@ -19,13 +19,16 @@ export class Journal {
   readonly complete: Readable<boolean>;
   readonly #complete = new Store(true);
   readonly #circuit: Circuit;
+  readonly #patient: boolean;
   readonly #entries = new Map<string, Entry>();
   #again: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
   #writing = false;
   #ended = false;
 
-  constructor(circuit: Circuit) {
+  /** `patient`: whether failed changes are also tried again now and then, until the end. */
+  constructor(circuit: Circuit, patient: boolean) {
+    this.#patient = patient;
     this.complete = this.#complete;
     this.#circuit = circuit;
     circuit.answers.subscribe(() => {
@@ -86,7 +89,7 @@ export class Journal {
   }
 
   #later(): void {
-    if (this.#ended || !this.#circuit.answers.get()) return; // the circuit tells when it can be tried again
+    if (!this.#patient || this.#ended || !this.#circuit.answers.get()) return; // the circuit tells when it can be tried again
     this.#again ??= setTimeout(
       () => {
         this.#again = undefined;

@@ -23,7 +23,7 @@ export class PatientDevice implements Device {
   readonly #keeping = new Store(true);
   readonly #open: () => Promise<Device>;
   readonly #circuit = new Circuit();
-  readonly #journal = new Journal(this.#circuit);
+  readonly #journal = new Journal(this.#circuit, true);
   #opening: Promise<Device> | undefined;
   #lasting = true;
   #short: ReturnType<typeof setTimeout> | undefined;
@@ -178,10 +178,10 @@ export class PatientDevice implements Device {
 
 const boxKey = (id: string) => `outbox ${id}`;
 
-/** Key values that answer within a time limit. A value that could not be written is written when the store answers again. */
+/** Key values that answer within a time limit. A value that could not be written is written when the store answers again, or takes another one. */
 export function patientKeyValues(store: KeyValueStore): KeyValueStore {
   const circuit = new Circuit();
-  const journal = new Journal(circuit);
+  const journal = new Journal(circuit, false);
   return {
     read: (key) => circuit.call(() => store.read(key)),
     write: (key, value) => journal.write(key, () => circuit.call(() => store.write(key, value))),

@@ -335,6 +335,21 @@ describe("a token", () => {
   });
 });
 
+test("key values that do not answer do not keep the app from asking who one is", async () => {
+  jest.useFakeTimers();
+  const never = new Promise<never>(() => {});
+  const session = given({ keyValues: { read: () => never, write: () => never } }).session();
+  const started = session.start();
+  await jest.advanceTimersByTimeAsync(30_000);
+  await started;
+  expect(at(session)).toEqual({ is: "name", server });
+  const entered = session.enterName("ann");
+  await jest.advanceTimersByTimeAsync(30_000);
+  await entered;
+  expect(at(session)).toEqual({ is: "chat", client: "ann" });
+  jest.useRealTimers();
+});
+
 describe("signing out", () => {
   test("removes the client's data, on the web and on a phone", async () => {
     for (const [known, next] of [

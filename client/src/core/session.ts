@@ -3,7 +3,8 @@ import { Api } from "./api";
 import { Store } from "./store";
 import { Chat } from "./chat";
 import { exposureOf } from "./cleartext";
-import type { Platform } from "./device";
+import type { KeyValueStore, Platform } from "./device";
+import { patientKeyValues } from "./patient";
 import { EventRing } from "./events";
 import { Failure, type Trouble } from "./failure";
 import { claimsOf, identityOf, isName, isOlder, trimName, type Identity } from "./identity";
@@ -71,6 +72,7 @@ export class Session {
   /** The last events, for a report of a fault. */
   readonly events: EventRing;
   readonly #platform: Platform;
+  readonly #keyValues: KeyValueStore;
   readonly #off: () => void;
   #server = "";
   #failures = 0;
@@ -78,6 +80,7 @@ export class Session {
 
   constructor(platform: Platform, events = new EventRing()) {
     this.#platform = platform;
+    this.#keyValues = patientKeyValues(platform.keyValues);
     this.events = events;
     this.#off = platform.connectivity.subscribe(() => this.#woken());
   }
@@ -324,11 +327,11 @@ export class Session {
   }
 
   #read(key: string): Promise<string | null> {
-    return this.#platform.keyValues.read(key).catch(() => null); // on failure the app asks for it again
+    return this.#keyValues.read(key).catch(() => null); // on failure the app asks for it again
   }
 
   #write(key: string, value: string | null): Promise<void> {
-    return this.#platform.keyValues.write(key, value).catch(() => undefined); // on failure the app asks for it again after a restart
+    return this.#keyValues.write(key, value).catch(() => undefined); // on failure the app asks for it again after a restart
   }
 }
 

@@ -70,3 +70,14 @@ test.each([
 ])("with %j the app uses %s", (tags, language) => {
   expect(deviceLanguage(tags)).toBe(language);
 });
+
+test("Key values that do not answer leave the defaults, and do not keep the app waiting", async () => {
+  jest.useFakeTimers();
+  const hanging = { read: () => new Promise<null>(() => {}), write: () => new Promise<void>(() => {}) };
+  const preferences = new Preferences(hanging);
+  const loaded = preferences.load();
+  await jest.advanceTimersByTimeAsync(5_000);
+  await loaded;
+  expect(preferences.choices.get().scheme).toBe("system");
+  jest.useRealTimers();
+});

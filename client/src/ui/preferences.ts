@@ -2,6 +2,7 @@ import { createContext, useContext } from "react";
 
 import { Store, type Readable } from "../core/store";
 import type { KeyValueStore } from "../core/device";
+import { patientKeyValues } from "../core/patient";
 import { isLanguage, type Language } from "./i18n";
 import { deviceLanguages } from "./languages";
 
@@ -37,7 +38,7 @@ export class Preferences {
   readonly #keyValues: KeyValueStore;
 
   constructor(keyValues: KeyValueStore) {
-    this.#keyValues = keyValues;
+    this.#keyValues = patientKeyValues(keyValues);
     this.choices = this.#choices;
   }
 
