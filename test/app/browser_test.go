@@ -62,6 +62,20 @@ func TestBrowser_Tokens(t *testing.T) {
 	browse(t, "tokens.mjs", s, tasks{"token": func(arg string) string { return token(t, issuer, arg) }})
 }
 
+func TestBrowser_TwoPeopleOnOneMachine(t *testing.T) {
+	t.Parallel()
+	issuer := testkit.NewIssuer(t)
+	s := testkit.Start(t, issuer.Options())
+	do := killing(s)
+	do["token"] = func(arg string) string { return token(t, issuer, arg) }
+	browse(t, "people.mjs", s, do)
+}
+
+func TestBrowser_ManyTabsWithoutWebSockets(t *testing.T) {
+	t.Parallel()
+	browse(t, "fallback.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
 func TestBrowser_Accessibility(t *testing.T) {
 	t.Parallel()
 	browse(t, "access.mjs", testkit.Start(t, testkit.Options{}), nil)

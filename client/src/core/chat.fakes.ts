@@ -26,6 +26,7 @@ export function setUp() {
     newID: () => `own-${++ids}`,
     takeToken: () => null,
     persist: async () => false,
+    unsent: async () => 0,
     erase: async () => {},
   };
   const open = async (identity: Identity = { client: "ann" }) => {

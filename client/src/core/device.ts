@@ -158,6 +158,8 @@ export interface Platform {
    * it does. Asks once; later calls return the same answer. Never rejects.
    */
   persist(): Promise<boolean>;
+  /** Counts the messages of all clients on all servers that the device keeps and that are not sent. */
+  unsent(): Promise<number>;
   /**
    * Removes the data of all clients on all servers, and all key values. Other tabs that have a database open lose it. Rejects if
    * something could not be removed.

@@ -23,6 +23,7 @@ export function setUpPeople() {
     return value;
   };
   const opened: Session[] = [];
+  const platforms: Platform[] = [];
   /** Opens the app in a tab, at a link with a token if one is given. A tab that is opened again keeps its values. */
   const open = async (tab = new Map<string, string>(), token: string | null = null) => {
     const values = (key: string) => (key.startsWith("tab.") ? tab : shared);
@@ -40,18 +41,20 @@ export function setUpPeople() {
       newID: () => `id-${++ids}`,
       takeToken: () => token,
       persist: async () => true,
+      unsent: async () => [...devices.values()].reduce((sum, { box }) => sum + box.size, 0),
       erase: async () => {
         for (const kept of [devices, shared, tab]) kept.clear();
       },
       followTokens: (listener) => (follow = listener),
     };
+    platforms.push(platform);
     const session = new Session(platform);
     opened.push(session);
     await session.start();
     return { session, tab, follow: (followed: string) => follow(followed) };
   };
   const close = () => Promise.all(opened.map((session) => session.close()));
-  return { server, devices, channels, connectivity, shared, open, close };
+  return { server, devices, channels, connectivity, shared, platforms, open, close };
 }
 
 /** Returns the chat that a session shows. */

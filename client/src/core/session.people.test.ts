@@ -261,6 +261,41 @@ describe("two people in two tabs of one browser", () => {
   });
 });
 
+test("the unsent messages of everybody on this device are counted before a sign-out", async () => {
+  const t = given();
+  t.server.before = (what) => (what.startsWith("POST") ? Promise.reject(new TypeError("cut")) : Promise.resolve());
+  const { session, follow } = await t.open();
+  await chatOf(session).room("lobby")?.send("of ann");
+  follow(bob);
+  await flushPromises();
+  await questionOf(session).accept();
+  await chatOf(session).room("lobby")?.send("of bob");
+  await flushPromises();
+  expect(await session.unsent()).toBe(2);
+  await session.signOut();
+  expect([...t.devices.keys()]).toEqual([]);
+});
+
+test("a device that does not answer does not keep anybody from signing out", async () => {
+  const t = given();
+  const { session } = await t.open();
+  jest.useFakeTimers();
+  const never = () => new Promise<never>(() => {});
+  Object.assign(t.platforms.at(-1) ?? {}, { unsent: never, erase: never });
+  const counted = session.unsent();
+  await flushPromises();
+  jest.advanceTimersByTime(5_000);
+  expect(await counted).toBe(0);
+  const out = session.signOut();
+  for (let second = 0; second < 30; second++) {
+    await flushPromises();
+    jest.advanceTimersByTime(1_000);
+  }
+  await out;
+  jest.useRealTimers();
+  expect([session.stage.get().is, t.shared.has("identity")]).toEqual(["token", false]);
+});
+
 test("a chat that cannot be opened is told, and can be tried again", async () => {
   const t = given();
   const { session } = await t.open();

@@ -32,6 +32,7 @@ function setUp(change: Partial<Platform> = {}) {
     newID: () => "id",
     takeToken: () => null,
     persist: async () => false,
+    unsent: async () => 0,
     erase: async () => {
       devices.clear();
       kept.clear();

@@ -2,6 +2,7 @@ import { originOf } from "./address";
 import { Api } from "./api";
 import { Store } from "./store";
 import { Chat } from "./chat";
+import { Circuit } from "./circuit";
 import { exposureOf } from "./cleartext";
 import type { KeyValueStore, Platform } from "./device";
 import { patientKeyValues } from "./patient";
@@ -186,13 +187,21 @@ export class Session {
     if (this.stage.get().is === "unchecked") void this.probe();
   }
 
+  /** Counts the messages that would be lost by signing out: those of all clients on this device, as far as it tells in time. */
+  async unsent(): Promise<number> {
+    const stage = this.stage.get();
+    const own = stage.is === "chat" ? stage.chat.waiting.get() : 0;
+    const all = await new Circuit().call(() => this.#platform.unsent()).catch(() => 0);
+    return Math.max(own, all);
+  }
+
   /** Ends this client in all tabs, and removes everything from this device that it keeps of anybody. */
   async signOut(): Promise<void> {
     const stage = this.stage.get();
     this.dismiss();
     this.stage.set({ is: "opening" });
     if (stage.is === "chat") await stage.chat.erase().catch(() => undefined); // what fails stays until the next sign-out
-    await this.#platform.erase().catch((error: unknown) => this.events.caught("erase", error));
+    await new Circuit().call(() => this.#platform.erase()).catch((error) => this.events.caught("erase", error));
     for (const key of [tabKey, identityKey, serverKey]) await this.#write(key, null);
     if (this.#platform.server === null) this.stage.set({ is: "server" });
     else await this.probe();

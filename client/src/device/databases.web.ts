@@ -1,4 +1,6 @@
-import { eraseIndexedDB } from "./indexeddb";
+import { isUnsent } from "../core/message";
+
+import { eraseIndexedDB, openIndexedDB } from "./indexeddb";
 import { keyValues } from "./keyvalues";
 
 const prefix = "restante ";
@@ -28,11 +30,29 @@ async function notedNames(): Promise<readonly string[]> {
 
 /** Erases the databases of all clients on all servers. Rejects if one could not be erased, after it has tried all. */
 export async function eraseDatabases(): Promise<void> {
-  const names = new Set(
-    [...(await existingNames()), ...(await notedNames())].filter((name) => name.startsWith(prefix)),
-  );
-  const results = await Promise.allSettled([...names].map(eraseIndexedDB));
+  const results = await Promise.allSettled((await allNames()).map(eraseIndexedDB));
   for (const result of results) if (result.status === "rejected") throw result.reason;
+}
+
+/** Counts the messages in the databases of all clients that are not sent. A database that cannot be read counts as empty. */
+export async function unsentInDatabases(): Promise<number> {
+  const counts = await Promise.all((await allNames()).map((name) => unsentIn(name).catch(() => 0)));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+async function unsentIn(name: string): Promise<number> {
+  const device = await openIndexedDB(name);
+  try {
+    return (await device.outbox()).filter(isUnsent).length;
+  } finally {
+    device.close();
+  }
+}
+
+/** Returns the names of the databases that exist, or have existed. */
+async function allNames(): Promise<readonly string[]> {
+  const names = [...(await existingNames()), ...(await notedNames())];
+  return [...new Set(names.filter((name) => name.startsWith(prefix)))];
 }
 
 /** Empty if the browser does not tell. */

@@ -124,6 +124,25 @@ test("if the browser has no database, the data is kept in memory", async () => {
   expect(await device.get("read:lobby")).toBe(1);
 });
 
+test("the unsent messages of all clients are counted", async () => {
+  const { platform } = page("https://chat.example.org/");
+  expect(await platform.unsent()).toBe(0);
+  const waiting = { kind: "outgoing", room: "lobby", msg: "hi", written_at: "2026-01-01T00:00:00Z", order: 1 } as const;
+  for (const client of ["ann", "bob"]) {
+    const device = await platform.device("https://chat.example.org", client);
+    await device.put({ ...waiting, id: `1 of ${client}`, state: "waiting", reason: null });
+    await device.put({
+      ...waiting,
+      id: `2 of ${client}`,
+      state: "failed",
+      reason: { code: "", text: "" },
+      conflict: false,
+    });
+    if (client === "ann") device.close();
+  }
+  expect(await platform.unsent()).toBe(2);
+});
+
 describe("erase", () => {
   const names = async () => (await indexedDB.databases()).map(({ name }) => name);
 

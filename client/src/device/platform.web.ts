@@ -1,6 +1,6 @@
 import type { Platform } from "../core/device";
 
-import { databaseOf, eraseDatabases } from "./databases.web";
+import { databaseOf, eraseDatabases, unsentInDatabases } from "./databases.web";
 import { newID } from "./id";
 import { openIndexedDB } from "./indexeddb";
 import { eraseKeyValues, keyValues } from "./keyvalues";
@@ -18,6 +18,7 @@ export const platform: Platform = {
   device: (server, client) => openIndexedDB(databaseOf(server, client)).catch(() => openMemory()),
   tabs: (server, client) => openTabs(`restante ${server} ${client}`),
   persist: () => (persisted ??= askToPersist()),
+  unsent: unsentInDatabases,
   async erase() {
     await eraseDatabases();
     await eraseKeyValues();

@@ -143,6 +143,15 @@ describe("a user", () => {
     expect(world.kept.has("identity")).toBe(false);
   });
 
+  test("is warned before messages of somebody else on this device are lost", async () => {
+    world.unsent = 2;
+    await open(1000);
+    await press("Settings");
+    await press("Sign out");
+    expect(screen.getByRole("alert")).toHaveTextContent(/^2 messages have not been sent/);
+    expect(world.kept.has("identity")).toBe(true);
+  });
+
   test("is warned before waiting messages are lost", async () => {
     await open(1000);
     fireEvent.press(screen.getByTestId("room-lobby"));

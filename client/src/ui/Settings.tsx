@@ -3,6 +3,7 @@ import { StyleSheet, View } from "react-native";
 
 import type { Chat } from "../core/chat";
 import { Avatar } from "./Avatar";
+import { useBusy } from "./busy";
 import { Button } from "./Button";
 import { copyText } from "./clipboard";
 import { Dialog } from "./Dialog";
@@ -24,7 +25,7 @@ export function Settings({ chat, onClose }: { readonly chat: Chat; readonly onCl
       <Me chat={chat} />
       <Looks />
       <About chat={chat} />
-      <SignOut chat={chat} />
+      <SignOut />
     </Dialog>
   );
 }
@@ -103,19 +104,23 @@ function About({ chat }: { readonly chat: Chat }) {
   );
 }
 
-/** The row to sign out. It warns if unsent messages would be lost. */
-function SignOut({ chat }: { readonly chat: Chat }) {
+/** The row to sign out. It warns if unsent messages would be lost, of whomever. */
+function SignOut() {
   const { t } = useLocale();
   const session = useSession();
-  const waiting = useReadable(chat.waiting);
-  const [warned, setWarned] = useState(false);
+  const [unsent, setUnsent] = useState(0);
   const leave = () => void session.signOut();
-  if (warned && waiting > 0) {
+  const [busy, ask] = useBusy(async () => {
+    const count = await session.unsent();
+    if (count > 0) setUnsent(count);
+    else leave();
+  });
+  if (unsent > 0) {
     return (
       <Section title={t("sign-out")}>
-        <Text role="alert">{t("sign-out-waiting", { count: waiting })}</Text>
+        <Text role="alert">{t("sign-out-waiting", { count: unsent })}</Text>
         <View style={styles.options}>
-          <Button label={t("cancel")} onPress={() => setWarned(false)} />
+          <Button label={t("cancel")} onPress={() => setUnsent(0)} />
           <Button kind="danger" label={t("sign-out-anyway")} onPress={leave} />
         </View>
       </Section>
@@ -126,9 +131,9 @@ function SignOut({ chat }: { readonly chat: Chat }) {
       <ActionRow
         icon="leave"
         tone="danger"
-        label={t("sign-out")}
+        label={t(busy ? "busy" : "sign-out")}
         hint={t("sign-out-hint")}
-        onPress={() => (waiting > 0 ? setWarned(true) : leave())}
+        onPress={ask}
       />
     </Section>
   );

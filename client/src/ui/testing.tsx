@@ -15,6 +15,8 @@ import { SessionContext } from "./session";
 
 /** The machine and the server of the tests of the screens. */
 export class World {
+  /** How many unsent messages the device keeps, of everybody. */
+  unsent = 0;
   readonly server = new FakeServer();
   online = true;
   /** Whether the device can store data. */
@@ -84,6 +86,7 @@ export class World {
       tabs: () => tabs,
       takeToken: () => null,
       persist: () => Promise.resolve(false),
+      unsent: () => Promise.resolve(this.unsent),
       erase: () => Promise.resolve(),
       newID: () => `id-${++this.#ids}`,
       connectivity: {

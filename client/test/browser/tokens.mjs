@@ -49,11 +49,12 @@ await run(async () => {
   await cy.join("lobby");
   await cy.page.getByText(/may not read/).waitFor();
 
-  // This link is followed while the page is open and another client is signed in.
+  // This link is followed while the page is open and another client is signed in. It asks first.
   await cy.page.evaluate((token) => {
     location.hash = `token=${token}`;
   }, bobs);
   await until("the token is removed from the address", () => !cy.page.url().includes("token"));
+  await cy.button("Go on as Bob").click();
   await cy.show("lobby");
   await cy.shows(["before", "while it is not", "after"]);
 });

@@ -70,6 +70,10 @@ export class Run implements Platform {
     return Promise.resolve(true);
   }
 
+  unsent(): Promise<number> {
+    return Promise.resolve(this.#machine.disk.outbox.size);
+  }
+
   erase(): Promise<void> {
     return Promise.resolve();
   }

@@ -27,6 +27,7 @@ const platform: Platform = {
   server: null,
   takeToken: () => null,
   persist: async () => true,
+  unsent: async () => 0,
   erase: async () => undefined,
   negotiates: false,
 };
