@@ -38,6 +38,20 @@ test("tabs: all show the same, and one sends", async () => {
   ]);
 });
 
+test("tabs: one without a connection hears of the acceptance, though the sending one has the message in its log already", async () => {
+  const t = setUp();
+  let answer = (_: string) => {};
+  t.server.answer = () => new Promise((resolve) => (answer = resolve));
+  const sends = await started(t);
+  const other = await started(t);
+  await sends.outbox.add("lobby", "x");
+  await flushPromises();
+  sends.outbox.arrived("lobby", ["id-1"], accepted);
+  answer(accepted);
+  await flushPromises();
+  expect([sends.states(), other.states()]).toEqual([[], ["x accepted"]]);
+});
+
 test("tabs: all discard a failed message", async () => {
   const t = setUp();
   t.server.answer = () => Promise.reject(new Failure("rejected", "no"));

@@ -202,10 +202,8 @@ export class Outbox {
     if (this.#end.signal.aborted) return; // the next sending tab sends it again, which is harmless
     const { device, tabs } = this.#o;
     const shown = this.#find(outgoing.id) !== undefined;
-    if (shown) {
-      this.#show(outgoing);
-      tabs.post({ is: "outgoing", outgoing });
-    }
+    if (shown) this.#show(outgoing);
+    if (shown || outgoing.state === "accepted") tabs.post({ is: "outgoing", outgoing }); // a tab without a connection still shows it
     const keep = shown && outgoing.state !== "accepted";
     void (keep ? device.put(outgoing) : device.remove(outgoing.id)).catch(() => undefined); // on failure it is sent again, which is harmless
   }

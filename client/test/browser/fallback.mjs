@@ -1,11 +1,12 @@
 // Eight tabs of a browser that has no WebSockets: a few of them hold a connection, the others say so, and each can be used.
-import { assert, enter, run, tab, until } from "./app.mjs";
+import { assert, enter, run, tab, tolerate, until } from "./app.mjs";
 import { history } from "./server.mjs";
 
 const state = async (app) => (await app.bar.innerText()).split("\n")[0].trim();
 const elsewhere = "Paused, connected in other tabs";
 
 await run(async () => {
+  tolerate(/status of 404/); // the answer to a request of a connection that has just ended
   const first = await enter("Ann");
   await first.context.addInitScript(() => Reflect.deleteProperty(globalThis, "WebSocket"));
   await first.page.reload();
