@@ -89,8 +89,8 @@ describe("a screen that cannot be drawn", () => {
   });
 
   test.each([
-    [true, "Events are copied"],
-    [false, "They cannot be copied here"],
+    [true, "Copied"],
+    [false, "This device has not allowed copying"],
   ])("copies the events, and says whether it could: %p", async (could, label) => {
     mockCopied.mockResolvedValue(could);
     await draw(new World(), page);

@@ -49,9 +49,7 @@ export function CopyEvents() {
   const session = useContext(SessionContext);
   const [label, setLabel] = useState("copy-events");
   const copy = () =>
-    void copyText(session?.events.text() ?? "").then((copied) =>
-      setLabel(copied ? "events-copied" : "events-not-copied"),
-    );
+    void copyText(session?.events.text() ?? "").then((copied) => setLabel(copied ? "copied" : "not-copied"));
   return <Button label={t(label)} onPress={copy} />;
 }
 

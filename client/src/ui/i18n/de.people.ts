@@ -26,8 +26,6 @@ failed-text = In ihr ist etwas schiefgegangen. Was auf diesem Gerät gespeichert
 open-without = Ohne das Gespeicherte öffnen
 open-without-hint = Es bleibt auf dem Gerät und wird beim nächsten Start wieder verwendet.
 copy-events = Ereignisse kopieren
-events-copied = Ereignisse sind kopiert
-events-not-copied = Kopieren geht hier nicht
 
 link-elsewhere = Pausiert, in anderen Tabs verbunden
 use-tab = Diesen Tab nutzen

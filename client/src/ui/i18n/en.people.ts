@@ -26,8 +26,6 @@ failed-text = Something in it has failed. What this device keeps is still there.
 open-without = Open without what is kept on this device
 open-without-hint = It stays on the device, and is used again at the next start.
 copy-events = Copy events
-events-copied = Events are copied
-events-not-copied = They cannot be copied here
 
 link-elsewhere = Paused, connected in other tabs
 use-tab = Use this tab
