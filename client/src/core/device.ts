@@ -89,6 +89,8 @@ export interface Device {
 export type TabEvent =
   | { readonly is: "outgoing"; readonly outgoing: Outgoing }
   | { readonly is: "gone"; readonly id: string }
+  /** The message was accepted, and is in the log of the sending tab already. */
+  | { readonly is: "arrived"; readonly outgoing: Outgoing }
   | { readonly is: "read"; readonly room: string; readonly seq: number; readonly epoch?: string | undefined }
   | { readonly is: "dismissed"; readonly room: string }
   | { readonly is: "draft"; readonly room: string; readonly text: string }

@@ -38,7 +38,10 @@ test("tabs: all show the same, and one sends", async () => {
   ]);
 });
 
-test("tabs: one without a connection hears of the acceptance, though the sending one has the message in its log already", async () => {
+test.each([
+  ["a connected one drops it", true, []],
+  ["one without a connection shows it as accepted", false, ["x accepted"]],
+])("tabs: when the sending one has the message in its log before the answer, %s", async (_, connected, states) => {
   const t = setUp();
   let answer = (_: string) => {};
   t.server.answer = () => new Promise((resolve) => (answer = resolve));
@@ -47,9 +50,10 @@ test("tabs: one without a connection hears of the acceptance, though the sending
   await sends.outbox.add("lobby", "x");
   await flushPromises();
   sends.outbox.arrived("lobby", ["id-1"], accepted);
+  t.server.connected = connected;
   answer(accepted);
   await flushPromises();
-  expect([sends.states(), other.states()]).toEqual([[], ["x accepted"]]);
+  expect([sends.states(), other.states()]).toEqual([[], states]);
 });
 
 test("tabs: all discard a failed message", async () => {

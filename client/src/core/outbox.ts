@@ -203,13 +203,15 @@ export class Outbox {
     const { device, tabs } = this.#o;
     const shown = this.#find(outgoing.id) !== undefined;
     if (shown) this.#show(outgoing);
-    if (shown || outgoing.state === "accepted") tabs.post({ is: "outgoing", outgoing }); // a tab without a connection still shows it
+    if (shown) tabs.post({ is: "outgoing", outgoing });
+    else if (outgoing.state === "accepted") tabs.post({ is: "arrived", outgoing });
     const keep = shown && outgoing.state !== "accepted";
     void (keep ? device.put(outgoing) : device.remove(outgoing.id)).catch(() => undefined); // on failure it is sent again, which is harmless
   }
 
   #onTabEvent(event: TabEvent): void {
     if (event.is === "gone") this.#leave(event.id);
+    if (event.is === "arrived") this.#onArrived(event.outgoing);
     if (event.is !== "outgoing") return;
     const { outgoing } = event;
     const left = this.#gone.has(outgoing.id);
@@ -218,6 +220,12 @@ export class Outbox {
     if (left || isOld(outgoing, known)) return;
     this.#show(known?.state === "sending" && isUnsent(outgoing) ? { ...outgoing, state: "sending" } : outgoing);
     this.#lanes.wake();
+  }
+
+  /** A connected tab has a message in the log, or will get it. One without a connection goes on showing it until then. */
+  #onArrived(outgoing: Outgoing): void {
+    if (this.#o.connected()) this.#leave(outgoing.id);
+    else if (this.#find(outgoing.id) !== undefined) this.#show(outgoing);
   }
 
   /** Adds the stored messages that are not known in this tab yet, in their order. If they cannot be read, nothing changes. */
