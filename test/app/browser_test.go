@@ -12,7 +12,7 @@ import (
 	"restante/internal/testkit"
 )
 
-// The first two tests measure and run alone. The others mostly wait and run in parallel.
+// The first three tests measure and run alone. The others mostly wait and run in parallel.
 
 func TestBrowser_WeightOfAVisit(t *testing.T) {
 	browse(t, "weight.mjs", testkit.Start(t, testkit.Options{}), nil)
@@ -24,6 +24,11 @@ func TestBrowser_ComesBackToTenThousandMessages(t *testing.T) {
 		fill(t, s, arg)
 		return done
 	}})
+}
+
+func TestBrowser_ManyRooms(t *testing.T) {
+	s := testkit.Start(t, testkit.Options{})
+	browse(t, "crowd.mjs", s, killing(s))
 }
 
 func TestBrowser_TwoPeopleTalk(t *testing.T) {
@@ -89,6 +94,11 @@ func TestBrowser_ByKeyboardAlone(t *testing.T) {
 func TestBrowser_BackFromLunch(t *testing.T) {
 	t.Parallel()
 	browse(t, "lunch.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
+func TestBrowser_DeviceThatDoesNotKeep(t *testing.T) {
+	t.Parallel()
+	browse(t, "device.mjs", testkit.Start(t, testkit.Options{}), nil)
 }
 
 func TestBrowser_ComposedText(t *testing.T) {
