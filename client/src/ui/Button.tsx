@@ -41,7 +41,7 @@ export function Button({ label, kind = "plain", small = false, ...rest }: Props)
   );
 }
 
-interface IconButtonProps extends Omit<Props, "kind" | "small" | "chosen"> {
+interface IconButtonProps extends Omit<Props, "kind" | "small"> {
   readonly icon: IconProps["name"];
   readonly filled?: boolean;
 }

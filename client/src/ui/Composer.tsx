@@ -1,33 +1,50 @@
-import { useEffect, useRef, useState, type ReactNode, type Ref } from "react";
-import { Platform, StyleSheet, TextInput, View, type TextInputKeyPressEvent } from "react-native";
+import { useEffect, useRef, useState, type ReactNode } from "react";
+import { Platform, StyleSheet, View, type TextInput, type TextInputKeyPressEvent } from "react-native";
 
 import { Failure } from "../core/failure";
 import { byteLength, maxBytes } from "../core/message";
 import type { Room } from "../core/room";
 import { IconButton } from "./Button";
+import { format, insert } from "./composer/edit";
+import { Field } from "./composer/Field";
+import { Formatting } from "./composer/Formatting";
+import { longest, type Refusal } from "./composer/incoming";
+import { Offers, offerID } from "./composer/Offers";
+import { isTouch } from "./composer/touch";
+import { useCompletion } from "./composer/useCompletion";
+import { useField } from "./composer/useField";
+import { useIncoming } from "./composer/useIncoming";
 import { useDraft } from "./draft";
+import { EmojiButton } from "./emoji/EmojiButton";
 import { useLocale } from "./i18n";
+import { formatNumber } from "./i18n/formats";
 import { reasonText } from "./i18n/reasons";
-import { sends } from "./keys";
+import { formatOf, sends } from "./keys";
+import { focusNewest } from "./messages/focus";
 import { Text } from "./Text";
-import { font, space, useColours } from "./theme";
+import { radius, rem, space, useColours } from "./theme";
 
 /** The composer shows how many bytes are left when fewer than this are left. */
 const countdown = 2_000;
-/** How many lines of the text are visible. */
-const lines = 6;
-/** How many characters are measured. More do not fit into the visible lines. */
-const measured = 2_000;
 
-/** The field and the button to write a message. The draft is kept per room; a text that is too long cannot be sent. */
+/** The field and the buttons to write a message. The draft is kept per room; a text that is too long cannot be sent. */
 export function Composer({ room, focused }: { readonly room: Room; readonly focused: boolean }) {
+  const colours = useColours();
   const { t } = useLocale();
   const field = useRef<TextInput>(null);
-  const [text, write, taken] = useDraft(room);
-  const [problem, setProblem] = useState<string | null>(null);
+  const [text, writeDraft, taken] = useDraft(room);
+  const [problem, setProblem] = useProblem();
+  const [formatting, setFormatting] = useState(false);
   const left = maxBytes - byteLength(text);
   const ready = text.trim() !== "" && left >= 0;
 
+  const write = (changed: string) => {
+    setProblem(changed.length > longest ? { is: "long", length: changed.length } : null);
+    writeDraft(changed.slice(0, longest));
+  };
+  const control = useField({ field, text, write, onMove: () => completion.look() });
+  const completion = useCompletion(control);
+  useIncoming({ field, refuse: setProblem, insert: (piece) => control.edit((edited) => insert(edited, piece)) });
   useEffect(() => {
     if (focused) field.current?.focus();
   }, [focused, room]);
@@ -36,31 +53,70 @@ export function Composer({ room, focused }: { readonly room: Room; readonly focu
     if (!ready) return;
     setProblem(null);
     taken();
-    room.send(text).catch((error: unknown) => {
-      const { trouble, reason } = Failure.of(error);
-      setProblem(trouble === "rejected" ? t("not-sent", { reason: reasonText(t, reason) }) : t("not-kept"));
-    });
-    field.current?.focus();
+    room.send(text).catch((error: unknown) => setProblem(Failure.of(error)));
+    control.focus();
   };
   const onKeyPress = (event: TextInputKeyPressEvent) => {
-    if (Platform.OS !== "web" || !sends(event.nativeEvent)) return;
-    event.preventDefault();
-    send();
+    if (Platform.OS !== "web") return;
+    const { nativeEvent } = event;
+    const how = formatOf(nativeEvent);
+    if (completion.onKey(nativeEvent.key)) event.preventDefault();
+    else if (how !== null) {
+      event.preventDefault();
+      control.edit((edited) => format(edited, how));
+    } else if (sends(nativeEvent, isTouch())) {
+      event.preventDefault();
+      send();
+    } else if (nativeEvent.key === "ArrowUp" && text === "" && focusNewest()) event.preventDefault();
   };
   return (
     <Frame>
+      <Offers {...completion} />
       {left < countdown && <Remaining left={left} />}
       {problem !== null && (
         <Text size="small" role="alert" tone="danger">
           {problem}
         </Text>
       )}
-      <View style={styles.row}>
-        <GrowingField ref={field} text={text} onChange={write} onKeyPress={onKeyPress} />
+      {formatting && <Formatting onFormat={(how) => control.edit((edited) => format(edited, how))} />}
+      <View style={[styles.box, { backgroundColor: colours.sunken, borderColor: colours.muted }]}>
+        <IconButton
+          icon="format"
+          label={t("formatting")}
+          chosen={formatting}
+          testID="formatting"
+          onPress={() => setFormatting(!formatting)}
+        />
+        <Field
+          ref={field}
+          text={text}
+          onChange={write}
+          onKeyPress={onKeyPress}
+          more={control.props}
+          option={completion.offers.length === 0 ? null : offerID(completion.chosen)}
+        />
+        <EmojiButton onPick={(emoji) => control.edit((edited) => insert(edited, emoji))} onClosed={control.focus} />
         <IconButton icon="send" label={t("send")} testID="send" filled disabled={!ready} onPress={send} />
       </View>
     </Frame>
   );
+}
+
+/** What a person is told above the field, and how to tell it. */
+function useProblem(): readonly [text: string | null, set: (problem: Failure | Refusal | null) => void] {
+  const { t, formats } = useLocale();
+  const [problem, setProblem] = useState<Failure | Refusal | null>(null);
+  if (problem === null) return [null, setProblem];
+  if (problem instanceof Failure)
+    return [
+      t(problem.trouble === "rejected" ? "not-sent" : "not-kept", { reason: reasonText(t, problem.reason) }),
+      setProblem,
+    ];
+  if (problem.is === "files") return [t("no-files"), setProblem];
+  return [
+    t("paste-too-long", { size: formatNumber(problem.length, formats), most: formatNumber(maxBytes, formats) }),
+    setProblem,
+  ];
 }
 
 /** Shows how many bytes are left. If there are too many, screen readers announce it at once. */
@@ -92,74 +148,19 @@ export function ReadOnly() {
   );
 }
 
+/** The bar below the messages, whose content is as wide as they are. */
 function Frame({ children }: { readonly children: ReactNode }) {
   const colours = useColours();
   return (
-    <View style={[styles.frame, { backgroundColor: colours.surface, borderColor: colours.line }]}>{children}</View>
-  );
-}
-
-interface GrowingFieldProps {
-  readonly ref: Ref<TextInput>;
-  readonly text: string;
-  readonly onChange: (text: string) => void;
-  readonly onKeyPress: (event: TextInputKeyPressEvent) => void;
-}
-
-/** A field that grows with its text. The same text lies invisibly behind it and sets the height. */
-function GrowingField({ ref, text, onChange, onKeyPress }: GrowingFieldProps) {
-  const colours = useColours();
-  const { t } = useLocale();
-  return (
-    <View style={[styles.field, { backgroundColor: colours.sunken, borderColor: colours.muted }]}>
-      <Text
-        aria-hidden
-        importantForAccessibility="no-hide-descendants"
-        style={[styles.text, styles.measure]}
-      >{`${text.slice(0, measured)}\u200b`}</Text>
-      <TextInput
-        ref={ref}
-        testID="composer"
-        aria-label={t("message")}
-        placeholder={t("message")}
-        placeholderTextColor={colours.muted}
-        multiline
-        value={text}
-        onChangeText={onChange}
-        onKeyPress={onKeyPress}
-        enterKeyHint={Platform.OS === "web" ? "send" : "enter"}
-        autoComplete="off"
-        style={[styles.text, styles.input, { color: colours.text }]}
-      />
+    <View style={[styles.frame, { backgroundColor: colours.ground }]}>
+      <View style={styles.column}>{children}</View>
     </View>
   );
 }
 
-const lineHeight = Math.round(font.body * 1.4);
-const padding = 11;
-const round = 22;
-
 const styles = StyleSheet.create({
-  frame: { paddingHorizontal: space.m, paddingVertical: space.s, gap: space.xs, borderTopWidth: 1 },
-  row: { flexDirection: "row", alignItems: "flex-end", gap: space.s },
-  field: {
-    flex: 1,
-    minHeight: lineHeight + 2 * padding,
-    maxHeight: lines * lineHeight + 2 * padding,
-    borderRadius: round,
-    borderWidth: 1,
-    overflow: "hidden",
-  },
-  text: { fontSize: font.body, lineHeight, paddingHorizontal: space.l, paddingVertical: padding - 1 },
-  measure: { opacity: 0 },
-  input: {
-    position: "absolute",
-    top: 0,
-    start: 0,
-    width: "100%",
-    height: "100%",
-    borderRadius: round - 1,
-    textAlignVertical: "top",
-  },
+  frame: { paddingHorizontal: space.s, paddingTop: space.xs, paddingBottom: space.s },
+  column: { width: "100%", maxWidth: rem(860), marginHorizontal: "auto", gap: space.xs },
+  box: { flexDirection: "row", alignItems: "flex-end", borderRadius: radius.m, borderWidth: 1 },
   hint: { textAlign: "center", paddingVertical: space.s },
 });

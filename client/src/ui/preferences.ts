@@ -36,6 +36,7 @@ export class Preferences {
     notifications: "unasked",
   });
   readonly #keyValues: KeyValueStore;
+  #recent: readonly string[] = [];
 
   constructor(keyValues: KeyValueStore) {
     this.#keyValues = patientKeyValues(keyValues);
@@ -44,8 +45,9 @@ export class Preferences {
 
   /** Reads the stored choices. A choice that cannot be read has its default. */
   async load(): Promise<void> {
-    const keys = ["language", "scheme", "density", "notifications"];
-    const [language, scheme, density, notifications] = await Promise.all(keys.map((key) => this.#read(key)));
+    const keys = ["language", "scheme", "density", "notifications", "emoji"];
+    const [language, scheme, density, notifications, emoji] = await Promise.all(keys.map((key) => this.#read(key)));
+    this.#recent = emoji?.split(" ").filter(Boolean) ?? [];
     this.#choices.set({
       language: language != null && isLanguage(language) ? language : null,
       scheme: schemes.find((s) => s === scheme) ?? "system",
@@ -62,6 +64,17 @@ export class Preferences {
     this.#write("scheme", scheme);
     this.#write("density", density);
     this.#write("notifications", notifications);
+  }
+
+  /** Returns the emoji that were picked last, the newest first. */
+  recentEmoji(): readonly string[] {
+    return this.#recent;
+  }
+
+  /** Notes that an emoji was picked. */
+  noteEmoji(emoji: string, most: number): void {
+    this.#recent = [emoji, ...this.#recent.filter((e) => e !== emoji)].slice(0, most);
+    this.#write("emoji", this.#recent.join(" "));
   }
 
   #read(key: string): Promise<string | null> {
