@@ -1,6 +1,11 @@
 // The tests of core and device run in plain Node. The tests of ui need React Native and run in jest-expo.
 const transform = { "\\.[jt]sx?$": ["babel-jest", { presets: ["babel-preset-expo"] }] };
 
+const expo = require("jest-expo/jest-preset").transform;
+const [script] = Object.keys(expo).filter((pattern) => "x.tsx".match(pattern));
+const [babel, options] = expo[script];
+const uiTransform = { ...expo, [script]: [babel, { ...options, plugins: [require.resolve("./scripts/imports.cjs")] }] };
+
 module.exports = {
   projects: [
     {
@@ -13,6 +18,7 @@ module.exports = {
     {
       displayName: "ui",
       preset: "jest-expo",
+      transform: uiTransform,
       testMatch: ["<rootDir>/src/ui/**/*.test.{ts,tsx}"],
       setupFiles: ["<rootDir>/src/ui/i18n/all.fakes.ts"],
     },

@@ -36,10 +36,15 @@ export function nameByContent(site) {
   site.set("index.html", Buffer.from(page.replace('"/base.css"', `"/${name}"`)));
 }
 
-/** Writes the service worker for the page and its files. */
+/** Whether a file is the page or one that the page names. The app loads the others when they are needed, such as the list of emoji. */
+function isLoadedAtOnce(site, name) {
+  return name === "index.html" || (name.startsWith("_expo/static/") && text(site, "index.html").includes(`"/${name}"`));
+}
+
+/** Writes the service worker for the page and the files that it loads at once. */
 export function addWorker(site, source) {
   const files = [...site.keys()]
-    .filter((name) => name === "index.html" || name.startsWith("_expo/static/"))
+    .filter((name) => isLoadedAtOnce(site, name))
     .sort()
     .map((name) => [name === "index.html" ? "/" : `/${name}`, `sha256-${digest(site.get(name), "sha256", "base64")}`]);
   const version = digest(JSON.stringify(files), "sha256", "hex").slice(0, 12);
@@ -61,7 +66,7 @@ export function stored(site) {
 export function sizes(site) {
   const files = stored(site);
   return [...site]
-    .filter(([name]) => /^(_expo\/static\/.*\.(js|css)|index\.html|sw\.js|icon\.svg|manifest\.webmanifest)$/.test(name))
+    .filter(([name]) => isLoadedAtOnce(site, name) || /^(sw\.js|icon\.svg|manifest\.webmanifest)$/.test(name))
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, content]) => {
       const small = files.get(name + suffix);

@@ -7,15 +7,17 @@ import { addWorker, differences, nameByContent, sizes, stored, strip } from "./s
 
 const long = "the same again, ".repeat(50);
 const make = (files) => new Map(Object.entries(files).map(([name, content]) => [name, Buffer.from(content)]));
+const page = (css) => `<link rel="stylesheet" href="${css}"><script src="/_expo/static/js/app-1.js"></script>`;
 const exported = () =>
   make({
-    "index.html": '<link rel="stylesheet" href="/base.css">',
+    "index.html": page("/base.css"),
     "base.css": long,
     "metadata.json": "{}",
     "icon.png": long,
     "icon.svg": "<svg/>",
     "_expo/static/js/app-1.js": `${long}\n//# sourceMappingURL=/app-1.js.map\n//# debugId=1`,
     "_expo/static/js/app-1.js.map": "{}",
+    "_expo/static/js/lazy-1.js": long,
   });
 
 function finished() {
@@ -29,7 +31,10 @@ function finished() {
 test("the files for other tools are removed", () => {
   const site = exported();
   strip(site);
-  assert.deepEqual([...site.keys()], ["index.html", "base.css", "icon.png", "icon.svg", "_expo/static/js/app-1.js"]);
+  assert.deepEqual(
+    [...site.keys()],
+    ["index.html", "base.css", "icon.png", "icon.svg", "_expo/static/js/app-1.js", "_expo/static/js/lazy-1.js"],
+  );
   assert.equal(site.get("_expo/static/js/app-1.js").toString(), `${long}\n`);
 });
 
@@ -40,14 +45,14 @@ test("the page links to the style sheet by its content", () => {
     nameByContent(site);
     const name = [...site.keys()].find((key) => key.endsWith(".css"));
     assert.match(name, /^_expo\/static\/css\/base-[0-9a-f]{32}\.css$/);
-    assert.equal(site.get("index.html").toString(), `<link rel="stylesheet" href="/${name}">`);
+    assert.equal(site.get("index.html").toString(), page(`/${name}`));
     return name;
   });
   assert.notEqual(names[0], names[1]);
   assert.throws(() => nameByContent(make({ "index.html": "", "base.css": "" })), /does not link/);
 });
 
-test("the worker knows the page and its files, and no others", () => {
+test("the worker knows the page and the files that it loads at once, and no others", () => {
   const worker = finished().get("sw.js").toString();
   const files = JSON.parse(/^const files = (\[[^]*?\n\]);$/m.exec(worker)[1]);
   assert.deepEqual(
@@ -71,6 +76,7 @@ test("a file is stored once, compressed if it becomes smaller", () => {
   assert.deepEqual([...files.keys()].map((name) => name.replace(/-[0-9a-f]{32}/, "")).sort(), [
     "_expo/static/css/base.css.br",
     `${js}.br`,
+    "_expo/static/js/lazy-1.js.br",
     "icon.png",
     "icon.svg",
     "index.html.br",

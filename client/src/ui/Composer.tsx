@@ -95,7 +95,11 @@ export function Composer({ room, focused }: { readonly room: Room; readonly focu
           more={control.props}
           option={completion.offers.length === 0 ? null : offerID(completion.chosen)}
         />
-        <EmojiButton onPick={(emoji) => control.edit((edited) => insert(edited, emoji))} onClosed={control.focus} />
+        <EmojiButton
+          onPick={(emoji) => control.edit((edited) => insert(edited, emoji))}
+          onClosed={control.focus}
+          onFailed={() => setProblem({ is: "no emoji" })}
+        />
         <IconButton icon="send" label={t("send")} testID="send" filled disabled={!ready} onPress={send} />
       </View>
     </Frame>
@@ -107,12 +111,11 @@ function useProblem(): readonly [text: string | null, set: (problem: Failure | R
   const { t, formats } = useLocale();
   const [problem, setProblem] = useState<Failure | Refusal | null>(null);
   if (problem === null) return [null, setProblem];
-  if (problem instanceof Failure)
-    return [
-      t(problem.trouble === "rejected" ? "not-sent" : "not-kept", { reason: reasonText(t, problem.reason) }),
-      setProblem,
-    ];
-  if (problem.is === "files") return [t("no-files"), setProblem];
+  if (problem instanceof Failure) {
+    if (problem.trouble === "rejected") return [t("not-sent", { reason: reasonText(t, problem.reason) }), setProblem];
+    return [t("not-kept", { reason: problem.message }), setProblem]; // what the device says
+  }
+  if (problem.is !== "long") return [t(problem.is === "files" ? "no-files" : "emoji-failed"), setProblem];
   return [
     t("paste-too-long", { size: formatNumber(problem.length, formats), most: formatNumber(maxBytes, formats) }),
     setProblem,

@@ -1,23 +1,38 @@
-import { lazy, Suspense, useState } from "react";
+import { useState, type ComponentType } from "react";
 import { StyleSheet, View } from "react-native";
 
 import { IconButton } from "../Button";
 import { useLocale } from "../i18n";
 import { space } from "../theme";
-
-/** The picker is a file of its own, which a page loads when the button is pressed. */
-const Picker = lazy(() => import("./Picker"));
+import type { PickerProps } from "./Picker";
 
 interface Props {
   readonly onPick: (emoji: string) => void;
   /** Called when the picker has closed. */
   readonly onClosed: () => void;
+  /** Called if the picker cannot be loaded, such as while the page is offline. */
+  readonly onFailed: () => void;
 }
 
-/** The button that opens the picker of emoji over the composer. */
-export function EmojiButton({ onPick, onClosed }: Props) {
+/**
+ * The button that opens the picker of emoji over the composer. The picker is a file of its own, which a page loads when the button is
+ * pressed.
+ */
+export function EmojiButton({ onPick, onClosed, onFailed }: Props) {
   const { t } = useLocale();
   const [open, setOpen] = useState(false);
+  const [picker, setPicker] = useState<{ readonly View: ComponentType<PickerProps> } | null>(null);
+  const press = () => {
+    setOpen(!open);
+    if (picker !== null || open) return;
+    import("./Picker").then(
+      ({ Picker }) => setPicker({ View: Picker }),
+      () => {
+        setOpen(false);
+        onFailed();
+      },
+    );
+  };
   const close = () => {
     setOpen(false);
     onClosed();
@@ -28,12 +43,10 @@ export function EmojiButton({ onPick, onClosed }: Props) {
   };
   return (
     <>
-      <IconButton icon="smile" label={t("emoji")} testID="emoji" opens onPress={() => setOpen(!open)} />
-      {open && (
+      <IconButton icon="smile" label={t("emoji")} testID="emoji" opens onPress={press} />
+      {open && picker !== null && (
         <View style={styles.over}>
-          <Suspense>
-            <Picker onPick={pick} onClose={close} />
-          </Suspense>
+          <picker.View onPick={pick} onClose={close} />
         </View>
       )}
     </>

@@ -15,13 +15,14 @@ const columns = 8;
 const most = 80;
 const mostRecent = 24;
 
-interface Props {
+/** What the picker tells its button. */
+export interface PickerProps {
   readonly onPick: (emoji: string) => void;
   readonly onClose: () => void;
 }
 
 /** The picker of emoji: a search, the groups, and what was picked before. The arrow keys choose, Enter picks, Escape closes. */
-export default function Picker({ onPick, onClose }: Props) {
+export function Picker({ onPick, onClose }: PickerProps) {
   const colours = useColours();
   const { t, language } = useLocale();
   const preferences = usePreferences();
