@@ -26,11 +26,14 @@ const all = read("emojibase-data/en/compact.json")
 
 const [github, own] = ["github", "emojibase"].map((set) => read(`emojibase-data/en/shortcodes/${set}.json`));
 const list = (value) => (value === undefined ? [] : [value].flat());
+/** What asks for colours is left out where colours are the rule, as keyboards do. */
+const withoutSelectors = (text) => text.replace(/(\p{Emoji_Presentation})\ufe0f/gu, "$1");
+
 /** The short names of GitHub come first, because people know them from elsewhere. */
 const names = ({ hexcode }) => [...new Set([...list(github[hexcode]), ...list(own[hexcode])])];
 write(
   "emoji",
-  all.map((emoji) => [emoji.unicode, groups.indexOf(emoji.group), names(emoji).join(" ")]),
+  all.map((emoji) => [withoutSelectors(emoji.unicode), groups.indexOf(emoji.group), names(emoji).join(" ")]),
 );
 
 const words = (texts) =>

@@ -9,6 +9,7 @@ import { Text } from "../Text";
 import { font, radius, rem, space, useColours } from "../theme";
 import { onWeb } from "../web";
 import { groups, loadCatalogue, type Catalogue, type Emoji } from "./catalogue";
+import { pickerTexts } from "./texts";
 import { useOutside } from "./useOutside";
 
 const columns = 8;
@@ -25,6 +26,7 @@ export interface PickerProps {
 export function Picker({ onPick, onClose }: PickerProps) {
   const colours = useColours();
   const { t, language } = useLocale();
+  const own = pickerTexts[language];
   const preferences = usePreferences();
   const frame = useRef<View>(null);
   const [catalogue, setCatalogue] = useState<Catalogue | "failed" | null>(null);
@@ -71,8 +73,8 @@ export function Picker({ onPick, onClose }: PickerProps) {
         }}
         onKeyPress={onKeyPress}
         submitBehavior="submit"
-        aria-label={t("emoji-search")}
-        placeholder={t("emoji-search")}
+        aria-label={own.search}
+        placeholder={own.search}
         placeholderTextColor={colours.muted}
         aria-activedescendant={shown.length === 0 ? undefined : `emoji-${chosen}`}
         style={[styles.search, { color: colours.text, backgroundColor: colours.sunken, borderColor: colours.muted }]}
@@ -89,7 +91,7 @@ export function Picker({ onPick, onClose }: PickerProps) {
       <ScrollView style={styles.scroll} keyboardShouldPersistTaps="handled">
         {shown.length === 0 ? (
           <Text tone="muted" style={styles.none}>
-            {t(catalogue === null ? "loading" : catalogue === "failed" ? "emoji-failed" : "emoji-none")}
+            {catalogue === null ? t("loading") : catalogue === "failed" ? t("emoji-failed") : own.none}
           </Text>
         ) : (
           <Grid shown={shown} chosen={chosen} onPick={pick} />
@@ -150,20 +152,20 @@ interface GroupsProps {
 
 function Groups({ group, recent, onChoose }: GroupsProps) {
   const colours = useColours();
-  const { t } = useLocale();
+  const own = pickerTexts[useLocale().language];
   const all = [
-    ...(recent ? [[-1, "emoji-recent", "🕘"] as const] : []),
+    ...(recent ? [[-1, "recent", "🕘"] as const] : []),
     ...groups.map(([name, sign], i) => [i, name, sign] as const),
   ];
   return (
-    <View role="group" aria-label={t("emoji-groups")} style={styles.groups}>
+    <View role="group" aria-label={own.groups} style={styles.groups}>
       {all.map(([i, name, sign]) => (
         <Pressable
           key={name}
           role="button"
-          aria-label={t(name)}
+          aria-label={own[name]}
           aria-pressed={i === group}
-          {...onWeb({ dataSet: { tip: t(name) } })}
+          {...onWeb({ dataSet: { tip: own[name] } })}
           onPress={() => onChoose(i)}
           style={(state) => [styles.group, (i === group || isOver(state)) && { backgroundColor: colours.selected }]}
         >

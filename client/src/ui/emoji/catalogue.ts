@@ -9,15 +9,15 @@ export interface Emoji {
 
 /** The groups of emoji, in their order: the ids of their names, and an emoji that stands for each. */
 export const groups = [
-  ["emoji-smileys", "😀"],
-  ["emoji-people", "👋"],
-  ["emoji-nature", "🐻"],
-  ["emoji-food", "🍎"],
-  ["emoji-places", "🚗"],
-  ["emoji-activities", "⚽"],
-  ["emoji-objects", "💡"],
-  ["emoji-symbols", "💜"],
-  ["emoji-flags", "🏁"],
+  ["smileys", "😀"],
+  ["people", "👋"],
+  ["nature", "🐻"],
+  ["food", "🍎"],
+  ["places", "🚗"],
+  ["activities", "⚽"],
+  ["objects", "💡"],
+  ["symbols", "💜"],
+  ["flags", "🏁"],
 ] as const;
 
 /** All emoji, and the ways to find one. */
