@@ -18,7 +18,7 @@ export function Beginning({ chat, room }: { readonly chat: Chat; readonly room: 
   return (
     <View testID="messages" style={styles.middle}>
       <Avatar name={room} size={56} />
-      <Text heading={2} size="title" quoted style={styles.centred}>
+      <Text strong size="title" quoted style={styles.centred}>
         {room}
       </Text>
       <Text tone="muted" style={styles.centred}>
