@@ -1,5 +1,6 @@
 import { AppRegistry } from "react-native";
 
+import { loadChunksOnDemand } from "./device/chunks.web";
 import { goOffline } from "./device/offline";
 import { keepTabValues } from "./device/keyvalues.web";
 import { listenForTokens, platform } from "./device/platform.web";
@@ -9,6 +10,7 @@ function Root() {
   return <App platform={platform} />;
 }
 
+loadChunksOnDemand();
 listenForTokens();
 keepTabValues();
 AppRegistry.registerComponent("main", () => Root);

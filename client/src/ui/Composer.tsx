@@ -39,7 +39,7 @@ export function Composer({ room, focused }: { readonly room: Room; readonly focu
   const ready = text.trim() !== "" && left >= 0;
 
   const write = (changed: string) => {
-    setProblem(changed.length > longest ? { is: "long", length: changed.length } : null);
+    if (changed.length > longest) setProblem({ is: "long", length: changed.length });
     writeDraft(changed.slice(0, longest));
   };
   const control = useField({ field, text, write, onMove: () => completion.look() });

@@ -74,17 +74,15 @@ const loaded = new Map<Language, Promise<Catalogue>>();
 export function loadCatalogue(language: Language): Promise<Catalogue> {
   const known = loaded.get(language);
   if (known !== undefined) return known;
-  const loading = Promise.all([import("./data/emoji.json"), words[language]()]).then(([emoji, inLanguage]) => {
-    const all = (emoji.default as unknown as readonly (readonly [string, number, string])[]).map(
-      ([text, group, names]) => ({
-        text,
-        group,
-        names: names.split(" "),
-      }),
-    );
-    return new Catalogue(all, inLanguage.default);
-  });
+  const loading = load(language);
   loaded.set(language, loading);
   loading.catch(() => loaded.delete(language)); // such as while the page is offline
   return loading;
+}
+
+async function load(language: Language): Promise<Catalogue> {
+  const [emoji, inLanguage] = await Promise.all([import("./data/emoji.json"), words[language]()]);
+  const entries = emoji.default as unknown as readonly (readonly [string, number, string])[]; // the types of JSON know no tuples
+  const all = entries.map(([text, group, names]) => ({ text, group, names: names.split(" ") }));
+  return new Catalogue(all, inLanguage.default);
 }
