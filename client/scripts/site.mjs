@@ -41,10 +41,15 @@ function isLoadedAtOnce(site, name) {
   return name === "index.html" || (name.startsWith("_expo/static/") && text(site, "index.html").includes(`"/${name}"`));
 }
 
-/** Writes the service worker for the page and the files that it loads at once. */
+/** Whether a file is needed to open the page without a connection: what it loads at once, and the texts of all languages. */
+function isNeededOffline(site, name) {
+  return isLoadedAtOnce(site, name) || /^_expo\/static\/js\/web\/texts\.\w+-/.test(name);
+}
+
+/** Writes the service worker for the page and the files that are needed without a connection. */
 export function addWorker(site, source) {
   const files = [...site.keys()]
-    .filter((name) => isLoadedAtOnce(site, name))
+    .filter((name) => isNeededOffline(site, name))
     .sort()
     .map((name) => [name === "index.html" ? "/" : `/${name}`, `sha256-${digest(site.get(name), "sha256", "base64")}`]);
   const version = digest(JSON.stringify(files), "sha256", "hex").slice(0, 12);
