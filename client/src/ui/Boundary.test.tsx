@@ -90,7 +90,7 @@ describe("a screen that cannot be drawn", () => {
 
   test.each([
     [true, "Copied"],
-    [false, "This device has not allowed copying"],
+    [false, "This device does not allow copying"],
   ])("copies the events, and says whether it could: %p", async (could, label) => {
     mockCopied.mockResolvedValue(could);
     await draw(new World(), page);

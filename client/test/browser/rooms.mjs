@@ -63,7 +63,7 @@ async function findAmongMany(app) {
   );
   assert.equal(await app.page.getByRole("option", { name: /Create/ }).count(), 0);
   await app.page.getByRole("combobox").fill("My Room");
-  await app.page.getByText("A name has no blanks.").waitFor();
+  await app.page.getByText("A name has no spaces.").waitFor();
   await app.button("Use my-room").click();
   await app.page.getByRole("option", { name: "my-room, Create this room" }).click();
   await app.page.getByRole("heading", { name: "my-room" }).waitFor();

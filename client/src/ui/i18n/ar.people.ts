@@ -1,4 +1,4 @@
-/** النصوص التي تخص هوية المستخدم وأعطال التطبيق نفسه، بصيغة Fluent. */
+/** The texts about who one is, and about failures of the app itself, in the syntax of Fluent. */
 export const ar = `
 another-title = هل تريد المتابعة باسم شخص آخر؟
 another-text = أنت الآن { $now }. هذا الرمز يخص { $client }.

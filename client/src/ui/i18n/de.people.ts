@@ -1,4 +1,4 @@
-/** Die Texte darüber, wer man ist, und über Fehler der App selbst, in der Syntax von Fluent. */
+/** The texts about who one is, and about failures of the app itself, in the syntax of Fluent. */
 export const de = `
 another-title = Als jemand anderes weitermachen?
 another-text = Du bist { $now }. Dieses Token gehört { $client }.
@@ -22,7 +22,7 @@ problem-not-checked = Der Server antwortet nicht, deshalb kann das Token nicht g
 broken-message = Diese Nachricht kann nicht angezeigt werden
 broken-room = Dieser Raum kann nicht angezeigt werden
 failed-title = Die App kann nicht angezeigt werden
-failed-text = In ihr ist etwas schiefgegangen. Was auf diesem Gerät gespeichert ist, ist noch da.
+failed-text = Dabei ist etwas schiefgegangen. Was auf diesem Gerät gespeichert ist, ist noch da.
 open-without = Ohne das Gespeicherte öffnen
 open-without-hint = Es bleibt auf dem Gerät und wird beim nächsten Start wieder verwendet.
 copy-events = Ereignisse kopieren

@@ -1,10 +1,10 @@
 /** The texts that only phones need, in the syntax of Fluent. */
 export const de = `
-# Was die App nur auf Telefonen sagt.
+# What the app says on phones only.
 not-encrypted = Nicht verschlüsselt: Alle in diesem Netz können mitlesen.
 problem-not-encrypted = Ohne https gehen nur Server in deinem eigenen Netz, weil sonst alle unterwegs mitlesen könnten. Frag nach einer Adresse, die mit https beginnt.
 
-# Links, mit denen die App geöffnet wird.
+# Links that open the app.
 follow-other = Ein anderer Server
 follow-other-text = Der Link führt zu { $server }. Die App kennt immer nur einen Server. Du würdest bei { $present } abgemeldet, und dieses Gerät vergisst, was es von dort hat.
 follow-first-text = Der Link führt zu { $server }. Diesen Server verwenden?

@@ -6,7 +6,7 @@ problem-not-encrypted = Without https only servers in your own network can be us
 
 # Links that open the app.
 follow-other = Another server
-follow-other-text = The link leads to { $server }. The app is for one server at a time. You would be signed out of { $present }, and this device would forget what it has of it.
+follow-other-text = The link leads to { $server }. The app is for one server at a time. You would be signed out of { $present }, and what this device keeps of it would be removed.
 follow-first-text = The link leads to { $server }. Use this server?
 follow-waiting = { $count ->
     [one] One message that waits to be sent would be lost.

@@ -6,7 +6,7 @@ mentions = { $count ->
    *[other] mentioned { $count } times
 }
 row-muted = notifications off
-row-seldom = looked at every half minute
+row-seldom = checked every half minute
 discover = More rooms on this server
 find = Find a room
 find-or-create = Find or create a room
@@ -33,7 +33,7 @@ find-more-begin = More rooms begin with this: type on.
 find-none = No other room begins with this.
 find-none-yet = There are no other rooms yet. Type a name to create one.
 name-begins = A name begins with a small letter or a digit.
-name-blank = A name has no blanks. Use a hyphen instead.
+name-blank = A name has no spaces. Use a hyphen instead.
 name-character = A name cannot have “{ $character }”: only the letters a to z, digits, dots, hyphens and underscores.
 name-long = { $count ->
     [one] This name is 1 character too long: it may have 64.

@@ -115,7 +115,7 @@ describe("finding a room", () => {
   });
 
   test.each([
-    ["my room", "A name has no blanks. Use a hyphen instead.", "my-room"],
+    ["my room", "A name has no spaces. Use a hyphen instead.", "my-room"],
     ["möbel", /cannot have “ö”/, "mobel"],
     ["-x", "A name begins with a small letter or a digit.", "x"],
     ["x".repeat(66), "This name is 2 characters too long: it may have 64.", "x".repeat(64)],

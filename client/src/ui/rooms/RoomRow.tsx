@@ -6,6 +6,7 @@ import { Avatar } from "../Avatar";
 import { isOver } from "../Button";
 import { Icon } from "../Icon";
 import { useLocale } from "../i18n";
+import { formatNumber, type Formats } from "../i18n/formats";
 import type { Density } from "../preferences";
 import { shortTime } from "../messages/times";
 import { previewOf, type Preview } from "../preview";
@@ -117,20 +118,21 @@ function LastWords({ preview: { by, author, text }, strong }: { readonly preview
 /** The signs at the end of a row: a waiting message, mentions, and the number of unread messages. */
 function Marks({ room, preview }: { readonly room: Summary; readonly preview: Preview }) {
   const colours = useColours();
+  const { formats } = useLocale();
   const quiet = room.level !== "all";
   return (
     <>
       {preview.waiting && <Icon name="waiting" colour={colours.muted} size={14} />}
       {room.mentions > 0 && (
         <Badge
-          text={room.mentions > 1 ? `@ ${short(room.mentions)}` : "@"}
+          text={room.mentions > 1 ? `@ ${short(room.mentions, formats)}` : "@"}
           ground={colours.accent}
           ink={colours.onAccent}
         />
       )}
       {room.unread > 0 && (
         <Badge
-          text={short(room.unread)}
+          text={short(room.unread, formats)}
           ground={quiet ? "transparent" : colours.count}
           ink={quiet ? colours.muted : colours.surface}
         />
@@ -149,8 +151,8 @@ function Badge({ text, ground, ink }: { readonly text: string; readonly ground: 
   );
 }
 
-function short(count: number): string {
-  return count > 999 ? "999+" : String(count);
+function short(count: number, formats: Formats): string {
+  return count > 999 ? `${formatNumber(999, formats)}+` : formatNumber(count, formats);
 }
 
 const styles = StyleSheet.create({
