@@ -43,7 +43,7 @@ function isLoadedAtOnce(site, name) {
 
 /** Whether a file is needed to open the page without a connection: what it loads at once, and the texts of all languages. */
 function isNeededOffline(site, name) {
-  return isLoadedAtOnce(site, name) || /^_expo\/static\/js\/web\/texts\.\w+-/.test(name);
+  return isLoadedAtOnce(site, name) || /^_expo\/static\/js\/web\/texts-/.test(name);
 }
 
 /** Writes the service worker for the page and the files that are needed without a connection. */

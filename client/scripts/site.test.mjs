@@ -18,7 +18,7 @@ const exported = () =>
     "_expo/static/js/app-1.js": `${long}\n//# sourceMappingURL=/app-1.js.map\n//# debugId=1`,
     "_expo/static/js/app-1.js.map": "{}",
     "_expo/static/js/lazy-1.js": long,
-    "_expo/static/js/web/texts.de-1.js": long,
+    "_expo/static/js/web/texts-1.js": long,
   });
 
 function finished() {
@@ -41,7 +41,7 @@ test("the files for other tools are removed", () => {
       "icon.svg",
       "_expo/static/js/app-1.js",
       "_expo/static/js/lazy-1.js",
-      "_expo/static/js/web/texts.de-1.js",
+      "_expo/static/js/web/texts-1.js",
     ],
   );
   assert.equal(site.get("_expo/static/js/app-1.js").toString(), `${long}\n`);
@@ -66,7 +66,7 @@ test("the worker knows the page and the files that it needs without a connection
   const files = JSON.parse(/^const files = (\[[^]*?\n\]);$/m.exec(worker)[1]);
   assert.deepEqual(
     files.map(([url]) => url.replace(/-[0-9a-f]{32}/, "")),
-    ["/_expo/static/css/base.css", "/_expo/static/js/app-1.js", "/_expo/static/js/web/texts.de-1.js", "/"],
+    ["/_expo/static/css/base.css", "/_expo/static/js/app-1.js", "/_expo/static/js/web/texts-1.js", "/"],
   );
   for (const [, integrity] of files) assert.match(integrity, /^sha256-[A-Za-z0-9+/]{43}=$/);
   assert.match(worker, /\nwork\(\);\n$/);
@@ -86,7 +86,7 @@ test("a file is stored once, compressed if it becomes smaller", () => {
     "_expo/static/css/base.css.br",
     `${js}.br`,
     "_expo/static/js/lazy-1.js.br",
-    "_expo/static/js/web/texts.de-1.js.br",
+    "_expo/static/js/web/texts-1.js.br",
     "icon.png",
     "icon.svg",
     "index.html.br",

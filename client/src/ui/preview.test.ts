@@ -75,3 +75,11 @@ describe("the preview of a room", () => {
     expect(previewOf(said("Bob", `${"x".repeat(159)}😀`), "Ann", t).text).toMatch(/^x{159}$/);
   });
 });
+
+test.each([
+  ["**we stop** on `main`:\n- a\n- b", "we stop on main: • a • b"],
+  ["Fix:\n```go\nif a {\n}\n```", "Fix: if a { }"],
+  ["[docs](https://a.org) > b", "docs > b"],
+])("the preview of %j has no marks", (msg, text) => {
+  expect(previewOf(said("Bob", msg), "Ann", t).text).toBe(text);
+});
