@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { licencesText, packagesOf } from "./licences.mjs";
-import { addWorker, differences, nameByContent, sizes, stored, strip } from "./site.mjs";
+import { addWorker, differences, minifyPage, nameByContent, sizes, stored, strip } from "./site.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
@@ -67,12 +67,13 @@ function exported() {
   }
 }
 
-function built() {
+async function built() {
   const site = exported();
   const sources = [...site]
     .filter(([name]) => name.endsWith(".map"))
     .flatMap(([, content]) => JSON.parse(content).sources);
   strip(site);
+  await minifyPage(site);
   nameByContent(site);
   addWorker(site, readFileSync(join(root, "scripts/sw.js"), "utf8"));
   site.set("licenses.txt", Buffer.from(licencesText(root, packagesOf(sources))));
@@ -92,7 +93,7 @@ function report(site) {
   return total.br;
 }
 
-const site = built();
+const site = await built();
 if (report(site) > limit) throw new Error(`a first visit loads more than ${limit} bytes`);
 if (process.argv.includes("--check")) {
   const faults = differences(read(dist), stored(site));

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { brotliCompressSync, brotliDecompressSync, constants, gzipSync } from "node:zlib";
 import { packagesOf } from "./licences.mjs";
-import { addWorker, differences, nameByContent, sizes, stored, strip } from "./site.mjs";
+import { addWorker, differences, minifyPage, nameByContent, sizes, stored, strip } from "./site.mjs";
 
 const long = "the same again, ".repeat(50);
 const make = (files) => new Map(Object.entries(files).map(([name, content]) => [name, Buffer.from(content)]));
@@ -18,7 +18,6 @@ const exported = () =>
     "_expo/static/js/app-1.js": `${long}\n//# sourceMappingURL=/app-1.js.map\n//# debugId=1`,
     "_expo/static/js/app-1.js.map": "{}",
     "_expo/static/js/lazy-1.js": long,
-    "_expo/static/js/web/texts-1.js": long,
   });
 
 function finished() {
@@ -34,15 +33,7 @@ test("the files for other tools are removed", () => {
   strip(site);
   assert.deepEqual(
     [...site.keys()],
-    [
-      "index.html",
-      "base.css",
-      "icon.png",
-      "icon.svg",
-      "_expo/static/js/app-1.js",
-      "_expo/static/js/lazy-1.js",
-      "_expo/static/js/web/texts-1.js",
-    ],
+    ["index.html", "base.css", "icon.png", "icon.svg", "_expo/static/js/app-1.js", "_expo/static/js/lazy-1.js"],
   );
   assert.equal(site.get("_expo/static/js/app-1.js").toString(), `${long}\n`);
 });
@@ -61,12 +52,33 @@ test("the page links to the style sheet by its content", () => {
   assert.throws(() => nameByContent(make({ "index.html": "", "base.css": "" })), /does not link/);
 });
 
-test("the worker knows the page and the files that it needs without a connection, and no others", () => {
+test("the script of the page is minified as a whole, and named by its content", async () => {
+  const script = (value) =>
+    `__d(function(){var first=${value};return first+first});__d(function(){var second=${value};return second+second});`;
+  const names = [];
+  for (const value of ["f()", "g()"]) {
+    const name = "_expo/static/js/web/index-1.js";
+    const site = make({ "index.html": `<script src="/${name}">`, [name]: script(value) });
+    await minifyPage(site);
+    const [, after] = [...site.keys()];
+    assert.match(after, /^_expo\/static\/js\/web\/index-[0-9a-f]{32}\.js$/);
+    assert.equal(site.get("index.html").toString(), `<script src="/${after}">`);
+    const [one, other] = site
+      .get(after)
+      .toString()
+      .match(/function\(\)\{.*?\}/g);
+    assert.equal(one, other, "one thing has two names");
+    names.push(after);
+  }
+  assert.notEqual(names[0], names[1]);
+});
+
+test("the worker knows the page and the files that the page names, and no others", () => {
   const worker = finished().get("sw.js").toString();
   const files = JSON.parse(/^const files = (\[[^]*?\n\]);$/m.exec(worker)[1]);
   assert.deepEqual(
     files.map(([url]) => url.replace(/-[0-9a-f]{32}/, "")),
-    ["/_expo/static/css/base.css", "/_expo/static/js/app-1.js", "/_expo/static/js/web/texts-1.js", "/"],
+    ["/_expo/static/css/base.css", "/_expo/static/js/app-1.js", "/"],
   );
   for (const [, integrity] of files) assert.match(integrity, /^sha256-[A-Za-z0-9+/]{43}=$/);
   assert.match(worker, /\nwork\(\);\n$/);
@@ -86,7 +98,6 @@ test("a file is stored once, compressed if it becomes smaller", () => {
     "_expo/static/css/base.css.br",
     `${js}.br`,
     "_expo/static/js/lazy-1.js.br",
-    "_expo/static/js/web/texts-1.js.br",
     "icon.png",
     "icon.svg",
     "index.html.br",

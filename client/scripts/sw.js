@@ -1,4 +1,5 @@
-// The service worker lets the page open without a connection. It caches the page and the page's files, and nothing else. It
+// The service worker lets the page open without a connection. It caches the page, the page's files and the
+// parts of the app that were used, and nothing else. It
 // ignores requests to the API, to the hub and to other servers, and every method but GET.
 //
 // The build adds two constants in front: `version`, a digest of the files, and `files`, the address and digest of each file.
@@ -41,9 +42,19 @@ async function newest(request) {
   }
 }
 
-/** Returns a file with a digest in its name, which never changes, from the cache if possible. */
+/**
+ * Returns a file with a digest in its name, which never changes, from the cache if possible. A part of the app that is loaded
+ * on demand, such as the texts of a language, is cached when it is used first, so that it is there without a connection too.
+ */
 async function unchanging(request) {
-  return (await caches.match(request.url, { cacheName: kept })) ?? fetch(request);
+  const copy = await caches.match(request.url, { cacheName: kept });
+  if (copy) return copy;
+  const answer = await fetch(request);
+  if (answer.ok) {
+    const cache = await caches.open(kept);
+    await cache.put(request.url, answer.clone()).catch(() => undefined); // on failure it is fetched again
+  }
+  return answer;
 }
 
 /** Opens the room of a notification that was pressed: in a page that is open, or in a new one. */

@@ -20,6 +20,7 @@ function worker(network, timers = { setTimeout, clearTimeout }, clients = {}) {
         for (const request of requests)
           open(name).set(origin + request.url, `kept ${request.url} ${request.integrity}`);
       },
+      put: async (url) => void open(name).set(url, `put ${new URL(url).pathname}`),
     }),
     keys: async () => [...stores.keys()],
     delete: async (name) => stores.delete(name),
@@ -111,6 +112,19 @@ for (const [name, network] of [
     assert.deepEqual(await ask("/?utm=1"), { status: 200, kept: "kept / sha-a" });
   });
 }
+
+test("a part of the app that was used is there without a connection", async () => {
+  const answers = [
+    { ok: false, status: 503 },
+    { ok: true, status: 200, clone: () => ({}) },
+  ];
+  const { run, ask } = worker(async () => answers.shift() ?? down());
+  await run("install");
+  const part = "/_expo/static/js/web/texts-1.js";
+  assert.equal((await ask(part)).status, 503);
+  assert.equal((await ask(part)).status, 200);
+  assert.deepEqual(await ask(part), { status: 200, kept: `put ${part}` });
+});
 
 test("it waits three seconds for a slow server", async () => {
   let started;
