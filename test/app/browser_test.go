@@ -126,6 +126,11 @@ func TestBrowser_Shortcuts(t *testing.T) {
 	browse(t, "shortcuts.mjs", testkit.Start(t, testkit.Options{}), nil)
 }
 
+func TestBrowser_Notifications(t *testing.T) {
+	t.Parallel()
+	browse(t, "notifications.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
 func TestBrowser_ForcedColoursAndLargeTexts(t *testing.T) {
 	t.Parallel()
 	browse(t, "contrast.mjs", testkit.Start(t, testkit.Options{}), nil)

@@ -31,7 +31,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
         event.preventDefault();
         onClose();
       }}
-      onKeyDown={wrapFocus}
+      onKeyDownCapture={wrapFocus} // fields keep their keys from what is around them
       onPointerDown={(event) => {
         if (event.target === event.currentTarget) onClose();
       }}

@@ -5,23 +5,28 @@ import type { Chat } from "../core/chat";
 import { Boundary } from "./Boundary";
 import { Button } from "./Button";
 import { CopyEvents } from "./Failed";
-import { Help } from "./Help";
 import { useLocale } from "./i18n";
+import { later } from "./later";
+import { newestAsked } from "./newest";
 import { Note } from "./Note";
+import { OfferStrip } from "./notifications/OfferStrip";
+import { useNotifications } from "./notifications/useNotifications";
 import { useUnreadSigns } from "./notifications/useUnreadSigns";
 import { usePlace } from "./place";
 import { useReadable } from "./readable";
 import { Rooms } from "./Rooms";
-import { Find } from "./rooms/Find";
 import { NotJoined } from "./rooms/NotJoined";
 import { useCalmOrder } from "./rooms/order";
 import { RoomScreen } from "./RoomScreen";
-import { Settings } from "./Settings";
 import { stepFrom, type Shortcut } from "./shortcuts";
 import { rem, useColours } from "./theme";
 import { useShortcuts } from "./useShortcuts";
 import { useWide } from "./wide";
 import type { Place } from "./where";
+
+const Find = later(() => import("./rooms/Find").then((m) => m.Find));
+const Settings = later(() => import("./Settings").then((m) => m.Settings));
+const Help = later(() => import("./Help").then((m) => m.Help));
 
 type Opened = "find" | "settings" | "help" | null;
 
@@ -36,10 +41,11 @@ export function Home({ chat }: { readonly chat: Chat }) {
   const close = () => setOpened(null);
   const { room, show } = place;
   useUnreadSigns(list.rooms);
+  const offer = useNotifications(chat, place);
   useEffect(() => chat.prefer(room ?? undefined), [chat, room]);
   useShortcuts((shortcut: Shortcut) => {
     if (shortcut.is === "find" || shortcut.is === "help") return setOpened(shortcut.is);
-    if (shortcut.is === "newest") return;
+    if (shortcut.is === "newest") return newestAsked.emit();
     const next = stepFrom(list.rooms, room, shortcut);
     if (next !== null) show(next);
   });
@@ -49,6 +55,7 @@ export function Home({ chat }: { readonly chat: Chat }) {
 
   return (
     <>
+      {offer !== null && <OfferStrip offer={offer} />}
       {!wide && room === null ? (
         <View role="main" style={styles.pane}>
           {rooms}

@@ -7,13 +7,15 @@ import { Avatar } from "./Avatar";
 import { IconButton } from "./Button";
 import { Composer, ReadOnly } from "./Composer";
 import { useLocale } from "./i18n";
+import { later } from "./later";
 import { LinkBar } from "./LinkBar";
 import { Messages } from "./messages/Messages";
 import { useReadable } from "./readable";
-import { RoomMenu } from "./rooms/RoomMenu";
 import { Text } from "./Text";
 import { rem, space, useColours } from "./theme";
 import { WentBack } from "./WentBack";
+
+const RoomMenu = later(() => import("./rooms/RoomMenu").then((m) => m.RoomMenu));
 
 interface Props {
   readonly chat: Chat;

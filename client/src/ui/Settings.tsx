@@ -9,6 +9,7 @@ import { copyText } from "./clipboard";
 import { Dialog } from "./Dialog";
 import { isLanguage, languages, useLocale } from "./i18n";
 import { NotEncrypted } from "./NotEncrypted";
+import { NotificationSettings } from "./notifications/NotificationSettings";
 import { densities, schemes, usePreferences } from "./preferences";
 import { useReadable } from "./readable";
 import { ActionRow, Choice, Section, type Option } from "./Rows";
@@ -24,6 +25,7 @@ export function Settings({ chat, onClose }: { readonly chat: Chat; readonly onCl
     <Dialog title={t("settings")} onClose={onClose}>
       <Me chat={chat} />
       <Looks />
+      <NotificationSettings />
       <About chat={chat} />
       <SignOut />
     </Dialog>

@@ -71,6 +71,15 @@ describe("the preview of a room", () => {
     expect(author).toBe("B ob");
   });
 
+  test.each([
+    ["**bold** and `code`", "bold and code"],
+    ["```js\nlet x\n```", "let x"],
+    ["- one\n- two", "• one • two"],
+    ["> quoted\nsaid", "quoted said"],
+  ])("of %j has no marks", (msg, plain) => {
+    expect(previewOf(said("Bob", msg), "Ann", t).text).toBe(plain);
+  });
+
   test("does not end in half a character", () => {
     expect(previewOf(said("Bob", `${"x".repeat(159)}😀`), "Ann", t).text).toMatch(/^x{159}$/);
   });

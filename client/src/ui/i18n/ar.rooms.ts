@@ -83,10 +83,23 @@ density-compact = مدمجة
 copy-events-hint = آخر أحداث التطبيق، بلا رسائل أو أسماء أو رموز دخول.
 
 notifications = الإشعارات
+notifications-show = إظهار الإشعارات
+notifications-on = تشغيل
+notifications-off = إيقاف
+notifications-hint = ما دام التطبيق مفتوحاً في هذا المتصفح. لكل غرفة إعدادها.
+notifications-denied = لا يسمح المتصفح بإشعارات هذه الصفحة. يمكن تغيير ذلك في إعدادات الصفحة.
+notifications-none = لا يعرض هذا المتصفح الإشعارات إلا في صفحات https.
+notifications-offer = كتب { $name } أثناء غيابك. هل تريد إشعاراً في المرة القادمة؟
+notifications-accept = إظهار الإشعارات
+notifications-later = ليس الآن
+notify-title = { $name } في { $room }
 level = أشعرني بـ
 level-all = كل الرسائل
 level-mentions = الإشارات إليّ فقط
 level-nothing = لا شيء
+
+not-loaded = لم يُحمَّل هذا الجزء
+not-loaded-text = تعذر جلب جزء من التطبيق. أعد المحاولة حين يمكن الوصول إلى الخادم.
 
 shortcuts = اختصارات لوحة المفاتيح
 shortcut-find = الانتقال إلى غرفة

@@ -67,10 +67,23 @@ density-compact = Kompakt
 copy-events-hint = Die letzten Ereignisse der App, ohne Nachrichten, Namen und Tokens.
 
 notifications = Mitteilungen
+notifications-show = Mitteilungen anzeigen
+notifications-on = An
+notifications-off = Aus
+notifications-hint = Solange die App in diesem Browser offen ist. Jeder Raum hat seine eigene Einstellung.
+notifications-denied = Der Browser erlaubt dieser Seite keine Mitteilungen. In seinen Einstellungen zur Seite lässt sich das ändern.
+notifications-none = Dieser Browser zeigt Mitteilungen nur auf Seiten mit https.
+notifications-offer = { $name } hat geschrieben, während du weg warst. Soll beim nächsten Mal eine Mitteilung kommen?
+notifications-accept = Mitteilungen anzeigen
+notifications-later = Nicht jetzt
+notify-title = { $name } in { $room }
 level = Mitteilen
 level-all = Alle Nachrichten
 level-mentions = Nur Erwähnungen
 level-nothing = Nichts
+
+not-loaded = Dieser Teil fehlt noch
+not-loaded-text = Ein Teil der App ließ sich nicht laden. Versuche es noch einmal, wenn der Server zu erreichen ist.
 
 shortcuts = Tastenkürzel
 shortcut-find = Zu einem Raum springen

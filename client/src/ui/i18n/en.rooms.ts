@@ -67,10 +67,23 @@ density-compact = Compact
 copy-events-hint = The last events of the app, without messages, names or tokens.
 
 notifications = Notifications
+notifications-show = Show notifications
+notifications-on = On
+notifications-off = Off
+notifications-hint = While the app is open in this browser. Each room has its own setting.
+notifications-denied = The browser does not allow notifications for this page. Its settings for the page can change that.
+notifications-none = This browser shows notifications only on pages with https.
+notifications-offer = { $name } wrote while you were away. Show a notification next time?
+notifications-accept = Show notifications
+notifications-later = Not now
+notify-title = { $name } in { $room }
 level = Notify me of
 level-all = All messages
 level-mentions = Mentions only
 level-nothing = Nothing
+
+not-loaded = This part is not loaded
+not-loaded-text = A part of the app could not be fetched. Try again when the server can be reached.
 
 shortcuts = Keyboard shortcuts
 shortcut-find = Go to a room

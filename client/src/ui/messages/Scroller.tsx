@@ -6,6 +6,7 @@ import type { Timeline } from "../../core/timeline";
 import { MessageBoundary } from "../Boundary";
 import { useLasting } from "../busy";
 import { useLocale } from "../i18n";
+import { newestAsked } from "../newest";
 import { rem, space } from "../theme";
 import { Jump, Pill } from "./Floating";
 import { List } from "./List";
@@ -49,6 +50,7 @@ export function Scroller({ list, room, client, timeline, view, jumped, attentive
     if (newest) list.current?.toEnd();
     else onNewest();
   };
+  useEffect(() => newestAsked.subscribe(toEnd));
   return (
     <>
       <List
