@@ -101,6 +101,11 @@ func TestBrowser_DeviceThatDoesNotKeep(t *testing.T) {
 	browse(t, "device.mjs", testkit.Start(t, testkit.Options{}), nil)
 }
 
+func TestBrowser_TouchScreen(t *testing.T) {
+	t.Parallel()
+	browse(t, "touch.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
 func TestBrowser_ComposedText(t *testing.T) {
 	t.Parallel()
 	browse(t, "ime.mjs", testkit.Start(t, testkit.Options{}), nil)

@@ -1,5 +1,5 @@
 // Dates and times are written as on the device, in every language of the app. "Today" ends at midnight, and another time zone counts at once.
-import { assert, open, run, until } from "./app.mjs";
+import { assert, open, run, tolerate, unreachable, until } from "./app.mjs";
 import { url } from "./host.mjs";
 import { history, post } from "./server.mjs";
 
@@ -59,6 +59,16 @@ await run(async () => {
     console.log(`${locale}: ${await clock(app)}, ${later}`);
     await app.context.close();
   }
+
+  tolerate(unreachable);
+  const german = await open({ locale: "de-DE" });
+  await enter(german);
+  await german.installed();
+  await german.context.setOffline(true);
+  await german.page.reload();
+  await german.sees(1);
+  assert.equal(await german.page.evaluate(() => document.documentElement.lang), "de", "without a connection, too");
+  await german.context.close();
 
   const night = await open({ timezoneId: "UTC", at: null });
   const midnight = Math.ceil((sent.getTime() + 1) / day) * day;

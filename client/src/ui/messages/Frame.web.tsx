@@ -12,6 +12,7 @@ export function Frame({ testID, onMenu, bar, children }: FrameProps) {
   const [focused, setFocused] = useState(false);
   const press = useLongPress(() => {
     setOver(false);
+    ignoreLift();
     onMenu(null);
   });
   const active = over || focused;
@@ -67,6 +68,17 @@ const corner: CSSProperties = { position: "absolute", insetBlockStart: -14, inse
 
 function isControl(target: EventTarget): boolean {
   return target instanceof Element && target.closest("a, button, [role=button]") !== null;
+}
+
+/** Keeps the finger, when it is lifted after a long press, from pressing what lies under it by then, such as an entry of the menu. */
+function ignoreLift(): void {
+  const lifted = new AbortController();
+  const onLift = (event: Event) => {
+    event.preventDefault(); // no click follows
+    lifted.abort();
+  };
+  for (const event of ["touchend", "touchcancel"])
+    window.addEventListener(event, onLift, { capture: true, passive: false, signal: lifted.signal });
 }
 
 /** Calls pressed when a finger has rested. Browsers then open no menu of their own. */

@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef, useState, type CSSProperties, type KeyboardEvent } from "react";
 
+import { useLayer } from "../place";
 import { radius, useColours } from "../theme";
 import type { MenuProps } from "./menu";
 import { MenuItem, MenuTitle } from "./MenuItem";
@@ -14,6 +15,7 @@ export function Menu({ commands, title, anchor, onClose }: MenuProps) {
   const element = useRef<HTMLDivElement>(null);
   const [opener] = useState(() => document.activeElement);
   const [top, setTop] = useState<number | null>(null);
+  useLayer(onClose);
   useLayoutEffect(() => {
     const shown = dialog.current;
     shown?.showModal(); // over everything, whatever the order of the page
