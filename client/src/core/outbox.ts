@@ -1,6 +1,6 @@
 import type { Device, TabEvent, Tabs, Connectivity } from "./device";
 import { Failure, type Reason } from "./failure";
-import { headsOf, Lanes } from "./lanes";
+import { headsOf, Queues } from "./queues";
 import { isDiscardable, isUnsent, type Outgoing, type Unsent, type Written } from "./message";
 import { pause } from "./retry";
 import { Store } from "./store";
@@ -41,7 +41,7 @@ export class Outbox {
   readonly #o: OutboxOptions;
   readonly #end = new AbortController();
   #firstSent = () => {};
-  readonly #lanes: Lanes;
+  readonly #queues: Queues;
   /** The latest ids that have left the outbox, because they have come back in a log or were discarded. */
   readonly #gone = new Set<string>();
   /** Ids that the device has not stored yet. If one were sent now, another tab could receive and remove it before it is stored, and it would stay. */
@@ -50,7 +50,7 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     this.#o = options;
     this.sent = new Promise((resolve) => (this.#firstSent = resolve));
-    this.#lanes = new Lanes(
+    this.#queues = new Queues(
       {
         connectivity: options.connectivity,
         connected: options.connected,
@@ -79,7 +79,7 @@ export class Outbox {
     await this.#load();
     for (const outgoing of this.outgoing.get())
       if (outgoing.state === "waiting") this.#o.tabs.post({ is: "outgoing", outgoing });
-    this.#lanes.wake();
+    this.#queues.wake();
   }
 
   close(): void {
@@ -88,7 +88,7 @@ export class Outbox {
 
   /** Tries again now. This also ends the wait for another token after the server has refused one. */
   kick(): void {
-    this.#lanes.kick();
+    this.#queues.kick();
   }
 
   /** Adds a sendable text. It is shown at once, and stored on the device when the promise resolves. */
@@ -141,7 +141,7 @@ export class Outbox {
     } finally {
       this.#unkept.delete(outgoing.id);
       this.#o.tabs.post({ is: "outgoing", outgoing });
-      this.#lanes.wake();
+      this.#queues.wake();
     }
   }
 
@@ -149,10 +149,10 @@ export class Outbox {
     const end = this.#end.signal;
     await this.#awaitTurn();
     if (end.aborted) return;
-    const again = () => void this.#load().then(() => this.#lanes.wake()); // another tab may have closed before it reported a message
+    const again = () => void this.#load().then(() => this.#queues.wake()); // another tab may have closed before it reported a message
     end.addEventListener("abort", this.#o.connectivity.subscribe(again));
     await this.#load();
-    await this.#lanes.run();
+    await this.#queues.run();
   }
 
   /**
@@ -219,7 +219,7 @@ export class Outbox {
     const known = this.#find(outgoing.id);
     if (left || isOld(outgoing, known)) return;
     this.#show(known?.state === "sending" && isUnsent(outgoing) ? { ...outgoing, state: "sending" } : outgoing);
-    this.#lanes.wake();
+    this.#queues.wake();
   }
 
   /** A connected tab has a message in the log, or will get it. One without a connection goes on showing it until then. */
@@ -276,7 +276,7 @@ export class Outbox {
     if (leave.length === 0) return;
     for (const { id } of leave) if (!this.#gone.has(id)) this.#remember(id);
     this.outgoing.set(stay);
-    for (const room of new Set(leave.filter(isUnsent).map((m) => m.room))) this.#lanes.kick(room);
+    for (const room of new Set(leave.filter(isUnsent).map((m) => m.room))) this.#queues.kick(room);
   }
 }
 

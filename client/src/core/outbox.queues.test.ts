@@ -1,4 +1,4 @@
-// One lane for each room: no room waits for another one, and each has a way out.
+// One queue for each room: no room waits for another one, and each has a way out.
 import { Failure } from "./failure";
 import { flushPromises, unsent } from "./fakes";
 import type { Outgoing } from "./message";
