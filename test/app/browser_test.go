@@ -81,6 +81,11 @@ func TestBrowser_ManyTabsWithoutWebSockets(t *testing.T) {
 	browse(t, "fallback.mjs", testkit.Start(t, testkit.Options{}), nil)
 }
 
+func TestBrowser_MessagesAndComposer(t *testing.T) {
+	t.Parallel()
+	browse(t, "messages.mjs", testkit.Start(t, testkit.Options{}), nil)
+}
+
 func TestBrowser_Accessibility(t *testing.T) {
 	t.Parallel()
 	browse(t, "access.mjs", testkit.Start(t, testkit.Options{}), nil)

@@ -1,5 +1,13 @@
 import { useEffect, useMemo, useRef, useState } from "react";
-import { Pressable, ScrollView, StyleSheet, TextInput, View, type TextInputKeyPressEvent } from "react-native";
+import {
+  Platform,
+  Pressable,
+  ScrollView,
+  StyleSheet,
+  TextInput,
+  View,
+  type TextInputKeyPressEvent,
+} from "react-native";
 
 import { isOver } from "../Button";
 import { useLocale } from "../i18n";
@@ -11,6 +19,9 @@ import { onWeb } from "../web";
 import { groups, loadCatalogue, type Catalogue, type Emoji } from "./catalogue";
 import { pickerTexts } from "./texts";
 import { useOutside } from "./useOutside";
+
+/** In a browser what scrolls must be reached by the keyboard. */
+const keyboardScroll = Platform.OS === "web" ? { tabIndex: 0 as const } : {};
 
 const columns = 8;
 const most = 80;
@@ -88,7 +99,7 @@ export function Picker({ onPick, onClose }: PickerProps) {
           setChosen(0);
         }}
       />
-      <ScrollView style={styles.scroll} keyboardShouldPersistTaps="handled">
+      <ScrollView style={styles.scroll} keyboardShouldPersistTaps="handled" {...keyboardScroll}>
         {shown.length === 0 ? (
           <Text tone="muted" style={styles.none}>
             {catalogue === null ? t("loading") : catalogue === "failed" ? t("emoji-failed") : own.none}

@@ -47,12 +47,11 @@ export function Log({ chat, room, timeline, jumped, attentive, onVisit }: Props)
   const flashed = useFlash(jumped);
   const surroundings = useSurroundingsOf({ chat, list, flashed, copy, setMenu, onVisit });
   const toNewest = () => {
-    room.toNewest();
-    onVisit(room.name, null);
+    if (view.newest) list.current?.toEnd();
+    else room.toNewest();
+    onVisit(room.name, null); // the address names no message any more
   };
-  useFollowOwn(timeline.outgoing.at(-1)?.order ?? 0, attentive, () =>
-    view.newest ? list.current?.toEnd() : toNewest(),
-  );
+  useFollowOwn(timeline.outgoing.at(-1)?.order ?? 0, attentive, toNewest);
   useEffect(() => {
     if (jumped === null || room.timeline.get().window?.state !== "absent") return;
     room.toNewest();

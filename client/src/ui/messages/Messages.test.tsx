@@ -42,6 +42,9 @@ function shown(): Shown {
   return last;
 }
 
+const mockCopied = jest.fn<Promise<boolean>, [string]>(() => Promise.resolve(true));
+jest.mock("../clipboard", () => ({ copyText: (text: string) => mockCopied(text) }));
+
 let world: World;
 let chat: Chat;
 const visited = jest.fn<void, [string, number | null]>();
@@ -378,4 +381,65 @@ test("messages of others are announced", async () => {
   await deliver(room, ["Bob", "a"], ["Ann", "b"], ["Cleo", "c"]);
   await waitForAnnouncement();
   expect(announced()).toHaveTextContent("2 new messages");
+});
+
+describe("a link to a message", () => {
+  const at = async (seq: number) => {
+    for (let n = 1; n <= 5; n++) world.message("lobby", "Bob", `line ${n}`);
+    chat = await world.chat();
+    const room = chat.room("lobby");
+    if (room === undefined) throw new Error("the lobby was not joined");
+    const draws = (number: number | null) => <Messages chat={chat} room={room} at={number} onVisit={visited} />;
+    await draw(world, draws(seq));
+    return room;
+  };
+
+  test("opens the room there, highlights it for a moment, and marks nothing below as read", async () => {
+    jest.useFakeTimers({ doNotFake: ["queueMicrotask"] });
+    await at(2);
+    expect(shown().openAt).toMatchObject({ place: "middle" });
+    expect(within(screen.getByTestId("message-2")).getByTestId("flashed")).toBeTruthy();
+    act(() => jest.advanceTimersByTime(2_000));
+    expect(screen.queryByTestId("flashed")).toBeNull();
+  });
+
+  test("shows a part of the log, which leads on in both directions and back to the newest", async () => {
+    const room = await at(2);
+    const messages = room.timeline.get().messages.slice(0, 2);
+    await change(room, {
+      messages: room.timeline.get().messages.slice(4),
+      window: { target: 2, messages, state: "ready", older: "some", newer: "some" },
+    });
+    expect(texts()).toEqual(["line 1", "line 2"]);
+    expect(shown().follows).toBe(false);
+    const [older, newer] = [
+      jest.spyOn(room, "older").mockResolvedValue(),
+      jest.spyOn(room, "newer").mockResolvedValue(),
+    ];
+    act(() => shown().onBeginning());
+    act(() => shown().onNearEnd());
+    expect([older.mock.calls.length, newer.mock.calls.length]).toEqual([1, 1]);
+    const toNewest = jest.spyOn(room, "toNewest");
+    fireEvent.press(screen.getByTestId("jump"));
+    expect(toNewest).toHaveBeenCalledTimes(1);
+    expect(visited).toHaveBeenLastCalledWith("lobby", null);
+  });
+
+  test("says so if the server does not have the message", async () => {
+    await at(9);
+    expect(screen.getByText(/not kept any more, or does not exist/)).toBeTruthy();
+    expect(texts()).toHaveLength(5);
+  });
+});
+
+test("a long press opens the menu of a message, which copies its text and its link", async () => {
+  await open(["Bob", "one **two**"]);
+  fireEvent(screen.getByTestId("message-1"), "longPress");
+  fireEvent.press(screen.getByRole("menuitem", { name: "Copy text" }));
+  await flushPromises();
+  fireEvent(screen.getByTestId("message-1"), "longPress");
+  fireEvent.press(screen.getByRole("menuitem", { name: "Copy link" }));
+  await flushPromises();
+  expect(mockCopied.mock.calls).toEqual([["one **two**"], [`${chat.server}/#/lobby/1`]]);
+  expect(screen.getByText("Copied")).toBeTruthy();
 });

@@ -43,12 +43,18 @@ export function Messages({ chat, room, at, onVisit }: Props) {
     };
   }, [room, at]);
 
+  /** A second press on a link leads to its message again, though the address stays the same. */
+  const visit = (name: string, seq: number | null) => {
+    if (name === room.name && seq !== null && seq === at) void room.jump(seq).then(() => setJumped({ seq }));
+    else onVisit(name, seq);
+  };
+
   if (timeline.refused !== null) return <Note title={t("refused")} text={reasonText(t, timeline.refused)} />;
   if (!timeline.open || !timeline.loaded) return null;
   const arriving = at !== null && jumped === null; // otherwise what is shown until then would count as read
   const { length } = timeline.window?.messages ?? [];
   if (timeline.messages.length + timeline.outgoing.length + length > 0 && !arriving)
-    return <Log chat={chat} room={room} timeline={timeline} attentive={attentive} jumped={jumped} onVisit={onVisit} />;
+    return <Log chat={chat} room={room} timeline={timeline} attentive={attentive} jumped={jumped} onVisit={visit} />;
   const known = timeline.read >= 0; // otherwise the server has not answered yet
   if (known && timeline.last === 0) return <Beginning chat={chat} room={room.name} />;
   return <Note title={t(known && timeline.oldest > timeline.last ? "removed" : "loading")} />;

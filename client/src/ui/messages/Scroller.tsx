@@ -26,7 +26,7 @@ interface Props {
   readonly view: Shown;
   readonly jumped: Jumped | null;
   readonly attentive: boolean;
-  /** Leads from a window to the newest messages. */
+  /** Leads to the newest messages. */
   readonly onNewest: () => void;
 }
 
@@ -46,11 +46,7 @@ export function Scroller({ list, room, client, timeline, view, jumped, attentive
     if (key !== undefined) list.current?.toKey(key, "middle");
     // eslint-disable-next-line react-hooks/exhaustive-deps -- only when a jump has ended
   }, [jumped]);
-  const toEnd = () => {
-    if (newest) list.current?.toEnd();
-    else onNewest();
-  };
-  useEffect(() => newestAsked.subscribe(toEnd));
+  useEffect(() => newestAsked.subscribe(onNewest));
   return (
     <>
       <List
@@ -75,7 +71,7 @@ export function Scroller({ list, room, client, timeline, view, jumped, attentive
       </View>
       {!(reader.atEnd && newest) && (
         <View style={[styles.over, styles.corner]}>
-          <Jump count={reader.unread === "below" ? 0 : reader.fresh} onPress={toEnd} />
+          <Jump count={reader.unread === "below" ? 0 : reader.fresh} onPress={onNewest} />
         </View>
       )}
     </>
