@@ -26,8 +26,8 @@ export interface LiveSyncOptions {
   readonly records: Records;
   readonly mark: ReadMark;
   readonly isOpen: () => boolean;
-  /** Whether the room is open, or was since the app was started. */
-  readonly wasOpened: () => boolean;
+  /** Whether more than the newest messages are needed: somebody has opened the room, or has a message in the outbox that is to be found in the log. */
+  readonly needsWholePage: () => boolean;
   /** Reads what the device has, if that has not succeeded yet. Resolves after the try. */
   readonly load: () => Promise<void>;
   /** Shows and stores messages that are new in the log. */
@@ -192,7 +192,7 @@ export class LiveSync {
 
   /** Reads on from the cursor if few messages are missing. Otherwise it starts with the newest page. */
   async #catchUp(hub: Hub, { last_seq, epoch }: Joined): Promise<void> {
-    const { room, api, log, records, keep, changed, isOpen, wasOpened } = this.#o;
+    const { room, api, log, records, keep, changed, isOpen, needsWholePage } = this.#o;
     const { last } = log;
     this.#compared = last !== last_seq || epoch === undefined || epoch !== records.epoch || isOpen();
     if (last_seq === 0 || !this.#compared) return;
@@ -202,7 +202,7 @@ export class LiveSync {
       if (reset !== undefined) throw new Failure("later", "the log has changed between the two joins");
       return;
     }
-    const page = await api.page(room, last > 0 || wasOpened() ? pageSize : firstPageSize);
+    const page = await api.page(room, last > 0 || needsWholePage() ? pageSize : firstPageSize);
     this.mustBePresent(page);
     keep(log.reset(page.messages, page.messages.at(-1)?.seq ?? page.last_seq));
     changed(); // also if no message is left

@@ -15,7 +15,7 @@ export function setUp() {
   const tabs = new FakeTabs();
   jest.spyOn(globalThis, "fetch").mockImplementation((url, init) => server.fetch(String(url), init));
   let ids = 0;
-  const tab = async (name = "lobby") => {
+  const tab = async (name = "lobby", { wasOpened = true } = {}) => {
     const mine = tabs.tab();
     const api = new Api("http://s", () => undefined, new EventRing());
     const outbox = new Outbox({
@@ -31,7 +31,7 @@ export function setUp() {
     const joined = new DeviceRooms({ device, tabs: mine, first: [] });
     const arrived = jest.fn<void, [readonly Message[]]>();
     const room = new Room({ name, client: "ann", device, reader, tabs: mine, joined, api, outbox, arrived });
-    room.open()(); // an earlier visit has read its newest page
+    if (wasOpened) room.open()(); // an earlier visit has read its newest page
     const connect = async () => {
       const hub: Hub = await server.dial({ received: (m) => room.receive(m), reset: () => void room.sync(hub) });
       await room.sync(hub);

@@ -138,6 +138,20 @@ describe("sync when the server's log has changed", () => {
     expect(room.timeline.get().older).toBe("none");
   });
 
+  test("an own message whose answer was lost leaves the outbox, also in a room that nobody has opened", async () => {
+    const t = setUp();
+    const { room, outbox, connect } = await t.tab("lobby", { wasOpened: false });
+    t.server.after = () => Promise.reject(new TypeError("Failed to fetch"));
+    await outbox.add("lobby", "mine");
+    await pass();
+    t.server.after = async () => {};
+    t.fill(60);
+    await connect();
+    await pass(1_000);
+    expect(t.server.log("lobby")[0]).toMatchObject({ id: "own-1", msg: "mine" });
+    expect(room.timeline.get().outgoing).toEqual([]);
+  });
+
   test("a room whose messages no longer exist continues with new ones", async () => {
     const t = setUp();
     t.fill(50);

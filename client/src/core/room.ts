@@ -82,7 +82,7 @@ export class Room {
       ...parts,
       mark,
       keep,
-      wasOpened: () => this.#wasOpened,
+      needsWholePage: () => this.#wasOpened || this.#own().length > 0,
       dropped: () => this.#window.close(),
     });
     this.#paging = new Paging(parts);
