@@ -46,6 +46,14 @@ test("without a token no header is set", async () => {
   expect(fetched.mock.calls[0]?.[1]?.headers).toEqual({});
 });
 
+test("version is what the server names, and nothing else", async () => {
+  fetched.mockResolvedValueOnce(Response.json({ version: "1.2.3" }));
+  await expect(api().version()).resolves.toBe("1.2.3");
+  expect(fetched.mock.calls[0]?.[0]).toBe("http://s/version");
+  fetched.mockResolvedValueOnce(Response.json({ version: 1 }));
+  await expect(api().version()).rejects.toMatchObject({ trouble: "unreachable" });
+});
+
 test("page asks for the newest messages, or those before a number", async () => {
   const page = { messages: [], last_seq: 0, oldest_seq: 0 };
   fetched.mockImplementation(() => Promise.resolve(Response.json(page)));

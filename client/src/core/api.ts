@@ -76,6 +76,13 @@ export class Api {
     return this.#page(room, `limit=${limit}&after=${after}`);
   }
 
+  /** Returns the version of the server, as it names it. */
+  async version(): Promise<string> {
+    const answer = await this.#ask("/version");
+    if (!isRecord(answer) || typeof answer.version !== "string") return this.#foreign("version");
+    return answer.version;
+  }
+
   /** Returns the rooms that the client may read, sorted by name, at most limit. */
   async rooms(limit: number): Promise<readonly Entry[]> {
     return (await this.#list(`limit=${limit}`)).rooms;

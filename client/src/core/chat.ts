@@ -194,6 +194,11 @@ export class Chat {
     this.#summaries.change(room);
   }
 
+  /** Returns the version of the server. Rejects with a Failure. */
+  version(): Promise<string> {
+    return this.#api.version();
+  }
+
   /** Returns rooms of the server whose names begin with a text, sorted by name. Rejects with a Failure. */
   async search(prefix: string): Promise<Found> {
     if (prefix !== "" && !roomPattern.test(prefix)) return { rooms: [], complete: true }; // no name begins so

@@ -154,6 +154,10 @@ const reading: Readonly<Record<string, Case>> = {
       isProblem(await b.ask(`/rooms/empty/messages?${query}`), 422, "invalid", [field]);
     isProblem(await b.ask("/rooms/UPPER/messages"), 422, "invalid", ["room"]);
   },
+  "the server names its version": async (b) => {
+    const { status, body } = await b.ask("/version");
+    assert.deepEqual([status, typeof body.version], [200, "string"]);
+  },
   "there is nothing else": async (b) => {
     isProblem(await b.ask("/rooms/a/nothing"), 404, "not_found");
     isProblem(await b.ask("/nothing"), 404, "not_found");

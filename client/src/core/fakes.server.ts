@@ -20,6 +20,11 @@ const longestTexts = 1024 * 1024;
 /** What a page tells of the epoch, and after which number it goes on. */
 type Told = Pick<Joined, "epoch"> & { readonly reset?: Reset; readonly after: number };
 
+/** What the server answers at other paths than those of rooms. */
+const others: Readonly<Record<string, () => Response>> = {
+  "/version": () => Response.json({ version: "1.2.3" }),
+};
+
 /**
  * The server of the tests, in memory: `fetch` is its HTTP API, `dial` its hub. It accepts, stores, delivers and refuses as the real one
  * does; fakes.contract.ts holds both to the same answers. Ids need not be UUIDs unless `anyID` is false.
@@ -105,7 +110,10 @@ export class FakeServer {
     this.asked.push(what);
     await this.before(what);
     if (!this.up) throw new TypeError("Failed to fetch");
-    const answer = this.status === 0 ? this.#answer(url, init) : problem(this.status, "any", "not now");
+    const answer =
+      this.status === 0
+        ? (others[url.pathname]?.() ?? this.#answer(url, init))
+        : problem(this.status, "any", "not now");
     await this.after(what);
     if (!this.up) throw new TypeError("Failed to fetch");
     return answer;

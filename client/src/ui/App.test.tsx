@@ -135,6 +135,14 @@ describe("a user", () => {
     expect(screen.getByText("Willkommen, Ann")).toBeOnTheScreen();
   });
 
+  test("sees who they are, the version of the server, and what the browser allows", async () => {
+    await open(1000);
+    await press("Settings");
+    expect(screen.getByTestId("version")).toHaveTextContent("The server has version 1.2.3.");
+    await press("Compact");
+    expect(world.kept.get("density")).toBe("compact");
+  });
+
   test("signs out at once when nothing waits", async () => {
     await open(1000);
     await press("Settings");

@@ -1,6 +1,5 @@
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { StatusBar, StyleSheet, useColorScheme, View } from "react-native";
-import { SafeAreaProvider, SafeAreaView } from "react-native-safe-area-context";
 
 import type { Platform } from "../core/device";
 import { Session, type Stage } from "../core/session";
@@ -21,6 +20,7 @@ import { SessionContext } from "./session";
 import { SignIn } from "./SignIn";
 import { ColoursContext, dark, light } from "./theme";
 import { Tips } from "./Tips";
+import { Whole } from "./Whole";
 
 /** The app on a platform. */
 export function App({ platform }: { readonly platform: Platform }) {
@@ -87,26 +87,22 @@ function Screen({ session, preferences, onWithout }: GuardProps & { readonly pre
     <LocaleContext.Provider value={locale}>
       <ColoursContext.Provider value={colours}>
         <StatusBar barStyle={isDark ? "light-content" : "dark-content"} />
-        <SafeAreaProvider>
-          <SafeAreaView
-            style={[styles.app, { backgroundColor: colours.surface, direction: locale.rtl ? "rtl" : "ltr" }]}
+        <Whole style={[styles.app, { backgroundColor: colours.surface, direction: locale.rtl ? "rtl" : "ltr" }]}>
+          <View
+            style={styles.app}
+            {
+              ...{ dir: locale.rtl ? "rtl" : "ltr" } /* sets the direction of the content on the web */
+            }
           >
-            <View
-              style={styles.app}
-              {
-                ...{ dir: locale.rtl ? "rtl" : "ltr" } /* sets the direction of the content on the web */
-              }
-            >
-              <Guard session={session} onWithout={onWithout}>
-                <AboveKeyboard>
-                  <StageScreen stage={stage} session={session} onWithout={onWithout} />
-                </AboveKeyboard>
-                <Offer session={session} />
-              </Guard>
-              <Tips />
-            </View>
-          </SafeAreaView>
-        </SafeAreaProvider>
+            <Guard session={session} onWithout={onWithout}>
+              <AboveKeyboard>
+                <StageScreen stage={stage} session={session} onWithout={onWithout} />
+              </AboveKeyboard>
+              <Offer session={session} />
+            </Guard>
+            <Tips />
+          </View>
+        </Whole>
       </ColoursContext.Provider>
     </LocaleContext.Provider>
   );

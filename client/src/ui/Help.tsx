@@ -4,7 +4,7 @@ import { Dialog } from "./Dialog";
 import { useLocale } from "./i18n";
 import { Text } from "./Text";
 import { radius, rem, space, useColours } from "./theme";
-import { shortcutKeys } from "./useShortcuts";
+import { shortcutKeys } from "./shortcutKeys";
 
 /** The list of the keyboard's shortcuts. */
 export function Help({ onClose }: { readonly onClose: () => void }) {

@@ -24,9 +24,9 @@ import { useShortcuts } from "./useShortcuts";
 import { useWide } from "./wide";
 import type { Place } from "./where";
 
-const Find = later(() => import("./rooms/Find").then((m) => m.Find));
-const Settings = later(() => import("./Settings").then((m) => m.Settings));
-const Help = later(() => import("./Help").then((m) => m.Help));
+const Find = later(() => import("./dialogs").then((m) => m.Find));
+const Settings = later(() => import("./dialogs").then((m) => m.Settings));
+const Help = later(() => import("./dialogs").then((m) => m.Help));
 
 type Opened = "find" | "settings" | "help" | null;
 

@@ -15,7 +15,7 @@ import { Text } from "./Text";
 import { rem, space, useColours } from "./theme";
 import { WentBack } from "./WentBack";
 
-const RoomMenu = later(() => import("./rooms/RoomMenu").then((m) => m.RoomMenu));
+const RoomMenu = later(() => import("./dialogs").then((m) => m.RoomMenu));
 
 interface Props {
   readonly chat: Chat;

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { StyleSheet, View } from "react-native";
 
 import type { Chat } from "../core/chat";
@@ -92,11 +92,18 @@ function Looks() {
 function About({ chat }: { readonly chat: Chat }) {
   const { t } = useLocale();
   const [copied, setCopied] = useState<boolean | null>(null);
+  const [version, setVersion] = useState<string | null>(null);
+  useEffect(() => void chat.version().then(setVersion, () => undefined), [chat]); // without an answer none is shown
   return (
     <Section title={t("about")}>
       <Text size="note" tone="muted">
         {t("about-text")}
       </Text>
+      {version !== null && (
+        <Text size="small" tone="muted" testID="version">
+          {t("version", { version })}
+        </Text>
+      )}
       <ActionRow
         label={t("copy-events")}
         hint={copied === null ? t("copy-events-hint") : t(copied ? "copied" : "not-copied")}

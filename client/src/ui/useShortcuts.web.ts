@@ -2,7 +2,8 @@ import { useEffect, useRef } from "react";
 
 import { shortcutOf, type Shortcut } from "./shortcuts";
 
-const apple = /Mac|iPhone|iPad/.test(navigator.platform);
+/** Whether the keyboard has the keys of Apple. */
+export const apple = /Mac|iPhone|iPad/.test(navigator.platform);
 
 /** Calls act with what the user does by the keyboard anywhere in the app. While a dialog is open, the keys are the dialog's. */
 export function useShortcuts(act: (shortcut: Shortcut) => void): void {
@@ -26,14 +27,3 @@ export function useShortcuts(act: (shortcut: Shortcut) => void): void {
     return () => window.removeEventListener("keydown", pressed, true);
   }, []);
 }
-
-/** The keys of the shortcuts, as they are written on the keyboard. */
-export const shortcutKeys: readonly (readonly [id: string, keys: readonly string[]])[] = [
-  ["find", apple ? ["⌘", "K"] : ["Ctrl", "K"]],
-  ["step", apple ? ["⌥", "↑ ↓"] : ["Alt", "↑ ↓"]],
-  ["step-unread", apple ? ["⌥", "⇧", "↑ ↓"] : ["Alt", "⇧", "↑ ↓"]],
-  ["newest", ["Esc"]],
-  ["send", ["Enter"]],
-  ["line", ["⇧", "Enter"]],
-  ["help", ["?"]],
-];

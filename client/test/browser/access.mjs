@@ -59,7 +59,7 @@ async function tour(viewport, locale) {
   for (const opener of await app.page.locator('[aria-haspopup="dialog"]').all()) {
     await opener.click();
     await app.page.getByRole("dialog").waitFor();
-    await examine(app, `dialog ${what}`);
+    await examine(app, `the dialog of ${await opener.evaluate((e) => e.ariaLabel ?? e.textContent)}, ${what}`);
     await app.page.keyboard.press("Escape");
     await app.page.getByRole("dialog").waitFor({ state: "detached" });
   }

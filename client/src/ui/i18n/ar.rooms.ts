@@ -76,10 +76,11 @@ room-new = لا رسائل بعد
 leave = مغادرة الغرفة
 leave-text = تُحذف { $room } من قائمتك. يبقى ما كُتب فيها، ويمكنك العودة.
 
-looks = المظهر العام
+looks = العرض
 density = الكثافة
 density-comfortable = مريحة
 density-compact = مدمجة
+version = إصدار الخادم { $version }.
 copy-events-hint = آخر أحداث التطبيق، بلا رسائل أو أسماء أو رموز دخول.
 
 notifications = الإشعارات

@@ -60,10 +60,11 @@ room-new = Noch keine Nachrichten
 leave = Raum verlassen
 leave-text = { $room } verschwindet aus deiner Liste. Was darin geschrieben wurde, bleibt, und du kannst jederzeit zurückkommen.
 
-looks = Aussehen
+looks = Anzeige
 density = Abstände
 density-comfortable = Bequem
 density-compact = Kompakt
+version = Der Server hat die Version { $version }.
 copy-events-hint = Die letzten Ereignisse der App, ohne Nachrichten, Namen und Tokens.
 
 notifications = Mitteilungen

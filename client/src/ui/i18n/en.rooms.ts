@@ -60,10 +60,11 @@ room-new = No messages yet
 leave = Leave the room
 leave-text = { $room } is removed from your list. What has been said in it stays, and you can come back.
 
-looks = Appearance
+looks = Display
 density = Density
 density-comfortable = Comfortable
 density-compact = Compact
+version = The server has version { $version }.
 copy-events-hint = The last events of the app, without messages, names or tokens.
 
 notifications = Notifications

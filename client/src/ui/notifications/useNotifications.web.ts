@@ -1,15 +1,12 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 
-import type { Arrival, Chat } from "../../core/chat";
+import type { Chat } from "../../core/chat";
 import { useLocale } from "../i18n";
 import { useAttention } from "../messages/useAttention";
 import { usePreferences } from "../preferences";
-import { textPreview } from "../preview";
 import type { Place } from "../where";
-import { Attention } from "./attention";
-import { isWanted } from "./decide";
+import type { Notifier } from "./notifier";
 import type { Offer } from "./offer";
-import { askPermission, Notices, permission } from "./system";
 
 /**
  * Notifies of messages that arrive while the user is not in their room, as the user has chosen. Until the user has decided, the
@@ -20,54 +17,44 @@ export function useNotifications(chat: Chat, { room, show }: Place): Offer | nul
   const preferences = usePreferences();
   const attentive = useAttention();
   const [missed, setMissed] = useState<string | null>(null);
-  const attention = useRef<Attention>(null);
-  const texts = useRef(t);
+  const notifier = useRef<Notifier>(null);
+  const here = attentive ? room : null;
+  const now = useRef({ t, here });
   useEffect(() => {
-    texts.current = t;
-  }, [t]);
+    now.current = { t, here };
+    notifier.current?.at(here);
+  }, [t, here]);
 
   useEffect(() => {
-    const notices = new Notices(show);
-    const watch = new Attention(`restante attention ${chat.server} ${chat.client}`, (on) => {
-      preferences.choose({ notifications: on ? "on" : "off" });
-      setMissed(null);
-    });
-    attention.current = watch;
-    const arrived = ({ message, ...wish }: Arrival) => {
-      if (!isWanted(wish) || watch.isIn(message.room)) return;
-      const { notifications } = preferences.choices.get();
-      const allowed = permission();
-      const unasked = notifications === "unasked" && (allowed === "default" || allowed === "granted");
-      if (unasked && !isAttentive()) setMissed((name) => name ?? message.client_id);
-      if (notifications !== "on" || allowed !== "granted" || !watch.leads) return;
-      const title = texts.current("notify-title", { name: message.client_id, room: message.room });
-      notices.show({ title, body: textPreview(message.msg), room: message.room, seq: message.seq });
+    let wanted = true;
+    const options = {
+      chat,
+      preferences,
+      show,
+      texts: () => now.current.t,
+      missed: (name: string | null) => setMissed((before) => (name === null ? null : (before ?? name))),
     };
-    const read = () => {
-      for (const { name, unread } of chat.rooms.get()) if (unread === 0) notices.remove(name);
-    };
-    const ends = [chat.arrivals.subscribe(arrived), chat.rooms.subscribe(read), notices.listen(), () => watch.close()];
+    void import("./notifier").then(
+      (loaded) => {
+        if (!wanted) return;
+        notifier.current = loaded.notifier(options);
+        notifier.current.at(now.current.here);
+      },
+      () => undefined, // without a network nothing arrives, and the next visit loads it
+    );
     return () => {
-      for (const end of ends) end();
+      wanted = false;
+      notifier.current?.end();
+      notifier.current = null;
     };
   }, [chat, preferences, show]);
-  useEffect(() => attention.current?.set(attentive ? room : null), [attentive, room]);
 
   return useMemo(() => {
     if (missed === null) return null;
-    const choose = (on: boolean) => {
-      setMissed(null);
-      preferences.choose({ notifications: on ? "on" : "off" });
-      attention.current?.choose(on);
-    };
     return {
       name: missed,
-      accept: () => void askPermission().then(choose),
-      decline: () => choose(false),
+      accept: () => void notifier.current?.choose(true),
+      decline: () => void notifier.current?.choose(false),
     };
-  }, [missed, preferences]);
-}
-
-function isAttentive(): boolean {
-  return document.visibilityState === "visible" && document.hasFocus();
+  }, [missed]);
 }

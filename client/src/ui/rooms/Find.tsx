@@ -8,7 +8,7 @@ import { Field } from "../Field";
 import { useLocale, type Texts } from "../i18n";
 import { useReadable } from "../readable";
 import { Text } from "../Text";
-import { space } from "../theme";
+import { rem, space } from "../theme";
 import { Choices, listId, optionId } from "./Choices";
 import { choicesOf, type Choice } from "./find";
 import { faultOf, nameOf, nearest, type NameFault } from "./names";
@@ -79,9 +79,9 @@ export function Find({ chat, onShow, onClose }: Props) {
             <Button small label={t("find-nearest", { room: better })} onPress={() => type(better)} />
           </View>
         )}
+        <Outcome search={search} typed={name} onAgain={() => setAgain(again + 1)} />
       </View>
       {choices.length > 0 && <Choices choices={choices} chosen={place} typed={name !== ""} onChoose={choose} />}
-      <Outcome search={search} typed={name} onAgain={() => setAgain(again + 1)} />
     </Dialog>
   );
 }
@@ -89,7 +89,7 @@ export function Find({ chat, onShow, onClose }: Props) {
 const styles = StyleSheet.create({
   field: { gap: space.s },
   better: { flexDirection: "row" },
-  outcome: { flexDirection: "row", flexWrap: "wrap", alignItems: "center", gap: space.s },
+  outcome: { flexDirection: "row", flexWrap: "wrap", alignItems: "center", gap: space.s, minHeight: rem(18) },
 });
 
 /** What the list does not say: that it is a part, empty, or not the server's. */
