@@ -1,6 +1,7 @@
 import type { Level } from "./joined";
 import { mentions } from "./mention";
 import type { Message } from "./message";
+import { Emitter } from "./store";
 
 /** A message of another client that has come while the app was running, for notifications. */
 export interface Arrival {
@@ -15,7 +16,7 @@ export interface Arrival {
 export class Arrivals {
   readonly #client: string;
   readonly #levelOf: (room: string) => Level;
-  readonly #listeners = new Set<(arrival: Arrival) => void>();
+  readonly #told = new Emitter<Arrival>();
 
   constructor(client: string, levelOf: (room: string) => Level) {
     this.#client = client;
@@ -23,16 +24,12 @@ export class Arrivals {
   }
 
   /** The returned function ends the subscription. */
-  subscribe(listener: (arrival: Arrival) => void): () => void {
-    const own = (arrival: Arrival) => listener(arrival);
-    this.#listeners.add(own);
-    return () => void this.#listeners.delete(own);
-  }
+  readonly subscribe = this.#told.subscribe;
 
   tell(messages: readonly Message[]): void {
     for (const message of messages) {
       const mention = mentions(message.msg, this.#client).length > 0;
-      for (const listener of [...this.#listeners]) listener({ message, mention, level: this.#levelOf(message.room) });
+      this.#told.emit({ message, mention, level: this.#levelOf(message.room) });
     }
   }
 }

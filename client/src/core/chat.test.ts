@@ -164,7 +164,7 @@ describe("joining and leaving", () => {
   test("the rooms of the server are listed", async () => {
     const t = setUp();
     t.server.store("tea", "x");
-    await expect((await t.open()).directory()).resolves.toMatchObject([{ name: "tea", last_seq: 1 }]);
+    await expect((await t.open()).search("")).resolves.toMatchObject({ rooms: [{ name: "tea", last_seq: 1 }] });
   });
 });
 

@@ -1,7 +1,7 @@
 import { Arrivals } from "./arrivals";
-import { Api, type Entry, type Found } from "./api";
-import { Emitter, Store, type Readable, type Subscribe } from "./store";
-import type { Device, Platform, TabEvent, Tabs, Connectivity } from "./device";
+import { Api, type Found } from "./api";
+import { anyOf, Emitter, Store, type Readable, type Subscribe } from "./store";
+import type { Device, Platform, TabEvent, Tabs } from "./device";
 import { EventRing, type Details } from "./events";
 import { Failure } from "./failure";
 import { dial, freeSlot } from "./hub";
@@ -16,7 +16,6 @@ import { backoff, pause } from "./retry";
 import { RecordReader } from "./records";
 import { Room } from "./room";
 import { Summaries, summaryOf, type Summary } from "./summaries";
-
 import { Watcher } from "./watcher";
 
 export type { Arrival } from "./arrivals";
@@ -53,7 +52,6 @@ export class Chat {
 
   readonly #device: Device;
   readonly #tabs: Tabs;
-  readonly #connectivity: Connectivity;
   readonly #api: Api;
   readonly #outbox: Outbox;
   readonly #linker: Linker;
@@ -70,6 +68,8 @@ export class Chat {
   readonly #token: Store<string | undefined>;
   /** Fires when the user wants to use this tab. */
   readonly #used = new Emitter();
+  /** Fires when what the device could not do may succeed. */
+  readonly #mayStore: { readonly subscribe: Subscribe };
   #settling = false;
 
   private constructor(platform: Platform, server: string, identity: Identity, events: EventRing) {
@@ -83,7 +83,7 @@ export class Chat {
     this.events = events;
     this.#device = device;
     this.keeps = device.keeping;
-    this.#connectivity = connectivity;
+    this.#mayStore = anyOf(connectivity, device.answered);
     this.#tabs = platform.tabs(server, identity.client);
     this.#api = new Api(server, token, events);
     this.#reader = new RecordReader(device);
@@ -106,7 +106,8 @@ export class Chat {
             negotiates,
             received: (m) => this.#rooms.get(m.room)?.receive(m),
             reset: (room) => this.#rooms.has(room) && this.#watcher.again(room),
-            slot: (ended) => this.#tabs.slot?.({ end: ended, waits, asked: this.#asked }) ?? freeSlot(),
+            slot: (ended) =>
+              this.#tabs.slot?.({ end: ended, waits, asked: anyOf(connectivity, this.#used).subscribe }) ?? freeSlot(),
             events,
           },
           end,
@@ -147,7 +148,10 @@ export class Chat {
     this.maySend = this.#maySend;
     this.#outbox.outgoing.subscribe(() => this.#waiting.set(this.#outbox.outgoing.get().filter(isUnsent).length));
     void this.#outbox.sent.then(async () => events.note("persist", { granted: await platform.persist() }));
-    device.answered.subscribe(() => this.#readDeviceAgain());
+    device.answered.subscribe(() => {
+      void this.#outbox.reload();
+      void this.#settle();
+    });
     device.keeping.subscribe(() => events.note("device", { keeps: device.keeping.get() }));
     this.erased = new Promise((resolve) => this.#tabs.subscribe((event) => this.#onTabEvent(event, resolve)));
   }
@@ -203,11 +207,6 @@ export class Chat {
   async search(prefix: string): Promise<Found> {
     if (prefix !== "" && !roomPattern.test(prefix)) return { rooms: [], complete: true }; // no name begins so
     return this.#api.search(prefix, mostFound);
-  }
-
-  /** Returns the first five hundred rooms of the server that the client may read. Rejects with a Failure. */
-  directory(): Promise<readonly Entry[]> {
-    return this.#api.rooms(500);
   }
 
   /** Sends a failed message again. */
@@ -304,13 +303,6 @@ export class Chat {
     this.#joined.subscribe((change) => change.is === "level" && this.#summaries.change(change.room));
   }
 
-  /** Reads what the device could not tell before. */
-  #readDeviceAgain(): void {
-    void this.#outbox.reload();
-    void this.#joined.load();
-    for (const room of this.#rooms.values()) void room.load();
-  }
-
   #add(name: string): Room {
     const { client } = this;
     const room = new Room({
@@ -354,7 +346,7 @@ export class Chat {
       const rooms = [...this.#rooms.values()];
       const [joined] = await Promise.all([this.#joined.load(), ...rooms.map((room) => room.load())]);
       if (joined && rooms.every((room) => room.known)) break;
-      await pause(backoff(failures), this.#connectivity, end);
+      await pause(backoff(failures), this.#mayStore, end);
     }
     this.#settling = false;
   }
@@ -364,12 +356,6 @@ export class Chat {
     const names = new Set([...this.#summaries.list.get().map(({ name }) => name), ...this.#rooms.keys()]);
     return [...names].filter((name) => this.#rooms.has(name));
   }
-
-  /** Calls the listener when the user comes to this tab, or presses the button for it. */
-  readonly #asked: Subscribe = (listener) => {
-    const off = [this.#connectivity.subscribe(listener), this.#used.subscribe(listener)];
-    return () => off.forEach((end) => end());
-  };
 
   #onTabEvent(event: TabEvent, erased: () => void): void {
     if (event.is === "erased") void this.close().then(erased);

@@ -1,10 +1,9 @@
-import type { Api, Page } from "./api";
+import type { Page } from "./api";
 import { Failure, type Reason } from "./failure";
 import type { Cursor, Hub, Joined } from "./hub";
-import type { Log } from "./log";
 import type { Message } from "./message";
+import type { Parts } from "./parts";
 import type { ReadMark } from "./readmark";
-import type { Records } from "./records";
 import { after, Throttle } from "./throttle";
 import { earliest } from "./timeline";
 
@@ -19,22 +18,14 @@ const renderInterval = 40;
 /** How long a gap may stay until the room is read again, in milliseconds. The hub leaves no gaps, but a proxy might. */
 const gapTimeout = 3_000;
 
-export interface LiveSyncOptions {
-  readonly room: string;
-  readonly api: Pick<Api, "page">;
-  readonly log: Log;
-  readonly records: Records;
+export interface LiveSyncOptions extends Omit<Parts, "mustBePresent" | "prepended"> {
   readonly mark: ReadMark;
-  readonly isOpen: () => boolean;
   /** Whether more than the newest messages are needed: somebody has opened the room, or has a message in the outbox that is to be found in the log. */
   readonly needsWholePage: () => boolean;
-  /** Reads what the device has, if that has not succeeded yet. Resolves after the try. */
-  readonly load: () => Promise<void>;
   /** Shows and stores messages that are new in the log. */
   readonly keep: (added: readonly Message[]) => void;
   /** Called when the log is dropped, because the server's is another one. */
   readonly dropped: () => void;
-  readonly changed: () => void;
 }
 
 /** Keeps a room's log equal to the server's: it joins, catches up, closes gaps, and begins again in another epoch. */

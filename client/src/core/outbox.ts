@@ -2,7 +2,7 @@ import type { Device, TabEvent, Tabs, Connectivity } from "./device";
 import { Failure, type Reason } from "./failure";
 import { headsOf, Queues } from "./queues";
 import { isDiscardable, isUnsent, type Outgoing, type Unsent, type Written } from "./message";
-import { pause } from "./retry";
+import { never, pause } from "./retry";
 import { Store } from "./store";
 
 export interface OutboxOptions {
@@ -23,9 +23,6 @@ const remembered = 1_000;
 const skew = 10_000;
 /** How long the sending tab may leave a first message waiting while this tab is connected, in milliseconds. It may be suspended. */
 const overdue = 15_000;
-
-/** A source of wake events that never fires. */
-const never = { subscribe: () => () => undefined };
 
 /**
  * The client's own messages until they come back in their rooms' logs. Each message is stored on the device before it is

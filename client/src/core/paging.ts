@@ -1,36 +1,19 @@
-import type { Api, Page } from "./api";
-import type { Log } from "./log";
 import type { Message } from "./message";
-import type { Records } from "./records";
+import type { Parts } from "./parts";
 import type { More } from "./timeline";
 
 /** The size of a page of older messages. */
 const olderPageSize = 500;
 
-export interface PagingOptions {
-  readonly room: string;
-  readonly api: Pick<Api, "page">;
-  readonly log: Log;
-  readonly records: Records;
-  /** Resolves when the device was asked for what it has. */
-  readonly load: () => Promise<void>;
-  readonly isOpen: () => boolean;
-  /** Throws if a page is not of the log's epoch. */
-  readonly mustBePresent: (page: Page) => void;
-  /** Called with messages that are new before the first one. */
-  readonly prepended: (messages: readonly Message[]) => void;
-  readonly changed: () => void;
-}
-
 /** Fetches the messages before those in memory, from the device if it has them, otherwise from the server. */
 export class Paging {
-  readonly #o: PagingOptions;
+  readonly #o: Parts;
   #state: Exclude<More, "none"> = "some";
   #fetching: Promise<void> | undefined;
   /** The number of the oldest message to fetch. */
   #target = Infinity;
 
-  constructor(options: PagingOptions) {
+  constructor(options: Parts) {
     this.#o = options;
   }
 

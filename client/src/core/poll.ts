@@ -1,7 +1,7 @@
 import type { Api, Entry } from "./api";
 import type { Connectivity } from "./device";
 import { Failure } from "./failure";
-import { backoff, pause } from "./retry";
+import { backoff, never, pause } from "./retry";
 import type { Room } from "./room";
 import { Emitter } from "./store";
 
@@ -15,9 +15,6 @@ const mostNames = 200;
 const gathering = 1_000;
 /** How many rooms' newest messages are fetched at the same time. */
 const inFlight = 4;
-
-/** A source of wake events that never fires. */
-const never = { subscribe: () => () => undefined };
 
 export interface PollOptions {
   readonly api: Pick<Api, "named">;

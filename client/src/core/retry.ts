@@ -13,6 +13,9 @@ export function backoff(failures: number, random: () => number = Math.random): n
   return most / 2 + (most / 2) * random();
 }
 
+/** A source of wake events that never fires. */
+export const never = { subscribe: () => () => undefined };
+
 /** Waits for a time, which may be Infinity. A wake event or the end cuts the wait short. */
 export function pause(
   milliseconds: number,

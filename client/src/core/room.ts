@@ -10,9 +10,9 @@ import type { Outbox } from "./outbox";
 import { Paging } from "./paging";
 import { ReadMark } from "./readmark";
 import { kept, Records, type RecordReader } from "./records";
-import { Store } from "./store";
+import { isSame, Store } from "./store";
 import { after } from "./throttle";
-import { emptyTimeline, sameTimeline, type Timeline } from "./timeline";
+import { emptyTimeline, type Timeline } from "./timeline";
 import { LogWindow } from "./window";
 
 /** How many messages stay in memory while the room is not open. */
@@ -339,7 +339,7 @@ export class Room {
       wentBack: this.#live.wentBack,
       refused: this.#live.refused,
     };
-    if (!sameTimeline(before, timeline)) this.timeline.set(timeline);
+    if (!isSame(before, timeline)) this.timeline.set(timeline);
   }
 }
 

@@ -8,19 +8,29 @@ export interface Readable<T> {
   readonly subscribe: (changed: () => void) => () => void;
 }
 
-/** Notifies its subscribers. */
-export class Emitter {
-  readonly #listeners = new Set<{ readonly listener: () => void }>();
+/** Notifies its subscribers, with a value if it has one. */
+export class Emitter<T = void> {
+  readonly #listeners = new Set<{ readonly listener: (value: T) => void }>();
 
-  readonly subscribe = (listener: () => void): (() => void) => {
+  readonly subscribe = (listener: (value: T) => void): (() => void) => {
     const entry = { listener };
     this.#listeners.add(entry);
     return () => void this.#listeners.delete(entry);
   };
 
-  emit(): void {
-    for (const { listener } of [...this.#listeners]) listener();
+  emit(value: T): void {
+    for (const { listener } of [...this.#listeners]) listener(value);
   }
+}
+
+/** Returns the events of all sources. */
+export function anyOf(...sources: readonly { readonly subscribe: Subscribe }[]): { readonly subscribe: Subscribe } {
+  return {
+    subscribe(listener) {
+      const ends = sources.map((source) => source.subscribe(listener));
+      return () => ends.forEach((end) => end());
+    },
+  };
 }
 
 /** A Readable that its owner sets. */
@@ -46,4 +56,10 @@ export class Store<T> implements Readable<T> {
   update(change: (value: T) => T): void {
     this.set(change(this.#value));
   }
+}
+
+/** Whether two objects of a type have the same values. Each must be an object literal of the type, so that it has no other keys. */
+export function isSame<T extends object>(a: T, b: T): boolean {
+  const keys = Object.keys(b) as (keyof T)[];
+  return keys.every((key) => a[key] === b[key]);
 }

@@ -1,7 +1,7 @@
 import type { Level } from "./joined";
 import { timeOf, type Message, type Outgoing } from "./message";
 import type { Room } from "./room";
-import { Store, type Readable } from "./store";
+import { isSame, Store, type Readable } from "./store";
 import { frame, soon, Throttle } from "./throttle";
 
 /** A room in the list of rooms. */
@@ -70,7 +70,7 @@ export class Summaries {
     let [changed, moved] = [false, false];
     for (const name of stale) {
       const [before, now] = [this.#shown.get(name), this.#of(name)];
-      if (isSame(before, now)) continue;
+      if (before === now || (before !== undefined && now !== undefined && isSame(before, now))) continue;
       changed = true;
       moved ||= before === undefined || now === undefined || compare(before, now) !== 0;
       if (now === undefined) this.#shown.delete(name);
@@ -81,12 +81,6 @@ export class Summaries {
       moved ? [...this.#shown.values()].sort(compare) : list.map((summary) => this.#shown.get(summary.name) ?? summary),
     );
   }
-}
-
-function isSame(a: Summary | undefined, b: Summary | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  const keys = Object.keys(b) as (keyof Summary)[]; // an object literal of this type has no other keys
-  return keys.every((key) => a[key] === b[key]);
 }
 
 function compare(a: Summary, b: Summary): number {

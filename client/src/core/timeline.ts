@@ -76,9 +76,3 @@ export function earliest(before: string | null, now: string): string {
   if (before === null || before === "" || now === "") return before === null || before === "" ? now : before;
   return before < now ? before : now;
 }
-
-/** Whether two timelines have the same values and the same lists. */
-export function sameTimeline(a: Timeline, b: Timeline): boolean {
-  const keys = Object.keys(b) as (keyof Timeline)[]; // an object literal of this type has no other keys
-  return keys.every((key) => a[key] === b[key]);
-}

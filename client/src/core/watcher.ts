@@ -120,8 +120,7 @@ export class Watcher {
   again(name: string): void {
     const reading = this.#reading;
     if (reading === undefined) return;
-    const at = reading.queue.indexOf(name);
-    if (at >= 0) reading.queue.splice(at, 1);
+    unqueue(reading, name);
     reading.queue.unshift(name);
     this.#pump(reading);
   }
@@ -131,8 +130,7 @@ export class Watcher {
     const reading = this.#reading;
     this.#beyond.delete(name);
     if (reading === undefined) return;
-    const at = reading.queue.indexOf(name);
-    if (at >= 0) reading.queue.splice(at, 1);
+    unqueue(reading, name);
     reading.joined.delete(name);
     await reading.hub.leave(name).catch(() => undefined); // on failure its messages are ignored
     reading.full = false;
@@ -238,6 +236,11 @@ export class Watcher {
     });
     reading.end.addEventListener("abort", cancel);
   }
+}
+
+function unqueue({ queue }: Reading, name: string): void {
+  const at = queue.indexOf(name);
+  if (at >= 0) queue.splice(at, 1);
 }
 
 function readingOf(hub: Hub, end: AbortSignal, queue: string[], ready: () => void): Reading {

@@ -1,7 +1,5 @@
-import type { Api, Page } from "./api";
-import type { Log } from "./log";
 import type { Message } from "./message";
-import type { Records } from "./records";
+import type { Parts } from "./parts";
 import type { More, Window } from "./timeline";
 
 /** How many messages a window begins with, and how many each further page has. */
@@ -9,29 +7,15 @@ const windowPage = 100;
 /** The largest number of messages in a window. More at one end drop those at the other. */
 const mostInWindow = 1_000;
 
-export interface LogWindowOptions {
-  readonly room: string;
-  readonly api: Pick<Api, "page" | "newer">;
-  readonly log: Log;
-  readonly records: Records;
-  /** Resolves when the device was asked for what it has. */
-  readonly load: () => Promise<void>;
-  /** Throws if a page is not of the log's epoch. */
-  readonly mustBePresent: (page: Page) => void;
-  /** Called with messages that are new before the first one of the log. */
-  readonly prepended: (messages: readonly Message[]) => void;
-  readonly changed: () => void;
-}
-
 /**
  * A closed part of a room's log around a number, beside the run of the newest messages. It reads the device first, and grows in both
  * directions. When it meets the run, its messages become part of the run.
  */
 export class LogWindow {
-  readonly #o: LogWindowOptions;
+  readonly #o: Parts;
   #window: Window | null = null;
 
-  constructor(options: LogWindowOptions) {
+  constructor(options: Parts) {
     this.#o = options;
   }
 

@@ -1,5 +1,5 @@
 import type { SlotOptions } from "../core/device";
-import type { Slot } from "../core/hub";
+import { freeSlot, type Slot } from "../core/hub";
 
 /**
  * A browser has six connections for one host over HTTP/1.1, for all tabs together. So many of them may be held by tabs that have
@@ -24,22 +24,18 @@ export function slotsOf(locks: Locks | undefined): (o: SlotOptions) => Promise<S
     return { lost, release: give };
   };
   return async (o) => {
-    if (locks === undefined) return unlimited();
+    if (locks === undefined) return freeSlot();
     try {
       for (const name of names) {
         const slot = await request(locks, name, { ifAvailable: true });
         if (slot !== null) return granted(slot);
       }
     } catch {
-      return unlimited(); // the browser grants no lock
+      return freeSlot(); // the browser grants no lock
     }
     o.waits();
     return granted(await wait(locks, o, mayTake));
   };
-}
-
-function unlimited(): Slot {
-  return { lost: new Promise(() => undefined), release: () => undefined };
 }
 
 /** Waits until a slot is free, or takes one when the user comes to this tab. Rejects when end is aborted. */
