@@ -24,6 +24,17 @@ function given() {
 
 const last = () => JSON.parse(current.shared.get("identity") ?? "null") as unknown;
 
+/** Ann is signed in, a message of hers waits because posts are cut off, and a link offers to go on as Bob. */
+async function offeredWithUnsent() {
+  const t = given();
+  t.server.before = (what) => (what.startsWith("POST") ? Promise.reject(new TypeError("cut")) : Promise.resolve());
+  const opened = await t.open();
+  await chatOf(opened.session).room("lobby")?.send("of ann");
+  opened.follow(bob);
+  await flushPromises();
+  return { t, ...opened };
+}
+
 describe("a link of somebody else", () => {
   test("asks after the server's yes, and nothing changes until the answer", async () => {
     const t = given();
@@ -48,12 +59,7 @@ describe("a link of somebody else", () => {
   });
 
   test("signs in after a yes; what waited is sent when the first person is back", async () => {
-    const t = given();
-    t.server.before = (what) => (what.startsWith("POST") ? Promise.reject(new TypeError("cut")) : Promise.resolve());
-    const { session, follow } = await t.open();
-    await chatOf(session).room("lobby")?.send("of ann");
-    follow(bob);
-    await flushPromises();
+    const { t, session } = await offeredWithUnsent();
     expect(questionOf(session).unsent).toBe(1);
     await questionOf(session).accept();
     expect([chatOf(session).client, last()]).toEqual(["bob", { client: "bob", token: bob }]);
@@ -262,12 +268,7 @@ describe("two people in two tabs of one browser", () => {
 });
 
 test("the unsent messages of everybody on this device are counted before a sign-out", async () => {
-  const t = given();
-  t.server.before = (what) => (what.startsWith("POST") ? Promise.reject(new TypeError("cut")) : Promise.resolve());
-  const { session, follow } = await t.open();
-  await chatOf(session).room("lobby")?.send("of ann");
-  follow(bob);
-  await flushPromises();
+  const { t, session } = await offeredWithUnsent();
   await questionOf(session).accept();
   await chatOf(session).room("lobby")?.send("of bob");
   await flushPromises();

@@ -1,4 +1,5 @@
 import { eraseKeyValues, keyValues } from "./keyvalues";
+import { checkStoring } from "./keyvalues.suite";
 
 const mockChain = new Map<string, string>();
 jest.mock("expo-secure-store", () => {
@@ -15,17 +16,7 @@ jest.mock("expo-secure-store", () => {
 });
 
 test("Values are stored until they are removed", async () => {
-  expect(await keyValues.read("server")).toBeNull();
-  await keyValues.write("server", "https://chat.example.org");
-  await keyValues.write("identity", '{"client":"ann"}\u2028');
-  await keyValues.write("language", "");
-  expect(await keyValues.read("server")).toBe("https://chat.example.org");
-  expect(await keyValues.read("identity")).toBe('{"client":"ann"}\u2028');
-  expect(await keyValues.read("language")).toBe("");
-  await keyValues.write("server", "http://other");
-  await keyValues.write("identity", null);
-  expect(await keyValues.read("server")).toBe("http://other");
-  expect(await keyValues.read("identity")).toBeNull();
+  await checkStoring(keyValues);
   expect([...mockChain.keys()]).toEqual(["restante.server", "restante.language"]);
 });
 

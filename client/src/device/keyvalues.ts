@@ -2,6 +2,8 @@ import { deleteItemAsync, getItemAsync, setItemAsync } from "expo-secure-store";
 
 import type { KeyValueStore } from "../core/device";
 
+import { isOfTab } from "./oftab";
+
 const prefix = "restante.";
 /** The values of the only tab that a phone has: the run of the app. */
 const ofTab = new Map<string, string>();
@@ -35,8 +37,4 @@ export async function eraseKeyValues(): Promise<void> {
 async function knownKeys(): Promise<readonly string[]> {
   const noted: unknown = JSON.parse((await getItemAsync(listKey)) ?? "null"); // only this file writes the value
   return Array.isArray(noted) ? noted.filter((key) => typeof key === "string") : earlier;
-}
-
-function isOfTab(key: string): boolean {
-  return key.startsWith("tab.");
 }

@@ -1,3 +1,4 @@
+import { checkStoring } from "./keyvalues.suite";
 import { keepTabValues, keyValues } from "./keyvalues.web";
 
 /** The storage of a site. Writes fail while it is full, and all calls fail while it is locked. */
@@ -28,17 +29,7 @@ beforeEach(() => {
 afterEach(() => Reflect.deleteProperty(globalThis, "localStorage"));
 
 test("Values are stored until they are removed", async () => {
-  expect(await keyValues.read("server")).toBeNull();
-  await keyValues.write("server", "https://chat.example.org");
-  await keyValues.write("identity", '{"client":"ann"}\u2028');
-  await keyValues.write("language", "");
-  expect(await keyValues.read("server")).toBe("https://chat.example.org");
-  expect(await keyValues.read("identity")).toBe('{"client":"ann"}\u2028');
-  expect(await keyValues.read("language")).toBe("");
-  await keyValues.write("server", "http://other");
-  await keyValues.write("identity", null);
-  expect(await keyValues.read("server")).toBe("http://other");
-  expect(await keyValues.read("identity")).toBeNull();
+  await checkStoring(keyValues);
   expect([...storage.items.keys()]).toEqual(["restante:server", "restante:language"]);
 });
 

@@ -1,5 +1,7 @@
 import type { KeyValueStore } from "../core/device";
 
+import { isOfTab } from "./oftab";
+
 const prefix = "restante:";
 /** Values that the browser could not store. They live as long as the page. */
 const unsaved = new Map<string, string | null>();
@@ -38,10 +40,6 @@ export const keyValues: KeyValueStore = {
 // not go on as before. So the values of a tab have a random mark, which all tabs share. Removing such a value removes the mark,
 // and the tabs that run make another one.
 const markKey = `${prefix}mark`;
-
-function isOfTab(key: string): boolean {
-  return key.startsWith("tab.");
-}
 
 /** Whether the values of this tab have the mark of all tabs. */
 function isValid(): boolean {

@@ -27,8 +27,8 @@ export function openTabs(name: string): Tabs {
   };
 }
 
-/** Null if the browser does not allow channels, as Firefox does when it blocks cookies. */
-function openChannel(name: string): BroadcastChannel | null {
+/** Opens the channel of that name between tabs. Null if the browser does not allow channels, as Firefox does when it blocks cookies. */
+export function openChannel(name: string): BroadcastChannel | null {
   try {
     return new BroadcastChannel(name);
   } catch {

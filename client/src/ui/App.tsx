@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type ReactNode } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 import { StatusBar, StyleSheet, useColorScheme, View } from "react-native";
 
 import type { Platform } from "../core/device";
@@ -21,6 +21,7 @@ import { SignIn } from "./SignIn";
 import { ColoursContext, dark, light } from "./theme";
 import { Tips } from "./Tips";
 import { Whole } from "./Whole";
+import { useLatest } from "./latest";
 
 /** The app on a platform. */
 export function App({ platform }: { readonly platform: Platform }) {
@@ -77,11 +78,8 @@ function Screen({ session, preferences, onWithout }: GuardProps & { readonly pre
   const isDark = (scheme === "system" ? system : scheme) === "dark";
   const colours = isDark ? dark : light;
   const locale = useDeviceLocale(language);
-  const texts = useRef(locale.t);
-  useEffect(() => {
-    texts.current = locale.t;
-  }, [locale]);
-  useEffect(() => followLinks(session, () => texts.current), [session]);
+  const texts = useLatest(locale.t);
+  useEffect(() => followLinks(session, () => texts.current), [session, texts]);
   useEffect(() => configurePage(locale.language, locale.rtl, scheme), [locale, scheme]);
   return (
     <LocaleContext.Provider value={locale}>

@@ -22,7 +22,7 @@ import { reasonText } from "./i18n/reasons";
 import { formatOf, sends } from "./keys";
 import { focusNewest } from "./messages/focus";
 import { Text } from "./Text";
-import { radius, rem, space, useColours } from "./theme";
+import { column, radius, rem, space, useColours } from "./theme";
 
 /** The composer shows how many bytes are left when fewer than this are left. */
 const countdown = 2_000;
@@ -163,7 +163,7 @@ function Frame({ children }: { readonly children: ReactNode }) {
 
 const styles = StyleSheet.create({
   frame: { paddingHorizontal: space.s, paddingTop: space.xs, paddingBottom: space.s },
-  column: { width: "100%", maxWidth: rem(860), marginHorizontal: "auto", gap: space.xs },
+  column: { width: "100%", maxWidth: rem(column), marginHorizontal: "auto", gap: space.xs },
   box: { flexDirection: "row", alignItems: "flex-end", borderRadius: radius.m, borderWidth: 1 },
   hint: { textAlign: "center", paddingVertical: space.s },
 });

@@ -1,9 +1,10 @@
-import { useEffect, useMemo, useRef } from "react";
+import { useEffect, useMemo } from "react";
 import { BackHandler } from "react-native";
 
 import { useReadable } from "./readable";
 import { addLayer, closeTopmost, list, spot } from "./spot";
 import type { Place } from "./where";
+import { useLatest } from "./latest";
 
 /** Returns the current place. The phone's back button closes what is open over it, then it leads to the list, then out of the app. */
 export function usePlace(): Place {
@@ -15,10 +16,7 @@ export function usePlace(): Place {
 
 /** Closes a layer over the page, such as a menu, with the phone's back button. */
 export function useLayer(close: () => void): void {
-  const newest = useRef(close);
-  useEffect(() => {
-    newest.current = close;
-  }, [close]);
+  const newest = useLatest(close);
   useEffect(() => {
     const remove = addLayer(() => newest.current());
     const end = onBack(closeTopmost);
@@ -26,7 +24,7 @@ export function useLayer(close: () => void): void {
       end();
       remove();
     };
-  }, []);
+  }, [newest]);
 }
 
 function show(room: string, seq?: number | null): void {

@@ -1,6 +1,7 @@
-import { useEffect, useRef, useSyncExternalStore } from "react";
+import { useEffect, useSyncExternalStore } from "react";
 
 import { fragmentOf, spotOf, type Place } from "./where";
+import { useLatest } from "./latest";
 
 /** The states of history entries: a room that was shown from the list, and a layer that is open over the page. */
 const fromList = "from the list";
@@ -102,11 +103,8 @@ const layers = new Layers();
 
 /** Closes a layer over the page, such as a dialog, when the user goes back. */
 export function useLayer(close: () => void): void {
-  const newest = useRef(close);
-  useEffect(() => {
-    newest.current = close;
-  }, [close]);
-  useEffect(() => layers.open(() => newest.current()), []);
+  const newest = useLatest(close);
+  useEffect(() => layers.open(() => newest.current()), [newest]);
 }
 
 function notify(): void {

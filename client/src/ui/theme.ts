@@ -105,6 +105,9 @@ export const mono = Platform.select({
 /** The smallest width at which the list of rooms and a room are side by side, at the usual text size. */
 export const twoPanes = 720;
 
+/** The widest column of messages, with the composer below it, in pixels at the usual text size. Longer lines are hard to read. */
+export const column = 860;
+
 export const ColoursContext = createContext<Colours>(light);
 
 export function useColours(): Colours {

@@ -1,16 +1,14 @@
-import { useEffect, useRef } from "react";
+import { useEffect } from "react";
 
 import { shortcutOf, type Shortcut } from "./shortcuts";
+import { useLatest } from "./latest";
 
 /** Whether the keyboard has the keys of Apple. */
 export const apple = /Mac|iPhone|iPad/.test(navigator.platform);
 
 /** Calls act with what the user does by the keyboard anywhere in the app. While a dialog is open, the keys are the dialog's. */
 export function useShortcuts(act: (shortcut: Shortcut) => void): void {
-  const newest = useRef(act);
-  useEffect(() => {
-    newest.current = act;
-  }, [act]);
+  const newest = useLatest(act);
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       const field = event.target instanceof Element ? event.target.closest("input, textarea, [contenteditable]") : null;
@@ -25,5 +23,5 @@ export function useShortcuts(act: (shortcut: Shortcut) => void): void {
     };
     window.addEventListener("keydown", pressed, true); // fields keep their keys from everything that listens later
     return () => window.removeEventListener("keydown", pressed, true);
-  }, []);
+  }, [newest]);
 }

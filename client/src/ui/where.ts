@@ -23,3 +23,8 @@ export function spotOf(fragment: string): Spot {
 export function fragmentOf(room: string, seq: number | null = null): string {
   return seq === null ? `#/${room}` : `#/${room}/${seq}`;
 }
+
+/** Returns the address of a message, or of a room. */
+export function linkTo(server: string, room: string, seq: number | null): string {
+  return `${server}/${fragmentOf(room, seq)}`;
+}

@@ -1,5 +1,6 @@
-import { useEffect, useRef } from "react";
+import { useEffect } from "react";
 
+import { useLatest } from "../latest";
 import { longest, type IncomingOptions } from "./incoming";
 
 /**
@@ -7,10 +8,7 @@ import { longest, type IncomingOptions } from "./incoming";
  * letting the browser open the file in place of the app or hang. Texts and keys that no other element wants go to the field.
  */
 export function useIncoming(options: IncomingOptions): void {
-  const latest = useRef(options);
-  useEffect(() => {
-    latest.current = options;
-  });
+  const latest = useLatest(options);
   useEffect(() => {
     const area = () => latest.current.field.current as HTMLTextAreaElement | null;
     /** Handles data that arrives. Returns whether the browser may go on with it. */
@@ -54,7 +52,7 @@ export function useIncoming(options: IncomingOptions): void {
     return () => {
       for (const [name, handler] of handlers) document.removeEventListener(name, handler as EventListener);
     };
-  }, []);
+  }, [latest]);
 }
 
 /** Returns how many characters of a field stay when something is pasted over what is selected. */

@@ -1,12 +1,10 @@
-import { useEffect, useRef, type RefObject } from "react";
+import { useEffect, type RefObject } from "react";
 import type { View } from "react-native";
+import { useLatest } from "../latest";
 
 /** Calls close when the pointer is pressed outside of an element. */
 export function useOutside(element: RefObject<View | null>, close: () => void): void {
-  const latest = useRef(close);
-  useEffect(() => {
-    latest.current = close;
-  }, [close]);
+  const latest = useLatest(close);
   useEffect(() => {
     const pressed = ({ target }: PointerEvent) => {
       const inside = element.current as unknown as HTMLElement | null;
@@ -15,5 +13,5 @@ export function useOutside(element: RefObject<View | null>, close: () => void): 
     };
     document.addEventListener("pointerdown", pressed);
     return () => document.removeEventListener("pointerdown", pressed);
-  }, [element]);
+  }, [element, latest]);
 }

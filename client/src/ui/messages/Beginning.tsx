@@ -7,7 +7,7 @@ import { useReadable } from "../readable";
 import { useLocale } from "../i18n";
 import { Text } from "../Text";
 import { space } from "../theme";
-import { linkTo } from "./commands";
+import { linkTo } from "../where";
 import { useCopy } from "./useCopy";
 
 /** A room in which nothing has been said: its name, and an invitation to write and to bring others. */

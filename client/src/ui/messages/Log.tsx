@@ -22,6 +22,7 @@ import { harmless } from "./text";
 import { fullTime } from "./times";
 import { useCopy } from "./useCopy";
 import { useGeneration, viewOf } from "./view";
+import { useLatest } from "../latest";
 
 interface Props {
   readonly chat: Chat;
@@ -121,10 +122,7 @@ interface SurroundingsOptions {
 function useSurroundingsOf({ chat, list, flashed, copy, setMenu, onVisit }: SurroundingsOptions): Surroundings {
   const { density } = useReadable(usePreferences().choices);
   const wide = useWide();
-  const visit = useRef(onVisit);
-  useEffect(() => {
-    visit.current = onVisit;
-  }, [onVisit]);
+  const visit = useLatest(onVisit);
   const openMenu = useCallback(
     (message: Message | Outgoing, anchor: Anchor) => setMenu({ message, anchor }),
     [setMenu],
@@ -139,7 +137,7 @@ function useSurroundingsOf({ chat, list, flashed, copy, setMenu, onVisit }: Surr
       openMenu,
       visit: (room, seq) => visit.current(room, seq),
     }),
-    [chat, list, copy, openMenu],
+    [chat, list, copy, openMenu, visit],
   );
   return useMemo(
     () => ({ density, wide, me: chat.client, server: chat.server, flashed, actions }),

@@ -2,7 +2,7 @@ import { Modal, Pressable, StyleSheet, View } from "react-native";
 
 import { useColours } from "../theme";
 import type { MenuProps } from "./menu";
-import { MenuItem, MenuTitle } from "./MenuItem";
+import { MenuItems } from "./MenuItems";
 
 /** The menu of a message on phones: a sheet at the bottom. Back or a tap beside it closes it. */
 export function Menu({ commands, title, onClose }: MenuProps) {
@@ -21,17 +21,7 @@ export function Menu({ commands, title, onClose }: MenuProps) {
           accessibilityViewIsModal
           style={[styles.sheet, { backgroundColor: colours.surface, borderColor: colours.line }]}
         >
-          <MenuTitle title={title} />
-          {commands.map((command) => (
-            <MenuItem
-              key={command.id}
-              command={command}
-              onPress={() => {
-                onClose();
-                command.run();
-              }}
-            />
-          ))}
+          <MenuItems commands={commands} title={title} onClose={onClose} />
         </View>
       </View>
     </Modal>

@@ -1,9 +1,9 @@
 import { useLayoutEffect, useRef, useState, type CSSProperties, type KeyboardEvent } from "react";
 
-import { useLayer } from "../place";
+import { Cover } from "../Cover.web";
 import { radius, useColours } from "../theme";
 import type { MenuProps } from "./menu";
-import { MenuItem, MenuTitle } from "./MenuItem";
+import { MenuItems } from "./MenuItems";
 
 const width = 260;
 const margin = 8;
@@ -11,22 +11,13 @@ const margin = 8;
 /** The menu of a message in a browser: beside the message, or a sheet at the bottom after a long press. */
 export function Menu({ commands, title, anchor, onClose }: MenuProps) {
   const colours = useColours();
-  const dialog = useRef<HTMLDialogElement>(null);
   const element = useRef<HTMLDivElement>(null);
-  const [opener] = useState(() => document.activeElement);
   const [top, setTop] = useState<number | null>(null);
-  useLayer(onClose);
   useLayoutEffect(() => {
-    const shown = dialog.current;
-    shown?.showModal(); // over everything, whatever the order of the page
     const height = element.current?.offsetHeight ?? 0;
     if (anchor !== null) setTop(Math.max(margin, Math.min(anchor.y, innerHeight - height - margin)));
     itemsOf(element.current)[0]?.focus();
-    return () => {
-      shown?.close();
-      if (opener instanceof HTMLElement) opener.focus({ preventScroll: true });
-    };
-  }, [anchor, opener]);
+  }, [anchor]);
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     const items = itemsOf(element.current);
@@ -48,15 +39,10 @@ export function Menu({ commands, title, anchor, onClose }: MenuProps) {
           borderRadius: radius.m,
         };
   return (
-    <dialog
-      ref={dialog}
+    <Cover
       aria-label={title}
-      style={{ ...everything, backgroundColor: anchor === null ? colours.scrim : "transparent", color: colours.text }}
-      onCancel={(event) => {
-        event.preventDefault();
-        onClose();
-      }}
-      onPointerDown={({ target, currentTarget }) => target === currentTarget && onClose()}
+      style={{ backgroundColor: anchor === null ? colours.scrim : "transparent", color: colours.text }}
+      onClose={onClose}
     >
       <div
         ref={element}
@@ -65,35 +51,12 @@ export function Menu({ commands, title, anchor, onClose }: MenuProps) {
         onKeyDown={onKeyDown}
         style={{ ...sheet, ...place, backgroundColor: colours.surface, borderColor: colours.line }}
       >
-        <MenuTitle title={title} />
-        {commands.map((command) => (
-          <MenuItem
-            key={command.id}
-            command={command}
-            onPress={() => {
-              onClose();
-              command.run();
-            }}
-          />
-        ))}
+        <MenuItems commands={commands} title={title} onClose={onClose} />
       </div>
-    </dialog>
+    </Cover>
   );
 }
 
-/** The dialog element fills the window. */
-const everything: CSSProperties = {
-  position: "fixed",
-  inset: 0,
-  width: "100%",
-  height: "100%",
-  maxWidth: "none",
-  maxHeight: "none",
-  margin: 0,
-  padding: 0,
-  border: 0,
-  outline: "none",
-};
 const sheet: CSSProperties = {
   position: "absolute",
   boxSizing: "border-box",

@@ -7,7 +7,7 @@ import { MessageBoundary } from "../Boundary";
 import { useLasting } from "../busy";
 import { useLocale } from "../i18n";
 import { newestAsked } from "../newest";
-import { rem, space } from "../theme";
+import { column, rem, space } from "../theme";
 import { Jump, Pill } from "./Floating";
 import { List } from "./List";
 import type { ListHandle } from "./list";
@@ -29,9 +29,6 @@ interface Props {
   /** Leads to the newest messages. */
   readonly onNewest: () => void;
 }
-
-/** The widest column of messages. Longer lines are hard to read. */
-export const column = 860;
 
 /** The rows, and the buttons to move in them. It is mounted again when other messages are shown. */
 export function Scroller({ list, room, client, timeline, view, jumped, attentive, onNewest }: Props) {

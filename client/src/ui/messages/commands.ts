@@ -1,6 +1,6 @@
 import type { Message, Outgoing } from "../../core/message";
 import type { IconProps } from "../icons";
-import { fragmentOf } from "../where";
+import { linkTo } from "../where";
 import type { Actions } from "./surroundings";
 
 /** What a person can do with a message. The bar beside the message has the frequent commands, its menu has all of them. */
@@ -22,9 +22,4 @@ export function commandsOf(message: Message | Outgoing, server: string, actions:
   if (message.kind === "outgoing") return [copyText];
   const link = linkTo(server, message.room, message.seq);
   return [copyText, { id: "copy-link", icon: "link", frequent: true, run: () => actions.copy(link) }];
-}
-
-/** Returns the address of a message, or of a room. */
-export function linkTo(server: string, room: string, seq: number | null): string {
-  return `${server}/${fragmentOf(room, seq)}`;
 }

@@ -12,10 +12,11 @@ function subscribe(changed: () => void): () => void {
 }
 
 /** Whether the user looks at the page, that is whether it is visible and has the focus. */
+export function isAttentive(): boolean {
+  return document.visibilityState === "visible" && document.hasFocus();
+}
+
+/** Returns isAttentive, and draws again when it changes. */
 export function useAttention(): boolean {
-  return useSyncExternalStore(
-    subscribe,
-    () => document.visibilityState === "visible" && document.hasFocus(),
-    () => false,
-  );
+  return useSyncExternalStore(subscribe, isAttentive, () => false);
 }

@@ -1,3 +1,5 @@
+import { openChannel } from "../../device/tabs.web";
+
 /** What tabs tell each other: which room the user looks at in which tab, and that notifications were turned on or off. */
 export type Told =
   | { readonly is: "at"; readonly tab: string; readonly room: string | null }
@@ -18,7 +20,7 @@ export class Attention {
   #room: string | null = null;
 
   constructor(name: string, chosen: (on: boolean) => void) {
-    this.#channel = channelOf(name);
+    this.#channel = openChannel(name);
     this.#channel?.addEventListener("message", ({ data }: MessageEvent<Told>) => {
       if (data.is === "choice") chosen(data.on);
       else this.#others.set(data.tab, { room: data.room, heard: Date.now() });
@@ -64,13 +66,5 @@ export class Attention {
 
   #post(told: Told): void {
     this.#channel?.postMessage(told);
-  }
-}
-
-function channelOf(name: string): BroadcastChannel | null {
-  try {
-    return new BroadcastChannel(name);
-  } catch {
-    return null; // Firefox allows no channel when it blocks cookies
   }
 }

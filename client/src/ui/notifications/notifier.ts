@@ -1,5 +1,6 @@
 import type { Arrival, Chat } from "../../core/chat";
 import type { Texts } from "../i18n";
+import { isAttentive } from "../messages/useAttention.web";
 import type { Preferences } from "../preferences";
 import { textPreview } from "../preview";
 import { Attention } from "./attention";
@@ -59,8 +60,4 @@ export function notifier({ chat, preferences, show, texts, missed }: Options): N
       attention.close();
     },
   };
-}
-
-function isAttentive(): boolean {
-  return document.visibilityState === "visible" && document.hasFocus();
 }

@@ -4,6 +4,7 @@ import { Virtualizer, type VirtualizerHandle } from "virtua";
 import type { Summary } from "../../core/chat";
 import type { RoomListProps } from "./list";
 import type { Calm } from "./order";
+import { useLatest } from "../latest";
 
 const frame: CSSProperties = {
   flex: 1,
@@ -19,14 +20,11 @@ const frame: CSSProperties = {
 export function RoomList({ rooms, calm, current, rowHeight, render, end }: RoomListProps) {
   const list = useRef<VirtualizerHandle>(null);
   const box = useRef<HTMLDivElement>(null);
-  const names = useRef(rooms);
-  useEffect(() => {
-    names.current = rooms;
-  }, [rooms]);
+  const names = useLatest(rooms);
   useEffect(() => {
     const place = names.current.findIndex(({ name }) => name === current);
     if (place >= 0) list.current?.scrollToIndex(place, { align: "nearest" });
-  }, [current]);
+  }, [current, names]);
   useRelease(calm);
 
   const moveFocus = (event: KeyboardEvent) => {

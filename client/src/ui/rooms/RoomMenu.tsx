@@ -10,7 +10,7 @@ import { useReadable } from "../readable";
 import { ActionRow, Choice, Section } from "../Rows";
 import { Text } from "../Text";
 import { space } from "../theme";
-import { fragmentOf } from "../where";
+import { linkTo } from "../where";
 
 /** What the client wants to hear of a room. */
 const levels = ["all", "mentions", "nothing"] as const;
@@ -34,7 +34,7 @@ export function RoomMenu({ chat, room, onBack, onClose }: Props) {
     onBack();
     chat.leave(room);
   };
-  const copy = () => void copyText(`${chat.server}/${fragmentOf(room)}`).then(setCopied);
+  const copy = () => void copyText(linkTo(chat.server, room, null)).then(setCopied);
   return (
     <Dialog title={room} onClose={onClose}>
       <Section title={t("notifications")}>

@@ -6,15 +6,32 @@ import { useLocale } from "../i18n";
 import { Text } from "../Text";
 import { radius, rem, space, useColours } from "../theme";
 import type { Command } from "./commands";
+import type { MenuProps } from "./menu";
 
-/** A command in the menu of a message. */
-export function MenuItem({
-  command: { id, icon },
-  onPress,
-}: {
-  readonly command: Command;
-  readonly onPress: () => void;
-}) {
+/** What is in the menu of a message: a line with its title, and the commands, which close the menu. */
+export function MenuItems({ commands, title, onClose }: Omit<MenuProps, "anchor">) {
+  return (
+    <>
+      <View style={styles.title}>
+        <Text size="small" tone="muted" numberOfLines={2}>
+          {title}
+        </Text>
+      </View>
+      {commands.map((command) => (
+        <MenuItem
+          key={command.id}
+          command={command}
+          onPress={() => {
+            onClose();
+            command.run();
+          }}
+        />
+      ))}
+    </>
+  );
+}
+
+function MenuItem({ command: { id, icon }, onPress }: { readonly command: Command; readonly onPress: () => void }) {
   const colours = useColours();
   const { t } = useLocale();
   return (
@@ -27,17 +44,6 @@ export function MenuItem({
       <Icon name={icon} colour={colours.muted} size={18} />
       <Text>{t(id)}</Text>
     </Pressable>
-  );
-}
-
-/** The line above the commands. */
-export function MenuTitle({ title }: { readonly title: string }) {
-  return (
-    <View style={styles.title}>
-      <Text size="small" tone="muted" numberOfLines={2}>
-        {title}
-      </Text>
-    </View>
   );
 }
 
