@@ -1,11 +1,15 @@
 import { FakeDevice, FakeTabs, flushPromises } from "./fakes";
 import { DeviceRooms } from "./joined";
 
+const opened: DeviceRooms[] = [];
+afterEach(() => opened.splice(0).forEach((joined) => joined.close()));
+
 function setUp() {
   const device = new FakeDevice();
   const tabs = new FakeTabs();
   const tab = async () => {
     const joined = new DeviceRooms({ device, tabs: tabs.tab(), first: ["lobby"] });
+    opened.push(joined);
     await joined.load();
     return joined;
   };
