@@ -7,6 +7,7 @@ const [babel, options] = expo[script];
 const uiTransform = { ...expo, [script]: [babel, { ...options, plugins: [require.resolve("./scripts/imports.cjs")] }] };
 
 module.exports = {
+  testTimeout: 30_000, // a first run compiles what a test loads on demand, such as React Native's Modal
   projects: [
     {
       displayName: "core",
