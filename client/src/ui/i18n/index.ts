@@ -16,12 +16,16 @@ export const languages = {
 
 export type Language = keyof typeof languages;
 
-/** The texts that are loaded, in the syntax of Fluent. */
-const provided = new Map<Language, readonly string[]>([["en", en]]);
+/** The texts that are loaded. */
+const provided = new Map<Language, readonly FluentResource[]>();
+provideTexts("en", en);
 
-/** Adds the texts of a language, see loadTexts. */
+/** Adds the texts of a language, in the syntax of Fluent, see loadTexts. */
 export function provideTexts(language: Language, texts: readonly string[]): void {
-  provided.set(language, texts);
+  provided.set(
+    language,
+    texts.map((text) => new FluentResource(text)),
+  );
 }
 
 /** Whether the texts of a language are loaded. */
@@ -38,8 +42,10 @@ export function isLanguage(tag: string): tag is Language {
 export type Texts = (id: string, values?: Record<string, FluentVariable>) => string;
 
 /** Returns the texts of a language, which are loaded, with the numbers of a locale. Missing texts are in English. */
-export function textsOf(language: Language, numbers: string = language): Texts {
-  const bundles = [bundleOf(language, numbers), bundleOf("en", "en")];
+export function textsOf(language: Language, numbers: () => string = () => language): Texts {
+  const plain = bundleOf(language, language);
+  let numbered: FluentBundle | undefined;
+  const english = language === "en" ? [] : [bundleOf("en", "en")];
   const foreign = languages[language].rtl ? leftToRight : rightToLeft;
   return (id, values = {}) => {
     const isolated = Object.fromEntries(
@@ -48,7 +54,9 @@ export function textsOf(language: Language, numbers: string = language): Texts {
         typeof value === "string" ? isolate(value, foreign) : value,
       ]),
     );
-    for (const bundle of bundles) {
+    const hasNumber = Object.values(values).some((value) => typeof value === "number");
+    const own = hasNumber ? (numbered ??= bundleOf(language, numbers())) : plain;
+    for (const bundle of [own, ...english]) {
       const pattern = bundle.getMessage(id)?.value;
       if (pattern !== undefined && pattern !== null) return bundle.formatPattern(pattern, isolated, []);
     }
@@ -68,7 +76,7 @@ function isolate(text: string, foreign: RegExp): string {
 
 function bundleOf(language: Language, locale: string): FluentBundle {
   const bundle = new FluentBundle(locale, { useIsolating: false });
-  for (const text of provided.get(language) ?? []) bundle.addResource(new FluentResource(text));
+  for (const resource of provided.get(language) ?? []) bundle.addResource(resource);
   return bundle;
 }
 
@@ -80,14 +88,9 @@ export interface Locale {
   readonly formats: Formats;
 }
 
-const texts = new Map<string, Texts>();
-
 /** Returns the locale of a language. Without formats it writes as most of the language's speakers do. */
 export function localeOf(language: Language, formats: Formats = usual(language)): Locale {
-  const key = `${language} ${formats.tag}`;
-  const t = texts.get(key) ?? textsOf(language, formats.tag);
-  texts.set(key, t); // reading the texts is slow
-  return { language, rtl: languages[language].rtl, t, formats };
+  return { language, rtl: languages[language].rtl, t: textsOf(language, formats.tag), formats };
 }
 
 function usual(language: Language): Formats {
