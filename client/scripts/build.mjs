@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { licencesText, packagesOf } from "./licences.mjs";
-import { addWorker, differences, minifyPage, nameByContent, sizes, stored, strip } from "./site.mjs";
+import { addWorker, differences, minifyScripts, nameByContent, prefetch, sizes, stored, strip } from "./site.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
@@ -73,8 +73,9 @@ async function built() {
     .filter(([name]) => name.endsWith(".map"))
     .flatMap(([, content]) => JSON.parse(content).sources);
   strip(site);
-  await minifyPage(site);
+  await minifyScripts(site);
   nameByContent(site);
+  prefetch(site, "Home");
   addWorker(site, readFileSync(join(root, "scripts/sw.js"), "utf8"));
   site.set("licenses.txt", Buffer.from(licencesText(root, packagesOf(sources))));
   for (const [name, content] of site)

@@ -27,14 +27,21 @@ export function strip(site) {
 }
 
 /**
- * Minifies the script of the page as a whole. Metro has minified each module by itself, so that the same thing has another
- * name in each; with the same names in all of them the script is 4 % smaller with Brotli.
+ * Minifies each script as a whole. Metro has minified each module by itself, so that the same thing has another name in
+ * each; with the same names in all of them a script is 4 % smaller with Brotli. A script is named by the digest of its
+ * content, in which are the names of those that it loads: these come first.
  */
-export async function minifyPage(site) {
-  const name = [...site.keys()].find((file) => /^_expo\/static\/js\/web\/index-\w+\.js$/.test(file));
-  const { code } = await minify(text(site, name), { ecma: 2020 });
-  site.set(name, Buffer.from(code));
-  rename(site, name, (hash) => `_expo/static/js/web/index-${hash}.js`);
+export async function minifyScripts(site) {
+  const left = new Set([...site.keys()].filter((file) => file.endsWith(".js")));
+  while (left.size > 0) {
+    const names = (file) => [...left].some((other) => other !== file && text(site, file).includes(`/${other}"`));
+    const name = [...left].find((file) => !names(file));
+    if (name === undefined) throw new Error(`each of these scripts loads another: ${[...left].join(", ")}`);
+    left.delete(name);
+    const { code } = await minify(text(site, name), { ecma: 2020 });
+    site.set(name, Buffer.from(code));
+    rename(site, name, (hash) => name.replace(/-\w+\.js$/, `-${hash}.js`));
+  }
 }
 
 /** Puts the digest of base.css into its name, as all files of the page have it, so that browsers cache it for ever. */
@@ -42,15 +49,25 @@ export function nameByContent(site) {
   rename(site, "base.css", (hash) => `_expo/static/css/base-${hash}.css`);
 }
 
-/** Names a file that the page links to by the digest of its content. */
+/** Names a file by the digest of its content, also in the page and the scripts that load it. */
 function rename(site, before, nameOf) {
   const content = site.get(before);
   const after = nameOf(digest(content, "md5", "hex"));
-  const page = text(site, "index.html");
-  if (!page.includes(`"/${before}"`)) throw new Error(`index.html does not link to /${before}`);
+  const users = [...site.keys()].filter(
+    (file) => /\.(html|js)$/.test(file) && text(site, file).includes(`"/${before}"`),
+  );
+  if (users.length === 0) throw new Error(`nothing loads /${before}`);
   site.delete(before);
   site.set(after, content);
-  site.set("index.html", Buffer.from(page.replace(`"/${before}"`, `"/${after}"`)));
+  for (const file of users) site.set(file, Buffer.from(text(site, file).replaceAll(`"/${before}"`, `"/${after}"`)));
+}
+
+/** Lets the browser load a part of the app that the page will need, after what it needs now. */
+export function prefetch(site, part) {
+  const name = [...site.keys()].find((file) => file.startsWith(`_expo/static/js/web/${part}-`));
+  if (name === undefined) throw new Error(`there is no part ${part}`);
+  const link = `<link rel="prefetch" as="script" href="/${name}">`;
+  site.set("index.html", Buffer.from(text(site, "index.html").replace("</head>", `${link}</head>`)));
 }
 
 /** Whether a file is the page or one that the page names. The app loads the others when they are needed, such as the list of emoji. */

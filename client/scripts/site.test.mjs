@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { brotliCompressSync, brotliDecompressSync, constants, gzipSync } from "node:zlib";
 import { packagesOf } from "./licences.mjs";
-import { addWorker, differences, minifyPage, nameByContent, sizes, stored, strip } from "./site.mjs";
+import { addWorker, differences, minifyScripts, nameByContent, prefetch, sizes, stored, strip } from "./site.mjs";
 
 const long = "the same again, ".repeat(50);
 const make = (files) => new Map(Object.entries(files).map(([name, content]) => [name, Buffer.from(content)]));
@@ -49,17 +49,17 @@ test("the page links to the style sheet by its content", () => {
     return name;
   });
   assert.notEqual(names[0], names[1]);
-  assert.throws(() => nameByContent(make({ "index.html": "", "base.css": "" })), /does not link/);
+  assert.throws(() => nameByContent(make({ "index.html": "", "base.css": "" })), /nothing loads/);
 });
 
-test("the script of the page is minified as a whole, and named by its content", async () => {
+test("a script is minified as a whole, and named by its content", async () => {
   const script = (value) =>
     `__d(function(){var first=${value};return first+first});__d(function(){var second=${value};return second+second});`;
   const names = [];
   for (const value of ["f()", "g()"]) {
     const name = "_expo/static/js/web/index-1.js";
     const site = make({ "index.html": `<script src="/${name}">`, [name]: script(value) });
-    await minifyPage(site);
+    await minifyScripts(site);
     const [, after] = [...site.keys()];
     assert.match(after, /^_expo\/static\/js\/web\/index-[0-9a-f]{32}\.js$/);
     assert.equal(site.get("index.html").toString(), `<script src="/${after}">`);
@@ -71,6 +71,38 @@ test("the script of the page is minified as a whole, and named by its content", 
     names.push(after);
   }
   assert.notEqual(names[0], names[1]);
+});
+
+test("a script that loads another one has another name when that one has", async () => {
+  const directory = "/_expo/static/js/web/";
+  const names = [];
+  for (const value of ["f()", "g()"]) {
+    const site = make({
+      "index.html": `<script src="${directory}index-1.js">`,
+      [`${directory.slice(1)}index-1.js`]: `load("${directory}part-1.js")`,
+      [`${directory.slice(1)}part-1.js`]: value,
+    });
+    await minifyScripts(site);
+    const [index, part] = ["index", "part"].map((name) => [...site.keys()].find((key) => key.includes(`${name}-`)));
+    assert.match(site.get(index).toString(), new RegExp(`"/${part}"`));
+    names.push(index);
+  }
+  assert.notEqual(names[0], names[1]);
+});
+
+test("scripts that load each other have no names", async () => {
+  const site = make({ "a-1.js": 'load("/b-1.js")', "b-1.js": 'load("/a-1.js")' });
+  await assert.rejects(minifyScripts(site), /each of these scripts loads another/);
+});
+
+test("a part that the page will need is named in the page, so that it is loaded before it does", () => {
+  const site = make({ "index.html": "<head></head>", "_expo/static/js/web/Home-1.js": "" });
+  prefetch(site, "Home");
+  assert.match(
+    site.get("index.html").toString(),
+    /<link rel="prefetch" [^>]*href="\/_expo\/static\/js\/web\/Home-1.js">/,
+  );
+  assert.throws(() => prefetch(site, "Away"), /there is no part Away/);
 });
 
 test("the worker knows the page and the files that the page names, and no others", () => {

@@ -7,9 +7,9 @@ import { withoutDevice } from "../device/without";
 import { Boundary } from "./Boundary";
 import { noteErrors } from "./errors";
 import { Failed } from "./Failed";
-import { Home } from "./Home";
 import { LocaleContext, useLocale } from "./i18n";
 import { AboveKeyboard } from "./Keyboard";
+import { later } from "./later";
 import { followLinks } from "./links";
 import { firstTexts, useDeviceLocale } from "./locale";
 import { Offer } from "./Offer";
@@ -17,11 +17,16 @@ import { configurePage } from "./page";
 import { Preferences, PreferencesContext } from "./preferences";
 import { useReadable } from "./readable";
 import { SessionContext } from "./session";
-import { SignIn } from "./SignIn";
+import { Opening, SignIn } from "./SignIn";
 import { ColoursContext, dark, light } from "./theme";
 import { Tips } from "./Tips";
 import { Whole } from "./Whole";
 import { useLatest } from "./latest";
+
+const Home = later(() => import("./Home").then((m) => m.Home), {
+  whileLoading: <Opening />,
+  afterFailure: (_, onAgain) => <NotLoaded onAgain={onAgain} />,
+});
 
 /** The app on a platform. */
 export function App({ platform }: { readonly platform: Platform }) {
@@ -112,6 +117,11 @@ function StageScreen({ stage, session, onWithout }: GuardProps & { readonly stag
   if (stage.is !== "failed") return <SignIn stage={stage} />;
   const again = () => void session.start();
   return <Failed title={t("failed-title")} onAgain={again} onWithout={stage.failures > 1 ? onWithout : null} />;
+}
+
+function NotLoaded({ onAgain }: { readonly onAgain: () => void }) {
+  const { t } = useLocale();
+  return <Failed title={t("not-loaded")} text={t("not-loaded-text")} onAgain={onAgain} onWithout={null} />;
 }
 
 const styles = StyleSheet.create({ app: { flex: 1 } });

@@ -11,13 +11,15 @@ import { space, useColours } from "./theme";
 
 interface Props {
   readonly title: string;
+  /** Says more. Without it, the screen says that something has failed. */
+  readonly text?: string;
   readonly onAgain: () => void;
   /** Opens the app without what is kept on the device. Null until trying again has failed, too. */
   readonly onWithout: (() => void) | null;
 }
 
 /** Shown instead of a screen that cannot be drawn. */
-export function Failed({ title, onAgain, onWithout }: Props) {
+export function Failed({ title, text, onAgain, onWithout }: Props) {
   const colours = useColours();
   const { t } = useLocale();
   return (
@@ -27,7 +29,7 @@ export function Failed({ title, onAgain, onWithout }: Props) {
         {title}
       </Text>
       <Text role="alert" tone="muted" style={styles.centred}>
-        {t("failed-text")}
+        {text ?? t("failed-text")}
       </Text>
       <View style={styles.buttons}>
         <Button kind="primary" label={t("try-again")} onPress={onAgain} />

@@ -6,7 +6,7 @@ import { Boundary } from "./Boundary";
 import { Button } from "./Button";
 import { CopyEvents } from "./Failed";
 import { useLocale } from "./i18n";
-import { later } from "./later";
+import { laterDialog } from "./later";
 import { newestAsked } from "./newest";
 import { Note } from "./Note";
 import { OfferStrip } from "./notifications/OfferStrip";
@@ -24,9 +24,9 @@ import { useShortcuts } from "./useShortcuts";
 import { useWide } from "./wide";
 import type { Place } from "./where";
 
-const Find = later(() => import("./dialogs").then((m) => m.Find));
-const Settings = later(() => import("./dialogs").then((m) => m.Settings));
-const Help = later(() => import("./dialogs").then((m) => m.Help));
+const Find = laterDialog(() => import("./dialogs").then((m) => m.Find));
+const Settings = laterDialog(() => import("./dialogs").then((m) => m.Settings));
+const Help = laterDialog(() => import("./dialogs").then((m) => m.Help));
 
 type Opened = "find" | "settings" | "help" | null;
 

@@ -7,7 +7,7 @@ import { Avatar } from "./Avatar";
 import { IconButton } from "./Button";
 import { Composer, ReadOnly } from "./Composer";
 import { useLocale } from "./i18n";
-import { later } from "./later";
+import { laterDialog } from "./later";
 import { LinkBar } from "./LinkBar";
 import { Messages } from "./messages/Messages";
 import { useReadable } from "./readable";
@@ -15,7 +15,7 @@ import { Text } from "./Text";
 import { rem, space, useColours } from "./theme";
 import { WentBack } from "./WentBack";
 
-const RoomMenu = later(() => import("./dialogs").then((m) => m.RoomMenu));
+const RoomMenu = laterDialog(() => import("./dialogs").then((m) => m.RoomMenu));
 
 interface Props {
   readonly chat: Chat;

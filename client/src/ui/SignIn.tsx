@@ -61,7 +61,7 @@ export function SignIn({ stage }: { readonly stage: SignInStage }) {
 }
 
 /** Shown while the app opens. The logo does not move, because this takes only a moment. */
-function Opening() {
+export function Opening() {
   const colours = useColours();
   const { t } = useLocale();
   return (

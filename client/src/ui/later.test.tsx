@@ -1,7 +1,7 @@
 import { fireEvent, screen } from "@testing-library/react-native";
 import type { ComponentType } from "react";
 
-import { later } from "./later";
+import { laterDialog } from "./later";
 import { draw, flushPromises, World } from "./testing";
 import { Text } from "./Text";
 
@@ -22,7 +22,7 @@ describe("a dialog whose code is loaded when it is shown", () => {
 
   test("is loaded once", async () => {
     const load = jest.fn((): Promise<ComponentType<Props>> => Promise.resolve(Real));
-    const Later = later(load);
+    const Later = laterDialog(load);
     const { unmount } = await draw(world, <Later name="Ann" onClose={closed} />);
     expect(screen.getByText("for Ann")).toBeOnTheScreen();
     unmount();
@@ -35,7 +35,7 @@ describe("a dialog whose code is loaded when it is shown", () => {
     const load = jest
       .fn((): Promise<ComponentType<Props>> => Promise.resolve(Real))
       .mockRejectedValueOnce(new Error("no network"));
-    const Later = later(load);
+    const Later = laterDialog(load);
     await draw(world, <Later name="Ann" onClose={closed} />);
     expect(screen.getByRole("alert")).toHaveTextContent(/could not be fetched/);
     fireEvent.press(screen.getByRole("button", { name: "Close" }));

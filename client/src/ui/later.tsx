@@ -1,13 +1,20 @@
-import { useEffect, useState, type ComponentType, type FunctionComponent } from "react";
+import { useEffect, useState, type ComponentType, type FunctionComponent, type ReactNode } from "react";
 
 import { Button } from "./Button";
 import { Dialog } from "./Dialog";
 import { useLocale } from "./i18n";
 import { Text } from "./Text";
 
-/** Returns a dialog whose code is loaded when it is first shown, so that the page starts with less. It says if that fails. */
-export function later<P extends { readonly onClose: () => void }>(
+/** What is shown instead of a component that is being loaded, or that could not be. */
+interface Instead<P> {
+  readonly whileLoading: ReactNode;
+  readonly afterFailure: (props: P, onAgain: () => void) => ReactNode;
+}
+
+/** Returns a component whose code is loaded when it is first shown, so that the page starts with less. */
+export function later<P extends object>(
   load: () => Promise<ComponentType<P>>,
+  { whileLoading, afterFailure }: Instead<P>,
 ): FunctionComponent<P> {
   let loaded: ComponentType<P> | undefined;
   return function Later(props: P) {
@@ -26,10 +33,20 @@ export function later<P extends { readonly onClose: () => void }>(
         shown = false;
       };
     }, [state]);
-    if (state === "failed") return <NotLoaded onAgain={() => setState("loading")} onClose={props.onClose} />;
+    if (state === "failed") return afterFailure(props, () => setState("loading"));
     const Loaded = loaded;
-    return Loaded === undefined ? null : <Loaded {...props} />;
+    return Loaded === undefined ? whileLoading : <Loaded {...props} />;
   };
+}
+
+/** Returns a dialog whose code is loaded when it is first shown. It says if that fails. */
+export function laterDialog<P extends { readonly onClose: () => void }>(
+  load: () => Promise<ComponentType<P>>,
+): FunctionComponent<P> {
+  return later<P>(load, {
+    whileLoading: null,
+    afterFailure: ({ onClose }, onAgain) => <NotLoaded onAgain={onAgain} onClose={onClose} />,
+  });
 }
 
 function NotLoaded({ onAgain, onClose }: { readonly onAgain: () => void; readonly onClose: () => void }) {
