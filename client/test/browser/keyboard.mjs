@@ -1,5 +1,7 @@
 // A conversation with the keyboard only. Checks the announcements for screen readers, and that nothing moves with reduced motion.
 import { assert, enter, open, run, until } from "./app.mjs";
+import { post } from "./server.mjs";
+import { talk } from "./team.mjs";
 
 /** Returns the focused element: its test id, its name, and whether it is in a dialog. */
 const focused = (app) =>
@@ -21,7 +23,22 @@ async function tabTo(app, what, reached) {
   assert.fail(`Tab does not lead to ${what}`);
 }
 
+/** A room whose messages have different heights opens at its end. */
+async function opensAtEnd() {
+  for (const [who, text] of [...talk.general, ...talk.backend]) await post("team", text, who);
+  const app = await enter("Cleo", { reducedMotion: "reduce" });
+  await app.join("team");
+  await app.log.press("End");
+  await app.sees(talk.general.length + talk.backend.length);
+  await app.atEnd();
+  await app.show("lobby");
+  await app.show("team");
+  await app.page.waitForTimeout(300);
+  await app.atEnd();
+}
+
 await run(async () => {
+  await opensAtEnd();
   const bob = await enter("Bob");
   const ann = await open({ reducedMotion: "reduce" });
   const keys = ann.page.keyboard;
