@@ -23,6 +23,7 @@ import { formatOf, sends } from "./keys";
 import { focusNewest } from "./messages/focus";
 import { Text } from "./Text";
 import { column, radius, rem, space, useColours } from "./theme";
+import { onWeb } from "./web";
 
 /** The composer shows how many bytes are left when fewer than this are left. */
 const countdown = 2_000;
@@ -79,7 +80,10 @@ export function Composer({ room, focused }: { readonly room: Room; readonly focu
         </Text>
       )}
       {formatting && <Formatting onFormat={(how) => control.edit((edited) => format(edited, how))} />}
-      <View style={[styles.box, { backgroundColor: colours.sunken, borderColor: colours.muted }]}>
+      <View
+        {...onWeb({ dataSet: { composer: "" } })}
+        style={[styles.box, { backgroundColor: colours.sunken, borderColor: colours.muted }]}
+      >
         <IconButton
           icon="format"
           label={t("formatting")}
