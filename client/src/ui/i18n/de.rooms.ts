@@ -84,7 +84,7 @@ level-mentions = Nur Erwähnungen
 level-nothing = Nichts
 
 not-loaded = Dieser Teil fehlt noch
-not-loaded-text = Ein Teil der App ließ sich nicht laden. Versuche es noch einmal, wenn der Server zu erreichen ist.
+not-loaded-text = Ein Teil der App ließ sich nicht laden. Versuche es noch einmal, wenn der Server zu erreichen ist. Nach einem Update des Servers lade die Seite neu.
 
 shortcuts = Tastenkürzel
 shortcut-find = Zu einem Raum springen

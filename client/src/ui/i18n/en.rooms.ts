@@ -84,7 +84,7 @@ level-mentions = Mentions only
 level-nothing = Nothing
 
 not-loaded = This part is not loaded
-not-loaded-text = A part of the app could not be fetched. Try again when the server can be reached.
+not-loaded-text = A part of the app could not be fetched. Try again when the server can be reached. After an update of the server, reload the page.
 
 shortcuts = Keyboard shortcuts
 shortcut-find = Go to a room
