@@ -155,13 +155,17 @@ func (c *Conn) Renew() {
 }
 
 // closeWith is stop with a Close message. Before the handshake is answered, it answers that the handshake has failed,
-// because the client understands nothing else then.
+// because the client understands nothing else then. A client of a node that ends gets no answer: it tries again when its
+// transport ends, but the official one in JavaScript ends its whole process when a handshake fails over long polling.
 func (c *Conn) closeWith(why cause, text string, allowReconnect bool) {
 	c.phase.Lock()
 	defer c.phase.Unlock()
-	if c.handshakeDone.Load() {
+	switch {
+	case c.handshakeDone.Load():
 		c.stop(why, c.protocol.appendClose(nil, text, allowReconnect))
-	} else {
+	case why == causeDrain:
+		c.stop(why, nil)
+	default:
 		c.stop(why, handshakeError("Handshake was canceled."))
 	}
 }

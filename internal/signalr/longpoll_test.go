@@ -170,6 +170,19 @@ func TestLongPolling_Ends(t *testing.T) {
 	await(t, r.hub.closed)
 }
 
+// TestLongPolling_DrainBeforeTheHandshake: the poll that waits for the answer to a handshake ends without one, see Conn.closeWith.
+func TestLongPolling_DrainBeforeTheHandshake(t *testing.T) {
+	r := newRig(t, Config{})
+	suffix := "?id=" + r.negotiate()
+	r.want(r.do("GET", suffix+"&_=1", ""), 200, "")
+	answered := make(chan answer, 1)
+	go func() { answered <- r.do("GET", suffix+"&_=2", "") }()
+	go func() { _ = r.server.Drain(context.Background()) }()
+	if got := await(t, answered); got.body != "" || got.status != 204 {
+		t.Errorf("%d %q", got.status, got.body)
+	}
+}
+
 func TestLongPolling_BodyOfAnyLength(t *testing.T) {
 	r := newRig(t, Config{MaxMessage: 1000, MessageRate: -1})
 	p := r.poll()

@@ -273,6 +273,21 @@ func TestServer_DrainSpreads(t *testing.T) {
 	})
 }
 
+// TestServer_DrainBeforeTheHandshake: a client that waits for the answer to its handshake gets the end of its transport, and
+// tries again. A handshake that fails ends some clients for good.
+func TestServer_DrainBeforeTheHandshake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(newEchoHub(), Config{})
+		send, frames, hang := pipe(t, s)
+		send(jsonHandshake[:7])
+		go func() { _ = s.Drain(context.Background()) }()
+		synctest.Wait()
+		expect(t, frames, "close ")
+		hang()
+		s.Close()
+	})
+}
+
 func TestServer_DrainCutsWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(newEchoHub(), Config{})
