@@ -35,9 +35,9 @@ type bytesClient struct {
 	fault    error
 }
 
-// startBytes connects a bytesClient, which then sends calls. The function that is returned stops it, and checks what it has
-// received.
-func startBytes(t *testing.T, base string) (stop func()) {
+// startBytes connects a bytesClient, which then sends calls. It returns functions that tell the number of the last message that
+// it has handled, and that stop it and check what it has received.
+func startBytes(t *testing.T, base string) (handled func() int64, stop func()) {
 	t.Helper()
 	resp, err := http.Post(base+"/messageHub/negotiate?negotiateVersion=1&useStatefulReconnect=true", "", nil)
 	if err != nil {
@@ -66,7 +66,12 @@ func startBytes(t *testing.T, base string) (stop func()) {
 	var running sync.WaitGroup
 	running.Go(func() { c.read(t.Context()) })
 	running.Go(func() { c.send(sending) })
-	return func() {
+	handled = func() int64 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.handled
+	}
+	return handled, func() {
 		t.Helper()
 		stopSending()
 		eventually(t, "the client that speaks bytes has everything", c.complete)
@@ -175,9 +180,10 @@ func (c *bytesClient) receive(data string) {
 	}
 }
 
-// send calls SendMessage until ctx is done.
+// send calls SendMessage until ctx is done, so often that a replay, whose messages are written one by one, ends before the next cut:
+// what is kept for a client that never gets all of it has a bound.
 func (c *bytesClient) send(ctx context.Context) {
-	every := time.NewTicker(5 * time.Millisecond)
+	every := time.NewTicker(20 * time.Millisecond)
 	defer every.Stop()
 	for {
 		select {
