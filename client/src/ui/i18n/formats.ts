@@ -3,8 +3,8 @@ import type { Language } from ".";
 export type HourCycle = "h12" | "h23";
 
 /**
- * How a device writes dates, times and numbers. A browser looks its values up when they are read, and a screen without dates and numbers reads none: the
- * first use of Intl's formats takes 15 ms, four times as long on a slow machine.
+ * How a device writes dates, times and numbers. A browser looks its values up when they are read, and a screen without dates and
+ * numbers reads none: the first use of Intl's formats takes 15 ms, four times as long on a slow machine.
  */
 export interface DeviceFormats {
   /** Its locale, a BCP 47 tag such as fr-FR. */
